@@ -1,0 +1,5 @@
+//! From a token to [`VerifiedClaims`].
+
+mod claims;
+
+pub use claims::VerifiedClaims;

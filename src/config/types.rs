@@ -1,0 +1,231 @@
+//! What a configuration says, in types that cannot say anything else.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use url::Url;
+
+use crate::names::{ClaimPath, ModelName, Role};
+
+/// A configuration that was read and checked.
+#[derive(Debug)]
+pub struct Config {
+    /// The file's name as diagnostics and policy annotations show it.
+    pub file: String,
+    /// Where each key of the file stands.
+    pub lines: Lines,
+    /// `general_settings.litellm_jwtauth`; `None` unless `enable_jwt_auth` is true.
+    pub jwt: Option<JwtAuth>,
+    /// `general_settings.role_permissions`, in order; `None` when the key is absent.
+    pub role_permissions: Option<Vec<RolePermission>>,
+    /// `general_settings.enforce_rbac` (R8); not to be confused with the key of `litellm_jwtauth`.
+    pub require_identity: bool,
+    /// `general_settings.master_key`.
+    pub master_key: Option<SecretString>,
+    /// `model_list`, in order. Several entries may share a name.
+    pub models: Vec<Model>,
+    /// The top-level list `teams`, in order.
+    pub teams: Vec<Team>,
+    /// `modelgate`, our own block.
+    pub gateway: GatewaySettings,
+    /// Top-level blocks of LiteLLM that are not ours, in order.
+    pub foreign_blocks: Vec<String>,
+}
+
+/// The line of each key of the file, by its YAML path, such as `general_settings.role_permissions[0].models`.
+#[derive(Clone, Debug, Default)]
+pub struct Lines(pub(super) HashMap<String, u32>);
+
+impl Lines {
+    /// The line, counted from 1, of the key at `path`; `None` for what the file does not contain.
+    #[must_use]
+    pub fn get(&self, path: &str) -> Option<u32> {
+        self.0.get(path).copied()
+    }
+}
+
+/// `general_settings.litellm_jwtauth`, under LiteLLM's names.
+#[derive(Clone, Debug)]
+pub struct JwtAuth {
+    /// R1.1; `litellm_proxy_admin` unless set.
+    pub admin_jwt_scope: String,
+    /// R5.
+    pub admin_allowed_routes: Vec<RoutePattern>,
+    /// R1.2.
+    pub team_id_jwt_field: Option<ClaimPath>,
+    /// R1.2.
+    pub team_id_default: Option<String>,
+    /// R6.
+    pub team_ids_jwt_field: Option<ClaimPath>,
+    /// R6.3.
+    pub team_alias_jwt_field: Option<ClaimPath>,
+    /// R6; `None` when not configured.
+    pub team_allowed_routes: Option<Vec<RoutePattern>>,
+    /// R6.4.
+    pub enforce_team_based_model_access: bool,
+    /// R1.3, R4.
+    pub user_id_jwt_field: Option<ClaimPath>,
+    /// R4, R7.
+    pub user_email_jwt_field: Option<ClaimPath>,
+    /// R7.
+    pub user_allowed_email_domain: Option<String>,
+    /// R1.3.
+    pub user_roles_jwt_field: Option<ClaimPath>,
+    /// R1.3.
+    pub user_allowed_roles: Vec<String>,
+    /// R1.4.
+    pub roles_jwt_field: Option<ClaimPath>,
+    /// R1.4.
+    pub role_mappings: Vec<RoleMapping>,
+    /// R4.
+    pub object_id_jwt_field: Option<ClaimPath>,
+    /// R2.
+    pub enforce_rbac: bool,
+    /// R3: in force when true and `scope_mappings` is not empty.
+    pub enforce_scope_based_access: bool,
+    /// R3, in order.
+    pub scope_mappings: Vec<ScopeMapping>,
+    /// How tokens are verified.
+    pub tokens: TokenRules,
+}
+
+/// How tokens are verified, and where the keys come from.
+#[derive(Clone, Debug)]
+pub struct TokenRules {
+    /// `JWT_PUBLIC_KEY_URL`: JWKS or OIDC discovery documents, by `https:`, `http:` or `file:`.
+    pub key_urls: Vec<Url>,
+    /// `JWT_AUDIENCE`; `None`: any.
+    pub audience: Option<String>,
+    /// `JWT_ISSUER`; `None`: any.
+    pub issuer: Option<String>,
+    /// `modelgate.leeway`: how far the clocks may differ; 0 unless set.
+    pub leeway: Duration,
+    /// `public_key_ttl`: how long fetched keys are used without asking again; 600 s unless set.
+    pub public_key_ttl: Duration,
+    /// `modelgate.public_key_stale_ttl`: how long the last good keys serve beyond that while the provider fails.
+    pub public_key_stale_ttl: Duration,
+    /// `modelgate.public_key_cooldown`: the shortest time between two fetches for one unknown key id.
+    pub public_key_cooldown: Duration,
+}
+
+/// An entry of `role_permissions` (R2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RolePermission {
+    /// The role.
+    pub role: Role,
+    /// `None`: every model.
+    pub models: Option<Vec<ModelName>>,
+    /// `None`: the floor alone (R9).
+    pub routes: Option<Vec<RoutePattern>>,
+}
+
+/// An entry of `role_mappings` (R1.4).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoleMapping {
+    /// The name in the token.
+    pub role: String,
+    /// The role that it gives.
+    pub internal_role: Role,
+}
+
+/// An entry of `scope_mappings` (R3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScopeMapping {
+    /// The scope in the token.
+    pub scope: String,
+    /// The models that it opens.
+    pub models: Vec<ModelName>,
+}
+
+/// An entry of `teams` (R6).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Team {
+    /// The id, unique in the list.
+    pub team_id: String,
+    /// The alias; need not be unique.
+    pub team_alias: Option<String>,
+    /// The models, wildcards and access groups that it may use; empty: every model.
+    pub models: Vec<String>,
+    /// A blocked team may do nothing.
+    pub blocked: bool,
+    /// The organization that it belongs to.
+    pub organization_id: Option<String>,
+}
+
+/// A route as a configuration lists it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum RoutePattern {
+    /// The name of a group of routes, such as `openai_routes`.
+    Group(String),
+    /// One path.
+    Exact(String),
+    /// Every path that begins so.
+    Prefix(String),
+}
+
+/// An entry of `model_list`.
+#[derive(Clone, Debug)]
+pub struct Model {
+    /// `model_name` (or `model`). May contain `*`, which stands for any characters.
+    pub name: ModelName,
+    /// `model_info.access_groups`.
+    pub access_groups: Vec<String>,
+    /// `litellm_params`.
+    pub deployment: Deployment,
+}
+
+/// Where requests for a model go, from `litellm_params`.
+#[derive(Clone, Debug)]
+pub struct Deployment {
+    /// The protocol family, from `provider/` in `litellm_params.model` or the model's first letters.
+    pub provider: Provider,
+    /// The model's name at the upstream, without the provider. May contain one `*`, filled with what `*` matched.
+    pub model: String,
+    /// The endpoint. For OpenAI-shaped providers it includes the `/v1` (or similar) that SDKs call the base URL.
+    pub api_base: Url,
+    /// The upstream's credential.
+    pub api_key: Option<SecretString>,
+    /// Azure's `api-version`.
+    pub api_version: Option<String>,
+    /// OpenAI's organization header.
+    pub organization: Option<String>,
+    /// Headers set on every request to the upstream.
+    pub extra_headers: Vec<(http::HeaderName, http::HeaderValue)>,
+    /// The longest a whole request may take.
+    pub timeout: Option<Duration>,
+}
+
+/// How a deployment's endpoint is spoken to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Provider {
+    /// `Authorization: Bearer`, OpenAI's paths below `api_base`.
+    OpenAi,
+    /// `api-key`, `/openai/deployments/{model}/…?api-version=`.
+    Azure,
+    /// `/v1/messages` natively with `x-api-key` and `anthropic-version`; OpenAI-shaped otherwise.
+    Anthropic,
+    /// Google's OpenAI-compatible endpoint; native `:generateContent` paths with `x-goog-api-key`.
+    Gemini,
+}
+
+/// `modelgate`, our own block, and everything else that the gateway needs.
+#[derive(Clone, Debug)]
+pub struct GatewaySettings {
+    /// `modelgate.upstream`: where everything goes that no deployment serves.
+    pub upstream: Option<Upstream>,
+    /// `modelgate.max_body_bytes`: the largest request body; 32 MiB unless set.
+    pub max_body_bytes: usize,
+    /// The directory that relative paths in the file are relative to.
+    pub directory: PathBuf,
+}
+
+/// `modelgate.upstream`.
+#[derive(Clone, Debug)]
+pub struct Upstream {
+    /// The base URL. A request's whole path is appended to it.
+    pub api_base: Url,
+    /// Sent as `Authorization: Bearer`.
+    pub api_key: Option<SecretString>,
+}

@@ -1,0 +1,197 @@
+//! Names that a configuration or a token uses, each with one fallible way in.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+/// The name of a model, as a request or a configuration writes it.
+///
+/// Never empty. Compared byte by byte: case and Unicode form count (rule R2).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ModelName(Arc<str>);
+
+impl ModelName {
+    /// Makes a name from a non-empty string.
+    ///
+    /// # Errors
+    ///
+    /// [`EmptyName`] for the empty string.
+    pub fn new(name: &str) -> Result<Self, EmptyName> {
+        if name.is_empty() { Err(EmptyName) } else { Ok(Self(name.into())) }
+    }
+
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for ModelName {
+    type Err = EmptyName;
+
+    fn from_str(s: &str) -> Result<Self, EmptyName> {
+        Self::new(s)
+    }
+}
+
+impl fmt::Display for ModelName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::borrow::Borrow<str> for ModelName {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A name was the empty string.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a name must not be empty")]
+pub struct EmptyName;
+
+/// LiteLLM's roles, the ones that `role_permissions` may name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// `proxy_admin`
+    ProxyAdmin,
+    /// `team`
+    Team,
+    /// `internal_user`
+    InternalUser,
+}
+
+impl Role {
+    /// Every role.
+    pub const ALL: [Self; 3] = [Self::ProxyAdmin, Self::Team, Self::InternalUser];
+
+    /// The role's name in a configuration.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ProxyAdmin => "proxy_admin",
+            Self::Team => "team",
+            Self::InternalUser => "internal_user",
+        }
+    }
+}
+
+impl FromStr for Role {
+    type Err = UnknownRole;
+
+    fn from_str(s: &str) -> Result<Self, UnknownRole> {
+        Self::ALL.into_iter().find(|role| role.as_str() == s).ok_or_else(|| UnknownRole(s.to_owned()))
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A role that `role_permissions` can't name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unknown role `{0}`")]
+pub struct UnknownRole(pub String);
+
+/// Where in a token's claims a value is found.
+///
+/// Dots separate object keys, `\.` is a literal dot, and a leading `metadata.` is dropped, as LiteLLM does.
+/// Only objects are entered: `roles.0` never finds the first role of a list.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ClaimPath {
+    text: String,
+    keys: Vec<String>,
+}
+
+impl ClaimPath {
+    /// The path as the configuration wrote it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The value at this path, if every key on the way is there.
+    #[must_use]
+    pub fn find<'c>(&self, claims: &'c Map<String, Value>) -> Option<&'c Value> {
+        let (last, parents) = self.keys.split_last()?;
+        let mut object = claims;
+        for key in parents {
+            object = object.get(key)?.as_object()?;
+        }
+        object.get(last)
+    }
+}
+
+impl FromStr for ClaimPath {
+    type Err = EmptyName;
+
+    fn from_str(text: &str) -> Result<Self, EmptyName> {
+        let path = text.strip_prefix("metadata.").unwrap_or(text);
+        let mut keys = vec![String::new()];
+        let mut chars = path.chars().peekable();
+        while let Some(c) = chars.next() {
+            match c {
+                '\\' if chars.peek() == Some(&'.') => {
+                    chars.next();
+                    push(&mut keys, '.');
+                }
+                '.' => keys.push(String::new()),
+                c => push(&mut keys, c),
+            }
+        }
+        if keys.iter().any(String::is_empty) {
+            Err(EmptyName)
+        } else {
+            Ok(Self { text: text.to_owned(), keys })
+        }
+    }
+}
+
+fn push(keys: &mut [String], c: char) {
+    if let Some(key) = keys.last_mut() {
+        key.push(c);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn find(path: &str, claims: Value) -> Option<Value> {
+        path.parse::<ClaimPath>().unwrap().find(claims.as_object().unwrap()).cloned()
+    }
+
+    #[test]
+    fn a_path_enters_objects() {
+        assert_eq!(find("a.b", json!({"a": {"b": 1}})), Some(json!(1)));
+    }
+
+    #[test]
+    fn a_path_never_enters_lists() {
+        assert_eq!(find("roles.0", json!({"roles": ["admin"]})), None);
+    }
+
+    #[test]
+    fn an_escaped_dot_is_part_of_the_key() {
+        assert_eq!(find(r"https://x\.io/roles", json!({"https://x.io/roles": 1})), Some(json!(1)));
+    }
+
+    #[test]
+    fn a_leading_metadata_is_dropped_once() {
+        assert_eq!(find("metadata.metadata.x", json!({"metadata": {"x": 1}})), Some(json!(1)));
+    }
+
+    #[test]
+    fn empty_keys_are_refused() {
+        for path in ["", ".", "a.", ".a", "a..b", "metadata."] {
+            assert_eq!(path.parse::<ClaimPath>(), Err(EmptyName), "{path}");
+        }
+    }
+}

@@ -2,4 +2,8 @@
 
 pub mod authn;
 pub mod config;
+pub mod engine;
+pub mod identity;
 pub mod names;
+pub mod request;
+pub mod routes;

@@ -1,0 +1,5 @@
+//! Decisions: an immutable [`Snapshot`] behind one pointer.
+
+mod decision;
+
+pub use decision::{Decision, Denied, Permit, Rule};

@@ -1,0 +1,118 @@
+//! What a request asks for, and why one is refused unread.
+
+use std::ops::Range;
+
+use http::{HeaderMap, Method};
+
+use super::RoutePath;
+use crate::names::ModelName;
+
+/// The parts of a request that say what it asks for.
+#[derive(Clone, Copy, Debug)]
+pub struct RequestParts<'r> {
+    /// The method.
+    pub method: &'r Method,
+    /// The path as it was sent, percent-encoding included.
+    pub path: &'r str,
+    /// What stands behind `?`, as it was sent.
+    pub query: Option<&'r str>,
+    /// The headers: content type and encoding, and the team header, are looked at.
+    pub headers: &'r HeaderMap,
+    /// The whole body.
+    pub body: &'r [u8],
+}
+
+/// A request that was understood: its route and every model that it names.
+///
+/// Made by [`classify`](super::classify) alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiCall {
+    pub(super) method: Method,
+    pub(super) route: RoutePath,
+    pub(super) model: Option<ModelName>,
+    pub(super) further: Vec<ModelName>,
+    pub(super) team_header: Option<String>,
+    pub(super) body_model: Option<Range<usize>>,
+    pub(super) stream: bool,
+}
+
+impl ApiCall {
+    /// The method.
+    #[must_use]
+    pub fn method(&self) -> &Method {
+        &self.method
+    }
+
+    /// The path, in the one form that is judged and forwarded.
+    #[must_use]
+    pub fn route(&self) -> &RoutePath {
+        &self.route
+    }
+
+    /// The model that the request asks for.
+    #[must_use]
+    pub fn model(&self) -> Option<&ModelName> {
+        self.model.as_ref()
+    }
+
+    /// Every model that the request names: the one that it asks for, then the further ones, each once.
+    pub fn models(&self) -> impl Iterator<Item = &ModelName> {
+        self.model.iter().chain(self.further.iter().filter(|further| Some(*further) != self.model.as_ref()))
+    }
+
+    /// The value of the header `x-litellm-team-id`.
+    #[must_use]
+    pub fn team_header(&self) -> Option<&str> {
+        self.team_header.as_deref()
+    }
+
+    /// Where in the body the value of `model` stands, quotes included.
+    #[must_use]
+    pub fn body_model(&self) -> Option<Range<usize>> {
+        self.body_model.clone()
+    }
+
+    /// Whether the body asks for a streamed answer.
+    #[must_use]
+    pub fn stream(&self) -> bool {
+        self.stream
+    }
+}
+
+/// A request that cannot be judged, so is not forwarded.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Malformed {
+    /// The path has more than one reading.
+    #[error("the path is not in normal form: {0}")]
+    Path(&'static str),
+    /// The query has more than one reading.
+    #[error("the query cannot be read: {0}")]
+    Query(&'static str),
+    /// The body cannot be read where a model may be named.
+    #[error("the body cannot be read: {0}")]
+    Body(String),
+    /// A body in a format or an encoding that is not judged.
+    #[error("the body's {0} is not supported")]
+    Unsupported(&'static str),
+    /// Two places ask for different models.
+    #[error("{first} and {second} ask for different models")]
+    TwoModels {
+        /// One place.
+        first: &'static str,
+        /// The other.
+        second: &'static str,
+    },
+    /// A model with an empty name.
+    #[error("{place} names an empty model")]
+    EmptyModel {
+        /// The place.
+        place: &'static str,
+    },
+    /// A POST to a route that always takes a model names none.
+    #[error("this route takes a model, and the request names none")]
+    NoModel,
+    /// The team header is there twice, or is not visible ASCII.
+    #[error("the header `x-litellm-team-id` must be given once, in visible ASCII")]
+    TeamHeader,
+}

@@ -1,0 +1,69 @@
+//! LiteLLM's route groups, recorded from version 1.108.7 in `groups.json`.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::LazyLock;
+
+use super::template::Template;
+
+#[derive(Debug, Default)]
+struct Group {
+    exact: HashSet<String>,
+    templates: Vec<Template>,
+}
+
+static GROUPS: LazyLock<BTreeMap<String, Group>> = LazyLock::new(|| {
+    let recorded: BTreeMap<String, Vec<String>> =
+        serde_json::from_str(include_str!("groups.json")).unwrap_or_default();
+    recorded.into_iter().map(|(name, paths)| (name, Group::new(paths))).collect()
+});
+
+impl Group {
+    fn new(paths: Vec<String>) -> Self {
+        let (templates, exact): (Vec<_>, Vec<_>) = paths.into_iter().partition(|path| path.contains('{'));
+        Self {
+            exact: exact.into_iter().collect(),
+            templates: templates.iter().map(|t| Template::parse(t)).collect(),
+        }
+    }
+}
+
+/// Whether LiteLLM has a route group of this name.
+#[must_use]
+pub fn is_group(name: &str) -> bool {
+    GROUPS.contains_key(name)
+}
+
+/// The names of all route groups, sorted.
+pub fn group_names() -> impl Iterator<Item = &'static str> {
+    GROUPS.keys().map(String::as_str)
+}
+
+/// Whether `path` is in the route group `name`. No path is in a group that does not exist.
+#[must_use]
+pub fn is_in_group(name: &str, path: &str) -> bool {
+    GROUPS.get(name).is_some_and(|group| {
+        group.exact.contains(path) || group.templates.iter().any(|template| template.matches(path))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_recorded_groups_are_readable() {
+        assert!(GROUPS.len() > 30);
+        assert!(is_group("llm_api_routes") && is_group("management_routes"));
+    }
+
+    #[test]
+    fn no_path_is_in_an_unknown_group() {
+        assert!(!is_in_group("llm_api_route", "/v1/chat/completions"));
+    }
+
+    #[test]
+    fn a_star_in_a_template_stands_for_itself() {
+        assert!(is_in_group("llm_api_routes", "/containers/*"));
+        assert!(!is_in_group("llm_api_routes", "/containers/abc"));
+    }
+}

@@ -1,0 +1,67 @@
+//! Routes: LiteLLM's groups of path templates, and the lists of routes that a configuration writes.
+
+mod groups;
+mod template;
+
+use crate::config::RoutePattern;
+
+pub use groups::{group_names, is_group, is_in_group};
+
+/// A list of routes from a configuration, such as `role_permissions[].routes`.
+#[derive(Clone, Debug, Default)]
+pub struct RouteList(Vec<RoutePattern>);
+
+impl RouteList {
+    /// A list that matches what any of `patterns` matches. The empty list matches nothing.
+    #[must_use]
+    pub fn new(patterns: Vec<RoutePattern>) -> Self {
+        Self(patterns)
+    }
+
+    /// Whether `path` is in the list.
+    #[must_use]
+    pub fn contains(&self, path: &str) -> bool {
+        self.0.iter().any(|pattern| match pattern {
+            RoutePattern::Group(name) => is_in_group(name, path),
+            RoutePattern::Exact(exact) => exact == path,
+            RoutePattern::Prefix(prefix) => path.starts_with(prefix.as_str()),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn list(pattern: RoutePattern) -> RouteList {
+        RouteList::new(vec![pattern])
+    }
+
+    #[test]
+    fn the_empty_list_matches_nothing() {
+        assert!(!RouteList::default().contains("/v1/models"));
+    }
+
+    #[test]
+    fn a_group_matches_its_templates() {
+        let openai = list(RoutePattern::Group("openai_routes".to_owned()));
+        assert!(openai.contains("/v1/chat/completions"));
+        assert!(openai.contains("/openai/deployments/gpt-4o/chat/completions"));
+        assert!(!openai.contains("/openai/deployments/a/b/chat/completions"));
+        assert!(!openai.contains("/key/generate"));
+    }
+
+    #[test]
+    fn an_exact_path_does_not_match_what_lies_below_it() {
+        let exact = list(RoutePattern::Exact("/custom".to_owned()));
+        assert!(exact.contains("/custom"));
+        assert!(!exact.contains("/custom/"));
+    }
+
+    #[test]
+    fn a_prefix_matches_everything_that_begins_so() {
+        let prefix = list(RoutePattern::Prefix("/internal".to_owned()));
+        assert!(prefix.contains("/internal-models/a"));
+        assert!(!prefix.contains("/Internal"));
+    }
+}

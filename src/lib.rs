@@ -5,5 +5,8 @@ pub mod config;
 pub mod engine;
 pub mod identity;
 pub mod names;
+pub mod pattern;
+pub mod providers;
 pub mod request;
 pub mod routes;
+pub mod translate;

@@ -1,0 +1,127 @@
+//! The decision: pure, without locks, and a denial on every error.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use cedar_policy::{Context, Decision as CedarDecision, Entities, Entity, EntityUid, Request};
+
+use super::team::{self, Asked};
+use super::{Decision, Denied, Permit, Rule, Snapshot, entities};
+use crate::identity::Caller;
+use crate::names::ModelName;
+use crate::request::ApiCall;
+
+/// One question that Cedar answered.
+struct Verdict {
+    allowed: bool,
+    policies: Vec<(Arc<str>, Rule)>,
+}
+
+/// A caller on a route: the part of a decision that all models of a request share.
+struct Situation<'s> {
+    snapshot: &'s Snapshot,
+    caller: &'s Caller,
+    team: Result<Option<&'s str>, Rule>,
+    principal: EntityUid,
+    principal_entities: Vec<Entity>,
+}
+
+impl Snapshot {
+    /// Decides a request: `call_route` must be allowed on its route, and `use_model` on each of its models.
+    ///
+    /// # Errors
+    ///
+    /// [`Denied`] with the first rule that denies. An error of evaluation is a denial, also where Cedar skips the policy.
+    pub fn authorize(&self, caller: &Caller, call: ApiCall) -> Result<Permit, Box<Denied>> {
+        let models: Vec<&ModelName> = call.models().collect();
+        let asked = Asked { header: call.team_header(), route: call.route().as_str(), models: &models };
+        match self.decide(caller, call.method().as_str(), asked) {
+            Ok(decision) => Ok(Permit { call, decision }),
+            Err(denied) => Err(denied),
+        }
+    }
+
+    /// The models of the configuration that `caller` may use on `route`, sorted: the same decision as a call's.
+    #[must_use]
+    pub fn callable_models(&self, caller: &Caller, route: &str, team_header: Option<&str>) -> Vec<ModelName> {
+        let listed: BTreeSet<&ModelName> = self.config().models.iter().map(|model| &model.name).collect();
+        let callable = listed.into_iter().filter(|model| {
+            let asked = Asked { header: team_header, route, models: &[model] };
+            self.decide(caller, "POST", asked).is_ok()
+        });
+        callable.cloned().collect()
+    }
+
+    fn decide(&self, caller: &Caller, method: &str, asked: Asked<'_>) -> Result<Decision, Box<Denied>> {
+        let team = team::select(self, caller, asked);
+        let mut decision = Decision {
+            role: caller.role,
+            user_id: caller.user_id.clone(),
+            team_id: team.ok().flatten().map(str::to_owned),
+            policies: Vec::new(),
+            generation: self.generation(),
+        };
+        let verdicts = Situation::new(self, caller, team).and_then(|situation| situation.ask(method, asked));
+        let Ok((route, models)) = verdicts else {
+            return Err(Box::new(Denied { rule: Rule::Evaluation, decision: Box::new(decision) }));
+        };
+
+        let denials =
+            [(&route, Rule::Route)].into_iter().chain(models.iter().map(|model| (model, Rule::Model)));
+        let denied = denials.filter(|(verdict, _)| !verdict.allowed).flat_map(|(verdict, ungranted)| {
+            let ungranted = if caller.role.is_none() { Rule::Unmatched } else { ungranted };
+            // Without a deciding policy nothing granted.
+            let forbidden = verdict.policies.iter().map(|(_, rule)| *rule);
+            forbidden.chain(verdict.policies.is_empty().then_some(ungranted))
+        });
+        let first = denied.min();
+
+        let all = || std::iter::once(&route).chain(&models);
+        let deciding = all().filter(|verdict| verdict.allowed == first.is_none());
+        let policies: BTreeSet<_> =
+            deciding.flat_map(|verdict| verdict.policies.iter().map(|(id, _)| id)).collect();
+        decision.policies = policies.into_iter().cloned().collect();
+        match first {
+            None => Ok(decision),
+            Some(rule) => Err(Box::new(Denied { rule, decision: Box::new(decision) })),
+        }
+    }
+}
+
+impl<'s> Situation<'s> {
+    fn new(
+        snapshot: &'s Snapshot,
+        caller: &'s Caller,
+        team: Result<Option<&'s str>, Rule>,
+    ) -> Result<Self, String> {
+        let (principal, principal_entities) = entities::caller(snapshot, caller, team)?;
+        Ok(Self { snapshot, caller, team, principal, principal_entities })
+    }
+
+    fn ask(&self, method: &str, asked: Asked<'_>) -> Result<(Verdict, Vec<Verdict>), String> {
+        let (uid, entity) = entities::route(self.snapshot, asked.route, method)?;
+        let route = self.verdict(&self.snapshot.names.call_route, uid, entity)?;
+        let mut models = Vec::with_capacity(asked.models.len());
+        for model in asked.models {
+            let (uid, entity) = entities::model(self.snapshot, self.caller, self.team.ok().flatten(), model)?;
+            models.push(self.verdict(&self.snapshot.names.use_model, uid, entity)?);
+        }
+        Ok((route, models))
+    }
+
+    fn verdict(&self, action: &EntityUid, resource: EntityUid, entity: Entity) -> Result<Verdict, String> {
+        let entities = self.principal_entities.iter().cloned().chain([entity]);
+        let entities = Entities::from_entities(entities, None).map_err(|error| error.to_string())?;
+        let request = Request::new(self.principal.clone(), action.clone(), resource, Context::empty(), None)
+            .map_err(|error| error.to_string())?;
+        let response = self.snapshot.authorizer.is_authorized(&request, &self.snapshot.policies, &entities);
+        // Cedar skips a policy whose evaluation fails, a `forbid` too.
+        if let Some(error) = response.diagnostics().errors().next() {
+            return Err(error.to_string());
+        }
+        let policies = response.diagnostics().reason().map(|id| {
+            self.snapshot.rules.get(id).cloned().unwrap_or_else(|| (Arc::from(id.to_string()), Rule::Policy))
+        });
+        Ok(Verdict { allowed: response.decision() == CedarDecision::Allow, policies: policies.collect() })
+    }
+}

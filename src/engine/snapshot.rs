@@ -1,0 +1,96 @@
+//! Everything that a decision needs, checked as a whole and then never changed.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use cedar_policy::{Authorizer, PolicyId, PolicySet, Schema, ValidationMode, Validator};
+
+use super::Rule;
+use super::entities::Names;
+use super::team::TeamDirectory;
+use crate::authn::VerifiedClaims;
+use crate::config::Config;
+use crate::identity::Caller;
+use crate::translate::{self, Lists, TranslateError};
+
+static GENERATION: AtomicU64 = AtomicU64::new(0);
+
+/// A configuration with its policies, ready to decide.
+#[derive(Debug)]
+pub struct Snapshot {
+    generation: u64,
+    config: Config,
+    pub(super) authorizer: Authorizer,
+    pub(super) policies: PolicySet,
+    pub(super) rules: HashMap<PolicyId, (Arc<str>, Rule)>,
+    pub(super) lists: Lists,
+    pub(super) teams: TeamDirectory,
+    pub(super) names: Names,
+}
+
+/// A configuration that cannot be put in force.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SnapshotError {
+    /// The configuration could not be translated.
+    #[error(transparent)]
+    Translate(#[from] TranslateError),
+    /// The schema cannot be read.
+    #[error("the schema cannot be read: {0}")]
+    Schema(String),
+    /// A policy does not validate against the schema.
+    #[error("the policies do not validate: {0}")]
+    Invalid(String),
+}
+
+impl Snapshot {
+    /// Translates a configuration and validates the policies strictly against the schema.
+    ///
+    /// # Errors
+    ///
+    /// [`SnapshotError`] says what does not fit; nothing is in force then.
+    pub fn build(config: Config) -> Result<Self, SnapshotError> {
+        let bundle = translate::translate(&config)?;
+        let policies = bundle.policy_set()?;
+        let (schema, _) = Schema::from_cedarschema_str(translate::SCHEMA)
+            .map_err(|error| SnapshotError::Schema(error.to_string()))?;
+        let outcome = Validator::new(schema).validate(&policies, ValidationMode::Strict);
+        if !outcome.validation_passed() {
+            let errors: Vec<_> = outcome.validation_errors().map(ToString::to_string).collect();
+            return Err(SnapshotError::Invalid(errors.join("; ")));
+        }
+        let rules = bundle.policies.iter().map(|policy| {
+            let rule = policy.annotation("rule").and_then(Rule::from_name).unwrap_or(Rule::Policy);
+            (policy.id().clone(), (Arc::from(policy.id().to_string()), rule))
+        });
+        Ok(Self {
+            generation: GENERATION.fetch_add(1, Ordering::Relaxed) + 1,
+            rules: rules.collect(),
+            authorizer: Authorizer::new(),
+            policies,
+            teams: TeamDirectory::new(&config.teams),
+            lists: bundle.lists,
+            names: Names::new().map_err(SnapshotError::Schema)?,
+            config,
+        })
+    }
+
+    /// The configuration that the snapshot was built from.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Counts the snapshots of this process, from 1.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// Who a token belongs to (R1, R4).
+    #[must_use]
+    pub fn identify(&self, claims: &VerifiedClaims) -> Caller {
+        Caller::identify(claims, self.config.jwt.as_ref())
+    }
+}

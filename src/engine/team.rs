@@ -1,0 +1,148 @@
+//! Which team a request is made for (R6).
+
+use std::collections::HashMap;
+
+use super::{Rule, Snapshot};
+use crate::config::{RoutePattern, Team};
+use crate::identity::Caller;
+use crate::names::ModelName;
+use crate::routes::RouteList;
+use crate::translate::TEAM_ROUTES;
+
+/// The declared teams.
+#[derive(Debug)]
+pub(super) struct TeamDirectory {
+    by_id: HashMap<String, Declared>,
+    /// The id for each alias that only one team has.
+    by_alias: HashMap<String, Option<String>>,
+    default_routes: RouteList,
+}
+
+/// What is declared of a team, beside its models.
+#[derive(Debug)]
+pub(super) struct Declared {
+    pub(super) alias: Option<String>,
+    pub(super) blocked: bool,
+    pub(super) organization: Option<String>,
+}
+
+/// Rule 4's routes where `team_allowed_routes` is not configured.
+const DEFAULT_GROUPS: [&str; 3] = ["openai_routes", "info_routes", "mcp_routes"];
+const DEFAULT_PATHS: [&str; 2] = ["/v1/messages", "/v1/messages/count_tokens"];
+
+impl TeamDirectory {
+    pub(super) fn new(teams: &[Team]) -> Self {
+        let mut by_id = HashMap::new();
+        let mut by_alias = HashMap::new();
+        for team in teams {
+            let declared = Declared {
+                alias: team.team_alias.clone(),
+                blocked: team.blocked,
+                organization: team.organization_id.clone(),
+            };
+            by_id.insert(team.team_id.clone(), declared);
+            if let Some(alias) = &team.team_alias {
+                by_alias
+                    .entry(alias.clone())
+                    .and_modify(|id| *id = None)
+                    .or_insert(Some(team.team_id.clone()));
+            }
+        }
+        let groups = DEFAULT_GROUPS.into_iter().map(|name| RoutePattern::Group(name.to_owned()));
+        let paths = DEFAULT_PATHS.into_iter().map(|path| RoutePattern::Exact(path.to_owned()));
+        Self { by_id, by_alias, default_routes: RouteList::new(groups.chain(paths).collect()) }
+    }
+
+    pub(super) fn get(&self, id: &str) -> Option<&Declared> {
+        self.by_id.get(id)
+    }
+
+    /// The one declared team with this alias.
+    fn by_alias(&self, alias: &str) -> Option<&str> {
+        self.by_alias.get(alias)?.as_deref()
+    }
+}
+
+/// What a request says that selects a team.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'a> {
+    pub(super) header: Option<&'a str>,
+    pub(super) route: &'a str,
+    pub(super) models: &'a [&'a ModelName],
+}
+
+/// The selected team's id, none where none is needed, or the rule that refuses.
+pub(super) fn select<'c>(
+    snapshot: &'c Snapshot,
+    caller: &'c Caller,
+    asked: Asked<'_>,
+) -> Result<Option<&'c str>, Rule> {
+    let Some(jwt) = &snapshot.config().jwt else { return Ok(None) };
+    if caller.admin {
+        return Ok(None);
+    }
+    let teams = &snapshot.teams;
+    if let Some(header) = asked.header {
+        return by_header(teams, caller, header).map(Some).ok_or(Rule::TeamHeader);
+    }
+    if let Some(object) = &caller.object_team {
+        return Ok(Some(object));
+    }
+
+    let gives_way = caller.team.as_ref().is_some_and(|team| team.default)
+        && caller.team_alias.is_some()
+        && caller.team_ids.is_empty();
+    if let Some(team) = caller.team.as_ref().filter(|_| !gives_way) {
+        return if teams.get(&team.id).is_some() { Ok(Some(&team.id)) } else { Err(Rule::UnknownTeam) };
+    }
+    if let Some(alias) = &caller.team_alias {
+        return teams.by_alias(alias).map(Some).ok_or(Rule::UnknownTeam);
+    }
+    if jwt.team_id_jwt_field.is_some() || jwt.team_alias_jwt_field.is_some() {
+        return Err(Rule::NoTeam);
+    }
+    by_fit(snapshot, caller, asked, jwt.enforce_team_based_model_access)
+}
+
+/// R6.1: an id of a claimed team, or the alias of one that no other declared team has.
+fn by_header<'c>(teams: &'c TeamDirectory, caller: &'c Caller, header: &str) -> Option<&'c str> {
+    let claimed = |id: &str| caller.claimed_teams().find(|team| *team == id);
+    let id = claimed(header).or_else(|| claimed(teams.by_alias(header)?))?;
+    teams.get(id).map(|_| id)
+}
+
+/// R6.4: the first claimed team that fits, and is not blocked if there is one (D5).
+fn by_fit<'c>(
+    snapshot: &'c Snapshot,
+    caller: &'c Caller,
+    asked: Asked<'_>,
+    required: bool,
+) -> Result<Option<&'c str>, Rule> {
+    let teams = &snapshot.teams;
+    let routes = snapshot.lists.routes.get(TEAM_ROUTES).unwrap_or(&teams.default_routes);
+    let fits = |id: &&str| {
+        teams.get(id).is_some()
+            && routes.contains(asked.route)
+            && asked.models.iter().all(|model| may_use(snapshot, id, model))
+    };
+    let mut fitting = caller.claimed_teams().filter(fits).peekable();
+    let first = fitting.peek().copied();
+    let open = fitting.find(|id| teams.get(id).is_some_and(|team| !team.blocked));
+    match open.or(first) {
+        Some(team) => Ok(Some(team)),
+        None if caller.claimed_teams().next().is_none() => {
+            if required {
+                Err(Rule::NoTeam)
+            } else {
+                Ok(None)
+            }
+        }
+        None if asked.models.is_empty() => Ok(None),
+        None => Err(Rule::NoTeamWithModel),
+    }
+}
+
+fn may_use(snapshot: &Snapshot, team: &str, model: &ModelName) -> bool {
+    snapshot.lists.teams.get(team).is_some_and(|models| models.all)
+        || snapshot.lists.team_lists(team, model.as_str())
+}

@@ -1,0 +1,49 @@
+//! The two ways of reading a claim.
+
+use serde_json::Value;
+
+/// A claim of names: a list of strings, or one string split at white space (D1). Anything else names nothing.
+pub(super) fn names(value: Option<&Value>) -> Vec<String> {
+    match value {
+        Some(Value::String(text)) => text.split_whitespace().map(str::to_owned).collect(),
+        Some(Value::Array(list)) => list.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// A claim of one value: a non-empty string; a list gives its first element; anything else is absent (D4).
+pub(super) fn scalar(value: Option<&Value>) -> Option<String> {
+    let value = match value? {
+        Value::Array(list) => list.first()?,
+        value => value,
+    };
+    value.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn names_come_from_lists_and_from_words() {
+        assert_eq!(names(Some(&json!(["a", 1, "b c"]))), ["a", "b c"]);
+        assert_eq!(names(Some(&json!(" a  b\tc "))), ["a", "b", "c"]);
+    }
+
+    #[test]
+    fn other_types_name_nothing() {
+        for value in [json!(1), json!(true), json!(null), json!({"a": "b"})] {
+            assert!(names(Some(&value)).is_empty(), "{value}");
+        }
+    }
+
+    #[test]
+    fn a_scalar_is_a_non_empty_string_or_the_first_of_a_list() {
+        assert_eq!(scalar(Some(&json!("a"))).as_deref(), Some("a"));
+        assert_eq!(scalar(Some(&json!(["a", "b"]))).as_deref(), Some("a"));
+        for value in [json!(""), json!([]), json!([1, "a"]), json!([["a"]]), json!(1), json!(null)] {
+            assert_eq!(scalar(Some(&value)), None, "{value}");
+        }
+    }
+}

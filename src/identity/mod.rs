@@ -1,0 +1,189 @@
+//! Who the caller is: rules R1 and R4, and the teams that the token claims (R6).
+
+mod claim;
+
+use serde_json::{Map, Value};
+
+use crate::authn::VerifiedClaims;
+use crate::config::JwtAuth;
+use crate::names::{ClaimPath, Role};
+
+use claim::{names, scalar};
+
+/// Who calls, as far as the token and the configuration say.
+///
+/// What depends on the request too, such as the team that a header selects, is the engine's to find.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// R1; `None` when the token belongs to nobody.
+    pub(crate) role: Option<Role>,
+    /// The token carries the admin scope (R5), or this is the master key.
+    pub(crate) admin: bool,
+    pub(crate) master_key: bool,
+    pub(crate) user_id: Option<String>,
+    pub(crate) email: Option<String>,
+    /// R4's object id of a team.
+    pub(crate) object_team: Option<String>,
+    pub(crate) team: Option<TokenTeam>,
+    pub(crate) team_alias: Option<String>,
+    /// The names at `team_ids_jwt_field`.
+    pub(crate) team_ids: Vec<String>,
+    pub(crate) scopes: Vec<String>,
+    /// The role names in the token, before any mapping.
+    pub(crate) role_names: Vec<String>,
+    pub(crate) issuer: Option<String>,
+    pub(crate) subject: Option<String>,
+    pub(crate) client_id: Option<String>,
+}
+
+/// The team id of R1.2.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TokenTeam {
+    pub(crate) id: String,
+    /// It is `team_id_default`, not a claim.
+    pub(crate) default: bool,
+}
+
+impl Caller {
+    /// The holder of `general_settings.master_key`: an admin for every route.
+    #[must_use]
+    pub fn master_key() -> Self {
+        Self { role: Some(Role::ProxyAdmin), admin: true, master_key: true, ..Self::nobody() }
+    }
+
+    /// The caller that a token belongs to.
+    ///
+    /// ```
+    /// use modelgate::authn::VerifiedClaims;
+    /// use modelgate::config::Config;
+    /// use modelgate::identity::Caller;
+    /// use modelgate::names::Role;
+    ///
+    /// let yaml = "
+    /// general_settings:
+    ///   enable_jwt_auth: true
+    ///   litellm_jwtauth: {user_id_jwt_field: sub}
+    /// ";
+    /// let config = Config::parse("config.yaml", yaml, ".".as_ref(), &|_| None)?;
+    /// let claims = serde_json::from_str(r#"{"sub": "ada"}"#)?;
+    /// let caller = Caller::identify(&VerifiedClaims::dangerous_trust(claims), config.jwt.as_ref());
+    /// assert_eq!((caller.role(), caller.user_id()), (Some(Role::InternalUser), Some("ada")));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn identify(claims: &VerifiedClaims, jwt: Option<&JwtAuth>) -> Self {
+        let Some(jwt) = jwt else { return Self::nobody() };
+        let claims = claims.as_map();
+        let at = |path: &Option<ClaimPath>| path.as_ref().and_then(|path| path.find(claims));
+
+        let scopes = names(claims.get("scope"));
+        let admin = scopes.contains(&jwt.admin_jwt_scope);
+        let team = token_team(jwt, claims);
+        let user = scalar(at(&jwt.user_id_jwt_field));
+        let email = scalar(at(&jwt.user_email_jwt_field));
+        let user_roles = names(at(&jwt.user_roles_jwt_field));
+        let mapped_roles = names(at(&jwt.roles_jwt_field));
+
+        let role = if admin {
+            Some(Role::ProxyAdmin)
+        } else if team.is_some() {
+            Some(Role::Team)
+        } else if user.is_some() || user_roles.iter().any(|name| jwt.user_allowed_roles.contains(name)) {
+            Some(Role::InternalUser)
+        } else {
+            let mapping = jwt.role_mappings.iter().find(|mapping| mapped_roles.contains(&mapping.role));
+            mapping.map(|mapping| mapping.internal_role)
+        };
+
+        let mut caller = Self {
+            role,
+            admin,
+            user_id: user.or_else(|| email.clone()),
+            email,
+            team,
+            team_alias: scalar(at(&jwt.team_alias_jwt_field)),
+            team_ids: names(at(&jwt.team_ids_jwt_field)),
+            scopes,
+            issuer: scalar(claims.get("iss")),
+            subject: scalar(claims.get("sub")),
+            client_id: scalar(claims.get("azp")).or_else(|| scalar(claims.get("client_id"))),
+            ..Self::nobody()
+        };
+        caller.role_names = user_roles;
+        caller.role_names.extend(mapped_roles);
+        if jwt.object_id_jwt_field.is_some() {
+            caller.replace_by_object(scalar(at(&jwt.object_id_jwt_field)));
+        }
+        caller
+    }
+
+    /// R4: the object id stands for the team or the user, whichever the caller is.
+    fn replace_by_object(&mut self, object: Option<String>) {
+        match self.role {
+            Some(Role::Team) => self.object_team = object,
+            Some(Role::InternalUser) => self.user_id = object,
+            Some(Role::ProxyAdmin) | None => {}
+        }
+    }
+
+    fn nobody() -> Self {
+        Self {
+            role: None,
+            admin: false,
+            master_key: false,
+            user_id: None,
+            email: None,
+            object_team: None,
+            team: None,
+            team_alias: None,
+            team_ids: Vec::new(),
+            scopes: Vec::new(),
+            role_names: Vec::new(),
+            issuer: None,
+            subject: None,
+            client_id: None,
+        }
+    }
+
+    /// R1; `None` when the token belongs to nobody.
+    #[must_use]
+    pub fn role(&self) -> Option<Role> {
+        self.role
+    }
+
+    /// R4.
+    #[must_use]
+    pub fn user_id(&self) -> Option<&str> {
+        self.user_id.as_deref()
+    }
+
+    /// Whether this is the master key, or a token with the admin scope (R5).
+    #[must_use]
+    pub fn is_admin(&self) -> bool {
+        self.admin
+    }
+
+    /// R6's claimed teams, in the token's order.
+    pub(crate) fn claimed_teams(&self) -> impl Iterator<Item = &str> {
+        let own = self.team.iter().map(|team| team.id.as_str());
+        self.team_ids.iter().map(String::as_str).chain(own)
+    }
+
+    /// R7: what follows the last `@` of the email, if something comes before it.
+    pub(crate) fn email_domain(&self) -> Option<&str> {
+        let (local, domain) = self.email.as_deref()?.rsplit_once('@')?;
+        (!local.is_empty()).then_some(domain)
+    }
+}
+
+/// R1.2.
+fn token_team(jwt: &JwtAuth, claims: &Map<String, Value>) -> Option<TokenTeam> {
+    let field = jwt.team_id_jwt_field.as_ref();
+    match field.and_then(|path| path.find(claims)) {
+        Some(value) => scalar(Some(value)).map(|id| TokenTeam { id, default: false }),
+        None => jwt.team_id_default.clone().map(|id| TokenTeam { id, default: true }),
+    }
+}
+
+#[cfg(test)]
+mod tests;

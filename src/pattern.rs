@@ -1,0 +1,87 @@
+//! Wildcards in the names of models.
+
+/// A pattern in which `*` stands for any characters, none included, and everything else for itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pattern {
+    /// What stands before, between and behind the stars: always one more than there are stars.
+    pieces: Vec<String>,
+}
+
+impl Pattern {
+    /// The pattern that `text` writes. Every text is one.
+    #[must_use]
+    pub fn new(text: &str) -> Self {
+        Self { pieces: text.split('*').map(str::to_owned).collect() }
+    }
+
+    /// Whether the whole of `text` fits.
+    #[must_use]
+    pub fn matches(&self, text: &str) -> bool {
+        let [first, middle @ .., last] = self.pieces.as_slice() else {
+            return self.pieces.first().is_some_and(|only| only == text);
+        };
+        let Some(inner) = text.strip_prefix(first.as_str()).and_then(|rest| rest.strip_suffix(last.as_str()))
+        else {
+            return false;
+        };
+        let mut rest = inner;
+        for piece in middle {
+            let Some((_, after)) = rest.split_once(piece.as_str()) else { return false };
+            rest = after;
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn fits(pattern: &str, text: &str) -> bool {
+        Pattern::new(pattern).matches(text)
+    }
+
+    #[test]
+    fn a_text_without_a_star_matches_itself_alone() {
+        assert!(fits("gpt-4o", "gpt-4o"));
+        assert!(!fits("gpt-4o", "gpt-4o-mini"));
+    }
+
+    #[test]
+    fn a_star_matches_any_characters_and_none() {
+        assert!(fits("openai/*", "openai/"));
+        assert!(fits("openai/*", "openai/a/b"));
+        assert!(fits("*", ""));
+        assert!(!fits("openai/*", "azure/openai/x"));
+    }
+
+    #[test]
+    fn the_ends_do_not_overlap() {
+        assert!(!fits("ab*ba", "aba"));
+        assert!(fits("ab*ba", "abba"));
+    }
+
+    /// The obvious matcher, exponential in the stars.
+    fn naive(pattern: &[char], text: &[char]) -> bool {
+        match pattern.split_first() {
+            None => text.is_empty(),
+            Some(('*', rest)) => (0..=text.len()).any(|skip| naive(rest, &text[skip..])),
+            Some((c, rest)) => text.first() == Some(c) && naive(rest, &text[1..]),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn matches_what_the_naive_matcher_matches(pattern in "[ab*é]{0,6}", text in "[abé]{0,8}") {
+            let chars = |s: &str| s.chars().collect::<Vec<_>>();
+            prop_assert_eq!(fits(&pattern, &text), naive(&chars(&pattern), &chars(&text)));
+        }
+
+        #[test]
+        fn matches_its_own_expansions(pattern in "[ab*]{0,6}", filler in "[ab/]{0,4}") {
+            prop_assert!(fits(&pattern, &pattern.replace('*', &filler)));
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! Which provider a bare model name belongs to, by its beginning.
+
+const BEGINNINGS: [(&str, &str); 11] = [
+    ("gpt-", "openai"),
+    ("o1", "openai"),
+    ("o3", "openai"),
+    ("o4", "openai"),
+    ("chatgpt-", "openai"),
+    ("text-embedding-", "openai"),
+    ("dall-e-", "openai"),
+    ("whisper-", "openai"),
+    ("tts-", "openai"),
+    ("claude-", "anthropic"),
+    ("gemini-", "gemini"),
+];
+
+/// The provider of a name without `provider/`, where its beginning gives it away.
+#[must_use]
+pub fn of_bare_name(name: &str) -> Option<&'static str> {
+    if name.contains('/') {
+        return None;
+    }
+    BEGINNINGS.iter().find(|(beginning, _)| name.starts_with(beginning)).map(|(_, provider)| *provider)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn beginnings_name_the_provider() {
+        assert_eq!(of_bare_name("o1-mini"), Some("openai"));
+        assert_eq!(of_bare_name("claude-3-5-haiku-20241022"), Some("anthropic"));
+        assert_eq!(of_bare_name("anthropic-claude"), None);
+    }
+
+    #[test]
+    fn a_name_with_a_provider_is_not_bare() {
+        assert_eq!(of_bare_name("gpt-4/x"), None);
+    }
+}

@@ -1,0 +1,92 @@
+//! What grants: role permissions (R2), and the master key.
+
+use std::collections::BTreeSet;
+
+use cedar_policy::pst::PstConstructionError;
+
+use super::pst::{action, entity, is_in, or, principal, principal_in, resource_in, when};
+use super::{Draft, JWTAUTH, TranslateError, Writer};
+use crate::config::RolePermission;
+use crate::engine::Rule;
+use crate::names::Role;
+
+/// The role of the master key's holder.
+pub(crate) const MASTER_KEY_ROLE: &str = "master_key";
+
+pub(super) fn write(writer: &mut Writer<'_>) -> Result<(), TranslateError> {
+    if writer.config.master_key.is_some() {
+        writer.add(Draft {
+            principal: principal_in("Role", MASTER_KEY_ROLE)?,
+            ..Draft::permit("general_settings.master_key", Rule::MasterKey)
+        })?;
+    }
+    let Some(jwt) = &writer.config.jwt else { return Ok(()) };
+    if !jwt.enforce_rbac {
+        return writer.add(Draft::permit(&format!("{JWTAUTH}.enforce_rbac"), Rule::Unmatched));
+    }
+
+    let mut named = BTreeSet::new();
+    let entries = writer.config.role_permissions.as_deref().unwrap_or_default();
+    for (index, entry) in entries.iter().enumerate() {
+        // The first entry of a role counts.
+        if named.insert(entry.role) {
+            write_entry(writer, &format!("general_settings.role_permissions[{index}]"), entry)?;
+        }
+    }
+    write_open_roles(writer, &named)
+}
+
+fn write_entry(writer: &mut Writer<'_>, key: &str, entry: &RolePermission) -> Result<(), TranslateError> {
+    let role = || principal_in("Role", entry.role.as_str());
+    if entry.models.is_none() && entry.routes.is_none() {
+        return writer.add(Draft { principal: role()?, ..Draft::permit(key, Rule::Model) });
+    }
+    let routes = listed(key, "routes", entry.routes.is_some());
+    writer.add(Draft {
+        principal: role()?,
+        action: action("call_route")?,
+        resource: routes.resource("RouteGroup")?,
+        ..Draft::permit(&routes.key, Rule::Route)
+    })?;
+    let models = listed(key, "models", entry.models.is_some());
+    writer.add(Draft {
+        principal: role()?,
+        action: action("use_model")?,
+        resource: models.resource("ModelSet")?,
+        ..Draft::permit(&models.key, Rule::Model)
+    })
+}
+
+/// A list of an entry, or the entry itself where it has no such list and so restricts nothing.
+struct Listed {
+    key: String,
+    present: bool,
+}
+
+fn listed(entry: &str, list: &str, present: bool) -> Listed {
+    Listed { key: if present { format!("{entry}.{list}") } else { entry.to_owned() }, present }
+}
+
+impl Listed {
+    fn resource(&self, ty: &str) -> Result<cedar_policy::pst::ResourceConstraint, PstConstructionError> {
+        if self.present { resource_in(ty, &self.key) } else { Ok(cedar_policy::pst::ResourceConstraint::Any) }
+    }
+}
+
+/// Roles that no entry names are not restricted.
+fn write_open_roles(writer: &mut Writer<'_>, named: &BTreeSet<Role>) -> Result<(), TranslateError> {
+    let mut open = None;
+    for role in Role::ALL.into_iter().filter(|role| !named.contains(role)) {
+        let this = is_in(principal(), entity("Role", role.as_str())?);
+        open = Some(match open {
+            Some(others) => or(others, this),
+            None => this,
+        });
+    }
+    match open {
+        Some(open) => {
+            writer.add(Draft::permit("general_settings.role_permissions", Rule::Unmatched).clause(when(open)))
+        }
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,127 @@
+//! The lists of a configuration: which models and routes are in which set, team and scope.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use crate::config::{Config, RoutePattern, Team};
+use crate::names::Role;
+use crate::pattern::Pattern;
+use crate::providers;
+use crate::routes::RouteList;
+
+/// The entity of R5's list of routes.
+pub(crate) const ADMIN_ROUTES: &str = "general_settings.litellm_jwtauth.admin_allowed_routes";
+/// The entity of R6's list of routes.
+pub(crate) const TEAM_ROUTES: &str = "general_settings.litellm_jwtauth.team_allowed_routes";
+/// The entity of R9's routes.
+pub(crate) const LLM_ROUTES: &str = "llm_api_routes";
+
+/// Which models and routes are in which list, as sets that answer in constant time.
+#[derive(Clone, Debug)]
+pub struct Lists {
+    /// By role: the id of its set, and the models in it (R2).
+    pub(crate) role_models: BTreeMap<Role, (String, HashSet<String>)>,
+    /// By id of the entity.
+    pub(crate) routes: BTreeMap<String, RouteList>,
+    /// By scope: the models in its mappings (R3).
+    pub(crate) scopes: HashMap<String, HashSet<String>>,
+    /// By team id (R6).
+    pub(crate) teams: HashMap<String, TeamModels>,
+    /// By model: its access groups.
+    pub(crate) access_groups: HashMap<String, BTreeSet<String>>,
+}
+
+/// The models that a team may use (R6).
+#[derive(Clone, Debug, Default)]
+pub struct TeamModels {
+    pub(crate) all: bool,
+    names: HashSet<String>,
+    patterns: Vec<Pattern>,
+}
+
+impl Lists {
+    /// Collects the lists of a configuration.
+    #[must_use]
+    pub fn new(config: &Config) -> Self {
+        let mut lists = Self {
+            role_models: BTreeMap::new(),
+            routes: BTreeMap::new(),
+            scopes: HashMap::new(),
+            teams: config.teams.iter().map(|team| (team.team_id.clone(), TeamModels::new(team))).collect(),
+            access_groups: HashMap::new(),
+        };
+        for model in &config.models {
+            let groups = lists.access_groups.entry(model.name.as_str().to_owned()).or_default();
+            groups.extend(model.access_groups.iter().cloned());
+        }
+        let group = RoutePattern::Group(LLM_ROUTES.to_owned());
+        lists.routes.insert(LLM_ROUTES.to_owned(), RouteList::new(vec![group]));
+        lists.add_roles(config);
+        if let Some(jwt) = &config.jwt {
+            lists.routes.insert(ADMIN_ROUTES.to_owned(), RouteList::new(jwt.admin_allowed_routes.clone()));
+            if let Some(routes) = &jwt.team_allowed_routes {
+                lists.routes.insert(TEAM_ROUTES.to_owned(), RouteList::new(routes.clone()));
+            }
+            for mapping in &jwt.scope_mappings {
+                let models = lists.scopes.entry(mapping.scope.clone()).or_default();
+                models.extend(mapping.models.iter().map(|model| model.as_str().to_owned()));
+            }
+        }
+        lists
+    }
+
+    fn add_roles(&mut self, config: &Config) {
+        let mut named = BTreeSet::new();
+        for (index, entry) in config.role_permissions.iter().flatten().enumerate() {
+            if !named.insert(entry.role) {
+                continue;
+            }
+            let key = format!("general_settings.role_permissions[{index}]");
+            if let Some(models) = &entry.models {
+                let names = models.iter().map(|model| model.as_str().to_owned()).collect();
+                self.role_models.insert(entry.role, (format!("{key}.models"), names));
+            }
+            if let Some(routes) = &entry.routes {
+                self.routes.insert(format!("{key}.routes"), RouteList::new(routes.clone()));
+            }
+        }
+    }
+
+    /// The access groups of a model, sorted.
+    pub(crate) fn groups_of(&self, model: &str) -> impl Iterator<Item = &str> {
+        self.access_groups.get(model).into_iter().flatten().map(String::as_str)
+    }
+
+    /// Whether a declared team lists the model, by name, wildcard or access group (R6).
+    pub(crate) fn team_lists(&self, team: &str, model: &str) -> bool {
+        self.teams.get(team).is_some_and(|models| models.list(model, self.groups_of(model)))
+    }
+}
+
+impl TeamModels {
+    fn new(team: &Team) -> Self {
+        let all = team.models.is_empty()
+            || team.models.iter().any(|name| name == "all-proxy-models" || name == "*");
+        let (patterns, names): (Vec<_>, Vec<_>) = team.models.iter().partition(|name| name.contains('*'));
+        Self {
+            all,
+            names: names.into_iter().cloned().collect(),
+            patterns: patterns.into_iter().map(|text| Pattern::new(text)).collect(),
+        }
+    }
+
+    fn list<'g>(&self, model: &str, mut groups: impl Iterator<Item = &'g str>) -> bool {
+        self.names.contains(model)
+            || groups.any(|group| self.names.contains(group))
+            || self.fits_a_pattern(model)
+    }
+
+    fn fits_a_pattern(&self, model: &str) -> bool {
+        if self.patterns.is_empty() {
+            return false;
+        }
+        let qualified = providers::of_bare_name(model).map(|provider| format!("{provider}/{model}"));
+        self.patterns.iter().any(|pattern| {
+            pattern.matches(model) || qualified.as_deref().is_some_and(|qualified| pattern.matches(qualified))
+        })
+    }
+}

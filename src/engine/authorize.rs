@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use cedar_policy::{Context, Decision as CedarDecision, Entities, Entity, EntityUid, Request};
+use cedar_policy::{Context, Entities, Entity, EntityUid, PolicySet, Request};
 
 use super::team::{self, Asked};
 use super::{Decision, Denied, Permit, Rule, Snapshot, entities};
@@ -11,10 +11,13 @@ use crate::identity::Caller;
 use crate::names::ModelName;
 use crate::request::ApiCall;
 
-/// One question that Cedar answered.
+/// A policy's id and rule.
+type Deciding = (Arc<str>, Rule);
+
+/// What Cedar answered to one question. It is allowed when something permits and nothing forbids.
 struct Verdict {
-    allowed: bool,
-    policies: Vec<(Arc<str>, Rule)>,
+    permits: Vec<Deciding>,
+    forbids: Vec<Deciding>,
 }
 
 /// A caller on a route: the part of a decision that all models of a request share.
@@ -66,20 +69,18 @@ impl Snapshot {
             return Err(Box::new(Denied { rule: Rule::Evaluation, decision: Box::new(decision) }));
         };
 
-        let denials =
+        let questions =
             [(&route, Rule::Route)].into_iter().chain(models.iter().map(|model| (model, Rule::Model)));
-        let denied = denials.filter(|(verdict, _)| !verdict.allowed).flat_map(|(verdict, ungranted)| {
+        let denying = questions.flat_map(|(verdict, ungranted)| {
             let ungranted = if caller.role.is_none() { Rule::Unmatched } else { ungranted };
-            // Without a deciding policy nothing granted.
-            let forbidden = verdict.policies.iter().map(|(_, rule)| *rule);
-            forbidden.chain(verdict.policies.is_empty().then_some(ungranted))
+            let ungranted = verdict.permits.is_empty().then_some(ungranted);
+            verdict.forbids.iter().map(|(_, rule)| *rule).chain(ungranted)
         });
-        let first = denied.min();
+        let first = denying.min();
 
-        let all = || std::iter::once(&route).chain(&models);
-        let deciding = all().filter(|verdict| verdict.allowed == first.is_none());
-        let policies: BTreeSet<_> =
-            deciding.flat_map(|verdict| verdict.policies.iter().map(|(id, _)| id)).collect();
+        let verdicts = std::iter::once(&route).chain(&models);
+        let deciding = verdicts.flat_map(|v| if first.is_none() { &v.permits } else { &v.forbids });
+        let policies: BTreeSet<_> = deciding.map(|(id, _)| id).collect();
         decision.policies = policies.into_iter().cloned().collect();
         match first {
             None => Ok(decision),
@@ -114,14 +115,26 @@ impl<'s> Situation<'s> {
         let entities = Entities::from_entities(entities, None).map_err(|error| error.to_string())?;
         let request = Request::new(self.principal.clone(), action.clone(), resource, Context::empty(), None)
             .map_err(|error| error.to_string())?;
-        let response = self.snapshot.authorizer.is_authorized(&request, &self.snapshot.policies, &entities);
+        Ok(Verdict {
+            permits: self.matching(&request, &self.snapshot.permits, &entities)?,
+            forbids: self.matching(&request, &self.snapshot.forbids, &entities)?,
+        })
+    }
+
+    /// The policies whose conditions hold, out of a set of one effect.
+    fn matching(
+        &self,
+        request: &Request,
+        set: &PolicySet,
+        entities: &Entities,
+    ) -> Result<Vec<Deciding>, String> {
+        let response = self.snapshot.authorizer.is_authorized(request, set, entities);
         // Cedar skips a policy whose evaluation fails, a `forbid` too.
         if let Some(error) = response.diagnostics().errors().next() {
             return Err(error.to_string());
         }
-        let policies = response.diagnostics().reason().map(|id| {
-            self.snapshot.rules.get(id).cloned().unwrap_or_else(|| (Arc::from(id.to_string()), Rule::Policy))
-        });
-        Ok(Verdict { allowed: response.decision() == CedarDecision::Allow, policies: policies.collect() })
+        let ids = response.diagnostics().reason();
+        let known = |id| self.snapshot.rules.get(id).cloned();
+        Ok(ids.map(|id| known(id).unwrap_or_else(|| (Arc::from(id.to_string()), Rule::Policy))).collect())
     }
 }

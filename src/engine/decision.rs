@@ -69,16 +69,14 @@ pub enum Rule {
     MasterKey,
     /// The token belongs to nobody (R1, R2).
     Unmatched,
-    /// The role may not call the route.
-    Route,
     /// The role may not use the model.
     Model,
+    /// The role may not call the route.
+    Route,
     /// No scope of the token opens the model.
     Scope,
     /// An admin may not call the route.
     AdminRoute,
-    /// The email is of another domain.
-    EmailDomain,
     /// The header selects no claimed, declared team.
     TeamHeader,
     /// The token's team is not declared.
@@ -89,10 +87,12 @@ pub enum Rule {
     NoTeamWithModel,
     /// The team is blocked.
     Blocked,
-    /// The team may not use the model.
-    TeamModel,
     /// The team may not call the route.
     TeamRoute,
+    /// The team may not use the model.
+    TeamModel,
+    /// The email is of another domain.
+    EmailDomain,
     /// Neither a user nor a team is known.
     Identity,
     /// The route is not one of an LLM API.
@@ -106,18 +106,18 @@ impl Rule {
         Self::Policy,
         Self::MasterKey,
         Self::Unmatched,
-        Self::Route,
         Self::Model,
+        Self::Route,
         Self::Scope,
         Self::AdminRoute,
-        Self::EmailDomain,
         Self::TeamHeader,
         Self::UnknownTeam,
         Self::NoTeam,
         Self::NoTeamWithModel,
         Self::Blocked,
-        Self::TeamModel,
         Self::TeamRoute,
+        Self::TeamModel,
+        Self::EmailDomain,
         Self::Identity,
         Self::Floor,
     ];

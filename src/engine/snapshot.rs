@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use cedar_policy::{Authorizer, PolicyId, PolicySet, Schema, ValidationMode, Validator};
+use cedar_policy::{Authorizer, Effect, PolicyId, PolicySet, Schema, ValidationMode, Validator};
 
 use super::Rule;
 use super::entities::Names;
@@ -22,7 +22,10 @@ pub struct Snapshot {
     generation: u64,
     config: Config,
     pub(super) authorizer: Authorizer,
-    pub(super) policies: PolicySet,
+    /// The `permit`s, and apart from them the `forbid`s: together Cedar would not say whether a request that is forbidden
+    /// was granted at all, and that is the first thing an operator asks.
+    pub(super) permits: PolicySet,
+    pub(super) forbids: PolicySet,
     pub(super) rules: HashMap<PolicyId, (Arc<str>, Rule)>,
     pub(super) lists: Lists,
     pub(super) teams: TeamDirectory,
@@ -68,7 +71,8 @@ impl Snapshot {
             generation: GENERATION.fetch_add(1, Ordering::Relaxed) + 1,
             rules: rules.collect(),
             authorizer: Authorizer::new(),
-            policies,
+            permits: bundle.policy_set_of(Effect::Permit)?,
+            forbids: bundle.policy_set_of(Effect::Forbid)?,
             teams: TeamDirectory::new(&config.teams),
             lists: bundle.lists,
             names: Names::new().map_err(SnapshotError::Schema)?,

@@ -83,7 +83,7 @@ pub(super) fn select<'c>(
     }
     let teams = &snapshot.teams;
     if let Some(header) = asked.header {
-        return by_header(teams, caller, header).map(Some).ok_or(Rule::TeamHeader);
+        return by_header(teams, caller, header).map(Some);
     }
     if let Some(object) = &caller.object_team {
         return Ok(Some(object));
@@ -105,10 +105,10 @@ pub(super) fn select<'c>(
 }
 
 /// R6.1: an id of a claimed team, or the alias of one that no other declared team has.
-fn by_header<'c>(teams: &'c TeamDirectory, caller: &'c Caller, header: &str) -> Option<&'c str> {
+fn by_header<'c>(teams: &'c TeamDirectory, caller: &'c Caller, header: &str) -> Result<&'c str, Rule> {
     let claimed = |id: &str| caller.claimed_teams().find(|team| *team == id);
-    let id = claimed(header).or_else(|| claimed(teams.by_alias(header)?))?;
-    teams.get(id).map(|_| id)
+    let id = claimed(header).or_else(|| claimed(teams.by_alias(header)?)).ok_or(Rule::TeamHeader)?;
+    teams.get(id).map(|_| id).ok_or(Rule::UnknownTeam)
 }
 
 /// R6.4: the first claimed team that fits, and is not blocked if there is one (D5).

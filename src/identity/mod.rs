@@ -111,17 +111,17 @@ impl Caller {
         };
         caller.role_names = user_roles;
         caller.role_names.extend(mapped_roles);
-        if jwt.object_id_jwt_field.is_some() {
-            caller.replace_by_object(scalar(at(&jwt.object_id_jwt_field)));
+        if let Some(object) = scalar(at(&jwt.object_id_jwt_field)) {
+            caller.replace_by_object(object);
         }
         caller
     }
 
-    /// R4: the object id stands for the team or the user, whichever the caller is.
-    fn replace_by_object(&mut self, object: Option<String>) {
+    /// R4: an object id in the token stands for the team or the user, whichever the caller is.
+    fn replace_by_object(&mut self, object: String) {
         match self.role {
-            Some(Role::Team) => self.object_team = object,
-            Some(Role::InternalUser) => self.user_id = object,
+            Some(Role::Team) => self.object_team = Some(object),
+            Some(Role::InternalUser) => self.user_id = Some(object),
             Some(Role::ProxyAdmin) | None => {}
         }
     }

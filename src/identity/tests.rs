@@ -1,1 +1,70 @@
+use serde_json::json;
 
+use super::*;
+use crate::config::Config;
+
+fn identify(jwtauth: &str, claims: Value) -> Caller {
+    let yaml =
+        format!("general_settings: {{enable_jwt_auth: true, litellm_jwtauth: {jwtauth}}}\nmodel_list: []\n");
+    let config = Config::parse("config.yaml", &yaml, ".".as_ref(), &|_| None).unwrap();
+    let claims = claims.as_object().unwrap().clone();
+    Caller::identify(&VerifiedClaims::dangerous_trust(claims), config.jwt.as_ref())
+}
+
+#[test]
+fn the_admin_scope_comes_before_every_other_role() {
+    let caller = identify(
+        "{team_id_jwt_field: team, user_id_jwt_field: sub}",
+        json!({"scope": "openid litellm_proxy_admin", "team": "a", "sub": "u"}),
+    );
+    assert_eq!((caller.role(), caller.is_admin()), (Some(Role::ProxyAdmin), true));
+}
+
+#[test]
+fn a_team_id_comes_before_a_user_id() {
+    let caller =
+        identify("{team_id_jwt_field: team, user_id_jwt_field: sub}", json!({"team": "a", "sub": "u"}));
+    assert_eq!(caller.role(), Some(Role::Team));
+}
+
+#[test]
+fn an_empty_team_id_is_no_team_and_keeps_the_default_out() {
+    let caller = identify("{team_id_jwt_field: team, team_id_default: d}", json!({"team": ""}));
+    assert_eq!((caller.role(), caller.team), (None, None));
+}
+
+#[test]
+fn an_allowed_role_makes_an_internal_user_without_a_user_id() {
+    let rules = "{user_roles_jwt_field: roles, user_allowed_roles: [basic_user]}";
+    assert_eq!(identify(rules, json!({"roles": ["basic_user"]})).role(), Some(Role::InternalUser));
+    assert_eq!(identify(rules, json!({"roles": "x basic_user"})).role(), Some(Role::InternalUser));
+    assert_eq!(identify(rules, json!({"roles": ["Basic_User"]})).role(), None);
+}
+
+#[test]
+fn the_first_mapping_in_the_configuration_wins() {
+    let rules = "{roles_jwt_field: r, object_id_jwt_field: oid, role_mappings: [{role: b, internal_role: team}, {role: a, internal_role: internal_user}]}";
+    let caller = identify(rules, json!({"r": ["a", "b"], "oid": "o"}));
+    assert_eq!(
+        (caller.role(), caller.object_team.as_deref(), caller.user_id()),
+        (Some(Role::Team), Some("o"), None)
+    );
+}
+
+#[test]
+fn an_object_id_stands_for_the_user_where_the_token_has_one() {
+    let rules = "{user_id_jwt_field: sub, roles_jwt_field: r, object_id_jwt_field: oid, role_mappings: [{role: b, internal_role: team}]}";
+    assert_eq!(identify(rules, json!({"sub": "u", "oid": "o"})).user_id(), Some("o"));
+    assert_eq!(identify(rules, json!({"sub": "u"})).user_id(), Some("u"));
+}
+
+#[test]
+fn an_email_without_a_local_part_has_no_domain() {
+    let domain = |email: &str| {
+        let caller = identify("{user_email_jwt_field: email}", json!({"email": email}));
+        caller.email_domain().map(str::to_owned)
+    };
+    assert_eq!(domain("a@my-co.com").as_deref(), Some("my-co.com"));
+    assert_eq!(domain("@my-co.com"), None);
+    assert_eq!(domain("my-co.com"), None);
+}

@@ -68,9 +68,17 @@ impl PolicyBundle {
     ///
     /// [`TranslateError::Set`] if two of them have the same id.
     pub fn policy_set(&self) -> Result<PolicySet, TranslateError> {
-        PolicySet::from_policies(self.policies.iter().cloned())
-            .map_err(|error| TranslateError::Set(error.to_string()))
+        set_of(self.policies.iter())
     }
+
+    /// The policies of one effect.
+    pub(crate) fn policy_set_of(&self, effect: cedar_policy::Effect) -> Result<PolicySet, TranslateError> {
+        set_of(self.policies.iter().filter(|policy| policy.effect() == effect))
+    }
+}
+
+fn set_of<'p>(policies: impl Iterator<Item = &'p Policy>) -> Result<PolicySet, TranslateError> {
+    PolicySet::from_policies(policies.cloned()).map_err(|error| TranslateError::Set(error.to_string()))
 }
 
 struct Writer<'c> {

@@ -1,0 +1,20 @@
+//! What several test programs need.
+
+pub mod reference;
+
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use modelgate::request::{ApiCall, Malformed, RequestParts, classify};
+use serde_json::Value;
+
+/// The call that a recorded case makes: `method`, `path`, `headers`, and a JSON `body`.
+pub fn call(case: &Value) -> Result<ApiCall, Malformed> {
+    let method: Method = case["method"].as_str().and_then(|m| m.parse().ok()).unwrap_or(Method::POST);
+    let mut headers = HeaderMap::new();
+    for (name, value) in case["headers"].as_object().into_iter().flatten() {
+        let value = HeaderValue::from_str(value.as_str().unwrap_or_default());
+        headers.insert(HeaderName::try_from(name).expect("a header name"), value.expect("a header value"));
+    }
+    let body = if case["body"].is_null() { Vec::new() } else { case["body"].to_string().into_bytes() };
+    let path = case["path"].as_str().unwrap_or_default();
+    classify(&RequestParts { method: &method, path, query: None, headers: &headers, body: &body })
+}

@@ -1,0 +1,284 @@
+//! The rules of a decision, read straight from a configuration in JSON: naive, and sharing no code with the crate.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use serde_json::{Map, Value, json};
+
+static GROUPS: LazyLock<HashMap<String, Vec<String>>> =
+    LazyLock::new(|| serde_json::from_str(include_str!("../../src/routes/groups.json")).unwrap());
+
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    pub allow: bool,
+    pub rule: Option<&'static str>,
+    pub role: Option<&'static str>,
+    pub user_id: Option<String>,
+    pub team_id: Option<String>,
+}
+
+fn find<'v>(claims: &'v Value, path: &Value) -> Option<&'v Value> {
+    let path = path.as_str()?.trim_start_matches("metadata.").replace("\\.", "\0");
+    path.split('.').try_fold(claims, |at, key| at.as_object()?.get(&key.replace('\0', ".")))
+}
+
+fn names(value: Option<&Value>) -> Vec<String> {
+    match value {
+        Some(Value::String(s)) => s.split_whitespace().map(Into::into).collect(),
+        Some(Value::Array(list)) => list.iter().filter_map(|v| v.as_str().map(Into::into)).collect(),
+        _ => vec![],
+    }
+}
+
+fn scalar(value: Option<&Value>) -> Option<String> {
+    let first = if let Some(Value::Array(list)) = value { list.first() } else { value };
+    first?.as_str().filter(|s| !s.is_empty()).map(Into::into)
+}
+
+fn fits(template: &str, path: &str) -> bool {
+    let Some(open) = template.find('{') else { return template == path };
+    let close = open + template[open..].find('}').unwrap();
+    let (any, rest) = (template[open..close].ends_with(":path"), &template[close + 1..]);
+    path.starts_with(&template[..open])
+        && (open + usize::from(!any)..=path.len()).any(|end| {
+            path.is_char_boundary(end) && (any || !path[open..end].contains('/')) && fits(rest, &path[end..])
+        })
+}
+
+fn listed(list: &Value, path: &str) -> bool {
+    strings(list).iter().any(|entry| match GROUPS.get(entry) {
+        Some(group) => group.iter().any(|template| fits(template, path)),
+        None => entry.strip_suffix('*').map_or(entry == path, |prefix| path.starts_with(prefix)),
+    })
+}
+
+fn strings(list: &Value) -> Vec<String> {
+    list.as_array().map(|l| l.iter().map(|v| v.as_str().unwrap().to_owned()).collect()).unwrap_or_default()
+}
+
+fn glob(pattern: &str, text: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == text,
+        Some((head, tail)) => {
+            text.starts_with(head)
+                && (head.len()..=text.len()).any(|at| text.is_char_boundary(at) && glob(tail, &text[at..]))
+        }
+    }
+}
+
+fn may_use(config: &Value, team: &Value, model: &str) -> bool {
+    let models = strings(&team["models"]);
+    let known =
+        [("gpt-", "openai"), ("claude-", "anthropic"), ("gemini-", "gemini"), ("text-embedding-", "openai")];
+    let full = known.iter().find(|(start, _)| model.starts_with(start)).map(|(_, p)| format!("{p}/{model}"));
+    let entries =
+        config["model_list"].as_array().unwrap().iter().filter(|entry| entry["model_name"] == model);
+    let groups: Vec<_> = entries.flat_map(|entry| strings(&entry["model_info"]["access_groups"])).collect();
+    models.is_empty()
+        || models.iter().any(|m| {
+            m == "all-proxy-models"
+                || m == model
+                || groups.contains(m)
+                || (m.contains('*') && (glob(m, model) || full.as_ref().is_some_and(|full| glob(m, full))))
+        })
+}
+
+/// Decides by the rules, in their order.
+pub fn decide(
+    config: &Value,
+    claims: &Map<String, Value>,
+    header: Option<&str>,
+    path: &str,
+    model: Option<&str>,
+) -> Outcome {
+    let general = &config["general_settings"];
+    let (jwt, claims) = (&general["litellm_jwtauth"], &Value::Object(claims.clone()));
+    let at = |key: &str| find(claims, &jwt[key]);
+    let on = |key: &str| jwt[key] == true;
+    let any = |key: &str, list: &str| names(at(key)).iter().any(|name| strings(&jwt[list]).contains(name));
+
+    // R1
+    let scopes = names(claims.get("scope"));
+    let admin = scopes.iter().any(|s| s == jwt["admin_jwt_scope"].as_str().unwrap_or("litellm_proxy_admin"));
+    let own_team = match at("team_id_jwt_field") {
+        Some(value) => scalar(Some(value)),
+        None => jwt["team_id_default"].as_str().map(Into::into),
+    };
+    let mapped = jwt["role_mappings"].as_array().into_iter().flatten();
+    let roles = names(at("roles_jwt_field"));
+    let mapped =
+        mapped.filter(|m| roles.iter().any(|role| m["role"] == **role)).map(|m| m["internal_role"].as_str());
+    let user_role =
+        scalar(at("user_id_jwt_field")).is_some() || any("user_roles_jwt_field", "user_allowed_roles");
+    let role = match () {
+        () if admin => Some("proxy_admin"),
+        () if own_team.is_some() => Some("team"),
+        () if user_role => Some("internal_user"),
+        () => mapped
+            .flatten()
+            .next()
+            .map(|r| ["team", "internal_user", "proxy_admin"].into_iter().find(|k| *k == r).unwrap()),
+    };
+    // R4
+    let email = scalar(at("user_email_jwt_field"));
+    let mut user_id = scalar(at("user_id_jwt_field")).or(email.clone());
+    let object = scalar(at("object_id_jwt_field"));
+    if role == Some("internal_user") {
+        user_id = object.clone().or(user_id);
+    }
+    let object_team = object.filter(|_| role == Some("team"));
+
+    let mut out = Outcome { role, user_id, ..Outcome::default() };
+    let deny = |rule, out: Outcome| Outcome { allow: false, rule: Some(rule), ..out };
+
+    // R2
+    let empty = vec![];
+    let entries = general["role_permissions"].as_array().unwrap_or(&empty);
+    let entry = entries.iter().find(|entry| role.is_some_and(|role| entry["role"] == role));
+    let entry = entry.filter(|_| on("enforce_rbac")).cloned().unwrap_or(json!({}));
+    let role_routes = entry.get("routes").is_some() && listed(&entry["routes"], path);
+    if on("enforce_rbac") {
+        if role.is_none() {
+            return deny("R2.unmatched", out);
+        }
+        if entry.get("models").is_some()
+            && model.is_some_and(|m| !strings(&entry["models"]).iter().any(|x| x == m))
+        {
+            return deny("R2.model", out);
+        }
+        if entry.get("routes").is_some() && !role_routes {
+            return deny("R2.route", out);
+        }
+    }
+    // R3
+    let mappings =
+        jwt["scope_mappings"].as_array().filter(|m| on("enforce_scope_based_access") && !m.is_empty());
+    if let (Some(mappings), Some(model)) = (mappings, model) {
+        let mut open = mappings.iter().filter(|m| scopes.iter().any(|s| m["scope"] == **s));
+        if !open.any(|m| strings(&m["models"]).iter().any(|x| x == model)) {
+            return deny("R3.scope", out);
+        }
+    }
+    // R5
+    if admin {
+        let default = json!([
+            "management_routes",
+            "spend_tracking_routes",
+            "global_spend_tracking_routes",
+            "info_routes"
+        ]);
+        let open = listed(jwt.get("admin_allowed_routes").unwrap_or(&default), path);
+        return if open { Outcome { allow: true, ..out } } else { deny("R5.admin_route", out) };
+    }
+    // R6
+    match select_team(
+        config,
+        at("team_ids_jwt_field"),
+        own_team,
+        at("team_id_jwt_field").is_none(),
+        object_team,
+        scalar(at("team_alias_jwt_field")),
+        header,
+        path,
+        model,
+    ) {
+        Ok(team) => out.team_id = team,
+        Err(rule) => return deny(rule, out),
+    }
+    if let Some(id) = out.team_id.clone() {
+        let team = team_of(config, &id);
+        if team.is_some_and(|team| team["blocked"] == true) {
+            return deny("R6.blocked", out);
+        }
+        if jwt.get("team_allowed_routes").is_some() && !listed(&jwt["team_allowed_routes"], path) {
+            return deny("R6.team_route", out);
+        }
+        if team.zip(model).is_some_and(|(team, model)| !may_use(config, team, model)) {
+            return deny("R6.team_model", out);
+        }
+    }
+    // R7
+    if let Some(domain) = jwt["user_allowed_email_domain"].as_str() {
+        let (local, of) = email.as_deref().and_then(|e| e.rsplit_once('@')).unwrap_or(("", ""));
+        if local.is_empty() || of != domain {
+            return deny("R7.email_domain", out);
+        }
+    }
+    // R8
+    if general["enforce_rbac"] == true && out.user_id.is_none() && out.team_id.is_none() {
+        return deny("R8.identity", out);
+    }
+    // R9
+    let team_route = out.team_id.is_some() && jwt.get("team_allowed_routes").is_some();
+    if !listed(&json!(["llm_api_routes"]), path) && !role_routes && !team_route {
+        return deny("R9.floor", out);
+    }
+    Outcome { allow: true, ..out }
+}
+
+fn team_of<'c>(config: &'c Value, id: &str) -> Option<&'c Value> {
+    config["teams"].as_array()?.iter().find(|team| team["team_id"] == id)
+}
+
+fn by_alias(config: &Value, alias: &str) -> Option<String> {
+    let teams = config["teams"].as_array()?;
+    let with: Vec<_> = teams.iter().filter(|team| team["team_alias"] == alias).collect();
+    (with.len() == 1).then(|| with[0]["team_id"].as_str().unwrap().to_owned())
+}
+
+#[expect(clippy::too_many_arguments, reason = "the rule has that many inputs")]
+fn select_team(
+    config: &Value,
+    ids: Option<&Value>,
+    own: Option<String>,
+    own_is_default: bool,
+    object: Option<String>,
+    alias: Option<String>,
+    header: Option<&str>,
+    path: &str,
+    model: Option<&str>,
+) -> Result<Option<String>, &'static str> {
+    let jwt = &config["general_settings"]["litellm_jwtauth"];
+    let ids = names(ids);
+    let claimed: Vec<String> = ids.iter().cloned().chain(own.clone()).collect();
+    if let Some(header) = header {
+        let id = if claimed.iter().any(|id| id == header) {
+            Some(header.to_owned())
+        } else {
+            by_alias(config, header)
+        };
+        return match id.filter(|id| claimed.contains(id)) {
+            Some(id) if team_of(config, &id).is_some() => Ok(Some(id)),
+            Some(_) => Err("R6.unknown_team"),
+            None => Err("R6.header"),
+        };
+    }
+    if object.is_some() {
+        return Ok(object);
+    }
+    let gives_way = own_is_default && alias.is_some() && ids.is_empty();
+    if let Some(own) = own.filter(|_| !gives_way) {
+        return if team_of(config, &own).is_some() { Ok(Some(own)) } else { Err("R6.unknown_team") };
+    }
+    if let Some(alias) = alias {
+        return by_alias(config, &alias).map(Some).ok_or("R6.unknown_team");
+    }
+    if jwt.get("team_id_jwt_field").is_some() || jwt.get("team_alias_jwt_field").is_some() {
+        return Err("R6.no_team");
+    }
+    let default =
+        json!(["openai_routes", "info_routes", "mcp_routes", "/v1/messages", "/v1/messages/count_tokens"]);
+    let routes = jwt.get("team_allowed_routes").unwrap_or(&default);
+    let fit = |id: &&String| {
+        team_of(config, id)
+            .is_some_and(|t| listed(routes, path) && model.is_none_or(|m| may_use(config, t, m)))
+    };
+    let fitting: Vec<_> = claimed.iter().filter(fit).collect();
+    let open = fitting.iter().find(|id| team_of(config, id).unwrap()["blocked"] != true);
+    match open.or(fitting.first()) {
+        Some(id) => Ok(Some((*id).clone())),
+        None if claimed.is_empty() && jwt["enforce_team_based_model_access"] == true => Err("R6.no_team"),
+        None if !claimed.is_empty() && model.is_some() => Err("R6.no_team_with_model"),
+        None => Ok(None),
+    }
+}

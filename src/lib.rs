@@ -1,8 +1,12 @@
 //! The policy layer in front of LLM APIs.
 
 pub mod authn;
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod config;
 pub mod engine;
+#[cfg(feature = "gateway")]
+pub mod gateway;
 pub mod identity;
 pub mod names;
 pub mod pattern;

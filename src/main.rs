@@ -1,1 +1,7 @@
-fn main() {}
+//! The `modelgate` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    modelgate::cli::run().into()
+}

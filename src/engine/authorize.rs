@@ -11,6 +11,19 @@ use crate::identity::Caller;
 use crate::names::ModelName;
 use crate::request::ApiCall;
 
+/// Routes on which a model is called.
+const MODEL_ROUTES: [&str; 9] = [
+    "/v1/chat/completions",
+    "/v1/completions",
+    "/v1/embeddings",
+    "/v1/responses",
+    "/v1/messages",
+    "/v1/images/generations",
+    "/v1/audio/speech",
+    "/v1/audio/transcriptions",
+    "/v1/rerank",
+];
+
 /// A policy's id and rule.
 type Deciding = (Arc<str>, Rule);
 
@@ -44,14 +57,18 @@ impl Snapshot {
         }
     }
 
-    /// The models of the configuration that `caller` may use on `route`, sorted: the same decision as a call's.
+    /// The models of the configuration that `caller` may call, sorted: those for which the decision allows a call on
+    /// one of the routes that take a model.
     #[must_use]
-    pub fn callable_models(&self, caller: &Caller, route: &str, team_header: Option<&str>) -> Vec<ModelName> {
+    pub fn callable_models(&self, caller: &Caller, team_header: Option<&str>) -> Vec<ModelName> {
+        let allowed = |route: &str, models: &[&ModelName]| {
+            self.decide(caller, "POST", Asked { header: team_header, route, models }).is_ok()
+        };
+        // A route that is denied without a model is denied with any.
+        let routes: Vec<&str> = MODEL_ROUTES.into_iter().filter(|route| allowed(route, &[])).collect();
         let listed: BTreeSet<&ModelName> = self.config().models.iter().map(|model| &model.name).collect();
-        let callable = listed.into_iter().filter(|model| {
-            let asked = Asked { header: team_header, route, models: &[model] };
-            self.decide(caller, "POST", asked).is_ok()
-        });
+        let callable =
+            listed.into_iter().filter(|model| routes.iter().any(|route| allowed(route, &[*model])));
         callable.cloned().collect()
     }
 

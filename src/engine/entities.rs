@@ -49,6 +49,18 @@ impl Names {
             use_model: uid(&action, "use_model"),
         })
     }
+
+    pub(super) fn model_set_uid(&self, id: &str) -> EntityUid {
+        uid(&self.model_set, id)
+    }
+
+    pub(super) fn scope_uid(&self, id: &str) -> EntityUid {
+        uid(&self.scope, id)
+    }
+
+    pub(super) fn team_uid(&self, id: &str) -> EntityUid {
+        uid(&self.team, id)
+    }
 }
 
 fn uid(ty: &EntityTypeName, id: &str) -> EntityUid {
@@ -65,15 +77,15 @@ pub(super) fn caller(
     let selected = team.ok().flatten();
     let teams: BTreeSet<&str> = caller.claimed_teams().chain(selected).collect();
 
-    let mut parents: HashSet<_> = teams.iter().map(|id| uid(&names.team, id)).collect();
+    let mut parents: HashSet<_> = teams.iter().map(|id| names.team_uid(id)).collect();
     parents.extend(caller.role.map(|role| uid(&names.role, role.as_str())));
     if caller.master_key {
         parents.insert(uid(&names.role, MASTER_KEY_ROLE));
     }
 
     let texts = |list: &[String]| Value::new_set(list.iter().map(|text| Value::new_string(text.clone())));
-    let scopes = caller.scopes.iter().map(|scope| Value::new_entity_uid(uid(&names.scope, scope)));
-    let claimed = caller.claimed_teams().map(|id| Value::new_entity_uid(uid(&names.team, id)));
+    let scopes = caller.scopes.iter().map(|scope| Value::new_entity_uid(names.scope_uid(scope)));
+    let claimed = caller.claimed_teams().map(|id| Value::new_entity_uid(names.team_uid(id)));
     let mut attrs = HashMap::from([
         ("admin".to_owned(), Value::new_bool(caller.admin)),
         ("roles".to_owned(), texts(&caller.role_names)),
@@ -92,7 +104,7 @@ pub(super) fn caller(
     for (name, value) in optional {
         attrs.extend(value.map(|value| (name.to_owned(), Value::new_string(value.to_owned()))));
     }
-    attrs.extend(selected.map(|id| ("team".to_owned(), Value::new_entity_uid(uid(&names.team, id)))));
+    attrs.extend(selected.map(|id| ("team".to_owned(), Value::new_entity_uid(names.team_uid(id)))));
 
     let me = uid(&names.caller, caller_id(caller));
     let entity = Entity::new(me.clone(), attrs, parents).map_err(|error| error.to_string())?;
@@ -111,7 +123,7 @@ fn caller_id(caller: &Caller) -> &str {
     }
 }
 
-fn team_entity(snapshot: &Snapshot, id: &str) -> Result<Entity, String> {
+pub(super) fn team_entity(snapshot: &Snapshot, id: &str) -> Result<Entity, String> {
     let names = &snapshot.names;
     let declared = snapshot.teams.get(id);
     // A team that is not declared has no models of its own to be held to (R6.2).
@@ -125,7 +137,7 @@ fn team_entity(snapshot: &Snapshot, id: &str) -> Result<Entity, String> {
     attrs.extend(alias.map(|alias| ("alias".to_owned(), Value::new_string(alias))));
     let organization = declared.and_then(|team| team.organization.as_deref());
     let parents = organization.map(|id| uid(&names.organization, id)).into_iter().collect();
-    Entity::new(uid(&names.team, id), attrs, parents).map_err(|error| error.to_string())
+    Entity::new(names.team_uid(id), attrs, parents).map_err(|error| error.to_string())
 }
 
 /// A route, in the lists of routes that it matches.
@@ -155,15 +167,26 @@ pub(super) fn model(
 
     let role_set = caller.role.and_then(|role| lists.role_models.get(&role));
     let role_set =
-        role_set.filter(|(_, models)| models.contains(name)).map(|(id, _)| uid(&names.model_set, id));
+        role_set.filter(|(_, models)| models.contains(name)).map(|(id, _)| names.model_set_uid(id));
     let scopes =
         caller.scopes.iter().filter(|scope| lists.scopes.get(*scope).is_some_and(|set| set.contains(name)));
     let teams = caller.claimed_teams().chain(team).filter(|id| lists.team_lists(id, name));
 
     let mut parents: HashSet<_> = role_set.into_iter().collect();
-    parents.extend(scopes.map(|scope| uid(&names.scope, scope)));
-    parents.extend(teams.map(|id| uid(&names.team, id)));
-    parents.extend(lists.groups_of(name).map(|group| uid(&names.access_group, group)));
+    parents.extend(scopes.map(|scope| names.scope_uid(scope)));
+    parents.extend(teams.map(|id| names.team_uid(id)));
+    model_entity(snapshot, model, &parents)
+}
+
+/// A model in `parents`, and in its access groups and its provider.
+pub(super) fn model_entity(
+    snapshot: &Snapshot,
+    model: &ModelName,
+    parents: &HashSet<EntityUid>,
+) -> Result<(EntityUid, Entity), String> {
+    let (names, name) = (&snapshot.names, model.as_str());
+    let mut parents = parents.clone();
+    parents.extend(snapshot.lists.groups_of(name).map(|group| uid(&names.access_group, group)));
     let provider =
         name.split_once('/').map(|(provider, _)| provider).or_else(|| providers::of_bare_name(name));
     parents.extend(provider.map(|provider| uid(&names.provider, provider)));

@@ -5,6 +5,7 @@
 mod authorize;
 mod decision;
 mod entities;
+mod listing;
 mod snapshot;
 mod team;
 

@@ -1,0 +1,58 @@
+//! `modelgate check`: what a configuration says.
+
+use std::path::Path;
+
+use super::Exit;
+use crate::config::Config;
+use crate::engine::Snapshot;
+
+pub(super) fn run(path: &Path) -> miette::Result<Exit> {
+    let config = super::read(path)?;
+    let warnings = config.warnings.len();
+    let snapshot = super::snapshot(config)?;
+    print!("{}", summary(&snapshot));
+    let told = if warnings == 0 { "no warnings".to_owned() } else { format!("{warnings} warning(s), above") };
+    println!("the configuration is valid: {told}");
+    Ok(Exit::Yes)
+}
+
+fn summary(snapshot: &Snapshot) -> String {
+    let config = snapshot.config();
+    let mut lines = vec![
+        format!("models: {}", config.models.len()),
+        format!("teams: {}", config.teams.len()),
+        format!("master key: {}", if config.master_key.is_some() { "set" } else { "none" }),
+    ];
+    lines.extend(tokens(config));
+    for entry in config.role_permissions.iter().flatten() {
+        let count = |list: Option<usize>, what: &str| {
+            list.map_or(format!("any {what}"), |n| format!("{n} {what}(s)"))
+        };
+        let models = count(entry.models.as_ref().map(Vec::len), "model");
+        let routes = count(entry.routes.as_ref().map(Vec::len), "listed route");
+        lines.push(format!("role {}: {models}, {routes}", entry.role));
+    }
+    if !config.foreign_blocks.is_empty() {
+        lines.push(format!("not used by modelgate: {}", config.foreign_blocks.join(", ")));
+    }
+    lines.iter().map(|line| format!("{line}\n")).collect()
+}
+
+fn tokens(config: &Config) -> Vec<String> {
+    let Some(jwt) = &config.jwt else {
+        return vec!["tokens: not accepted, `enable_jwt_auth` is not true".to_owned()];
+    };
+    let or_any = |text: &Option<String>| text.clone().unwrap_or_else(|| "any".to_owned());
+    let sources: Vec<_> = jwt.tokens.key_urls.iter().map(url::Url::as_str).collect();
+    let sources = if sources.is_empty() {
+        "none: set JWT_PUBLIC_KEY_URL to serve".to_owned()
+    } else {
+        sources.join(", ")
+    };
+    let rbac = if jwt.enforce_rbac { "enforced" } else { "not enforced: every token may use every model" };
+    vec![
+        format!("tokens: audience {}, issuer {}", or_any(&jwt.tokens.audience), or_any(&jwt.tokens.issuer)),
+        format!("keys: {sources}"),
+        format!("role permissions: {rbac}"),
+    ]
+}

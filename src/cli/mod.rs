@@ -1,0 +1,125 @@
+//! The command line: one file for each subcommand.
+
+mod check;
+mod decide;
+mod demo;
+mod serve;
+mod translate;
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Parser, Subcommand};
+use miette::Diagnostic;
+
+use crate::config::Config;
+use crate::engine::Snapshot;
+
+/// The policy layer in front of LLM APIs.
+///
+/// modelgate reads the configuration of a LiteLLM proxy as it stands, translates its role permissions into Cedar
+/// policies, and enforces them on every request. Try it without any setup:
+///
+///     modelgate demo
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    max_term_width = 100,
+    after_help = "\
+Exit codes: 0 yes or done, 2 denied, 3 invalid configuration or input.
+
+The environment: JWT_PUBLIC_KEY_URL (where tokens' keys are; several separated by commas), JWT_AUDIENCE, JWT_ISSUER,
+and whatever the configuration names as `os.environ/NAME`. RUST_LOG sets the log level (default: info)."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Verify, decide and forward requests
+    Serve(serve::ServeArgs),
+    /// Read a configuration, and say what it means and what is wrong with it
+    Check(ConfigArgs),
+    /// Print the Cedar policies that a configuration means
+    Translate(translate::TranslateArgs),
+    /// Decide requests given as JSON lines, without a network
+    Decide(ConfigArgs),
+    /// Run the documented example with an identity provider and an upstream of its own
+    Demo(demo::DemoArgs),
+}
+
+/// The configuration to work with.
+#[derive(Debug, Args)]
+struct ConfigArgs {
+    /// LiteLLM's YAML file
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+}
+
+/// How the command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Yes, or done: 0.
+    Yes,
+    /// Denied: 2.
+    Denied,
+    /// The configuration or the input is invalid, or the command cannot run: 3.
+    Invalid,
+}
+
+impl From<Exit> for std::process::ExitCode {
+    fn from(exit: Exit) -> Self {
+        match exit {
+            Exit::Yes => Self::SUCCESS,
+            Exit::Denied => Self::from(2),
+            Exit::Invalid => Self::from(3),
+        }
+    }
+}
+
+/// Runs the command that the arguments of the process ask for.
+#[must_use]
+pub fn run() -> Exit {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let exit = if error.use_stderr() { Exit::Invalid } else { Exit::Yes };
+            // Nobody is left to tell when the terminal is gone.
+            let _ = error.print();
+            return exit;
+        }
+    };
+    let outcome = match cli.command {
+        Command::Serve(args) => serve::run(&args),
+        Command::Check(args) => check::run(&args.config),
+        Command::Translate(args) => translate::run(&args),
+        Command::Decide(args) => decide::run(&args.config),
+        Command::Demo(args) => demo::run(&args),
+    };
+    outcome.unwrap_or_else(|report| {
+        eprintln!("{report:?}");
+        Exit::Invalid
+    })
+}
+
+/// Reads a configuration under the environment of the process, and prints its warnings.
+fn read(path: &Path) -> miette::Result<Config> {
+    let config = Config::load(path, &|name| std::env::var(name).ok())?;
+    for warning in &config.warnings {
+        eprintln!("{:?}", miette::Report::new(warning.clone()));
+    }
+    Ok(config)
+}
+
+fn snapshot(config: Config) -> miette::Result<Snapshot> {
+    Snapshot::build(config).map_err(failed)
+}
+
+/// Any error as a report.
+fn failed(error: impl std::fmt::Display) -> miette::Report {
+    #[derive(Debug, thiserror::Error, Diagnostic)]
+    #[error("{0}")]
+    struct Failed(String);
+    miette::Report::new(Failed(error.to_string()))
+}

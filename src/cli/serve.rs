@@ -1,0 +1,86 @@
+//! `modelgate serve`.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use clap::Args;
+use tracing_subscriber::EnvFilter;
+
+use super::{ConfigArgs, Exit};
+use crate::config::Config;
+use crate::engine::Engine;
+use crate::gateway::keys::KeyStore;
+use crate::gateway::{Gateway, Server};
+
+/// LiteLLM's port, on this machine alone.
+pub(super) const DEFAULT_LISTEN: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 4000);
+
+/// How to serve.
+#[derive(Debug, Args)]
+pub(super) struct ServeArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// Where to listen [default: `modelgate.listen`, else 127.0.0.1:4000]
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<SocketAddr>,
+}
+
+pub(super) fn run(args: &ServeArgs) -> miette::Result<Exit> {
+    log();
+    let config = super::read(&args.config.config)?;
+    let listen = args.listen.or(config.gateway.listen).unwrap_or(DEFAULT_LISTEN);
+    runtime()?.block_on(async {
+        let server = Server::bind(listen, gateway(config)?).await.map_err(super::failed)?;
+        tracing::info!("listening on http://{}", server.local_addr().map_err(super::failed)?);
+        server.run(stop_signal().map_err(super::failed)?).await;
+        tracing::info!("stopped");
+        Ok(Exit::Yes)
+    })
+}
+
+pub(super) fn runtime() -> miette::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(super::failed)
+}
+
+/// Logs to standard error, at the level that `RUST_LOG` says.
+pub(super) fn log() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}
+
+/// A gateway for a configuration that somebody can use.
+pub(super) fn gateway(config: Config) -> miette::Result<Arc<Gateway>> {
+    if config.jwt.is_none() && config.master_key.is_none() {
+        return Err(super::failed(
+            "nobody could get in: neither `general_settings.enable_jwt_auth` nor `general_settings.master_key` is set",
+        ));
+    }
+    if !config.foreign_blocks.is_empty() {
+        tracing::info!("ignored, not modelgate's: {}", config.foreign_blocks.join(", "));
+    }
+    let keys = match &config.jwt {
+        Some(jwt) if jwt.tokens.key_urls.is_empty() => {
+            return Err(super::failed(
+                "no keys to verify tokens with: set JWT_PUBLIC_KEY_URL to the provider's JWKS or discovery document",
+            ));
+        }
+        Some(jwt) => Some(KeyStore::new(&jwt.tokens.key_urls).map_err(super::failed)?),
+        None => None,
+    };
+    let snapshot = super::snapshot(config)?;
+    let gateway = Gateway::new(Engine::new(snapshot), keys).map_err(super::failed)?;
+    Ok(Arc::new(gateway))
+}
+
+/// Completes at SIGTERM or SIGINT.
+pub(super) fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}

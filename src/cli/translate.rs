@@ -1,0 +1,40 @@
+//! `modelgate translate`: the Cedar policies that a configuration means.
+
+use cedar_policy_formatter::{Config as Format, policies_str_to_pretty};
+use clap::Args;
+
+use super::{ConfigArgs, Exit};
+use crate::translate::{SCHEMA, translate};
+
+/// What to print.
+#[derive(Debug, Args)]
+pub(super) struct TranslateArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// Print the models, teams and lists that the policies refer to, as Cedar entities in JSON
+    #[arg(long, conflicts_with = "schema")]
+    entities: bool,
+    /// Print the Cedar schema that the policies are validated against
+    #[arg(long)]
+    schema: bool,
+}
+
+pub(super) fn run(args: &TranslateArgs) -> miette::Result<Exit> {
+    let config = super::read(&args.config.config)?;
+    if args.schema {
+        print!("{SCHEMA}");
+    } else if args.entities {
+        let entities = super::snapshot(config)?.entities().map_err(super::failed)?;
+        println!("{entities:#}");
+    } else {
+        let bundle = translate(&config).map_err(super::failed)?;
+        // Validated as a whole before any of it is shown.
+        super::snapshot(config)?;
+        let text: Vec<_> = bundle.policies.iter().filter_map(cedar_policy::Policy::to_cedar).collect();
+        print!(
+            "{}",
+            policies_str_to_pretty(&text.join("\n\n"), &Format { line_width: 110, indent_width: 2 })?
+        );
+    }
+    Ok(Exit::Yes)
+}

@@ -1,0 +1,181 @@
+//! Which deployment serves a request, and at what address.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use http::Uri;
+use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
+use secrecy::{ExposeSecret as _, SecretString};
+use url::Url;
+
+use super::respond::Refusal;
+use crate::config::{Config, Deployment, Provider};
+use crate::names::ModelName;
+use crate::pattern::Pattern;
+use crate::request::ApiCall;
+
+/// Where a request goes.
+#[derive(Debug)]
+pub(super) struct Target {
+    pub(super) uri: Uri,
+    /// The model's name at the upstream; `None` leaves the body alone.
+    pub(super) model: Option<String>,
+    pub(super) headers: Vec<(HeaderName, HeaderValue)>,
+    pub(super) timeout: Option<std::time::Duration>,
+}
+
+/// What OpenAI-shaped endpoints offer for a model, below their base URL.
+const OPENAI_OPERATIONS: [&str; 11] = [
+    "chat/completions",
+    "completions",
+    "embeddings",
+    "responses",
+    "moderations",
+    "images/generations",
+    "images/edits",
+    "audio/speech",
+    "audio/transcriptions",
+    "audio/translations",
+    "rerank",
+];
+
+static TURN: AtomicUsize = AtomicUsize::new(0);
+
+/// The target of a permitted call.
+pub(super) fn target(config: &Config, call: &ApiCall, query: Option<&str>) -> Result<Target, Refusal> {
+    let served = call.model().and_then(|model| choose(config, model));
+    if let Some((deployment, model)) = served
+        && let Some(target) = at_deployment(deployment, model, call, query)?
+    {
+        return Ok(target);
+    }
+    match &config.gateway.upstream {
+        Some(upstream) => Ok(Target {
+            uri: join(&upstream.api_base, call.route().encoded().trim_start_matches('/'), query)?,
+            model: None,
+            headers: upstream.api_key.as_ref().map(bearer).transpose()?.into_iter().collect(),
+            timeout: None,
+        }),
+        None if call.model().is_some_and(|model| choose(config, model).is_none()) => {
+            Err(Refusal::UnknownModel)
+        }
+        None => Err(Refusal::NoUpstream),
+    }
+}
+
+/// A deployment of the model, in turn where there are several, and the model's name there. An exact name goes before a
+/// wildcard, and a longer wildcard before a shorter one.
+fn choose<'c>(config: &'c Config, model: &ModelName) -> Option<(&'c Deployment, String)> {
+    let exact: Vec<_> = config.models.iter().filter(|entry| entry.name == *model).collect();
+    let entries = if exact.is_empty() {
+        let fits = |name: &str| name.contains('*') && Pattern::new(name).matches(model.as_str());
+        let fitting = || config.models.iter().filter(|entry| fits(entry.name.as_str()));
+        let longest = fitting().map(|entry| entry.name.as_str().len()).max()?;
+        fitting().filter(|entry| entry.name.as_str().len() == longest).collect()
+    } else {
+        exact
+    };
+    let deployments: Vec<_> =
+        entries.iter().filter_map(|e| e.deployment.as_ref().map(|d| (e.name.as_str(), d))).collect();
+    let turn = TURN.fetch_add(1, Ordering::Relaxed).checked_rem(deployments.len())?;
+    let (name, deployment) = deployments.get(turn).copied()?;
+    Some((deployment, filled(&deployment.model, name, model.as_str())))
+}
+
+/// A deployment's model with its star filled with what the entry's star stood for.
+fn filled(template: &str, pattern: &str, name: &str) -> String {
+    let Some((head, tail)) = pattern.split_once('*') else { return template.to_owned() };
+    let stood_for = name.strip_prefix(head).and_then(|rest| rest.strip_suffix(tail)).unwrap_or(name);
+    template.replacen('*', stood_for, 1)
+}
+
+/// `None` when the deployment's provider does not speak the call's operation.
+fn at_deployment(
+    deployment: &Deployment,
+    model: String,
+    call: &ApiCall,
+    query: Option<&str>,
+) -> Result<Option<Target>, Refusal> {
+    let base = &deployment.api_base;
+    let operation = operation(call.route().as_str());
+    let is_openai = OPENAI_OPERATIONS.contains(&operation);
+    let is_messages = matches!(operation, "messages" | "messages/count_tokens");
+    let verb = gemini_verb(call);
+
+    let (path, credential) = match deployment.provider {
+        Provider::OpenAi if is_openai => (operation.to_owned(), Credential::Bearer),
+        Provider::Azure if is_openai => {
+            (format!("openai/deployments/{model}/{operation}"), Credential::Header("api-key"))
+        }
+        Provider::Anthropic if is_messages => (format!("v1/{operation}"), Credential::Header("x-api-key")),
+        Provider::Anthropic if is_openai => (format!("v1/{operation}"), Credential::Bearer),
+        Provider::Gemini if is_openai => (format!("v1beta/openai/{operation}"), Credential::Bearer),
+        Provider::Gemini => match verb {
+            Some(verb) => (format!("v1beta/models/{model}:{verb}"), Credential::Header("x-goog-api-key")),
+            None => return Ok(None),
+        },
+        Provider::OpenAi | Provider::Azure | Provider::Anthropic => return Ok(None),
+    };
+
+    let version = deployment.api_version.as_deref().map(|version| format!("api-version={version}"));
+    let query = if deployment.provider == Provider::Azure { version.as_deref().or(query) } else { query };
+    let mut headers = deployment.extra_headers.clone();
+    if let Some(organization) = &deployment.organization {
+        let value = HeaderValue::try_from(organization).map_err(|_| Refusal::NoUpstream)?;
+        headers.push((HeaderName::from_static("openai-organization"), value));
+    }
+    if let Some(key) = &deployment.api_key {
+        headers.push(match credential {
+            Credential::Bearer => bearer(key)?,
+            Credential::Header(name) => (HeaderName::from_static(name), secret(key.expose_secret())?),
+        });
+    }
+    let rewrites_body = is_openai || is_messages;
+    Ok(Some(Target {
+        uri: join(base, &path, query)?,
+        model: rewrites_body.then_some(model),
+        headers,
+        timeout: deployment.timeout,
+    }))
+}
+
+enum Credential {
+    Bearer,
+    Header(&'static str),
+}
+
+/// What a path asks of a model: the path without the prefix below which an OpenAI-shaped API is mounted.
+fn operation(path: &str) -> &str {
+    for mount in ["/openai/deployments/", "/engines/"] {
+        if let Some((_, operation)) = path.strip_prefix(mount).and_then(|rest| rest.split_once('/')) {
+            return operation;
+        }
+    }
+    let mounts = ["/openai/v1/", "/claude_code_gateway/v1/", "/cursor/", "/v1/", "/v2/", "/"];
+    mounts.iter().find_map(|mount| path.strip_prefix(mount)).unwrap_or(path)
+}
+
+/// The verb of Google's native paths, such as `streamGenerateContent`.
+fn gemini_verb(call: &ApiCall) -> Option<&str> {
+    let path = call.route().as_str();
+    let rest = path.strip_prefix("/v1beta/models/").or_else(|| path.strip_prefix("/models/"))?;
+    rest.rsplit_once(':').map(|(_, verb)| verb).filter(|verb| verb.chars().all(|c| c.is_ascii_alphabetic()))
+}
+
+fn join(base: &Url, path: &str, query: Option<&str>) -> Result<Uri, Refusal> {
+    let mut text = format!("{}/{path}", base.as_str().trim_end_matches('/'));
+    if let Some(query) = query {
+        text.push('?');
+        text.push_str(query);
+    }
+    text.parse().map_err(|_| Refusal::NoUpstream)
+}
+
+fn bearer(key: &SecretString) -> Result<(HeaderName, HeaderValue), Refusal> {
+    Ok((AUTHORIZATION, secret(&format!("Bearer {}", key.expose_secret()))?))
+}
+
+fn secret(text: &str) -> Result<HeaderValue, Refusal> {
+    let mut value = HeaderValue::try_from(text).map_err(|_| Refusal::NoUpstream)?;
+    value.set_sensitive(true);
+    Ok(value)
+}

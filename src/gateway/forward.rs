@@ -1,0 +1,119 @@
+//! Sends what was permitted, as it was judged.
+
+use bytes::Bytes;
+use http::header::{HeaderName, HeaderValue};
+use http::request;
+use http::{Method, Request};
+use http_body_util::BodyExt as _;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+
+use super::body::Pieces;
+use super::deployments::{self, Target};
+use super::headers;
+use super::respond::{Answer, Refusal};
+use crate::engine::{Permit, Snapshot};
+use crate::request::ApiCall;
+
+const CONNECT_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
+const ANTHROPIC_VERSION: (HeaderName, HeaderValue) =
+    (HeaderName::from_static("anthropic-version"), HeaderValue::from_static("2023-06-01"));
+
+/// A request as the caller sent it.
+#[derive(Debug)]
+pub(super) struct Sent {
+    pub(super) head: request::Parts,
+    pub(super) body: Bytes,
+}
+
+/// The connections to upstreams.
+#[derive(Debug)]
+pub(super) struct Forwarder {
+    client: Client<HttpsConnector<HttpConnector>, Pieces>,
+}
+
+impl Forwarder {
+    pub(super) fn new() -> std::io::Result<Self> {
+        let mut connector = HttpConnector::new();
+        connector.enforce_http(false);
+        connector.set_nodelay(true);
+        connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
+        let connector = HttpsConnectorBuilder::new()
+            .with_provider_and_native_roots(rustls::crypto::aws_lc_rs::default_provider())?
+            .https_or_http()
+            .enable_http1()
+            .enable_http2()
+            .wrap_connector(connector);
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(std::time::Duration::from_secs(60))
+            .build(connector);
+        Ok(Self { client })
+    }
+
+    /// Forwards a permitted request and streams the answer back.
+    ///
+    /// Dropping the answer, as happens when the caller goes away, ends the upstream's call.
+    pub(super) async fn forward(
+        &self,
+        snapshot: &Snapshot,
+        permit: Permit,
+        sent: Sent,
+    ) -> Result<Answer, Refusal> {
+        let call = permit.call();
+        let target = deployments::target(snapshot.config(), call, sent.head.uri.query())?;
+        tracing::debug!(model = ?permit.model(), host = target.uri.host(), policies = ?permit.decision().policies, "permitted");
+        let timeout = target.timeout;
+        let request = upstream_request(call, target, sent)?;
+
+        let answering = self.client.request(request);
+        let answered = match timeout {
+            Some(limit) => {
+                tokio::time::timeout(limit, answering).await.map_err(|_| Refusal::UpstreamTimeout)?
+            }
+            None => answering.await,
+        };
+        let answer = answered.map_err(|error| {
+            tracing::warn!(connect = error.is_connect(), "the upstream failed: {error}");
+            Refusal::UpstreamDown
+        })?;
+        let (mut head, body) = answer.into_parts();
+        head.headers = headers::downstream(&head.headers);
+        head.version = http::Version::default();
+        head.extensions.clear();
+        Ok(Answer::from_parts(head, body.boxed_unsync()))
+    }
+}
+
+fn upstream_request(call: &ApiCall, target: Target, sent: Sent) -> Result<Request<Pieces>, Refusal> {
+    let mut request = Request::new(upstream_body(call, target.model.as_deref(), sent.body));
+    *request.method_mut() = sent.head.method;
+    *request.uri_mut() = target.uri;
+    let headers = request.headers_mut();
+    *headers = headers::upstream(&sent.head.headers);
+    let is_anthropic = target.headers.iter().any(|(name, _)| name == "x-api-key");
+    if is_anthropic && !headers.contains_key(&ANTHROPIC_VERSION.0) {
+        headers.insert(ANTHROPIC_VERSION.0, ANTHROPIC_VERSION.1);
+    }
+    for (name, value) in target.headers {
+        headers.insert(name, value);
+    }
+    Ok(request)
+}
+
+/// The body with the deployment's model in the place of the caller's; where only the path named the model, it is added.
+fn upstream_body(call: &ApiCall, model: Option<&str>, body: Bytes) -> Pieces {
+    let Some(model) = model else { return Pieces::whole(body) };
+    let name = serde_json::Value::from(model).to_string();
+    if let Some(span) = call.body_model() {
+        return Pieces::replaced(&body, span, Bytes::from(name));
+    }
+    let opening = body.iter().position(|byte| *byte == b'{').filter(|_| *call.method() == Method::POST);
+    let Some(opening) = opening else { return Pieces::whole(body) };
+    let behind = opening + 1;
+    let is_empty = body.get(behind..).is_some_and(|rest| rest.trim_ascii_start().starts_with(b"}"));
+    let field = format!("\"model\":{name}{}", if is_empty { "" } else { "," });
+    Pieces::replaced(&body, behind..behind, Bytes::from(field))
+}

@@ -1,0 +1,16 @@
+//! The gateway: everything that waits for the network.
+//!
+//! `pipeline` has the steps of a request on one screen; `respond` alone turns failures into statuses.
+
+mod body;
+mod deployments;
+mod forward;
+mod headers;
+pub mod keys;
+mod models;
+mod pipeline;
+mod respond;
+mod server;
+
+pub use pipeline::Gateway;
+pub use server::{Server, ServerError};

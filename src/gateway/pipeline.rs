@@ -1,0 +1,120 @@
+//! The steps of a request, in order: each takes what only the step before it can make.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, StatusCode};
+use hyper::body::Incoming;
+use serde_json::json;
+
+use super::forward::{Forwarder, Sent};
+use super::keys::{KeyStore, Moment};
+use super::respond::{Answer, REQUEST_ID, Refusal, json_answer};
+use super::{body, models};
+use crate::authn::{Bearer, TokenError, is_master_key};
+use crate::engine::{Engine, Snapshot};
+use crate::identity::Caller;
+use crate::request::{RequestParts, classify};
+
+/// The gateway, without a socket: requests in, answers out.
+pub struct Gateway {
+    engine: Engine,
+    keys: Option<KeyStore>,
+    forwarder: Forwarder,
+}
+
+impl Gateway {
+    /// A gateway that decides with `engine` and verifies tokens with `keys`; without keys every token is refused.
+    ///
+    /// # Errors
+    ///
+    /// If the system's certificates cannot be loaded.
+    pub fn new(engine: Engine, keys: Option<KeyStore>) -> std::io::Result<Self> {
+        Ok(Self { engine, keys, forwarder: Forwarder::new()? })
+    }
+
+    /// The engine, to put another snapshot in force.
+    #[must_use]
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Answers a request.
+    pub(super) async fn handle(self: Arc<Self>, request: Request<Incoming>) -> Answer {
+        let request_id = request_id(&request);
+        let mut answer = match self.steps(request).await {
+            Ok(answer) => answer,
+            Err(refusal) => refusal.answer(&request_id),
+        };
+        answer.headers_mut().insert(REQUEST_ID, request_id);
+        answer
+    }
+
+    async fn steps(&self, request: Request<Incoming>) -> Result<Answer, Refusal> {
+        if let Some(answer) = health(&request) {
+            return Ok(answer);
+        }
+        // One load: the whole request is judged and forwarded under one configuration.
+        let snapshot = self.engine.load();
+        let caller = self.authenticate(&snapshot, &request).await?;
+
+        let (head, incoming) = request.into_parts();
+        if matches!(head.method, Method::CONNECT | Method::TRACE) {
+            return Err(Refusal::Method);
+        }
+        let body = body::read(incoming, snapshot.config().gateway.max_body_bytes).await?;
+        let call = classify(&RequestParts {
+            method: &head.method,
+            path: head.uri.path(),
+            query: head.uri.query(),
+            headers: &head.headers,
+            body: &body,
+        })?;
+        let permit = snapshot.authorize(&caller, call)?;
+        if let Some(answer) = models::answer(&snapshot, &caller, &permit) {
+            return answer;
+        }
+        self.forwarder.forward(&snapshot, permit, Sent { head, body }).await
+    }
+
+    async fn authenticate(
+        &self,
+        snapshot: &Snapshot,
+        request: &Request<Incoming>,
+    ) -> Result<Caller, Refusal> {
+        let config = snapshot.config();
+        let bearer = Bearer::from_headers(request.headers())?;
+        if config.master_key.as_ref().is_some_and(|key| is_master_key(&bearer, key)) {
+            return Ok(Caller::master_key());
+        }
+        let (Some(keys), Some(jwt)) = (&self.keys, &config.jwt) else {
+            return Err(Refusal::Token(TokenError::Shape));
+        };
+        let claims = keys.verify(&bearer, &jwt.tokens, Moment::now()).await?;
+        Ok(snapshot.identify(&claims))
+    }
+}
+
+/// LiteLLM's health routes: open to everybody, and silent about everything but that we are here.
+fn health(request: &Request<Incoming>) -> Option<Answer> {
+    let known =
+        matches!(request.uri().path(), "/health/liveliness" | "/health/liveness" | "/health/readiness");
+    (known && *request.method() == Method::GET)
+        .then(|| json_answer(StatusCode::OK, &json!({"status": "healthy"})))
+}
+
+/// The caller's own id where it is short and plain, so that both sides' logs can be joined; else a random one.
+fn request_id(request: &Request<Incoming>) -> HeaderValue {
+    let plain = |value: &&HeaderValue| {
+        (1..=64).contains(&value.len())
+            && value.as_bytes().iter().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(b))
+    };
+    if let Some(sent) = request.headers().get(REQUEST_ID).filter(plain) {
+        return sent.clone();
+    }
+    let mut random = [0_u8; 16];
+    // Without randomness the id stays zero: it names a request, and guards nothing.
+    let _ = aws_lc_rs::rand::fill(&mut random);
+    let text = format!("{:032x}", u128::from_be_bytes(random));
+    HeaderValue::from_maybe_shared(Bytes::from(text)).unwrap_or_else(|_| HeaderValue::from_static("none"))
+}

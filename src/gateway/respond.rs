@@ -1,0 +1,156 @@
+//! The only place that turns a failure into a status: OpenAI's error shape, RFC 6750's challenge, a request id.
+
+use std::convert::Infallible;
+
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{Response, StatusCode};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, Full};
+use serde_json::{Value, json};
+
+use super::keys::AuthnError;
+use crate::authn::{BearerError, TokenError};
+use crate::engine::{Denied, Rule};
+use crate::request::Malformed;
+
+/// The body of every answer.
+pub(super) type Answer = Response<UnsyncBoxBody<Bytes, hyper::Error>>;
+
+/// The header that names a request in logs and answers.
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Why a request is not forwarded, or its forwarding failed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Refusal {
+    #[error(transparent)]
+    Credential(#[from] BearerError),
+    #[error(transparent)]
+    Token(TokenError),
+    #[error("the identity provider's keys are not available")]
+    KeysUnavailable,
+    #[error(transparent)]
+    Malformed(#[from] Malformed),
+    #[error(transparent)]
+    Denied(#[from] Box<Denied>),
+    #[error("the request body is larger than {limit} bytes")]
+    BodyTooLarge { limit: usize },
+    #[error("the request body broke off")]
+    BodyBroken,
+    #[error("the method is not supported")]
+    Method,
+    #[error("the model does not exist")]
+    UnknownModel,
+    #[error("no upstream serves this route")]
+    NoUpstream,
+    #[error("the upstream cannot be reached")]
+    UpstreamDown,
+    #[error("the upstream took too long")]
+    UpstreamTimeout,
+}
+
+impl From<AuthnError> for Refusal {
+    fn from(error: AuthnError) -> Self {
+        match error {
+            AuthnError::Token(error) => Self::Token(error),
+            AuthnError::KeysUnavailable => Self::KeysUnavailable,
+        }
+    }
+}
+
+impl Refusal {
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::Malformed(Malformed::Unsupported(_)) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Credential(BearerError::Ambiguous) | Self::Malformed(_) | Self::BodyBroken => {
+                StatusCode::BAD_REQUEST
+            }
+            Self::Credential(BearerError::TooLong) => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::Credential(_) | Self::Token(_) => StatusCode::UNAUTHORIZED,
+            Self::Denied(_) => StatusCode::FORBIDDEN,
+            Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Method => StatusCode::METHOD_NOT_ALLOWED,
+            Self::UnknownModel | Self::NoUpstream => StatusCode::NOT_FOUND,
+            Self::UpstreamDown => StatusCode::BAD_GATEWAY,
+            Self::KeysUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
+        }
+    }
+
+    /// OpenAI's `type` and `code`.
+    fn kind(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::Credential(BearerError::Ambiguous | BearerError::TooLong) => {
+                ("invalid_request_error", "bad_credential")
+            }
+            Self::Credential(_) | Self::Token(_) => ("authentication_error", "invalid_api_key"),
+            Self::Denied(denied) if denied.rule == Rule::Model => ("permission_error", "model_not_allowed"),
+            Self::Denied(_) => ("permission_error", "permission_denied"),
+            Self::UnknownModel => ("invalid_request_error", "model_not_found"),
+            Self::Malformed(_) => ("invalid_request_error", "invalid_request"),
+            Self::BodyTooLarge { .. } => ("invalid_request_error", "request_too_large"),
+            Self::BodyBroken => ("invalid_request_error", "incomplete_body"),
+            Self::Method => ("invalid_request_error", "method_not_supported"),
+            Self::NoUpstream => ("invalid_request_error", "unknown_route"),
+            Self::UpstreamDown => ("api_error", "upstream_unreachable"),
+            Self::UpstreamTimeout => ("api_error", "upstream_timeout"),
+            Self::KeysUnavailable => ("api_error", "keys_unavailable"),
+        }
+    }
+
+    /// RFC 6750 section 3: no error code where no credential was sent.
+    fn challenge(&self) -> Option<HeaderValue> {
+        match self {
+            Self::Credential(BearerError::Missing) => {
+                Some(HeaderValue::from_static("Bearer realm=\"modelgate\""))
+            }
+            Self::Credential(BearerError::Scheme | BearerError::Characters) | Self::Token(_) => {
+                let text = format!(
+                    "Bearer realm=\"modelgate\", error=\"invalid_token\", error_description=\"{self}\""
+                );
+                HeaderValue::try_from(text.replace('`', "'")).ok()
+            }
+            _ => None,
+        }
+    }
+
+    /// The answer, and a line in the log.
+    pub(super) fn answer(&self, request_id: &HeaderValue) -> Answer {
+        let status = self.status();
+        let (kind, code) = self.kind();
+        self.log(status, code, request_id);
+        let body = json!({"error": {"message": self.to_string(), "type": kind, "param": null, "code": code,
+            "request_id": request_id.to_str().unwrap_or_default()}});
+        let mut answer = json_answer(status, &body);
+        let headers = answer.headers_mut();
+        if let Some(challenge) = self.challenge() {
+            headers.insert(WWW_AUTHENTICATE, challenge);
+        }
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
+        }
+        answer
+    }
+
+    fn log(&self, status: StatusCode, code: &str, request_id: &HeaderValue) {
+        let (status, request_id) = (status.as_u16(), request_id.to_str().unwrap_or_default());
+        match self {
+            Self::Denied(denied) => tracing::info!(
+                status, request_id, rule = denied.rule.as_str(), policies = ?denied.decision.policies,
+                role = denied.decision.role.map(crate::names::Role::as_str), user = denied.decision.user_id,
+                team = denied.decision.team_id, generation = denied.decision.generation, "denied"
+            ),
+            _ => tracing::info!(status, request_id, code, "refused: {self}"),
+        }
+    }
+}
+
+/// An answer of ours in JSON.
+pub(super) fn json_answer(status: StatusCode, body: &Value) -> Answer {
+    let body = Full::new(Bytes::from(body.to_string())).map_err(|never: Infallible| match never {});
+    let mut answer = Response::new(body.boxed_unsync());
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer
+}

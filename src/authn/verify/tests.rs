@@ -243,9 +243,10 @@ fn any_changed_character_makes_a_token_refused() {
         for replacement in "AZaz09-_.=+ ".chars().chain([char::from(token.as_bytes()[at] ^ 1)]) {
             let mut changed = token.clone();
             changed.replace_range(at..=at, &replacement.to_string());
-            if changed != token {
-                let accepted =
-                    Bearer::new(&changed).is_ok_and(|b| verify(&b, &sets, &rules(), now()).is_ok());
+            let mut longer = token.clone();
+            longer.insert(at, replacement);
+            for other in [changed, longer].iter().filter(|other| **other != token) {
+                let accepted = Bearer::new(other).is_ok_and(|b| verify(&b, &sets, &rules(), now()).is_ok());
                 assert!(!accepted, "{at} {replacement}");
             }
         }

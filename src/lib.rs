@@ -3,6 +3,8 @@
 pub mod authn;
 pub mod config;
 pub mod engine;
+#[cfg(feature = "gateway")]
+pub mod gateway;
 pub mod identity;
 pub mod names;
 pub mod pattern;

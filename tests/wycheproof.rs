@@ -8,6 +8,14 @@
 //! | `json_web_key_test.json` | 26 | 1 | 21 | 4: symmetric |
 //! | `json_web_crypto_test.json` | 83 | 2 | 77 | 4: symmetric 2, encrypted 2 |
 
+#![cfg(feature = "gateway")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests are tests"
+)]
+
 use std::path::PathBuf;
 
 use modelgate::authn::{KeySet, TokenError, verify_signature};

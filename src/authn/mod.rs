@@ -21,7 +21,8 @@ mod jwk;
 mod key_set;
 #[cfg(feature = "gateway")]
 mod rsa;
-#[cfg(all(test, feature = "gateway"))]
+#[cfg(feature = "gateway")]
+#[cfg(test)]
 pub(crate) mod testing;
 #[cfg(feature = "gateway")]
 mod token;

@@ -1,0 +1,3 @@
+//! The gateway: everything that waits for the network.
+
+pub mod keys;

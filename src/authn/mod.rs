@@ -1,5 +1,52 @@
 //! From a token to [`VerifiedClaims`].
+//!
+//! [`Bearer`] is what the caller presents, [`KeySet`] what a provider publishes, and [`verify`] judges the one by the
+//! other. All of it is pure and synchronous: fetching keys is the gateway's work.
 
 mod claims;
 
+#[cfg(feature = "gateway")]
+mod algorithm;
+#[cfg(feature = "gateway")]
+mod bearer;
+#[cfg(feature = "gateway")]
+mod claim_rules;
+#[cfg(feature = "gateway")]
+mod error;
+#[cfg(feature = "gateway")]
+mod json;
+#[cfg(feature = "gateway")]
+mod jwk;
+#[cfg(feature = "gateway")]
+mod key_set;
+#[cfg(feature = "gateway")]
+mod rsa;
+#[cfg(feature = "gateway")]
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(feature = "gateway")]
+mod token;
+#[cfg(feature = "gateway")]
+mod verify;
+
 pub use claims::VerifiedClaims;
+
+#[cfg(feature = "gateway")]
+pub use bearer::{Bearer, BearerError, CREDENTIAL_HEADERS, MAX_BEARER_BYTES, is_master_key};
+#[cfg(feature = "gateway")]
+pub use error::TokenError;
+#[cfg(feature = "gateway")]
+pub use json::JsonError;
+#[cfg(feature = "gateway")]
+pub use jwk::KeyRefusal;
+#[cfg(feature = "gateway")]
+pub use key_set::{KeySet, KeySetError, RefusedKey};
+#[cfg(feature = "gateway")]
+pub use verify::{verify, verify_signature};
+
+#[cfg(feature = "gateway")]
+pub(crate) use json::object as json_object;
+#[cfg(feature = "gateway")]
+pub(crate) use token::Token;
+#[cfg(feature = "gateway")]
+pub(crate) use verify::claims_of;

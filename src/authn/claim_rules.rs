@@ -1,0 +1,81 @@
+//! What the claims of a token must say (RFC 7519 section 4.1).
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::{Map, Value};
+
+use crate::config::TokenRules;
+
+use super::error::{TokenError, shown};
+
+/// The end of the year 9999. A date beyond it is no date but a mistake, most often milliseconds, and such a token would
+/// never expire.
+const LAST_DATE: f64 = 253_402_300_799.0;
+
+const DATE: &str = "a number of seconds between the years 1970 and 9999";
+
+/// Checks times, issuer and audience.
+///
+/// `rules.leeway` counts on both sides of each time; without it a token is valid from the second of `nbf` until just
+/// before the second of `exp`. An `iat` in the future is refused: RFC 7519 leaves that open, but LiteLLM refuses it (its
+/// PyJWT checks `iat` unless told otherwise), and nothing good is issued tomorrow.
+pub(super) fn check(
+    claims: &Map<String, Value>,
+    rules: &TokenRules,
+    now: SystemTime,
+) -> Result<(), TokenError> {
+    // A clock before 1970 can't tell whether anything is still valid.
+    let now = now.duration_since(UNIX_EPOCH).map_or(f64::INFINITY, |since| since.as_secs_f64());
+    let leeway = rules.leeway.as_secs_f64();
+    let exp = date(claims, "exp")?.ok_or(TokenError::ClaimMissing { claim: "exp" })?;
+    if now - leeway >= exp {
+        return Err(TokenError::Expired);
+    }
+    for claim in ["nbf", "iat"] {
+        if date(claims, claim)?.is_some_and(|date| date > now + leeway) {
+            return Err(TokenError::NotYetValid { claim });
+        }
+    }
+    check_issuer(claims, rules.issuer.as_deref())?;
+    check_audience(claims, rules.audience.as_deref())
+}
+
+fn date(claims: &Map<String, Value>, claim: &'static str) -> Result<Option<f64>, TokenError> {
+    match claims.get(claim) {
+        None => Ok(None),
+        Some(value) => match value.as_f64() {
+            Some(seconds) if (0.0..=LAST_DATE).contains(&seconds) => Ok(Some(seconds)),
+            _ => Err(TokenError::ClaimType { claim, expected: DATE }),
+        },
+    }
+}
+
+fn check_issuer(claims: &Map<String, Value>, expected: Option<&str>) -> Result<(), TokenError> {
+    let Some(expected) = expected else { return Ok(()) };
+    match claims.get("iss") {
+        None => Err(TokenError::ClaimMissing { claim: "iss" }),
+        Some(Value::String(issuer)) if issuer == expected => Ok(()),
+        Some(Value::String(_)) => Err(TokenError::Issuer { expected: shown(expected) }),
+        Some(_) => Err(TokenError::ClaimType { claim: "iss", expected: "a string" }),
+    }
+}
+
+fn check_audience(claims: &Map<String, Value>, expected: Option<&str>) -> Result<(), TokenError> {
+    let Some(expected) = expected else { return Ok(()) };
+    let audiences = match claims.get("aud") {
+        None => return Err(TokenError::ClaimMissing { claim: "aud" }),
+        Some(Value::Array(audiences)) => audiences.as_slice(),
+        Some(audience) => std::slice::from_ref(audience),
+    };
+    if !audiences.iter().all(Value::is_string) {
+        return Err(TokenError::ClaimType { claim: "aud", expected: "a string or a list of strings" });
+    }
+    if audiences.iter().any(|audience| audience == expected) {
+        Ok(())
+    } else {
+        Err(TokenError::Audience { expected: shown(expected) })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,186 @@
+//! From a URL to a [`KeySet`], trusting nothing on the way.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, USER_AGENT};
+use http::{Request, Response, StatusCode, Uri};
+use http_body_util::{BodyExt as _, Empty, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use hyper_rustls::{ConfigBuilderExt as _, HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use rustls::{ClientConfig, RootCertStore};
+use serde_json::Value;
+use tokio::io::AsyncReadExt as _;
+use url::Url;
+
+use crate::authn::{JsonError, KeySet, KeySetError, json_object};
+
+/// How much a provider may cost.
+#[derive(Clone, Copy, Debug)]
+pub struct FetchLimits {
+    /// The longest that fetching a key set may take, discovery included; 5 s.
+    pub timeout: Duration,
+    /// The largest document; 1 MiB.
+    pub max_bytes: usize,
+}
+
+impl Default for FetchLimits {
+    fn default() -> Self {
+        Self { timeout: Duration::from_secs(5), max_bytes: 1024 * 1024 }
+    }
+}
+
+/// Fetches key sets.
+#[derive(Debug)]
+pub(super) struct Fetcher {
+    client: Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
+    limits: FetchLimits,
+}
+
+impl Fetcher {
+    pub(super) fn new(tls: ClientConfig, limits: FetchLimits) -> Self {
+        let mut connector = HttpConnector::new();
+        connector.enforce_http(false);
+        connector.set_connect_timeout(Some(limits.timeout));
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(tls)
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(connector);
+        // A connection kept for the minutes between two fetches would mostly be found dead.
+        let client = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector);
+        Self { client, limits }
+    }
+
+    /// The keys at `url`: a JWKS document, or the one that an OpenID discovery document there points to.
+    pub(super) async fn key_set(&self, url: &Url) -> Result<KeySet, FetchError> {
+        tokio::time::timeout(self.limits.timeout, self.follow(url)).await.map_err(|_| FetchError::Timeout)?
+    }
+
+    async fn follow(&self, url: &Url) -> Result<KeySet, FetchError> {
+        let document = json_object(&self.document(url).await?)?;
+        if document.contains_key("keys") {
+            return Ok(KeySet::from_object(&document)?);
+        }
+        let Some(Value::String(jwks_uri)) = document.get("jwks_uri") else { return Err(FetchError::NoKeys) };
+        let jwks_uri = Url::parse(jwks_uri).map_err(|_| FetchError::JwksUri)?;
+        if !may_point_to(url, &jwks_uri) {
+            return Err(FetchError::JwksUri);
+        }
+        Ok(KeySet::parse(&self.document(&jwks_uri).await?)?)
+    }
+
+    async fn document(&self, url: &Url) -> Result<Bytes, FetchError> {
+        match url.scheme() {
+            "file" => self.file(url).await,
+            "http" | "https" => self.response_body(url).await,
+            _ => Err(FetchError::Scheme),
+        }
+    }
+
+    async fn file(&self, url: &Url) -> Result<Bytes, FetchError> {
+        let path = url.to_file_path().map_err(|()| FetchError::Scheme)?;
+        let file = tokio::fs::File::open(path).await?;
+        let mut bytes = Vec::new();
+        file.take(self.limits.max_bytes as u64 + 1).read_to_end(&mut bytes).await?;
+        if bytes.len() > self.limits.max_bytes { Err(FetchError::TooLarge) } else { Ok(bytes.into()) }
+    }
+
+    async fn response_body(&self, url: &Url) -> Result<Bytes, FetchError> {
+        let uri: Uri = url.as_str().parse().map_err(|_| FetchError::Scheme)?;
+        let request = Request::get(uri)
+            .header(ACCEPT, "application/json, application/jwk-set+json")
+            .header(ACCEPT_ENCODING, "identity")
+            .header(USER_AGENT, concat!("modelgate/", env!("CARGO_PKG_VERSION")))
+            .body(Empty::new())
+            .map_err(|_| FetchError::Scheme)?;
+        let response =
+            self.client.request(request).await.map_err(|error| FetchError::Connection(causes(&error)))?;
+        check(&response)?;
+        match Limited::new(response.into_body(), self.limits.max_bytes).collect().await {
+            Ok(body) => Ok(body.to_bytes()),
+            Err(error) if error.is::<LengthLimitError>() => Err(FetchError::TooLarge),
+            Err(error) => Err(FetchError::Connection(causes(&*error))),
+        }
+    }
+}
+
+/// A redirect is an answer like any other that is not 200: nobody but the operator says where keys come from.
+fn check(response: &Response<Incoming>) -> Result<(), FetchError> {
+    if response.status() != StatusCode::OK {
+        return Err(FetchError::Status(response.status()));
+    }
+    let mut encodings = response.headers().get_all(CONTENT_ENCODING).iter();
+    if encodings.all(|encoding| encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        Ok(())
+    } else {
+        Err(FetchError::Encoding)
+    }
+}
+
+/// Whether a discovery document may name these keys: never by a weaker way than its own, and never a local file.
+fn may_point_to(discovery: &Url, keys: &Url) -> bool {
+    match keys.scheme() {
+        "https" => true,
+        "http" => discovery.scheme() != "https",
+        _ => false,
+    }
+}
+
+/// An error with what caused it, in one line.
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text.push_str(": ");
+        text.push_str(&inner.to_string());
+        cause = inner.source();
+    }
+    text
+}
+
+/// TLS as this machine trusts it.
+///
+/// Without root certificates every `https:` fetch fails, which is no reason to refuse a configuration of files.
+pub(super) fn native_tls() -> Result<ClientConfig, rustls::Error> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+    Ok(builder.clone().with_native_roots().map_or_else(
+        |error| {
+            tracing::warn!(%error, "no root certificates: keys can't be fetched by https");
+            builder.with_root_certificates(RootCertStore::empty()).with_no_client_auth()
+        },
+        |builder| builder.with_no_client_auth(),
+    ))
+}
+
+/// Why keys could not be fetched; nothing here comes from the document's content but the reasons of its keys.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum FetchError {
+    #[error("no complete answer in time")]
+    Timeout,
+    #[error("{0}")]
+    Connection(String),
+    #[error("reading the file: {0}")]
+    File(#[from] std::io::Error),
+    #[error("the answer has status {}, expected 200", .0.as_u16())]
+    Status(StatusCode),
+    #[error("the answer has a content encoding that was not asked for")]
+    Encoding,
+    #[error("the document is larger than allowed")]
+    TooLarge,
+    #[error("the document is not acceptable JSON: {0}")]
+    Json(#[from] JsonError),
+    #[error("the document has neither `keys` nor `jwks_uri`")]
+    NoKeys,
+    #[error("`jwks_uri` is not a URL, or leads to a less safe place than the document's own")]
+    JwksUri,
+    #[error(transparent)]
+    KeySet(#[from] KeySetError),
+    #[error("the URL is not one that keys can be fetched from")]
+    Scheme,
+}

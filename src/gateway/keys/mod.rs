@@ -1,0 +1,11 @@
+//! The providers' keys: fetched, cached, and served through outages.
+
+mod fetch;
+mod source;
+mod store;
+
+pub use fetch::FetchLimits;
+pub use store::{AuthnError, KeyStore, Moment};
+
+#[cfg(test)]
+mod tests;

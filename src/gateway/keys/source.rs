@@ -1,0 +1,158 @@
+//! One provider's keys, as they were when last seen.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwapOption;
+use tokio::sync::watch;
+use url::Url;
+
+use crate::authn::{KeySet, RefusedKey};
+use crate::config::TokenRules;
+
+use super::fetch::Fetcher;
+
+/// Younger keys are never fetched again for their age alone, whatever the configuration says: a lifetime shorter than a
+/// fetch would leave none.
+const MIN_TTL: Duration = Duration::from_secs(1);
+
+/// A URL and what it last gave.
+pub(super) struct Source {
+    url: Url,
+    /// Read by every request, without a lock.
+    loaded: ArcSwapOption<Loaded>,
+    /// Whether the last attempt to fetch failed.
+    failing: AtomicBool,
+    refresh: Mutex<Refresh>,
+}
+
+struct Loaded {
+    keys: Arc<KeySet>,
+    at: Instant,
+}
+
+#[derive(Default)]
+struct Refresh {
+    running: Option<watch::Receiver<()>>,
+    attempted: Option<Instant>,
+}
+
+/// What a source's keys are good for.
+pub(super) enum Usable {
+    /// Young enough, or not yet too old while the provider fails.
+    Now(Arc<KeySet>, Freshness),
+    /// There are none, or they are too old to be used before the provider was asked.
+    AfterRefresh,
+}
+
+/// How old usable keys are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Freshness {
+    Fresh,
+    Stale,
+}
+
+/// Why keys are fetched.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// There are none, or they are older than `public_key_ttl`.
+    Age,
+    /// A token names a key that is not among them.
+    UnknownKey,
+}
+
+impl Source {
+    pub(super) fn new(url: Url) -> Arc<Self> {
+        let (loaded, failing, refresh) = Default::default();
+        Arc::new(Self { url, loaded, failing, refresh })
+    }
+
+    pub(super) fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// The keys, if they may be used at `now`.
+    pub(super) fn usable(&self, rules: &TokenRules, now: Instant) -> Usable {
+        let loaded = self.loaded.load();
+        let Some(loaded) = loaded.as_ref() else { return Usable::AfterRefresh };
+        let (age, ttl) = (now.saturating_duration_since(loaded.at), rules.public_key_ttl.max(MIN_TTL));
+        if age < ttl {
+            Usable::Now(loaded.keys.clone(), Freshness::Fresh)
+        } else if age < ttl.saturating_add(rules.public_key_stale_ttl) && self.failing.load(Ordering::Acquire)
+        {
+            Usable::Now(loaded.keys.clone(), Freshness::Stale)
+        } else {
+            Usable::AfterRefresh
+        }
+    }
+
+    /// Joins the refresh that is running, or starts one if it is due. The receiver closes when the refresh has ended.
+    ///
+    /// The refresh is a task of its own: a caller who goes away does not stop it for the others.
+    pub(super) fn refresh(
+        self: &Arc<Self>,
+        cause: Cause,
+        cooldown: Duration,
+        now: Instant,
+        fetcher: &Arc<Fetcher>,
+    ) -> Option<watch::Receiver<()>> {
+        let mut refresh = self.refresh.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(running) = refresh.running.as_ref().filter(|running| running.has_changed().is_ok()) {
+            return Some(running.clone());
+        }
+        let rested =
+            refresh.attempted.is_none_or(|attempted| now.saturating_duration_since(attempted) >= cooldown);
+        if !rested && (cause == Cause::UnknownKey || self.failing.load(Ordering::Acquire)) {
+            return None;
+        }
+        let (ended, running) = watch::channel(());
+        refresh.running = Some(running.clone());
+        let (source, fetcher) = (self.clone(), fetcher.clone());
+        tokio::spawn(async move {
+            source.fetch(&fetcher, now).await;
+            drop(ended);
+        });
+        Some(running)
+    }
+
+    async fn fetch(&self, fetcher: &Fetcher, now: Instant) {
+        let started = Instant::now();
+        let result = fetcher.key_set(&self.url).await;
+        let at = now + started.elapsed();
+        match result {
+            Ok(keys) => {
+                self.report(&keys);
+                self.loaded.store(Some(Arc::new(Loaded { keys: Arc::new(keys), at })));
+                self.failing.store(false, Ordering::Release);
+            }
+            Err(error) => {
+                tracing::warn!(provider = %self, %error, "fetching keys failed");
+                self.failing.store(true, Ordering::Release);
+            }
+        }
+        self.refresh.lock().unwrap_or_else(PoisonError::into_inner).attempted = Some(at);
+    }
+
+    /// Says once which keys are not used, until that changes.
+    fn report(&self, keys: &KeySet) {
+        let before = self.loaded.load();
+        let known: &[RefusedKey] = before.as_ref().map_or(&[], |loaded| loaded.keys.refused());
+        for key in keys.refused().iter().filter(|key| !known.contains(key)) {
+            let kid = key.kid.as_deref().unwrap_or("(none)");
+            tracing::info!(provider = %self, kid, reason = %key.reason, "a published key is not used");
+        }
+    }
+}
+
+/// The URL without its user, password and query, which may hold secrets.
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}", self.url.scheme(), self.url.host_str().unwrap_or_default())?;
+        if let Some(port) = self.url.port() {
+            write!(f, ":{port}")?;
+        }
+        f.write_str(self.url.path())
+    }
+}

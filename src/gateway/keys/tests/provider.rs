@@ -1,0 +1,88 @@
+//! An identity provider that answers as badly as a test wants.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use url::Url;
+
+#[derive(Clone)]
+pub(super) enum Reply {
+    /// These bytes, as they stand.
+    Raw(String),
+    /// A body that never ends.
+    Endless,
+    /// A head that never ends.
+    Hang,
+    /// This document, once the semaphore lets it through.
+    Gated(Arc<Semaphore>, String),
+}
+
+/// A good answer.
+pub(super) fn ok(body: &str) -> Reply {
+    response("200 OK", "content-type: application/json\r\n", body)
+}
+
+pub(super) fn response(status: &str, headers: &str, body: &str) -> Reply {
+    Reply::Raw(format!("HTTP/1.1 {status}\r\n{headers}content-length: {}\r\n\r\n{body}", body.len()))
+}
+
+pub(super) struct Provider {
+    pub(super) url: Url,
+    hits: Arc<AtomicUsize>,
+    reply: Arc<Mutex<Reply>>,
+}
+
+impl Provider {
+    pub(super) async fn start(reply: Reply) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/keys", listener.local_addr().unwrap()).parse().unwrap();
+        let (hits, reply) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(reply)));
+        let provider = Self { url, hits: hits.clone(), reply: reply.clone() };
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                hits.fetch_add(1, Ordering::SeqCst);
+                let reply = reply.lock().unwrap().clone();
+                tokio::spawn(answer(stream, reply));
+            }
+        });
+        provider
+    }
+
+    pub(super) fn now_replies(&self, reply: Reply) {
+        *self.reply.lock().unwrap() = reply;
+    }
+
+    pub(super) fn hits(&self) -> usize {
+        self.hits.load(Ordering::SeqCst)
+    }
+}
+
+async fn answer(mut stream: TcpStream, reply: Reply) -> std::io::Result<()> {
+    let mut request = Vec::new();
+    while !request.ends_with(b"\r\n\r\n") {
+        request.push(stream.read_u8().await?);
+    }
+    let request = String::from_utf8(request).unwrap().to_lowercase();
+    assert!(request.starts_with("get /") && request.contains("accept-encoding: identity\r\n"), "{request}");
+    match reply {
+        Reply::Raw(text) => stream.write_all(text.as_bytes()).await,
+        Reply::Gated(gate, body) => {
+            let _permit = gate.acquire().await;
+            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
+            stream.write_all((head + &body).as_bytes()).await
+        }
+        Reply::Hang => {
+            stream.write_all(b"HTTP/1.1 200 OK\r\n").await?;
+            stream.read_u8().await.map(|_| ())
+        }
+        Reply::Endless => {
+            stream.write_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n").await?;
+            loop {
+                stream.write_all(format!("4000\r\n{}\r\n", " ".repeat(0x4000)).as_bytes()).await?;
+            }
+        }
+    }
+}

@@ -1,10 +1,39 @@
 //! The operator's YAML: read, checked, and turned into plain types.
 //!
-//! `yaml` reads text into a tree with positions, `raw` holds LiteLLM's key names one to one, and this module's
-//! [`Config`] is what the rest of the crate uses. Nothing outside `config` sees serde or YAML.
+//! `yaml` reads text into a tree with positions, `de` reads the tree into `raw`, which holds LiteLLM's key names one
+//! to one, and the modules named after blocks turn that into this module's [`Config`], which is what the rest of the
+//! crate uses. Nothing outside `config` sees serde or YAML. `keys` and `litellm` decide what becomes of keys that are
+//! not ours.
 
+mod context;
+mod de;
+mod endpoint;
+mod environment;
+mod error;
+mod gateway;
+mod jwt;
+mod keys;
+mod litellm;
+mod load;
+mod models;
+mod permissions;
+mod problem;
+mod provider;
+mod raw;
+mod routes;
+mod secrets;
+mod suggest;
+mod teams;
+mod tokens;
 mod types;
+mod yaml;
 
+#[cfg(test)]
+mod tests;
+
+pub use error::{ConfigError, Located, Warning};
+pub use problem::{Caution, Problem};
+pub use provider::provider_of_bare_name;
 pub use types::{
     Config, Deployment, GatewaySettings, JwtAuth, Lines, Model, Provider, RoleMapping, RolePermission,
     RoutePattern, ScopeMapping, Team, TokenRules, Upstream,

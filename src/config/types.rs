@@ -1,15 +1,17 @@
 //! What a configuration says, in types that cannot say anything else.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use secrecy::SecretString;
 use url::Url;
 
+use super::Warning;
 use crate::names::{ClaimPath, ModelName, Role};
 
-/// A configuration that was read and checked.
+/// A configuration that was read and checked, by [`Config::load`] or [`Config::parse`].
 #[derive(Debug)]
 pub struct Config {
     /// The file's name as diagnostics and policy annotations show it.
@@ -30,8 +32,11 @@ pub struct Config {
     pub teams: Vec<Team>,
     /// `modelgate`, our own block.
     pub gateway: GatewaySettings,
-    /// Top-level blocks of LiteLLM that are not ours, in order.
+    /// Keys of LiteLLM that are not ours and were ignored, sorted: top-level blocks such as `router_settings`, and
+    /// keys of our blocks such as `general_settings.database_url` or `litellm_params.rpm`.
     pub foreign_blocks: Vec<String>,
+    /// What is allowed but probably not meant, in the order of the file.
+    pub warnings: Vec<Warning>,
 }
 
 /// The line of each key of the file, by its YAML path, such as `general_settings.role_permissions[0].models`.
@@ -104,9 +109,11 @@ pub struct TokenRules {
     pub leeway: Duration,
     /// `public_key_ttl`: how long fetched keys are used without asking again; 600 s unless set.
     pub public_key_ttl: Duration,
-    /// `modelgate.public_key_stale_ttl`: how long the last good keys serve beyond that while the provider fails.
+    /// `public_key_stale_ttl`, in `litellm_jwtauth` or `modelgate`: how long the last good keys serve beyond that
+    /// while the provider fails; 24 hours unless set.
     pub public_key_stale_ttl: Duration,
-    /// `modelgate.public_key_cooldown`: the shortest time between two fetches for one unknown key id.
+    /// `modelgate.public_key_cooldown`: the shortest time between two fetches for one unknown key id; 30 s
+    /// unless set.
     pub public_key_cooldown: Duration,
 }
 
@@ -172,8 +179,8 @@ pub struct Model {
     pub name: ModelName,
     /// `model_info.access_groups`.
     pub access_groups: Vec<String>,
-    /// `litellm_params`.
-    pub deployment: Deployment,
+    /// `litellm_params`; `None` when only `modelgate.upstream`, which is set then, can serve the model.
+    pub deployment: Option<Deployment>,
 }
 
 /// Where requests for a model go, from `litellm_params`.
@@ -183,7 +190,9 @@ pub struct Deployment {
     pub provider: Provider,
     /// The model's name at the upstream, without the provider. May contain one `*`, filled with what `*` matched.
     pub model: String,
-    /// The endpoint. For OpenAI-shaped providers it includes the `/v1` (or similar) that SDKs call the base URL.
+    /// The endpoint, without a slash at the end of its path. For [`Provider::OpenAi`] it includes the `/v1` (or
+    /// similar) that SDKs call the base URL; for the others it does not: `https://api.anthropic.com`,
+    /// `https://generativelanguage.googleapis.com`, `https://name.openai.azure.com`.
     pub api_base: Url,
     /// The upstream's credential.
     pub api_key: Option<SecretString>,
@@ -215,6 +224,8 @@ pub enum Provider {
 pub struct GatewaySettings {
     /// `modelgate.upstream`: where everything goes that no deployment serves.
     pub upstream: Option<Upstream>,
+    /// `modelgate.listen`: where to listen, unless the command line says.
+    pub listen: Option<SocketAddr>,
     /// `modelgate.max_body_bytes`: the largest request body; 32 MiB unless set.
     pub max_body_bytes: usize,
     /// The directory that relative paths in the file are relative to.

@@ -1,0 +1,85 @@
+//! URLs that a configuration may name.
+
+use url::Url;
+
+/// An `api_base`: `http` or `https`, a host, perhaps a path, and nothing that a request's path could not follow.
+///
+/// It never ends in a slash, but for the one that every URL has after its host.
+///
+/// # Errors
+///
+/// What is wrong with it, to follow a colon.
+pub(super) fn api_base(text: &str) -> Result<Url, String> {
+    let mut url = Url::parse(text).map_err(|error| error.to_string())?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err("it must begin with `https://` or `http://`".to_owned());
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("it must not contain a user or a password".to_owned());
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err("it must not contain `?` or `#`".to_owned());
+    }
+    if let Ok(mut segments) = url.path_segments_mut() {
+        segments.pop_if_empty();
+    }
+    Ok(url)
+}
+
+/// Where keys come from: `https`, `http`, or `file` with an absolute path.
+///
+/// # Errors
+///
+/// What is wrong with it, to follow a colon.
+pub(super) fn key_source(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).map_err(|error| error.to_string())?;
+    match url.scheme() {
+        "http" | "https" => Ok(url),
+        // `Url` would make `file:keys.json` into `file:///keys.json`.
+        "file" if text.starts_with("file:/") && url.host().is_none() => Ok(url),
+        "file" => Err("a `file:` URL needs an absolute path, as in `file:///etc/keys.json`".to_owned()),
+        _ => Err("it must begin with `https:`, `http:` or `file:`".to_owned()),
+    }
+}
+
+/// Takes `suffix` from the end of the URL's path, if it is there.
+pub(super) fn without_suffix(mut url: Url, suffix: &str) -> Url {
+    if let Some(path) = url.path().strip_suffix(suffix).map(str::to_owned) {
+        url.set_path(&path);
+    }
+    url
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_api_base_is_a_plain_http_url() {
+        let cases = [
+            ("https://x/v1/", Ok("https://x/v1")),
+            ("http://localhost:8000", Ok("http://localhost:8000/")),
+            ("x/v1", Err("relative URL without a base")),
+            ("https://", Err("empty host")),
+            ("ftp://x", Err("it must begin with `https://` or `http://`")),
+            ("https://u@x", Err("it must not contain a user or a password")),
+            ("https://:p@x", Err("it must not contain a user or a password")),
+            ("https://x?a", Err("it must not contain `?` or `#`")),
+            ("https://x#", Err("it must not contain `?` or `#`")),
+        ];
+        for (text, expected) in cases {
+            let url = api_base(text);
+            assert_eq!(url.as_ref().map(Url::as_str).map_err(String::as_str), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn keys_come_by_http_or_from_an_absolute_path() {
+        for good in ["https://idp/keys?tenant=1", "http://127.0.0.1:1/", "file:///k.json", "file:/k.json"] {
+            assert!(key_source(good).is_ok(), "{good}");
+        }
+        for bad in ["idp/keys", "file:k.json", "file://host/k.json", "data:,x", "ldap://idp"] {
+            assert!(key_source(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! Diagnostics: what is wrong, with file, line, column and the line of the file itself.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use miette::{
+    Diagnostic, LabeledSpan, MietteError, MietteSpanContents, Severity, SourceCode, SourceSpan, SpanContents,
+};
+
+use super::problem::{Caution, Problem};
+use super::yaml::Span;
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The file can't be read.
+    #[error("cannot read `{}`", file.display())]
+    Read {
+        /// The file.
+        file: PathBuf,
+        /// Why not.
+        #[source]
+        cause: io::Error,
+    },
+    /// The file is wrong in one place.
+    #[error(transparent)]
+    Invalid(Box<Located<Problem>>),
+    /// The file is wrong in several places, at least two.
+    #[error("{} errors in `{file}`", problems.len())]
+    Several {
+        /// The file's name.
+        file: String,
+        /// In the order of the file.
+        problems: Vec<Located<Problem>>,
+    },
+}
+
+impl ConfigError {
+    pub(super) fn new(file: &str, problems: Vec<Located<Problem>>) -> Self {
+        match <[_; 1]>::try_from(problems) {
+            Ok([problem]) => Self::Invalid(Box::new(problem)),
+            Err(problems) => Self::Several { file: file.to_owned(), problems },
+        }
+    }
+
+    /// Everything that is wrong with the file's content.
+    #[must_use]
+    pub fn problems(&self) -> &[Located<Problem>] {
+        match self {
+            Self::Read { .. } => &[],
+            Self::Invalid(problem) => std::slice::from_ref(problem),
+            Self::Several { problems, .. } => problems,
+        }
+    }
+
+    fn only(&self) -> Option<&Located<Problem>> {
+        if let Self::Invalid(problem) = self { Some(problem) } else { None }
+    }
+}
+
+impl Diagnostic for ConfigError {
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        self.only()?.help()
+    }
+
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        self.only()?.source_code()
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        self.only()?.labels()
+    }
+
+    fn related<'a>(&'a self) -> Option<Box<dyn Iterator<Item = &'a dyn Diagnostic> + 'a>> {
+        let Self::Several { problems, .. } = self else { return None };
+        Some(Box::new(problems.iter().map(|problem| problem as &dyn Diagnostic)))
+    }
+}
+
+/// Something to think about in a configuration that is used all the same.
+pub type Warning = Located<Caution>;
+
+/// A finding and its place in the file.
+#[derive(Clone, Debug)]
+pub struct Located<T> {
+    what: T,
+    /// `None` for what is not in the file, such as an environment variable.
+    span: Option<Span>,
+    excerpt: Arc<Excerpt>,
+}
+
+impl<T> Located<T> {
+    pub(super) fn new(what: T, span: Option<Span>, excerpt: &Arc<Excerpt>) -> Self {
+        Self { what, span, excerpt: Arc::clone(excerpt) }
+    }
+
+    /// The finding itself.
+    #[must_use]
+    pub fn what(&self) -> &T {
+        &self.what
+    }
+
+    /// Its line, from 1; `None` for what is not in the file, such as an environment variable.
+    #[must_use]
+    pub fn line(&self) -> Option<u32> {
+        self.span.map(|span| span.line)
+    }
+
+    /// Its column, counted in characters from 1.
+    #[must_use]
+    pub fn column(&self) -> Option<usize> {
+        let before = self.excerpt.text.get(..self.span?.start)?;
+        Some(before.chars().rev().take_while(|c| *c != '\n').count() + 1)
+    }
+}
+
+impl<T: fmt::Display> fmt::Display for Located<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.what.fmt(f)
+    }
+}
+
+impl<T: Error> Error for Located<T> {}
+
+impl<T: Diagnostic> Diagnostic for Located<T> {
+    fn severity(&self) -> Option<Severity> {
+        self.what.severity()
+    }
+
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        self.what.help()
+    }
+
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        self.span.map(|_| self.excerpt.as_ref() as &dyn SourceCode)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        let Span { start, len, .. } = self.span?;
+        let label = LabeledSpan::new_primary_with_span(Some("here".to_owned()), (start, len));
+        Some(Box::new(std::iter::once(label)))
+    }
+}
+
+/// The file with its secrets blotted out, of which only the lines that a finding is on are ever shown: a handler asks
+/// for their neighbours in vain.
+#[derive(Debug)]
+pub(super) struct Excerpt {
+    name: String,
+    text: String,
+}
+
+impl Excerpt {
+    /// `text` must have no secret left in it.
+    pub(super) fn new(name: &str, text: String) -> Arc<Self> {
+        Arc::new(Self { name: name.to_owned(), text })
+    }
+}
+
+impl SourceCode for Excerpt {
+    fn read_span<'a>(
+        &'a self,
+        span: &SourceSpan,
+        context_lines_before: usize,
+        context_lines_after: usize,
+    ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
+        if (context_lines_before, context_lines_after) == (0, 0) {
+            // This is how a handler asks for the position alone.
+            let part = self.text.read_span(span, 0, 0)?;
+            return Ok(Box::new(MietteSpanContents::new_named(
+                self.name.clone(),
+                part.data(),
+                *part.span(),
+                part.line(),
+                part.column(),
+                part.line_count(),
+            )));
+        }
+        let end = span.offset().saturating_add(span.len());
+        let (before, after) = (self.text.get(..span.offset()), self.text.get(end..));
+        let (Some(before), Some(after)) = (before, after) else { return Err(MietteError::OutOfBounds) };
+        let start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let end = after.find('\n').map_or(self.text.len(), |newline| end + newline);
+        let lines = self.text.get(start..end).unwrap_or_default();
+        let contents = MietteSpanContents::new_named(
+            self.name.clone(),
+            lines.as_bytes(),
+            (start, lines.len()).into(),
+            before.matches('\n').count(),
+            0,
+            lines.lines().count(),
+        );
+        Ok(Box::new(contents))
+    }
+}

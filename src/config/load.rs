@@ -1,0 +1,135 @@
+//! From a file to a [`Config`].
+
+use std::fs;
+use std::io::{self, Read};
+use std::path::Path;
+use std::sync::Arc;
+
+use super::context::Context;
+use super::de::{self, Findings};
+use super::environment::Environment;
+use super::error::{ConfigError, Excerpt, Located};
+use super::problem::Caution;
+use super::yaml::{Node, Span};
+use super::{Config, Lines, gateway, jwt, models, permissions, raw, secrets, teams, tokens};
+
+/// More than any configuration, less than what would hurt.
+const LARGEST_FILE: u64 = 64 * 1024 * 1024;
+
+impl Config {
+    /// Reads the file at `path`. `env` looks up environment variables.
+    ///
+    /// # Errors
+    ///
+    /// When the file can't be read or is refused: see [`Problem`](super::Problem).
+    pub fn load(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let text = read(path).map_err(|cause| ConfigError::Read { file: path.to_owned(), cause })?;
+        Self::parse(&path.to_string_lossy(), &text, path.parent().unwrap_or(Path::new("")), env)
+    }
+
+    /// Reads a configuration from YAML (or JSON) text.
+    ///
+    /// `file_name` is for diagnostics, and relative paths in the file are relative to `directory`. `env` looks up
+    /// environment variables.
+    ///
+    /// # Errors
+    ///
+    /// When the text is refused: see [`Problem`](super::Problem).
+    pub fn parse(
+        file_name: &str,
+        text: &str,
+        directory: &Path,
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Self, ConfigError> {
+        let root = Node::parse(text).map_err(|problem| {
+            let excerpt = Excerpt::new(file_name, secrets::blot_lines(text));
+            ConfigError::new(file_name, located([problem], &excerpt))
+        })?;
+        let excerpt = Excerpt::new(file_name, secrets::blot(text, &root));
+        let refused = |problems| Err(ConfigError::new(file_name, located(problems, &excerpt)));
+
+        let env = Environment::new(env, root.get("environment_variables"));
+        let (file, findings) = de::read::<raw::File>(&root, &env);
+        let Findings { problems, warnings, ignored } = findings;
+        let Some(file) = file.filter(|_| problems.is_empty()) else { return refused(problems) };
+
+        let mut cx = Context::new(&root);
+        cx.warnings = warnings;
+        let mut config = convert(&mut cx, file, &env, directory);
+        if !cx.problems.is_empty() {
+            return refused(cx.problems);
+        }
+        config.file = file_name.to_owned();
+        config.lines = Lines(cx.lines());
+        config.foreign_blocks = ignored.into_iter().collect();
+        config.warnings = located(cx.warnings, &excerpt);
+        Ok(config)
+    }
+}
+
+fn read(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    fs::File::open(path)?.take(LARGEST_FILE + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > LARGEST_FILE { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(text) }
+}
+
+/// The findings in the order of the file; those that are not in it come first.
+fn located<T>(
+    findings: impl IntoIterator<Item = (T, Option<Span>)>,
+    excerpt: &Arc<Excerpt>,
+) -> Vec<Located<T>> {
+    let mut findings: Vec<_> = findings.into_iter().collect();
+    findings.sort_by_key(|(_, span)| span.map(|span| span.start));
+    findings.into_iter().map(|(what, span)| Located::new(what, span, excerpt)).collect()
+}
+
+fn convert(cx: &mut Context, file: raw::File, env: &Environment<'_>, directory: &Path) -> Config {
+    let raw::File { general_settings, model_list, _environment_variables: _, teams: team_list, modelgate } =
+        file;
+    let raw::GeneralSettings { enable_jwt_auth, litellm_jwtauth, role_permissions, master_key, enforce_rbac } =
+        general_settings.unwrap_or_default();
+    let modelgate = modelgate.unwrap_or_default();
+    let has_upstream = modelgate.upstream.is_some();
+    if let Some(key) = &master_key {
+        cx.not_empty("general_settings.master_key", key.trim());
+    }
+
+    let has_jwt_block = litellm_jwtauth.is_some();
+    let jwt = litellm_jwtauth.unwrap_or_default();
+    let enforced = enable_jwt_auth && jwt.enforce_rbac;
+    let tokens = tokens::token_rules(cx, env, &jwt, &modelgate);
+    if enable_jwt_auth {
+        tokens::check_scoping(cx, &tokens);
+    } else if has_jwt_block {
+        let caution = Caution::NoEffect { key: "litellm_jwtauth", other: "enable_jwt_auth: true" };
+        cx.warn_key(jwt::PATH, caution);
+    }
+    let jwt = jwt::jwt_auth(cx, jwt, tokens);
+
+    let role_permissions = role_permissions.map(|entries| permissions::role_permissions(cx, entries));
+    if role_permissions.is_some() && !enforced {
+        let caution =
+            Caution::NoEffect { key: "role_permissions", other: "litellm_jwtauth.enforce_rbac: true" };
+        cx.warn_key("general_settings.role_permissions", caution);
+    }
+    let gateway = gateway::settings(cx, modelgate, directory);
+    let has_models = model_list.is_some();
+    let models = models::models(cx, env, model_list.unwrap_or_default(), has_upstream);
+    // Without a list, the proxy behind knows the models.
+    if has_models || !has_upstream {
+        permissions::check_models(cx, role_permissions.as_deref().unwrap_or_default(), &models);
+    }
+    Config {
+        file: String::new(),
+        lines: Lines::default(),
+        jwt: enable_jwt_auth.then_some(jwt),
+        role_permissions,
+        require_identity: enforce_rbac,
+        master_key: master_key.map(Into::into),
+        models,
+        teams: teams::teams(cx, team_list.unwrap_or_default()),
+        gateway,
+        foreign_blocks: Vec::new(),
+        warnings: Vec::new(),
+    }
+}

@@ -1,0 +1,223 @@
+//! `model_list`: names, access groups, and where requests go.
+
+use std::time::Duration;
+
+use http::{HeaderName, HeaderValue};
+use secrecy::SecretString;
+use url::Url;
+
+use super::context::Context;
+use super::environment::Environment;
+use super::problem::Problem;
+use super::provider::{self, Known};
+use super::{Deployment, Model, Provider, endpoint, raw};
+
+/// Headers that belong to one connection, or that say where the body ends and whom it is for.
+const FRAMING: [&str; 10] = [
+    "connection",
+    "content-length",
+    "expect",
+    "host",
+    "keep-alive",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "proxy-connection",
+];
+
+/// The typed list. Without a proxy behind it, every model must have an upstream of its own.
+pub(super) fn models(
+    cx: &mut Context,
+    env: &Environment<'_>,
+    models: Vec<raw::Model>,
+    has_upstream: bool,
+) -> Vec<Model> {
+    let models = models.into_iter().enumerate();
+    models
+        .filter_map(|(i, model)| convert(cx, env, &format!("model_list[{i}]"), model, has_upstream))
+        .collect()
+}
+
+fn convert(
+    cx: &mut Context,
+    env: &Environment<'_>,
+    path: &str,
+    model: raw::Model,
+    has_upstream: bool,
+) -> Option<Model> {
+    let raw::Model { model_name, model, litellm_params, model_info } = model;
+    if model_name.is_some() && model.is_some() && model_name != model {
+        let problem = Problem::Disagree { key: "model", other: "model_name" };
+        cx.refuse(&format!("{path}.model"), problem);
+    }
+    let key = if model_name.is_some() { "model_name" } else { "model" };
+    let Some(name) = model_name.or(model) else {
+        cx.refuse(path, Problem::MissingKey { key: "model_name".to_owned() });
+        return None;
+    };
+    let name = cx.model_name(&format!("{path}.{key}"), &name)?;
+    let params_path = format!("{path}.litellm_params");
+    check_wildcard(cx, &params_path, name.as_str(), &litellm_params.model);
+    let deployment = deployment(cx, env, &params_path, litellm_params, has_upstream);
+    let access_groups = model_info.and_then(|info| info.access_groups).unwrap_or_default();
+    Some(Model { name, access_groups, deployment })
+}
+
+fn check_wildcard(cx: &mut Context, path: &str, name: &str, model: &str) {
+    let stars = |text: &str| text.matches('*').count();
+    if stars(model) > 0 && (stars(model), stars(name)) != (1, 1) {
+        cx.refuse(&format!("{path}.model"), Problem::Wildcard { model: model.to_owned() });
+    }
+}
+
+fn deployment(
+    cx: &mut Context,
+    env: &Environment<'_>,
+    path: &str,
+    params: raw::LitellmParams,
+    has_upstream: bool,
+) -> Option<Deployment> {
+    let raw::LitellmParams {
+        model,
+        api_base,
+        base_url,
+        api_key,
+        api_version,
+        organization,
+        extra_headers,
+        timeout,
+    } = params;
+    if api_base.is_some() && base_url.is_some() && api_base != base_url {
+        let problem = Problem::Disagree { key: "base_url", other: "api_base" };
+        cx.refuse(&format!("{path}.base_url"), problem);
+    }
+    let extra_headers = headers(cx, &format!("{path}.extra_headers"), extra_headers.unwrap_or_default());
+    let timeout = timeout
+        .map(|t| cx.seconds(&format!("{path}.timeout"), Some(t), 1..=86_400, Duration::from_secs(600)));
+    let base_key = if api_base.is_some() { "api_base" } else { "base_url" };
+    let written = api_base.or(base_url);
+    let known = provider::find(&model);
+    let (provider, name) = known.map_or((Provider::OpenAi, model.as_str()), |(known, n)| (known.provider, n));
+    if name.is_empty() {
+        cx.refuse(&format!("{path}.model"), Problem::Empty { key: "the name of a model".to_owned() });
+    }
+    let api_base = match written {
+        Some(text) => url_at(cx, &format!("{path}.{base_key}"), base_key, &text)?,
+        None => match known.and_then(|(known, _)| default_base(cx, env, path, known)) {
+            Some(url) => url,
+            None if has_upstream => return None,
+            None => {
+                let help = no_upstream_help(&model, known.map(|(known, _)| known.name));
+                cx.refuse(&format!("{path}.model"), Problem::NoUpstream { model, help });
+                return None;
+            }
+        },
+    };
+    let (variables, known_name) =
+        known.map_or((&[] as &[_], ""), |(known, _)| (known.key_variables, known.name));
+    let api_key = match api_key.filter(|key| !key.is_empty()) {
+        Some(key) => secret(cx, &format!("{path}.api_key"), "api_key", key),
+        None => first_set(cx, env, variables)
+            .and_then(|(variable, key)| secret(cx, &format!("{path}.model"), variable, key)),
+    };
+    Some(Deployment {
+        provider,
+        model: name.to_owned(),
+        api_base: normal_base(known_name, api_base),
+        api_key,
+        api_version,
+        organization,
+        extra_headers,
+        timeout,
+    })
+}
+
+fn no_upstream_help(model: &str, known: Option<&str>) -> String {
+    match known {
+        Some(known) => format!("write the endpoint of this {known} model into `api_base`"),
+        None if model.contains('*') && !model.contains('/') => {
+            "write one entry for each provider, such as `openai/*`".to_owned()
+        }
+        None => {
+            "write `api_base`, or `provider/name` for a provider with an OpenAI-style endpoint, or name a \
+                 proxy that serves it in `modelgate.upstream`"
+                .to_owned()
+        }
+    }
+}
+
+fn default_base(cx: &mut Context, env: &Environment<'_>, path: &str, known: &Known) -> Option<Url> {
+    let (key, text) = match first_set(cx, env, known.base_variables) {
+        Some(found) => found,
+        None => ("api_base", known.api_base?.to_owned()),
+    };
+    url_at(cx, &format!("{path}.model"), key, &text)
+}
+
+fn url_at(cx: &mut Context, path: &str, key: &str, text: &str) -> Option<Url> {
+    endpoint::api_base(text)
+        .map_err(|reason| cx.refuse(path, Problem::Url { key: key.to_owned(), reason }))
+        .ok()
+}
+
+/// One form for what users write in several: OpenAI-shaped endpoints with their version, native ones without.
+fn normal_base(known: &str, url: Url) -> Url {
+    match known {
+        "anthropic" => endpoint::without_suffix(endpoint::without_suffix(url, "/messages"), "/v1"),
+        "gemini" => endpoint::without_suffix(endpoint::without_suffix(url, "/openai"), "/v1beta"),
+        "ollama" | "ollama_chat" if !url.path().ends_with("/v1") => {
+            let mut url = url;
+            if let Ok(mut segments) = url.path_segments_mut() {
+                segments.pop_if_empty().push("v1");
+            }
+            url
+        }
+        _ => url,
+    }
+}
+
+fn first_set(
+    cx: &mut Context,
+    env: &Environment<'_>,
+    names: &[&'static str],
+) -> Option<(&'static str, String)> {
+    for &name in names {
+        match env.get(name) {
+            Ok(value) => {
+                if let Some(value) = value.filter(|value| !value.is_empty()) {
+                    return Some((name, value));
+                }
+            }
+            Err((problem, span)) => cx.problems.push((problem, Some(span))),
+        }
+    }
+    None
+}
+
+/// A credential that can be sent as a header.
+pub(super) fn secret(cx: &mut Context, path: &str, key: &str, value: String) -> Option<SecretString> {
+    if HeaderValue::from_str(&value).is_err() || value.trim().is_empty() {
+        cx.refuse(path, Problem::Header { key: key.to_owned() });
+        return None;
+    }
+    Some(value.into())
+}
+
+fn headers(
+    cx: &mut Context,
+    path: &str,
+    headers: impl IntoIterator<Item = (String, String)>,
+) -> Vec<(HeaderName, HeaderValue)> {
+    let mut converted = Vec::new();
+    for (name, value) in headers {
+        match (name.parse::<HeaderName>(), HeaderValue::from_str(&value)) {
+            (Ok(header), Ok(mut value)) if !FRAMING.contains(&header.as_str()) => {
+                value.set_sensitive(true);
+                converted.push((header, value));
+            }
+            _ => cx.refuse_key(&format!("{path}.{name}"), Problem::Header { key: name }),
+        }
+    }
+    converted
+}

@@ -1,0 +1,77 @@
+//! `general_settings.role_permissions` and its warnings.
+
+use super::context::Context;
+use super::problem::Caution;
+use super::{Model, RolePermission, raw, routes};
+
+const PATH: &str = "general_settings.role_permissions";
+
+pub(super) fn role_permissions(cx: &mut Context, entries: Vec<raw::RolePermission>) -> Vec<RolePermission> {
+    let mut converted: Vec<RolePermission> = Vec::with_capacity(entries.len());
+    let mut first_lines = Vec::new();
+    for (i, entry) in entries.into_iter().enumerate() {
+        let raw::RolePermission { role, models, routes: listed } = entry;
+        let path = format!("{PATH}[{i}]");
+        let role = cx.role(&format!("{path}.role"), &role);
+        let models = models.map(|names| cx.model_names(&format!("{path}.models"), names));
+        let routes = listed.map(|listed| routes::patterns(cx, &format!("{path}.routes"), listed));
+        let Some(role) = role else { continue };
+        if let Some((_, first)) = first_lines.iter().find(|(known, _)| *known == role) {
+            let caution = Caution::SecondEntry { role: role.to_string(), first: *first };
+            cx.warn(&format!("{path}.role"), caution);
+        } else {
+            first_lines.push((role, cx.line(&path)));
+        }
+        converted.push(RolePermission { role, models, routes });
+    }
+    converted
+}
+
+/// Warns of names that no request's model can match, or that mean less than they seem to (R2).
+pub(super) fn check_models(cx: &mut Context, permissions: &[RolePermission], models: &[Model]) {
+    for (i, permission) in permissions.iter().enumerate() {
+        for (j, name) in permission.models.iter().flatten().enumerate() {
+            let path = format!("{PATH}[{i}].models[{j}]");
+            if name.as_str() == "*" {
+                cx.warn(&path, Caution::Star);
+            } else if !models.iter().any(|model| wildcard_matches(model.name.as_str(), name.as_str())) {
+                cx.warn(&path, Caution::UnknownModel { model: name.to_string() });
+            }
+        }
+    }
+}
+
+/// Whether `pattern`, in which `*` stands for any characters, is or matches `name`.
+fn wildcard_matches(pattern: &str, name: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let first = parts.next().unwrap_or_default();
+    let Some(mut rest) = name.strip_prefix(first) else { return false };
+    let Some(last) = parts.next_back() else { return rest.is_empty() };
+    for part in parts {
+        let Some(at) = rest.find(part) else { return false };
+        rest = rest.get(at + part.len()..).unwrap_or_default();
+    }
+    rest.ends_with(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::wildcard_matches;
+
+    #[test]
+    fn a_star_stands_for_any_characters() {
+        let cases = [
+            ("a", "a", true),
+            ("a", "ab", false),
+            ("*", "", true),
+            ("openai/*", "openai/gpt-4o", true),
+            ("openai/*", "openai", false),
+            ("a*b*c", "a-b-c", true),
+            ("a*b*c", "ac", false),
+            ("a*a", "a", false),
+        ];
+        for (pattern, name, expected) in cases {
+            assert_eq!(wildcard_matches(pattern, name), expected, "{pattern} {name}");
+        }
+    }
+}

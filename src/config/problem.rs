@@ -1,0 +1,223 @@
+//! Everything that can be wrong with a configuration, and everything that is allowed but doubtful.
+
+use miette::Diagnostic;
+use thiserror::Error;
+
+/// Why a configuration is refused.
+#[derive(Clone, Debug, PartialEq, Eq, Error, Diagnostic)]
+#[non_exhaustive]
+pub enum Problem {
+    /// The text is not one YAML document.
+    #[error("{0}")]
+    Syntax(String),
+    /// A mapping has a key twice.
+    #[error("duplicate key `{key}`")]
+    #[diagnostic(help("keep one of them: elsewhere the last one would silently win"))]
+    DuplicateKey {
+        /// The key.
+        key: String,
+    },
+    /// A key that neither LiteLLM nor modelgate has in this place.
+    #[error("unknown key `{key}` {place}")]
+    UnknownKey {
+        /// The key.
+        key: String,
+        /// Where, such as ``in `general_settings` ``.
+        place: String,
+        /// What may be meant.
+        #[help]
+        help: String,
+    },
+    /// A key that LiteLLM has, that could change a decision, and that is not implemented here.
+    #[error("`{key}` is not implemented by modelgate")]
+    NotImplemented {
+        /// The key.
+        key: String,
+        /// What ignoring it would mean.
+        #[help]
+        help: String,
+    },
+    /// A key of `general_settings` at the top level, where LiteLLM does not read it.
+    #[error("`{key}` has no meaning at the top level")]
+    #[diagnostic(help("move it below `general_settings`"))]
+    AtTopLevel {
+        /// The key.
+        key: String,
+    },
+    /// A value of another type.
+    #[error("expected {expected}, found {found}")]
+    WrongType {
+        /// What the key takes.
+        expected: String,
+        /// What is there.
+        found: String,
+        /// How to write what may be meant.
+        #[help]
+        help: Option<String>,
+    },
+    /// A key that must be there.
+    #[error("`{key}` is missing")]
+    MissingKey {
+        /// The key.
+        key: String,
+    },
+    /// A value that must not be empty.
+    #[error("`{key}` must not be empty")]
+    Empty {
+        /// The key or environment variable.
+        key: String,
+    },
+    /// A number out of range.
+    #[error("`{key}` must be {range}")]
+    OutOfRange {
+        /// The key.
+        key: String,
+        /// What is allowed.
+        range: String,
+    },
+    /// `os.environ/NAME` where `NAME` is not set.
+    #[error("environment variable `{name}` is not set")]
+    #[diagnostic(help("set it, or give it a value in `environment_variables`"))]
+    UnsetVariable {
+        /// The variable.
+        name: String,
+    },
+    /// A role that is not one of LiteLLM's three.
+    #[error("unknown role `{role}`")]
+    #[diagnostic(help("a role is `internal_user`, `proxy_admin` or `team`"))]
+    UnknownRole {
+        /// The role.
+        role: String,
+    },
+    /// A claim path with an empty part.
+    #[error("`{path}` is not a claim path")]
+    #[diagnostic(help(
+        "write the names on the way to the claim, separated by dots; `\\.` is a dot in a name"
+    ))]
+    ClaimPath {
+        /// The path.
+        path: String,
+    },
+    /// One of two keys that only work together.
+    #[error("`{key}` needs `{other}`")]
+    Needs {
+        /// The key that is there.
+        key: &'static str,
+        /// The key that is not.
+        other: &'static str,
+        /// Why.
+        #[help]
+        help: &'static str,
+    },
+    /// A word that looks like a group of routes.
+    #[error("unknown route group `{route}`")]
+    UnknownRouteGroup {
+        /// The word.
+        route: String,
+        /// What may be meant.
+        #[help]
+        help: String,
+    },
+    /// Two teams with one id.
+    #[error("team `{team_id}` is declared twice, first on line {first}")]
+    DuplicateTeam {
+        /// The id.
+        team_id: String,
+        /// The line of the first declaration.
+        first: u32,
+    },
+    /// Two keys that mean the same have different values.
+    #[error("`{key}` and `{other}` disagree")]
+    #[diagnostic(help("they are two names of one setting: keep one"))]
+    Disagree {
+        /// The one key.
+        key: &'static str,
+        /// The other key.
+        other: &'static str,
+    },
+    /// No endpoint is known for a model.
+    #[error("model `{model}` has no upstream that can be derived")]
+    NoUpstream {
+        /// `litellm_params.model`.
+        model: String,
+        /// How to name one.
+        #[help]
+        help: String,
+    },
+    /// A `*` in `litellm_params.model` that the model's name does not fill.
+    #[error("nothing fills the `*` of `{model}`")]
+    #[diagnostic(help("exactly one `*` in `model_name` stands for the one in `litellm_params.model`"))]
+    Wildcard {
+        /// `litellm_params.model`.
+        model: String,
+    },
+    /// A URL that cannot be used.
+    #[error("`{key}` is not a usable URL: {reason}")]
+    Url {
+        /// The key or environment variable.
+        key: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Something that cannot be sent as a header.
+    #[error("`{key}` can't be sent as a header")]
+    Header {
+        /// The key or header.
+        key: String,
+    },
+}
+
+/// What is allowed, but probably not meant.
+#[derive(Clone, Debug, PartialEq, Eq, Error, Diagnostic)]
+#[diagnostic(severity(Warning))]
+#[non_exhaustive]
+pub enum Caution {
+    /// Tokens for any audience from any issuer are accepted.
+    #[error("neither `JWT_AUDIENCE` nor `JWT_ISSUER` is set")]
+    #[diagnostic(help(
+        "every token that the identity provider signs, for whatever application, is accepted"
+    ))]
+    AnyAudience,
+    /// A role may use a model that does not exist.
+    #[error("`{model}` is not in `model_list`")]
+    UnknownModel {
+        /// The name.
+        model: String,
+    },
+    /// `*` is taken for a wildcard (R2).
+    #[error("`*` is an ordinary model name here")]
+    #[diagnostic(help("leave `models` out to allow every model"))]
+    Star,
+    /// An entry that is never consulted (R2).
+    #[error("a second entry for the role `{role}` is never consulted")]
+    #[diagnostic(help("the first one, on line {first}, decides"))]
+    SecondEntry {
+        /// The role.
+        role: String,
+        /// The line of the entry that counts.
+        first: u32,
+    },
+    /// A block or list that something else must switch on.
+    #[error("`{key}` has no effect without `{other}`")]
+    NoEffect {
+        /// The key that is there.
+        key: &'static str,
+        /// The key that is not, or not true.
+        other: &'static str,
+    },
+    /// A listed route that no request can have.
+    #[error("the route `{route}` matches no request")]
+    #[diagnostic(help("a path begins with `/`"))]
+    DeadRoute {
+        /// The route.
+        route: String,
+    },
+    /// A key of LiteLLM that could only open more, or that only bounds what this gateway does not do.
+    #[error("`{key}` has no effect here: {reason}")]
+    Ignored {
+        /// The key.
+        key: String,
+        /// Why that is safe.
+        reason: &'static str,
+    },
+}

@@ -1,0 +1,189 @@
+//! The providers whose endpoints are known.
+
+use super::Provider;
+
+/// What LiteLLM knows of a provider.
+pub(super) struct Known {
+    /// What stands before the slash of `provider/name`.
+    pub(super) name: &'static str,
+    pub(super) provider: Provider,
+    /// The endpoint, unless the configuration or a variable names another.
+    pub(super) api_base: Option<&'static str>,
+    /// Environment variables that may name the endpoint; the first that is set counts.
+    pub(super) base_variables: &'static [&'static str],
+    /// Environment variables that may hold the key; the first that is set counts.
+    pub(super) key_variables: &'static [&'static str],
+}
+
+const KNOWN: [Known; 14] = [
+    Known {
+        name: "openai",
+        provider: Provider::OpenAi,
+        api_base: Some("https://api.openai.com/v1"),
+        base_variables: &["OPENAI_BASE_URL", "OPENAI_API_BASE"],
+        key_variables: &["OPENAI_API_KEY"],
+    },
+    Known {
+        name: "azure",
+        provider: Provider::Azure,
+        api_base: None,
+        base_variables: &["AZURE_API_BASE"],
+        key_variables: &["AZURE_OPENAI_API_KEY", "AZURE_API_KEY"],
+    },
+    Known {
+        name: "anthropic",
+        provider: Provider::Anthropic,
+        api_base: Some("https://api.anthropic.com"),
+        base_variables: &["ANTHROPIC_API_BASE", "ANTHROPIC_BASE_URL"],
+        key_variables: &["ANTHROPIC_API_KEY"],
+    },
+    Known {
+        name: "gemini",
+        provider: Provider::Gemini,
+        api_base: Some("https://generativelanguage.googleapis.com"),
+        base_variables: &["GEMINI_API_BASE"],
+        key_variables: &["GOOGLE_API_KEY", "GEMINI_API_KEY"],
+    },
+    Known {
+        name: "groq",
+        provider: Provider::OpenAi,
+        api_base: Some("https://api.groq.com/openai/v1"),
+        base_variables: &["GROQ_API_BASE"],
+        key_variables: &["GROQ_API_KEY"],
+    },
+    Known {
+        name: "mistral",
+        provider: Provider::OpenAi,
+        api_base: Some("https://api.mistral.ai/v1"),
+        base_variables: &["MISTRAL_API_BASE"],
+        key_variables: &["MISTRAL_API_KEY"],
+    },
+    Known {
+        name: "deepseek",
+        provider: Provider::OpenAi,
+        api_base: Some("https://api.deepseek.com/v1"),
+        base_variables: &["DEEPSEEK_API_BASE"],
+        key_variables: &["DEEPSEEK_API_KEY"],
+    },
+    Known {
+        name: "xai",
+        provider: Provider::OpenAi,
+        api_base: Some("https://api.x.ai/v1"),
+        base_variables: &["XAI_API_BASE"],
+        key_variables: &["XAI_API_KEY"],
+    },
+    Known {
+        name: "openrouter",
+        provider: Provider::OpenAi,
+        api_base: Some("https://openrouter.ai/api/v1"),
+        base_variables: &["OPENROUTER_API_BASE"],
+        key_variables: &["OPENROUTER_API_KEY"],
+    },
+    Known {
+        name: "together_ai",
+        provider: Provider::OpenAi,
+        api_base: Some("https://api.together.ai/v1"),
+        base_variables: &["TOGETHER_AI_API_BASE"],
+        key_variables: &[
+            "TOGETHER_API_KEY",
+            "TOGETHER_AI_API_KEY",
+            "TOGETHERAI_API_KEY",
+            "TOGETHER_AI_TOKEN",
+        ],
+    },
+    Known {
+        name: "fireworks_ai",
+        provider: Provider::OpenAi,
+        api_base: Some("https://api.fireworks.ai/inference/v1"),
+        base_variables: &["FIREWORKS_API_BASE"],
+        key_variables: &[
+            "FIREWORKS_API_KEY",
+            "FIREWORKS_AI_API_KEY",
+            "FIREWORKSAI_API_KEY",
+            "FIREWORKS_AI_TOKEN",
+        ],
+    },
+    Known {
+        name: "ollama",
+        provider: Provider::OpenAi,
+        api_base: Some("http://localhost:11434"),
+        base_variables: &["OLLAMA_API_BASE"],
+        key_variables: &["OLLAMA_API_KEY"],
+    },
+    // The same server, by LiteLLM's name for its chat endpoint.
+    Known {
+        name: "ollama_chat",
+        provider: Provider::OpenAi,
+        api_base: Some("http://localhost:11434"),
+        base_variables: &["OLLAMA_API_BASE"],
+        key_variables: &["OLLAMA_API_KEY"],
+    },
+    Known {
+        name: "hosted_vllm",
+        provider: Provider::OpenAi,
+        api_base: None,
+        base_variables: &["HOSTED_VLLM_API_BASE"],
+        key_variables: &["HOSTED_VLLM_API_KEY"],
+    },
+];
+
+/// How bare names of known providers begin (R6); `o1`, `o3` and so on come on top.
+const BEGINNINGS: [(&str, &str); 8] = [
+    ("gpt-", "openai"),
+    ("chatgpt-", "openai"),
+    ("text-embedding-", "openai"),
+    ("dall-e-", "openai"),
+    ("whisper-", "openai"),
+    ("tts-", "openai"),
+    ("claude-", "anthropic"),
+    ("gemini-", "gemini"),
+];
+
+/// The provider of a bare model name that is known from its beginning (R6).
+#[must_use]
+pub fn provider_of_bare_name(model: &str) -> Option<&'static str> {
+    let mut bytes = model.bytes();
+    if bytes.next() == Some(b'o') && bytes.next().is_some_and(|b| b.is_ascii_digit()) {
+        return Some("openai");
+    }
+    BEGINNINGS.iter().find(|(beginning, _)| model.starts_with(beginning)).map(|(_, provider)| *provider)
+}
+
+/// The provider of `provider/name` or of a bare name, with the name at the upstream.
+pub(super) fn find(model: &str) -> Option<(&'static Known, &str)> {
+    let (provider, name) = match model.split_once('/') {
+        Some((provider, name)) => (provider, name),
+        None => (provider_of_bare_name(model)?, model),
+    };
+    KNOWN.iter().find(|known| known.name == provider).map(|known| (known, name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bare_name_tells_its_provider_by_its_beginning() {
+        let cases = [
+            ("gpt-4o", Some("openai")),
+            ("o1", Some("openai")),
+            ("o3-mini", Some("openai")),
+            ("claude-3-5-haiku-20241022", Some("anthropic")),
+            ("gemini-2.0-flash", Some("gemini")),
+            ("orca", None),
+            ("o", None),
+            ("GPT-4o", None),
+            ("", None),
+        ];
+        for (name, expected) in cases {
+            assert_eq!(provider_of_bare_name(name), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_prefix_names_the_provider_and_is_taken_off_once() {
+        let (known, name) = find("openrouter/anthropic/claude-3").unwrap();
+        assert_eq!((known.name, name), ("openrouter", "anthropic/claude-3"));
+        assert!(find("bedrock/anthropic.claude-v2").is_none());
+    }
+}

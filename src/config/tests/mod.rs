@@ -1,0 +1,50 @@
+//! Configurations as operators write them, right and wrong.
+
+mod errors;
+mod examples;
+mod models;
+mod values;
+mod warnings;
+
+use std::path::Path;
+
+use miette::Diagnostic;
+
+use super::{Config, ConfigError, Located};
+
+/// An environment in which nothing is set.
+pub(super) fn nothing(_: &str) -> Option<String> {
+    None
+}
+
+/// Reads `text` with the given environment variables.
+pub(super) fn parse_with(text: &str, variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    let env =
+        |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+    Config::parse("config.yaml", text, Path::new("/etc"), &env)
+}
+
+/// Reads `text` without environment variables.
+pub(super) fn parse(text: &str) -> Result<Config, ConfigError> {
+    parse_with(text, &[])
+}
+
+/// `line:column message | help`
+pub(super) fn show<T: Diagnostic>(found: &Located<T>) -> String {
+    let position = match (found.line(), found.column()) {
+        (Some(line), Some(column)) => format!("{line}:{column}"),
+        _ => "-".to_owned(),
+    };
+    let help = found.help().map(|help| format!(" | {help}")).unwrap_or_default();
+    format!("{position} {found}{help}")
+}
+
+/// What is wrong with `text`, each as [`show`] shows it.
+pub(super) fn problems(text: &str) -> Vec<String> {
+    problems_with(text, &[])
+}
+
+/// The same with the given environment variables.
+pub(super) fn problems_with(text: &str, variables: &[(&str, &str)]) -> Vec<String> {
+    parse_with(text, variables).expect_err("it must be refused").problems().iter().map(show).collect()
+}

@@ -1,0 +1,139 @@
+//! What the typed configuration says.
+
+use std::time::Duration;
+
+use miette::{Diagnostic, Severity};
+use secrecy::ExposeSecret;
+
+use super::{parse, parse_with};
+
+#[test]
+fn everything_has_a_default() {
+    let config = parse("general_settings: {enable_jwt_auth: true}\n").unwrap();
+    let jwt = config.jwt.unwrap();
+    assert_eq!(jwt.admin_jwt_scope, "litellm_proxy_admin");
+    assert_eq!(jwt.admin_allowed_routes.len(), 4);
+    assert_eq!(jwt.team_allowed_routes, None);
+    assert!(jwt.tokens.key_urls.is_empty());
+    assert_eq!(jwt.tokens.leeway, Duration::ZERO);
+    assert_eq!(jwt.tokens.public_key_ttl, Duration::from_secs(600));
+    assert_eq!(jwt.tokens.public_key_stale_ttl, Duration::from_secs(86_400));
+    assert_eq!(jwt.tokens.public_key_cooldown, Duration::from_secs(30));
+    assert_eq!(config.gateway.max_body_bytes, 32 * 1024 * 1024);
+    assert_eq!(config.gateway.listen, None);
+    assert_eq!(config.gateway.directory.to_str(), Some("/etc"));
+    assert!(config.role_permissions.is_none() && config.models.is_empty() && config.teams.is_empty());
+}
+
+#[test]
+fn our_block_is_read() {
+    let config = parse(
+        "general_settings: {enable_jwt_auth: true, litellm_jwtauth: {public_key_ttl: 60}}\nmodelgate:\n  \
+         upstream: {api_base: 'http://litellm:4000/', api_key: sk-up}\n  max_body_bytes: 2048\n  leeway: 1.5\n  \
+         public_key_stale_ttl: 0\n  public_key_cooldown: 5\n  listen: '[::1]:8080'\n",
+    )
+    .unwrap();
+    let tokens = config.jwt.unwrap().tokens;
+    assert_eq!(tokens.leeway, Duration::from_millis(1500));
+    assert_eq!(tokens.public_key_ttl, Duration::from_secs(60));
+    assert_eq!(tokens.public_key_stale_ttl, Duration::ZERO);
+    assert_eq!(tokens.public_key_cooldown, Duration::from_secs(5));
+    let upstream = config.gateway.upstream.unwrap();
+    assert_eq!(upstream.api_base.as_str(), "http://litellm:4000/");
+    assert_eq!(upstream.api_key.unwrap().expose_secret(), "sk-up");
+    assert_eq!(config.gateway.max_body_bytes, 2048);
+    assert_eq!(config.gateway.listen, "[::1]:8080".parse().ok());
+}
+
+#[test]
+fn token_rules_come_from_the_environment() {
+    let variables = [
+        ("JWT_PUBLIC_KEY_URL", "https://a/keys, http://b/.well-known/openid-configuration,file:///k.json"),
+        ("JWT_AUDIENCE", "api"),
+        ("JWT_ISSUER", "https://a/"),
+    ];
+    let tokens =
+        parse_with("general_settings: {enable_jwt_auth: on}\n", &variables).unwrap().jwt.unwrap().tokens;
+    assert_eq!(tokens.key_urls.len(), 3);
+    assert_eq!(tokens.audience.as_deref(), Some("api"));
+    assert_eq!(tokens.issuer.as_deref(), Some("https://a/"));
+}
+
+#[test]
+fn the_process_environment_wins_over_the_block() {
+    let text = "environment_variables: {JWT_ISSUER: from-block, JWT_AUDIENCE: os.environ/AUD, AUD: literal}\n\
+                general_settings: {enable_jwt_auth: true, master_key: os.environ/AUD}\n";
+    let config = parse(text).unwrap();
+    assert_eq!(config.master_key.unwrap().expose_secret(), "literal");
+    let tokens = config.jwt.unwrap().tokens;
+    assert_eq!(tokens.issuer.as_deref(), Some("from-block"));
+    assert_eq!(tokens.audience.as_deref(), Some("literal"));
+    let variables = [("JWT_ISSUER", "from-process"), ("AUD", "aud")];
+    let tokens = parse_with(text, &variables).unwrap().jwt.unwrap().tokens;
+    assert_eq!(tokens.issuer.as_deref(), Some("from-process"));
+    assert_eq!(tokens.audience.as_deref(), Some("aud"));
+}
+
+#[test]
+fn variables_of_blocks_that_are_not_ours_need_not_be_set() {
+    let text = "litellm_settings: {cache_params: {password: os.environ/REDIS}}\n\
+                environment_variables: {LANGFUSE: os.environ/LANGFUSE}\n";
+    assert_eq!(parse(text).unwrap().foreign_blocks, ["litellm_settings"]);
+}
+
+#[test]
+fn anchors_and_merge_keys_are_expanded() {
+    let text = "x-defaults: &d {api_base: 'http://x/v1', api_key: k}\nmodel_list:\n  \
+                - {model_name: a, litellm_params: {<<: *d, model: openai/a}}\n";
+    let config = parse(text).unwrap();
+    let deployment = config.models[0].deployment.as_ref().unwrap();
+    assert_eq!(deployment.api_base.as_str(), "http://x/v1");
+    assert_eq!(config.foreign_blocks, ["x-defaults"]);
+}
+
+#[test]
+fn a_whole_litellm_file_is_accepted_and_what_is_not_ours_is_named_once() {
+    let text = "\
+model_list:
+  - {model_name: a, litellm_params: {model: gpt-4o, rpm: 10, temperature: 0.2}, model_info: {mode: chat}}
+  - {model_name: b, litellm_params: {model: gpt-4o, rpm: 20}}
+litellm_settings: {drop_params: true}
+router_settings: {routing_strategy: simple-shuffle}
+guardrails: []
+general_settings:
+  database_url: postgresql://u:p@db/x
+  alerting: [slack]
+  enable_jwt_auth: true
+  litellm_jwtauth: {user_id_upsert: true, org_id_jwt_field: org, oidc_userinfo_enabled: false}
+";
+    assert_eq!(
+        parse(text).unwrap().foreign_blocks,
+        [
+            "general_settings.alerting",
+            "general_settings.database_url",
+            "guardrails",
+            "litellm_jwtauth.org_id_jwt_field",
+            "litellm_jwtauth.user_id_upsert",
+            "litellm_params.rpm",
+            "litellm_params.temperature",
+            "litellm_settings",
+            "router_settings",
+        ]
+    );
+}
+
+#[test]
+fn secrets_are_not_in_debug_output() {
+    let config = parse(
+        "general_settings: {master_key: sk-secret}\nmodelgate: {upstream: {api_base: http://x, api_key: sk-secret}}\n\
+         model_list: [{model: a, litellm_params: {model: gpt-4o, api_key: sk-secret, extra_headers: {x-a: sk-secret}}}]\n",
+    )
+    .unwrap();
+    assert!(!format!("{config:?}").contains("sk-secret"));
+}
+
+#[test]
+fn a_warning_says_that_it_is_one() {
+    let config = parse("general_settings: {enable_jwt_auth: true}\n").unwrap();
+    assert_eq!(config.warnings[0].severity(), Some(Severity::Warning));
+}

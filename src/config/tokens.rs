@@ -1,0 +1,84 @@
+//! How tokens are verified: `JWT_*` variables, and durations from two blocks.
+
+use std::time::Duration;
+
+use url::Url;
+
+use super::context::Context;
+use super::environment::Environment;
+use super::problem::{Caution, Problem};
+use super::{TokenRules, endpoint, jwt, raw};
+
+const TTL: Duration = Duration::from_secs(600);
+/// Long enough for an identity provider's bad day, short enough that a withdrawn key does not serve for weeks.
+const STALE_TTL: Duration = Duration::from_secs(24 * 60 * 60);
+const COOLDOWN: Duration = Duration::from_secs(30);
+
+pub(super) fn token_rules(
+    cx: &mut Context,
+    env: &Environment<'_>,
+    jwt: &raw::JwtAuth,
+    ours: &raw::Modelgate,
+) -> TokenRules {
+    let audience = scoping(cx, env, "JWT_AUDIENCE");
+    let issuer = scoping(cx, env, "JWT_ISSUER");
+    let jwt_stale = format!("{}.public_key_stale_ttl", jwt::PATH);
+    let our_stale = "modelgate.public_key_stale_ttl";
+    if jwt.public_key_stale_ttl.is_some() && ours.public_key_stale_ttl.is_some() {
+        let (key, other) = ("modelgate.public_key_stale_ttl", "litellm_jwtauth.public_key_stale_ttl");
+        cx.refuse(our_stale, Problem::Disagree { key, other });
+    }
+    let from_jwt = cx.seconds(&jwt_stale, jwt.public_key_stale_ttl, 0..=30 * 86_400, STALE_TTL);
+    let public_key_stale_ttl = cx.seconds(our_stale, ours.public_key_stale_ttl, 0..=30 * 86_400, from_jwt);
+    let ttl_path = format!("{}.public_key_ttl", jwt::PATH);
+    TokenRules {
+        key_urls: key_urls(cx, env),
+        audience,
+        issuer,
+        leeway: cx.seconds("modelgate.leeway", ours.leeway, 0..=300, Duration::ZERO),
+        public_key_ttl: cx.seconds(&ttl_path, jwt.public_key_ttl, 1..=7 * 86_400, TTL),
+        public_key_stale_ttl,
+        public_key_cooldown: cx.seconds(
+            "modelgate.public_key_cooldown",
+            ours.public_key_cooldown,
+            1..=3600,
+            COOLDOWN,
+        ),
+    }
+}
+
+/// Warns where every token of the identity provider would do.
+pub(super) fn check_scoping(cx: &mut Context, tokens: &TokenRules) {
+    if tokens.audience.is_none() && tokens.issuer.is_none() {
+        cx.warn_key("general_settings.enable_jwt_auth", Caution::AnyAudience);
+    }
+}
+
+/// An empty value is refused: whoever wrote it did not mean "any".
+fn scoping(cx: &mut Context, env: &Environment<'_>, name: &str) -> Option<String> {
+    let value = variable(cx, env, name)?;
+    if value.trim().is_empty() {
+        cx.problems.push((Problem::Empty { key: name.to_owned() }, env.span(name)));
+    }
+    Some(value)
+}
+
+fn key_urls(cx: &mut Context, env: &Environment<'_>) -> Vec<Url> {
+    let name = "JWT_PUBLIC_KEY_URL";
+    let listed = variable(cx, env, name).unwrap_or_default();
+    let mut urls = Vec::new();
+    for text in listed.split(',').map(str::trim).filter(|text| !text.is_empty()) {
+        match endpoint::key_source(text) {
+            Ok(url) => urls.push(url),
+            Err(reason) => cx.problems.push((Problem::Url { key: name.to_owned(), reason }, env.span(name))),
+        }
+    }
+    urls
+}
+
+fn variable(cx: &mut Context, env: &Environment<'_>, name: &str) -> Option<String> {
+    env.get(name).unwrap_or_else(|(problem, span)| {
+        cx.problems.push((problem, Some(span)));
+        None
+    })
+}

@@ -1,0 +1,194 @@
+//! Text to a tree in which every key and value knows where it stands.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_saphyr::{Error, Location, SnippetMode, Spanned};
+
+use super::problem::Problem;
+
+/// A stretch of the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Span {
+    /// The first byte.
+    pub(super) start: usize,
+    /// How many bytes.
+    pub(super) len: usize,
+    /// The line of the first byte, from 1.
+    pub(super) line: u32,
+}
+
+/// A value and where it was written; for what an alias or a merge key brought in, where that was written.
+pub(super) struct Node {
+    pub(super) value: Value,
+    span: Span,
+}
+
+/// What YAML can say. Plain `yes`, `on` and their kin are booleans, as PyYAML has it.
+pub(super) enum Value {
+    Null,
+    Bool(bool),
+    Integer(i128),
+    Float(f64),
+    String(String),
+    Sequence(Vec<Node>),
+    Mapping(Vec<Entry>),
+}
+
+/// A key of a mapping with its value.
+pub(super) struct Entry {
+    pub(super) key: String,
+    pub(super) key_span: Span,
+    pub(super) value: Node,
+}
+
+impl Node {
+    /// The tree of a file with exactly one YAML (or JSON) document and no duplicate key.
+    pub(super) fn parse(text: &str) -> Result<Self, (Problem, Option<Span>)> {
+        let options = serde_saphyr::options! {
+            // Room for some hundred thousand teams, while no alias bomb makes much more of a file than it is.
+            budget: serde_saphyr::budget! { max_events: 10_000_000, max_nodes: 5_000_000, max_depth: 32 },
+            alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: 100_000 },
+            with_snippet: false,
+        };
+        serde_saphyr::from_str_with_options(text, options).map_err(|error| problem(&error, text))
+    }
+
+    /// Where to point: a block mapping itself has no width, so its first key stands for it.
+    pub(super) fn span(&self) -> Span {
+        match (&self.value, self.span.len) {
+            (Value::Mapping(entries), 0) => entries.first().map_or(self.span, |first| first.key_span),
+            (Value::Sequence(items), 0) => items.first().map_or(self.span, Self::span),
+            _ => self.span,
+        }
+    }
+
+    /// The value at `key` of a mapping.
+    pub(super) fn get(&self, key: &str) -> Option<&Self> {
+        let Value::Mapping(entries) = &self.value else { return None };
+        entries.iter().find(|entry| entry.key == key).map(|entry| &entry.value)
+    }
+}
+
+impl Value {
+    /// What the value is, as an error message says it.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Self::Null => "nothing",
+            Self::Bool(_) => "a boolean",
+            Self::Integer(_) | Self::Float(_) => "a number",
+            Self::String(_) => "a string",
+            Self::Sequence(_) => "a list",
+            Self::Mapping(_) => "a mapping",
+        }
+    }
+}
+
+fn problem(error: &Error, text: &str) -> (Problem, Option<Span>) {
+    let span = error.location().map(|location| span_in(text, location));
+    let problem = match error.without_snippet() {
+        Error::DuplicateMappingKey { key: Some(key), .. } => Problem::DuplicateKey { key: key.clone() },
+        Error::MultipleDocuments { .. } => {
+            Problem::Syntax("more than one YAML document in the file".to_owned())
+        }
+        other => {
+            let message =
+                other.render_with_options(serde_saphyr::render_options! { snippets: SnippetMode::Off });
+            // The position is shown beside the snippet.
+            let message = message.split(" at line ").next().unwrap_or_default();
+            Problem::Syntax(message.to_owned())
+        }
+    };
+    (problem, span)
+}
+
+/// The span of a location; errors of the scanner have a line and a column alone.
+fn span_in(text: &str, location: Location) -> Span {
+    let line = u32::try_from(location.line()).unwrap_or(u32::MAX);
+    if let Some(start) = location.span().byte_offset() {
+        let len = location.span().byte_len().unwrap_or(0);
+        return Span { start: to_usize(start), len: to_usize(len), line };
+    }
+    let line_start: usize =
+        text.split_inclusive('\n').take(to_usize(location.line().saturating_sub(1))).map(str::len).sum();
+    let column = to_usize(location.column().saturating_sub(1));
+    let in_line: usize = text.get(line_start..).unwrap_or("").chars().take(column).map(char::len_utf8).sum();
+    Span { start: (line_start + in_line).min(text.len()), len: 0, line }
+}
+
+fn to_usize(n: u64) -> usize {
+    usize::try_from(n).unwrap_or(usize::MAX)
+}
+
+fn span(location: Location) -> Span {
+    let (start, len) = (location.span().byte_offset(), location.span().byte_len());
+    let line = u32::try_from(location.line()).unwrap_or(u32::MAX);
+    Span { start: to_usize(start.unwrap_or(0)), len: to_usize(len.unwrap_or(0)), line }
+}
+
+impl<'de> Deserialize<'de> for Node {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let spanned = Spanned::<Value>::deserialize(deserializer)?;
+        Ok(Self { value: spanned.value, span: span(spanned.defined) })
+    }
+}
+
+impl<'de> Deserialize<'de> for Value {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ValueVisitor)
+    }
+}
+
+struct ValueVisitor;
+
+impl<'de> Visitor<'de> for ValueVisitor {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(Value::Integer(value.into()))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(Value::Integer(value.into()))
+    }
+
+    fn visit_i128<E>(self, value: i128) -> Result<Value, E> {
+        Ok(Value::Integer(value))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(Value::Float(value))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(Value::String(value.to_owned()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = seq.next_element()? {
+            items.push(item);
+        }
+        Ok(Value::Sequence(items))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
+        let mut entries = Vec::new();
+        while let Some((key, value)) = map.next_entry::<Spanned<String>, Node>()? {
+            entries.push(Entry { key_span: span(key.defined), key: key.value, value });
+        }
+        Ok(Value::Mapping(entries))
+    }
+}

@@ -33,8 +33,9 @@ mod tests;
 
 pub use error::{ConfigError, Located, Warning};
 pub use problem::{Caution, Problem};
-pub use provider::provider_of_bare_name;
 pub use types::{
     Config, Deployment, GatewaySettings, JwtAuth, Lines, Model, Provider, RoleMapping, RolePermission,
-    RoutePattern, ScopeMapping, Team, TokenRules, Upstream,
+    ScopeMapping, Team, TokenRules, Upstream,
 };
+
+pub use crate::routes::RoutePattern;

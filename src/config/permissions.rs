@@ -3,6 +3,7 @@
 use super::context::Context;
 use super::problem::Caution;
 use super::{Model, RolePermission, raw, routes};
+use crate::pattern::Pattern;
 
 const PATH: &str = "general_settings.role_permissions";
 
@@ -29,49 +30,15 @@ pub(super) fn role_permissions(cx: &mut Context, entries: Vec<raw::RolePermissio
 
 /// Warns of names that no request's model can match, or that mean less than they seem to (R2).
 pub(super) fn check_models(cx: &mut Context, permissions: &[RolePermission], models: &[Model]) {
+    let listed: Vec<_> = models.iter().map(|model| Pattern::new(model.name.as_str())).collect();
     for (i, permission) in permissions.iter().enumerate() {
         for (j, name) in permission.models.iter().flatten().enumerate() {
             let path = format!("{PATH}[{i}].models[{j}]");
             if name.as_str() == "*" {
                 cx.warn(&path, Caution::Star);
-            } else if !models.iter().any(|model| wildcard_matches(model.name.as_str(), name.as_str())) {
+            } else if !listed.iter().any(|pattern| pattern.matches(name.as_str())) {
                 cx.warn(&path, Caution::UnknownModel { model: name.to_string() });
             }
-        }
-    }
-}
-
-/// Whether `pattern`, in which `*` stands for any characters, is or matches `name`.
-fn wildcard_matches(pattern: &str, name: &str) -> bool {
-    let mut parts = pattern.split('*');
-    let first = parts.next().unwrap_or_default();
-    let Some(mut rest) = name.strip_prefix(first) else { return false };
-    let Some(last) = parts.next_back() else { return rest.is_empty() };
-    for part in parts {
-        let Some(at) = rest.find(part) else { return false };
-        rest = rest.get(at + part.len()..).unwrap_or_default();
-    }
-    rest.ends_with(last)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::wildcard_matches;
-
-    #[test]
-    fn a_star_stands_for_any_characters() {
-        let cases = [
-            ("a", "a", true),
-            ("a", "ab", false),
-            ("*", "", true),
-            ("openai/*", "openai/gpt-4o", true),
-            ("openai/*", "openai", false),
-            ("a*b*c", "a-b-c", true),
-            ("a*b*c", "ac", false),
-            ("a*a", "a", false),
-        ];
-        for (pattern, name, expected) in cases {
-            assert_eq!(wildcard_matches(pattern, name), expected, "{pattern} {name}");
         }
     }
 }

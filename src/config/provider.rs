@@ -1,6 +1,7 @@
 //! The providers whose endpoints are known.
 
 use super::Provider;
+use crate::providers;
 
 /// What LiteLLM knows of a provider.
 pub(super) struct Known {
@@ -127,33 +128,11 @@ const KNOWN: [Known; 14] = [
     },
 ];
 
-/// How bare names of known providers begin (R6); `o1`, `o3` and so on come on top.
-const BEGINNINGS: [(&str, &str); 8] = [
-    ("gpt-", "openai"),
-    ("chatgpt-", "openai"),
-    ("text-embedding-", "openai"),
-    ("dall-e-", "openai"),
-    ("whisper-", "openai"),
-    ("tts-", "openai"),
-    ("claude-", "anthropic"),
-    ("gemini-", "gemini"),
-];
-
-/// The provider of a bare model name that is known from its beginning (R6).
-#[must_use]
-pub fn provider_of_bare_name(model: &str) -> Option<&'static str> {
-    let mut bytes = model.bytes();
-    if bytes.next() == Some(b'o') && bytes.next().is_some_and(|b| b.is_ascii_digit()) {
-        return Some("openai");
-    }
-    BEGINNINGS.iter().find(|(beginning, _)| model.starts_with(beginning)).map(|(_, provider)| *provider)
-}
-
 /// The provider of `provider/name` or of a bare name, with the name at the upstream.
 pub(super) fn find(model: &str) -> Option<(&'static Known, &str)> {
     let (provider, name) = match model.split_once('/') {
         Some((provider, name)) => (provider, name),
-        None => (provider_of_bare_name(model)?, model),
+        None => (providers::of_bare_name(model)?, model),
     };
     KNOWN.iter().find(|known| known.name == provider).map(|known| (known, name))
 }
@@ -161,24 +140,6 @@ pub(super) fn find(model: &str) -> Option<(&'static Known, &str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_bare_name_tells_its_provider_by_its_beginning() {
-        let cases = [
-            ("gpt-4o", Some("openai")),
-            ("o1", Some("openai")),
-            ("o3-mini", Some("openai")),
-            ("claude-3-5-haiku-20241022", Some("anthropic")),
-            ("gemini-2.0-flash", Some("gemini")),
-            ("orca", None),
-            ("o", None),
-            ("GPT-4o", None),
-            ("", None),
-        ];
-        for (name, expected) in cases {
-            assert_eq!(provider_of_bare_name(name), expected, "{name}");
-        }
-    }
 
     #[test]
     fn a_prefix_names_the_provider_and_is_taken_off_once() {

@@ -10,6 +10,7 @@ use url::Url;
 
 use super::Warning;
 use crate::names::{ClaimPath, ModelName, Role};
+use crate::routes::RoutePattern;
 
 /// A configuration that was read and checked, by [`Config::load`] or [`Config::parse`].
 #[derive(Debug)]
@@ -159,17 +160,6 @@ pub struct Team {
     pub blocked: bool,
     /// The organization that it belongs to.
     pub organization_id: Option<String>,
-}
-
-/// A route as a configuration lists it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum RoutePattern {
-    /// The name of a group of routes, such as `openai_routes`.
-    Group(String),
-    /// One path.
-    Exact(String),
-    /// Every path that begins so.
-    Prefix(String),
 }
 
 /// An entry of `model_list`.

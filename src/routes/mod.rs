@@ -3,9 +3,18 @@
 mod groups;
 mod template;
 
-use crate::config::RoutePattern;
-
 pub use groups::{group_names, is_group, is_in_group};
+
+/// A route as a configuration lists it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum RoutePattern {
+    /// The name of a group of routes, such as `openai_routes`.
+    Group(String),
+    /// One path.
+    Exact(String),
+    /// Every path that begins so.
+    Prefix(String),
+}
 
 /// A list of routes from a configuration, such as `role_permissions[].routes`.
 #[derive(Clone, Debug, Default)]

@@ -18,8 +18,7 @@ use crate::engine::Snapshot;
 ///
 /// modelgate reads the configuration of a LiteLLM proxy as it stands, translates its role permissions into Cedar
 /// policies, and enforces them on every request. Try it without any setup:
-///
-///     modelgate demo
+/// `modelgate demo`
 #[derive(Debug, Parser)]
 #[command(
     version,

@@ -1,13 +1,13 @@
 //! What several test programs need.
 
-pub mod reference;
+pub(crate) mod reference;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use modelgate::request::{ApiCall, Malformed, RequestParts, classify};
 use serde_json::Value;
 
 /// The call that a recorded case makes: `method`, `path`, `headers`, and a JSON `body`.
-pub fn call(case: &Value) -> Result<ApiCall, Malformed> {
+pub(crate) fn call(case: &Value) -> Result<ApiCall, Malformed> {
     let method: Method = case["method"].as_str().and_then(|m| m.parse().ok()).unwrap_or(Method::POST);
     let mut headers = HeaderMap::new();
     for (name, value) in case["headers"].as_object().into_iter().flatten() {

@@ -9,12 +9,12 @@ static GROUPS: LazyLock<HashMap<String, Vec<String>>> =
     LazyLock::new(|| serde_json::from_str(include_str!("../../src/routes/groups.json")).unwrap());
 
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Outcome {
-    pub allow: bool,
-    pub rule: Option<&'static str>,
-    pub role: Option<&'static str>,
-    pub user_id: Option<String>,
-    pub team_id: Option<String>,
+pub(crate) struct Outcome {
+    pub(crate) allow: bool,
+    pub(crate) rule: Option<&'static str>,
+    pub(crate) role: Option<&'static str>,
+    pub(crate) user_id: Option<String>,
+    pub(crate) team_id: Option<String>,
 }
 
 fn find<'v>(claims: &'v Value, path: &Value) -> Option<&'v Value> {
@@ -84,7 +84,7 @@ fn may_use(config: &Value, team: &Value, model: &str) -> bool {
 }
 
 /// Decides by the rules, in their order.
-pub fn decide(
+pub(crate) fn decide(
     config: &Value,
     claims: &Map<String, Value>,
     header: Option<&str>,

@@ -1,0 +1,269 @@
+//! Properties of the decision over generated configurations, claims and requests.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod support;
+
+use modelgate::authn::VerifiedClaims;
+use modelgate::config::Config;
+use modelgate::engine::{Permit, Snapshot};
+use proptest::prelude::*;
+use proptest::sample::{select, subsequence};
+use serde_json::{Map, Value, json};
+
+use support::reference::{self, Outcome};
+
+const MODELS: [&str; 5] = ["gpt-4o", "claude-3", "openai/x", "Gpt-4o", "unlisted"];
+const ROLES: [&str; 3] = ["internal_user", "team", "proxy_admin"];
+const ROUTES: [&str; 5] =
+    ["openai_routes", "/v1/chat/completions", "/custom*", "info_routes", "management_routes"];
+const PATHS: [&str; 6] =
+    ["/v1/chat/completions", "/v1/embeddings", "/v1/files/abc", "/custom/a", "/key/generate", "/model/info"];
+const TEAMS: [&str; 4] = ["alpha", "beta", "gamma", "ALPHA"];
+
+fn some_of(names: &'static [&'static str]) -> impl Strategy<Value = Value> {
+    subsequence(names, 0..=names.len()).prop_map(|list| json!(list))
+}
+
+fn optional(
+    key: &'static str,
+    value: impl Strategy<Value = Value>,
+) -> impl Strategy<Value = Map<String, Value>> {
+    proptest::option::of(value)
+        .prop_map(move |value| value.map(|v| (key.to_owned(), v)).into_iter().collect())
+}
+
+fn entry() -> impl Strategy<Value = Value> {
+    (select(&ROLES[..]), optional("models", some_of(&MODELS)), optional("routes", some_of(&ROUTES))).prop_map(
+        |(role, models, routes)| {
+            let mut entry = Map::from_iter([("role".to_owned(), json!(role))]);
+            entry.extend(models.into_iter().chain(routes));
+            Value::Object(entry)
+        },
+    )
+}
+
+fn jwtauth() -> impl Strategy<Value = Value> {
+    let mapping = (select(&["x", "y"][..]), select(&ROLES[..]))
+        .prop_map(|(r, i)| json!({"role": r, "internal_role": i}));
+    let scope = (select(&["s.one", "s.two"][..]), some_of(&MODELS))
+        .prop_map(|(s, m)| json!({"scope": s, "models": m}));
+    let fields = (
+        optional("enforce_rbac", any::<bool>().prop_map(Value::from)),
+        optional("user_id_jwt_field", Just(json!("sub"))),
+        optional("user_email_jwt_field", Just(json!("email"))),
+        optional("user_allowed_email_domain", Just(json!("my-co.com"))),
+        optional("team_id_jwt_field", Just(json!("tenant.team"))),
+        optional("team_ids_jwt_field", Just(json!("groups"))),
+        optional("team_alias_jwt_field", Just(json!("team_name"))),
+        optional("team_id_default", select(&TEAMS[..]).prop_map(Value::from)),
+        optional("team_allowed_routes", some_of(&ROUTES)),
+        optional("admin_allowed_routes", some_of(&ROUTES)),
+    );
+    let pairs = (
+        any::<bool>().prop_map(|on| {
+            if on {
+                json!({"user_roles_jwt_field": "roles", "user_allowed_roles": ["basic"]})
+            } else {
+                json!({})
+            }
+        }),
+        proptest::collection::vec(mapping, 0..3).prop_map(|m| {
+            if m.is_empty() {
+                json!({})
+            } else {
+                json!({"roles_jwt_field": "r", "role_mappings": m, "object_id_jwt_field": "oid"})
+            }
+        }),
+        proptest::collection::vec(scope, 0..3)
+            .prop_map(|m| json!({"scope_mappings": m, "enforce_scope_based_access": true})),
+        any::<bool>().prop_map(|on| json!({"enforce_team_based_model_access": on})),
+    );
+    (fields, pairs).prop_map(|(f, p)| {
+        let mut all = Map::new();
+        for fields in [f.0, f.1, f.2, f.3, f.4, f.5, f.6, f.7, f.8, f.9] {
+            all.extend(fields);
+        }
+        for pair in [p.0, p.1, p.2, p.3] {
+            all.extend(pair.as_object().unwrap().clone());
+        }
+        if !all.contains_key("user_email_jwt_field") {
+            all.remove("user_allowed_email_domain");
+        }
+        Value::Object(all)
+    })
+}
+
+fn team() -> impl Strategy<Value = Value> {
+    let models =
+        subsequence(&["gpt-4o", "openai/*", "*", "group-a", "all-proxy-models", "claude-3"][..], 0..=3);
+    (models, any::<bool>(), select(&["A", "B"][..])).prop_map(
+        |(models, blocked, alias)| json!({"models": models, "blocked": blocked, "team_alias": alias}),
+    )
+}
+
+fn config() -> impl Strategy<Value = Value> {
+    let teams = proptest::collection::vec(team(), 0..=3);
+    let entries =
+        optional("role_permissions", proptest::collection::vec(entry(), 1..4).prop_map(Value::from));
+    (jwtauth(), entries, teams, any::<bool>()).prop_map(|(jwtauth, entries, mut teams, identity)| {
+        for (team, id) in teams.iter_mut().zip(TEAMS) {
+            team["team_id"] = json!(id);
+        }
+        let mut general = json!({"enable_jwt_auth": true, "litellm_jwtauth": jwtauth, "enforce_rbac": identity});
+        general.as_object_mut().unwrap().extend(entries);
+        let model = |name: &str| json!({"model_name": name, "litellm_params": {"model": "openai/x"},
+            "model_info": {"access_groups": if name == "claude-3" { json!(["group-a"]) } else { json!([]) }}});
+        json!({"general_settings": general, "teams": teams, "model_list": MODELS[..4].iter().map(|m| model(m)).collect::<Vec<_>>()})
+    })
+}
+
+fn claims() -> impl Strategy<Value = Map<String, Value>> {
+    let names = |all: &'static [&'static str]| {
+        (subsequence(all, 0..=all.len()), any::<bool>())
+            .prop_map(|(list, text)| if text { json!(list.join(" ")) } else { json!(list) })
+    };
+    let fields = (
+        optional("sub", Just(json!("u1"))),
+        optional(
+            "email",
+            select(&["a@my-co.com", "my-co.com", "@my-co.com", "a@other.com"][..]).prop_map(Value::from),
+        ),
+        optional("oid", select(&["o-1", "alpha", ""][..]).prop_map(Value::from)),
+        optional("roles", names(&["basic", "other"])),
+        optional("r", names(&["x", "y", "z"])),
+        optional("groups", names(&TEAMS)),
+        optional("scope", names(&["s.one", "s.two", "litellm_proxy_admin"])),
+        optional("team_name", select(&["A", "B", "C"][..]).prop_map(Value::from)),
+        optional(
+            "tenant",
+            prop_oneof![select(&TEAMS[..]).prop_map(|id| json!({"team": id})), Just(json!({"team": ""}))],
+        ),
+    );
+    fields.prop_map(|f| [f.0, f.1, f.2, f.3, f.4, f.5, f.6, f.7, f.8].into_iter().flatten().collect())
+}
+
+fn request() -> impl Strategy<Value = Value> {
+    let header = proptest::option::weighted(0.2, select(&["alpha", "beta", "A", "nobody"][..]));
+    (select(&PATHS[..]), select(&MODELS[..]), header).prop_map(|(path, model, header)| {
+        let headers = header.map_or(json!({}), |team| json!({"x-litellm-team-id": team}));
+        json!({"method": "POST", "path": path, "body": {"model": model}, "headers": headers})
+    })
+}
+
+fn snapshot(config: &Value) -> Snapshot {
+    let config = Config::parse("generated.json", &config.to_string(), ".".as_ref(), &|_| None);
+    Snapshot::build(config.expect("a generated configuration is valid")).expect("and translates")
+}
+
+fn engine(snapshot: &Snapshot, claims: &Map<String, Value>, request: &Value) -> Outcome {
+    let caller = snapshot.identify(&VerifiedClaims::dangerous_trust(claims.clone()));
+    let decided = snapshot.authorize(&caller, support::call(request).unwrap());
+    let (decision, rule) = match &decided {
+        Ok(permit) => (permit.decision(), None),
+        Err(denied) => (denied.decision.as_ref(), Some(denied.rule.as_str())),
+    };
+    let role = decision.role.map(modelgate::names::Role::as_str);
+    Outcome {
+        allow: rule.is_none(),
+        rule,
+        role,
+        user_id: decision.user_id.clone(),
+        team_id: decision.team_id.clone(),
+    }
+}
+
+fn by_reference(config: &Value, claims: &Map<String, Value>, request: &Value) -> Outcome {
+    let header = request["headers"]["x-litellm-team-id"].as_str();
+    reference::decide(
+        config,
+        claims,
+        header,
+        request["path"].as_str().unwrap(),
+        request["body"]["model"].as_str(),
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(200) })]
+
+    #[test]
+    fn cedar_decides_as_the_reference_does(config in config(), claims in claims(), request in request()) {
+        let (mut engine, mut reference) = (engine(&snapshot(&config), &claims, &request), by_reference(&config, &claims, &request));
+        if !engine.allow {
+            // A denial names the rule; which team would have been selected is told by neither in the same way.
+            (engine.team_id, reference.team_id) = (None, None);
+        }
+        prop_assert_eq!(engine, reference);
+    }
+
+    #[test]
+    fn the_same_configuration_gives_the_same_bytes(config in config()) {
+        let read = || Config::parse("c.json", &config.to_string(), ".".as_ref(), &|_| None).unwrap();
+        let text = || -> Vec<_> {
+            let bundle = modelgate::translate::translate(&read()).unwrap();
+            bundle.policies.iter().map(|policy| policy.to_cedar()).collect()
+        };
+        prop_assert_eq!(text(), text());
+    }
+
+    #[test]
+    fn every_policy_reparses_to_itself(config in config()) {
+        let config = Config::parse("c.json", &config.to_string(), ".".as_ref(), &|_| None).unwrap();
+        for policy in modelgate::translate::translate(&config).unwrap().policies {
+            let text = policy.to_cedar().unwrap();
+            let again = cedar_policy::Policy::parse(Some(policy.id().clone()), &text).unwrap();
+            prop_assert_eq!(again.to_cedar().unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn a_second_entry_for_a_role_changes_nothing(config in config(), claims in claims(), request in request(), second in entry()) {
+        let Some(entries) = config["general_settings"]["role_permissions"].as_array() else { return Ok(()) };
+        prop_assume!(entries.iter().any(|entry| entry["role"] == second["role"]));
+        let mut more = config.clone();
+        more["general_settings"]["role_permissions"].as_array_mut().unwrap().push(second);
+        prop_assert_eq!(engine(&snapshot(&config), &claims, &request), engine(&snapshot(&more), &claims, &request));
+    }
+
+    #[test]
+    fn removing_a_model_from_a_role_never_allows_it(config in config(), claims in claims(), request in request()) {
+        let before = engine(&snapshot(&config), &claims, &request);
+        let mut fewer = config.clone();
+        for entry in fewer.pointer_mut("/general_settings/role_permissions").and_then(Value::as_array_mut).into_iter().flatten() {
+            if let Some(models) = entry.get_mut("models").and_then(Value::as_array_mut) {
+                models.retain(|model| *model != request["body"]["model"]);
+            }
+        }
+        let after = engine(&snapshot(&fewer), &claims, &request);
+        prop_assert!(before.allow || !after.allow);
+    }
+
+    #[test]
+    fn what_is_listed_is_what_may_be_called(config in config(), claims in claims()) {
+        let snapshot = snapshot(&config);
+        let caller = snapshot.identify(&VerifiedClaims::dangerous_trust(claims));
+        let listed = snapshot.callable_models(&caller, None);
+        for model in &MODELS[..4] {
+            let allowed = ["/v1/chat/completions", "/v1/embeddings"].iter().any(|path| {
+                let request = json!({"method": "POST", "path": path, "body": {"model": model}});
+                let decided: Result<Permit, _> = snapshot.authorize(&caller, support::call(&request).unwrap());
+                decided.is_ok()
+            });
+            prop_assert!(!allowed || listed.iter().any(|name| name.as_str() == *model));
+        }
+        let routes = ["/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/responses", "/v1/messages",
+            "/v1/images/generations", "/v1/audio/speech", "/v1/audio/transcriptions", "/v1/rerank"];
+        for model in listed {
+            let callable = routes.iter().any(|path| {
+                let request = json!({"method": "POST", "path": path, "body": {"model": model.as_str()}});
+                snapshot.authorize(&caller, support::call(&request).unwrap()).is_ok()
+            });
+            prop_assert!(callable, "{} is listed, and no route takes it", model);
+        }
+    }
+}

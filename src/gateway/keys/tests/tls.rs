@@ -51,7 +51,7 @@ fn trusting(certificate: CertificateDer<'static>) -> ClientConfig {
 async fn keys_come_by_https_from_a_server_that_is_trusted() {
     let issuer = Issuer::new("a");
     let (url, certificate) = serve(issuer.jwks());
-    let trusting = KeyStore::with(&[url.clone()], trusting(certificate), FetchLimits::default());
+    let trusting = KeyStore::with(std::slice::from_ref(&url), trusting(certificate), FetchLimits::default());
     assert!(judge(&trusting, &issuer.token(), start()).await.is_ok());
     assert_eq!(judge(&store(&[&url]), &issuer.token(), start()).await, Err(AuthnError::KeysUnavailable));
 }

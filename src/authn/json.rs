@@ -24,7 +24,8 @@ pub(crate) fn object(bytes: &[u8]) -> Result<Map<String, Value>, JsonError> {
     let value = Strict { depth: 0 }
         .deserialize(&mut json)
         .and_then(|value| json.end().map(|()| value))
-        .map_err(|error| JsonError(error.to_string()))?;
+        // The parser's own words for a control character have a backslash, which RFC 6750 keeps out of a challenge.
+        .map_err(|error| JsonError(error.to_string().replace(['"', '\\'], "'")))?;
     match value {
         Value::Object(map) => Ok(map),
         _ => Err(JsonError("not a JSON object".to_owned())),
@@ -156,6 +157,19 @@ mod tests {
         ];
         for bytes in cases {
             assert!(object(bytes).is_err(), "{}", bytes.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn a_message_fits_into_a_challenge() {
+        for bytes in
+            [&b"{\"a\\\"\": 1, \"a\\\"\": 1}"[..], b"{\"a\": \"\n\"}", b"{\"a\": \"\\x\"}", b"\"", b"{\"\xff"]
+        {
+            let message = object(bytes).unwrap_err().to_string();
+            assert!(
+                message.bytes().all(|b| matches!(b, b' '..=b'~') && !matches!(b, b'"' | b'\\')),
+                "{message}"
+            );
         }
     }
 

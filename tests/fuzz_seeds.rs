@@ -3,10 +3,15 @@
 use std::fs;
 use std::path::Path;
 
+#[path = "../fuzz/oracles/config.rs"]
+mod config;
 #[path = "../fuzz/oracles/pattern.rs"]
 mod pattern;
 #[path = "../fuzz/oracles/request.rs"]
 mod request;
+#[cfg(feature = "gateway")]
+#[path = "../fuzz/oracles/token.rs"]
+mod token;
 
 fn replay(target: &str, oracle: fn(&[u8])) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds").join(target);
@@ -21,6 +26,11 @@ fn replay(target: &str, oracle: fn(&[u8])) {
 }
 
 #[test]
+fn config_seeds_hold() {
+    replay("config", config::check);
+}
+
+#[test]
 fn pattern_seeds_hold() {
     replay("pattern", pattern::check);
 }
@@ -28,4 +38,10 @@ fn pattern_seeds_hold() {
 #[test]
 fn request_seeds_hold() {
     replay("request", request::check);
+}
+
+#[cfg(feature = "gateway")]
+#[test]
+fn token_seeds_hold() {
+    replay("token", token::check);
 }

@@ -1,6 +1,6 @@
 // The identity provider: issues JWT access tokens with a `roles` claim, and rotates its keys when told to.
 //
-// Prints its port. Every client may ask for `basic_user` or no role by its id: `basic` has the role, `other` has none.
+// Prints its issuer. Of the two clients `basic` has the role `basic_user`, and `other` has none.
 // POST /control/rotate replaces the older of the two keys by a new one, which signs from then on.
 
 import { generateKeyPairSync, randomUUID } from "node:crypto";
@@ -25,6 +25,7 @@ let keys = [newKey(), newKey()];
 function start() {
   const provider = new Provider(issuer, {
     jwks: { keys },
+    cookies: { keys: [randomUUID()] },
     clients: Object.keys(ROLES).map((client_id) => ({
       client_id,
       client_secret: `${client_id}-secret`,

@@ -100,15 +100,13 @@ class GatewayTest(unittest.TestCase):
         answer = fetch(f"{self.issuer}/token", form, {"authorization": f"Basic {credentials}"})
         return json.loads(answer)["access_token"]
 
-    def client(self, token, **options):
-        client = openai.OpenAI(
-            api_key=token, base_url=f"{self.base}/v1", max_retries=0, timeout=DEADLINE, **options
-        )
+    def client(self, token):
+        client = openai.OpenAI(api_key=token, base_url=f"{self.base}/v1", max_retries=0, timeout=DEADLINE)
         self.addCleanup(client.close)
         return client
 
     def chat(self, token, model="anthropic-claude", **options):
-        return self.client(token, **options).chat.completions.create(model=model, messages=HELLO)
+        return self.client(token).chat.completions.create(model=model, messages=HELLO, **options)
 
     def rotate_keys(self):
         fetch(f"{self.issuer}/control/rotate", {})
@@ -182,7 +180,7 @@ class GatewayTest(unittest.TestCase):
 
     def test_a_call_without_a_token_raises_authentication_error(self):
         with self.assertRaises(openai.AuthenticationError) as raised:
-            self.chat("unused", default_headers={"Authorization": openai.Omit()})
+            self.chat("unused", extra_headers={"Authorization": openai.Omit()})
         self.assertTrue(raised.exception.response.headers["www-authenticate"].startswith("Bearer"))
         self.assertEqual(self.upstream.take_requests(), [])
 

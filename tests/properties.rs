@@ -189,7 +189,7 @@ fn by_reference(config: &Value, claims: &Map<String, Value>, request: &Value) ->
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(200) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(100) })]
 
     #[test]
     fn cedar_decides_as_the_reference_does(config in config(), claims in claims(), request in request()) {

@@ -1,0 +1,186 @@
+//! What the tests talk through and to.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use modelgate::config::Config;
+use modelgate::engine::{Engine, Snapshot};
+use modelgate::gateway::keys::KeyStore;
+use modelgate::gateway::{Gateway, Server};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+/// Longer than any step takes, so that a hang fails.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+pub(crate) async fn soon<F: Future>(step: F) -> F::Output {
+    tokio::time::timeout(PATIENCE, step).await.expect("a step hangs")
+}
+
+/// A gateway on the documented example, with both models at one upstream.
+pub(crate) struct Fixture {
+    pub(crate) address: SocketAddr,
+    pub(crate) upstream: TcpListener,
+    pub(crate) gateway: Arc<Gateway>,
+    pub(crate) stop: oneshot::Sender<()>,
+    pub(crate) served: JoinHandle<()>,
+    key: EcdsaKeyPair,
+    directory: tempfile::TempDir,
+}
+
+pub(crate) const MASTER_KEY: &str = "sk-master";
+
+impl Fixture {
+    pub(crate) async fn start() -> Self {
+        Self::with("").await
+    }
+
+    /// With more in the block `modelgate`; `UPSTREAM` stands for the upstream's address.
+    pub(crate) async fn with(modelgate: &str) -> Self {
+        let upstream = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
+        let (x, y) = key.public_key().as_ref().split_at(1).1.split_at(32);
+        let encode = |bytes| URL_SAFE_NO_PAD.encode(bytes);
+        let jwks =
+            json!({"keys": [{"kty": "EC", "crv": "P-256", "kid": "k", "x": encode(x), "y": encode(y)}]});
+        std::fs::write(directory.path().join("jwks.json"), jwks.to_string()).unwrap();
+
+        let modelgate = modelgate.replace("UPSTREAM", &upstream.local_addr().unwrap().to_string());
+        let config = config(&directory, &upstream, &modelgate, r#"["anthropic-claude", "team/*"]"#);
+        let keys = KeyStore::new(&config.jwt.as_ref().unwrap().tokens.key_urls).unwrap();
+        let gateway = Gateway::new(Engine::new(Snapshot::build(config).unwrap()), Some(keys)).unwrap();
+        let gateway = Arc::new(gateway);
+        let server = Server::bind("127.0.0.1:0".parse().unwrap(), Arc::clone(&gateway)).await.unwrap();
+        let address = server.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel();
+        let served = tokio::spawn(server.run(async { drop(stopped.await) }));
+        Self { address, upstream, gateway, stop, served, key, directory }
+    }
+
+    /// The same configuration with other models for the role.
+    pub(crate) fn snapshot(&self, models: &str) -> Snapshot {
+        Snapshot::build(config(&self.directory, &self.upstream, "", models)).unwrap()
+    }
+
+    pub(crate) fn token(&self, roles: &[&str]) -> String {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+        self.token_of(&json!({"sub": "u", "roles": roles, "exp": now + 600}))
+    }
+
+    pub(crate) fn token_of(&self, claims: &Value) -> String {
+        let encode = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+        let signed = format!("{}.{}", encode(&json!({"alg": "ES256", "kid": "k"})), encode(claims));
+        let signature = self.key.sign(&SystemRandom::new(), signed.as_bytes()).unwrap();
+        format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature.as_ref()))
+    }
+
+    /// Sends a chat request for a model, and gives the connection for the answer.
+    pub(crate) async fn chat(&self, token: &str, body: &str) -> TcpStream {
+        self.send("POST", "/v1/chat/completions", &format!("authorization: Bearer {token}\r\n"), body).await
+    }
+
+    pub(crate) async fn send(&self, method: &str, path: &str, headers: &str, body: &str) -> TcpStream {
+        let mut stream = soon(TcpStream::connect(self.address)).await.unwrap();
+        let length = body.len();
+        let text = format!(
+            "{method} {path} HTTP/1.1\r\nhost: gate\r\ncontent-length: {length}\r\n{headers}\r\n{body}"
+        );
+        soon(stream.write_all(text.as_bytes())).await.unwrap();
+        stream
+    }
+
+    /// A request that the upstream never sees: its status line, headers and body.
+    pub(crate) async fn refused(&self, method: &str, path: &str, headers: &str, body: &str) -> Message {
+        soon(read_message(&mut self.send(method, path, headers, body).await)).await
+    }
+
+    /// The next request at the upstream.
+    pub(crate) async fn arriving(&self) -> (TcpStream, Message) {
+        let (mut stream, _) = soon(self.upstream.accept()).await.unwrap();
+        let message = soon(read_message(&mut stream)).await;
+        (stream, message)
+    }
+}
+
+fn config(directory: &tempfile::TempDir, upstream: &TcpListener, modelgate: &str, models: &str) -> Config {
+    let address = upstream.local_addr().unwrap();
+    let yaml = format!(
+        r#"
+general_settings:
+  master_key: {MASTER_KEY}
+  enable_jwt_auth: True
+  litellm_jwtauth: {{user_roles_jwt_field: roles, user_allowed_roles: [basic_user], enforce_rbac: true}}
+  role_permissions:
+    - role: internal_user
+      models: {models}
+model_list:
+  - model_name: anthropic-claude
+    litellm_params: {{model: openai/claude "3", api_base: "http://{address}/v1", api_key: sk-upstream}}
+  - model_name: openai-gpt-4o
+    litellm_params: {{model: openai/gpt-4o, api_base: "http://{address}/v1"}}
+modelgate: {{{modelgate}}}
+"#
+    );
+    let keys = url::Url::from_file_path(directory.path().join("jwks.json")).unwrap();
+    let environment = |name: &str| (name == "JWT_PUBLIC_KEY_URL").then(|| keys.to_string());
+    Config::parse("config.yaml", &yaml, directory.path(), &environment).unwrap()
+}
+
+/// One HTTP/1.1 message.
+#[derive(Debug)]
+pub(crate) struct Message {
+    /// The first line and the headers, names in lower case as they were sent.
+    pub(crate) head: String,
+    pub(crate) body: String,
+}
+
+impl Message {
+    pub(crate) fn status(&self) -> &str {
+        self.head.split(' ').nth(1).unwrap_or_default()
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+    }
+
+    pub(crate) fn code(&self) -> String {
+        let body: Value = serde_json::from_str(&self.body).unwrap_or_default();
+        body.pointer("/error/code").and_then(Value::as_str).unwrap_or_default().to_owned()
+    }
+}
+
+/// Reads a message whose body has a length, or none.
+pub(crate) async fn read_message(stream: &mut TcpStream) -> Message {
+    let head = read_until(stream, "\r\n\r\n").await;
+    let message = Message { head, body: String::new() };
+    let length = message.header("content-length").map_or(0, |length| length.parse().unwrap());
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).await.unwrap();
+    Message { body: String::from_utf8(body).unwrap(), ..message }
+}
+
+/// Reads up to and including `end`.
+pub(crate) async fn read_until(stream: &mut TcpStream, end: &str) -> String {
+    let mut text = Vec::new();
+    while !text.ends_with(end.as_bytes()) {
+        text.push(stream.read_u8().await.expect("the connection ends early"));
+    }
+    String::from_utf8(text).unwrap()
+}
+
+pub(crate) async fn answer(stream: &mut TcpStream, body: &str) {
+    let text = format!(
+        "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nset-cookie: a=b\r\nx-kept: 1\r\n\r\n{body}",
+        body.len()
+    );
+    soon(stream.write_all(text.as_bytes())).await.unwrap();
+}

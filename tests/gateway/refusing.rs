@@ -1,0 +1,132 @@
+//! What never reaches an upstream.
+
+use serde_json::{Value, json};
+
+use crate::fixture::{Fixture, MASTER_KEY, read_message, soon};
+
+const CHAT: &str = "/v1/chat/completions";
+const ALLOWED: &str = r#"{"model": "anthropic-claude"}"#;
+
+fn bearer(token: &str) -> String {
+    format!("authorization: Bearer {token}\r\n")
+}
+
+#[tokio::test]
+async fn a_model_that_the_role_lacks_is_denied() {
+    let gate = Fixture::start().await;
+    let answer = gate
+        .refused("POST", CHAT, &bearer(&gate.token(&["basic_user"])), r#"{"model": "openai-gpt-4o"}"#)
+        .await;
+    assert_eq!((answer.status(), answer.code().as_str()), ("403", "model_not_allowed"));
+    assert!(!answer.body.contains("anthropic"), "a denial never lists what is allowed");
+}
+
+#[tokio::test]
+async fn a_token_without_the_role_is_denied() {
+    let gate = Fixture::start().await;
+    let answer = gate.refused("POST", CHAT, &bearer(&gate.token(&["guest"])), ALLOWED).await;
+    assert_eq!((answer.status(), answer.code().as_str()), ("403", "permission_denied"));
+}
+
+#[tokio::test]
+async fn no_token_is_challenged_without_an_error() {
+    let gate = Fixture::start().await;
+    let answer = gate.refused("POST", CHAT, "", ALLOWED).await;
+    assert_eq!(answer.status(), "401");
+    assert_eq!(answer.header("www-authenticate"), Some("Bearer realm=\"modelgate\""));
+}
+
+#[tokio::test]
+async fn a_bad_token_is_challenged_with_its_fault() {
+    let gate = Fixture::start().await;
+    let expired = gate.token_of(&json!({"sub": "u", "exp": 1}));
+    for token in [expired.as_str(), "sk-not-a-token", "a.b.c"] {
+        let answer = gate.refused("POST", CHAT, &bearer(token), ALLOWED).await;
+        assert_eq!(answer.status(), "401", "{token}");
+        assert!(
+            answer.header("www-authenticate").is_some_and(|c| c.contains("error=\"invalid_token\"")),
+            "{answer:?}"
+        );
+        assert!(!answer.body.contains(token) && !answer.head.contains(token));
+    }
+}
+
+#[tokio::test]
+async fn credentials_in_two_places_are_refused() {
+    let gate = Fixture::start().await;
+    let headers = format!("{}api-key: x\r\n", bearer(&gate.token(&["basic_user"])));
+    assert_eq!(gate.refused("POST", CHAT, &headers, ALLOWED).await.status(), "400");
+}
+
+#[tokio::test]
+async fn two_models_are_refused() {
+    let gate = Fixture::start().await;
+    let headers = bearer(&gate.token(&["basic_user"]));
+    let path = "/openai/deployments/openai-gpt-4o/chat/completions";
+    assert_eq!(gate.refused("POST", path, &headers, ALLOWED).await.status(), "400");
+}
+
+#[tokio::test]
+async fn a_body_over_the_limit_is_refused() {
+    let gate = Fixture::with("max_body_bytes: 1024").await;
+    let body = format!("{{\"model\": \"anthropic-claude\", \"x\": \"{}\"}}", "y".repeat(1024));
+    let answer = gate.refused("POST", CHAT, &bearer(&gate.token(&["basic_user"])), &body).await;
+    assert_eq!(answer.status(), "413");
+}
+
+#[tokio::test]
+async fn a_permitted_model_that_nothing_serves_is_not_found() {
+    let gate = Fixture::start().await;
+    let answer =
+        gate.refused("POST", CHAT, &bearer(&gate.token(&["basic_user"])), r#"{"model": "team/*"}"#).await;
+    assert_eq!((answer.status(), answer.code().as_str()), ("404", "model_not_found"));
+}
+
+#[tokio::test]
+async fn the_models_listed_are_those_that_may_be_called() {
+    let gate = Fixture::start().await;
+    let ids = |body: &str| -> Vec<String> {
+        let body: Value = serde_json::from_str(body).unwrap();
+        let data = body.get("data").and_then(Value::as_array).unwrap();
+        data.iter().map(|model| model.get("id").and_then(Value::as_str).unwrap().to_owned()).collect()
+    };
+    let user = bearer(&gate.token(&["basic_user"]));
+    assert_eq!(ids(&gate.refused("GET", "/v1/models", &user, "").await.body), ["anthropic-claude"]);
+    let master = bearer(MASTER_KEY);
+    assert_eq!(
+        ids(&gate.refused("GET", "/models", &master, "").await.body),
+        ["anthropic-claude", "openai-gpt-4o"]
+    );
+    assert_eq!(gate.refused("GET", "/v1/models/anthropic-claude", &master, "").await.status(), "200");
+    assert_eq!(gate.refused("GET", "/v1/models/unknown", &master, "").await.status(), "404");
+}
+
+#[tokio::test]
+async fn health_is_open_to_everybody() {
+    let gate = Fixture::start().await;
+    for path in ["/health/liveliness", "/health/readiness"] {
+        assert_eq!(gate.refused("GET", path, "", "").await.status(), "200", "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_new_snapshot_decides_the_next_request() {
+    let gate = Fixture::start().await;
+    let headers = bearer(&gate.token(&["basic_user"]));
+    let _old = gate.gateway.engine().swap(gate.snapshot("[]"));
+    assert_eq!(gate.refused("POST", CHAT, &headers, ALLOWED).await.status(), "403");
+    let _old = gate.gateway.engine().swap(gate.snapshot("[openai-gpt-4o]"));
+    let _client = gate.send("POST", CHAT, &headers, r#"{"model": "openai-gpt-4o"}"#).await;
+    assert_eq!(gate.arriving().await.1.body, r#"{"model": "gpt-4o"}"#);
+}
+
+#[tokio::test]
+async fn requests_in_flight_finish_after_the_stop() {
+    let gate = Fixture::start().await;
+    let mut client = gate.chat(&gate.token(&["basic_user"]), ALLOWED).await;
+    let (mut upstream, _) = gate.arriving().await;
+    gate.stop.send(()).unwrap();
+    crate::fixture::answer(&mut upstream, "late").await;
+    assert_eq!(soon(read_message(&mut client)).await.body, "late");
+    soon(gate.served).await.unwrap();
+}

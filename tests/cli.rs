@@ -1,0 +1,167 @@
+//! The command as a user runs it.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::Value;
+
+fn modelgate(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_modelgate"));
+    command.args(args).current_dir(env!("CARGO_MANIFEST_DIR"));
+    for name in ["JWT_PUBLIC_KEY_URL", "JWT_AUDIENCE", "JWT_ISSUER"] {
+        command.env_remove(name);
+    }
+    command
+}
+
+fn run(args: &[&str], input: &str) -> Output {
+    let mut child =
+        modelgate(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+#[test]
+fn both_examples_are_valid() {
+    for example in ["examples/azure-ad.yaml", "examples/keycloak.yaml"] {
+        let output = run(&["check", "--config", example], "");
+        assert_eq!(output.status.code(), Some(0), "{example}");
+        assert!(text(&output.stdout).contains("role internal_user: 1 model(s)"), "{output:?}");
+    }
+}
+
+#[test]
+fn a_bad_file_exits_with_3_and_says_where() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("bad.yaml");
+    std::fs::write(&file, "general_settings:\n  enforce_rbac: true\n  enforce_rbac: false\n").unwrap();
+    let output = run(&["check", "--config", file.to_str().unwrap()], "");
+    assert_eq!(output.status.code(), Some(3));
+    assert!(text(&output.stderr).contains("bad.yaml:3:3"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn unknown_arguments_exit_with_3_and_help_with_0() {
+    assert_eq!(run(&["chekc"], "").status.code(), Some(3));
+    let help = run(&["--help"], "");
+    assert_eq!(help.status.code(), Some(0));
+    assert!(text(&help.stdout).contains("Exit codes"));
+}
+
+#[test]
+fn serving_without_keys_is_refused() {
+    let output = run(&["serve", "--config", "examples/azure-ad.yaml", "--listen", "127.0.0.1:0"], "");
+    assert_eq!(output.status.code(), Some(3));
+    assert!(text(&output.stderr).contains("JWT_PUBLIC_KEY_URL"));
+}
+
+#[test]
+fn the_translation_is_cedar_and_the_same_each_time() {
+    let translate = || text(&run(&["translate", "--config", "examples/azure-ad.yaml"], "").stdout);
+    let policies: cedar_policy::PolicySet = translate().parse().unwrap();
+    let schema = run(&["translate", "--config", "examples/azure-ad.yaml", "--schema"], "");
+    let (schema, _) = cedar_policy::Schema::from_cedarschema_str(&text(&schema.stdout)).unwrap();
+    let outcome =
+        cedar_policy::Validator::new(schema).validate(&policies, cedar_policy::ValidationMode::Strict);
+    assert!(outcome.validation_passed());
+    assert_eq!(translate(), translate());
+    assert!(translate().contains("@source(\"examples/azure-ad.yaml:"));
+}
+
+#[test]
+fn the_entities_fit_the_schema() {
+    let output = run(&["translate", "--config", "examples/azure-ad.yaml", "--entities"], "");
+    let (schema, _) = cedar_policy::Schema::from_cedarschema_str(modelgate::translate::SCHEMA).unwrap();
+    let entities = cedar_policy::Entities::from_json_str(&text(&output.stdout), Some(&schema)).unwrap();
+    assert_eq!(entities.iter().filter(|entity| entity.uid().type_name().to_string() == "Model").count(), 2);
+}
+
+#[test]
+fn decisions_come_in_order_and_a_bad_line_stops_nothing() {
+    let input = r#"{"id": 1, "claims": {"roles": ["basic_user"]}, "method": "POST", "path": "/v1/chat/completions", "body": {"model": "anthropic-claude"}}
+{"id": 2, "claims": {"roles": ["basic_user"]}, "method": "POST", "path": "/v1/chat/completions", "body": {"model": "openai-gpt-4o"}}
+{"id": 3, "claims": {}, "method": "POST"}
+not json
+{"id": 4, "claims": {}, "method": "POST", "path": "/v1/chat/completions", "body": {"model": "anthropic-claude"}}
+{"id": 5, "claims": {}, "method": "POST", "path": "/v1/chat/completions", "body": "{\"model\": \"a\", \"model\": \"b\"}"}
+"#;
+    let output = run(&["decide", "--config", "examples/azure-ad.yaml"], input);
+    let lines: Vec<Value> =
+        text(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let at =
+        |line: usize, key: &str| lines.get(line).and_then(|line| line.get(key)).cloned().unwrap_or_default();
+    assert_eq!(lines.len(), 6);
+    assert_eq!(
+        (at(0, "allow"), at(0, "status"), at(0, "role")),
+        (true.into(), 200.into(), "internal_user".into())
+    );
+    assert_eq!(
+        at(0, "policies"),
+        serde_json::json!([
+            "general_settings.role_permissions[0]",
+            "general_settings.role_permissions[0].models"
+        ])
+    );
+    assert_eq!(
+        (at(1, "allow"), at(1, "status"), at(1, "rule")),
+        (false.into(), 403.into(), "R2.model".into())
+    );
+    assert!(at(2, "id") == 3 && at(2, "error").is_string());
+    assert!(at(3, "id").is_null() && at(3, "error").is_string());
+    assert_eq!(at(4, "rule"), Value::from("R2.unmatched"));
+    assert_eq!(at(5, "status"), Value::from(400));
+}
+
+/// The demo, stopped by its own process id.
+struct Demo(Child);
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        // It has ended already when this fails.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// What a `curl` line of the demo sends, over a plain socket.
+fn send(address: &str, method: &str, path: &str, token: Option<&str>, body: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let bearer = token.map(|token| format!("authorization: Bearer {token}\r\n")).unwrap_or_default();
+    let length = body.len();
+    write!(stream, "{method} {path} HTTP/1.1\r\nhost: h\r\nconnection: close\r\n{bearer}content-length: {length}\r\n\r\n{body}").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn what_the_demo_prints_does_what_it_says() {
+    let child =
+        modelgate(&["demo", "--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
+    let mut demo = Demo(child.unwrap());
+    let mut lines = BufReader::new(demo.0.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let printed: Vec<String> = lines.by_ref().take_while(|line| !line.starts_with("curl -si")).collect();
+    let after = |beginning: &str| {
+        printed.iter().find_map(|line| line.strip_prefix(beginning)).expect("a printed line")
+    };
+    let (token, other) = (after("export TOKEN="), after("export OTHER_TOKEN="));
+    let address = after("# modelgate runs examples/azure-ad.yaml on http://");
+    let bodies: Vec<&str> =
+        printed.iter().filter_map(|line| line.trim().strip_prefix("-d '")?.strip_suffix('\'')).collect();
+    let [allowed, denied, streamed] = bodies.as_slice() else { panic!("{bodies:?}") };
+
+    let chat = |body| send(address, "POST", "/v1/chat/completions", Some(token), body);
+    assert!(chat(allowed).contains("Hello from behind the gate."));
+    assert!(chat(denied).starts_with("HTTP/1.1 403"));
+    assert!(chat(streamed).contains("data: [DONE]"));
+    let models = send(address, "GET", "/v1/models", Some(token), "");
+    assert!(models.contains("anthropic-claude") && !models.contains("openai-gpt-4o"), "{models}");
+    assert!(send(address, "GET", "/v1/models", Some(other), "").starts_with("HTTP/1.1 403"));
+    assert!(send(address, "GET", "/v1/models", None, "").starts_with("HTTP/1.1 401"));
+}

@@ -46,7 +46,8 @@ pub(super) fn runtime() -> miette::Result<tokio::runtime::Runtime> {
 /// Logs to standard error, at the level that `RUST_LOG` says.
 pub(super) fn log() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let ansi = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(ansi).init();
 }
 
 /// A gateway for a configuration that somebody can use.

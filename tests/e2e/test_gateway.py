@@ -109,7 +109,17 @@ class GatewayTest(unittest.TestCase):
         return self.client(token).chat.completions.create(model=model, messages=HELLO, **options)
 
     def rotate_keys(self):
+        """Makes the provider sign with a new key, and waits until the gateway may ask for keys again and knows it."""
         fetch(f"{self.issuer}/control/rotate", {})
+        token = self.token()
+
+        def known():
+            try:
+                return bool(self.client(token).models.list())
+            except openai.AuthenticationError:
+                return False
+
+        poll("the new key to be known", known)
 
     def test_a_permitted_chat_is_answered_by_the_deployment(self):
         token = self.token()

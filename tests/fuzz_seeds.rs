@@ -1,10 +1,19 @@
 //! Every committed fuzz input, judged by the oracle of its target, so that targets and findings cannot rot.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 use std::fs;
 use std::path::Path;
 
 #[path = "../fuzz/oracles/config.rs"]
 mod config;
+#[path = "../fuzz/oracles/decision.rs"]
+mod decision;
 #[path = "../fuzz/oracles/pattern.rs"]
 mod pattern;
 #[path = "../fuzz/oracles/request.rs"]
@@ -28,6 +37,11 @@ fn replay(target: &str, oracle: fn(&[u8])) {
 #[test]
 fn config_seeds_hold() {
     replay("config", config::check);
+}
+
+#[test]
+fn decision_seeds_hold() {
+    replay("decision", decision::check);
 }
 
 #[test]

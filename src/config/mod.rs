@@ -16,6 +16,7 @@ mod keys;
 mod litellm;
 mod load;
 mod models;
+mod openings;
 mod permissions;
 mod problem;
 mod provider;
@@ -24,6 +25,7 @@ mod routes;
 mod secrets;
 mod suggest;
 mod teams;
+mod token_roles;
 mod tokens;
 mod types;
 mod yaml;
@@ -35,7 +37,7 @@ pub use error::{ConfigError, Located, Warning};
 pub use problem::{Caution, Problem};
 pub use types::{
     Config, Deployment, GatewaySettings, JwtAuth, Lines, Model, Provider, RoleMapping, RolePermission,
-    ScopeMapping, Team, TokenRules, Upstream,
+    ScopeMapping, Team, TokenRole, TokenRules, Upstream,
 };
 
 pub use crate::routes::RoutePattern;

@@ -3,8 +3,10 @@
 //! A request loads the pointer once and keeps the snapshot to its end, so it never sees half of a change.
 
 mod authorize;
+mod callable;
 mod decision;
 mod entities;
+mod index;
 mod listing;
 mod snapshot;
 mod team;

@@ -1,6 +1,7 @@
 //! Who the caller is: rules R1 and R4, and the teams that the token claims (R6).
 
 mod claim;
+mod overage;
 
 use serde_json::{Map, Value};
 
@@ -15,8 +16,8 @@ use claim::{names, scalar};
 /// What depends on the request too, such as the team that a header selects, is the engine's to find.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
-    /// R1; `None` when the token belongs to nobody.
-    pub(crate) role: Option<Role>,
+    /// R1, in its order; empty when the token belongs to nobody. Several only under `modelgate.strict`.
+    pub(crate) roles: Vec<Role>,
     /// The token carries the admin scope (R5), or this is the master key.
     pub(crate) admin: bool,
     pub(crate) master_key: bool,
@@ -31,6 +32,8 @@ pub struct Caller {
     pub(crate) scopes: Vec<String>,
     /// The role names in the token, before any mapping.
     pub(crate) role_names: Vec<String>,
+    /// A claim that the configuration reads and that the identity provider left out.
+    pub(crate) left_out: Option<String>,
     pub(crate) issuer: Option<String>,
     pub(crate) subject: Option<String>,
     pub(crate) client_id: Option<String>,
@@ -48,7 +51,7 @@ impl Caller {
     /// The holder of `general_settings.master_key`: an admin for every route.
     #[must_use]
     pub fn master_key() -> Self {
-        Self { role: Some(Role::ProxyAdmin), admin: true, master_key: true, ..Self::nobody() }
+        Self { roles: vec![Role::ProxyAdmin], admin: true, master_key: true, ..Self::nobody() }
     }
 
     /// The caller that a token belongs to.
@@ -84,19 +87,18 @@ impl Caller {
         let user_roles = names(at(&jwt.user_roles_jwt_field));
         let mapped_roles = names(at(&jwt.roles_jwt_field));
 
-        let role = if admin {
-            Some(Role::ProxyAdmin)
-        } else if team.is_some() {
-            Some(Role::Team)
-        } else if user.is_some() || user_roles.iter().any(|name| jwt.user_allowed_roles.contains(name)) {
-            Some(Role::InternalUser)
-        } else {
-            let mapping = jwt.role_mappings.iter().find(|mapping| mapped_roles.contains(&mapping.role));
-            mapping.map(|mapping| mapping.internal_role)
-        };
+        let mut roles: Vec<Role> = admin.then_some(Role::ProxyAdmin).into_iter().collect();
+        roles.extend(team.as_ref().map(|_| Role::Team));
+        roles.extend(is_user(jwt, user.as_deref(), &user_roles).then_some(Role::InternalUser));
+        let mapped = jwt.role_mappings.iter().filter(|mapping| mapped_roles.contains(&mapping.role));
+        roles.extend(mapped.map(|mapping| mapping.internal_role));
+        if !jwt.strict {
+            roles.truncate(1);
+        }
 
         let mut caller = Self {
-            role,
+            roles,
+            left_out: overage::left_out(jwt, claims),
             admin,
             user_id: user.or_else(|| email.clone()),
             email,
@@ -119,7 +121,7 @@ impl Caller {
 
     /// R4: an object id in the token stands for the team or the user, whichever the caller is.
     fn replace_by_object(&mut self, object: String) {
-        match self.role {
+        match self.role() {
             Some(Role::Team) => self.object_team = Some(object),
             Some(Role::InternalUser) => self.user_id = Some(object),
             Some(Role::ProxyAdmin) | None => {}
@@ -128,7 +130,7 @@ impl Caller {
 
     fn nobody() -> Self {
         Self {
-            role: None,
+            roles: Vec::new(),
             admin: false,
             master_key: false,
             user_id: None,
@@ -139,16 +141,17 @@ impl Caller {
             team_ids: Vec::new(),
             scopes: Vec::new(),
             role_names: Vec::new(),
+            left_out: None,
             issuer: None,
             subject: None,
             client_id: None,
         }
     }
 
-    /// R1; `None` when the token belongs to nobody.
+    /// R1; `None` when the token belongs to nobody. The first where several count.
     #[must_use]
     pub fn role(&self) -> Option<Role> {
-        self.role
+        self.roles.first().copied()
     }
 
     /// R4.
@@ -174,6 +177,13 @@ impl Caller {
         let (local, domain) = self.email.as_deref()?.rsplit_once('@')?;
         (!local.is_empty()).then_some(domain)
     }
+}
+
+/// R1.3. Under `modelgate.strict`, a user id alone does not do where `user_allowed_roles` says which roles do.
+fn is_user(jwt: &JwtAuth, user: Option<&str>, roles: &[String]) -> bool {
+    let by_role = roles.iter().any(|name| jwt.user_allowed_roles.contains(name));
+    let roles_decide = jwt.strict && !jwt.user_allowed_roles.is_empty();
+    by_role || (user.is_some() && !roles_decide)
 }
 
 /// R1.2.

@@ -3,6 +3,7 @@
 mod errors;
 mod examples;
 mod models;
+mod ours;
 mod values;
 mod warnings;
 

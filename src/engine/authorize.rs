@@ -6,6 +6,7 @@ use std::sync::Arc;
 use cedar_policy::{Context, Entities, Entity, EntityUid, Request};
 
 use super::entities::{self, Ties};
+use super::facts::PolicyFacts;
 use super::index::PolicyIndex;
 use super::snapshot::Policies;
 use super::team::{self, Asked};
@@ -14,14 +15,11 @@ use crate::identity::Caller;
 use crate::names::ModelName;
 use crate::request::ApiCall;
 
-/// A policy's id and rule.
-pub(super) type Deciding = (Arc<str>, Rule);
-
 /// What Cedar answered to one question. It is allowed when something permits and nothing forbids.
 #[derive(Debug)]
 pub(super) struct Verdict {
-    pub(super) permits: Vec<Deciding>,
-    pub(super) forbids: Vec<Deciding>,
+    pub(super) permits: Vec<Arc<PolicyFacts>>,
+    pub(super) forbids: Vec<Arc<PolicyFacts>>,
 }
 
 /// What Cedar answered to the questions of a request: its route, and each of its models.
@@ -54,7 +52,12 @@ impl Snapshot {
         }
     }
 
-    fn decide(&self, caller: &Caller, method: &str, asked: Asked<'_>) -> Result<Decision, Box<Denied>> {
+    pub(super) fn decide(
+        &self,
+        caller: &Caller,
+        method: &str,
+        asked: Asked<'_>,
+    ) -> Result<Decision, Box<Denied>> {
         let team = team::select(self, caller, asked);
         let mut decision = Decision {
             role: caller.role(),
@@ -73,7 +76,7 @@ impl Snapshot {
 
         let deciding =
             judged.verdicts().flat_map(|v| if denying.is_none() { &v.permits } else { &v.forbids });
-        let policies: BTreeSet<_> = deciding.map(|(id, _)| id).collect();
+        let policies: BTreeSet<_> = deciding.map(|facts| &facts.id).collect();
         decision.policies = policies.into_iter().cloned().collect();
         match denying {
             None => Ok(decision),
@@ -131,7 +134,7 @@ impl<'s> Situation<'s> {
                 _ => Rule::Model,
             };
             let ungranted = verdict.permits.is_empty().then_some(ungranted);
-            verdict.forbids.iter().map(|(_, rule)| *rule).chain(ungranted)
+            verdict.forbids.iter().map(|facts| facts.rule).chain(ungranted)
         });
         rules.min()
     }
@@ -142,6 +145,11 @@ impl<'s> Situation<'s> {
         let token_roles_alone =
             config.token_roles.is_some() && !config.jwt.as_ref().is_some_and(|jwt| jwt.enforce_rbac);
         !self.ties.token_roles.is_empty() || (!self.ties.caller.roles.is_empty() && !token_roles_alone)
+    }
+
+    /// The caller with its teams, for questions that no policy answers.
+    pub(super) fn principal(&self) -> (&EntityUid, &[Entity]) {
+        (&self.principal, &self.principal_entities)
     }
 
     fn verdict(&self, policies: &Policies, resource: EntityUid, entity: Entity) -> Result<Verdict, String> {
@@ -162,7 +170,7 @@ impl<'s> Situation<'s> {
         request: &Request,
         policies: &PolicyIndex,
         entities: &Entities,
-    ) -> Result<Vec<Deciding>, String> {
+    ) -> Result<Vec<Arc<PolicyFacts>>, String> {
         let mut matching = Vec::new();
         for set in policies.relevant(request, entities) {
             let response = self.snapshot.authorizer.is_authorized(request, set, entities);
@@ -171,9 +179,10 @@ impl<'s> Situation<'s> {
                 return Err(error.to_string());
             }
             let ids = response.diagnostics().reason();
-            let known = |id| self.snapshot.rules.get(id).cloned();
-            matching
-                .extend(ids.map(|id| known(id).unwrap_or_else(|| (Arc::from(id.to_string()), Rule::Policy))));
+            for id in ids {
+                // Every policy in the index is known: this one could not be reported otherwise.
+                matching.push(self.snapshot.facts.get(id).ok_or("a policy is not known")?.clone());
+            }
         }
         Ok(matching)
     }

@@ -56,7 +56,8 @@ impl PolicyIndex {
     }
 }
 
-fn applies(policy: &Policy, action: &EntityUid) -> bool {
+/// Whether a policy can apply to the action.
+pub(super) fn applies(policy: &Policy, action: &EntityUid) -> bool {
     match policy.action_constraint() {
         ActionConstraint::Eq(uid) => uid == *action,
         // A group of actions may hold this one.

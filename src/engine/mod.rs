@@ -6,6 +6,8 @@ mod authorize;
 mod callable;
 mod decision;
 mod entities;
+mod explain;
+mod facts;
 mod index;
 mod listing;
 mod snapshot;
@@ -16,6 +18,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 pub use decision::{Decision, Denied, Permit, Rule};
+pub use explain::{Considered, Explanation};
 pub use snapshot::{Snapshot, SnapshotError};
 
 /// The snapshot in force.

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use cedar_policy::{Authorizer, Effect, EntityUid, Policy, PolicyId, Schema, ValidationMode, Validator};
 
-use super::Rule;
 use super::entities::Names;
+use super::facts::PolicyFacts;
 use super::index::PolicyIndex;
 use super::team::TeamDirectory;
 use crate::authn::VerifiedClaims;
@@ -25,7 +25,9 @@ pub struct Snapshot {
     pub(super) authorizer: Authorizer,
     pub(super) call_route: Policies,
     pub(super) use_model: Policies,
-    pub(super) rules: HashMap<PolicyId, (Arc<str>, Rule)>,
+    pub(super) facts: HashMap<PolicyId, Arc<PolicyFacts>>,
+    /// The same in the order of the rules.
+    pub(super) facts_in_order: Vec<Arc<PolicyFacts>>,
     pub(super) lists: Lists,
     pub(super) teams: TeamDirectory,
     pub(super) names: Names,
@@ -83,14 +85,14 @@ impl Snapshot {
             let errors: Vec<_> = outcome.validation_errors().map(ToString::to_string).collect();
             return Err(SnapshotError::Invalid(errors.join("; ")));
         }
-        let rules = bundle.policies.iter().map(|policy| {
-            let rule = policy.annotation("rule").and_then(Rule::from_name).unwrap_or(Rule::Policy);
-            (policy.id().clone(), (Arc::from(policy.id().to_string()), rule))
-        });
+        let facts_in_order: Vec<_> =
+            bundle.policies.iter().map(|policy| Arc::new(PolicyFacts::of(policy))).collect();
+        let ids = bundle.policies.iter().map(|policy| policy.id().clone());
         let names = Names::new().map_err(SnapshotError::Schema)?;
         Ok(Self {
             generation: GENERATION.fetch_add(1, Ordering::Relaxed) + 1,
-            rules: rules.collect(),
+            facts: ids.zip(facts_in_order.iter().cloned()).collect(),
+            facts_in_order,
             authorizer: Authorizer::new(),
             call_route: Policies::new(&bundle.policies, names.action("call_route"))?,
             use_model: Policies::new(&bundle.policies, names.action("use_model"))?,

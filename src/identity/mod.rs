@@ -2,6 +2,7 @@
 
 mod claim;
 mod overage;
+mod roles;
 
 use serde_json::{Map, Value};
 
@@ -10,6 +11,9 @@ use crate::config::JwtAuth;
 use crate::names::{ClaimPath, Role};
 
 use claim::{names, scalar};
+use roles::Evidence;
+
+pub use roles::Reason;
 
 /// Who calls, as far as the token and the configuration say.
 ///
@@ -18,6 +22,8 @@ use claim::{names, scalar};
 pub struct Caller {
     /// R1, in its order; empty when the token belongs to nobody. Several only under `modelgate.strict`.
     pub(crate) roles: Vec<Role>,
+    /// What gave each of the roles.
+    pub(crate) reasons: Vec<Reason>,
     /// The token carries the admin scope (R5), or this is the master key.
     pub(crate) admin: bool,
     pub(crate) master_key: bool,
@@ -87,17 +93,18 @@ impl Caller {
         let user_roles = names(at(&jwt.user_roles_jwt_field));
         let mapped_roles = names(at(&jwt.roles_jwt_field));
 
-        let mut roles: Vec<Role> = admin.then_some(Role::ProxyAdmin).into_iter().collect();
-        roles.extend(team.as_ref().map(|_| Role::Team));
-        roles.extend(is_user(jwt, user.as_deref(), &user_roles).then_some(Role::InternalUser));
-        let mapped = jwt.role_mappings.iter().filter(|mapping| mapped_roles.contains(&mapping.role));
-        roles.extend(mapped.map(|mapping| mapping.internal_role));
-        if !jwt.strict {
-            roles.truncate(1);
-        }
+        let evidence = Evidence {
+            admin,
+            team: team.as_ref(),
+            user: user.as_deref(),
+            user_roles: &user_roles,
+            mapped_roles: &mapped_roles,
+        };
+        let (roles, reasons) = evidence.roles(jwt).into_iter().unzip();
 
         let mut caller = Self {
             roles,
+            reasons,
             left_out: overage::left_out(jwt, claims),
             admin,
             user_id: user.or_else(|| email.clone()),
@@ -131,6 +138,7 @@ impl Caller {
     fn nobody() -> Self {
         Self {
             roles: Vec::new(),
+            reasons: Vec::new(),
             admin: false,
             master_key: false,
             user_id: None,
@@ -152,6 +160,11 @@ impl Caller {
     #[must_use]
     pub fn role(&self) -> Option<Role> {
         self.roles.first().copied()
+    }
+
+    /// Each role that counts, with what gave it (R1).
+    pub fn roles(&self) -> impl Iterator<Item = (Role, &Reason)> {
+        self.roles.iter().copied().zip(&self.reasons)
     }
 
     /// R4.
@@ -177,13 +190,6 @@ impl Caller {
         let (local, domain) = self.email.as_deref()?.rsplit_once('@')?;
         (!local.is_empty()).then_some(domain)
     }
-}
-
-/// R1.3. Under `modelgate.strict`, a user id alone does not do where `user_allowed_roles` says which roles do.
-fn is_user(jwt: &JwtAuth, user: Option<&str>, roles: &[String]) -> bool {
-    let by_role = roles.iter().any(|name| jwt.user_allowed_roles.contains(name));
-    let roles_decide = jwt.strict && !jwt.user_allowed_roles.is_empty();
-    by_role || (user.is_some() && !roles_decide)
 }
 
 /// R1.2.

@@ -32,6 +32,7 @@ pub(super) fn jwt_auth(cx: &mut Context, block: raw::JwtAuth, tokens: TokenRules
         // Part of `tokens`.
         public_key_ttl: _,
         public_key_stale_ttl: _,
+        issuers: _,
     } = block;
     if let Some(domain) = &user_allowed_email_domain {
         cx.not_empty(&path("user_allowed_email_domain"), domain);

@@ -1,10 +1,10 @@
 //! What the claims of a token must say (RFC 7519 section 4.1).
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value};
 
-use crate::config::TokenRules;
+use crate::config::{Issuer, TokenRules};
 
 use super::error::{TokenError, shown};
 
@@ -14,6 +14,47 @@ const LAST_DATE: f64 = 253_402_300_799.0;
 
 const DATE: &str = "a number of seconds between the years 1970 and 9999";
 
+/// What the claims of a token are held against.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ClaimRules<'r> {
+    /// `None`: any.
+    pub(super) issuer: Option<&'r str>,
+    /// One of these must be among the token's; `None`: any.
+    pub(super) audience: Option<&'r [String]>,
+    pub(super) leeway: Duration,
+}
+
+impl<'r> ClaimRules<'r> {
+    /// The rules of an entry of `issuers`, or the global ones.
+    pub(crate) fn of(entry: Option<&'r Issuer>, rules: &'r TokenRules) -> Self {
+        let (issuer, audience) = match entry {
+            Some(entry) => (Some(entry.issuer.as_str()), entry.audience.as_deref()),
+            None => (rules.issuer.as_deref(), rules.audience.as_ref().map(std::slice::from_ref)),
+        };
+        Self { issuer, audience, leeway: rules.leeway }
+    }
+}
+
+/// The entry of `issuers` that these claims name; none where the global keys and rules apply (D9).
+pub(super) fn entry<'r>(
+    claims: &Map<String, Value>,
+    rules: &'r TokenRules,
+) -> Result<Option<&'r Issuer>, TokenError> {
+    if rules.issuers.is_empty() {
+        return Ok(None);
+    }
+    let issuer = match claims.get("iss") {
+        None => return Err(TokenError::ClaimMissing { claim: "iss" }),
+        Some(Value::String(issuer)) => issuer,
+        Some(_) => return Err(TokenError::ClaimType { claim: "iss", expected: "a string" }),
+    };
+    match rules.entry(issuer) {
+        Some(entry) => Ok(Some(entry)),
+        None if rules.issuer.as_ref() == Some(issuer) => Ok(None),
+        None => Err(TokenError::UnknownIssuer),
+    }
+}
+
 /// Checks times, issuer and audience.
 ///
 /// `rules.leeway` counts on both sides of each time; without it a token is valid from the second of `nbf` until just
@@ -21,7 +62,7 @@ const DATE: &str = "a number of seconds between the years 1970 and 9999";
 /// PyJWT checks `iat` unless told otherwise), and nothing good is issued tomorrow.
 pub(super) fn check(
     claims: &Map<String, Value>,
-    rules: &TokenRules,
+    rules: &ClaimRules<'_>,
     now: SystemTime,
 ) -> Result<(), TokenError> {
     // A clock before 1970 can't tell whether anything is still valid.
@@ -36,8 +77,8 @@ pub(super) fn check(
             return Err(TokenError::NotYetValid { claim });
         }
     }
-    check_issuer(claims, rules.issuer.as_deref())?;
-    check_audience(claims, rules.audience.as_deref())
+    check_issuer(claims, rules.issuer)?;
+    check_audience(claims, rules.audience)
 }
 
 fn date(claims: &Map<String, Value>, claim: &'static str) -> Result<Option<f64>, TokenError> {
@@ -60,7 +101,7 @@ fn check_issuer(claims: &Map<String, Value>, expected: Option<&str>) -> Result<(
     }
 }
 
-fn check_audience(claims: &Map<String, Value>, expected: Option<&str>) -> Result<(), TokenError> {
+fn check_audience(claims: &Map<String, Value>, expected: Option<&[String]>) -> Result<(), TokenError> {
     let Some(expected) = expected else { return Ok(()) };
     let audiences = match claims.get("aud") {
         None => return Err(TokenError::ClaimMissing { claim: "aud" }),
@@ -70,10 +111,11 @@ fn check_audience(claims: &Map<String, Value>, expected: Option<&str>) -> Result
     if !audiences.iter().all(Value::is_string) {
         return Err(TokenError::ClaimType { claim: "aud", expected: "a string or a list of strings" });
     }
-    if audiences.iter().any(|audience| audience == expected) {
+    if audiences.iter().filter_map(Value::as_str).any(|audience| expected.iter().any(|one| one == audience)) {
         Ok(())
     } else {
-        Err(TokenError::Audience { expected: shown(expected) })
+        let expected: Vec<_> = expected.iter().map(|one| shown(one)).collect();
+        Err(TokenError::Audience { expected: expected.join("` or `") })
     }
 }
 

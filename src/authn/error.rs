@@ -89,10 +89,13 @@ pub enum TokenError {
         /// The configured issuer.
         expected: String,
     },
+    /// `iss` is in no entry of `issuers`, and not the global issuer (D9).
+    #[error("claim `iss` names no issuer that is configured")]
+    UnknownIssuer,
     /// `aud` does not name us.
     #[error("claim `aud` does not contain the audience `{expected}`")]
     Audience {
-        /// The configured audience.
+        /// The configured audience; of several, each between backticks of its own.
         expected: String,
     },
 }
@@ -117,6 +120,7 @@ impl TokenError {
             Self::Expired => "token_expired",
             Self::NotYetValid { .. } => "token_not_yet_valid",
             Self::Issuer { .. } => "token_issuer",
+            Self::UnknownIssuer => "token_unknown_issuer",
             Self::Audience { .. } => "token_audience",
         }
     }

@@ -45,6 +45,8 @@ pub use key_set::{KeySet, KeySetError, RefusedKey};
 pub use verify::{verify, verify_signature};
 
 #[cfg(feature = "gateway")]
+pub(crate) use claim_rules::ClaimRules;
+#[cfg(feature = "gateway")]
 pub(crate) use json::object as json_object;
 #[cfg(feature = "gateway")]
 pub(crate) use token::Token;

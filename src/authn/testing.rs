@@ -29,6 +29,7 @@ pub(crate) fn rules() -> TokenRules {
         key_urls: Vec::new(),
         audience: None,
         issuer: None,
+        issuers: Vec::new(),
         leeway: Duration::ZERO,
         public_key_ttl: Duration::from_secs(600),
         public_key_stale_ttl: Duration::from_secs(3600),

@@ -4,7 +4,10 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
+use crate::config::{Issuer, TokenRules};
+
 use super::algorithm::{self, MAX_KEY_ID_BYTES, Named};
+use super::claim_rules;
 use super::error::{TokenError, shown};
 use super::json;
 use super::key_set::{Found, KeySet};
@@ -41,6 +44,16 @@ impl<'t> Token<'t> {
             Some(_) => return Err(TokenError::KeyId),
         };
         Ok(Self { signed, payload, signature: decode(signature, "signature")?, algorithm, kid })
+    }
+
+    /// The entry of `issuers` whose keys and rules judge the token, by what it says of itself; none: the global ones.
+    ///
+    /// Nothing is believed yet. The chosen rules compare `iss` once more, in the payload whose signature was verified.
+    pub(crate) fn entry<'r>(&self, rules: &'r TokenRules) -> Result<Option<&'r Issuer>, TokenError> {
+        if rules.issuers.is_empty() {
+            return Ok(None);
+        }
+        claim_rules::entry(&claims_object(&decode(self.payload, "payload")?)?, rules)
     }
 
     /// The payload, if some set has the key that the token names and that key made the signature.

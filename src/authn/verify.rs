@@ -3,34 +3,38 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::config::TokenRules;
+use crate::config::{Issuer, TokenRules};
 
 use super::bearer::Bearer;
-use super::claim_rules;
+use super::claim_rules::{self, ClaimRules};
 use super::claims::VerifiedClaims;
 use super::error::TokenError;
 use super::key_set::KeySet;
 use super::token::{self, Token};
 
-/// Verifies a token: its shape, its signature by a key of one of the sets, then its claims.
+/// Verifies a token: its shape, its signature by a key of its issuer, then its claims.
+///
+/// `keys_of` gives the keys that are bound to an entry of `issuers`, or, without one, the keys of `JWT_PUBLIC_KEY_URL`.
 ///
 /// # Errors
 ///
 /// [`TokenError`] names the first check that failed; [`TokenError::UnknownKey`] may be cured by newer keys.
-pub fn verify(
+pub fn verify<'k>(
     bearer: &Bearer<'_>,
-    sets: &[Arc<KeySet>],
+    keys_of: impl FnOnce(Option<&Issuer>) -> &'k [Arc<KeySet>],
     rules: &TokenRules,
     now: SystemTime,
 ) -> Result<VerifiedClaims, TokenError> {
-    claims_of(&Token::parse(bearer.expose())?, sets, rules, now)
+    let token = Token::parse(bearer.expose())?;
+    let entry = token.entry(rules)?;
+    claims_of(&token, keys_of(entry), &ClaimRules::of(entry, rules), now)
 }
 
-/// Verifies a token that was parsed already.
+/// Verifies a token that was parsed already, by the keys and the rules of its issuer.
 pub(crate) fn claims_of(
     token: &Token<'_>,
     sets: &[Arc<KeySet>],
-    rules: &TokenRules,
+    rules: &ClaimRules<'_>,
     now: SystemTime,
 ) -> Result<VerifiedClaims, TokenError> {
     let payload = token.payload_verified_by(sets.iter().map(Arc::as_ref))?;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::Exit;
-use crate::config::Config;
+use crate::config::{Config, Issuer};
 use crate::engine::Snapshot;
 
 pub(super) fn run(path: &Path) -> miette::Result<Exit> {
@@ -50,9 +50,25 @@ fn tokens(config: &Config) -> Vec<String> {
         sources.join(", ")
     };
     let rbac = if jwt.enforce_rbac { "enforced" } else { "not enforced: every token may use every model" };
-    vec![
+    let mut lines = vec![
         format!("tokens: audience {}, issuer {}", or_any(&jwt.tokens.audience), or_any(&jwt.tokens.issuer)),
         format!("keys: {sources}"),
-        format!("role permissions: {rbac}"),
-    ]
+    ];
+    if !jwt.tokens.issuers.is_empty() {
+        lines = jwt.tokens.issuers.iter().map(issuer).collect();
+        // The global check is for the one issuer that it names (D9).
+        if let Some(named) = &jwt.tokens.issuer {
+            lines.push(format!(
+                "tokens of {named}: audience {}, keys: {sources}",
+                or_any(&jwt.tokens.audience)
+            ));
+        }
+    }
+    lines.push(format!("role permissions: {rbac}"));
+    lines
+}
+
+fn issuer(entry: &Issuer) -> String {
+    let audience = entry.audience.as_ref().map_or_else(|| "any".to_owned(), |names| names.join(" or "));
+    format!("tokens of {}: audience {audience}, keys: {}", entry.issuer, entry.key_url)
 }

@@ -7,7 +7,7 @@ use clap::Args;
 use tracing_subscriber::EnvFilter;
 
 use super::{ConfigArgs, Exit};
-use crate::config::Config;
+use crate::config::{Config, JwtAuth};
 use crate::engine::Engine;
 use crate::gateway::keys::KeyStore;
 use crate::gateway::{Gateway, Server};
@@ -50,7 +50,7 @@ pub(super) fn log() {
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(ansi).init();
 }
 
-/// A gateway for a configuration that somebody can use.
+/// A gateway for a configuration that somebody can use. It begins to fetch keys; the caller is in a runtime.
 pub(super) fn gateway(config: Config) -> miette::Result<Arc<Gateway>> {
     if config.jwt.is_none() && config.master_key.is_none() {
         return Err(super::failed(
@@ -61,17 +61,21 @@ pub(super) fn gateway(config: Config) -> miette::Result<Arc<Gateway>> {
         tracing::info!("ignored, not modelgate's: {}", config.foreign_blocks.join(", "));
     }
     let keys = match &config.jwt {
-        Some(jwt) if jwt.tokens.key_urls.is_empty() => {
+        Some(JwtAuth { tokens, .. }) if tokens.key_urls.is_empty() && tokens.issuers.is_empty() => {
             return Err(super::failed(
-                "no keys to verify tokens with: set JWT_PUBLIC_KEY_URL to the provider's JWKS or discovery document",
+                "no keys to verify tokens with: set JWT_PUBLIC_KEY_URL to the provider's JWKS or discovery document, \
+                 or list its issuer in `litellm_jwtauth.issuers`",
             ));
         }
-        Some(jwt) => Some(KeyStore::new(&jwt.tokens.key_urls).map_err(super::failed)?),
+        Some(jwt) => Some(KeyStore::new(&jwt.tokens).map_err(super::failed)?),
         None => None,
     };
     let snapshot = super::snapshot(config)?;
-    let gateway = Gateway::new(Engine::new(snapshot), keys).map_err(super::failed)?;
-    Ok(Arc::new(gateway))
+    let gateway = Arc::new(Gateway::new(Engine::new(snapshot), keys).map_err(super::failed)?);
+    // Beside the start, not before it: a provider that is down must not keep the tokens of another out.
+    let warming = Arc::clone(&gateway);
+    tokio::spawn(async move { warming.warm_up().await });
+    Ok(gateway)
 }
 
 /// Completes at SIGTERM or SIGINT.

@@ -55,6 +55,11 @@ impl Context {
         self.places.iter().map(|(path, place)| (path.clone(), place.key.line)).collect()
     }
 
+    /// Whether the file has the key, even without a value.
+    pub(super) fn has(&self, path: &str) -> bool {
+        self.places.contains_key(path)
+    }
+
     pub(super) fn line(&self, path: &str) -> u32 {
         self.places.get(path).map_or(0, |place| place.key.line)
     }

@@ -105,6 +105,17 @@ impl de::Error for ReadError {
         Self::new(Problem::MissingKey { key: field.to_owned() })
     }
 
+    fn invalid_type(found: Unexpected<'_>, expected: &dyn de::Expected) -> Self {
+        let found = match found {
+            Unexpected::Bool(_) => "a boolean",
+            Unexpected::Unsigned(_) | Unexpected::Signed(_) | Unexpected::Float(_) => "a number",
+            Unexpected::Map => "a mapping",
+            _ => "something else",
+        };
+        let (expected, found) = (expected.to_string(), found.to_owned());
+        Self::new(Problem::WrongType { expected, found, help: None })
+    }
+
     fn invalid_value(_: Unexpected<'_>, _: &dyn de::Expected) -> Self {
         // Types are checked below; what is left is an integer that does not fit.
         let (expected, found) = ("a whole number from 0".to_owned(), "another number".to_owned());
@@ -185,6 +196,7 @@ impl<'n> Deserializer<'n> for NodeReader<'n, '_> {
             Value::Sequence(_) => self.deserialize_seq(visitor),
             Value::Mapping(_) => self.deserialize_map(visitor),
         }
+        .map_err(|error| self.at(error))
     }
 
     fn deserialize_bool<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, ReadError> {

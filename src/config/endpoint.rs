@@ -42,6 +42,25 @@ pub(super) fn key_source(text: &str) -> Result<Url, String> {
     }
 }
 
+/// Where a provider is asked about a token: `http` or `https`, a host, and whatever path and query the provider wants.
+///
+/// # Errors
+///
+/// What is wrong with it, to follow a colon.
+pub(super) fn provider_endpoint(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).map_err(|error| error.to_string())?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err("it must begin with `https://` or `http://`".to_owned());
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("it must not contain a user or a password".to_owned());
+    }
+    if url.fragment().is_some() {
+        return Err("it must not contain `#`".to_owned());
+    }
+    Ok(url)
+}
+
 /// Takes `suffix` from the end of the URL's path, if it is there.
 pub(super) fn without_suffix(mut url: Url, suffix: &str) -> Url {
     if let Some(path) = url.path().strip_suffix(suffix).map(str::to_owned) {

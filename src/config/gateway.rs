@@ -13,7 +13,7 @@ const DEFAULT_BODY: u64 = 32 * 1024 * 1024;
 const LARGEST_BODY: u64 = 1024 * 1024 * 1024;
 
 pub(super) fn settings(cx: &mut Context, block: raw::Modelgate, directory: &Path) -> GatewaySettings {
-    // The durations are part of `TokenRules`.
+    // What is not read here is part of `TokenRules`.
     let raw::Modelgate {
         upstream,
         max_body_bytes,

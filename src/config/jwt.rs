@@ -37,6 +37,7 @@ pub(super) fn jwt_auth(
         // Part of `tokens`.
         public_key_ttl: _,
         public_key_stale_ttl: _,
+        issuers: _,
     } = block;
     if let Some(domain) = &user_allowed_email_domain {
         cx.not_empty(&path("user_allowed_email_domain"), domain);

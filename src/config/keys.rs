@@ -42,6 +42,7 @@ fn block(name: &str) -> Block {
         "" => (litellm::TOP, "", Others::IgnoredAndNamed),
         "general_settings" => (litellm::GENERAL, litellm::GENERAL_IGNORED, Others::Unknown),
         "litellm_jwtauth" => (litellm::JWT_AUTH, "", Others::Unknown),
+        "issuers" => (litellm::ISSUERS, "", Others::Unknown),
         "litellm_params" => (litellm::LITELLM_PARAMS, "", Others::IgnoredAndNamed),
         "model_info" => (litellm::MODEL_INFO, "", Others::Ignored),
         _ => (&[] as &[Rule], "", Others::Unknown),

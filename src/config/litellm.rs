@@ -31,7 +31,6 @@ pub(super) const JWT_AUTH: &[Rule] = &[
     (&["org_id_jwt_field", "end_user_id_jwt_field"], Ignore),
     // How long answers are kept that are never asked for.
     (&["oidc_userinfo_cache_ttl", "virtual_key_mapping_cache_ttl"], Ignore),
-    (&["issuers"], Refuse("tokens are bound to one issuer and audience, by `JWT_ISSUER` and `JWT_AUDIENCE`")),
     (
         &["org_alias_jwt_field", "agent_id_jwt_field", "mcp_client_id_jwt_field"],
         Refuse("LiteLLM refuses tokens whose organization, agent or client it does not know"),
@@ -45,7 +44,7 @@ pub(super) const JWT_AUTH: &[Rule] = &[
     (&["oidc_userinfo_endpoint", "oidc_userinfo_enabled"], Refuse("claims are read from the token alone")),
     (
         &["virtual_key_claim_field", "unregistered_jwt_client_behavior", "auto_register_map_existing_key"],
-        Refuse("the limits of virtual keys would be missing"),
+        Refuse(VIRTUAL_KEYS),
     ),
     (
         &["team_claim_fallback", "fallback_to_db_teams"],
@@ -53,9 +52,16 @@ pub(super) const JWT_AUTH: &[Rule] = &[
     ),
     (
         &["routing_overrides", "id_jag_requesting_apps"],
-        Refuse("tokens are verified in one way only, by the keys of `JWT_PUBLIC_KEY_URL`"),
+        Refuse("tokens are verified in one way only, by the keys of their issuer"),
     ),
 ];
+
+pub(super) const ISSUERS: &[Rule] = &[
+    (&["org_id_jwt_field", "end_user_id_jwt_field"], Ignore),
+    (&["virtual_key_claim_field", "unregistered_jwt_client_behavior"], Refuse(VIRTUAL_KEYS)),
+];
+
+const VIRTUAL_KEYS: &str = "the limits of virtual keys would be missing";
 
 pub(super) const GENERAL: &[Rule] = &[
     (

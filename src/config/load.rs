@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use super::context::Context;
 use super::de::{self, Findings};
-use super::environment::Environment;
+use super::environment::{Environment, REFERENCE};
 use super::error::{ConfigError, Excerpt, Located};
-use super::problem::Caution;
+use super::problem::{Caution, Problem};
 use super::yaml::{Node, Span};
 use super::{
     Config, Lines, gateway, jwt, models, openings, permissions, raw, secrets, teams, token_roles, tokens,
@@ -95,6 +95,7 @@ fn convert(cx: &mut Context, file: raw::File, env: &Environment<'_>, directory: 
     if let Some(key) = &master_key {
         cx.not_empty("general_settings.master_key", key.trim());
     }
+    let master_key = master_key.or_else(|| master_key_variable(cx, env));
 
     let has_jwt_block = litellm_jwtauth.is_some();
     let jwt = litellm_jwtauth.unwrap_or_default();
@@ -148,5 +149,24 @@ fn convert(cx: &mut Context, file: raw::File, env: &Environment<'_>, directory: 
         gateway,
         foreign_blocks: Vec::new(),
         warnings: Vec::new(),
+    }
+}
+
+/// LiteLLM reads the variable where the file does not have the key at all, and follows one reference in it.
+fn master_key_variable(cx: &mut Context, env: &Environment<'_>) -> Option<String> {
+    const NAME: &str = "LITELLM_MASTER_KEY";
+    if cx.has("general_settings.master_key") {
+        return None;
+    }
+    let key = tokens::not_empty(cx, env, NAME)?;
+    match key.strip_prefix(REFERENCE) {
+        Some(other) => {
+            let found = tokens::not_empty(cx, env, other);
+            if found.is_none() {
+                cx.problems.push((Problem::UnsetVariable { name: other.to_owned() }, env.span(NAME)));
+            }
+            found
+        }
+        None => Some(key),
     }
 }

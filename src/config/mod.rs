@@ -11,6 +11,7 @@ mod endpoint;
 mod environment;
 mod error;
 mod gateway;
+mod issuers;
 mod jwt;
 mod keys;
 mod litellm;
@@ -34,10 +35,11 @@ mod yaml;
 mod tests;
 
 pub use error::{ConfigError, Located, Warning};
+pub use issuers::ClaimFields;
 pub use problem::{Caution, Problem};
 pub use types::{
-    Config, Deployment, GatewaySettings, JwtAuth, Lines, Model, Provider, RoleMapping, RolePermission,
-    ScopeMapping, Team, TokenRole, TokenRules, Upstream,
+    Config, Deployment, GatewaySettings, Issuer, JwtAuth, Lines, Model, Provider, RoleMapping,
+    RolePermission, ScopeMapping, Team, TokenRole, TokenRules, Upstream,
 };
 
 pub use crate::routes::RoutePattern;

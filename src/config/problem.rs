@@ -153,6 +153,25 @@ pub enum Problem {
         /// The role that it inherits from here.
         parent: String,
     },
+    /// Two entries of `issuers` for one issuer.
+    #[error("issuer `{issuer}` is listed twice, first on line {first}")]
+    DuplicateIssuer {
+        /// The issuer.
+        issuer: String,
+        /// The line of the first entry.
+        first: u32,
+    },
+    /// Two keys that cannot both be meant.
+    #[error("`{key}` and `{other}` exclude each other")]
+    Conflict {
+        /// The one key.
+        key: &'static str,
+        /// The other key.
+        other: &'static str,
+        /// What each of them does.
+        #[help]
+        help: &'static str,
+    },
     /// Two keys that mean the same have different values.
     #[error("`{key}` and `{other}` disagree")]
     #[diagnostic(help("they are two names of one setting: keep one"))]

@@ -5,8 +5,10 @@
 //! [`present`].
 
 use std::collections::BTreeMap;
+use std::fmt;
 
-use serde::de::IgnoredAny;
+use serde::de::value::SeqAccessDeserializer;
+use serde::de::{IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 #[derive(Deserialize)]
@@ -85,6 +87,28 @@ pub(super) struct JwtAuth {
     pub(super) public_key_ttl: Option<f64>,
     #[serde(default)]
     pub(super) public_key_stale_ttl: Option<f64>,
+    #[serde(default)]
+    pub(super) issuers: Option<Vec<Issuer>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename = "issuers", deny_unknown_fields)]
+pub(super) struct Issuer {
+    pub(super) issuer: String,
+    #[serde(default)]
+    pub(super) jwks_url: Option<String>,
+    #[serde(default, deserialize_with = "one_or_many")]
+    pub(super) audience: Option<Vec<String>>,
+    #[serde(default)]
+    pub(super) disable_audience_validation: bool,
+    #[serde(default)]
+    pub(super) team_id_jwt_field: Option<String>,
+    #[serde(default)]
+    pub(super) team_ids_jwt_field: Option<String>,
+    #[serde(default)]
+    pub(super) user_id_jwt_field: Option<String>,
+    #[serde(default)]
+    pub(super) user_email_jwt_field: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -211,4 +235,31 @@ pub(super) struct Upstream {
 /// A value that must be there once its key is: an empty one is a wrong type.
 fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
+}
+
+/// A string, or a list of strings.
+fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
+    struct OneOrMany;
+
+    impl<'de> Visitor<'de> for OneOrMany {
+        type Value = Option<Vec<String>>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a string or a list")
+        }
+
+        fn visit_unit<E>(self) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+
+        fn visit_str<E>(self, one: &str) -> Result<Self::Value, E> {
+            Ok(Some(vec![one.to_owned()]))
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, many: A) -> Result<Self::Value, A::Error> {
+            Vec::deserialize(SeqAccessDeserializer::new(many)).map(Some)
+        }
+    }
+
+    deserializer.deserialize_any(OneOrMany)
 }

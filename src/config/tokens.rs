@@ -7,7 +7,7 @@ use url::Url;
 use super::context::Context;
 use super::environment::Environment;
 use super::problem::{Caution, Problem};
-use super::{TokenRules, endpoint, jwt, raw};
+use super::{TokenRules, endpoint, issuers, jwt, raw};
 
 const TTL: Duration = Duration::from_secs(600);
 /// Long enough for an identity provider's bad day, short enough that a withdrawn key does not serve for weeks.
@@ -20,8 +20,8 @@ pub(super) fn token_rules(
     jwt: &raw::JwtAuth,
     ours: &raw::Modelgate,
 ) -> TokenRules {
-    let audience = scoping(cx, env, "JWT_AUDIENCE");
-    let issuer = scoping(cx, env, "JWT_ISSUER");
+    let audience = not_empty(cx, env, "JWT_AUDIENCE");
+    let issuer = not_empty(cx, env, "JWT_ISSUER");
     let jwt_stale = format!("{}.public_key_stale_ttl", jwt::PATH);
     let our_stale = "modelgate.public_key_stale_ttl";
     if jwt.public_key_stale_ttl.is_some() && ours.public_key_stale_ttl.is_some() {
@@ -35,6 +35,7 @@ pub(super) fn token_rules(
         key_urls: key_urls(cx, env),
         audience,
         issuer,
+        issuers: issuers::issuers(cx, jwt.issuers.as_deref()),
         leeway: cx.seconds("modelgate.leeway", ours.leeway, 0..=300, Duration::ZERO),
         public_key_ttl: cx.seconds(&ttl_path, jwt.public_key_ttl, 1..=7 * 86_400, TTL),
         public_key_stale_ttl,
@@ -47,15 +48,20 @@ pub(super) fn token_rules(
     }
 }
 
-/// Warns where every token of the identity provider would do.
+/// Warns where every token of the identity provider would do, and where no token comes to the global check (D9).
 pub(super) fn check_scoping(cx: &mut Context, tokens: &TokenRules) {
-    if tokens.audience.is_none() && tokens.issuer.is_none() {
+    // Each entry of `issuers` has an audience of its own, or says that it has none.
+    if tokens.audience.is_none() && tokens.issuer.is_none() && tokens.issuers.is_empty() {
         cx.warn_key("general_settings.enable_jwt_auth", Caution::AnyAudience);
+    }
+    if !tokens.issuers.is_empty() && tokens.issuer.is_none() && !tokens.key_urls.is_empty() {
+        let caution = Caution::NoEffect { key: "JWT_PUBLIC_KEY_URL", other: "JWT_ISSUER" };
+        cx.warn_key(issuers::PATH, caution);
     }
 }
 
-/// An empty value is refused: whoever wrote it did not mean "any".
-fn scoping(cx: &mut Context, env: &Environment<'_>, name: &str) -> Option<String> {
+/// A variable's value. An empty one is refused: whoever wrote it did not mean "any".
+pub(super) fn not_empty(cx: &mut Context, env: &Environment<'_>, name: &str) -> Option<String> {
     let value = variable(cx, env, name)?;
     if value.trim().is_empty() {
         cx.problems.push((Problem::Empty { key: name.to_owned() }, env.span(name)));

@@ -110,6 +110,9 @@ pub struct TokenRules {
     pub audience: Option<String>,
     /// `JWT_ISSUER`; `None`: any.
     pub issuer: Option<String>,
+    /// `issuers`, in order, each issuer once. Where there are any, a token of another issuer is refused, unless `issuer`
+    /// names that one (D9).
+    pub issuers: Vec<Issuer>,
     /// `modelgate.leeway`: how far the clocks may differ; 0 unless set.
     pub leeway: Duration,
     /// `public_key_ttl`: how long fetched keys are used without asking again; 600 s unless set.
@@ -120,6 +123,25 @@ pub struct TokenRules {
     /// `modelgate.public_key_cooldown`: the shortest time between two fetches for one unknown key id; 30 s
     /// unless set.
     pub public_key_cooldown: Duration,
+}
+
+/// An entry of `issuers`: the keys and rules for the tokens of one issuer, and of no other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Issuer {
+    /// What `iss` says, compared exactly.
+    pub issuer: String,
+    /// `jwks_url`, or the issuer's discovery document.
+    pub key_url: Url,
+    /// `audience`: one of these must be in `aud`; `None` with `disable_audience_validation`: any.
+    pub audience: Option<Vec<String>>,
+    /// Goes before the key of the same name in [`JwtAuth`], as the three below.
+    pub team_id_jwt_field: Option<ClaimPath>,
+    /// R6.
+    pub team_ids_jwt_field: Option<ClaimPath>,
+    /// R1.3, R4.
+    pub user_id_jwt_field: Option<ClaimPath>,
+    /// R4, R7.
+    pub user_email_jwt_field: Option<ClaimPath>,
 }
 
 /// An entry of `role_permissions` (R2).

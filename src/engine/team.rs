@@ -98,7 +98,7 @@ pub(super) fn select<'c>(
     if let Some(alias) = &caller.team_alias {
         return teams.by_alias(alias).map(Some).ok_or(Rule::UnknownTeam);
     }
-    if jwt.team_id_jwt_field.is_some() || jwt.team_alias_jwt_field.is_some() {
+    if caller.team_expected {
         return Err(Rule::NoTeam);
     }
     by_fit(snapshot, caller, asked, jwt.enforce_team_based_model_access)

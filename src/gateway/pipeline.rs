@@ -39,6 +39,15 @@ impl Gateway {
         &self.engine
     }
 
+    /// Fetches the keys of every provider, so that the first token need not wait. What fails is logged, and tried again
+    /// when a token needs it.
+    pub async fn warm_up(&self) {
+        let snapshot = self.engine.load();
+        if let (Some(keys), Some(jwt)) = (&self.keys, &snapshot.config().jwt) {
+            keys.warm_up(&jwt.tokens, Moment::now()).await;
+        }
+    }
+
     /// Answers a request.
     pub(super) async fn handle(self: Arc<Self>, request: Request<Incoming>) -> Answer {
         let request_id = request_id(&request);

@@ -35,6 +35,8 @@ pub struct Caller {
     pub(crate) team_alias: Option<String>,
     /// The names at `team_ids_jwt_field`.
     pub(crate) team_ids: Vec<String>,
+    /// R6.3: a claim for the team is configured, so that a token without one is denied.
+    pub(crate) team_expected: bool,
     pub(crate) scopes: Vec<String>,
     /// The role names in the token, before any mapping.
     pub(crate) role_names: Vec<String>,
@@ -84,12 +86,14 @@ impl Caller {
         let Some(jwt) = jwt else { return Self::nobody() };
         let claims = claims.as_map();
         let at = |path: &Option<ClaimPath>| path.as_ref().and_then(|path| path.find(claims));
+        let fields = jwt.claim_fields(claims.get("iss").and_then(Value::as_str));
+        let field = |path: Option<&ClaimPath>| path.and_then(|path| path.find(claims));
 
         let scopes = names(claims.get("scope"));
         let admin = scopes.contains(&jwt.admin_jwt_scope);
-        let team = token_team(jwt, claims);
-        let user = scalar(at(&jwt.user_id_jwt_field));
-        let email = scalar(at(&jwt.user_email_jwt_field));
+        let team = token_team(fields.team_id, jwt, claims);
+        let user = scalar(field(fields.user_id));
+        let email = scalar(field(fields.user_email));
         let user_roles = names(at(&jwt.user_roles_jwt_field));
         let mapped_roles = names(at(&jwt.roles_jwt_field));
 
@@ -111,7 +115,8 @@ impl Caller {
             email,
             team,
             team_alias: scalar(at(&jwt.team_alias_jwt_field)),
-            team_ids: names(at(&jwt.team_ids_jwt_field)),
+            team_ids: names(field(fields.team_ids)),
+            team_expected: fields.team_id.is_some() || jwt.team_alias_jwt_field.is_some(),
             scopes,
             issuer: scalar(claims.get("iss")),
             subject: scalar(claims.get("sub")),
@@ -147,6 +152,7 @@ impl Caller {
             team: None,
             team_alias: None,
             team_ids: Vec::new(),
+            team_expected: false,
             scopes: Vec::new(),
             role_names: Vec::new(),
             left_out: None,
@@ -193,8 +199,7 @@ impl Caller {
 }
 
 /// R1.2.
-fn token_team(jwt: &JwtAuth, claims: &Map<String, Value>) -> Option<TokenTeam> {
-    let field = jwt.team_id_jwt_field.as_ref();
+fn token_team(field: Option<&ClaimPath>, jwt: &JwtAuth, claims: &Map<String, Value>) -> Option<TokenTeam> {
     match field.and_then(|path| path.find(claims)) {
         Some(value) => scalar(Some(value)).map(|id| TokenTeam { id, default: false }),
         None => jwt.team_id_default.clone().map(|id| TokenTeam { id, default: true }),

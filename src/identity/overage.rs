@@ -17,21 +17,22 @@ pub(super) fn left_out(jwt: &JwtAuth, claims: &Map<String, Value>) -> Option<Str
     if elsewhere.is_none() && !has_groups {
         return None;
     }
+    let fields = jwt.claim_fields(claims.get("iss").and_then(Value::as_str));
     let read = [
-        &jwt.user_roles_jwt_field,
-        &jwt.roles_jwt_field,
-        &jwt.team_ids_jwt_field,
-        &jwt.team_id_jwt_field,
-        &jwt.team_alias_jwt_field,
-        &jwt.object_id_jwt_field,
-        &jwt.user_id_jwt_field,
-        &jwt.user_email_jwt_field,
+        jwt.user_roles_jwt_field.as_ref(),
+        jwt.roles_jwt_field.as_ref(),
+        fields.team_ids,
+        fields.team_id,
+        jwt.team_alias_jwt_field.as_ref(),
+        jwt.object_id_jwt_field.as_ref(),
+        fields.user_id,
+        fields.user_email,
     ];
-    let mut claims = read.into_iter().flatten().map(crate::names::ClaimPath::claim);
+    let mut read = read.into_iter().flatten().map(crate::names::ClaimPath::claim);
     let is_left_out = |claim: &&str| {
         elsewhere.is_some_and(|names| names.contains_key(*claim)) || (has_groups && *claim == GROUPS)
     };
-    claims.find(is_left_out).map(str::to_owned)
+    read.find(is_left_out).map(str::to_owned)
 }
 
 fn is_true(value: &Value) -> bool {

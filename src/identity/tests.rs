@@ -68,3 +68,28 @@ fn an_email_without_a_local_part_has_no_domain() {
     assert_eq!(domain("@my-co.com"), None);
     assert_eq!(domain("my-co.com"), None);
 }
+
+#[test]
+fn the_fields_of_the_tokens_issuer_go_before_the_blocks() {
+    let rules = "{user_id_jwt_field: sub, team_ids_jwt_field: groups, issuers: [{issuer: 'https://a', audience: x, \
+                 user_id_jwt_field: login, team_id_jwt_field: tid}]}";
+    let of = |iss: Value| {
+        let caller =
+            identify(rules, json!({"iss": iss, "sub": "s", "login": "l", "tid": "t", "groups": ["g"]}));
+        let team = caller.team.as_ref().map(|team| team.id.clone());
+        assert_eq!(caller.team_ids, ["g"]);
+        (caller.user_id().map(str::to_owned), team, caller.team_expected)
+    };
+    let text = |text: &str| Some(text.to_owned());
+    assert_eq!(of(json!("https://a")), (text("l"), text("t"), true));
+    for other in [json!("https://a/"), json!(["https://a"]), json!(null)] {
+        assert_eq!(of(other.clone()), (text("s"), None, false), "{other}");
+    }
+}
+
+#[test]
+fn a_claim_that_the_issuer_names_and_the_token_lacks_is_not_looked_for_elsewhere() {
+    let rules =
+        "{user_id_jwt_field: sub, issuers: [{issuer: 'https://a', audience: x, user_id_jwt_field: login}]}";
+    assert_eq!(identify(rules, json!({"iss": "https://a", "sub": "s"})).user_id(), None);
+}

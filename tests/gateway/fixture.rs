@@ -32,8 +32,35 @@ pub(crate) struct Fixture {
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) stop: oneshot::Sender<()>,
     pub(crate) served: JoinHandle<()>,
-    key: EcdsaKeyPair,
+    key: Key,
     directory: tempfile::TempDir,
+}
+
+/// A provider's signing key, of id `k`.
+pub(crate) struct Key(EcdsaKeyPair);
+
+impl Key {
+    pub(crate) fn new() -> Self {
+        Self(EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap())
+    }
+
+    pub(crate) fn jwks(&self) -> Value {
+        let (x, y) = self.0.public_key().as_ref().split_at(1).1.split_at(32);
+        let encode = |bytes| URL_SAFE_NO_PAD.encode(bytes);
+        json!({"keys": [{"kty": "EC", "crv": "P-256", "kid": "k", "x": encode(x), "y": encode(y)}]})
+    }
+
+    pub(crate) fn token(&self, claims: &Value) -> String {
+        let encode = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+        let signed = format!("{}.{}", encode(&json!({"alg": "ES256", "kid": "k"})), encode(claims));
+        let signature = self.0.sign(&SystemRandom::new(), signed.as_bytes()).unwrap();
+        format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature.as_ref()))
+    }
+}
+
+/// Ten minutes from now.
+pub(crate) fn in_a_while() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() + 600
 }
 
 pub(crate) const MASTER_KEY: &str = "sk-master";
@@ -45,18 +72,20 @@ impl Fixture {
 
     /// With more in the block `modelgate`; `UPSTREAM` stands for the upstream's address.
     pub(crate) async fn with(modelgate: &str) -> Self {
+        Self::with_tokens("", modelgate, &[]).await
+    }
+
+    /// With more in the blocks `litellm_jwtauth` and `modelgate`, and more environment variables.
+    pub(crate) async fn with_tokens(jwtauth: &str, modelgate: &str, variables: &[(&str, &str)]) -> Self {
         let upstream = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let directory = tempfile::tempdir().unwrap();
-        let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
-        let (x, y) = key.public_key().as_ref().split_at(1).1.split_at(32);
-        let encode = |bytes| URL_SAFE_NO_PAD.encode(bytes);
-        let jwks =
-            json!({"keys": [{"kty": "EC", "crv": "P-256", "kid": "k", "x": encode(x), "y": encode(y)}]});
-        std::fs::write(directory.path().join("jwks.json"), jwks.to_string()).unwrap();
+        let key = Key::new();
+        std::fs::write(directory.path().join("jwks.json"), key.jwks().to_string()).unwrap();
 
         let modelgate = modelgate.replace("UPSTREAM", &upstream.local_addr().unwrap().to_string());
-        let config = config(&directory, &upstream, &modelgate, r#"["anthropic-claude", "team/*"]"#);
-        let keys = KeyStore::new(&config.jwt.as_ref().unwrap().tokens.key_urls).unwrap();
+        let models = r#"["anthropic-claude", "team/*"]"#;
+        let config = config(&directory, &upstream, [jwtauth, &modelgate, models], variables);
+        let keys = KeyStore::new(&config.jwt.as_ref().unwrap().tokens).unwrap();
         let gateway = Gateway::new(Engine::new(Snapshot::build(config).unwrap()), Some(keys)).unwrap();
         let gateway = Arc::new(gateway);
         let server = Server::bind("127.0.0.1:0".parse().unwrap(), Arc::clone(&gateway)).await.unwrap();
@@ -68,19 +97,15 @@ impl Fixture {
 
     /// The same configuration with other models for the role.
     pub(crate) fn snapshot(&self, models: &str) -> Snapshot {
-        Snapshot::build(config(&self.directory, &self.upstream, "", models)).unwrap()
+        Snapshot::build(config(&self.directory, &self.upstream, ["", "", models], &[])).unwrap()
     }
 
     pub(crate) fn token(&self, roles: &[&str]) -> String {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
-        self.token_of(&json!({"sub": "u", "roles": roles, "exp": now + 600}))
+        self.token_of(&json!({"sub": "u", "roles": roles, "exp": in_a_while()}))
     }
 
     pub(crate) fn token_of(&self, claims: &Value) -> String {
-        let encode = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-        let signed = format!("{}.{}", encode(&json!({"alg": "ES256", "kid": "k"})), encode(claims));
-        let signature = self.key.sign(&SystemRandom::new(), signed.as_bytes()).unwrap();
-        format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature.as_ref()))
+        self.key.token(claims)
     }
 
     /// Sends a chat request for a model, and gives the connection for the answer.
@@ -111,14 +136,19 @@ impl Fixture {
     }
 }
 
-fn config(directory: &tempfile::TempDir, upstream: &TcpListener, modelgate: &str, models: &str) -> Config {
+fn config(
+    directory: &tempfile::TempDir,
+    upstream: &TcpListener,
+    [jwtauth, modelgate, models]: [&str; 3],
+    variables: &[(&str, &str)],
+) -> Config {
     let address = upstream.local_addr().unwrap();
     let yaml = format!(
         r#"
 general_settings:
   master_key: {MASTER_KEY}
   enable_jwt_auth: True
-  litellm_jwtauth: {{user_roles_jwt_field: roles, user_allowed_roles: [basic_user], enforce_rbac: true}}
+  litellm_jwtauth: {{user_roles_jwt_field: roles, user_allowed_roles: [basic_user], enforce_rbac: true, {jwtauth}}}
   role_permissions:
     - role: internal_user
       models: {models}
@@ -131,7 +161,10 @@ modelgate: {{{modelgate}}}
 "#
     );
     let keys = url::Url::from_file_path(directory.path().join("jwks.json")).unwrap();
-    let environment = |name: &str| (name == "JWT_PUBLIC_KEY_URL").then(|| keys.to_string());
+    let environment = |name: &str| match variables.iter().find(|(known, _)| *known == name) {
+        Some((_, value)) => Some((*value).to_owned()),
+        None => (name == "JWT_PUBLIC_KEY_URL").then(|| keys.to_string()),
+    };
     Config::parse("config.yaml", &yaml, directory.path(), &environment).unwrap()
 }
 

@@ -3,5 +3,6 @@
 
 mod fixture;
 mod forwarding;
+mod issuers;
 mod refusing;
 mod streaming;

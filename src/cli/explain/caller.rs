@@ -82,18 +82,19 @@ fn because(reason: &Reason) -> (String, String) {
 }
 
 fn claims_read(jwt: &JwtAuth, claims: &VerifiedClaims) -> Vec<ClaimRead> {
-    let fields: [(&'static str, &Option<ClaimPath>); 8] = [
-        ("team_id_jwt_field", &jwt.team_id_jwt_field),
-        ("team_ids_jwt_field", &jwt.team_ids_jwt_field),
-        ("team_alias_jwt_field", &jwt.team_alias_jwt_field),
-        ("user_id_jwt_field", &jwt.user_id_jwt_field),
-        ("user_email_jwt_field", &jwt.user_email_jwt_field),
-        ("user_roles_jwt_field", &jwt.user_roles_jwt_field),
-        ("roles_jwt_field", &jwt.roles_jwt_field),
-        ("object_id_jwt_field", &jwt.object_id_jwt_field),
+    let of_issuer = jwt.claim_fields(claims.as_map().get("iss").and_then(Value::as_str));
+    let fields: [(&'static str, Option<&ClaimPath>); 8] = [
+        ("team_id_jwt_field", of_issuer.team_id),
+        ("team_ids_jwt_field", of_issuer.team_ids),
+        ("team_alias_jwt_field", jwt.team_alias_jwt_field.as_ref()),
+        ("user_id_jwt_field", of_issuer.user_id),
+        ("user_email_jwt_field", of_issuer.user_email),
+        ("user_roles_jwt_field", jwt.user_roles_jwt_field.as_ref()),
+        ("roles_jwt_field", jwt.roles_jwt_field.as_ref()),
+        ("object_id_jwt_field", jwt.object_id_jwt_field.as_ref()),
     ];
-    let read = |(key, path): (&'static str, &Option<ClaimPath>)| {
-        let path = path.as_ref()?;
+    let read = |(key, path): (&'static str, Option<&ClaimPath>)| {
+        let path = path?;
         Some(ClaimRead { key, claim: path.as_str().to_owned(), value: path.find(claims.as_map()).cloned() })
     };
     let scope = ClaimRead {

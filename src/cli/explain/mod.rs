@@ -100,7 +100,7 @@ fn claims(snapshot: &Snapshot, who: &Who) -> miette::Result<Result<VerifiedClaim
     let Some(jwt) = &snapshot.config().jwt else {
         return Err(super::failed("no token is accepted: `general_settings.enable_jwt_auth` is not true"));
     };
-    let keys = KeyStore::new(&jwt.tokens.key_urls).map_err(super::failed)?;
+    let keys = KeyStore::new(&jwt.tokens).map_err(super::failed)?;
     let verified = super::serve::runtime()?.block_on(keys.verify(&bearer, &jwt.tokens, Moment::now()));
     match verified {
         Err(AuthnError::KeysUnavailable) => {

@@ -54,12 +54,6 @@ const CASES: &[(&str, &str, &str)] = &[
          `organization_id`",
     ),
     (
-        "issuers",
-        "general_settings: {litellm_jwtauth: {issuers: []}}\n",
-        "1:38 `issuers` is not implemented by modelgate | tokens are bound to one issuer and audience, by \
-         `JWT_ISSUER` and `JWT_AUDIENCE`",
-    ),
-    (
         "a setting that closes routes",
         "general_settings: {admin_only_routes: [/x]}\n",
         "1:20 `admin_only_routes` is not implemented by modelgate | it closes routes: list the ones that a role may \

@@ -2,6 +2,7 @@
 
 mod errors;
 mod examples;
+mod issuers;
 mod models;
 mod ours;
 mod values;

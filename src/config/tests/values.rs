@@ -5,7 +5,7 @@ use std::time::Duration;
 use miette::{Diagnostic, Severity};
 use secrecy::ExposeSecret;
 
-use super::{parse, parse_with};
+use super::{parse, parse_with, problems_with};
 
 #[test]
 fn everything_has_a_default() {
@@ -136,4 +136,30 @@ fn secrets_are_not_in_debug_output() {
 fn a_warning_says_that_it_is_one() {
     let config = parse("general_settings: {enable_jwt_auth: true}\n").unwrap();
     assert_eq!(config.warnings[0].severity(), Some(Severity::Warning));
+}
+
+#[test]
+fn the_master_key_comes_from_the_environment_where_the_file_has_none() {
+    let variables = [("LITELLM_MASTER_KEY", "sk-env"), ("OTHER", "sk-other")];
+    let key = |text: &str, variables: &[(&str, &str)]| {
+        let key = parse_with(text, variables).unwrap().master_key;
+        key.map(|key| key.expose_secret().to_owned())
+    };
+    assert_eq!(key("teams: []\n", &variables).as_deref(), Some("sk-env"));
+    assert_eq!(key("teams: []\n", &[]), None);
+    assert_eq!(key("general_settings: {master_key: sk-file}\n", &variables).as_deref(), Some("sk-file"));
+    assert_eq!(
+        key("general_settings: {master_key: }\n", &variables),
+        None,
+        "the key is there, without a value"
+    );
+    let reference = [("LITELLM_MASTER_KEY", "os.environ/OTHER"), ("OTHER", "sk-other")];
+    assert_eq!(key("teams: []\n", &reference).as_deref(), Some("sk-other"));
+    let unset =
+        "- environment variable `OTHER` is not set | set it, or give it a value in `environment_variables`";
+    assert_eq!(problems_with("teams: []\n", &reference[..1]), [unset]);
+    assert_eq!(
+        problems_with("teams: []\n", &[("LITELLM_MASTER_KEY", " ")]),
+        ["- `LITELLM_MASTER_KEY` must not be empty"]
+    );
 }

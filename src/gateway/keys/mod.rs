@@ -1,6 +1,7 @@
 //! The providers' keys: fetched, cached, and served through outages.
 
 mod fetch;
+mod group;
 mod source;
 mod store;
 

@@ -1,29 +1,27 @@
 //! Every provider's keys, and the tokens that they verify.
 
-use std::future::{Future, poll_fn};
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::{Duration, Instant, SystemTime};
 
 use rustls::ClientConfig;
-use tokio::sync::watch;
 use url::Url;
 
-use crate::authn::{Bearer, KeySet, Token, TokenError, VerifiedClaims, claims_of};
+use crate::authn::{Bearer, Token, TokenError, VerifiedClaims};
 use crate::config::TokenRules;
 
 use super::fetch::{FetchLimits, Fetcher, native_tls};
-use super::source::{Cause, Freshness, Source, Usable};
+use super::group::{Case, Group, one_of};
 
 /// The keys of the configured providers, cached.
 ///
 /// Keys younger than `public_key_ttl` are used as they are, without a lock and without waiting. Older ones are fetched
 /// again by the first token that needs them; while the provider fails they serve for `public_key_stale_ttl` more. A token
 /// waits only for providers whose keys it needs: one that another provider's keys verify waits for nobody.
+///
+/// Keys are bound to their issuer. An entry of `issuers` has its own, with their own cooldown, and those of
+/// `JWT_PUBLIC_KEY_URL` are a group beside them; a token is judged by the keys of one group alone.
 pub struct KeyStore {
-    sources: Vec<Arc<Source>>,
-    fetcher: Arc<Fetcher>,
+    groups: Vec<Group>,
 }
 
 /// The time, by both of the machine's clocks: dates in tokens need the one, ages of keys the other.
@@ -71,37 +69,48 @@ impl AuthnError {
     }
 }
 
-/// Ends when a refresh has.
-type Ending = Pin<Box<dyn Future<Output = ()> + Send>>;
+/// The groups that a configuration asks for: the global one, then one for each entry of `issuers`.
+fn groups(rules: &TokenRules) -> impl Iterator<Item = (Option<&str>, &[Url])> {
+    let bound = rules.issuers.iter();
+    let bound = bound.map(|entry| (Some(entry.issuer.as_str()), std::slice::from_ref(&entry.key_url)));
+    std::iter::once((None, rules.key_urls.as_slice())).chain(bound)
+}
 
 impl KeyStore {
-    /// A store for these URLs that trusts the certificates which this machine trusts. Nothing is fetched yet.
+    /// A store for these rules that trusts the certificates which this machine trusts. Nothing is fetched yet.
     ///
     /// # Errors
     ///
     /// When TLS can't be set up at all.
-    pub fn new(urls: &[Url]) -> Result<Self, rustls::Error> {
-        Ok(Self::with(urls, native_tls()?, FetchLimits::default()))
+    pub fn new(rules: &TokenRules) -> Result<Self, rustls::Error> {
+        Ok(Self::with(rules, native_tls()?, FetchLimits::default()))
     }
 
     /// A store with its own idea of trust and limits.
     #[must_use]
-    pub fn with(urls: &[Url], tls: ClientConfig, limits: FetchLimits) -> Self {
-        let sources = urls.iter().cloned().map(Source::new).collect();
-        Self { sources, fetcher: Arc::new(Fetcher::new(tls, limits)) }
+    pub fn with(rules: &TokenRules, tls: ClientConfig, limits: FetchLimits) -> Self {
+        let fetcher = Arc::new(Fetcher::new(tls, limits));
+        Self { groups: groups(rules).map(|(issuer, urls)| Group::new(issuer, urls, &fetcher)).collect() }
     }
 
-    /// Whether the store is for exactly these URLs, so that a new configuration can go on with it and its keys.
+    /// Whether the store is for exactly the issuers and URLs of these rules, so that a new configuration can go on with
+    /// it and its keys.
     #[must_use]
-    pub fn is_for(&self, urls: &[Url]) -> bool {
-        self.sources.iter().map(|source| source.url()).eq(urls)
+    pub fn is_for(&self, rules: &TokenRules) -> bool {
+        let mut asked = groups(rules);
+        let same = self
+            .groups
+            .iter()
+            .all(|group| asked.next().is_some_and(|(issuer, urls)| group.is_for(issuer, urls)));
+        same && asked.next().is_none()
     }
 
     /// Fetches what is missing, from every provider at once, so that the first token need not wait.
     ///
     /// Returns whether every provider has usable keys now. What fails is logged and tried again when a token needs it.
     pub async fn warm_up(&self, rules: &TokenRules, now: Moment) -> bool {
-        let mut endings = self.start_refreshes(false, rules, now.monotonic);
+        let refresh = |group: &Group| group.start_refreshes(false, rules, now.monotonic);
+        let mut endings: Vec<_> = self.groups.iter().flat_map(refresh).collect();
         while one_of(&mut endings).await {}
         self.missing(rules, now.monotonic) == 0
     }
@@ -109,10 +118,10 @@ impl KeyStore {
     /// How many providers have no usable keys.
     #[must_use]
     pub fn missing(&self, rules: &TokenRules, now: Instant) -> usize {
-        self.sources.iter().filter(|source| matches!(source.usable(rules, now), Usable::AfterRefresh)).count()
+        self.groups.iter().map(|group| group.missing(rules, now)).sum()
     }
 
-    /// Verifies a token with the keys at hand, and only if those do not settle it, with newer ones.
+    /// Verifies a token with the keys of its issuer that are at hand, and only if those do not settle it, with newer ones.
     ///
     /// # Errors
     ///
@@ -124,90 +133,11 @@ impl KeyStore {
         now: Moment,
     ) -> Result<VerifiedClaims, AuthnError> {
         let token = Token::parse(bearer.expose())?;
-        match claims_of(&token, &self.usable(rules, now.monotonic), rules, now.wall) {
-            Err(error) if error.depends_on_keys() => self.verify_with_newer(&token, error, rules, now).await,
-            settled => Ok(settled?),
-        }
+        let entry = token.entry(rules)?;
+        let issuer = entry.map(|entry| entry.issuer.as_str());
+        // A store that was made for other rules may lack the issuer: then there are no keys to judge by.
+        let group = self.groups.iter().find(|group| group.issuer() == issuer);
+        let group = group.ok_or(AuthnError::KeysUnavailable)?;
+        group.verify(Case { token: &token, entry, rules }, now).await
     }
-
-    async fn verify_with_newer(
-        &self,
-        token: &Token<'_>,
-        mut error: TokenError,
-        rules: &TokenRules,
-        now: Moment,
-    ) -> Result<VerifiedClaims, AuthnError> {
-        let unknown = matches!(error, TokenError::UnknownKey { .. });
-        if !unknown && self.missing(rules, now.monotonic) == 0 {
-            return Err(error.into());
-        }
-        let started = Instant::now();
-        let mut endings = self.start_refreshes(unknown, rules, now.monotonic);
-        // The first round finds what a refresh brought that ended just now; each further one waits for a refresh.
-        loop {
-            let now = now.after(started.elapsed());
-            match claims_of(token, &self.usable(rules, now.monotonic), rules, now.wall) {
-                Err(newer) if newer.depends_on_keys() => error = newer,
-                settled => return Ok(settled?),
-            }
-            if !one_of(&mut endings).await {
-                break;
-            }
-        }
-        let unknown = matches!(error, TokenError::UnknownKey { .. });
-        if unknown && self.missing(rules, now.after(started.elapsed()).monotonic) > 0 {
-            Err(AuthnError::KeysUnavailable)
-        } else {
-            Err(error.into())
-        }
-    }
-
-    /// The keys that may be used now. A provider that fails is asked again meanwhile.
-    fn usable(&self, rules: &TokenRules, now: Instant) -> Vec<Arc<KeySet>> {
-        let mut sets = Vec::with_capacity(self.sources.len());
-        for source in &self.sources {
-            if let Usable::Now(keys, freshness) = source.usable(rules, now) {
-                sets.push(keys);
-                if freshness == Freshness::Stale {
-                    source.refresh(Cause::Age, rules.public_key_cooldown, now, &self.fetcher);
-                }
-            }
-        }
-        sets
-    }
-
-    /// Starts or joins the refreshes that are due: of every source without usable keys, and if a token's key is unknown,
-    /// of the others too.
-    fn start_refreshes(&self, unknown: bool, rules: &TokenRules, now: Instant) -> Vec<Ending> {
-        let refresh = |source: &Arc<Source>| {
-            let cause = match source.usable(rules, now) {
-                Usable::AfterRefresh => Cause::Age,
-                Usable::Now(..) if unknown => Cause::UnknownKey,
-                Usable::Now(..) => return None,
-            };
-            source.refresh(cause, rules.public_key_cooldown, now, &self.fetcher).map(ending)
-        };
-        self.sources.iter().filter_map(refresh).collect()
-    }
-}
-
-fn ending(mut running: watch::Receiver<()>) -> Ending {
-    // Nothing is ever sent: the only change is that the sender goes away.
-    Box::pin(async move { while running.changed().await.is_ok() {} })
-}
-
-/// Waits for the first of the refreshes to end and drops it from the list; false when there is none left.
-async fn one_of(endings: &mut Vec<Ending>) -> bool {
-    if endings.is_empty() {
-        return false;
-    }
-    poll_fn(|context| match endings.iter_mut().position(|ending| ending.as_mut().poll(context).is_ready()) {
-        Some(ended) => {
-            drop(endings.swap_remove(ended));
-            Poll::Ready(())
-        }
-        None => Poll::Pending,
-    })
-    .await;
-    true
 }

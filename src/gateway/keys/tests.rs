@@ -1,3 +1,4 @@
+mod issuers;
 mod outage;
 mod provider;
 mod refetch;
@@ -15,6 +16,7 @@ use super::fetch::native_tls;
 use super::*;
 use crate::authn::testing::{self, Signer, claims, jwks, rules};
 use crate::authn::{Bearer, TokenError, VerifiedClaims};
+use crate::config::TokenRules;
 
 /// A provider's signing key.
 struct Issuer {
@@ -36,13 +38,16 @@ impl Issuer {
     }
 }
 
+fn rules_for(urls: &[&Url]) -> TokenRules {
+    TokenRules { key_urls: urls.iter().map(|url| (*url).clone()).collect(), ..rules() }
+}
+
 fn store(urls: &[&Url]) -> KeyStore {
     store_with(urls, FetchLimits { timeout: Duration::from_secs(60), max_bytes: 64 * 1024 })
 }
 
 fn store_with(urls: &[&Url], limits: FetchLimits) -> KeyStore {
-    let urls: Vec<Url> = urls.iter().map(|url| (*url).clone()).collect();
-    KeyStore::with(&urls, native_tls().unwrap(), limits)
+    KeyStore::with(&rules_for(urls), native_tls().unwrap(), limits)
 }
 
 fn start() -> Moment {
@@ -124,10 +129,11 @@ async fn a_file_is_read_within_the_limit() {
 
 #[test]
 fn a_store_knows_its_urls() {
-    let urls: Vec<Url> = ["https://a.example/", "file:///keys"].map(|url| url.parse().unwrap()).into();
-    let store = KeyStore::with(&urls, native_tls().unwrap(), FetchLimits::default());
-    assert!(store.is_for(&urls));
-    assert!(!store.is_for(&urls[..1]));
+    let urls = ["https://a.example/", "file:///keys"].map(|url| url.parse().unwrap());
+    let (both, one) = (rules_for(&[&urls[0], &urls[1]]), rules_for(&[&urls[0]]));
+    let store = KeyStore::with(&both, native_tls().unwrap(), FetchLimits::default());
+    assert!(store.is_for(&both));
+    assert!(!store.is_for(&one));
 }
 
 #[tokio::test]

@@ -51,7 +51,7 @@ fn trusting(certificate: CertificateDer<'static>) -> ClientConfig {
 async fn keys_come_by_https_from_a_server_that_is_trusted() {
     let issuer = Issuer::new("a");
     let (url, certificate) = serve(issuer.jwks());
-    let trusting = KeyStore::with(std::slice::from_ref(&url), trusting(certificate), FetchLimits::default());
+    let trusting = KeyStore::with(&rules_for(&[&url]), trusting(certificate), FetchLimits::default());
     assert!(judge(&trusting, &issuer.token(), start()).await.is_ok());
     assert_eq!(judge(&store(&[&url]), &issuer.token(), start()).await, Err(AuthnError::KeysUnavailable));
 }
@@ -61,7 +61,7 @@ async fn discovery_by_https_never_leads_to_plain_http() {
     let issuer = Issuer::new("a");
     let keys = Provider::start(ok(&issuer.jwks())).await;
     let (url, certificate) = serve(json!({"jwks_uri": keys.url.as_str()}).to_string());
-    let store = KeyStore::with(&[url], trusting(certificate), FetchLimits::default());
+    let store = KeyStore::with(&rules_for(&[&url]), trusting(certificate), FetchLimits::default());
     assert_eq!(judge(&store, &issuer.token(), start()).await, Err(AuthnError::KeysUnavailable));
     assert_eq!(keys.hits(), 0);
 }

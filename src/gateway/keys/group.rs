@@ -1,0 +1,151 @@
+//! One issuer's keys, and the tokens that they verify.
+
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Instant;
+
+use tokio::sync::watch;
+use url::Url;
+
+use crate::authn::{ClaimRules, KeySet, Token, TokenError, VerifiedClaims, claims_of};
+use crate::config::{Issuer, TokenRules};
+
+use super::fetch::Fetcher;
+use super::source::{Cause, Freshness, Source, Usable};
+use super::store::{AuthnError, Moment};
+
+/// The providers that publish the keys of one entry of `issuers`, or those of `JWT_PUBLIC_KEY_URL`.
+pub(super) struct Group {
+    /// `None`: the global ones.
+    issuer: Option<String>,
+    sources: Vec<Arc<Source>>,
+    fetcher: Arc<Fetcher>,
+}
+
+/// A token, and what it is held against.
+#[derive(Clone, Copy)]
+pub(super) struct Case<'c> {
+    pub(super) token: &'c Token<'c>,
+    pub(super) entry: Option<&'c Issuer>,
+    pub(super) rules: &'c TokenRules,
+}
+
+impl Case<'_> {
+    fn judge(&self, sets: &[Arc<KeySet>], now: Moment) -> Result<VerifiedClaims, TokenError> {
+        claims_of(self.token, sets, &ClaimRules::of(self.entry, self.rules), now.wall)
+    }
+}
+
+/// Ends when a refresh has.
+pub(super) type Ending = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+impl Group {
+    pub(super) fn new(issuer: Option<&str>, urls: &[Url], fetcher: &Arc<Fetcher>) -> Self {
+        let sources = urls.iter().cloned().map(Source::new).collect();
+        Self { issuer: issuer.map(str::to_owned), sources, fetcher: fetcher.clone() }
+    }
+
+    pub(super) fn issuer(&self) -> Option<&str> {
+        self.issuer.as_deref()
+    }
+
+    pub(super) fn is_for(&self, issuer: Option<&str>, urls: &[Url]) -> bool {
+        self.issuer() == issuer && self.sources.iter().map(|source| source.url()).eq(urls)
+    }
+
+    /// How many providers have no usable keys.
+    pub(super) fn missing(&self, rules: &TokenRules, now: Instant) -> usize {
+        self.sources.iter().filter(|source| matches!(source.usable(rules, now), Usable::AfterRefresh)).count()
+    }
+
+    /// Verifies a token with the keys at hand, and only if those do not settle it, with newer ones.
+    pub(super) async fn verify(&self, case: Case<'_>, now: Moment) -> Result<VerifiedClaims, AuthnError> {
+        match case.judge(&self.usable(case.rules, now.monotonic), now) {
+            Err(error) if error.depends_on_keys() => self.verify_with_newer(case, error, now).await,
+            settled => Ok(settled?),
+        }
+    }
+
+    async fn verify_with_newer(
+        &self,
+        case: Case<'_>,
+        mut error: TokenError,
+        now: Moment,
+    ) -> Result<VerifiedClaims, AuthnError> {
+        let rules = case.rules;
+        let unknown = matches!(error, TokenError::UnknownKey { .. });
+        if !unknown && self.missing(rules, now.monotonic) == 0 {
+            return Err(error.into());
+        }
+        let started = Instant::now();
+        let mut endings = self.start_refreshes(unknown, rules, now.monotonic);
+        // The first round finds what a refresh brought that ended just now; each further one waits for a refresh.
+        loop {
+            let now = now.after(started.elapsed());
+            match case.judge(&self.usable(rules, now.monotonic), now) {
+                Err(newer) if newer.depends_on_keys() => error = newer,
+                settled => return Ok(settled?),
+            }
+            if !one_of(&mut endings).await {
+                break;
+            }
+        }
+        let unknown = matches!(error, TokenError::UnknownKey { .. });
+        if unknown && self.missing(rules, now.after(started.elapsed()).monotonic) > 0 {
+            Err(AuthnError::KeysUnavailable)
+        } else {
+            Err(error.into())
+        }
+    }
+
+    /// The keys that may be used now. A provider that fails is asked again meanwhile.
+    fn usable(&self, rules: &TokenRules, now: Instant) -> Vec<Arc<KeySet>> {
+        let mut sets = Vec::with_capacity(self.sources.len());
+        for source in &self.sources {
+            if let Usable::Now(keys, freshness) = source.usable(rules, now) {
+                sets.push(keys);
+                if freshness == Freshness::Stale {
+                    source.refresh(Cause::Age, rules.public_key_cooldown, now, &self.fetcher);
+                }
+            }
+        }
+        sets
+    }
+
+    /// Starts or joins the refreshes that are due: of every source without usable keys, and if a token's key is unknown,
+    /// of the others too.
+    pub(super) fn start_refreshes(&self, unknown: bool, rules: &TokenRules, now: Instant) -> Vec<Ending> {
+        let refresh = |source: &Arc<Source>| {
+            let cause = match source.usable(rules, now) {
+                Usable::AfterRefresh => Cause::Age,
+                Usable::Now(..) if unknown => Cause::UnknownKey,
+                Usable::Now(..) => return None,
+            };
+            source.refresh(cause, rules.public_key_cooldown, now, &self.fetcher).map(ending)
+        };
+        self.sources.iter().filter_map(refresh).collect()
+    }
+}
+
+fn ending(mut running: watch::Receiver<()>) -> Ending {
+    // Nothing is ever sent: the only change is that the sender goes away.
+    Box::pin(async move { while running.changed().await.is_ok() {} })
+}
+
+/// Waits for the first of the refreshes to end and drops it from the list; false when there is none left.
+pub(super) async fn one_of(endings: &mut Vec<Ending>) -> bool {
+    if endings.is_empty() {
+        return false;
+    }
+    poll_fn(|context| match endings.iter_mut().position(|ending| ending.as_mut().poll(context).is_ready()) {
+        Some(ended) => {
+            drop(endings.swap_remove(ended));
+            Poll::Ready(())
+        }
+        None => Poll::Pending,
+    })
+    .await;
+    true
+}

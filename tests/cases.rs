@@ -5,7 +5,7 @@
 mod cases;
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use modelgate::request::{ApiCall, Malformed};
+use modelgate::request::{ApiCall, Malformed, Reading};
 
 use cases::Case;
 
@@ -25,7 +25,7 @@ fn check(case: &Case) -> Result<(), Failed> {
         return Err(format!("{found:?} instead of {expected:?}: {read:?}").into());
     }
     for size in [1, 2, 3, 7, 64] {
-        let in_pieces = case.classify_in_pieces(size);
+        let in_pieces = in_pieces(case, size);
         if in_pieces != read {
             return Err(format!("in pieces of {size} bytes: {in_pieces:?} instead of {read:?}").into());
         }
@@ -38,5 +38,17 @@ fn outcome(read: &Result<ApiCall, Malformed>) -> (Option<Vec<String>>, Option<u1
         Ok(call) => (Some(call.models().map(ToString::to_string).collect()), None),
         Err(Malformed::Unsupported(_)) => (None, Some(415)),
         Err(_) => (None, Some(400)),
+    }
+}
+
+fn in_pieces(case: &Case, size: usize) -> Result<ApiCall, Malformed> {
+    match case.with(Reading::begin)? {
+        Reading::Whole(whole) => whole.finish(&case.body()),
+        Reading::Streamed(mut streamed) => {
+            for piece in case.body().chunks(size) {
+                streamed.feed(piece)?;
+            }
+            streamed.finish()
+        }
     }
 }

@@ -41,7 +41,8 @@ impl Kind {
 
     fn parse(text: &str) -> Result<Self, Malformed> {
         let (essence, parameters) = text.split_once(';').map_or((text, None), |(e, p)| (e, Some(p)));
-        let essence = essence.trim().to_ascii_lowercase();
+        let essence = essence.trim();
+        // In lower case: to a few readers a form that says so otherwise is no form.
         if essence == "multipart/form-data" {
             return boundary(parameters.unwrap_or_default()).map(|boundary| Self::Multipart { boundary });
         }
@@ -53,7 +54,7 @@ impl Kind {
             return Ok(Self::Form);
         }
         // Some readers look for these words anywhere in the type.
-        let lower = text.to_ascii_lowercase();
+        let (lower, essence) = (text.to_ascii_lowercase(), essence.to_ascii_lowercase());
         if lower.contains("multipart") || lower.contains("urlencoded") {
             return Err(UNSUPPORTED);
         }
@@ -153,9 +154,12 @@ mod tests {
 
     #[test]
     fn a_type_that_may_be_taken_for_a_form_is_not_supported() {
-        for text in
-            ["multipart/mixed; boundary=a", "text/plain, multipart/form-data", "x/x-www-form-urlencoded"]
-        {
+        for text in [
+            "multipart/mixed; boundary=a",
+            "text/plain, multipart/form-data",
+            "x/x-www-form-urlencoded",
+            "Multipart/form-data; boundary=a",
+        ] {
             assert_eq!(Kind::parse(text), Err(UNSUPPORTED), "{text}");
         }
     }

@@ -12,7 +12,7 @@
 use std::path::{Path, PathBuf};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
-use modelgate::request::{ApiCall, Malformed, Reading, RequestHead, RequestParts, classify};
+use modelgate::request::{ApiCall, Malformed, RequestHead, RequestParts, classify};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -80,7 +80,8 @@ impl Case {
             .into_bytes()
     }
 
-    fn with<T>(&self, read: impl FnOnce(&RequestHead<'_>) -> T) -> T {
+    /// Gives the head of the request to `read`.
+    pub(crate) fn with<T>(&self, read: impl FnOnce(&RequestHead<'_>) -> T) -> T {
         let method = Method::from_bytes(self.method.as_bytes()).expect("a method");
         let mut headers = HeaderMap::new();
         for (name, value) in &self.headers {
@@ -93,24 +94,14 @@ impl Case {
 
     /// What the request asks for, when its body is read at once.
     pub(crate) fn classify(&self) -> Result<ApiCall, Malformed> {
-        let body = self.body();
-        self.with(|head| {
-            let RequestHead { method, path, query, headers } = *head;
-            classify(&RequestParts { method, path, query, headers, body: &body })
-        })
+        self.classify_body(&self.body())
     }
 
-    /// What the request asks for, when its body arrives in pieces of `size` bytes.
-    pub(crate) fn classify_in_pieces(&self, size: usize) -> Result<ApiCall, Malformed> {
-        let body = self.body();
-        match self.with(Reading::begin)? {
-            Reading::Whole(whole) => whole.finish(&body),
-            Reading::Streamed(mut streamed) => {
-                for piece in body.chunks(size) {
-                    streamed.feed(piece)?;
-                }
-                streamed.finish()
-            }
-        }
+    /// What the request would ask for with another body.
+    pub(crate) fn classify_body(&self, body: &[u8]) -> Result<ApiCall, Malformed> {
+        self.with(|head| {
+            let RequestHead { method, path, query, headers } = *head;
+            classify(&RequestParts { method, path, query, headers, body })
+        })
     }
 }

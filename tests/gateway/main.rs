@@ -3,5 +3,6 @@
 
 mod fixture;
 mod forwarding;
+mod places;
 mod refusing;
 mod streaming;

@@ -1,11 +1,12 @@
-//! Whatever is accepted reads the same to an independent JSON reader, and its path has one form.
+//! Whatever is accepted reads the same to independent readers of JSON and of forms, however it is cut, and its path has
+//! one form.
 //!
 //! An input is three parts: the target of the request up to the first line feed, its content type up to the second (an
 //! empty one is absent), and its body.
 
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Method};
-use modelgate::request::{ApiCall, RequestParts, RoutePath, classify};
+use modelgate::request::{ApiCall, Malformed, Reading, RequestHead, RequestParts, RoutePath, classify};
 use serde_json::{Map, Value};
 
 const MAX_LEN: usize = 16 * 1024;
@@ -27,11 +28,109 @@ pub(crate) fn check(data: &[u8]) {
         let Ok(value) = HeaderValue::from_bytes(content_type) else { return };
         headers.insert(CONTENT_TYPE, value);
     }
+    let head = RequestHead { method: &Method::POST, path, query, headers: &headers };
     let parts = RequestParts { method: &Method::POST, path, query, headers: &headers, body };
-    if let Ok(call) = classify(&parts) {
+    let call = classify(&parts);
+    assert_eq!(in_pieces(&head, body), call, "the body reads differently in pieces");
+    if let Ok(call) = call {
         check_path(call.route());
-        check_model(&call, body);
+        let kind = std::str::from_utf8(content_type).unwrap_or_default().trim().to_ascii_lowercase();
+        if kind.starts_with("multipart/form-data") {
+            check_form(&call, body, |body| multipart_models(content_type, body), "x y");
+        } else if kind.starts_with("application/x-www-form-urlencoded") {
+            check_form(&call, body, urlencoded_models, "x%20y");
+        } else {
+            check_model(&call, body);
+        }
     }
+}
+
+/// Reads a body that arrives in pieces, of which the length changes.
+fn in_pieces(head: &RequestHead<'_>, mut body: &[u8]) -> Result<ApiCall, Malformed> {
+    match Reading::begin(head)? {
+        Reading::Whole(whole) => whole.finish(body),
+        Reading::Streamed(mut streamed) => {
+            let mut size = 1;
+            while !body.is_empty() {
+                let (piece, rest) = body.split_at(size.min(body.len()));
+                streamed.feed(piece)?;
+                (size, body) = (size % 5 + 1, rest);
+            }
+            streamed.finish()
+        }
+    }
+}
+
+/// A form names the models that were judged, and after the replacement the other one, as it is `written`, and no more.
+fn check_form(call: &ApiCall, body: &[u8], models: impl Fn(&[u8]) -> Vec<Vec<u8>>, written: &str) {
+    let seen = models(body);
+    let Some(span) = call.body_model() else {
+        assert_eq!(seen, Vec::<Vec<u8>>::new(), "a reader sees a model that was not judged");
+        return;
+    };
+    let judged = call.model().map(|model| model.as_str().as_bytes().to_vec());
+    assert_eq!(Some(seen), judged.map(|judged| vec![judged]), "a reader sees another model");
+    let (head, tail) = (body.get(..span.start), body.get(span.end..));
+    let forwarded = [head.unwrap_or_default(), written.as_bytes(), tail.unwrap_or_default()].concat();
+    assert_eq!(models(&forwarded), [b"x y"], "replacing the model changes more than the model");
+}
+
+/// The fields that a lenient reader takes for the model: it splits at the boundary wherever it stands, takes any line
+/// break, looks for the name in any header, and folds its case.
+fn multipart_models(content_type: &[u8], body: &[u8]) -> Vec<Vec<u8>> {
+    let kind = String::from_utf8_lossy(content_type);
+    let at = kind.to_ascii_lowercase().find("boundary=").expect("a boundary") + "boundary=".len();
+    let boundary = kind[at..].split(';').next().unwrap_or_default().trim().trim_matches('"');
+    // Bytes as characters of the same number, so that they can be split as text.
+    let text: String = body.iter().map(|byte| char::from(*byte)).collect();
+    let mut models = Vec::new();
+    for part in text.split(&format!("--{boundary}")) {
+        let part = part.strip_prefix("\r\n").or_else(|| part.strip_prefix('\n')).unwrap_or(part);
+        let ends = ["\r\n\r\n", "\n\n"].iter().filter_map(|end| Some((part.find(end)?, end.len())));
+        let Some((end, len)) = ends.min() else { continue };
+        let head = part[..end].to_ascii_lowercase();
+        let is_model = [" name=\"model\"", ";name=\"model\"", " name=\"model[]\""]
+            .iter()
+            .any(|name| head.contains(name));
+        if is_model {
+            let value = &part[end + len..];
+            let value = value.strip_suffix("\r\n").or_else(|| value.strip_suffix('\n')).unwrap_or(value);
+            models.push(value.chars().map(|c| u8::try_from(u32::from(c)).unwrap_or(b'?')).collect());
+        }
+    }
+    models
+}
+
+/// The same for a form in one line: any separator, any case, any escape.
+fn urlencoded_models(body: &[u8]) -> Vec<Vec<u8>> {
+    let decoded = |text: &[u8]| {
+        let mut out = Vec::new();
+        let mut rest = text;
+        while let Some((byte, tail)) = rest.split_first() {
+            let hex =
+                tail.get(..2).and_then(|hex| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok());
+            match (byte, hex) {
+                (b'%', Some(value)) => {
+                    out.push(value);
+                    rest = &tail[2..];
+                }
+                (b'+', _) => {
+                    out.push(b' ');
+                    rest = tail;
+                }
+                _ => {
+                    out.push(*byte);
+                    rest = tail;
+                }
+            }
+        }
+        out
+    };
+    let pairs = body.split(|byte| matches!(byte, b'&' | b';')).map(|pair| {
+        let at = pair.iter().position(|byte| *byte == b'=');
+        (decoded(&pair[..at.unwrap_or(pair.len())]), decoded(at.map_or(&[], |at| &pair[at + 1..])))
+    });
+    pairs.filter(|(key, _)| key.trim_ascii().eq_ignore_ascii_case(b"model")).map(|(_, value)| value).collect()
 }
 
 fn check_path(route: &RoutePath) {

@@ -59,9 +59,10 @@ fn convert(
     let name = cx.model_name(&format!("{path}.{key}"), &name)?;
     let params_path = format!("{path}.litellm_params");
     check_wildcard(cx, &params_path, name.as_str(), &litellm_params.model);
+    let litellm_model = litellm_params.model.clone();
     let deployment = deployment(cx, env, &params_path, litellm_params, has_upstream);
     let access_groups = model_info.and_then(|info| info.access_groups).unwrap_or_default();
-    Some(Model { name, access_groups, deployment })
+    Some(Model { name, access_groups, litellm_model, deployment })
 }
 
 fn check_wildcard(cx: &mut Context, path: &str, name: &str, model: &str) {

@@ -45,7 +45,7 @@ impl Snapshot {
     /// [`Denied`] with the first rule that denies. An error of evaluation is a denial, also where Cedar skips the policy.
     pub fn authorize(&self, caller: &Caller, call: ApiCall) -> Result<Permit, Box<Denied>> {
         let models: Vec<&ModelName> = call.models().collect();
-        let asked = Asked { header: call.team_header(), route: call.route().as_str(), models: &models };
+        let asked = Asked { header: call.team_header(), route: call.judged_route(), models: &models };
         match self.decide(caller, call.method().as_str(), asked) {
             Ok(decision) => Ok(Permit { call, decision }),
             Err(denied) => Err(denied),

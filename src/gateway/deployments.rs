@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use http::Uri;
 use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
@@ -95,6 +96,10 @@ fn at_deployment(
     call: &ApiCall,
     query: Option<&str>,
 ) -> Result<Option<Target>, Refusal> {
+    // What a configuration writes shall end no field of a form and no line of a head.
+    if model.chars().any(char::is_control) {
+        return Err(Refusal::NoUpstream);
+    }
     let base = &deployment.api_base;
     let operation = operation(call.route().as_str());
     let is_openai = OPENAI_OPERATIONS.contains(&operation);
@@ -116,6 +121,8 @@ fn at_deployment(
         Provider::OpenAi | Provider::Azure | Provider::Anthropic => return Ok(None),
     };
 
+    let renamed = query.map(|query| renamed_query(call, query, &model));
+    let query = renamed.as_deref();
     let version = deployment.api_version.as_deref().map(|version| format!("api-version={version}"));
     let query = if deployment.provider == Provider::Azure { version.as_deref().or(query) } else { query };
     let mut headers = deployment.extra_headers.clone();
@@ -141,6 +148,15 @@ fn at_deployment(
 enum Credential {
     Bearer,
     Header(&'static str),
+}
+
+/// The query with the deployment's model in the place of the caller's.
+fn renamed_query(call: &ApiCall, query: &str, model: &str) -> String {
+    let mut renamed = query.to_owned();
+    if let Some(range) = call.query_model() {
+        renamed.replace_range(range, &utf8_percent_encode(model, NON_ALPHANUMERIC).to_string());
+    }
+    renamed
 }
 
 /// What a path asks of a model: the path without the prefix below which an OpenAI-shaped API is mounted.
@@ -222,6 +238,13 @@ model_list:
         assert_eq!(target.uri, "https://api.openai.com/v1/chat/completions");
         assert_eq!(target.model.as_deref(), Some("gpt-4o"));
         assert!(has(&target, "openai-organization", "org-1"));
+    }
+
+    #[test]
+    fn a_model_in_the_query_is_renamed_too() {
+        let target = at(CHAT, None, Some("a=%20&model=gp%74&b")).unwrap();
+        assert_eq!(target.uri, "https://api.openai.com/v1/chat/completions?a=%20&model=gpt%2D4o&b");
+        assert_eq!(target.model.as_deref(), Some("gpt-4o"));
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! Sends what was permitted, as it was judged.
 
 use bytes::Bytes;
+use http::Request;
 use http::header::{HeaderName, HeaderValue};
 use http::request;
-use http::{Method, Request};
 use http_body_util::BodyExt as _;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
@@ -25,7 +25,8 @@ const ANTHROPIC_VERSION: (HeaderName, HeaderValue) =
 #[derive(Debug)]
 pub(super) struct Sent {
     pub(super) head: request::Parts,
-    pub(super) body: Bytes,
+    /// The body, in pieces.
+    pub(super) body: Vec<Bytes>,
 }
 
 /// The connections to upstreams.
@@ -104,16 +105,9 @@ fn upstream_request(call: &ApiCall, target: Target, sent: Sent) -> Result<Reques
 }
 
 /// The body with the deployment's model in the place of the caller's; where only the path named the model, it is added.
-fn upstream_body(call: &ApiCall, model: Option<&str>, body: Bytes) -> Pieces {
-    let Some(model) = model else { return Pieces::whole(body) };
-    let name = serde_json::Value::from(model).to_string();
-    if let Some(span) = call.body_model() {
-        return Pieces::replaced(&body, span, Bytes::from(name));
+fn upstream_body(call: &ApiCall, model: Option<&str>, body: Vec<Bytes>) -> Pieces {
+    match model.and_then(|model| call.renamed_body(model)) {
+        Some((range, text)) => Pieces::replaced(body, range, Bytes::from(text)),
+        None => Pieces::whole(body),
     }
-    let opening = body.iter().position(|byte| *byte == b'{').filter(|_| *call.method() == Method::POST);
-    let Some(opening) = opening else { return Pieces::whole(body) };
-    let behind = opening + 1;
-    let is_empty = body.get(behind..).is_some_and(|rest| rest.trim_ascii_start().starts_with(b"}"));
-    let field = format!("\"model\":{name}{}", if is_empty { "" } else { "," });
-    Pieces::replaced(&body, behind..behind, Bytes::from(field))
 }

@@ -1,9 +1,10 @@
-//! `GET /v1/models`: exactly the models that the caller may call.
+//! `GET /v1/models`, `/v1/models/{id}`, `/model/info`: exactly the models that the caller may call.
 
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::respond::{Answer, Refusal, json_answer};
+use crate::config::Model;
 use crate::engine::{Permit, Snapshot};
 use crate::identity::Caller;
 use crate::names::ModelName;
@@ -21,16 +22,30 @@ pub(super) fn answer(
     if *call.method() != Method::GET {
         return None;
     }
-    let path = call.route().as_str();
-    let rest = path.strip_prefix("/v1/models").or_else(|| path.strip_prefix("/models"))?;
     let callable = || snapshot.callable_models(caller, call.team_header());
-    if rest.is_empty() {
-        let data: Vec<Value> = callable().iter().map(object).collect();
-        return Some(Ok(json_answer(StatusCode::OK, &json!({"object": "list", "data": data}))));
+    let path = call.route().as_str();
+    match path {
+        "/model/info" | "/v1/model/info" => return Some(Ok(info(snapshot, &callable()))),
+        "/v1/models" | "/models" | "/cursor/models" | "/cursor/v1/models" => {
+            let data: Vec<Value> = callable().iter().map(object).collect();
+            return Some(Ok(json_answer(StatusCode::OK, &json!({"object": "list", "data": data}))));
+        }
+        _ => {}
     }
-    let id = rest.strip_prefix('/')?;
+    let id = path.strip_prefix("/v1/models/").or_else(|| path.strip_prefix("/models/"))?;
     let found = callable().into_iter().find(|model| model.as_str() == id);
     Some(found.map(|model| json_answer(StatusCode::OK, &object(&model))).ok_or(Refusal::UnknownModel))
+}
+
+/// LiteLLM's list of deployments: what they are called here and at the upstream, and neither keys nor addresses.
+fn info(snapshot: &Snapshot, callable: &[ModelName]) -> Answer {
+    let listed = snapshot.config().models.iter().filter(|model| callable.contains(&model.name));
+    let deployment = |model: &Model| {
+        json!({"model_name": model.name.as_str(), "litellm_params": {"model": model.litellm_model},
+            "model_info": {"id": model.name.as_str(), "db_model": false}})
+    };
+    let data: Vec<Value> = listed.map(deployment).collect();
+    json_answer(StatusCode::OK, &json!({"data": data}))
 }
 
 fn object(model: &ModelName) -> Value {

@@ -14,7 +14,7 @@ use super::{body, models};
 use crate::authn::{Bearer, TokenError, is_master_key};
 use crate::engine::{Engine, Snapshot};
 use crate::identity::Caller;
-use crate::request::{RequestParts, classify};
+use crate::request::{Reading, RequestHead};
 
 /// The gateway, without a socket: requests in, answers out.
 pub struct Gateway {
@@ -71,14 +71,13 @@ impl Gateway {
         if matches!(head.method, Method::CONNECT | Method::TRACE) {
             return Err(Refusal::Method);
         }
-        let body = body::read(incoming, snapshot.config().gateway.max_body_bytes).await?;
-        let call = classify(&RequestParts {
+        let reading = Reading::begin(&RequestHead {
             method: &head.method,
             path: head.uri.path(),
             query: head.uri.query(),
             headers: &head.headers,
-            body: &body,
         })?;
+        let (call, body) = body::read(reading, incoming, snapshot.config().gateway.max_body_bytes).await?;
         let permit = snapshot.authorize(&caller, call)?;
         if let Some(answer) = models::answer(&snapshot, &caller, &permit) {
             return answer;

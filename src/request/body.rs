@@ -1,53 +1,53 @@
 //! Which reader a body gets.
 
-use http::HeaderMap;
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use super::content::Content;
+use super::content_type::Kind;
+use super::multipart::Multipart;
+use super::{Malformed, form, json, places};
 
-use super::Malformed;
-use super::json::{self, Content};
-
-/// Reads what a body says about models.
-///
-/// A body that any upstream could take for JSON must be one strict JSON object, whatever its content type says:
-/// LiteLLM, for one, does not look at the type.
-pub(super) fn read(headers: &HeaderMap, body: &[u8]) -> Result<Content, Malformed> {
-    if body.is_empty() {
-        return Ok(Content::default());
-    }
-    if headers
-        .get(CONTENT_ENCODING)
-        .is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"))
-    {
-        return Err(Malformed::Unsupported("encoding"));
-    }
-    match kind(headers)? {
-        Kind::Json => json::read(body).map_err(Malformed::Body),
-        Kind::Form => Err(Malformed::Unsupported("content type")),
-        Kind::Other if may_be_json(body) => json::read(body).map_err(Malformed::Body),
-        Kind::Other => Ok(Content::default()),
-    }
+/// A body about to be read: in one piece, or as it arrives.
+#[derive(Debug)]
+pub(super) enum Reader {
+    Whole(Whole),
+    Streamed(Box<Multipart>),
 }
 
-enum Kind {
+/// A body that is read in one piece.
+#[derive(Debug)]
+pub(super) enum Whole {
     Json,
     Form,
     Other,
 }
 
-fn kind(headers: &HeaderMap) -> Result<Kind, Malformed> {
-    let mut values = headers.get_all(CONTENT_TYPE).iter();
-    let Some(value) = values.next() else { return Ok(Kind::Json) };
-    if values.next().is_some() {
-        return Err(Malformed::Body("two content types are given".to_owned()));
+impl Reader {
+    pub(super) fn new(kind: Kind, path: &str) -> Self {
+        match kind {
+            Kind::Json => Self::Whole(Whole::Json),
+            Kind::Form => Self::Whole(Whole::Form),
+            Kind::Other => Self::Whole(Whole::Other),
+            Kind::Multipart { boundary } => {
+                Self::Streamed(Box::new(Multipart::new(boundary, places::may_take_batches(path))))
+            }
+        }
     }
-    let text = value.to_str().map_err(|_| Malformed::Unsupported("content type"))?;
-    let essence = text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    Ok(match essence.as_str() {
-        "application/json" | "text/json" => Kind::Json,
-        "multipart/form-data" | "application/x-www-form-urlencoded" => Kind::Form,
-        json if json.ends_with("+json") => Kind::Json,
-        _ => Kind::Other,
-    })
+}
+
+impl Whole {
+    /// Reads what a body says about models.
+    ///
+    /// A body that any upstream could take for JSON must be one strict JSON object, whatever its content type says:
+    /// LiteLLM, for one, does not look at the type.
+    pub(super) fn read(&self, body: &[u8]) -> Result<Content, Malformed> {
+        match self {
+            _ if body.is_empty() => Ok(Content::default()),
+            Self::Json => json::read(body).map_err(Malformed::Body),
+            Self::Form if may_be_json(body) => Err(Malformed::Body("the form may be JSON".to_owned())),
+            Self::Form => form::read(body).map_err(Malformed::Body),
+            Self::Other if may_be_json(body) => json::read(body).map_err(Malformed::Body),
+            Self::Other => Ok(Content::default()),
+        }
+    }
 }
 
 /// Whether the first character is a brace or bracket in any encoding that a lenient reader may guess.

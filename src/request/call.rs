@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use http::{HeaderMap, Method};
 
-use super::RoutePath;
+use super::content::Slot;
+use super::{RoutePath, places};
 use crate::names::ModelName;
 
 /// The parts of a request that say what it asks for.
@@ -22,6 +23,19 @@ pub struct RequestParts<'r> {
     pub body: &'r [u8],
 }
 
+/// A request without its body, which may come later.
+#[derive(Clone, Copy, Debug)]
+pub struct RequestHead<'r> {
+    /// The method.
+    pub method: &'r Method,
+    /// The path as it was sent, percent-encoding included.
+    pub path: &'r str,
+    /// What stands behind `?`, as it was sent.
+    pub query: Option<&'r str>,
+    /// The headers: content type and encoding, and the team header, are looked at.
+    pub headers: &'r HeaderMap,
+}
+
 /// A request that was understood: its route and every model that it names.
 ///
 /// Made by [`classify`](super::classify) alone.
@@ -32,7 +46,8 @@ pub struct ApiCall {
     pub(super) model: Option<ModelName>,
     pub(super) further: Vec<ModelName>,
     pub(super) team_header: Option<String>,
-    pub(super) body_model: Option<Range<usize>>,
+    pub(super) slot: Option<Slot>,
+    pub(super) query_model: Option<Range<usize>>,
     pub(super) stream: bool,
 }
 
@@ -66,10 +81,32 @@ impl ApiCall {
         self.team_header.as_deref()
     }
 
-    /// Where in the body the value of `model` stands, quotes included.
+    /// The route that is judged: the path, except that a model in a list is judged as the list is. `GET
+    /// /v1/models/{id}` shows nothing that `GET /v1/models` does not.
+    #[must_use]
+    pub fn judged_route(&self) -> &str {
+        let path = self.route.as_str();
+        places::listing_of(&self.method, path).unwrap_or(path)
+    }
+
+    /// Where in the body the value of `model` stands, as bytes; in JSON with its quotes.
     #[must_use]
     pub fn body_model(&self) -> Option<Range<usize>> {
-        self.body_model.clone()
+        self.slot.as_ref()?.model()
+    }
+
+    /// Where in the query the value of `model` stands, as bytes.
+    #[must_use]
+    pub fn query_model(&self) -> Option<Range<usize>> {
+        self.query_model.clone()
+    }
+
+    /// What to write, and in the place of which bytes of the body, so that the body names `model`. `None` for a body that
+    /// names none and cannot, as one that is empty or of an unknown type.
+    #[must_use]
+    pub fn renamed_body(&self, model: &str) -> Option<(Range<usize>, String)> {
+        let slot = self.slot.as_ref()?;
+        (slot.model().is_some() || self.method == Method::POST).then(|| slot.edit(model))
     }
 
     /// Whether the body asks for a streamed answer.
@@ -88,7 +125,7 @@ pub enum Malformed {
     Path(&'static str),
     /// The query has more than one reading.
     #[error("the query cannot be read: {0}")]
-    Query(&'static str),
+    Query(String),
     /// The body cannot be read where a model may be named.
     #[error("the body cannot be read: {0}")]
     Body(String),
@@ -106,6 +143,12 @@ pub enum Malformed {
     /// A model with an empty name.
     #[error("{place} names an empty model")]
     EmptyModel {
+        /// The place.
+        place: &'static str,
+    },
+    /// A model whose name some readers cut or change.
+    #[error("{place} names a model with a control character")]
+    ControlCharacter {
         /// The place.
         place: &'static str,
     },

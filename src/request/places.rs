@@ -1,16 +1,25 @@
 //! Where a route names its model: the one table of it (semantics, *Where a request names its model*).
 
+use std::fmt;
+
 use http::Method;
 
+use super::{Malformed, RoutePath};
 use crate::routes::is_in_group;
 
-/// A model between two pieces of path, wherever in the path they stand: a proxy may mount an API below a prefix.
-struct PathPlace {
-    before: &'static str,
-    after: After,
+/// A place where a request may name a model.
+enum Place {
+    /// Between two pieces of path, wherever in the path they stand: a proxy may mount an API below a prefix.
+    Path { before: &'static str, after: After },
+    /// The query's `model`, on every route but reports, where it filters an answer.
+    Query { unless: &'static [&'static str] },
+    /// A field at the top of a JSON body, or of a form; on every route, since a reader may look there on any.
+    Field { name: &'static str, reads: Reads },
+    /// The lines of files in a form whose `purpose` is `batch`; each line has a `body` with fields like the above.
+    Batch { below: &'static str },
 }
 
-/// What ends the model's name.
+/// What ends the model's name in a path.
 enum After {
     /// The next slash.
     Slash,
@@ -20,11 +29,48 @@ enum After {
     LastSlash,
 }
 
-const PATH_PLACES: [PathPlace; 4] = [
-    PathPlace { before: "/deployments/", after: After::Slash },
-    PathPlace { before: "/engines/", after: After::Slash },
-    PathPlace { before: "/models/", after: After::Verb },
-    PathPlace { before: "/bedrock/model/", after: After::LastSlash },
+/// What a field says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reads {
+    /// The model that the request asks for.
+    Model,
+    /// Further models: names, and lists and objects of them.
+    Names,
+    /// Further models: the strings at the key `model`, at most so many levels down.
+    Within(u8),
+    /// Not a model: whether the answer is to be streamed.
+    Stream,
+}
+
+#[rustfmt::skip]
+const PLACES: [Place; 18] = [
+    // Azure, the older OpenAI, Google, and Bedrock.
+    Place::Path { before: "/deployments/", after: After::Slash },
+    Place::Path { before: "/engines/", after: After::Slash },
+    Place::Path { before: "/models/", after: After::Verb },
+    Place::Path { before: "/bedrock/model/", after: After::LastSlash },
+    // The realtime API; LiteLLM reads it on others too.
+    Place::Query {
+        unless: &["management_routes", "spend_tracking_routes", "global_spend_tracking_routes", "info_routes"],
+    },
+    Place::Field { name: "model", reads: Reads::Model },
+    // LiteLLM and OpenRouter may use these instead.
+    Place::Field { name: "models", reads: Reads::Names },
+    Place::Field { name: "fallbacks", reads: Reads::Names },
+    Place::Field { name: "context_window_fallbacks", reads: Reads::Names },
+    Place::Field { name: "content_policy_fallbacks", reads: Reads::Names },
+    // LiteLLM adds these to what it sends, over what it was sent.
+    Place::Field { name: "extra_body", reads: Reads::Within(1) },
+    // Realtime sessions, and the transcription in them.
+    Place::Field { name: "session", reads: Reads::Within(8) },
+    Place::Field { name: "input_audio_transcription", reads: Reads::Within(1) },
+    // Tools that run a model, such as OpenAI's `image_generation`.
+    Place::Field { name: "tools", reads: Reads::Within(2) },
+    // Anthropic's and Google's batches, which come in the body itself.
+    Place::Field { name: "requests", reads: Reads::Within(3) },
+    Place::Field { name: "generateContentRequest", reads: Reads::Within(1) },
+    Place::Field { name: "stream", reads: Reads::Stream },
+    Place::Batch { below: "/files" },
 ];
 
 /// Routes that always take a model when posted to, below each of their prefixes.
@@ -43,27 +89,108 @@ const MODEL_ROUTES: [&str; 9] = [
 const MODEL_ROUTE_PREFIXES: [&str; 6] =
     ["/", "/v1/", "/v2/", "/openai/v1/", "/cursor/", "/claude_code_gateway/v1/"];
 
-/// Groups of routes whose query has a `model` that filters an answer, rather than asking for a model.
-const REPORTS: [&str; 4] =
-    ["management_routes", "spend_tracking_routes", "global_spend_tracking_routes", "info_routes"];
-
 /// The model that the path names.
-pub(super) fn path_model<'p>(method: &Method, path: &'p str) -> Option<&'p str> {
-    PATH_PLACES.iter().find_map(|place| {
-        let (_, rest) = path.split_once(place.before)?;
-        match place.after {
-            After::Slash => rest.split_once('/').map(|(model, _)| model),
-            After::LastSlash => rest.rsplit_once('/').map(|(model, _)| model),
-            // `GET /v1/models/llama3:8b` describes a model; it does not call it.
-            After::Verb if *method == Method::GET || *method == Method::HEAD => None,
-            After::Verb => rest.rsplit_once(':').map(|(model, _)| model),
+///
+/// # Errors
+///
+/// [`Malformed::Path`] when it names two.
+pub(super) fn path_model<'p>(method: &Method, path: &'p str) -> Result<Option<&'p str>, Malformed> {
+    let mut found = None;
+    for place in &PLACES {
+        let Place::Path { before, after } = place else { continue };
+        for (at, _) in path.match_indices(before) {
+            let rest = path.get(at + before.len()..).unwrap_or_default();
+            let model = match after {
+                After::Slash => rest.split_once('/').map(|(model, _)| model),
+                After::LastSlash => rest.rsplit_once('/').map(|(model, _)| model),
+                // `GET /v1/models/llama3:8b` describes a model; it does not call it.
+                After::Verb if *method == Method::GET || *method == Method::HEAD => None,
+                After::Verb => rest.rsplit_once(':').map(|(model, _)| model),
+            };
+            if model.is_some() && found.is_some() && found != model {
+                return Err(Malformed::Path("it names two models"));
+            }
+            found = found.or(model);
         }
-    })
+    }
+    Ok(found)
 }
 
 /// Whether a `model` in the query of `path` asks for a model.
 pub(super) fn query_may_name_model(path: &str) -> bool {
-    is_in_group("llm_api_routes", path) || !REPORTS.iter().any(|group| is_in_group(group, path))
+    let is_report = |groups: &[&str]| groups.iter().any(|group| is_in_group(group, path));
+    is_in_group("llm_api_routes", path)
+        || !PLACES.iter().any(|place| matches!(place, Place::Query { unless } if is_report(unless)))
+}
+
+/// Whether a form that is sent to `path` may bring a batch.
+pub(super) fn may_take_batches(path: &str) -> bool {
+    PLACES.iter().any(|place| matches!(place, Place::Batch { below } if path.ends_with(below)))
+}
+
+fn fields() -> impl Iterator<Item = (&'static str, Reads)> {
+    PLACES.iter().filter_map(|place| match place {
+        Place::Field { name, reads } => Some((*name, *reads)),
+        _ => None,
+    })
+}
+
+/// What the key at the top of a JSON body says; `None` for a key that does not count.
+pub(super) fn json_field(key: &str) -> Result<Option<(&'static str, Reads)>, String> {
+    if let Some((name, _)) = fields().find(|(name, _)| is_disguised(key, name)) {
+        return Err(format!("a key is spelled almost like `{name}`"));
+    }
+    Ok(fields().find(|(name, _)| *name == key))
+}
+
+/// A field of a form that counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FormField {
+    Model,
+    Purpose,
+    Stream,
+}
+
+impl fmt::Display for FormField {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Model => "model",
+            Self::Purpose => "purpose",
+            Self::Stream => "stream",
+        })
+    }
+}
+
+/// What a form's field says. A form has no one way to write lists and objects, so that a field of them is refused, as is
+/// `_charset_`, which tells the reader how to decode the rest.
+pub(super) fn form_field(name: &str) -> Result<Option<FormField>, String> {
+    let own = ["purpose", "_charset_"];
+    if let Some(known) = fields().map(|(name, _)| name).chain(own).find(|known| is_disguised(name, known)) {
+        return Err(format!("a field is spelled almost like `{known}`"));
+    }
+    match fields().find(|(known, _)| *known == name) {
+        Some((_, Reads::Model)) => Ok(Some(FormField::Model)),
+        Some((_, Reads::Stream)) => Ok(Some(FormField::Stream)),
+        Some((_, Reads::Names | Reads::Within(_))) => Err(format!("the field `{name}` has no one form")),
+        None if name == "purpose" => Ok(Some(FormField::Purpose)),
+        None if name == "_charset_" => Err("the field `_charset_` changes the others".to_owned()),
+        None => Ok(None),
+    }
+}
+
+/// Whether `key` would be read as `name` by some reader, although it is not `name`: one that folds case, as Go's does,
+/// drops blanks, or takes what follows for a path into a list or an object, as PHP's and Rails' do.
+pub(super) fn is_disguised(key: &str, name: &str) -> bool {
+    let ends = |c: char| c.is_control() || c.is_whitespace() || matches!(c, '[' | '.');
+    let trimmed = key.trim_start_matches(|c: char| c.is_control() || c.is_whitespace());
+    let stem = trimmed.split(ends).next().unwrap_or_default();
+    // U+017F and U+212A fold to `s` and `k`.
+    let folded = stem.chars().map(|c| match c {
+        '\u{17f}' => 's',
+        '\u{212a}' => 'k',
+        c => c.to_ascii_lowercase(),
+    });
+    key != name && folded.eq(name.chars().map(|c| c.to_ascii_lowercase()))
 }
 
 /// Whether a POST to `path` always takes a model.
@@ -77,12 +204,32 @@ pub(super) fn always_takes_model(path: &str) -> bool {
     })
 }
 
+/// The lists of models, whose members are judged as the list is: who may see the list may ask for each of its members.
+const LISTINGS: [&str; 2] = ["/v1/models", "/models"];
+
+/// The list that a GET of `path` asks for a member of.
+pub(super) fn listing_of(method: &Method, path: &str) -> Option<&'static str> {
+    let is_member = |list: &&str| {
+        path.strip_prefix(*list).and_then(|rest| rest.strip_prefix('/')).is_some_and(|id| !id.is_empty())
+    };
+    if *method == Method::GET { LISTINGS.into_iter().find(is_member) } else { None }
+}
+
+/// The path of a request. In the path of a model in a list, clients write a slash in its name as `%2F`; nothing is
+/// forwarded there, so that no second reader can take it for another path.
+pub(super) fn route(method: &Method, raw: &str) -> Result<RoutePath, Malformed> {
+    if listing_of(method, raw).is_some() {
+        return RoutePath::parse(&raw.replace("%2F", "/").replace("%2f", "/"));
+    }
+    RoutePath::parse(raw)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn posted(path: &str) -> Option<&str> {
-        path_model(&Method::POST, path)
+        path_model(&Method::POST, path).unwrap()
     }
 
     #[test]
@@ -108,8 +255,43 @@ mod tests {
     }
 
     #[test]
+    fn a_path_with_two_models_is_refused() {
+        for path in
+            ["/openai/deployments/a/engines/b/x", "/deployments/a/deployments/b/c", "/engines/a/models/b:c"]
+        {
+            assert!(path_model(&Method::POST, path).is_err(), "{path}");
+        }
+        assert_eq!(posted("/engines/a/engines/a/x"), Some("a"));
+    }
+
+    #[test]
+    fn a_member_of_a_list_may_have_encoded_slashes() {
+        let get = |raw| route(&Method::GET, raw).ok().map(|path| path.as_str().to_owned());
+        assert_eq!(get("/v1/models/openai%2Fgpt-4o").as_deref(), Some("/v1/models/openai/gpt-4o"));
+        for raw in ["/v1/models/..%2f..%2fkey", "/v1/models/a%252Fb", "/v1/models/%2Fa", "/v1/files/a%2Fb"] {
+            assert_eq!(get(raw), None, "{raw}");
+        }
+        assert!(route(&Method::POST, "/models/a%2Fb:generateContent").is_err());
+    }
+
+    #[test]
+    fn only_getting_a_member_is_judged_as_its_list() {
+        assert_eq!(listing_of(&Method::GET, "/v1/models/a/b"), Some("/v1/models"));
+        assert_eq!(listing_of(&Method::GET, "/models/a"), Some("/models"));
+        for (method, path) in [
+            (Method::GET, "/v1/models"),
+            (Method::GET, "/v1/models/"),
+            (Method::GET, "/v1/modelsx/a"),
+            (Method::HEAD, "/v1/models/a"),
+            (Method::DELETE, "/v1/models/a"),
+        ] {
+            assert_eq!(listing_of(&method, path), None, "{method} {path}");
+        }
+    }
+
+    #[test]
     fn describing_a_model_does_not_call_it() {
-        assert_eq!(path_model(&Method::GET, "/v1/models/llama3:8b"), None);
+        assert_eq!(path_model(&Method::GET, "/v1/models/llama3:8b").unwrap(), None);
     }
 
     #[test]

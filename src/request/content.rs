@@ -1,0 +1,66 @@
+//! What a body says about models, and where it says so.
+
+use std::ops::Range;
+
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::names::ModelName;
+
+/// What a body says about models.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Content {
+    /// The value of `model`.
+    pub model: Option<String>,
+    /// Where the model stands; `None` where there is no place for one.
+    pub slot: Option<Slot>,
+    /// Models that the upstream may use besides.
+    pub further: Vec<ModelName>,
+    /// Whether `stream` is true.
+    pub stream: bool,
+}
+
+/// Where a body names its model, or where it could.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Slot {
+    /// A JSON string, quotes included.
+    Json(Range<usize>),
+    /// Behind the opening brace of a JSON object without a model.
+    Object { at: usize, is_empty: bool },
+    /// The content of a multipart field.
+    Part(Range<usize>),
+    /// A multipart body without the field: a part can be put before the others.
+    Parts { boundary: String },
+    /// A value in a form, percent-encoded.
+    Form(Range<usize>),
+    /// A form without the field, which is not empty.
+    Fields,
+}
+
+impl Slot {
+    /// Where the model stands, if there is one.
+    pub(super) fn model(&self) -> Option<Range<usize>> {
+        match self {
+            Self::Json(range) | Self::Part(range) | Self::Form(range) => Some(range.clone()),
+            Self::Object { .. } | Self::Parts { .. } | Self::Fields => None,
+        }
+    }
+
+    /// What to write, and in which range's place, so that the body names `model`.
+    pub(super) fn edit(&self, model: &str) -> (Range<usize>, String) {
+        let json = || serde_json::Value::from(model).to_string();
+        let form = || utf8_percent_encode(model, NON_ALPHANUMERIC).to_string();
+        match self {
+            Self::Json(range) => (range.clone(), json()),
+            Self::Object { at, is_empty } => {
+                (*at..*at, format!("\"model\":{}{}", json(), if *is_empty { "" } else { "," }))
+            }
+            Self::Part(range) => (range.clone(), model.to_owned()),
+            Self::Parts { boundary } => {
+                let head = "Content-Disposition: form-data; name=\"model\"";
+                (0..0, format!("--{boundary}\r\n{head}\r\n\r\n{model}\r\n"))
+            }
+            Self::Form(range) => (range.clone(), form()),
+            Self::Fields => (0..0, format!("model={}&", form())),
+        }
+    }
+}

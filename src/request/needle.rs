@@ -1,0 +1,72 @@
+//! A search for bytes that come one by one (Knuth, Morris and Pratt).
+
+#[derive(Debug)]
+pub(super) struct Needle {
+    bytes: Vec<u8>,
+    /// For each length of a beginning: the length of the longest shorter beginning that it ends with.
+    fallbacks: Vec<usize>,
+    matched: usize,
+}
+
+impl Needle {
+    /// A search for `bytes`, of which there is at least one.
+    pub(super) fn new(bytes: Vec<u8>) -> Self {
+        let mut needle = Self { fallbacks: vec![0; bytes.len()], bytes, matched: 0 };
+        let mut length = 0;
+        for at in 1..needle.bytes.len() {
+            let byte = needle.bytes.get(at).copied();
+            length = needle.longer(length, byte);
+            if let Some(fallback) = needle.fallbacks.get_mut(at) {
+                *fallback = length;
+            }
+        }
+        needle
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// How many of the first bytes the last ones seen are.
+    pub(super) fn matched(&self) -> usize {
+        self.matched
+    }
+
+    /// Takes the first `matched` bytes for seen.
+    pub(super) fn assume(&mut self, matched: usize) {
+        self.matched = matched;
+    }
+
+    /// Takes the next byte, and says whether it is the last one of what is searched. Then the search begins anew.
+    pub(super) fn step(&mut self, byte: u8) -> bool {
+        self.matched = self.longer(self.matched, Some(byte));
+        let is_found = self.matched == self.bytes.len();
+        if is_found {
+            self.matched = 0;
+        }
+        is_found
+    }
+
+    fn longer(&self, mut length: usize, byte: Option<u8>) -> usize {
+        while length > 0 && self.bytes.get(length).copied() != byte {
+            length = length.checked_sub(1).and_then(|last| self.fallbacks.get(last)).copied().unwrap_or(0);
+        }
+        length + usize::from(self.bytes.get(length).copied() == byte)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_occurrence_is_found_even_where_beginnings_overlap() {
+        for (haystack, needle, end) in
+            [("aaab", "aab", 4), ("\r\r\n--x", "\r\n--x", 6), ("ababac", "abac", 6), ("---a", "--a", 4)]
+        {
+            let mut search = Needle::new(needle.as_bytes().to_vec());
+            let found = haystack.bytes().position(|byte| search.step(byte));
+            assert_eq!(found.map(|at| at + 1), Some(end), "{haystack:?}");
+        }
+    }
+}

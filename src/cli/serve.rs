@@ -61,7 +61,9 @@ pub(super) fn gateway(config: Config) -> miette::Result<Arc<Gateway>> {
         tracing::info!("ignored, not modelgate's: {}", config.foreign_blocks.join(", "));
     }
     let keys = match &config.jwt {
-        Some(JwtAuth { tokens, .. }) if tokens.key_urls.is_empty() && tokens.issuers.is_empty() => {
+        Some(JwtAuth { tokens, .. })
+            if tokens.key_urls.is_empty() && tokens.issuers.is_empty() && tokens.opaque.is_none() =>
+        {
             return Err(super::failed(
                 "no keys to verify tokens with: set JWT_PUBLIC_KEY_URL to the provider's JWKS or discovery document, \
                  or list its issuer in `litellm_jwtauth.issuers`",

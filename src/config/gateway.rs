@@ -21,6 +21,7 @@ pub(super) fn settings(cx: &mut Context, block: raw::Modelgate, directory: &Path
         leeway: _,
         public_key_stale_ttl: _,
         public_key_cooldown: _,
+        introspection: _,
     } = block;
     GatewaySettings {
         upstream: upstream.and_then(|block| proxy(cx, block)),

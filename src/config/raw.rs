@@ -89,6 +89,12 @@ pub(super) struct JwtAuth {
     pub(super) public_key_stale_ttl: Option<f64>,
     #[serde(default)]
     pub(super) issuers: Option<Vec<Issuer>>,
+    #[serde(default)]
+    pub(super) oidc_userinfo_enabled: bool,
+    #[serde(default)]
+    pub(super) oidc_userinfo_endpoint: Option<String>,
+    #[serde(default)]
+    pub(super) oidc_userinfo_cache_ttl: Option<f64>,
 }
 
 #[derive(Deserialize)]
@@ -204,6 +210,18 @@ pub(super) struct Modelgate {
     pub(super) public_key_cooldown: Option<f64>,
     #[serde(default)]
     pub(super) listen: Option<String>,
+    #[serde(default)]
+    pub(super) introspection: Option<Introspection>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename = "introspection", deny_unknown_fields)]
+pub(super) struct Introspection {
+    pub(super) endpoint: String,
+    pub(super) client_id: String,
+    pub(super) client_secret: String,
+    #[serde(default)]
+    pub(super) cache_ttl: Option<f64>,
 }
 
 #[derive(Deserialize)]

@@ -8,6 +8,7 @@ mod forward;
 mod headers;
 pub mod keys;
 mod models;
+mod opaque;
 mod pipeline;
 mod respond;
 mod server;

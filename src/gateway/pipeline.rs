@@ -8,10 +8,12 @@ use hyper::body::Incoming;
 use serde_json::json;
 
 use super::forward::{Forwarder, Sent};
+use super::keys::fetch::native_tls;
 use super::keys::{KeyStore, Moment};
+use super::opaque::OpaqueStore;
 use super::respond::{Answer, REQUEST_ID, Refusal, json_answer};
 use super::{body, models};
-use crate::authn::{Bearer, TokenError, is_master_key};
+use crate::authn::{Bearer, TokenError, is_master_key, is_opaque};
 use crate::engine::{Engine, Snapshot};
 use crate::identity::Caller;
 use crate::request::{RequestParts, classify};
@@ -20,6 +22,7 @@ use crate::request::{RequestParts, classify};
 pub struct Gateway {
     engine: Engine,
     keys: Option<KeyStore>,
+    opaque: OpaqueStore,
     forwarder: Forwarder,
 }
 
@@ -30,7 +33,8 @@ impl Gateway {
     ///
     /// If the system's certificates cannot be loaded.
     pub fn new(engine: Engine, keys: Option<KeyStore>) -> std::io::Result<Self> {
-        Ok(Self { engine, keys, forwarder: Forwarder::new()? })
+        let opaque = OpaqueStore::new(native_tls().map_err(std::io::Error::other)?);
+        Ok(Self { engine, keys, opaque, forwarder: Forwarder::new()? })
     }
 
     /// The engine, to put another snapshot in force.
@@ -99,7 +103,11 @@ impl Gateway {
         let (Some(keys), Some(jwt)) = (&self.keys, &config.jwt) else {
             return Err(Refusal::Token(TokenError::Shape));
         };
-        let claims = keys.verify(&bearer, &jwt.tokens, Moment::now()).await?;
+        let (rules, now) = (&jwt.tokens, Moment::now());
+        let claims = match &rules.opaque {
+            Some(provider) if is_opaque(&bearer) => self.opaque.verify(&bearer, provider, rules, now).await?,
+            _ => keys.verify(&bearer, rules, now).await?,
+        };
         Ok(snapshot.identify(&claims))
     }
 }

@@ -4,5 +4,6 @@
 mod fixture;
 mod forwarding;
 mod issuers;
+mod opaque;
 mod refusing;
 mod streaming;

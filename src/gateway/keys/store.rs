@@ -56,6 +56,9 @@ pub enum AuthnError {
     /// No key fits the token, but a provider that may have it could not be asked.
     #[error("a provider's keys are unavailable")]
     KeysUnavailable,
+    /// The provider could not be asked about an opaque token, or did not answer as it should.
+    #[error("the provider could not be asked about the token")]
+    ProviderUnavailable,
 }
 
 impl AuthnError {
@@ -65,6 +68,7 @@ impl AuthnError {
         match self {
             Self::Token(error) => error.reason(),
             Self::KeysUnavailable => "keys_unavailable",
+            Self::ProviderUnavailable => "provider_unavailable",
         }
     }
 }
@@ -89,7 +93,8 @@ impl KeyStore {
     /// A store with its own idea of trust and limits.
     #[must_use]
     pub fn with(rules: &TokenRules, tls: ClientConfig, limits: FetchLimits) -> Self {
-        let fetcher = Arc::new(Fetcher::new(tls, limits));
+        // A connection kept for the minutes between two fetches would mostly be found dead.
+        let fetcher = Arc::new(Fetcher::new(tls, limits, 0));
         Self { groups: groups(rules).map(|(issuer, urls)| Group::new(issuer, urls, &fetcher)).collect() }
     }
 

@@ -1,13 +1,17 @@
-// The identity provider: issues JWT access tokens with a `roles` claim, and rotates its keys when told to.
+// The identity provider: issues access tokens with a `roles` claim, and rotates its keys when told to.
 //
 // Prints its issuer. Of the two clients `basic` has the role `basic_user`, and `other` has none.
 // POST /control/rotate replaces the older of the two keys by a new one, which signs from then on.
+// POST /control/login?account=NAME answers with an opaque access token for the userinfo endpoint; the accounts are `basic`
+// and `other`, with the same roles.
+//
+// AUDIENCE names the API that tokens are for; TOKENS is `jwt` or `opaque`.
 
 import { generateKeyPairSync, randomUUID } from "node:crypto";
 import { createServer } from "node:http";
 import { Provider } from "oidc-provider";
 
-const AUDIENCE = "modelgate-e2e";
+const { AUDIENCE = "modelgate-e2e", TOKENS = "jwt" } = process.env;
 const ROLES = { basic: ["basic_user"], other: [] };
 
 const server = createServer();
@@ -23,9 +27,10 @@ function newKey() {
 let keys = [newKey(), newKey()];
 
 function start() {
-  const provider = new Provider(issuer, {
+  return new Provider(issuer, {
     jwks: { keys },
     cookies: { keys: [randomUUID()] },
+    claims: { openid: ["sub", "roles"] },
     clients: Object.keys(ROLES).map((client_id) => ({
       client_id,
       client_secret: `${client_id}-secret`,
@@ -34,30 +39,49 @@ function start() {
       response_types: [],
     })),
     extraTokenClaims: (_ctx, token) => ({ roles: ROLES[token.clientId] }),
+    findAccount: (_ctx, sub) => ({ accountId: sub, claims: () => ({ sub, roles: ROLES[sub] }) }),
     features: {
       clientCredentials: { enabled: true },
       devInteractions: { enabled: false },
+      introspection: { enabled: true },
+      revocation: { enabled: true },
       resourceIndicators: {
         enabled: true,
         defaultResource: () => `urn:${AUDIENCE}`,
         getResourceServerInfo: () => ({
           audience: AUDIENCE,
           scope: "",
-          accessTokenFormat: "jwt",
+          accessTokenFormat: TOKENS,
           accessTokenTTL: 300,
           jwt: { sign: { alg: "RS256" } },
         }),
       },
     },
   });
-  return provider.callback();
 }
 
-let answer = start();
-server.on("request", (request, response) => {
-  if (request.method !== "POST" || request.url !== "/control/rotate") return answer(request, response);
-  keys = [newKey(), keys[0]];
-  answer = start();
-  response.end(JSON.stringify({ kid: keys[0].kid }));
+// What a login leads to, without the browser.
+async function login(accountId) {
+  const client = await provider.Client.find("basic");
+  const grant = new provider.Grant({ accountId, clientId: client.clientId });
+  grant.addOIDCScope("openid");
+  const grantId = await grant.save();
+  return new provider.AccessToken({ accountId, client, grantId, scope: "openid", gty: "authorization_code" }).save();
+}
+
+let provider = start();
+let answer = provider.callback();
+server.on("request", async (request, response) => {
+  const url = new URL(request.url, issuer);
+  if (request.method === "POST" && url.pathname === "/control/rotate") {
+    keys = [newKey(), keys[0]];
+    provider = start();
+    answer = provider.callback();
+    response.end();
+  } else if (request.method === "POST" && url.pathname === "/control/login") {
+    response.end(await login(url.searchParams.get("account")));
+  } else {
+    answer(request, response);
+  }
 });
 console.log(issuer);

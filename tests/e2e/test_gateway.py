@@ -57,6 +57,51 @@ def stop(process):
         process.stdout.close()
 
 
+def start_provider(cls, **variables):
+    """Starts an identity provider and returns its issuer."""
+    environment = os.environ | variables
+    provider = start(cls, "node", HERE / "provider.mjs", stdout=subprocess.PIPE, text=True, env=environment)
+    issuer = provider.stdout.readline().strip()
+    if not issuer:
+        raise RuntimeError("the identity provider did not start")
+    return issuer
+
+
+def start_upstream(cls):
+    upstream = Upstream()
+    cls.addClassCleanup(upstream.server_close)
+    cls.addClassCleanup(upstream.shutdown)
+    return upstream
+
+
+def start_gateway(cls, config, upstream, **variables):
+    """Starts modelgate, waits until it serves, and returns its URL."""
+    base = f"http://127.0.0.1:{free_port()}"
+    environment = os.environ | variables | {"UPSTREAM_URL": upstream.url, "UPSTREAM_KEY": UPSTREAM_KEY}
+    serve = ["serve", "--config", HERE / config, "--listen", base.removeprefix("http://")]
+    gateway = start(cls, os.environ["MODELGATE"], *serve, env=environment)
+
+    def ready():
+        if gateway.poll() is not None:
+            raise RuntimeError(f"modelgate ended with code {gateway.returncode}")
+        return fetch(f"{base}/health/readiness") is not None
+
+    poll("the gateway to be ready", ready)
+    return base
+
+
+def basic(client):
+    """The header by which a client of the provider authenticates."""
+    credentials = base64.b64encode(f"{client}:{client}-secret".encode()).decode()
+    return {"authorization": f"Basic {credentials}"}
+
+
+def issue(issuer, client="basic"):
+    """An access token for a client of the provider."""
+    answer = fetch(f"{issuer}/token", {"grant_type": "client_credentials"}, basic(client))
+    return json.loads(answer)["access_token"]
+
+
 def fetch(url, data=None, headers={}):
     data = urllib.parse.urlencode(data).encode() if data is not None else None
     with urllib.request.urlopen(urllib.request.Request(url, data, headers), timeout=DEADLINE) as response:
@@ -66,39 +111,22 @@ def fetch(url, data=None, headers={}):
 class GatewayTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.upstream = Upstream()
-        cls.addClassCleanup(cls.upstream.server_close)
-        cls.addClassCleanup(cls.upstream.shutdown)
-        provider = start(cls, "node", HERE / "provider.mjs", stdout=subprocess.PIPE, text=True)
-        cls.issuer = provider.stdout.readline().strip()
-        if not cls.issuer:
-            raise RuntimeError("the identity provider did not start")
-        cls.base = f"http://127.0.0.1:{free_port()}"
-        environment = os.environ | {
-            "JWT_PUBLIC_KEY_URL": f"{cls.issuer}/.well-known/openid-configuration",
-            "JWT_AUDIENCE": "modelgate-e2e",
-            "JWT_ISSUER": cls.issuer,
-            "UPSTREAM_URL": cls.upstream.url,
-            "UPSTREAM_KEY": UPSTREAM_KEY,
-        }
-        serve = ["serve", "--config", HERE / "config.yaml", "--listen", cls.base.removeprefix("http://")]
-        gateway = start(cls, os.environ["MODELGATE"], *serve, env=environment)
-
-        def ready():
-            if gateway.poll() is not None:
-                raise RuntimeError(f"modelgate ended with code {gateway.returncode}")
-            return fetch(f"{cls.base}/health/readiness") is not None
-
-        poll("the gateway to be ready", ready)
+        cls.upstream = start_upstream(cls)
+        cls.issuer = start_provider(cls)
+        cls.base = start_gateway(
+            cls,
+            "config.yaml",
+            cls.upstream,
+            JWT_PUBLIC_KEY_URL=f"{cls.issuer}/.well-known/openid-configuration",
+            JWT_AUDIENCE="modelgate-e2e",
+            JWT_ISSUER=cls.issuer,
+        )
 
     def setUp(self):
         self.upstream.take_requests()
 
     def token(self, client="basic"):
-        credentials = base64.b64encode(f"{client}:{client}-secret".encode()).decode()
-        form = {"grant_type": "client_credentials"}
-        answer = fetch(f"{self.issuer}/token", form, {"authorization": f"Basic {credentials}"})
-        return json.loads(answer)["access_token"]
+        return issue(self.issuer, client)
 
     def client(self, token):
         client = openai.OpenAI(api_key=token, base_url=f"{self.base}/v1", max_retries=0, timeout=DEADLINE)

@@ -24,7 +24,6 @@ const MAX_KNOWN: usize = 10_000;
 /// How many tokens a provider is asked about at once; more wait for nothing and get 503. Anybody can send garbage that
 /// looks like a token, and the provider should not suffer for it.
 const MAX_ASKING: usize = 256;
-const IDLE_CONNECTIONS: usize = 8;
 
 /// What providers said of opaque tokens.
 ///
@@ -64,7 +63,7 @@ impl Known {
 
 impl OpaqueStore {
     pub(super) fn new(tls: ClientConfig) -> Self {
-        Self::with(Fetcher::new(tls, LIMITS, IDLE_CONNECTIONS))
+        Self::with(Fetcher::new(tls, LIMITS))
     }
 
     fn with(fetcher: Fetcher) -> Self {

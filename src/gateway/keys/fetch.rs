@@ -43,8 +43,7 @@ pub(in crate::gateway) struct Fetcher {
 }
 
 impl Fetcher {
-    /// `idle` connections to each host are kept for the next request.
-    pub(in crate::gateway) fn new(tls: ClientConfig, limits: FetchLimits, idle: usize) -> Self {
+    pub(in crate::gateway) fn new(tls: ClientConfig, limits: FetchLimits) -> Self {
         let mut connector = HttpConnector::new();
         connector.enforce_http(false);
         connector.set_connect_timeout(Some(limits.timeout));
@@ -53,7 +52,9 @@ impl Fetcher {
             .https_or_http()
             .enable_http1()
             .wrap_connector(connector);
-        let client = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(idle).build(connector);
+        // A connection that was kept may be closed by the provider just as the next request goes out. Requests are rare
+        // enough to begin with a new one.
+        let client = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector);
         Self { client, limits }
     }
 

@@ -93,8 +93,7 @@ impl KeyStore {
     /// A store with its own idea of trust and limits.
     #[must_use]
     pub fn with(rules: &TokenRules, tls: ClientConfig, limits: FetchLimits) -> Self {
-        // A connection kept for the minutes between two fetches would mostly be found dead.
-        let fetcher = Arc::new(Fetcher::new(tls, limits, 0));
+        let fetcher = Arc::new(Fetcher::new(tls, limits));
         Self { groups: groups(rules).map(|(issuer, urls)| Group::new(issuer, urls, &fetcher)).collect() }
     }
 

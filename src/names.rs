@@ -116,6 +116,12 @@ impl ClaimPath {
         &self.text
     }
 
+    /// The claim that the path begins in.
+    #[must_use]
+    pub fn claim(&self) -> &str {
+        self.keys.first().map_or("", String::as_str)
+    }
+
     /// The value at this path, if every key on the way is there.
     #[must_use]
     pub fn find<'c>(&self, claims: &'c Map<String, Value>) -> Option<&'c Value> {

@@ -211,3 +211,72 @@ fn what_the_demo_prints_does_what_it_says() {
     assert!(send(address, "GET", "/v1/models", Some(other), "").starts_with("HTTP/1.1 403"));
     assert!(send(address, "GET", "/v1/models", None, "").starts_with("HTTP/1.1 401"));
 }
+
+fn explain(claims: &str, more: &[&str]) -> Output {
+    let fixed =
+        ["explain", "--config", "examples/azure-ad.yaml", "--claims", "-", "--path", "/v1/chat/completions"];
+    run(&[&fixed, more].concat(), claims)
+}
+
+#[test]
+fn a_denial_is_explained_with_the_line_that_denies() {
+    let output = explain(r#"{"roles": ["basic_user"]}"#, &["--model", "openai-gpt-4o"]);
+    assert_eq!(output.status.code(), Some(2));
+    let told = text(&output.stdout);
+    for part in [
+        "denied (403, R2.model)",
+        "the token has the role `basic_user`, which is allowed",
+        "NO  model openai-gpt-4o: general_settings.role_permissions[0].models  [examples/azure-ad.yaml:15]",
+        "to allow it: list the model under `models`",
+    ] {
+        assert!(told.contains(part), "{part}\n{told}");
+    }
+}
+
+#[test]
+fn an_allowed_request_is_explained_for_machines() {
+    let output =
+        explain(r#"{"roles": ["basic_user"]}"#, &["--model", "anthropic-claude", "--format", "json"]);
+    assert_eq!(output.status.code(), Some(0));
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let decided = ["general_settings.role_permissions[0]", "general_settings.role_permissions[0].models"];
+    assert_eq!(told["policies"], serde_json::json!(decided));
+    assert_eq!(told["caller"]["roles"][0]["source"], "examples/azure-ad.yaml:11");
+    assert!(told["gates"].as_array().unwrap().iter().all(|gate| gate["holds"] == false), "{told}");
+}
+
+#[test]
+fn a_closed_gate_is_explained() {
+    let output = explain(
+        r#"{"roles": ["basic_user"], "_claim_names": {"roles": "src1"}}"#,
+        &["--model", "anthropic-claude"],
+    );
+    assert!(text(&output.stdout).contains("NO  route: overage"), "{output:?}");
+}
+
+#[test]
+fn a_refused_token_is_explained_by_the_check_that_failed() {
+    let directory = tempfile::tempdir().unwrap();
+    let keys = directory.path().join("keys.json");
+    // The key of RFC 7517, appendix A.1.
+    let key = r#"{"keys": [{"kty": "EC", "crv": "P-256", "kid": "1", "x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
+        "y": "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"}]}"#;
+    std::fs::write(&keys, key).unwrap();
+    let token = "eyJhbGciOiJSUzI1NiIsImtpZCI6ImsxIn0.eyJzdWIiOiJhIn0.c2lnbmF0dXJl";
+    let output = modelgate(&[
+        "explain",
+        "--config",
+        "examples/azure-ad.yaml",
+        "--token",
+        token,
+        "--path",
+        "/v1/models",
+    ])
+    .env("JWT_PUBLIC_KEY_URL", format!("file://{}", keys.display()))
+    .output()
+    .unwrap();
+    let told = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(told.starts_with("denied (401, token_unknown_key): no key is known for key id `k1`"), "{told}");
+    assert!(!told.contains("c2lnbmF0dXJl"), "the signature is never shown");
+}

@@ -106,7 +106,49 @@ fn team() -> impl Strategy<Value = Value> {
     )
 }
 
+const TOKEN_ROLES: [&str; 3] = ["basic", "other", "x"];
+const LISTED: [&str; 5] = ["gpt-4o", "openai/*", "group-a", "*", "Gpt*"];
+
+/// `modelgate.role_permissions`: each role may inherit from those before it.
+fn token_roles() -> impl Strategy<Value = Value> {
+    let lists = (
+        optional("models", some_of(&LISTED)),
+        optional("deny_models", some_of(&LISTED)),
+        optional("routes", some_of(&ROUTES)),
+        any::<[bool; 2]>(),
+    );
+    proptest::collection::vec(lists, 0..=TOKEN_ROLES.len()).prop_map(|entries| {
+        let entries = entries.into_iter().enumerate().map(|(i, (models, denied, routes, parents))| {
+            let parents: Vec<_> =
+                TOKEN_ROLES[..i].iter().zip(parents).filter_map(|(role, yes)| yes.then_some(role)).collect();
+            let mut entry = json!({"role": TOKEN_ROLES[i], "inherits": parents});
+            entry.as_object_mut().unwrap().extend([models, denied, routes].into_iter().flatten());
+            entry
+        });
+        entries.collect()
+    })
+}
+
+/// The three forms: as LiteLLM, `modelgate.strict`, and `modelgate.role_permissions`, which go together too.
 fn config() -> impl Strategy<Value = Value> {
+    (plain_config(), any::<bool>(), proptest::option::of(token_roles())).prop_map(
+        |(mut config, strict, roles)| {
+            let jwt = &mut config["general_settings"]["litellm_jwtauth"];
+            let mut ours = json!({});
+            if strict && (jwt["enforce_rbac"] == true || roles.is_some()) {
+                ours["strict"] = json!(true);
+            }
+            if let Some(roles) = roles {
+                jwt["user_roles_jwt_field"] = json!("roles");
+                ours["role_permissions"] = roles;
+            }
+            config["modelgate"] = ours;
+            config
+        },
+    )
+}
+
+fn plain_config() -> impl Strategy<Value = Value> {
     let teams = proptest::collection::vec(team(), 0..=3);
     let entries =
         optional("role_permissions", proptest::collection::vec(entry(), 1..4).prop_map(Value::from));
@@ -144,7 +186,13 @@ fn claims() -> impl Strategy<Value = Map<String, Value>> {
             prop_oneof![select(&TEAMS[..]).prop_map(|id| json!({"team": id})), Just(json!({"team": ""}))],
         ),
     );
-    fields.prop_map(|f| [f.0, f.1, f.2, f.3, f.4, f.5, f.6, f.7, f.8].into_iter().flatten().collect())
+    let left_out =
+        proptest::option::weighted(0.1, select(&["groups", "roles", "amr"][..])).prop_map(|claim| {
+            claim.map(|claim| ("_claim_names".to_owned(), json!({claim: "src1"}))).into_iter().collect()
+        });
+    (fields, left_out).prop_map(|(f, left_out): (_, Map<String, Value>)| {
+        [f.0, f.1, f.2, f.3, f.4, f.5, f.6, f.7, f.8, left_out].into_iter().flatten().collect()
+    })
 }
 
 fn request() -> impl Strategy<Value = Value> {
@@ -188,8 +236,39 @@ fn by_reference(config: &Value, claims: &Map<String, Value>, request: &Value) ->
     )
 }
 
+/// Something that must hold beside what a configuration says already.
+fn gate() -> impl Strategy<Value = (&'static str, Value)> {
+    prop_oneof![
+        Just(("/general_settings/litellm_jwtauth/user_allowed_email_domain", json!("my-co.com"))),
+        Just(("/general_settings/litellm_jwtauth/enforce_team_based_model_access", json!(true))),
+        Just(("/general_settings/enforce_rbac", json!(true))),
+        Just(("/general_settings/litellm_jwtauth/enforce_rbac", json!(true))),
+    ]
+}
+
+/// The configuration as text, with the keys of every object in one order or the other.
+fn in_order(value: &Value, backwards: bool) -> String {
+    match value {
+        Value::Object(object) => {
+            let mut members: Vec<_> = object
+                .iter()
+                .map(|(key, value)| format!("{}: {}", json!(key), in_order(value, backwards)))
+                .collect();
+            if backwards {
+                members.reverse();
+            }
+            format!("{{{}}}", members.join(", "))
+        }
+        Value::Array(items) => {
+            let items: Vec<_> = items.iter().map(|item| in_order(item, backwards)).collect();
+            format!("[{}]", items.join(", "))
+        }
+        other => other.to_string(),
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(100) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn cedar_decides_as_the_reference_does(config in config(), claims in claims(), request in request()) {
@@ -234,13 +313,36 @@ proptest! {
     fn removing_a_model_from_a_role_never_allows_it(config in config(), claims in claims(), request in request()) {
         let before = engine(&snapshot(&config), &claims, &request);
         let mut fewer = config.clone();
-        for entry in fewer.pointer_mut("/general_settings/role_permissions").and_then(Value::as_array_mut).into_iter().flatten() {
+        for list in ["/general_settings/role_permissions", "/modelgate/role_permissions"] {
+          for entry in fewer.pointer_mut(list).and_then(Value::as_array_mut).into_iter().flatten() {
             if let Some(models) = entry.get_mut("models").and_then(Value::as_array_mut) {
                 models.retain(|model| *model != request["body"]["model"]);
             }
+          }
         }
         let after = engine(&snapshot(&fewer), &claims, &request);
         prop_assert!(before.allow || !after.allow);
+    }
+
+    #[test]
+    fn a_gate_more_never_allows_more(config in config(), claims in claims(), request in request(), gate in gate()) {
+        let before = engine(&snapshot(&config), &claims, &request);
+        let mut gated = config.clone();
+        let (at, value) = gate;
+        let (parent, key) = at.rsplit_once('/').unwrap();
+        // Beside `modelgate.role_permissions`, role permissions are one more thing that grants.
+        prop_assume!(!at.ends_with("jwtauth/enforce_rbac") || config["modelgate"]["role_permissions"].is_null());
+        gated.pointer_mut(parent).and_then(Value::as_object_mut).unwrap().insert(key.to_owned(), value);
+        let after = engine(&snapshot(&gated), &claims, &request);
+        prop_assert!(before.allow || !after.allow, "{gated}");
+    }
+
+    #[test]
+    fn the_order_of_keys_never_matters(config in config(), claims in claims(), request in request()) {
+        let forwards = Config::parse("c.json", &in_order(&config, false), ".".as_ref(), &|_| None).unwrap();
+        let backwards = Config::parse("c.json", &in_order(&config, true), ".".as_ref(), &|_| None).unwrap();
+        let [forwards, backwards] = [forwards, backwards].map(|config| engine(&Snapshot::build(config).unwrap(), &claims, &request));
+        prop_assert_eq!(forwards, backwards);
     }
 
     #[test]

@@ -10,9 +10,9 @@ pub(super) fn run(path: &Path) -> miette::Result<Exit> {
     let config = super::read(path)?;
     let warnings = config.warnings.len();
     let snapshot = super::snapshot(config)?;
-    print!("{}", summary(&snapshot));
+    super::say(summary(&snapshot));
     let told = if warnings == 0 { "no warnings".to_owned() } else { format!("{warnings} warning(s), above") };
-    println!("the configuration is valid: {told}");
+    super::say(format_args!("the configuration is valid: {told}\n"));
     Ok(Exit::Yes)
 }
 

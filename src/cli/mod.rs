@@ -3,6 +3,7 @@
 mod check;
 mod decide;
 mod demo;
+mod explain;
 mod serve;
 mod translate;
 
@@ -44,6 +45,8 @@ enum Command {
     Translate(translate::TranslateArgs),
     /// Decide requests given as JSON lines, without a network
     Decide(ConfigArgs),
+    /// Say why a request is allowed or denied, policy by policy, with the lines that they come from
+    Explain(explain::ExplainArgs),
     /// Run the documented example with an identity provider and an upstream of its own
     Demo(demo::DemoArgs),
 }
@@ -94,6 +97,7 @@ pub fn run() -> Exit {
         Command::Check(args) => check::run(&args.config),
         Command::Translate(args) => translate::run(&args),
         Command::Decide(args) => decide::run(&args.config),
+        Command::Explain(args) => explain::run(&args),
         Command::Demo(args) => demo::run(&args),
     };
     outcome.unwrap_or_else(|report| {
@@ -109,6 +113,11 @@ fn read(path: &Path) -> miette::Result<Config> {
         eprintln!("{:?}", miette::Report::new(warning.clone()));
     }
     Ok(config)
+}
+
+/// Prints to standard output. A reader that went away has seen enough.
+fn say(text: impl std::fmt::Display) {
+    let _ = std::io::Write::write_fmt(&mut std::io::stdout().lock(), format_args!("{text}"));
 }
 
 fn snapshot(config: Config) -> miette::Result<Snapshot> {

@@ -22,6 +22,9 @@ pub(super) fn settings(cx: &mut Context, block: raw::Modelgate, directory: &Path
         public_key_stale_ttl: _,
         public_key_cooldown: _,
         introspection: _,
+        // Rules, not settings of the gateway.
+        strict: _,
+        role_permissions: _,
     } = block;
     GatewaySettings {
         upstream: upstream.and_then(|block| proxy(cx, block)),

@@ -7,8 +7,13 @@ use super::{JwtAuth, RoleMapping, ScopeMapping, TokenRules, raw, routes};
 pub(super) const PATH: &str = "general_settings.litellm_jwtauth";
 
 /// The typed block. What is wrong with it becomes a finding.
-pub(super) fn jwt_auth(cx: &mut Context, block: raw::JwtAuth, tokens: TokenRules) -> JwtAuth {
-    check_pairs(cx, &block);
+pub(super) fn jwt_auth(
+    cx: &mut Context,
+    block: raw::JwtAuth,
+    ours: &raw::Modelgate,
+    tokens: TokenRules,
+) -> JwtAuth {
+    check_pairs(cx, &block, ours.role_permissions.is_some());
     let raw::JwtAuth {
         admin_jwt_scope,
         admin_allowed_routes,
@@ -64,6 +69,7 @@ pub(super) fn jwt_auth(cx: &mut Context, block: raw::JwtAuth, tokens: TokenRules
         role_mappings: role_mapping_list(cx, role_mappings.unwrap_or_default()),
         object_id_jwt_field: cx.claim_path(&path("object_id_jwt_field"), object_id_jwt_field),
         enforce_rbac,
+        strict: ours.strict,
         enforce_scope_based_access,
         scope_mappings: scope_mapping_list(cx, scope_mappings.unwrap_or_default()),
         tokens,
@@ -74,11 +80,13 @@ fn path(key: &str) -> String {
     format!("{PATH}.{key}")
 }
 
-fn check_pairs(cx: &mut Context, block: &raw::JwtAuth) {
+fn check_pairs(cx: &mut Context, block: &raw::JwtAuth, token_roles: bool) {
     let mut needs = |key: &'static str, other: &'static str, help: &'static str| {
         cx.refuse_key(&path(key), Problem::Needs { key, other, help });
     };
     match (&block.user_roles_jwt_field, &block.user_allowed_roles) {
+        // `modelgate.role_permissions` reads the names in the claim without any list of allowed ones.
+        (Some(_), None) if token_roles => {}
         (Some(_), None) => needs(
             "user_roles_jwt_field",
             "user_allowed_roles",

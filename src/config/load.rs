@@ -11,7 +11,9 @@ use super::environment::{Environment, REFERENCE};
 use super::error::{ConfigError, Excerpt, Located};
 use super::problem::{Caution, Problem};
 use super::yaml::{Node, Span};
-use super::{Config, Lines, gateway, jwt, models, permissions, raw, secrets, teams, tokens};
+use super::{
+    Config, Lines, gateway, jwt, models, openings, permissions, raw, secrets, teams, token_roles, tokens,
+};
 
 /// More than any configuration, less than what would hurt.
 const LARGEST_FILE: u64 = 64 * 1024 * 1024;
@@ -88,7 +90,7 @@ fn convert(cx: &mut Context, file: raw::File, env: &Environment<'_>, directory: 
         file;
     let raw::GeneralSettings { enable_jwt_auth, litellm_jwtauth, role_permissions, master_key, enforce_rbac } =
         general_settings.unwrap_or_default();
-    let modelgate = modelgate.unwrap_or_default();
+    let mut modelgate = modelgate.unwrap_or_default();
     let has_upstream = modelgate.upstream.is_some();
     if let Some(key) = &master_key {
         cx.not_empty("general_settings.master_key", key.trim());
@@ -111,7 +113,12 @@ fn convert(cx: &mut Context, file: raw::File, env: &Environment<'_>, directory: 
             cx.warn_key("modelgate.introspection", caution);
         }
     }
-    let jwt = jwt::jwt_auth(cx, jwt, tokens);
+    let has_token_roles = modelgate.role_permissions.is_some();
+    if has_token_roles {
+        token_roles::check_claim(cx, &jwt);
+    }
+    token_roles::check_strict(cx, &jwt, &modelgate);
+    let jwt = jwt::jwt_auth(cx, jwt, &modelgate, tokens);
 
     let role_permissions = role_permissions.map(|entries| permissions::role_permissions(cx, entries));
     if role_permissions.is_some() && !enforced {
@@ -119,6 +126,15 @@ fn convert(cx: &mut Context, file: raw::File, env: &Environment<'_>, directory: 
             Caution::NoEffect { key: "role_permissions", other: "litellm_jwtauth.enforce_rbac: true" };
         cx.warn_key("general_settings.role_permissions", caution);
     }
+    if enforced && !modelgate.strict {
+        openings::check(cx, &jwt, role_permissions.as_deref());
+    }
+    if has_token_roles && !enable_jwt_auth {
+        let caution = Caution::NoEffect { key: "role_permissions", other: "enable_jwt_auth: true" };
+        cx.warn_key(token_roles::PATH, caution);
+    }
+    let token_role_entries = modelgate.role_permissions.take();
+    let token_roles = token_role_entries.map(|entries| token_roles::token_roles(cx, entries));
     let gateway = gateway::settings(cx, modelgate, directory);
     let has_models = model_list.is_some();
     let models = models::models(cx, env, model_list.unwrap_or_default(), has_upstream);
@@ -131,6 +147,7 @@ fn convert(cx: &mut Context, file: raw::File, env: &Environment<'_>, directory: 
         lines: Lines::default(),
         jwt: enable_jwt_auth.then_some(jwt),
         role_permissions,
+        token_roles,
         require_identity: enforce_rbac,
         master_key: master_key.map(Into::into),
         models,

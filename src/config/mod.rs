@@ -18,6 +18,7 @@ mod litellm;
 mod load;
 mod models;
 mod opaque;
+mod openings;
 mod permissions;
 mod problem;
 mod provider;
@@ -26,6 +27,7 @@ mod routes;
 mod secrets;
 mod suggest;
 mod teams;
+mod token_roles;
 mod tokens;
 mod types;
 mod yaml;
@@ -38,7 +40,7 @@ pub use issuers::ClaimFields;
 pub use problem::{Caution, Problem};
 pub use types::{
     Config, Deployment, GatewaySettings, Issuer, JwtAuth, Lines, Model, OpaqueTokens, Provider, RoleMapping,
-    RolePermission, ScopeMapping, Team, TokenRules, Upstream,
+    RolePermission, ScopeMapping, Team, TokenRole, TokenRules, Upstream,
 };
 
 pub use crate::routes::RoutePattern;

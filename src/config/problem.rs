@@ -126,6 +126,33 @@ pub enum Problem {
         /// The line of the first declaration.
         first: u32,
     },
+    /// Two entries of `modelgate.role_permissions` for one role.
+    #[error("role `{role}` has two entries, the first on line {first}")]
+    #[diagnostic(help("write one entry with what both give"))]
+    DuplicateRole {
+        /// The role.
+        role: String,
+        /// The line of the first entry.
+        first: u32,
+    },
+    /// A role inherits from one that has no entry.
+    #[error("no entry for the inherited role `{role}`")]
+    UnknownParent {
+        /// The role.
+        role: String,
+        /// What may be meant.
+        #[help]
+        help: String,
+    },
+    /// A role inherits from itself.
+    #[error("role `{role}` inherits from itself, through `{parent}`")]
+    #[diagnostic(help("leave out one of the steps: roles of a circle would all be the same role"))]
+    Circle {
+        /// The role.
+        role: String,
+        /// The role that it inherits from here.
+        parent: String,
+    },
     /// Two entries of `issuers` for one issuer.
     #[error("issuer `{issuer}` is listed twice, first on line {first}")]
     DuplicateIssuer {
@@ -229,6 +256,29 @@ pub enum Caution {
         key: &'static str,
         /// The key that is not, or not true.
         other: &'static str,
+    },
+    /// A role that tokens can have and that nothing restricts (R2).
+    #[error("no entry of `role_permissions` names `{role}`, so it may use every model")]
+    #[diagnostic(help("add `- {{role: {role}, models: []}}`, or set `modelgate.strict: true`"))]
+    OpenRole {
+        /// The role.
+        role: String,
+    },
+    /// An entry that restricts no model (R2).
+    #[error("the entry for `{role}` has no `models`, so it may use every model")]
+    #[diagnostic(help("add `models` with what it may use, or set `modelgate.strict: true`"))]
+    OpenEntry {
+        /// The role.
+        role: String,
+    },
+    /// Roles that nobody needs (R1.3).
+    #[error("every token with the claim `{claim}` is an `internal_user`, whatever its roles")]
+    #[diagnostic(help(
+        "leave `user_id_jwt_field` out, so that `user_allowed_roles` decides, or set `modelgate.strict: true`"
+    ))]
+    EverybodyIsUser {
+        /// The claim at `user_id_jwt_field`.
+        claim: String,
     },
     /// A listed route that no request can have.
     #[error("the route `{route}` matches no request")]

@@ -212,6 +212,24 @@ pub(super) struct Modelgate {
     pub(super) listen: Option<String>,
     #[serde(default)]
     pub(super) introspection: Option<Introspection>,
+    #[serde(default)]
+    pub(super) strict: bool,
+    #[serde(default, deserialize_with = "present")]
+    pub(super) role_permissions: Option<Vec<TokenRole>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename = "modelgate.role_permissions", deny_unknown_fields)]
+pub(super) struct TokenRole {
+    pub(super) role: String,
+    #[serde(default, deserialize_with = "present")]
+    pub(super) models: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "present")]
+    pub(super) deny_models: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "present")]
+    pub(super) routes: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "present")]
+    pub(super) inherits: Option<Vec<String>>,
 }
 
 #[derive(Deserialize)]

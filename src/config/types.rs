@@ -23,6 +23,8 @@ pub struct Config {
     pub jwt: Option<JwtAuth>,
     /// `general_settings.role_permissions`, in order; `None` when the key is absent.
     pub role_permissions: Option<Vec<RolePermission>>,
+    /// `modelgate.role_permissions`, in order; `None` when the key is absent.
+    pub token_roles: Option<Vec<TokenRole>>,
     /// `general_settings.enforce_rbac` (R8); not to be confused with the key of `litellm_jwtauth`.
     pub require_identity: bool,
     /// `general_settings.master_key`.
@@ -89,6 +91,8 @@ pub struct JwtAuth {
     pub object_id_jwt_field: Option<ClaimPath>,
     /// R2.
     pub enforce_rbac: bool,
+    /// `modelgate.strict`: what LiteLLM leaves open is closed.
+    pub strict: bool,
     /// R3: in force when true and `scope_mappings` is not empty.
     pub enforce_scope_based_access: bool,
     /// R3, in order.
@@ -174,6 +178,23 @@ pub struct RolePermission {
     pub models: Option<Vec<ModelName>>,
     /// `None`: the floor alone (R9).
     pub routes: Option<Vec<RoutePattern>>,
+}
+
+/// An entry of `modelgate.role_permissions`: what a role of the token's own gives, and takes.
+///
+/// Unlike an entry of [`RolePermission`] it opens only what it lists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenRole {
+    /// The name in the token, unique in the list.
+    pub role: String,
+    /// Models, wildcards and access groups that it opens.
+    pub models: Vec<String>,
+    /// Models, wildcards and access groups that nobody with this role may use, whatever else grants them.
+    pub deny_models: Vec<String>,
+    /// `None`: the floor alone (R9).
+    pub routes: Option<Vec<RoutePattern>>,
+    /// Roles of the list whose grants and denials this one has too.
+    pub inherits: Vec<String>,
 }
 
 /// An entry of `role_mappings` (R1.4).

@@ -3,41 +3,36 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use cedar_policy::{Context, Entities, Entity, EntityUid, PolicySet, Request};
+use cedar_policy::{Context, Entities, Entity, EntityUid, Request};
 
+use super::entities::{self, Ties};
+use super::facts::PolicyFacts;
+use super::index::PolicyIndex;
+use super::snapshot::Policies;
 use super::team::{self, Asked};
-use super::{Decision, Denied, Permit, Rule, Snapshot, entities};
+use super::{Decision, Denied, Permit, Rule, Snapshot};
 use crate::identity::Caller;
 use crate::names::ModelName;
 use crate::request::ApiCall;
 
-/// Routes on which a model is called.
-const MODEL_ROUTES: [&str; 9] = [
-    "/v1/chat/completions",
-    "/v1/completions",
-    "/v1/embeddings",
-    "/v1/responses",
-    "/v1/messages",
-    "/v1/images/generations",
-    "/v1/audio/speech",
-    "/v1/audio/transcriptions",
-    "/v1/rerank",
-];
-
-/// A policy's id and rule.
-type Deciding = (Arc<str>, Rule);
-
 /// What Cedar answered to one question. It is allowed when something permits and nothing forbids.
-struct Verdict {
-    permits: Vec<Deciding>,
-    forbids: Vec<Deciding>,
+#[derive(Debug)]
+pub(super) struct Verdict {
+    pub(super) permits: Vec<Arc<PolicyFacts>>,
+    pub(super) forbids: Vec<Arc<PolicyFacts>>,
 }
 
-/// A caller on a route: the part of a decision that all models of a request share.
-struct Situation<'s> {
+/// What Cedar answered to the questions of a request: its route, and each of its models.
+#[derive(Debug)]
+pub(super) struct Judged {
+    pub(super) route: Verdict,
+    pub(super) models: Vec<Verdict>,
+}
+
+/// A caller, with the team that was selected: the part of a decision that all questions of a request share.
+pub(super) struct Situation<'s> {
     snapshot: &'s Snapshot,
-    caller: &'s Caller,
-    team: Result<Option<&'s str>, Rule>,
+    pub(super) ties: Ties<'s>,
     principal: EntityUid,
     principal_entities: Vec<Entity>,
 }
@@ -57,101 +52,138 @@ impl Snapshot {
         }
     }
 
-    /// The models of the configuration that `caller` may call, sorted: those for which the decision allows a call on
-    /// one of the routes that take a model.
-    #[must_use]
-    pub fn callable_models(&self, caller: &Caller, team_header: Option<&str>) -> Vec<ModelName> {
-        let allowed = |route: &str, models: &[&ModelName]| {
-            self.decide(caller, "POST", Asked { header: team_header, route, models }).is_ok()
-        };
-        // A route that is denied without a model is denied with any.
-        let routes: Vec<&str> = MODEL_ROUTES.into_iter().filter(|route| allowed(route, &[])).collect();
-        let listed: BTreeSet<&ModelName> = self.config().models.iter().map(|model| &model.name).collect();
-        let callable =
-            listed.into_iter().filter(|model| routes.iter().any(|route| allowed(route, &[*model])));
-        callable.cloned().collect()
-    }
-
-    fn decide(&self, caller: &Caller, method: &str, asked: Asked<'_>) -> Result<Decision, Box<Denied>> {
+    pub(super) fn decide(
+        &self,
+        caller: &Caller,
+        method: &str,
+        asked: Asked<'_>,
+    ) -> Result<Decision, Box<Denied>> {
         let team = team::select(self, caller, asked);
         let mut decision = Decision {
-            role: caller.role,
+            role: caller.role(),
             user_id: caller.user_id.clone(),
             team_id: team.ok().flatten().map(str::to_owned),
             policies: Vec::new(),
             generation: self.generation(),
         };
-        let verdicts = Situation::new(self, caller, team).and_then(|situation| situation.ask(method, asked));
-        let Ok((route, models)) = verdicts else {
+        let judged = Situation::new(self, caller, team).and_then(|situation| {
+            let judged = situation.ask(method, asked)?;
+            Ok((situation.denying(&judged), judged))
+        });
+        let Ok((denying, judged)) = judged else {
             return Err(Box::new(Denied { rule: Rule::Evaluation, decision: Box::new(decision) }));
         };
 
-        let questions =
-            [(&route, Rule::Route)].into_iter().chain(models.iter().map(|model| (model, Rule::Model)));
-        let denying = questions.flat_map(|(verdict, ungranted)| {
-            let ungranted = if caller.role.is_none() { Rule::Unmatched } else { ungranted };
-            let ungranted = verdict.permits.is_empty().then_some(ungranted);
-            verdict.forbids.iter().map(|(_, rule)| *rule).chain(ungranted)
-        });
-        let first = denying.min();
-
-        let verdicts = std::iter::once(&route).chain(&models);
-        let deciding = verdicts.flat_map(|v| if first.is_none() { &v.permits } else { &v.forbids });
-        let policies: BTreeSet<_> = deciding.map(|(id, _)| id).collect();
+        let deciding =
+            judged.verdicts().flat_map(|v| if denying.is_none() { &v.permits } else { &v.forbids });
+        let policies: BTreeSet<_> = deciding.map(|facts| &facts.id).collect();
         decision.policies = policies.into_iter().cloned().collect();
-        match first {
+        match denying {
             None => Ok(decision),
             Some(rule) => Err(Box::new(Denied { rule, decision: Box::new(decision) })),
         }
     }
 }
 
+impl Verdict {
+    pub(super) fn allows(&self) -> bool {
+        !self.permits.is_empty() && self.forbids.is_empty()
+    }
+}
+
+impl Judged {
+    fn verdicts(&self) -> impl Iterator<Item = &Verdict> {
+        std::iter::once(&self.route).chain(&self.models)
+    }
+}
+
 impl<'s> Situation<'s> {
-    fn new(
+    pub(super) fn new(
         snapshot: &'s Snapshot,
         caller: &'s Caller,
         team: Result<Option<&'s str>, Rule>,
     ) -> Result<Self, String> {
-        let (principal, principal_entities) = entities::caller(snapshot, caller, team)?;
-        Ok(Self { snapshot, caller, team, principal, principal_entities })
+        let ties = Ties::new(snapshot, caller, team);
+        let (principal, principal_entities) = entities::caller(snapshot, &ties)?;
+        Ok(Self { snapshot, ties, principal, principal_entities })
     }
 
-    fn ask(&self, method: &str, asked: Asked<'_>) -> Result<(Verdict, Vec<Verdict>), String> {
-        let (uid, entity) = entities::route(self.snapshot, asked.route, method)?;
-        let route = self.verdict(&self.snapshot.names.call_route, uid, entity)?;
-        let mut models = Vec::with_capacity(asked.models.len());
-        for model in asked.models {
-            let (uid, entity) = entities::model(self.snapshot, self.caller, self.team.ok().flatten(), model)?;
-            models.push(self.verdict(&self.snapshot.names.use_model, uid, entity)?);
-        }
-        Ok((route, models))
+    pub(super) fn ask(&self, method: &str, asked: Asked<'_>) -> Result<Judged, String> {
+        let route = self.ask_route(method, asked.route)?;
+        let models = asked.models.iter().map(|model| self.ask_model(model)).collect::<Result<_, _>>()?;
+        Ok(Judged { route, models })
     }
 
-    fn verdict(&self, action: &EntityUid, resource: EntityUid, entity: Entity) -> Result<Verdict, String> {
+    pub(super) fn ask_route(&self, method: &str, route: &str) -> Result<Verdict, String> {
+        let (uid, entity) = entities::route(self.snapshot, &self.ties, route, method)?;
+        self.verdict(&self.snapshot.call_route, uid, entity)
+    }
+
+    pub(super) fn ask_model(&self, model: &ModelName) -> Result<Verdict, String> {
+        let (uid, entity) = entities::model(self.snapshot, &self.ties, model)?;
+        self.verdict(&self.snapshot.use_model, uid, entity)
+    }
+
+    /// The first rule, in the order of the rules, that denies.
+    pub(super) fn denying(&self, judged: &Judged) -> Option<Rule> {
+        let matched = self.is_matched();
+        let rules = judged.verdicts().enumerate().flat_map(|(question, verdict)| {
+            let ungranted = match question {
+                _ if !matched => Rule::Unmatched,
+                0 => Rule::Route,
+                _ => Rule::Model,
+            };
+            let ungranted = verdict.permits.is_empty().then_some(ungranted);
+            verdict.forbids.iter().map(|facts| facts.rule).chain(ungranted)
+        });
+        rules.min()
+    }
+
+    /// Whether the caller has a role that something is granted to.
+    fn is_matched(&self) -> bool {
+        let config = self.snapshot.config();
+        let token_roles_alone =
+            config.token_roles.is_some() && !config.jwt.as_ref().is_some_and(|jwt| jwt.enforce_rbac);
+        !self.ties.token_roles.is_empty() || (!self.ties.caller.roles.is_empty() && !token_roles_alone)
+    }
+
+    /// The caller with its teams, for questions that no policy answers.
+    pub(super) fn principal(&self) -> (&EntityUid, &[Entity]) {
+        (&self.principal, &self.principal_entities)
+    }
+
+    fn verdict(&self, policies: &Policies, resource: EntityUid, entity: Entity) -> Result<Verdict, String> {
         let entities = self.principal_entities.iter().cloned().chain([entity]);
         let entities = Entities::from_entities(entities, None).map_err(|error| error.to_string())?;
-        let request = Request::new(self.principal.clone(), action.clone(), resource, Context::empty(), None)
+        let action = policies.action.clone();
+        let request = Request::new(self.principal.clone(), action, resource, Context::empty(), None)
             .map_err(|error| error.to_string())?;
         Ok(Verdict {
-            permits: self.matching(&request, &self.snapshot.permits, &entities)?,
-            forbids: self.matching(&request, &self.snapshot.forbids, &entities)?,
+            permits: self.matching(&request, &policies.permits, &entities)?,
+            forbids: self.matching(&request, &policies.forbids, &entities)?,
         })
     }
 
-    /// The policies whose conditions hold, out of a set of one effect.
+    /// The policies whose conditions hold, out of those of one effect.
     fn matching(
         &self,
         request: &Request,
-        set: &PolicySet,
+        policies: &PolicyIndex,
         entities: &Entities,
-    ) -> Result<Vec<Deciding>, String> {
-        let response = self.snapshot.authorizer.is_authorized(request, set, entities);
-        // Cedar skips a policy whose evaluation fails, a `forbid` too.
-        if let Some(error) = response.diagnostics().errors().next() {
-            return Err(error.to_string());
+    ) -> Result<Vec<Arc<PolicyFacts>>, String> {
+        let mut matching = Vec::new();
+        for set in policies.relevant(request, entities) {
+            let response = self.snapshot.authorizer.is_authorized(request, set, entities);
+            // Cedar skips a policy whose evaluation fails, a `forbid` too.
+            if let Some(error) = response.diagnostics().errors().next() {
+                return Err(error.to_string());
+            }
+            let ids = response.diagnostics().reason();
+            for id in ids {
+                // Every policy in the index is known: this one could not be reported otherwise.
+                matching.push(self.snapshot.facts.get(id).ok_or("a policy is not known")?.clone());
+            }
         }
-        let ids = response.diagnostics().reason();
-        let known = |id| self.snapshot.rules.get(id).cloned();
-        Ok(ids.map(|id| known(id).unwrap_or_else(|| (Arc::from(id.to_string()), Rule::Policy))).collect())
+        Ok(matching)
     }
 }

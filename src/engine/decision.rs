@@ -67,12 +67,16 @@ pub enum Rule {
     Policy,
     /// The master key.
     MasterKey,
+    /// The identity provider left out a claim that roles or teams are read from.
+    Overage,
     /// The token belongs to nobody (R1, R2).
     Unmatched,
     /// The role may not use the model.
     Model,
     /// The role may not call the route.
     Route,
+    /// A role of the token denies the model, whatever else grants it (`modelgate.role_permissions`).
+    DeniedModel,
     /// No scope of the token opens the model.
     Scope,
     /// An admin may not call the route.
@@ -101,13 +105,15 @@ pub enum Rule {
 
 impl Rule {
     /// Every rule, in order.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::Evaluation,
         Self::Policy,
         Self::MasterKey,
+        Self::Overage,
         Self::Unmatched,
         Self::Model,
         Self::Route,
+        Self::DeniedModel,
         Self::Scope,
         Self::AdminRoute,
         Self::TeamHeader,
@@ -129,6 +135,8 @@ impl Rule {
             Self::Evaluation => "evaluation",
             Self::Policy => "policy",
             Self::MasterKey => "master_key",
+            Self::Overage => "overage",
+            Self::DeniedModel => "deny_models",
             Self::Unmatched => "R2.unmatched",
             Self::Route => "R2.route",
             Self::Model => "R2.model",
@@ -160,6 +168,11 @@ impl Rule {
             Self::Evaluation => "the policies could not be evaluated",
             Self::Policy => "a policy forbids this request",
             Self::MasterKey => "the master key may not do this",
+            Self::Overage => {
+                "the token leaves out a claim that roles or teams are read from (group overage): the identity \
+                 provider must be set to send only the groups of this application, or roles"
+            }
+            Self::DeniedModel => "a role of the caller denies this model",
             Self::Unmatched => "the token belongs to no role that may call this gateway",
             Self::Route => "the caller's role may not call this route",
             Self::Model => "the caller's role may not use this model",

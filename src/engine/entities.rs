@@ -9,13 +9,15 @@ use super::Snapshot;
 use crate::identity::Caller;
 use crate::names::ModelName;
 use crate::providers;
-use crate::translate::MASTER_KEY_ROLE;
+use crate::routes::RouteList;
+use crate::translate::{MASTER_KEY_ROLE, TokenRoleLists};
 
 /// Cedar's names for what the schema declares, parsed once.
 #[derive(Debug)]
 pub(super) struct Names {
     caller: EntityTypeName,
     role: EntityTypeName,
+    token_role: EntityTypeName,
     scope: EntityTypeName,
     organization: EntityTypeName,
     team: EntityTypeName,
@@ -25,17 +27,17 @@ pub(super) struct Names {
     model: EntityTypeName,
     route_group: EntityTypeName,
     route: EntityTypeName,
-    pub(super) call_route: EntityUid,
-    pub(super) use_model: EntityUid,
+    action: EntityTypeName,
 }
 
 impl Names {
     pub(super) fn new() -> Result<Self, String> {
         let name = |text: &str| text.parse::<EntityTypeName>().map_err(|error| error.to_string());
-        let action = name("Action")?;
         Ok(Self {
+            action: name("Action")?,
             caller: name("Caller")?,
             role: name("Role")?,
+            token_role: name("TokenRole")?,
             scope: name("Scope")?,
             organization: name("Organization")?,
             team: name("Team")?,
@@ -45,9 +47,11 @@ impl Names {
             model: name("Model")?,
             route_group: name("RouteGroup")?,
             route: name("Route")?,
-            call_route: uid(&action, "call_route"),
-            use_model: uid(&action, "use_model"),
         })
+    }
+
+    pub(super) fn action(&self, id: &str) -> EntityUid {
+        uid(&self.action, id)
     }
 
     pub(super) fn model_set_uid(&self, id: &str) -> EntityUid {
@@ -67,29 +71,59 @@ fn uid(ty: &EntityTypeName, id: &str) -> EntityUid {
     EntityUid::from_type_name_and_id(ty.clone(), EntityId::new(id))
 }
 
+/// What ties a caller to lists of the configuration: roles and teams.
+#[derive(Debug)]
+pub(super) struct Ties<'s> {
+    pub(super) caller: &'s Caller,
+    /// The team that was selected for the request, or the rule that refuses (R6).
+    pub(super) team: Result<Option<&'s str>, super::Rule>,
+    /// The caller's entries of `modelgate.role_permissions`, inherited ones too.
+    pub(super) token_roles: Vec<&'s TokenRoleLists>,
+}
+
+impl<'s> Ties<'s> {
+    pub(super) fn new(
+        snapshot: &'s Snapshot,
+        caller: &'s Caller,
+        team: Result<Option<&'s str>, super::Rule>,
+    ) -> Self {
+        Self { caller, team, token_roles: snapshot.lists.token_roles_of(&caller.role_names) }
+    }
+
+    fn selected_team(&self) -> Option<&'s str> {
+        self.team.ok().flatten()
+    }
+
+    /// The lists of routes that the caller's roles name.
+    fn routes(&self, snapshot: &'s Snapshot) -> impl Iterator<Item = &'s (String, RouteList)> {
+        let by_role = self.caller.roles.iter().filter_map(|role| snapshot.lists.role_routes.get(role));
+        by_role.chain(self.token_roles.iter().filter_map(|lists| lists.routes.as_ref()))
+    }
+}
+
 /// A caller as an entity of Cedar, with the team that was selected for the request.
-pub(super) fn caller(
-    snapshot: &Snapshot,
-    caller: &Caller,
-    team: Result<Option<&str>, super::Rule>,
-) -> Result<(EntityUid, Vec<Entity>), String> {
-    let names = &snapshot.names;
-    let selected = team.ok().flatten();
+pub(super) fn caller(snapshot: &Snapshot, ties: &Ties<'_>) -> Result<(EntityUid, Vec<Entity>), String> {
+    let (names, caller) = (&snapshot.names, ties.caller);
+    let selected = ties.selected_team();
     let teams: BTreeSet<&str> = caller.claimed_teams().chain(selected).collect();
 
     let mut parents: HashSet<_> = teams.iter().map(|id| names.team_uid(id)).collect();
-    parents.extend(caller.role.map(|role| uid(&names.role, role.as_str())));
+    parents.extend(caller.roles.iter().map(|role| uid(&names.role, role.as_str())));
+    let inherited = ties.token_roles.iter().flat_map(|lists| &lists.ancestry);
+    parents.extend(caller.role_names.iter().chain(inherited).map(|role| uid(&names.token_role, role)));
     if caller.master_key {
         parents.insert(uid(&names.role, MASTER_KEY_ROLE));
     }
 
     let texts = |list: &[String]| Value::new_set(list.iter().map(|text| Value::new_string(text.clone())));
     let scopes = caller.scopes.iter().map(|scope| Value::new_entity_uid(names.scope_uid(scope)));
+    let routes = ties.routes(snapshot).map(|(id, _)| Value::new_entity_uid(uid(&names.route_group, id)));
     let claimed = caller.claimed_teams().map(|id| Value::new_entity_uid(names.team_uid(id)));
     let mut attrs = HashMap::from([
         ("admin".to_owned(), Value::new_bool(caller.admin)),
         ("roles".to_owned(), texts(&caller.role_names)),
         ("scopes".to_owned(), Value::new_set(scopes)),
+        ("routes".to_owned(), Value::new_set(routes)),
         ("teams".to_owned(), Value::new_set(claimed)),
     ]);
     let optional = [
@@ -99,7 +133,8 @@ pub(super) fn caller(
         ("user_id", caller.user_id.as_deref()),
         ("email", caller.email.as_deref()),
         ("email_domain", caller.email_domain()),
-        ("team_refused", team.err().map(super::Rule::as_str)),
+        ("left_out", caller.left_out.as_deref()),
+        ("team_refused", ties.team.err().map(super::Rule::as_str)),
     ];
     for (name, value) in optional {
         attrs.extend(value.map(|value| (name.to_owned(), Value::new_string(value.to_owned()))));
@@ -141,9 +176,15 @@ pub(super) fn team_entity(snapshot: &Snapshot, id: &str) -> Result<Entity, Strin
 }
 
 /// A route, in the lists of routes that it matches.
-pub(super) fn route(snapshot: &Snapshot, path: &str, method: &str) -> Result<(EntityUid, Entity), String> {
+pub(super) fn route(
+    snapshot: &Snapshot,
+    ties: &Ties<'_>,
+    path: &str,
+    method: &str,
+) -> Result<(EntityUid, Entity), String> {
     let names = &snapshot.names;
-    let lists = snapshot.lists.routes.iter().filter(|(_, list)| list.contains(path));
+    let of_roles = ties.routes(snapshot).map(|(id, list)| (id, list));
+    let lists = snapshot.lists.routes.iter().chain(of_roles).filter(|(_, list)| list.contains(path));
     let parents = lists.map(|(id, _)| uid(&names.route_group, id)).collect();
     let attrs = HashMap::from([
         ("path".to_owned(), Value::new_string(path.to_owned())),
@@ -157,35 +198,35 @@ pub(super) fn route(snapshot: &Snapshot, path: &str, method: &str) -> Result<(En
 /// A model, in those sets, scopes and teams that list it and that the caller is tied to.
 pub(super) fn model(
     snapshot: &Snapshot,
-    caller: &Caller,
-    team: Option<&str>,
+    ties: &Ties<'_>,
     model: &ModelName,
 ) -> Result<(EntityUid, Entity), String> {
     let names = &snapshot.names;
     let lists = &snapshot.lists;
-    let name = model.as_str();
+    let (caller, name) = (ties.caller, model.as_str());
 
-    let role_set = caller.role.and_then(|role| lists.role_models.get(&role));
-    let role_set =
-        role_set.filter(|(_, models)| models.contains(name)).map(|(id, _)| names.model_set_uid(id));
+    let of_roles = caller.roles.iter().filter_map(|role| lists.role_models.get(role));
+    let of_roles = of_roles.filter(|(_, models)| models.contains(name)).map(|(id, _)| id);
+    let of_token_roles = ties.token_roles.iter().flat_map(|lists| &lists.models);
+    let of_token_roles =
+        of_token_roles.filter(|(_, models)| models.contains(name, lists.groups_of(name))).map(|(id, _)| id);
     let scopes =
         caller.scopes.iter().filter(|scope| lists.scopes.get(*scope).is_some_and(|set| set.contains(name)));
-    let teams = caller.claimed_teams().chain(team).filter(|id| lists.team_lists(id, name));
+    let teams = caller.claimed_teams().chain(ties.selected_team()).filter(|id| lists.team_lists(id, name));
 
-    let mut parents: HashSet<_> = role_set.into_iter().collect();
-    parents.extend(scopes.map(|scope| names.scope_uid(scope)));
-    parents.extend(teams.map(|id| names.team_uid(id)));
-    model_entity(snapshot, model, &parents)
+    let sets = of_roles.chain(of_token_roles).map(|id| names.model_set_uid(id));
+    let scopes = scopes.map(|scope| names.scope_uid(scope));
+    let parents = sets.chain(scopes).chain(teams.map(|id| names.team_uid(id))).collect();
+    model_entity(snapshot, model, parents)
 }
 
 /// A model in `parents`, and in its access groups and its provider.
 pub(super) fn model_entity(
     snapshot: &Snapshot,
     model: &ModelName,
-    parents: &HashSet<EntityUid>,
+    mut parents: HashSet<EntityUid>,
 ) -> Result<(EntityUid, Entity), String> {
     let (names, name) = (&snapshot.names, model.as_str());
-    let mut parents = parents.clone();
     parents.extend(snapshot.lists.groups_of(name).map(|group| uid(&names.access_group, group)));
     let provider =
         name.split_once('/').map(|(provider, _)| provider).or_else(|| providers::of_bare_name(name));

@@ -18,7 +18,7 @@ impl Snapshot {
     pub fn entities(&self) -> Result<Value, String> {
         let mut all: Vec<Entity> = Vec::new();
         for model in self.model_names() {
-            all.push(model_entity(self, &model, &self.parents_of(&model))?.1);
+            all.push(model_entity(self, &model, self.parents_of(&model))?.1);
         }
         for team in &self.config().teams {
             all.push(team_entity(self, &team.team_id)?);
@@ -44,7 +44,11 @@ impl Snapshot {
         let scopes =
             self.lists.scopes.iter().filter(|(_, models)| models.contains(name)).map(|(scope, _)| scope);
         let teams = self.lists.teams.keys().filter(|team| self.lists.team_lists(team, name));
-        let sets = sets.map(|(id, _)| self.names.model_set_uid(id));
+        let of_token_roles = self.lists.token_roles.values().flat_map(|lists| &lists.models);
+        let of_token_roles =
+            of_token_roles.filter(|(_, models)| models.contains(name, self.lists.groups_of(name)));
+        let sets = sets.map(|(id, _)| id).chain(of_token_roles.map(|(id, _)| id));
+        let sets = sets.map(|id| self.names.model_set_uid(id));
         let scopes = scopes.map(|scope| self.names.scope_uid(scope));
         sets.chain(scopes).chain(teams.map(|team| self.names.team_uid(team))).collect()
     }

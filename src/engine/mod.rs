@@ -3,8 +3,12 @@
 //! A request loads the pointer once and keeps the snapshot to its end, so it never sees half of a change.
 
 mod authorize;
+mod callable;
 mod decision;
 mod entities;
+mod explain;
+mod facts;
+mod index;
 mod listing;
 mod snapshot;
 mod team;
@@ -14,6 +18,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 pub use decision::{Decision, Denied, Permit, Rule};
+pub use explain::{Considered, Explanation};
 pub use snapshot::{Snapshot, SnapshotError};
 
 /// The snapshot in force.

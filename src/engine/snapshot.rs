@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use cedar_policy::{Authorizer, Effect, PolicyId, PolicySet, Schema, ValidationMode, Validator};
+use cedar_policy::{Authorizer, Effect, EntityUid, Policy, PolicyId, Schema, ValidationMode, Validator};
 
-use super::Rule;
 use super::entities::Names;
+use super::facts::PolicyFacts;
+use super::index::PolicyIndex;
 use super::team::TeamDirectory;
 use crate::authn::VerifiedClaims;
 use crate::config::Config;
@@ -22,14 +23,35 @@ pub struct Snapshot {
     generation: u64,
     config: Config,
     pub(super) authorizer: Authorizer,
-    /// The `permit`s, and apart from them the `forbid`s: together Cedar would not say whether a request that is forbidden
-    /// was granted at all, and that is the first thing an operator asks.
-    pub(super) permits: PolicySet,
-    pub(super) forbids: PolicySet,
-    pub(super) rules: HashMap<PolicyId, (Arc<str>, Rule)>,
+    pub(super) call_route: Policies,
+    pub(super) use_model: Policies,
+    pub(super) facts: HashMap<PolicyId, Arc<PolicyFacts>>,
+    /// The same in the order of the rules.
+    pub(super) facts_in_order: Vec<Arc<PolicyFacts>>,
     pub(super) lists: Lists,
     pub(super) teams: TeamDirectory,
     pub(super) names: Names,
+}
+
+/// The policies that can apply to one action.
+///
+/// The `permit`s are apart from the `forbid`s: together Cedar would not say whether a request that is forbidden was
+/// granted at all, and that is the first thing an operator asks.
+#[derive(Debug)]
+pub(super) struct Policies {
+    pub(super) action: EntityUid,
+    pub(super) permits: PolicyIndex,
+    pub(super) forbids: PolicyIndex,
+}
+
+impl Policies {
+    fn new(policies: &[Policy], action: EntityUid) -> Result<Self, SnapshotError> {
+        let of = |effect| {
+            let policies = policies.iter().filter(|policy| policy.effect() == effect);
+            PolicyIndex::new(policies, &action).map_err(|error| SnapshotError::Invalid(error.to_string()))
+        };
+        Ok(Self { permits: of(Effect::Permit)?, forbids: of(Effect::Forbid)?, action })
+    }
 }
 
 /// A configuration that cannot be put in force.
@@ -63,19 +85,20 @@ impl Snapshot {
             let errors: Vec<_> = outcome.validation_errors().map(ToString::to_string).collect();
             return Err(SnapshotError::Invalid(errors.join("; ")));
         }
-        let rules = bundle.policies.iter().map(|policy| {
-            let rule = policy.annotation("rule").and_then(Rule::from_name).unwrap_or(Rule::Policy);
-            (policy.id().clone(), (Arc::from(policy.id().to_string()), rule))
-        });
+        let facts_in_order: Vec<_> =
+            bundle.policies.iter().map(|policy| Arc::new(PolicyFacts::of(policy))).collect();
+        let ids = bundle.policies.iter().map(|policy| policy.id().clone());
+        let names = Names::new().map_err(SnapshotError::Schema)?;
         Ok(Self {
             generation: GENERATION.fetch_add(1, Ordering::Relaxed) + 1,
-            rules: rules.collect(),
+            facts: ids.zip(facts_in_order.iter().cloned()).collect(),
+            facts_in_order,
             authorizer: Authorizer::new(),
-            permits: bundle.policy_set_of(Effect::Permit)?,
-            forbids: bundle.policy_set_of(Effect::Forbid)?,
+            call_route: Policies::new(&bundle.policies, names.action("call_route"))?,
+            use_model: Policies::new(&bundle.policies, names.action("use_model"))?,
             teams: TeamDirectory::new(&config.teams),
             lists: bundle.lists,
-            names: Names::new().map_err(SnapshotError::Schema)?,
+            names,
             config,
         })
     }

@@ -1,6 +1,8 @@
 //! Who the caller is: rules R1 and R4, and the teams that the token claims (R6).
 
 mod claim;
+mod overage;
+mod roles;
 
 use serde_json::{Map, Value};
 
@@ -9,14 +11,19 @@ use crate::config::JwtAuth;
 use crate::names::{ClaimPath, Role};
 
 use claim::{names, scalar};
+use roles::Evidence;
+
+pub use roles::Reason;
 
 /// Who calls, as far as the token and the configuration say.
 ///
 /// What depends on the request too, such as the team that a header selects, is the engine's to find.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
-    /// R1; `None` when the token belongs to nobody.
-    pub(crate) role: Option<Role>,
+    /// R1, in its order; empty when the token belongs to nobody. Several only under `modelgate.strict`.
+    pub(crate) roles: Vec<Role>,
+    /// What gave each of the roles.
+    pub(crate) reasons: Vec<Reason>,
     /// The token carries the admin scope (R5), or this is the master key.
     pub(crate) admin: bool,
     pub(crate) master_key: bool,
@@ -33,6 +40,8 @@ pub struct Caller {
     pub(crate) scopes: Vec<String>,
     /// The role names in the token, before any mapping.
     pub(crate) role_names: Vec<String>,
+    /// A claim that the configuration reads and that the identity provider left out.
+    pub(crate) left_out: Option<String>,
     pub(crate) issuer: Option<String>,
     pub(crate) subject: Option<String>,
     pub(crate) client_id: Option<String>,
@@ -50,7 +59,7 @@ impl Caller {
     /// The holder of `general_settings.master_key`: an admin for every route.
     #[must_use]
     pub fn master_key() -> Self {
-        Self { role: Some(Role::ProxyAdmin), admin: true, master_key: true, ..Self::nobody() }
+        Self { roles: vec![Role::ProxyAdmin], admin: true, master_key: true, ..Self::nobody() }
     }
 
     /// The caller that a token belongs to.
@@ -88,19 +97,19 @@ impl Caller {
         let user_roles = names(at(&jwt.user_roles_jwt_field));
         let mapped_roles = names(at(&jwt.roles_jwt_field));
 
-        let role = if admin {
-            Some(Role::ProxyAdmin)
-        } else if team.is_some() {
-            Some(Role::Team)
-        } else if user.is_some() || user_roles.iter().any(|name| jwt.user_allowed_roles.contains(name)) {
-            Some(Role::InternalUser)
-        } else {
-            let mapping = jwt.role_mappings.iter().find(|mapping| mapped_roles.contains(&mapping.role));
-            mapping.map(|mapping| mapping.internal_role)
+        let evidence = Evidence {
+            admin,
+            team: team.as_ref(),
+            user: user.as_deref(),
+            user_roles: &user_roles,
+            mapped_roles: &mapped_roles,
         };
+        let (roles, reasons) = evidence.roles(jwt).into_iter().unzip();
 
         let mut caller = Self {
-            role,
+            roles,
+            reasons,
+            left_out: overage::left_out(jwt, claims),
             admin,
             user_id: user.or_else(|| email.clone()),
             email,
@@ -124,7 +133,7 @@ impl Caller {
 
     /// R4: an object id in the token stands for the team or the user, whichever the caller is.
     fn replace_by_object(&mut self, object: String) {
-        match self.role {
+        match self.role() {
             Some(Role::Team) => self.object_team = Some(object),
             Some(Role::InternalUser) => self.user_id = Some(object),
             Some(Role::ProxyAdmin) | None => {}
@@ -133,7 +142,8 @@ impl Caller {
 
     fn nobody() -> Self {
         Self {
-            role: None,
+            roles: Vec::new(),
+            reasons: Vec::new(),
             admin: false,
             master_key: false,
             user_id: None,
@@ -145,16 +155,22 @@ impl Caller {
             team_expected: false,
             scopes: Vec::new(),
             role_names: Vec::new(),
+            left_out: None,
             issuer: None,
             subject: None,
             client_id: None,
         }
     }
 
-    /// R1; `None` when the token belongs to nobody.
+    /// R1; `None` when the token belongs to nobody. The first where several count.
     #[must_use]
     pub fn role(&self) -> Option<Role> {
-        self.role
+        self.roles.first().copied()
+    }
+
+    /// Each role that counts, with what gave it (R1).
+    pub fn roles(&self) -> impl Iterator<Item = (Role, &Reason)> {
+        self.roles.iter().copied().zip(&self.reasons)
     }
 
     /// R4.

@@ -3,7 +3,7 @@ use serde_json::json;
 use super::*;
 use crate::config::Config;
 
-fn identify(jwtauth: &str, claims: Value) -> Caller {
+pub(super) fn identify(jwtauth: &str, claims: Value) -> Caller {
     let yaml =
         format!("general_settings: {{enable_jwt_auth: true, litellm_jwtauth: {jwtauth}}}\nmodel_list: []\n");
     let config = Config::parse("config.yaml", &yaml, ".".as_ref(), &|_| None).unwrap();

@@ -10,6 +10,7 @@ use crate::translate::lists::{ADMIN_ROUTES, LLM_ROUTES, TEAM_ROUTES};
 
 pub(super) fn write(writer: &mut Writer<'_>) -> Result<(), TranslateError> {
     let Some(jwt) = &writer.config.jwt else { return Ok(()) };
+    write_overage(writer)?;
     write_scopes(writer, jwt)?;
     write_admin_routes(writer)?;
     write_email_domain(writer, jwt)?;
@@ -20,6 +21,14 @@ pub(super) fn write(writer: &mut Writer<'_>) -> Result<(), TranslateError> {
 
 fn admin() -> Ex {
     attr(principal(), "admin")
+}
+
+/// A claim that the identity provider left out may have named a role, a team or a denial.
+fn write_overage(writer: &mut Writer<'_>) -> Result<(), TranslateError> {
+    writer.add(
+        Draft { action: action("call_route")?, ..Draft::forbid(JWTAUTH, Rule::Overage).with_rule_in_id() }
+            .clause(when(has(principal(), "left_out"))),
+    )
 }
 
 /// R3. Does not bind the master key, which has no scopes.
@@ -110,20 +119,7 @@ fn write_identity(writer: &mut Writer<'_>) -> Result<(), TranslateError> {
 /// R9: what no configured list names must be one of the routes of an LLM API.
 fn write_floor(writer: &mut Writer<'_>, jwt: &JwtAuth) -> Result<(), TranslateError> {
     let mut allowed = or(admin(), is_in(resource(), entity("RouteGroup", LLM_ROUTES)?));
-    if jwt.enforce_rbac {
-        let mut named = Vec::new();
-        for (index, entry) in writer.config.role_permissions.iter().flatten().enumerate() {
-            if named.contains(&entry.role) {
-                continue;
-            }
-            named.push(entry.role);
-            if entry.routes.is_some() {
-                let list = format!("general_settings.role_permissions[{index}].routes");
-                let role = is_in(principal(), entity("Role", entry.role.as_str())?);
-                allowed = or(allowed, and(role, is_in(resource(), entity("RouteGroup", &list)?)));
-            }
-        }
-    }
+    allowed = or(allowed, is_in(resource(), attr(principal(), "routes")));
     if jwt.team_allowed_routes.is_some() {
         let listed = is_in(resource(), entity("RouteGroup", TEAM_ROUTES)?);
         allowed = or(allowed, and(has(principal(), "team"), listed));

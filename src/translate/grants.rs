@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use cedar_policy::pst::PstConstructionError;
 
 use super::pst::{action, entity, is_in, or, principal, principal_in, resource_in, when};
-use super::{Draft, JWTAUTH, TranslateError, Writer};
+use super::{Draft, JWTAUTH, TranslateError, Writer, token_roles};
 use crate::config::RolePermission;
 use crate::engine::Rule;
 use crate::names::Role;
@@ -21,24 +21,35 @@ pub(super) fn write(writer: &mut Writer<'_>) -> Result<(), TranslateError> {
         })?;
     }
     let Some(jwt) = &writer.config.jwt else { return Ok(()) };
-    if !jwt.enforce_rbac {
+    if writer.config.token_roles.is_some() {
+        token_roles::write(writer)?;
+    } else if !jwt.enforce_rbac {
         return writer.add(Draft::permit(&format!("{JWTAUTH}.enforce_rbac"), Rule::Unmatched));
     }
+    if jwt.enforce_rbac { write_roles(writer, jwt.strict) } else { Ok(()) }
+}
 
+fn write_roles(writer: &mut Writer<'_>, strict: bool) -> Result<(), TranslateError> {
     let mut named = BTreeSet::new();
     let entries = writer.config.role_permissions.as_deref().unwrap_or_default();
     for (index, entry) in entries.iter().enumerate() {
         // The first entry of a role counts.
         if named.insert(entry.role) {
-            write_entry(writer, &format!("general_settings.role_permissions[{index}]"), entry)?;
+            write_entry(writer, &format!("general_settings.role_permissions[{index}]"), entry, strict)?;
         }
     }
-    write_open_roles(writer, &named)
+    write_open_roles(writer, &named, strict)
 }
 
-fn write_entry(writer: &mut Writer<'_>, key: &str, entry: &RolePermission) -> Result<(), TranslateError> {
+/// An entry without `models` opens every model; under `modelgate.strict`, none.
+fn write_entry(
+    writer: &mut Writer<'_>,
+    key: &str,
+    entry: &RolePermission,
+    strict: bool,
+) -> Result<(), TranslateError> {
     let role = || principal_in("Role", entry.role.as_str());
-    if entry.models.is_none() && entry.routes.is_none() {
+    if entry.models.is_none() && entry.routes.is_none() && !strict {
         return writer.add(Draft { principal: role()?, ..Draft::permit(key, Rule::Model) });
     }
     let routes = listed(key, "routes", entry.routes.is_some());
@@ -48,6 +59,9 @@ fn write_entry(writer: &mut Writer<'_>, key: &str, entry: &RolePermission) -> Re
         resource: routes.resource("RouteGroup")?,
         ..Draft::permit(&routes.key, Rule::Route)
     })?;
+    if entry.models.is_none() && strict {
+        return Ok(());
+    }
     let models = listed(key, "models", entry.models.is_some());
     writer.add(Draft {
         principal: role()?,
@@ -73,8 +87,12 @@ impl Listed {
     }
 }
 
-/// Roles that no entry names are not restricted.
-fn write_open_roles(writer: &mut Writer<'_>, named: &BTreeSet<Role>) -> Result<(), TranslateError> {
+/// Roles that no entry names are not restricted; under `modelgate.strict` they may use no model.
+fn write_open_roles(
+    writer: &mut Writer<'_>,
+    named: &BTreeSet<Role>,
+    strict: bool,
+) -> Result<(), TranslateError> {
     let mut open = None;
     for role in Role::ALL.into_iter().filter(|role| !named.contains(role)) {
         let this = is_in(principal(), entity("Role", role.as_str())?);
@@ -85,7 +103,9 @@ fn write_open_roles(writer: &mut Writer<'_>, named: &BTreeSet<Role>) -> Result<(
     }
     match open {
         Some(open) => {
-            writer.add(Draft::permit("general_settings.role_permissions", Rule::Unmatched).clause(when(open)))
+            let draft =
+                Draft::permit("general_settings.role_permissions", Rule::Unmatched).clause(when(open));
+            writer.add(if strict { Draft { action: action("call_route")?, ..draft } } else { draft })
         }
         None => Ok(()),
     }

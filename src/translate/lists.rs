@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use crate::config::{Config, RoutePattern, Team};
+use super::token_roles;
+use crate::config::{Config, RoutePattern};
 use crate::names::Role;
 use crate::pattern::Pattern;
 use crate::providers;
@@ -20,19 +21,33 @@ pub(crate) const LLM_ROUTES: &str = "llm_api_routes";
 pub struct Lists {
     /// By role: the id of its set, and the models in it (R2).
     pub(crate) role_models: BTreeMap<Role, (String, HashSet<String>)>,
-    /// By id of the entity.
+    /// By role: the id of its list, and the routes in it (R2).
+    pub(crate) role_routes: BTreeMap<Role, (String, RouteList)>,
+    /// By the token's own name of a role (`modelgate.role_permissions`).
+    pub(crate) token_roles: HashMap<String, TokenRoleLists>,
+    /// The lists that every request is compared with, by id of the entity.
     pub(crate) routes: BTreeMap<String, RouteList>,
     /// By scope: the models in its mappings (R3).
     pub(crate) scopes: HashMap<String, HashSet<String>>,
     /// By team id (R6).
-    pub(crate) teams: HashMap<String, TeamModels>,
+    pub(crate) teams: HashMap<String, ModelList>,
     /// By model: its access groups.
     pub(crate) access_groups: HashMap<String, BTreeSet<String>>,
 }
 
-/// The models that a team may use (R6).
+/// What an entry of `modelgate.role_permissions` lists.
+#[derive(Clone, Debug)]
+pub(crate) struct TokenRoleLists {
+    /// Each set of models, with its id: what the role opens, and what it denies.
+    pub(crate) models: [(String, ModelList); 2],
+    pub(crate) routes: Option<(String, RouteList)>,
+    /// The role, and every role that it inherits from.
+    pub(crate) ancestry: Vec<String>,
+}
+
+/// Models, wildcards and access groups: what a team may use (R6), and what the token's own roles give.
 #[derive(Clone, Debug, Default)]
-pub struct TeamModels {
+pub(crate) struct ModelList {
     pub(crate) all: bool,
     names: HashSet<String>,
     patterns: Vec<Pattern>,
@@ -42,11 +57,14 @@ impl Lists {
     /// Collects the lists of a configuration.
     #[must_use]
     pub fn new(config: &Config) -> Self {
+        let teams = config.teams.iter();
         let mut lists = Self {
             role_models: BTreeMap::new(),
+            role_routes: BTreeMap::new(),
+            token_roles: token_roles::lists(config),
             routes: BTreeMap::new(),
             scopes: HashMap::new(),
-            teams: config.teams.iter().map(|team| (team.team_id.clone(), TeamModels::new(team))).collect(),
+            teams: teams.map(|team| (team.team_id.clone(), ModelList::of_team(&team.models))).collect(),
             access_groups: HashMap::new(),
         };
         for model in &config.models {
@@ -55,7 +73,9 @@ impl Lists {
         }
         let group = RoutePattern::Group(LLM_ROUTES.to_owned());
         lists.routes.insert(LLM_ROUTES.to_owned(), RouteList::new(vec![group]));
-        lists.add_roles(config);
+        if config.jwt.as_ref().is_some_and(|jwt| jwt.enforce_rbac) {
+            lists.add_roles(config);
+        }
         if let Some(jwt) = &config.jwt {
             lists.routes.insert(ADMIN_ROUTES.to_owned(), RouteList::new(jwt.admin_allowed_routes.clone()));
             if let Some(routes) = &jwt.team_allowed_routes {
@@ -81,9 +101,20 @@ impl Lists {
                 self.role_models.insert(entry.role, (format!("{key}.models"), names));
             }
             if let Some(routes) = &entry.routes {
-                self.routes.insert(format!("{key}.routes"), RouteList::new(routes.clone()));
+                self.role_routes
+                    .insert(entry.role, (format!("{key}.routes"), RouteList::new(routes.clone())));
             }
         }
+    }
+
+    /// The lists of the roles that a token names, and of those that they inherit from.
+    pub(crate) fn token_roles_of(&self, roles: &[String]) -> Vec<&TokenRoleLists> {
+        if self.token_roles.is_empty() {
+            return Vec::new();
+        }
+        let listed = roles.iter().filter_map(|role| self.token_roles.get(role));
+        let names: BTreeSet<&String> = listed.flat_map(|lists| &lists.ancestry).collect();
+        names.into_iter().filter_map(|name| self.token_roles.get(name)).collect()
     }
 
     /// The access groups of a model, sorted.
@@ -93,23 +124,28 @@ impl Lists {
 
     /// Whether a declared team lists the model, by name, wildcard or access group (R6).
     pub(crate) fn team_lists(&self, team: &str, model: &str) -> bool {
-        self.teams.get(team).is_some_and(|models| models.list(model, self.groups_of(model)))
+        self.teams.get(team).is_some_and(|models| models.contains(model, self.groups_of(model)))
     }
 }
 
-impl TeamModels {
-    fn new(team: &Team) -> Self {
-        let all = team.models.is_empty()
-            || team.models.iter().any(|name| name == "all-proxy-models" || name == "*");
-        let (patterns, names): (Vec<_>, Vec<_>) = team.models.iter().partition(|name| name.contains('*'));
+impl ModelList {
+    pub(super) fn new(listed: &[String]) -> Self {
+        let (patterns, names): (Vec<_>, Vec<_>) = listed.iter().partition(|name| name.contains('*'));
         Self {
-            all,
+            all: listed.iter().any(|name| name == "*"),
             names: names.into_iter().cloned().collect(),
             patterns: patterns.into_iter().map(|text| Pattern::new(text)).collect(),
         }
     }
 
-    fn list<'g>(&self, model: &str, mut groups: impl Iterator<Item = &'g str>) -> bool {
+    /// For a team, an empty list and `all-proxy-models` open everything.
+    fn of_team(listed: &[String]) -> Self {
+        let all = listed.is_empty() || listed.iter().any(|name| name == "all-proxy-models");
+        let list = Self::new(listed);
+        Self { all: all || list.all, ..list }
+    }
+
+    pub(crate) fn contains<'g>(&self, model: &str, mut groups: impl Iterator<Item = &'g str>) -> bool {
         self.names.contains(model)
             || groups.any(|group| self.names.contains(group))
             || self.fits_a_pattern(model)

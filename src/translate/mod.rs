@@ -7,6 +7,7 @@ mod gates;
 mod grants;
 mod lists;
 mod pst;
+mod token_roles;
 
 use std::collections::BTreeMap;
 
@@ -20,8 +21,9 @@ use crate::config::Config;
 use crate::engine::Rule;
 
 pub(crate) use grants::MASTER_KEY_ROLE;
+pub use lists::Lists;
 pub(crate) use lists::TEAM_ROUTES;
-pub use lists::{Lists, TeamModels};
+pub(crate) use lists::TokenRoleLists;
 
 /// The Cedar schema that every snapshot is validated against.
 pub const SCHEMA: &str = include_str!("../../schema/modelgate.cedarschema");
@@ -68,17 +70,9 @@ impl PolicyBundle {
     ///
     /// [`TranslateError::Set`] if two of them have the same id.
     pub fn policy_set(&self) -> Result<PolicySet, TranslateError> {
-        set_of(self.policies.iter())
+        let policies = self.policies.iter().cloned();
+        PolicySet::from_policies(policies).map_err(|error| TranslateError::Set(error.to_string()))
     }
-
-    /// The policies of one effect.
-    pub(crate) fn policy_set_of(&self, effect: cedar_policy::Effect) -> Result<PolicySet, TranslateError> {
-        set_of(self.policies.iter().filter(|policy| policy.effect() == effect))
-    }
-}
-
-fn set_of<'p>(policies: impl Iterator<Item = &'p Policy>) -> Result<PolicySet, TranslateError> {
-    PolicySet::from_policies(policies.cloned()).map_err(|error| TranslateError::Set(error.to_string()))
 }
 
 struct Writer<'c> {

@@ -68,19 +68,79 @@ fn glob(pattern: &str, text: &str) -> bool {
 
 fn may_use(config: &Value, team: &Value, model: &str) -> bool {
     let models = strings(&team["models"]);
+    models.is_empty() || models.iter().any(|m| m == "all-proxy-models") || lists(config, &models, model)
+}
+
+fn lists(config: &Value, models: &[String], model: &str) -> bool {
     let known =
         [("gpt-", "openai"), ("claude-", "anthropic"), ("gemini-", "gemini"), ("text-embedding-", "openai")];
     let full = known.iter().find(|(start, _)| model.starts_with(start)).map(|(_, p)| format!("{p}/{model}"));
     let entries =
         config["model_list"].as_array().unwrap().iter().filter(|entry| entry["model_name"] == model);
     let groups: Vec<_> = entries.flat_map(|entry| strings(&entry["model_info"]["access_groups"])).collect();
-    models.is_empty()
-        || models.iter().any(|m| {
-            m == "all-proxy-models"
-                || m == model
-                || groups.contains(m)
-                || (m.contains('*') && (glob(m, model) || full.as_ref().is_some_and(|full| glob(m, full))))
-        })
+    models.iter().any(|m| {
+        m == model
+            || groups.contains(m)
+            || (m.contains('*') && (glob(m, model) || full.as_ref().is_some_and(|full| glob(m, full))))
+    })
+}
+
+/// Whether the token says that it leaves out a claim that the configuration reads.
+fn leaves_out(jwt: &Value, claims: &Value) -> bool {
+    let fields =
+        ["user_roles", "roles", "team_ids", "team_id", "team_alias", "object_id", "user_id", "user_email"];
+    fields.iter().filter_map(|field| jwt[format!("{field}_jwt_field")].as_str()).any(|path| {
+        let claim = path.split('.').next().unwrap();
+        claims["_claim_names"].get(claim).is_some() || (claim == "groups" && claims["hasgroups"] == true)
+    })
+}
+
+/// What one role gives.
+#[derive(Default)]
+struct Grant {
+    model: bool,
+    route: bool,
+    named_route: bool,
+}
+
+/// What the roles of `role_permissions` give: the first entry for each.
+fn role_grants(config: &Value, roles: &[&str], path: &str, model: Option<&str>, strict: bool) -> Vec<Grant> {
+    let entries = config["general_settings"]["role_permissions"].as_array().cloned().unwrap_or_default();
+    let grant = |role: &&str| {
+        let entry = entries.iter().find(|entry| entry["role"] == **role).cloned().unwrap_or(json!({}));
+        let named_route = entry.get("routes").is_some_and(|routes| listed(routes, path));
+        let model = match entry.get("models") {
+            Some(models) => model.is_none_or(|m| strings(models).iter().any(|x| x == m)),
+            None => model.is_none() || !strict,
+        };
+        Grant { model, route: named_route || entry.get("routes").is_none(), named_route }
+    };
+    roles.iter().map(grant).collect()
+}
+
+/// What the token's own roles give, and whether one of them denies the model.
+fn own_grants(config: &Value, names: &[String], path: &str, model: Option<&str>) -> (Vec<Grant>, bool) {
+    let entries = config["modelgate"]["role_permissions"].as_array().cloned().unwrap_or_default();
+    let mut held = names.to_vec();
+    let mut grants = vec![];
+    let mut denied = false;
+    let mut next = 0;
+    while let Some(role) = held.get(next).cloned() {
+        next += 1;
+        if held[..next - 1].contains(&role) {
+            continue;
+        }
+        let Some(entry) = entries.iter().find(|entry| entry["role"] == *role) else { continue };
+        held.extend(strings(&entry["inherits"]));
+        let named_route = entry.get("routes").is_some_and(|routes| listed(routes, path));
+        denied |= model.is_some_and(|m| lists(config, &strings(&entry["deny_models"]), m));
+        grants.push(Grant {
+            model: model.is_none_or(|m| lists(config, &strings(&entry["models"]), m)),
+            route: named_route || entry.get("routes").is_none(),
+            named_route,
+        });
+    }
+    (grants, denied)
 }
 
 /// Decides by the rules, in their order.
@@ -104,21 +164,25 @@ pub(crate) fn decide(
         Some(value) => scalar(Some(value)),
         None => jwt["team_id_default"].as_str().map(Into::into),
     };
+    let strict = config["modelgate"]["strict"] == true;
     let mapped = jwt["role_mappings"].as_array().into_iter().flatten();
-    let roles = names(at("roles_jwt_field"));
-    let mapped =
-        mapped.filter(|m| roles.iter().any(|role| m["role"] == **role)).map(|m| m["internal_role"].as_str());
-    let user_role =
-        scalar(at("user_id_jwt_field")).is_some() || any("user_roles_jwt_field", "user_allowed_roles");
-    let role = match () {
-        () if admin => Some("proxy_admin"),
-        () if own_team.is_some() => Some("team"),
-        () if user_role => Some("internal_user"),
-        () => mapped
-            .flatten()
-            .next()
-            .map(|r| ["team", "internal_user", "proxy_admin"].into_iter().find(|k| *k == r).unwrap()),
-    };
+    let names_of_roles = names(at("roles_jwt_field"));
+    let mapped = mapped
+        .filter(|m| names_of_roles.iter().any(|role| m["role"] == **role))
+        .filter_map(|m| m["internal_role"].as_str());
+    let only_roles = strict && !strings(&jwt["user_allowed_roles"]).is_empty();
+    let user_role = (scalar(at("user_id_jwt_field")).is_some() && !only_roles)
+        || any("user_roles_jwt_field", "user_allowed_roles");
+    let mut roles: Vec<&'static str> = vec![];
+    roles.extend(admin.then_some("proxy_admin"));
+    roles.extend(own_team.is_some().then_some("team"));
+    roles.extend(user_role.then_some("internal_user"));
+    let known = |role| ["team", "internal_user", "proxy_admin"].into_iter().find(|k| *k == role).unwrap();
+    roles.extend(mapped.map(known));
+    if !strict {
+        roles.truncate(1);
+    }
+    let role = roles.first().copied();
     // R4
     let email = scalar(at("user_email_jwt_field"));
     let mut user_id = scalar(at("user_id_jwt_field")).or(email.clone());
@@ -131,25 +195,36 @@ pub(crate) fn decide(
     let mut out = Outcome { role, user_id, ..Outcome::default() };
     let deny = |rule, out: Outcome| Outcome { allow: false, rule: Some(rule), ..out };
 
+    if leaves_out(jwt, claims) {
+        return deny("overage", out);
+    }
     // R2
-    let empty = vec![];
-    let entries = general["role_permissions"].as_array().unwrap_or(&empty);
-    let entry = entries.iter().find(|entry| role.is_some_and(|role| entry["role"] == role));
-    let entry = entry.filter(|_| on("enforce_rbac")).cloned().unwrap_or(json!({}));
-    let role_routes = entry.get("routes").is_some() && listed(&entry["routes"], path);
+    let mut grants = vec![];
+    let mut denied = false;
     if on("enforce_rbac") {
-        if role.is_none() {
+        grants = role_grants(config, &roles, path, model, strict);
+    }
+    if config["modelgate"].get("role_permissions").is_some() {
+        let all_names = [names(at("user_roles_jwt_field")), names_of_roles].concat();
+        let (own, deny) = own_grants(config, &all_names, path, model);
+        grants.extend(own);
+        denied = deny;
+    }
+    if on("enforce_rbac") || config["modelgate"].get("role_permissions").is_some() {
+        if grants.is_empty() {
             return deny("R2.unmatched", out);
         }
-        if entry.get("models").is_some()
-            && model.is_some_and(|m| !strings(&entry["models"]).iter().any(|x| x == m))
-        {
+        if !grants.iter().any(|grant| grant.model) {
             return deny("R2.model", out);
         }
-        if entry.get("routes").is_some() && !role_routes {
+        if !grants.iter().any(|grant| grant.route) {
             return deny("R2.route", out);
         }
     }
+    if denied {
+        return deny("deny_models", out);
+    }
+    let role_routes = grants.iter().any(|grant| grant.named_route);
     // R3
     let mappings =
         jwt["scope_mappings"].as_array().filter(|m| on("enforce_scope_based_access") && !m.is_empty());

@@ -5,6 +5,7 @@ mod examples;
 mod issuers;
 mod models;
 mod opaque;
+mod ours;
 mod values;
 mod warnings;
 

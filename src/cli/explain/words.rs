@@ -1,0 +1,61 @@
+//! What the rules ask for, and what to do about a denial.
+
+use crate::engine::Rule;
+
+/// What a gate asks for, so that its verdict can be read as "yes" or "no".
+pub(super) fn asks(rule: Rule) -> &'static str {
+    match rule {
+        Rule::Overage => "the token carries every claim that roles and teams are read from",
+        Rule::DeniedModel => "no role of the token denies the model",
+        Rule::Scope => "a scope of the token opens the model",
+        Rule::AdminRoute => "an admin stays on the routes for admins",
+        Rule::TeamHeader => "`x-litellm-team-id`, if sent, names a team of the caller",
+        Rule::UnknownTeam => "the token's team is declared",
+        Rule::NoTeam => "a team is named where one is needed",
+        Rule::NoTeamWithModel => "one of the caller's teams may use the model on this route",
+        Rule::Blocked => "the team is not blocked",
+        Rule::TeamRoute => "the team may call the route",
+        Rule::TeamModel => "the team may use the model",
+        Rule::EmailDomain => "the email is of the allowed domain",
+        Rule::Identity => "a user or a team is known",
+        Rule::Floor => "the route is one of an LLM API, or a list of the configuration names it",
+        Rule::Policy => "the policy's conditions for forbidding do not hold",
+        Rule::Evaluation | Rule::MasterKey | Rule::Unmatched | Rule::Model | Rule::Route => "it is granted",
+    }
+}
+
+/// What would change a denial.
+pub(super) fn cure(rule: Rule) -> &'static str {
+    match rule {
+        Rule::Evaluation => "report this: translated policies always evaluate",
+        Rule::Policy => "change the policy, or the request so that its conditions do not hold",
+        Rule::MasterKey => "use a token",
+        Rule::Overage => "set the identity provider to send roles, or only the groups of this application",
+        Rule::Unmatched => {
+            "give the token a role that `user_allowed_roles`, `role_mappings` or `modelgate.role_permissions` names, or \
+             a team id or user id that the configuration reads"
+        }
+        Rule::Model => "list the model under `models` of an entry for one of the caller's roles",
+        Rule::Route => "list the route under `routes` of an entry for one of the caller's roles",
+        Rule::DeniedModel => "take the model out of `deny_models`, or the role off the token",
+        Rule::Scope => {
+            "list the model in `scope_mappings` for one of the token's scopes, or ask for a token with another"
+        }
+        Rule::AdminRoute => {
+            "list the route in `admin_allowed_routes`, or use a token without the admin scope"
+        }
+        Rule::TeamHeader => "send the id or alias of a team that the token names, or no header",
+        Rule::UnknownTeam => "declare the team under `teams`",
+        Rule::NoTeam => {
+            "put a team into the token, where `team_id_jwt_field` or `team_ids_jwt_field` reads it"
+        }
+        Rule::NoTeamWithModel | Rule::TeamModel => {
+            "list the model under `models` of one of the caller's teams"
+        }
+        Rule::Blocked => "remove `blocked` from the team",
+        Rule::TeamRoute => "list the route in `team_allowed_routes`",
+        Rule::EmailDomain => "use an account of the domain, or change `user_allowed_email_domain`",
+        Rule::Identity => "configure `user_id_jwt_field` for a claim that the token has",
+        Rule::Floor => "list the route under `routes` of an entry for one of the caller's roles",
+    }
+}

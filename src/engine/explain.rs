@@ -1,0 +1,100 @@
+//! Why a request is decided as it is: every policy that was asked, with its answer.
+
+use std::sync::Arc;
+
+use cedar_policy::{Effect, Entities, EntityUid, PrincipalConstraint};
+
+use super::authorize::{Situation, Verdict};
+use super::facts::PolicyFacts;
+use super::index::applies;
+use super::snapshot::Policies;
+use super::team::{self, Asked};
+use super::{Decision, Denied, Rule, Snapshot};
+use crate::identity::Caller;
+use crate::names::ModelName;
+use crate::request::ApiCall;
+
+/// A decision with its grounds.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Explanation {
+    /// What [`Snapshot::authorize`] says of the same request.
+    pub outcome: Result<Decision, Box<Denied>>,
+    /// The `permit`s for this caller: each question needs one that holds.
+    pub grants: Vec<Considered>,
+    /// The `forbid`s: one that holds denies, whatever grants.
+    pub gates: Vec<Considered>,
+}
+
+/// A policy, and what it says to one question of the request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Considered {
+    /// The model that was asked for; `None`: the route.
+    pub model: Option<ModelName>,
+    /// The policy's id.
+    pub id: Arc<str>,
+    /// The rule that it stands for.
+    pub rule: Rule,
+    /// `file:line` of what it comes from.
+    pub source: Option<String>,
+    /// Whether its conditions hold.
+    pub holds: bool,
+}
+
+impl Snapshot {
+    /// Decides a request, and says by which policies.
+    #[must_use]
+    pub fn explain(&self, caller: &Caller, call: &ApiCall) -> Explanation {
+        let models: Vec<&ModelName> = call.models().collect();
+        let asked = Asked { header: call.team_header(), route: call.route().as_str(), models: &models };
+        let outcome = self.decide(caller, call.method().as_str(), asked);
+        let mut explanation = Explanation { outcome, grants: Vec::new(), gates: Vec::new() };
+        let team = team::select(self, caller, asked);
+        let Ok(situation) = Situation::new(self, caller, team) else { return explanation };
+        let Ok(judged) = situation.ask(call.method().as_str(), asked) else { return explanation };
+
+        let for_caller = self.policies_for(&situation);
+        explanation.add(&for_caller, &self.call_route, None, &judged.route);
+        for (model, verdict) in models.iter().zip(&judged.models) {
+            explanation.add(&for_caller, &self.use_model, Some(model), verdict);
+        }
+        explanation
+    }
+
+    /// The policies whose scope has a place for the caller, in the order of the rules.
+    fn policies_for(&self, situation: &Situation<'_>) -> Vec<&PolicyFacts> {
+        let (principal, entities) = situation.principal();
+        let entities = Entities::from_entities(entities.iter().cloned(), None).unwrap_or_default();
+        let is_in = |uid: &EntityUid| uid == principal || entities.is_ancestor_of(uid, principal);
+        let has_place = |facts: &&PolicyFacts| match facts.policy.principal_constraint() {
+            PrincipalConstraint::Any | PrincipalConstraint::Is(_) => true,
+            PrincipalConstraint::Eq(uid) => uid == *principal,
+            PrincipalConstraint::In(uid) | PrincipalConstraint::IsIn(_, uid) => is_in(&uid),
+        };
+        self.facts_in_order.iter().map(AsRef::as_ref).filter(has_place).collect()
+    }
+}
+
+impl Explanation {
+    fn add(
+        &mut self,
+        for_caller: &[&PolicyFacts],
+        policies: &Policies,
+        model: Option<&ModelName>,
+        verdict: &Verdict,
+    ) {
+        for facts in for_caller.iter().filter(|facts| applies(&facts.policy, &policies.action)) {
+            let mut holding = verdict.permits.iter().chain(&verdict.forbids);
+            let considered = Considered {
+                model: model.cloned(),
+                id: facts.id.clone(),
+                rule: facts.rule,
+                source: facts.source.clone(),
+                holds: holding.any(|holding| holding.id == facts.id),
+            };
+            let is_grant = facts.policy.effect() == Effect::Permit;
+            if is_grant { &mut self.grants } else { &mut self.gates }.push(considered);
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Claims that an identity provider leaves out of a token because they would be too long.
+
+use serde_json::{Map, Value};
+
+use crate::config::JwtAuth;
+
+/// The claim that Entra ID leaves out in the implicit flow.
+const GROUPS: &str = "groups";
+
+/// The first claim that the configuration reads and that the token says it does not carry.
+///
+/// Entra ID replaces the groups of a user who has too many by `_claim_names`, the distributed claims of OpenID Connect
+/// Core 5.6.2, or by `hasgroups`. Reading such a token as one without groups would lift what a group denies.
+pub(super) fn left_out(jwt: &JwtAuth, claims: &Map<String, Value>) -> Option<String> {
+    let elsewhere = claims.get("_claim_names").and_then(Value::as_object);
+    let has_groups = claims.get("hasgroups").is_some_and(is_true);
+    if elsewhere.is_none() && !has_groups {
+        return None;
+    }
+    let fields = jwt.claim_fields(claims.get("iss").and_then(Value::as_str));
+    let read = [
+        jwt.user_roles_jwt_field.as_ref(),
+        jwt.roles_jwt_field.as_ref(),
+        fields.team_ids,
+        fields.team_id,
+        jwt.team_alias_jwt_field.as_ref(),
+        jwt.object_id_jwt_field.as_ref(),
+        fields.user_id,
+        fields.user_email,
+    ];
+    let mut read = read.into_iter().flatten().map(crate::names::ClaimPath::claim);
+    let is_left_out = |claim: &&str| {
+        elsewhere.is_some_and(|names| names.contains_key(*claim)) || (has_groups && *claim == GROUPS)
+    };
+    read.find(is_left_out).map(str::to_owned)
+}
+
+fn is_true(value: &Value) -> bool {
+    match value {
+        Value::Bool(on) => *on,
+        Value::String(text) => text.eq_ignore_ascii_case("true"),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::tests::identify;
+
+    const RULES: &str = "{team_ids_jwt_field: groups, user_id_jwt_field: sub}";
+
+    #[test]
+    fn groups_that_are_kept_elsewhere_are_left_out() {
+        let claims = json!({"sub": "u", "_claim_names": {"groups": "src1"},
+            "_claim_sources": {"src1": {"endpoint": "https://graph.example.com/getMemberObjects"}}});
+        assert_eq!(identify(RULES, claims).left_out.as_deref(), Some("groups"));
+    }
+
+    #[test]
+    fn hasgroups_means_that_groups_are_left_out() {
+        for value in [json!(true), json!("true")] {
+            assert_eq!(identify(RULES, json!({"hasgroups": value})).left_out.as_deref(), Some("groups"));
+        }
+    }
+
+    #[test]
+    fn a_claim_that_nothing_reads_may_be_left_out() {
+        let rules = "{user_id_jwt_field: sub}";
+        for claims in [json!({"hasgroups": true}), json!({"_claim_names": {"groups": "src1"}})] {
+            assert_eq!(identify(rules, claims).left_out, None);
+        }
+    }
+
+    #[test]
+    fn an_ordinary_token_leaves_nothing_out() {
+        assert_eq!(identify(RULES, json!({"groups": ["a"], "hasgroups": false})).left_out, None);
+    }
+}

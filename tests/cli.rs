@@ -280,3 +280,32 @@ fn a_refused_token_is_explained_by_the_check_that_failed() {
     assert!(told.starts_with("denied (401, token_unknown_key): no key is known for key id `k1`"), "{told}");
     assert!(!told.contains("c2lnbmF0dXJl"), "the signature is never shown");
 }
+
+#[test]
+fn an_opaque_token_is_explained_by_what_its_provider_says() {
+    let provider = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = provider.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let (mut stream, _) = provider.accept().unwrap();
+        let mut lines = BufReader::new(stream.try_clone().unwrap()).lines().map(Result::unwrap);
+        let known =
+            lines.by_ref().take_while(|line| !line.is_empty()).any(|line| line.contains("Bearer opaque-1"));
+        let body = format!(r#"{{"sub": "u", "roles": ["{}"]}}"#, if known { "basic_user" } else { "" });
+        let length = body.len();
+        write!(
+            stream,
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
+        )
+    });
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("config.yaml");
+    let yaml = std::fs::read_to_string("examples/azure-ad.yaml").unwrap();
+    let more = format!(
+        "litellm_jwtauth:\n    oidc_userinfo_enabled: true\n    oidc_userinfo_endpoint: 'http://{endpoint}/me'\n"
+    );
+    std::fs::write(&file, yaml.replace("litellm_jwtauth:\n", &more)).unwrap();
+    let config = file.to_str().unwrap();
+    let output = run(&["explain", "--config", config, "--token", "opaque-1", "--path", "/v1/models"], "");
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert!(text(&output.stdout).contains("the token has the role `basic_user`"), "{output:?}");
+}

@@ -12,6 +12,8 @@ mod opaque;
 mod pipeline;
 mod respond;
 mod server;
+mod verifier;
 
 pub use pipeline::Gateway;
 pub use server::{Server, ServerError};
+pub use verifier::TokenVerifier;

@@ -10,7 +10,7 @@ use serde_json::Value;
 fn modelgate(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_modelgate"));
     command.args(args).current_dir(env!("CARGO_MANIFEST_DIR"));
-    for name in ["JWT_PUBLIC_KEY_URL", "JWT_AUDIENCE", "JWT_ISSUER"] {
+    for name in ["JWT_PUBLIC_KEY_URL", "JWT_AUDIENCE", "JWT_ISSUER", "LITELLM_MASTER_KEY"] {
         command.env_remove(name);
     }
     command
@@ -59,6 +59,52 @@ fn serving_without_keys_is_refused() {
     let output = run(&["serve", "--config", "examples/azure-ad.yaml", "--listen", "127.0.0.1:0"], "");
     assert_eq!(output.status.code(), Some(3));
     assert!(text(&output.stderr).contains("JWT_PUBLIC_KEY_URL"));
+}
+
+#[test]
+fn check_says_whose_tokens_are_accepted() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("config.yaml");
+    let yaml = "general_settings:\n  enable_jwt_auth: true\n  litellm_jwtauth:\n    issuers:\n      \
+                - {issuer: 'https://a', audience: [x, z]}\n      - {issuer: 'https://b', jwks_url: 'https://k', \
+                disable_audience_validation: true}\nmodelgate:\n  introspection: {endpoint: 'https://i', client_id: c, \
+                client_secret: hidden}\n";
+    std::fs::write(&file, yaml).unwrap();
+    let output = modelgate(&["check", "--config", file.to_str().unwrap()])
+        .envs([("JWT_ISSUER", "https://g"), ("JWT_AUDIENCE", "y"), ("JWT_PUBLIC_KEY_URL", "https://g/k")])
+        .output()
+        .unwrap();
+    let said = text(&output.stdout);
+    for line in [
+        "tokens of https://a: audience x or z, keys: https://a/.well-known/openid-configuration\n",
+        "tokens of https://b: audience any, keys: https://k/\n",
+        "tokens of https://g: audience y, keys: https://g/k\n",
+        "opaque tokens: by introspection at https://i/\n",
+        "no warnings",
+    ] {
+        assert!(said.contains(line), "{line}{output:?}");
+    }
+    assert!(!said.contains("hidden"));
+}
+
+#[test]
+fn serving_begins_to_fetch_keys_and_does_not_wait_for_them() {
+    // A provider that takes the question and never answers.
+    let provider = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let keys = format!("http://{}/keys", provider.local_addr().unwrap());
+    let (asked, ask) = std::sync::mpsc::channel();
+    std::thread::spawn(move || asked.send(provider.accept()));
+
+    let mut serve = modelgate(&["serve", "--config", "examples/azure-ad.yaml", "--listen", "127.0.0.1:0"]);
+    let serve = serve.env("JWT_PUBLIC_KEY_URL", keys).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut serve = Running(serve.spawn().unwrap());
+    let connection =
+        ask.recv_timeout(std::time::Duration::from_secs(20)).expect("nobody asks for keys").unwrap();
+    let mut lines = BufReader::new(serve.0.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let address = lines.find_map(|line| Some(line.split_once("listening on http://")?.1.to_owned())).unwrap();
+    let answer = send(&address, "GET", "/health/readiness", None, "");
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    drop(connection);
 }
 
 #[test]
@@ -118,10 +164,10 @@ not json
     assert_eq!(at(5, "status"), Value::from(400));
 }
 
-/// The demo, stopped by its own process id.
-struct Demo(Child);
+/// A command that serves, stopped by its own process id.
+struct Running(Child);
 
-impl Drop for Demo {
+impl Drop for Running {
     fn drop(&mut self) {
         // It has ended already when this fails.
         let _ = self.0.kill();
@@ -144,7 +190,7 @@ fn send(address: &str, method: &str, path: &str, token: Option<&str>, body: &str
 fn what_the_demo_prints_does_what_it_says() {
     let child =
         modelgate(&["demo", "--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
-    let mut demo = Demo(child.unwrap());
+    let mut demo = Running(child.unwrap());
     let mut lines = BufReader::new(demo.0.stdout.take().unwrap()).lines().map(Result::unwrap);
     let printed: Vec<String> = lines.by_ref().take_while(|line| !line.starts_with("curl -si")).collect();
     let after = |beginning: &str| {
@@ -233,4 +279,33 @@ fn a_refused_token_is_explained_by_the_check_that_failed() {
     assert_eq!(output.status.code(), Some(2), "{output:?}");
     assert!(told.starts_with("denied (401, token_unknown_key): no key is known for key id `k1`"), "{told}");
     assert!(!told.contains("c2lnbmF0dXJl"), "the signature is never shown");
+}
+
+#[test]
+fn an_opaque_token_is_explained_by_what_its_provider_says() {
+    let provider = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = provider.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let (mut stream, _) = provider.accept().unwrap();
+        let mut lines = BufReader::new(stream.try_clone().unwrap()).lines().map(Result::unwrap);
+        let known =
+            lines.by_ref().take_while(|line| !line.is_empty()).any(|line| line.contains("Bearer opaque-1"));
+        let body = format!(r#"{{"sub": "u", "roles": ["{}"]}}"#, if known { "basic_user" } else { "" });
+        let length = body.len();
+        write!(
+            stream,
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
+        )
+    });
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("config.yaml");
+    let yaml = std::fs::read_to_string("examples/azure-ad.yaml").unwrap();
+    let more = format!(
+        "litellm_jwtauth:\n    oidc_userinfo_enabled: true\n    oidc_userinfo_endpoint: 'http://{endpoint}/me'\n"
+    );
+    std::fs::write(&file, yaml.replace("litellm_jwtauth:\n", &more)).unwrap();
+    let config = file.to_str().unwrap();
+    let output = run(&["explain", "--config", config, "--token", "opaque-1", "--path", "/v1/models"], "");
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert!(text(&output.stdout).contains("the token has the role `basic_user`"), "{output:?}");
 }

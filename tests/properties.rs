@@ -82,19 +82,36 @@ fn jwtauth() -> impl Strategy<Value = Value> {
         proptest::collection::vec(scope, 0..3)
             .prop_map(|m| json!({"scope_mappings": m, "enforce_scope_based_access": true})),
         any::<bool>().prop_map(|on| json!({"enforce_team_based_model_access": on})),
+        proptest::option::of(issuer())
+            .prop_map(|entry| entry.map_or(json!({}), |entry| json!({"issuers": [entry]}))),
     );
     (fields, pairs).prop_map(|(f, p)| {
         let mut all = Map::new();
         for fields in [f.0, f.1, f.2, f.3, f.4, f.5, f.6, f.7, f.8, f.9] {
             all.extend(fields);
         }
-        for pair in [p.0, p.1, p.2, p.3] {
+        for pair in [p.0, p.1, p.2, p.3, p.4] {
             all.extend(pair.as_object().unwrap().clone());
         }
         if !all.contains_key("user_email_jwt_field") {
             all.remove("user_allowed_email_domain");
         }
         Value::Object(all)
+    })
+}
+
+/// An issuer whose tokens may say by other claims who the caller is.
+fn issuer() -> impl Strategy<Value = Value> {
+    let fields = (
+        optional("user_id_jwt_field", Just(json!("oid"))),
+        optional("user_email_jwt_field", Just(json!("mail"))),
+        optional("team_id_jwt_field", Just(json!("team_name"))),
+        optional("team_ids_jwt_field", Just(json!("scope"))),
+    );
+    fields.prop_map(|f| {
+        let mut entry = json!({"issuer": "https://a", "audience": "gate"});
+        entry.as_object_mut().unwrap().extend([f.0, f.1, f.2, f.3].into_iter().flatten());
+        entry
     })
 }
 
@@ -185,13 +202,14 @@ fn claims() -> impl Strategy<Value = Map<String, Value>> {
             "tenant",
             prop_oneof![select(&TEAMS[..]).prop_map(|id| json!({"team": id})), Just(json!({"team": ""}))],
         ),
+        optional("iss", select(&["https://a", "https://a/"][..]).prop_map(Value::from)),
     );
     let left_out =
         proptest::option::weighted(0.1, select(&["groups", "roles", "amr"][..])).prop_map(|claim| {
             claim.map(|claim| ("_claim_names".to_owned(), json!({claim: "src1"}))).into_iter().collect()
         });
     (fields, left_out).prop_map(|(f, left_out): (_, Map<String, Value>)| {
-        [f.0, f.1, f.2, f.3, f.4, f.5, f.6, f.7, f.8, left_out].into_iter().flatten().collect()
+        [f.0, f.1, f.2, f.3, f.4, f.5, f.6, f.7, f.8, f.9, left_out].into_iter().flatten().collect()
     })
 }
 

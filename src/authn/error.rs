@@ -92,6 +92,9 @@ pub enum TokenError {
     /// `iss` is in no entry of `issuers`, and not the global issuer (D9).
     #[error("claim `iss` names no issuer that is configured")]
     UnknownIssuer,
+    /// The provider that was asked about an opaque token does not vouch for it.
+    #[error("the provider does not accept the token")]
+    NotAccepted,
     /// `aud` does not name us.
     #[error("claim `aud` does not contain the audience `{expected}`")]
     Audience {
@@ -121,6 +124,7 @@ impl TokenError {
             Self::NotYetValid { .. } => "token_not_yet_valid",
             Self::Issuer { .. } => "token_issuer",
             Self::UnknownIssuer => "token_unknown_issuer",
+            Self::NotAccepted => "token_not_accepted",
             Self::Audience { .. } => "token_audience",
         }
     }

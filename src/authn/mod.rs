@@ -20,6 +20,8 @@ mod jwk;
 #[cfg(feature = "gateway")]
 mod key_set;
 #[cfg(feature = "gateway")]
+mod opaque;
+#[cfg(feature = "gateway")]
 mod rsa;
 #[cfg(feature = "gateway")]
 #[cfg(test)]
@@ -48,6 +50,8 @@ pub use verify::{verify, verify_signature};
 pub(crate) use claim_rules::ClaimRules;
 #[cfg(feature = "gateway")]
 pub(crate) use json::object as json_object;
+#[cfg(feature = "gateway")]
+pub(crate) use opaque::{AnswerError, Assertion, is_opaque};
 #[cfg(feature = "gateway")]
 pub(crate) use token::Token;
 #[cfg(feature = "gateway")]

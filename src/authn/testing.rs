@@ -30,6 +30,7 @@ pub(crate) fn rules() -> TokenRules {
         audience: None,
         issuer: None,
         issuers: Vec::new(),
+        opaque: None,
         leeway: Duration::ZERO,
         public_key_ttl: Duration::from_secs(600),
         public_key_stale_ttl: Duration::from_secs(3600),

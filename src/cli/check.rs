@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::Exit;
-use crate::config::{Config, Issuer};
+use crate::config::{Config, Issuer, OpaqueTokens};
 use crate::engine::Snapshot;
 
 pub(super) fn run(path: &Path) -> miette::Result<Exit> {
@@ -64,6 +64,7 @@ fn tokens(config: &Config) -> Vec<String> {
             ));
         }
     }
+    lines.extend(jwt.tokens.opaque.as_ref().map(opaque));
     lines.push(format!("role permissions: {rbac}"));
     lines
 }
@@ -71,4 +72,13 @@ fn tokens(config: &Config) -> Vec<String> {
 fn issuer(entry: &Issuer) -> String {
     let audience = entry.audience.as_ref().map_or_else(|| "any".to_owned(), |names| names.join(" or "));
     format!("tokens of {}: audience {audience}, keys: {}", entry.issuer, entry.key_url)
+}
+
+fn opaque(provider: &OpaqueTokens) -> String {
+    match provider {
+        OpaqueTokens::Userinfo { endpoint, .. } => format!("opaque tokens: by userinfo at {endpoint}"),
+        OpaqueTokens::Introspection { endpoint, .. } => {
+            format!("opaque tokens: by introspection at {endpoint}")
+        }
+    }
 }

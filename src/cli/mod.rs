@@ -28,7 +28,7 @@ use crate::engine::Snapshot;
 Exit codes: 0 yes or done, 2 denied, 3 invalid configuration or input.
 
 The environment: JWT_PUBLIC_KEY_URL (where tokens' keys are; several separated by commas), JWT_AUDIENCE, JWT_ISSUER,
-and whatever the configuration names as `os.environ/NAME`. RUST_LOG sets the log level (default: info)."
+LITELLM_MASTER_KEY, and whatever the configuration names as `os.environ/NAME`. RUST_LOG sets the log level (default: info)."
 )]
 struct Cli {
     #[command(subcommand)]

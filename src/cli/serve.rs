@@ -9,8 +9,7 @@ use tracing_subscriber::EnvFilter;
 use super::{ConfigArgs, Exit};
 use crate::config::{Config, JwtAuth};
 use crate::engine::Engine;
-use crate::gateway::keys::KeyStore;
-use crate::gateway::{Gateway, Server};
+use crate::gateway::{Gateway, Server, TokenVerifier};
 
 /// LiteLLM's port, on this machine alone.
 pub(super) const DEFAULT_LISTEN: SocketAddr =
@@ -60,18 +59,20 @@ pub(super) fn gateway(config: Config) -> miette::Result<Arc<Gateway>> {
     if !config.foreign_blocks.is_empty() {
         tracing::info!("ignored, not modelgate's: {}", config.foreign_blocks.join(", "));
     }
-    let keys = match &config.jwt {
-        Some(JwtAuth { tokens, .. }) if tokens.key_urls.is_empty() && tokens.issuers.is_empty() => {
+    let verifier = match &config.jwt {
+        Some(JwtAuth { tokens, .. })
+            if tokens.key_urls.is_empty() && tokens.issuers.is_empty() && tokens.opaque.is_none() =>
+        {
             return Err(super::failed(
                 "no keys to verify tokens with: set JWT_PUBLIC_KEY_URL to the provider's JWKS or discovery document, \
                  or list its issuer in `litellm_jwtauth.issuers`",
             ));
         }
-        Some(jwt) => Some(KeyStore::new(&jwt.tokens).map_err(super::failed)?),
+        Some(jwt) => Some(TokenVerifier::new(&jwt.tokens).map_err(super::failed)?),
         None => None,
     };
     let snapshot = super::snapshot(config)?;
-    let gateway = Arc::new(Gateway::new(Engine::new(snapshot), keys).map_err(super::failed)?);
+    let gateway = Arc::new(Gateway::new(Engine::new(snapshot), verifier).map_err(super::failed)?);
     // Beside the start, not before it: a provider that is down must not keep the tokens of another out.
     let warming = Arc::clone(&gateway);
     tokio::spawn(async move { warming.warm_up().await });

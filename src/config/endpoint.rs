@@ -58,6 +58,8 @@ pub(super) fn provider_endpoint(text: &str) -> Result<Url, String> {
     if url.fragment().is_some() {
         return Err("it must not contain `#`".to_owned());
     }
+    // The two crates that read it disagree about some characters.
+    url.as_str().parse::<http::Uri>().map_err(|error| error.to_string())?;
     Ok(url)
 }
 
@@ -89,6 +91,16 @@ mod tests {
         for (text, expected) in cases {
             let url = api_base(text);
             assert_eq!(url.as_ref().map(Url::as_str).map_err(String::as_str), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_provider_is_asked_at_an_http_url_with_any_query() {
+        for good in ["https://idp/introspect", "http://127.0.0.1:1?tenant=1&x={y}"] {
+            assert!(provider_endpoint(good).is_ok(), "{good}");
+        }
+        for bad in ["idp", "file:///me", "https://u:p@idp", "https://idp#x", "https://"] {
+            assert!(provider_endpoint(bad).is_err(), "{bad}");
         }
     }
 

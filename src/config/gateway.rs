@@ -21,6 +21,7 @@ pub(super) fn settings(cx: &mut Context, block: raw::Modelgate, directory: &Path
         leeway: _,
         public_key_stale_ttl: _,
         public_key_cooldown: _,
+        introspection: _,
         // Rules, not settings of the gateway.
         strict: _,
         role_permissions: _,

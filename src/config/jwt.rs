@@ -38,6 +38,9 @@ pub(super) fn jwt_auth(
         public_key_ttl: _,
         public_key_stale_ttl: _,
         issuers: _,
+        oidc_userinfo_enabled: _,
+        oidc_userinfo_endpoint: _,
+        oidc_userinfo_cache_ttl: _,
     } = block;
     if let Some(domain) = &user_allowed_email_domain {
         cx.not_empty(&path("user_allowed_email_domain"), domain);

@@ -30,7 +30,7 @@ pub(super) const JWT_AUTH: &[Rule] = &[
     // Whom to bill; no rule asks for the organization or the end user.
     (&["org_id_jwt_field", "end_user_id_jwt_field"], Ignore),
     // How long answers are kept that are never asked for.
-    (&["oidc_userinfo_cache_ttl", "virtual_key_mapping_cache_ttl"], Ignore),
+    (&["virtual_key_mapping_cache_ttl"], Ignore),
     (
         &["org_alias_jwt_field", "agent_id_jwt_field", "mcp_client_id_jwt_field"],
         Refuse("LiteLLM refuses tokens whose organization, agent or client it does not know"),
@@ -41,7 +41,6 @@ pub(super) const JWT_AUTH: &[Rule] = &[
         &["jwt_litellm_role_map", "sync_user_role_and_teams"],
         Refuse("roles come from `role_mappings` or `user_allowed_roles`"),
     ),
-    (&["oidc_userinfo_endpoint", "oidc_userinfo_enabled"], Refuse("claims are read from the token alone")),
     (
         &["virtual_key_claim_field", "unregistered_jwt_client_behavior", "auto_register_map_existing_key"],
         Refuse(VIRTUAL_KEYS),

@@ -103,9 +103,15 @@ fn convert(cx: &mut Context, file: raw::File, env: &Environment<'_>, directory: 
     let tokens = tokens::token_rules(cx, env, &jwt, &modelgate);
     if enable_jwt_auth {
         tokens::check_scoping(cx, &tokens);
-    } else if has_jwt_block {
-        let caution = Caution::NoEffect { key: "litellm_jwtauth", other: "enable_jwt_auth: true" };
-        cx.warn_key(jwt::PATH, caution);
+    } else {
+        if has_jwt_block {
+            let caution = Caution::NoEffect { key: "litellm_jwtauth", other: "enable_jwt_auth: true" };
+            cx.warn_key(jwt::PATH, caution);
+        }
+        if modelgate.introspection.is_some() {
+            let caution = Caution::NoEffect { key: "introspection", other: "enable_jwt_auth: true" };
+            cx.warn_key("modelgate.introspection", caution);
+        }
     }
     let has_token_roles = modelgate.role_permissions.is_some();
     if has_token_roles {

@@ -17,6 +17,7 @@ mod keys;
 mod litellm;
 mod load;
 mod models;
+mod opaque;
 mod openings;
 mod permissions;
 mod problem;
@@ -38,7 +39,7 @@ pub use error::{ConfigError, Located, Warning};
 pub use issuers::ClaimFields;
 pub use problem::{Caution, Problem};
 pub use types::{
-    Config, Deployment, GatewaySettings, Issuer, JwtAuth, Lines, Model, Provider, RoleMapping,
+    Config, Deployment, GatewaySettings, Issuer, JwtAuth, Lines, Model, OpaqueTokens, Provider, RoleMapping,
     RolePermission, ScopeMapping, Team, TokenRole, TokenRules, Upstream,
 };
 

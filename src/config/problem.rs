@@ -224,6 +224,12 @@ pub enum Caution {
         "every token that the identity provider signs, for whatever application, is accepted"
     ))]
     AnyAudience,
+    /// Nothing tells for whom an opaque token was issued.
+    #[error("a userinfo endpoint does not say for which application a token was issued")]
+    #[diagnostic(help(
+        "every access token of the provider is accepted; `modelgate.introspection` checks the audience"
+    ))]
+    UserinfoAudience,
     /// A role may use a model that does not exist.
     #[error("`{model}` is not in `model_list`")]
     UnknownModel {

@@ -89,6 +89,12 @@ pub(super) struct JwtAuth {
     pub(super) public_key_stale_ttl: Option<f64>,
     #[serde(default)]
     pub(super) issuers: Option<Vec<Issuer>>,
+    #[serde(default)]
+    pub(super) oidc_userinfo_enabled: bool,
+    #[serde(default)]
+    pub(super) oidc_userinfo_endpoint: Option<String>,
+    #[serde(default)]
+    pub(super) oidc_userinfo_cache_ttl: Option<f64>,
 }
 
 #[derive(Deserialize)]
@@ -205,6 +211,8 @@ pub(super) struct Modelgate {
     #[serde(default)]
     pub(super) listen: Option<String>,
     #[serde(default)]
+    pub(super) introspection: Option<Introspection>,
+    #[serde(default)]
     pub(super) strict: bool,
     #[serde(default, deserialize_with = "present")]
     pub(super) role_permissions: Option<Vec<TokenRole>>,
@@ -222,6 +230,16 @@ pub(super) struct TokenRole {
     pub(super) routes: Option<Vec<String>>,
     #[serde(default, deserialize_with = "present")]
     pub(super) inherits: Option<Vec<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename = "introspection", deny_unknown_fields)]
+pub(super) struct Introspection {
+    pub(super) endpoint: String,
+    pub(super) client_id: String,
+    pub(super) client_secret: String,
+    #[serde(default)]
+    pub(super) cache_ttl: Option<f64>,
 }
 
 #[derive(Deserialize)]

@@ -7,7 +7,7 @@ use url::Url;
 use super::context::Context;
 use super::environment::Environment;
 use super::problem::{Caution, Problem};
-use super::{TokenRules, endpoint, issuers, jwt, raw};
+use super::{OpaqueTokens, TokenRules, endpoint, issuers, jwt, opaque, raw};
 
 const TTL: Duration = Duration::from_secs(600);
 /// Long enough for an identity provider's bad day, short enough that a withdrawn key does not serve for weeks.
@@ -36,6 +36,7 @@ pub(super) fn token_rules(
         audience,
         issuer,
         issuers: issuers::issuers(cx, jwt.issuers.as_deref()),
+        opaque: opaque::opaque_tokens(cx, jwt, ours.introspection.as_ref()),
         leeway: cx.seconds("modelgate.leeway", ours.leeway, 0..=300, Duration::ZERO),
         public_key_ttl: cx.seconds(&ttl_path, jwt.public_key_ttl, 1..=7 * 86_400, TTL),
         public_key_stale_ttl,
@@ -51,12 +52,17 @@ pub(super) fn token_rules(
 /// Warns where every token of the identity provider would do, and where no token comes to the global check (D9).
 pub(super) fn check_scoping(cx: &mut Context, tokens: &TokenRules) {
     // Each entry of `issuers` has an audience of its own, or says that it has none.
-    if tokens.audience.is_none() && tokens.issuer.is_none() && tokens.issuers.is_empty() {
+    let global =
+        tokens.issuers.is_empty() || matches!(tokens.opaque, Some(OpaqueTokens::Introspection { .. }));
+    if tokens.audience.is_none() && tokens.issuer.is_none() && global {
         cx.warn_key("general_settings.enable_jwt_auth", Caution::AnyAudience);
     }
     if !tokens.issuers.is_empty() && tokens.issuer.is_none() && !tokens.key_urls.is_empty() {
         let caution = Caution::NoEffect { key: "JWT_PUBLIC_KEY_URL", other: "JWT_ISSUER" };
         cx.warn_key(issuers::PATH, caution);
+    }
+    if matches!(tokens.opaque, Some(OpaqueTokens::Userinfo { .. })) {
+        cx.warn_key(opaque::USERINFO, Caution::UserinfoAudience);
     }
 }
 

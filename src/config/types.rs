@@ -113,6 +113,8 @@ pub struct TokenRules {
     /// `issuers`, in order, each issuer once. Where there are any, a token of another issuer is refused, unless `issuer`
     /// names that one (D9).
     pub issuers: Vec<Issuer>,
+    /// Who is asked about tokens that are no JWTs; `None`: nobody, they are refused.
+    pub opaque: Option<OpaqueTokens>,
     /// `modelgate.leeway`: how far the clocks may differ; 0 unless set.
     pub leeway: Duration,
     /// `public_key_ttl`: how long fetched keys are used without asking again; 600 s unless set.
@@ -142,6 +144,29 @@ pub struct Issuer {
     pub user_id_jwt_field: Option<ClaimPath>,
     /// R4, R7.
     pub user_email_jwt_field: Option<ClaimPath>,
+}
+
+/// How claims are found for a token that does not carry them.
+#[derive(Clone, Debug)]
+pub enum OpaqueTokens {
+    /// `oidc_userinfo_enabled` (OpenID Connect Core section 5.3).
+    Userinfo {
+        /// `oidc_userinfo_endpoint`.
+        endpoint: Url,
+        /// `oidc_userinfo_cache_ttl`: how long an answer serves; 300 s unless set.
+        cache_ttl: Duration,
+    },
+    /// `modelgate.introspection` (RFC 7662).
+    Introspection {
+        /// Where tokens are asked about.
+        endpoint: Url,
+        /// Our own name at the provider.
+        client_id: String,
+        /// Our own secret there.
+        client_secret: SecretString,
+        /// How long an answer serves; 60 s unless set.
+        cache_ttl: Duration,
+    },
 }
 
 /// An entry of `role_permissions` (R2).

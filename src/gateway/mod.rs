@@ -8,9 +8,12 @@ mod forward;
 mod headers;
 pub mod keys;
 mod models;
+mod opaque;
 mod pipeline;
 mod respond;
 mod server;
+mod verifier;
 
 pub use pipeline::Gateway;
 pub use server::{Server, ServerError};
+pub use verifier::TokenVerifier;

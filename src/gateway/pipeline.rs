@@ -8,9 +8,8 @@ use hyper::body::Incoming;
 use serde_json::json;
 
 use super::forward::{Forwarder, Sent};
-use super::keys::{KeyStore, Moment};
 use super::respond::{Answer, REQUEST_ID, Refusal, json_answer};
-use super::{body, models};
+use super::{TokenVerifier, body, models};
 use crate::authn::{Bearer, TokenError, is_master_key};
 use crate::engine::{Engine, Snapshot};
 use crate::identity::Caller;
@@ -19,18 +18,18 @@ use crate::request::{Reading, RequestHead};
 /// The gateway, without a socket: requests in, answers out.
 pub struct Gateway {
     engine: Engine,
-    keys: Option<KeyStore>,
+    verifier: Option<TokenVerifier>,
     forwarder: Forwarder,
 }
 
 impl Gateway {
-    /// A gateway that decides with `engine` and verifies tokens with `keys`; without keys every token is refused.
+    /// A gateway that decides with `engine` and verifies tokens with `verifier`; without one every token is refused.
     ///
     /// # Errors
     ///
     /// If the system's certificates cannot be loaded.
-    pub fn new(engine: Engine, keys: Option<KeyStore>) -> std::io::Result<Self> {
-        Ok(Self { engine, keys, forwarder: Forwarder::new()? })
+    pub fn new(engine: Engine, verifier: Option<TokenVerifier>) -> std::io::Result<Self> {
+        Ok(Self { engine, verifier, forwarder: Forwarder::new()? })
     }
 
     /// The engine, to put another snapshot in force.
@@ -43,8 +42,8 @@ impl Gateway {
     /// when a token needs it.
     pub async fn warm_up(&self) {
         let snapshot = self.engine.load();
-        if let (Some(keys), Some(jwt)) = (&self.keys, &snapshot.config().jwt) {
-            keys.warm_up(&jwt.tokens, Moment::now()).await;
+        if let (Some(verifier), Some(jwt)) = (&self.verifier, &snapshot.config().jwt) {
+            verifier.warm_up(&jwt.tokens).await;
         }
     }
 
@@ -95,10 +94,10 @@ impl Gateway {
         if config.master_key.as_ref().is_some_and(|key| is_master_key(&bearer, key)) {
             return Ok(Caller::master_key());
         }
-        let (Some(keys), Some(jwt)) = (&self.keys, &config.jwt) else {
+        let (Some(verifier), Some(jwt)) = (&self.verifier, &config.jwt) else {
             return Err(Refusal::Token(TokenError::Shape));
         };
-        let claims = keys.verify(&bearer, &jwt.tokens, Moment::now()).await?;
+        let claims = verifier.verify(&bearer, &jwt.tokens).await?;
         Ok(snapshot.identify(&claims))
     }
 }

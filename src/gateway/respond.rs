@@ -29,6 +29,8 @@ pub(super) enum Refusal {
     Token(TokenError),
     #[error("the identity provider's keys are not available")]
     KeysUnavailable,
+    #[error("the identity provider could not be asked about the token")]
+    ProviderUnavailable,
     #[error(transparent)]
     Malformed(#[from] Malformed),
     #[error(transparent)]
@@ -54,6 +56,7 @@ impl From<AuthnError> for Refusal {
         match error {
             AuthnError::Token(error) => Self::Token(error),
             AuthnError::KeysUnavailable => Self::KeysUnavailable,
+            AuthnError::ProviderUnavailable => Self::ProviderUnavailable,
         }
     }
 }
@@ -72,7 +75,7 @@ impl Refusal {
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::UnknownModel | Self::NoUpstream => StatusCode::NOT_FOUND,
             Self::UpstreamDown => StatusCode::BAD_GATEWAY,
-            Self::KeysUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::KeysUnavailable | Self::ProviderUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
         }
     }
@@ -95,6 +98,7 @@ impl Refusal {
             Self::UpstreamDown => ("api_error", "upstream_unreachable"),
             Self::UpstreamTimeout => ("api_error", "upstream_timeout"),
             Self::KeysUnavailable => ("api_error", "keys_unavailable"),
+            Self::ProviderUnavailable => ("api_error", "provider_unavailable"),
         }
     }
 

@@ -13,7 +13,7 @@ struct Issuers {
     gate: Fixture,
     a: Key,
     b: Key,
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
 impl Issuers {
@@ -31,7 +31,7 @@ impl Issuers {
             publish("b.json", &b)
         );
         let gate = Fixture::with_tokens(&jwtauth, "", variables).await;
-        Self { gate, a, b, _directory: directory }
+        Self { gate, a, b, directory }
     }
 
     /// The models that a token's bearer may use, or why it has none.
@@ -134,4 +134,15 @@ async fn one_dead_issuer_does_not_block_the_other() {
     drop(silent);
     let answer = soon(read_message(&mut waiting)).await;
     assert_eq!((answer.status(), answer.header("retry-after")), ("503", Some("5")));
+}
+
+#[tokio::test]
+async fn keys_that_were_fetched_at_the_start_need_no_provider_later() {
+    let issuers = Issuers::start(&[]).await;
+    issuers.gate.gateway.warm_up().await;
+    for name in ["a.json", "b.json"] {
+        std::fs::remove_file(issuers.directory.path().join(name)).unwrap();
+    }
+    assert_eq!(issuers.status(&issuers.a.token(&claims(A, "for-a"))).await, "200");
+    assert_eq!(issuers.status(&issuers.b.token(&claims(B, "for-b"))).await, "200");
 }

@@ -4,6 +4,7 @@
 mod fixture;
 mod forwarding;
 mod issuers;
+mod opaque;
 mod places;
 mod refusing;
 mod streaming;

@@ -143,6 +143,22 @@ fn own_grants(config: &Value, names: &[String], path: &str, model: Option<&str>)
     (grants, denied)
 }
 
+/// The configuration with the claim fields of the token's issuer in the place of the block's.
+fn as_its_issuer_has_it(config: &Value, claims: &Map<String, Value>) -> Value {
+    let mut config = config.clone();
+    let jwt = &mut config["general_settings"]["litellm_jwtauth"];
+    let entries = jwt["issuers"].as_array().cloned().unwrap_or_default();
+    if let Some(entry) = entries.iter().find(|entry| claims.get("iss") == entry.get("issuer")) {
+        for field in ["team_id_jwt_field", "team_ids_jwt_field", "user_id_jwt_field", "user_email_jwt_field"]
+        {
+            if let Some(claim) = entry.get(field) {
+                jwt[field] = claim.clone();
+            }
+        }
+    }
+    config
+}
+
 /// Decides by the rules, in their order.
 pub(crate) fn decide(
     config: &Value,
@@ -151,6 +167,7 @@ pub(crate) fn decide(
     path: &str,
     model: Option<&str>,
 ) -> Outcome {
+    let config = &as_its_issuer_has_it(config, claims);
     let general = &config["general_settings"];
     let (jwt, claims) = (&general["litellm_jwtauth"], &Value::Object(claims.clone()));
     let at = |key: &str| find(claims, &jwt[key]);

@@ -14,7 +14,8 @@ use serde_json::{Map, Value, json};
 use super::{ConfigArgs, Exit};
 use crate::authn::{Bearer, VerifiedClaims};
 use crate::engine::Snapshot;
-use crate::gateway::keys::{AuthnError, KeyStore, Moment};
+use crate::gateway::TokenVerifier;
+use crate::gateway::keys::AuthnError;
 use crate::identity::Caller;
 use crate::request::{RequestParts, TEAM_HEADER, classify};
 
@@ -100,12 +101,13 @@ fn claims(snapshot: &Snapshot, who: &Who) -> miette::Result<Result<VerifiedClaim
     let Some(jwt) = &snapshot.config().jwt else {
         return Err(super::failed("no token is accepted: `general_settings.enable_jwt_auth` is not true"));
     };
-    let keys = KeyStore::new(&jwt.tokens).map_err(super::failed)?;
-    let verified = super::serve::runtime()?.block_on(keys.verify(&bearer, &jwt.tokens, Moment::now()));
+    let verifier = TokenVerifier::new(&jwt.tokens).map_err(super::failed)?;
+    let verified = super::serve::runtime()?.block_on(verifier.verify(&bearer, &jwt.tokens));
     match verified {
-        Err(AuthnError::KeysUnavailable) => {
-            Err(super::failed("the identity provider's keys cannot be fetched, see JWT_PUBLIC_KEY_URL"))
-        }
+        Err(AuthnError::KeysUnavailable) => Err(super::failed(
+            "the identity provider's keys cannot be fetched, see JWT_PUBLIC_KEY_URL and `litellm_jwtauth.issuers`",
+        )),
+        Err(error @ AuthnError::ProviderUnavailable) => Err(super::failed(error)),
         verified => Ok(verified),
     }
 }

@@ -4,6 +4,7 @@ mod errors;
 mod examples;
 mod issuers;
 mod models;
+mod opaque;
 mod ours;
 mod values;
 mod warnings;

@@ -1,12 +1,13 @@
 //! From a URL to a [`KeySet`], trusting nothing on the way.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, USER_AGENT};
-use http::{Request, Response, StatusCode, Uri};
-use http_body_util::{BodyExt as _, Empty, LengthLimitError, Limited};
+use http::{HeaderValue, Request, Response, StatusCode, Uri};
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper_rustls::{ConfigBuilderExt as _, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
@@ -34,15 +35,15 @@ impl Default for FetchLimits {
     }
 }
 
-/// Fetches key sets.
+/// Asks providers, and reads what they answer within limits.
 #[derive(Debug)]
-pub(super) struct Fetcher {
-    client: Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
+pub(in crate::gateway) struct Fetcher {
+    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     limits: FetchLimits,
 }
 
 impl Fetcher {
-    pub(super) fn new(tls: ClientConfig, limits: FetchLimits) -> Self {
+    pub(in crate::gateway) fn new(tls: ClientConfig, limits: FetchLimits) -> Self {
         let mut connector = HttpConnector::new();
         connector.enforce_http(false);
         connector.set_connect_timeout(Some(limits.timeout));
@@ -51,14 +52,23 @@ impl Fetcher {
             .https_or_http()
             .enable_http1()
             .wrap_connector(connector);
-        // A connection kept for the minutes between two fetches would mostly be found dead.
+        // A connection that was kept may be closed by the provider just as the next request goes out. Requests are rare
+        // enough to begin with a new one.
         let client = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector);
         Self { client, limits }
     }
 
     /// The keys at `url`: a JWKS document, or the one that an OpenID discovery document there points to.
     pub(super) async fn key_set(&self, url: &Url) -> Result<KeySet, FetchError> {
-        tokio::time::timeout(self.limits.timeout, self.follow(url)).await.map_err(|_| FetchError::Timeout)?
+        self.in_time(self.follow(url)).await
+    }
+
+    /// The outcome, if it comes within the time limit.
+    pub(in crate::gateway) async fn in_time<T, E: From<FetchError>>(
+        &self,
+        steps: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        tokio::time::timeout(self.limits.timeout, steps).await.unwrap_or(Err(FetchError::Timeout.into()))
     }
 
     async fn follow(&self, url: &Url) -> Result<KeySet, FetchError> {
@@ -94,12 +104,25 @@ impl Fetcher {
         let uri: Uri = url.as_str().parse().map_err(|_| FetchError::Scheme)?;
         let request = Request::get(uri)
             .header(ACCEPT, "application/json, application/jwk-set+json")
-            .header(ACCEPT_ENCODING, "identity")
-            .header(USER_AGENT, concat!("modelgate/", env!("CARGO_PKG_VERSION")))
-            .body(Empty::new())
+            .body(Full::default())
             .map_err(|_| FetchError::Scheme)?;
-        let response =
-            self.client.request(request).await.map_err(|error| FetchError::Connection(causes(&error)))?;
+        self.body(self.send(request).await?).await
+    }
+
+    /// Sends a request. Redirects are not followed.
+    pub(in crate::gateway) async fn send(
+        &self,
+        mut request: Request<Full<Bytes>>,
+    ) -> Result<Response<Incoming>, FetchError> {
+        let headers = request.headers_mut();
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        headers
+            .insert(USER_AGENT, HeaderValue::from_static(concat!("modelgate/", env!("CARGO_PKG_VERSION"))));
+        self.client.request(request).await.map_err(|error| FetchError::Connection(causes(&error)))
+    }
+
+    /// The body of a good answer, within the size limit.
+    pub(in crate::gateway) async fn body(&self, response: Response<Incoming>) -> Result<Bytes, FetchError> {
         check(&response)?;
         match Limited::new(response.into_body(), self.limits.max_bytes).collect().await {
             Ok(body) => Ok(body.to_bytes()),
@@ -146,7 +169,7 @@ fn causes(error: &dyn std::error::Error) -> String {
 /// TLS as this machine trusts it.
 ///
 /// Without root certificates every `https:` fetch fails, which is no reason to refuse a configuration of files.
-pub(super) fn native_tls() -> Result<ClientConfig, rustls::Error> {
+pub(in crate::gateway) fn native_tls() -> Result<ClientConfig, rustls::Error> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
     Ok(builder.clone().with_native_roots().map_or_else(
@@ -158,9 +181,9 @@ pub(super) fn native_tls() -> Result<ClientConfig, rustls::Error> {
     ))
 }
 
-/// Why keys could not be fetched; nothing here comes from the document's content but the reasons of its keys.
+/// Why a provider's answer can't be had; nothing here comes from its content but the reasons of its keys.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum FetchError {
+pub(in crate::gateway) enum FetchError {
     #[error("no complete answer in time")]
     Timeout,
     #[error("{0}")]

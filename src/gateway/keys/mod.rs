@@ -1,6 +1,6 @@
 //! The providers' keys: fetched, cached, and served through outages.
 
-mod fetch;
+pub(super) mod fetch;
 mod group;
 mod source;
 mod store;

@@ -9,7 +9,7 @@ use url::Url;
 use crate::authn::{Bearer, Token, TokenError, VerifiedClaims};
 use crate::config::TokenRules;
 
-use super::fetch::{FetchLimits, Fetcher, native_tls};
+use super::fetch::{FetchLimits, Fetcher};
 use super::group::{Case, Group, one_of};
 
 /// The keys of the configured providers, cached.
@@ -56,6 +56,9 @@ pub enum AuthnError {
     /// No key fits the token, but a provider that may have it could not be asked.
     #[error("a provider's keys are unavailable")]
     KeysUnavailable,
+    /// The provider could not be asked about an opaque token, or did not answer as it should.
+    #[error("the provider could not be asked about the token")]
+    ProviderUnavailable,
 }
 
 impl AuthnError {
@@ -65,6 +68,7 @@ impl AuthnError {
         match self {
             Self::Token(error) => error.reason(),
             Self::KeysUnavailable => "keys_unavailable",
+            Self::ProviderUnavailable => "provider_unavailable",
         }
     }
 }
@@ -77,16 +81,7 @@ fn groups(rules: &TokenRules) -> impl Iterator<Item = (Option<&str>, &[Url])> {
 }
 
 impl KeyStore {
-    /// A store for these rules that trusts the certificates which this machine trusts. Nothing is fetched yet.
-    ///
-    /// # Errors
-    ///
-    /// When TLS can't be set up at all.
-    pub fn new(rules: &TokenRules) -> Result<Self, rustls::Error> {
-        Ok(Self::with(rules, native_tls()?, FetchLimits::default()))
-    }
-
-    /// A store with its own idea of trust and limits.
+    /// A store for these rules, with this idea of trust and limits. Nothing is fetched yet.
     #[must_use]
     pub fn with(rules: &TokenRules, tls: ClientConfig, limits: FetchLimits) -> Self {
         let fetcher = Arc::new(Fetcher::new(tls, limits));

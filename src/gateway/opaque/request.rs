@@ -1,0 +1,123 @@
+//! How a provider is asked about a token.
+
+use std::time::Duration;
+
+use aws_lc_rs::digest::{Context, SHA256};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderValue, Request};
+use http_body_util::Full;
+use secrecy::ExposeSecret as _;
+use url::{Url, form_urlencoded};
+
+use crate::authn::Bearer;
+use crate::config::OpaqueTokens;
+
+/// A token and the provider that is asked about it, by SHA-256 of both, whole.
+pub(super) type Fingerprint = [u8; 32];
+
+/// A question about one token.
+pub(super) struct Query {
+    pub(super) request: Request<Full<Bytes>>,
+    /// Userinfo, else introspection.
+    pub(super) userinfo: bool,
+    /// The provider's host, for the log.
+    pub(super) place: String,
+}
+
+impl Query {
+    /// `None` if the endpoint can't be asked at all, which no configuration that was read leads to.
+    pub(super) fn new(provider: &OpaqueTokens, bearer: &Bearer<'_>) -> Option<Self> {
+        let token = bearer.expose();
+        let (request, endpoint, authorization, form) = match provider {
+            OpaqueTokens::Userinfo { endpoint, .. } => {
+                (Request::get(endpoint.as_str()), endpoint, format!("Bearer {token}"), String::new())
+            }
+            OpaqueTokens::Introspection { endpoint, client_id, client_secret, .. } => {
+                let form =
+                    form_urlencoded::Serializer::new(String::new()).append_pair("token", token).finish();
+                let authorization = basic(client_id, client_secret.expose_secret());
+                let request = Request::post(endpoint.as_str())
+                    .header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+                (request, endpoint, authorization, form)
+            }
+        };
+        let mut authorization = HeaderValue::try_from(authorization).ok()?;
+        authorization.set_sensitive(true);
+        let request = request.header(ACCEPT, "application/json").header(AUTHORIZATION, authorization);
+        Some(Self {
+            request: request.body(Full::from(form)).ok()?,
+            userinfo: matches!(provider, OpaqueTokens::Userinfo { .. }),
+            place: endpoint.host_str().unwrap_or_default().to_owned(),
+        })
+    }
+}
+
+/// RFC 6749 section 2.3.1: each part is form-encoded before the two are joined.
+fn basic(client_id: &str, client_secret: &str) -> String {
+    let encode = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+    let credentials = format!("{}:{}", encode(client_id), encode(client_secret));
+    format!("Basic {}", BASE64_STANDARD.encode(credentials))
+}
+
+/// With another endpoint or client an answer is not used again: it was somebody else's.
+pub(super) fn fingerprint(provider: &OpaqueTokens, bearer: &Bearer<'_>) -> Fingerprint {
+    let (protocol, endpoint, client): (&str, &Url, &str) = match provider {
+        OpaqueTokens::Userinfo { endpoint, .. } => ("userinfo", endpoint, ""),
+        OpaqueTokens::Introspection { endpoint, client_id, .. } => ("introspection", endpoint, client_id),
+    };
+    let mut digest = Context::new(&SHA256);
+    for part in [protocol, endpoint.as_str(), client, bearer.expose()] {
+        // Neither URLs nor tokens have a NUL in them, so the parts have one reading.
+        digest.update(part.as_bytes());
+        digest.update(&[0]);
+    }
+    let mut fingerprint = Fingerprint::default();
+    fingerprint.copy_from_slice(digest.finish().as_ref());
+    fingerprint
+}
+
+pub(super) fn cache_ttl(provider: &OpaqueTokens) -> Duration {
+    match provider {
+        OpaqueTokens::Userinfo { cache_ttl, .. } | OpaqueTokens::Introspection { cache_ttl, .. } => {
+            *cache_ttl
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn client_credentials_are_form_encoded_before_they_are_joined() {
+        // base64 of `a%3Ab:s+%25%C3%A9`
+        assert_eq!(basic("a:b", "s %é"), "Basic YSUzQWI6cyslMjUlQzMlQTk=");
+    }
+
+    #[test]
+    fn a_fingerprint_covers_the_whole_token_and_who_is_asked() {
+        let userinfo = |url: &str| OpaqueTokens::Userinfo {
+            endpoint: url.parse().unwrap(),
+            cache_ttl: Duration::from_secs(1),
+        };
+        let introspection = |id: &str| OpaqueTokens::Introspection {
+            endpoint: "https://a/".parse().unwrap(),
+            client_id: id.to_owned(),
+            client_secret: "s".into(),
+            cache_ttl: Duration::from_secs(1),
+        };
+        let prefix = "x".repeat(10_000);
+        let tokens = [format!("{prefix}1"), format!("{prefix}2"), prefix];
+        let providers =
+            [userinfo("https://a/"), userinfo("https://b/"), introspection("c"), introspection("d")];
+        let mut seen = std::collections::HashSet::new();
+        for provider in &providers {
+            for token in &tokens {
+                assert!(seen.insert(fingerprint(provider, &Bearer::new(token).unwrap())));
+            }
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! From a credential to claims, whatever kind of token it is.
+
+use super::keys::fetch::{FetchLimits, native_tls};
+use super::keys::{AuthnError, KeyStore, Moment};
+use super::opaque::OpaqueStore;
+use crate::authn::{Bearer, VerifiedClaims, is_opaque};
+use crate::config::TokenRules;
+
+/// Verifies tokens: a JWT by the keys of its issuer, any other by what its provider says, if one is configured.
+pub struct TokenVerifier {
+    keys: KeyStore,
+    opaque: OpaqueStore,
+}
+
+impl TokenVerifier {
+    /// A verifier for these rules that trusts the certificates which this machine trusts. Nobody is asked yet.
+    ///
+    /// # Errors
+    ///
+    /// When TLS can't be set up at all.
+    pub fn new(rules: &TokenRules) -> Result<Self, rustls::Error> {
+        let tls = native_tls()?;
+        let keys = KeyStore::with(rules, tls.clone(), FetchLimits::default());
+        Ok(Self { keys, opaque: OpaqueStore::new(tls) })
+    }
+
+    /// Whether a new configuration can go on with this verifier and what it knows.
+    ///
+    /// What was said of opaque tokens is no obstacle: it counts only for the provider that said it.
+    #[must_use]
+    pub fn is_for(&self, rules: &TokenRules) -> bool {
+        self.keys.is_for(rules)
+    }
+
+    /// Fetches keys, as [`KeyStore::warm_up`] does.
+    pub async fn warm_up(&self, rules: &TokenRules) -> bool {
+        self.keys.warm_up(rules, Moment::now()).await
+    }
+
+    /// Verifies a token now.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthnError`]: the token's fault, or nobody to judge it by.
+    pub async fn verify(
+        &self,
+        bearer: &Bearer<'_>,
+        rules: &TokenRules,
+    ) -> Result<VerifiedClaims, AuthnError> {
+        let now = Moment::now();
+        match &rules.opaque {
+            Some(provider) if is_opaque(bearer) => self.opaque.verify(bearer, provider, rules, now).await,
+            _ => self.keys.verify(bearer, rules, now).await,
+        }
+    }
+}

@@ -35,6 +35,7 @@ pub mod authn;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod config;
+pub mod dropins;
 pub mod engine;
 #[cfg(feature = "gateway")]
 pub mod gateway;
@@ -44,4 +45,5 @@ pub mod pattern;
 pub mod providers;
 pub mod request;
 pub mod routes;
+pub mod sources;
 pub mod translate;

@@ -1,12 +1,14 @@
 //! The claims of a token, once somebody vouches for them.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
 /// The claims of a token whose signature, issuer, audience and times were verified.
 ///
 /// Only the verifier of this crate makes one, or a caller who says in so many words that it verified the token itself.
 #[derive(Clone, Debug, PartialEq)]
-pub struct VerifiedClaims(Map<String, Value>);
+pub struct VerifiedClaims(Arc<Map<String, Value>>);
 
 impl VerifiedClaims {
     /// Vouches for claims that were verified elsewhere, by another proxy or library.
@@ -14,13 +16,18 @@ impl VerifiedClaims {
     /// Whoever calls this answers for the signature, the issuer, the audience and the times of the token.
     #[must_use]
     pub fn dangerous_trust(claims: Map<String, Value>) -> Self {
-        Self(claims)
+        Self(Arc::new(claims))
     }
 
     /// For the verifier, once every check has passed.
     #[cfg(feature = "gateway")]
     pub(super) fn verified(claims: Map<String, Value>) -> Self {
-        Self(claims)
+        Self(Arc::new(claims))
+    }
+
+    /// The claims, to keep.
+    pub(crate) fn shared(&self) -> Arc<Map<String, Value>> {
+        self.0.clone()
     }
 
     /// The claims.

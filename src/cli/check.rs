@@ -1,16 +1,16 @@
 //! `modelgate check`: what a configuration says.
 
-use std::path::Path;
-
-use super::Exit;
+use super::{ConfigArgs, Exit};
 use crate::config::{Config, Issuer, OpaqueTokens};
 use crate::engine::Snapshot;
 
-pub(super) fn run(path: &Path) -> miette::Result<Exit> {
-    let config = super::read(path)?;
-    let warnings = config.warnings.len();
-    let snapshot = super::snapshot(config)?;
-    super::say(summary(&snapshot));
+pub(super) fn run(args: &ConfigArgs) -> miette::Result<Exit> {
+    let loaded = args.load()?;
+    let warnings = loaded.snapshot.config().warnings.len();
+    super::say(summary(&loaded.snapshot));
+    if let Some(directory) = &loaded.policies {
+        super::say(format_args!("dropped-in policies: {} in {}\n", loaded.policy_count, directory.display()));
+    }
     let told = if warnings == 0 { "no warnings".to_owned() } else { format!("{warnings} warning(s), above") };
     super::say(format_args!("the configuration is valid: {told}\n"));
     Ok(Exit::Yes)

@@ -1,17 +1,16 @@
 //! `modelgate decide`: JSON lines in, JSON lines out, in the same order.
 
 use std::io::{BufRead as _, BufWriter, Write as _};
-use std::path::Path;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::Exit;
+use super::{ConfigArgs, Exit};
 use crate::authn::VerifiedClaims;
 use crate::engine::{Decision, Snapshot};
 use crate::names::{ModelName, Role};
-use crate::request::{Malformed, RequestParts, classify};
+use crate::request::{Circumstances, Malformed, RequestParts, classify};
 
 /// One line of input.
 #[derive(Deserialize)]
@@ -29,8 +28,8 @@ struct Line {
     body: Value,
 }
 
-pub(super) fn run(path: &Path) -> miette::Result<Exit> {
-    let snapshot = super::snapshot(super::read(path)?)?;
+pub(super) fn run(args: &ConfigArgs) -> miette::Result<Exit> {
+    let snapshot = args.snapshot()?;
     let mut out = BufWriter::new(std::io::stdout().lock());
     for line in std::io::stdin().lock().lines() {
         let line = line.map_err(super::failed)?;
@@ -83,7 +82,7 @@ impl Asked {
             line.path.split_once('?').map_or((line.path.as_str(), None), |(p, q)| (p, Some(q)));
         let parts = RequestParts { method: &method, path, query, headers: &headers, body: body.as_bytes() };
         let call = match classify(&parts) {
-            Ok(call) => call,
+            Ok(call) => call.with_circumstances(Circumstances::now()),
             Err(malformed) => return refused(line.id, &malformed),
         };
         let models: Vec<String> = call.models().map(ModelName::to_string).collect();

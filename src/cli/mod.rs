@@ -7,13 +7,13 @@ mod explain;
 mod serve;
 mod translate;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use miette::Diagnostic;
 
-use crate::config::Config;
 use crate::engine::Snapshot;
+use crate::sources::{Loaded, Sources};
 
 /// The policy layer in front of LLM APIs.
 ///
@@ -57,6 +57,9 @@ struct ConfigArgs {
     /// LiteLLM's YAML file
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
+    /// A directory of Cedar policies to enforce beside it [default: `modelgate.policies`]
+    #[arg(long, value_name = "DIR")]
+    policies: Option<PathBuf>,
 }
 
 /// How the command ended.
@@ -94,9 +97,9 @@ pub fn run() -> Exit {
     };
     let outcome = match cli.command {
         Command::Serve(args) => serve::run(&args),
-        Command::Check(args) => check::run(&args.config),
+        Command::Check(args) => check::run(&args),
         Command::Translate(args) => translate::run(&args),
-        Command::Decide(args) => decide::run(&args.config),
+        Command::Decide(args) => decide::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Demo(args) => demo::run(&args),
     };
@@ -106,22 +109,39 @@ pub fn run() -> Exit {
     })
 }
 
-/// Reads a configuration under the environment of the process, and prints its warnings.
-fn read(path: &Path) -> miette::Result<Config> {
-    let config = Config::load(path, &|name| std::env::var(name).ok())?;
-    for warning in &config.warnings {
-        eprintln!("{:?}", miette::Report::new(warning.clone()));
+impl ConfigArgs {
+    fn sources(&self) -> Sources {
+        Sources::new(&self.config, self.policies.as_deref())
     }
-    Ok(config)
+
+    /// Reads everything under the environment of the process, and prints the warnings.
+    fn load(&self) -> miette::Result<Loaded> {
+        let loaded = self.sources().load(&environment)?;
+        for warning in &loaded.snapshot.config().warnings {
+            eprintln!("{:?}", miette::Report::new(warning.clone()));
+        }
+        if let Some(directory) = loaded.policies.as_ref().filter(|_| loaded.policy_count == 0) {
+            eprintln!(
+                "  ⚠ there is no policy in `{}`: it adds nothing and forbids nothing\n",
+                directory.display()
+            );
+        }
+        Ok(loaded)
+    }
+
+    fn snapshot(&self) -> miette::Result<Snapshot> {
+        Ok(self.load()?.snapshot)
+    }
+}
+
+/// A variable of the process's environment.
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }
 
 /// Prints to standard output. A reader that went away has seen enough.
 fn say(text: impl std::fmt::Display) {
     let _ = std::io::Write::write_fmt(&mut std::io::stdout().lock(), format_args!("{text}"));
-}
-
-fn snapshot(config: Config) -> miette::Result<Snapshot> {
-    Snapshot::build(config).map_err(failed)
 }
 
 /// Any error as a report.

@@ -7,8 +7,8 @@ use clap::Args;
 use tracing_subscriber::EnvFilter;
 
 use super::{ConfigArgs, Exit};
-use crate::config::{Config, JwtAuth};
-use crate::engine::Engine;
+use crate::config::JwtAuth;
+use crate::engine::{Engine, Snapshot};
 use crate::gateway::{Gateway, Server, TokenVerifier};
 
 /// LiteLLM's port, on this machine alone.
@@ -27,10 +27,10 @@ pub(super) struct ServeArgs {
 
 pub(super) fn run(args: &ServeArgs) -> miette::Result<Exit> {
     log();
-    let config = super::read(&args.config.config)?;
-    let listen = args.listen.or(config.gateway.listen).unwrap_or(DEFAULT_LISTEN);
+    let snapshot = args.config.snapshot()?;
+    let listen = args.listen.or(snapshot.config().gateway.listen).unwrap_or(DEFAULT_LISTEN);
     runtime()?.block_on(async {
-        let server = Server::bind(listen, gateway(config)?).await.map_err(super::failed)?;
+        let server = Server::bind(listen, gateway(snapshot)?).await.map_err(super::failed)?;
         tracing::info!("listening on http://{}", server.local_addr().map_err(super::failed)?);
         server.run(stop_signal().map_err(super::failed)?).await;
         tracing::info!("stopped");
@@ -50,7 +50,8 @@ pub(super) fn log() {
 }
 
 /// A gateway for a configuration that somebody can use. It begins to fetch keys; the caller is in a runtime.
-pub(super) fn gateway(config: Config) -> miette::Result<Arc<Gateway>> {
+pub(super) fn gateway(snapshot: Snapshot) -> miette::Result<Arc<Gateway>> {
+    let config = snapshot.config();
     if config.jwt.is_none() && config.master_key.is_none() {
         return Err(super::failed(
             "nobody could get in: neither `general_settings.enable_jwt_auth` nor `general_settings.master_key` is set",
@@ -71,7 +72,6 @@ pub(super) fn gateway(config: Config) -> miette::Result<Arc<Gateway>> {
         Some(jwt) => Some(TokenVerifier::new(&jwt.tokens).map_err(super::failed)?),
         None => None,
     };
-    let snapshot = super::snapshot(config)?;
     let gateway = Arc::new(Gateway::new(Engine::new(snapshot), verifier).map_err(super::failed)?);
     // Beside the start, not before it: a provider that is down must not keep the tokens of another out.
     let warming = Arc::clone(&gateway);

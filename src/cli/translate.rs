@@ -20,16 +20,15 @@ pub(super) struct TranslateArgs {
 }
 
 pub(super) fn run(args: &TranslateArgs) -> miette::Result<Exit> {
-    let config = super::read(&args.config.config)?;
+    // Validated as a whole before any of it is shown.
+    let snapshot = args.config.snapshot()?;
     if args.schema {
         super::say(SCHEMA);
     } else if args.entities {
-        let entities = super::snapshot(config)?.entities().map_err(super::failed)?;
+        let entities = snapshot.entities().map_err(super::failed)?;
         super::say(format_args!("{entities:#}\n"));
     } else {
-        let bundle = translate(&config).map_err(super::failed)?;
-        // Validated as a whole before any of it is shown.
-        super::snapshot(config)?;
+        let bundle = translate(snapshot.config()).map_err(super::failed)?;
         let text: Vec<_> = bundle.policies.iter().filter_map(cedar_policy::Policy::to_cedar).collect();
         let format = Format { line_width: 110, indent_width: 2 };
         super::say(policies_str_to_pretty(&text.join("\n\n"), &format)?);

@@ -1,7 +1,9 @@
 //! `modelgate`, our own block.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
+
+use ipnet::IpNet;
 
 use super::context::Context;
 use super::models::secret;
@@ -18,6 +20,8 @@ pub(super) fn settings(cx: &mut Context, block: raw::Modelgate, directory: &Path
         upstream,
         max_body_bytes,
         listen,
+        policies,
+        trusted_proxies,
         leeway: _,
         public_key_stale_ttl: _,
         public_key_cooldown: _,
@@ -30,6 +34,8 @@ pub(super) fn settings(cx: &mut Context, block: raw::Modelgate, directory: &Path
         upstream: upstream.and_then(|block| proxy(cx, block)),
         max_body_bytes: body_limit(cx, max_body_bytes.unwrap_or(DEFAULT_BODY)),
         listen: listen.and_then(|text| address(cx, &text)),
+        policies: policies.map(|path| directory.join(path)),
+        trusted_proxies: networks(cx, trusted_proxies.unwrap_or_default()),
         directory: directory.to_owned(),
     }
 }
@@ -56,6 +62,22 @@ fn body_limit(cx: &mut Context, bytes: u64) -> usize {
         );
     }
     usize::try_from(bytes).unwrap_or(usize::MAX)
+}
+
+/// Networks, or single addresses.
+fn networks(cx: &mut Context, texts: Vec<String>) -> Vec<IpNet> {
+    let mut networks = Vec::with_capacity(texts.len());
+    for (i, text) in texts.iter().enumerate() {
+        match text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)) {
+            Ok(network) => networks.push(network),
+            Err(_) => {
+                let range = "a network such as `10.0.0.0/8`, or an address".to_owned();
+                let problem = Problem::OutOfRange { key: "trusted_proxies".to_owned(), range };
+                cx.refuse(&format!("modelgate.trusted_proxies[{i}]"), problem);
+            }
+        }
+    }
+    networks
 }
 
 fn address(cx: &mut Context, text: &str) -> Option<SocketAddr> {

@@ -213,6 +213,10 @@ pub(super) struct Modelgate {
     #[serde(default)]
     pub(super) introspection: Option<Introspection>,
     #[serde(default)]
+    pub(super) policies: Option<String>,
+    #[serde(default)]
+    pub(super) trusted_proxies: Option<Vec<String>>,
+    #[serde(default)]
     pub(super) strict: bool,
     #[serde(default, deserialize_with = "present")]
     pub(super) role_permissions: Option<Vec<TokenRole>>,

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use secrecy::SecretString;
 use url::Url;
 
@@ -288,6 +289,10 @@ pub struct GatewaySettings {
     pub listen: Option<SocketAddr>,
     /// `modelgate.max_body_bytes`: the largest request body; 32 MiB unless set.
     pub max_body_bytes: usize,
+    /// `modelgate.policies`: the directory of dropped-in policies.
+    pub policies: Option<PathBuf>,
+    /// `modelgate.trusted_proxies`: the networks whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
     /// The directory that relative paths in the file are relative to.
     pub directory: PathBuf,
 }

@@ -1,14 +1,14 @@
 //! The decision: pure, without locks, and a denial on every error.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use cedar_policy::{Context, Entities, Entity, EntityUid, Request};
 
+use super::context::Facts;
 use super::entities::{self, Ties};
 use super::facts::PolicyFacts;
-use super::index::PolicyIndex;
-use super::snapshot::Policies;
+use super::index::{Policies, PolicyIndex};
 use super::team::{self, Asked};
 use super::{Decision, Denied, Permit, Rule, Snapshot};
 use crate::identity::Caller;
@@ -20,6 +20,8 @@ use crate::request::ApiCall;
 pub(super) struct Verdict {
     pub(super) permits: Vec<Arc<PolicyFacts>>,
     pub(super) forbids: Vec<Arc<PolicyFacts>>,
+    /// Policies under trial that would have turned the answer around.
+    shadow: Vec<Arc<PolicyFacts>>,
 }
 
 /// What Cedar answered to the questions of a request: its route, and each of its models.
@@ -45,44 +47,50 @@ impl Snapshot {
     /// [`Denied`] with the first rule that denies. An error of evaluation is a denial, also where Cedar skips the policy.
     pub fn authorize(&self, caller: &Caller, call: ApiCall) -> Result<Permit, Box<Denied>> {
         let models: Vec<&ModelName> = call.models().collect();
-        let asked = Asked { header: call.team_header(), route: call.judged_route(), models: &models };
-        match self.decide(caller, call.method().as_str(), asked) {
+        match self.decide(caller, Asked::by(&call, &models)) {
             Ok(decision) => Ok(Permit { call, decision }),
             Err(denied) => Err(denied),
         }
     }
 
-    pub(super) fn decide(
-        &self,
-        caller: &Caller,
-        method: &str,
-        asked: Asked<'_>,
-    ) -> Result<Decision, Box<Denied>> {
+    pub(super) fn decide(&self, caller: &Caller, asked: Asked<'_>) -> Result<Decision, Box<Denied>> {
         let team = team::select(self, caller, asked);
         let mut decision = Decision {
             role: caller.role(),
             user_id: caller.user_id.clone(),
             team_id: team.ok().flatten().map(str::to_owned),
             policies: Vec::new(),
+            shadow: Vec::new(),
             generation: self.generation(),
         };
         let judged = Situation::new(self, caller, team).and_then(|situation| {
-            let judged = situation.ask(method, asked)?;
+            let judged = situation.ask(asked)?;
             Ok((situation.denying(&judged), judged))
         });
-        let Ok((denying, judged)) = judged else {
-            return Err(Box::new(Denied { rule: Rule::Evaluation, decision: Box::new(decision) }));
+        let (denying, judged) = match judged {
+            Ok(judged) => judged,
+            Err(error) => {
+                let denied = Denied::new(Rule::Evaluation, decision);
+                return Err(Box::new(Denied { error: Some(error), ..denied }));
+            }
         };
 
-        let deciding =
-            judged.verdicts().flat_map(|v| if denying.is_none() { &v.permits } else { &v.forbids });
-        let policies: BTreeSet<_> = deciding.map(|facts| &facts.id).collect();
-        decision.policies = policies.into_iter().cloned().collect();
-        match denying {
-            None => Ok(decision),
-            Some(rule) => Err(Box::new(Denied { rule, decision: Box::new(decision) })),
-        }
+        decision.shadow = ids(judged.verdicts().flat_map(|verdict| &verdict.shadow));
+        let Some(rule) = denying else {
+            decision.policies = ids(judged.verdicts().flat_map(|verdict| &verdict.permits));
+            return Ok(decision);
+        };
+        decision.policies = ids(judged.verdicts().flat_map(|verdict| &verdict.forbids));
+        let mut forbids = judged.verdicts().flat_map(|verdict| &verdict.forbids);
+        let reason = forbids.find_map(|facts| facts.reason.clone().filter(|_| facts.rule == rule));
+        Err(Box::new(Denied { reason, ..Denied::new(rule, decision) }))
     }
+}
+
+/// Their ids, sorted.
+fn ids<'f>(facts: impl IntoIterator<Item = &'f Arc<PolicyFacts>>) -> Vec<Arc<str>> {
+    let ids: BTreeSet<&Arc<str>> = facts.into_iter().map(|facts| &facts.id).collect();
+    ids.into_iter().cloned().collect()
 }
 
 impl Verdict {
@@ -108,20 +116,21 @@ impl<'s> Situation<'s> {
         Ok(Self { snapshot, ties, principal, principal_entities })
     }
 
-    pub(super) fn ask(&self, method: &str, asked: Asked<'_>) -> Result<Judged, String> {
-        let route = self.ask_route(method, asked.route)?;
-        let models = asked.models.iter().map(|model| self.ask_model(model)).collect::<Result<_, _>>()?;
+    pub(super) fn ask(&self, asked: Asked<'_>) -> Result<Judged, String> {
+        let route = self.ask_route(&asked.facts)?;
+        let models =
+            asked.models.iter().map(|model| self.ask_model(model, &asked.facts)).collect::<Result<_, _>>()?;
         Ok(Judged { route, models })
     }
 
-    pub(super) fn ask_route(&self, method: &str, route: &str) -> Result<Verdict, String> {
-        let (uid, entity) = entities::route(self.snapshot, &self.ties, route, method)?;
-        self.verdict(&self.snapshot.call_route, uid, entity)
+    pub(super) fn ask_route(&self, facts: &Facts<'_>) -> Result<Verdict, String> {
+        let (uid, entity) = entities::route(self.snapshot, &self.ties, facts.route, facts.method)?;
+        self.verdict(&self.snapshot.call_route, uid, entity, || facts.of_route())
     }
 
-    pub(super) fn ask_model(&self, model: &ModelName) -> Result<Verdict, String> {
+    pub(super) fn ask_model(&self, model: &ModelName, facts: &Facts<'_>) -> Result<Verdict, String> {
         let (uid, entity) = entities::model(self.snapshot, &self.ties, model)?;
-        self.verdict(&self.snapshot.use_model, uid, entity)
+        self.verdict(&self.snapshot.use_model, uid, entity, || facts.of_model())
     }
 
     /// The first rule, in the order of the rules, that denies.
@@ -152,16 +161,59 @@ impl<'s> Situation<'s> {
         (&self.principal, &self.principal_entities)
     }
 
-    fn verdict(&self, policies: &Policies, resource: EntityUid, entity: Entity) -> Result<Verdict, String> {
-        let entities = self.principal_entities.iter().cloned().chain([entity]);
-        let entities = Entities::from_entities(entities, None).map_err(|error| error.to_string())?;
+    fn verdict(
+        &self,
+        policies: &Policies,
+        resource: EntityUid,
+        entity: Entity,
+        context: impl Fn() -> Result<Context, String>,
+    ) -> Result<Verdict, String> {
+        let context = if self.snapshot.dropped.reads_context { context()? } else { Context::empty() };
+        let entities = self.entities(entity)?;
         let action = policies.action.clone();
-        let request = Request::new(self.principal.clone(), action, resource, Context::empty(), None)
+        let request = Request::new(self.principal.clone(), action, resource, context, None)
             .map_err(|error| error.to_string())?;
-        Ok(Verdict {
+        let mut verdict = Verdict {
             permits: self.matching(&request, &policies.permits, &entities)?,
             forbids: self.matching(&request, &policies.forbids, &entities)?,
-        })
+            shadow: Vec::new(),
+        };
+        if let Some([permits, forbids]) = &policies.shadow {
+            verdict.shadow = self.shadow(&verdict, &request, [permits, forbids], &entities);
+        }
+        Ok(verdict)
+    }
+
+    fn entities(&self, resource: Entity) -> Result<Entities, String> {
+        let entities = self.principal_entities.iter().cloned().chain([resource]);
+        let dropped = &self.snapshot.dropped;
+        if dropped.statics.is_empty() {
+            return Entities::from_entities(entities, None).map_err(|error| error.to_string());
+        }
+        let mut all: HashMap<EntityUid, Entity> = entities.map(|entity| (entity.uid(), entity)).collect();
+        for described in &dropped.always {
+            all.entry(described.uid()).or_insert_with(|| described.clone());
+        }
+        Entities::from_entities(all.into_values(), None).map_err(|error| error.to_string())
+    }
+
+    /// The shadow policies that would turn the verdict around. One that fails to evaluate would deny.
+    fn shadow(
+        &self,
+        live: &Verdict,
+        request: &Request,
+        [permits, forbids]: [&PolicyIndex; 2],
+        entities: &Entities,
+    ) -> Vec<Arc<PolicyFacts>> {
+        let permits = self.matching(request, permits, entities).unwrap_or_default();
+        let forbids = self.matching(request, forbids, entities).unwrap_or_default();
+        let granted = !live.permits.is_empty() || !permits.is_empty();
+        let allowed = granted && live.forbids.is_empty() && forbids.is_empty();
+        match (live.allows(), allowed) {
+            (true, false) => forbids,
+            (false, true) => permits,
+            (true, true) | (false, false) => Vec::new(),
+        }
     }
 
     /// The policies whose conditions hold, out of those of one effect.

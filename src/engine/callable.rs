@@ -5,9 +5,11 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::Snapshot;
 use super::authorize::Situation;
+use super::context::Facts;
 use super::team::{self, Asked};
 use crate::identity::Caller;
 use crate::names::ModelName;
+use crate::request::Circumstances;
 
 /// Routes on which a model is called.
 const MODEL_ROUTES: [&str; 9] = [
@@ -28,46 +30,68 @@ struct Questions<'s> {
     snapshot: &'s Snapshot,
     caller: &'s Caller,
     header: Option<&'s str>,
+    circumstances: Circumstances,
     /// By route and team: the situation, if it may call the route.
     situations: HashMap<(&'static str, Option<&'s str>), Option<Situation<'s>>>,
 }
 
 impl Snapshot {
     /// The models of the configuration that `caller` may call, sorted: those for which the decision allows a call on
-    /// one of the routes that take a model.
+    /// one of the routes that take a model, then and from there.
     #[must_use]
-    pub fn callable_models(&self, caller: &Caller, team_header: Option<&str>) -> Vec<ModelName> {
+    pub fn callable_models(
+        &self,
+        caller: &Caller,
+        team_header: Option<&str>,
+        circumstances: Circumstances,
+    ) -> Vec<ModelName> {
         let listed: BTreeSet<&ModelName> = self.config().models.iter().map(|model| &model.name).collect();
-        let mut questions =
-            Questions { snapshot: self, caller, header: team_header, situations: HashMap::new() };
+        let mut questions = Questions {
+            snapshot: self,
+            caller,
+            header: team_header,
+            circumstances,
+            situations: HashMap::new(),
+        };
         listed.into_iter().filter(|model| questions.may_call(model)).cloned().collect()
     }
 }
 
 impl<'s> Questions<'s> {
     fn may_call(&mut self, model: &ModelName) -> bool {
+        let reads_context = self.snapshot.dropped.reads_context;
         let mut denied_to = Vec::new();
         MODEL_ROUTES.into_iter().any(|route| {
-            let asked = Asked { header: self.header, route, models: &[model] };
+            let facts =
+                Facts { method: "POST", route, circumstances: self.circumstances, ..Facts::default() };
+            let asked = Asked { facts, header: self.header, models: &[model] };
             let Ok(team) = team::select(self.snapshot, self.caller, asked) else { return false };
             if denied_to.contains(&team) {
                 return false;
             }
-            let Some(situation) = self.situation(route, team) else { return false };
-            let allowed = situation.ask_model(model).is_ok_and(|verdict| verdict.allows());
-            denied_to.push(team);
+            let Some(situation) = self.situation(&facts, route, team) else { return false };
+            let allowed = situation.ask_model(model, &facts).is_ok_and(|verdict| verdict.allows());
+            // What reads the context may answer otherwise on another route.
+            if !reads_context {
+                denied_to.push(team);
+            }
             allowed
         })
     }
 
-    fn situation(&mut self, route: &'static str, team: Option<&'s str>) -> Option<&Situation<'s>> {
+    fn situation(
+        &mut self,
+        facts: &Facts<'_>,
+        route: &'static str,
+        team: Option<&'s str>,
+    ) -> Option<&Situation<'s>> {
         let (snapshot, caller) = (self.snapshot, self.caller);
         match self.situations.entry((route, team)) {
             Entry::Occupied(known) => known.into_mut().as_ref(),
             Entry::Vacant(new) => {
                 let situation = Situation::new(snapshot, caller, Ok(team)).ok();
                 let may_call_route = |situation: &Situation<'_>| {
-                    situation.ask_route("POST", route).is_ok_and(|verdict| verdict.allows())
+                    situation.ask_route(facts).is_ok_and(|verdict| verdict.allows())
                 };
                 new.insert(situation.filter(may_call_route)).as_ref()
             }

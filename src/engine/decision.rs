@@ -17,6 +17,8 @@ pub struct Decision {
     pub team_id: Option<String>,
     /// The ids of the policies that decided, sorted.
     pub policies: Vec<Arc<str>>,
+    /// The ids of the policies under trial (`@shadow`) that would have decided otherwise, sorted.
+    pub shadow: Vec<Arc<str>>,
     /// The snapshot's generation.
     pub generation: u64,
 }
@@ -50,12 +52,22 @@ impl Permit {
 
 /// A request was denied.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{}", rule.reason())]
+#[error("{}", reason.as_deref().unwrap_or_else(|| rule.reason()))]
 pub struct Denied {
     /// The first rule, in the order of the rules, that denies.
     pub rule: Rule,
+    /// What the dropped-in policy that denies has to say: its `@reason`.
+    pub reason: Option<Arc<str>>,
+    /// What Cedar says of a policy whose evaluation failed; for the operator, not for the caller.
+    pub error: Option<String>,
     /// What the decision was based on.
     pub decision: Box<Decision>,
+}
+
+impl Denied {
+    pub(super) fn new(rule: Rule, decision: Decision) -> Self {
+        Self { rule, reason: None, error: None, decision: Box::new(decision) }
+    }
 }
 
 /// The rule that denies, in the order in which rules are reported when several do.

@@ -142,8 +142,8 @@ pub(super) fn caller(snapshot: &Snapshot, ties: &Ties<'_>) -> Result<(EntityUid,
     attrs.extend(selected.map(|id| ("team".to_owned(), Value::new_entity_uid(names.team_uid(id)))));
 
     let me = uid(&names.caller, caller_id(caller));
-    let entity = Entity::new(me.clone(), attrs, parents).map_err(|error| error.to_string())?;
-    let mut entities = vec![entity];
+    let tags = if snapshot.dropped.reads_tags { tags(caller) } else { Vec::new() };
+    let mut entities = vec![complete(snapshot, me.clone(), attrs, parents, tags)?];
     for id in teams {
         entities.push(team_entity(snapshot, id)?);
     }
@@ -172,7 +172,31 @@ pub(super) fn team_entity(snapshot: &Snapshot, id: &str) -> Result<Entity, Strin
     attrs.extend(alias.map(|alias| ("alias".to_owned(), Value::new_string(alias))));
     let organization = declared.and_then(|team| team.organization.as_deref());
     let parents = organization.map(|id| uid(&names.organization, id)).into_iter().collect();
-    Entity::new(names.team_uid(id), attrs, parents).map_err(|error| error.to_string())
+    complete(snapshot, names.team_uid(id), attrs, parents, Vec::new())
+}
+
+/// An entity with what files of operators add to it.
+fn complete(
+    snapshot: &Snapshot,
+    me: EntityUid,
+    mut attrs: HashMap<String, Value>,
+    mut parents: HashSet<EntityUid>,
+    tags: Vec<(String, Value)>,
+) -> Result<Entity, String> {
+    let statics = &snapshot.dropped.statics;
+    if !statics.is_empty() {
+        attrs.extend(statics.attributes(&me));
+        let described: Vec<_> = parents.iter().chain([&me]).flat_map(|uid| statics.ancestors(uid)).collect();
+        parents.extend(described);
+    }
+    Entity::new_with_tags(me, attrs, parents, tags).map_err(|error| error.to_string())
+}
+
+/// The token's claims of strings, beside those that are attributes.
+fn tags(caller: &Caller) -> Vec<(String, Value)> {
+    let texts =
+        |texts: Vec<&str>| Value::new_set(texts.into_iter().map(|text| Value::new_string(text.to_owned())));
+    caller.other_claims().into_iter().map(|(name, values)| (name, texts(values))).collect()
 }
 
 /// A route, in the lists of routes that it matches.
@@ -191,7 +215,7 @@ pub(super) fn route(
         ("method".to_owned(), Value::new_string(method.to_owned())),
     ]);
     let me = uid(&names.route, path);
-    let entity = Entity::new(me.clone(), attrs, parents).map_err(|error| error.to_string())?;
+    let entity = complete(snapshot, me.clone(), attrs, parents, Vec::new())?;
     Ok((me, entity))
 }
 
@@ -205,14 +229,16 @@ pub(super) fn model(
     let lists = &snapshot.lists;
     let (caller, name) = (ties.caller, model.as_str());
 
-    let of_roles = caller.roles.iter().filter_map(|role| lists.role_models.get(role));
+    // A dropped-in policy may name any list, not only the caller's own.
+    let of_roles = lists.role_models.values();
     let of_roles = of_roles.filter(|(_, models)| models.contains(name)).map(|(id, _)| id);
     let of_token_roles = ties.token_roles.iter().flat_map(|lists| &lists.models);
     let of_token_roles =
         of_token_roles.filter(|(_, models)| models.contains(name, lists.groups_of(name))).map(|(id, _)| id);
-    let scopes =
-        caller.scopes.iter().filter(|scope| lists.scopes.get(*scope).is_some_and(|set| set.contains(name)));
-    let teams = caller.claimed_teams().chain(ties.selected_team()).filter(|id| lists.team_lists(id, name));
+    let scopes = caller.scopes.iter().map(String::as_str).chain(snapshot.dropped.mentioned("Scope"));
+    let scopes = scopes.filter(|scope| lists.scopes.get(*scope).is_some_and(|set| set.contains(name)));
+    let teams = caller.claimed_teams().chain(ties.selected_team()).chain(snapshot.dropped.mentioned("Team"));
+    let teams = teams.filter(|id| lists.team_lists(id, name));
 
     let sets = of_roles.chain(of_token_roles).map(|id| names.model_set_uid(id));
     let scopes = scopes.map(|scope| names.scope_uid(scope));
@@ -234,6 +260,6 @@ pub(super) fn model_entity(
 
     let me = uid(&names.model, name);
     let attrs = HashMap::from([("name".to_owned(), Value::new_string(name.to_owned()))]);
-    let entity = Entity::new(me.clone(), attrs, parents).map_err(|error| error.to_string())?;
+    let entity = complete(snapshot, me.clone(), attrs, parents, Vec::new())?;
     Ok((me, entity))
 }

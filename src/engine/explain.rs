@@ -6,8 +6,7 @@ use cedar_policy::{Effect, Entities, EntityUid, PrincipalConstraint};
 
 use super::authorize::{Situation, Verdict};
 use super::facts::PolicyFacts;
-use super::index::applies;
-use super::snapshot::Policies;
+use super::index::{Policies, applies};
 use super::team::{self, Asked};
 use super::{Decision, Denied, Rule, Snapshot};
 use crate::identity::Caller;
@@ -47,12 +46,12 @@ impl Snapshot {
     #[must_use]
     pub fn explain(&self, caller: &Caller, call: &ApiCall) -> Explanation {
         let models: Vec<&ModelName> = call.models().collect();
-        let asked = Asked { header: call.team_header(), route: call.route().as_str(), models: &models };
-        let outcome = self.decide(caller, call.method().as_str(), asked);
+        let asked = Asked::by(call, &models);
+        let outcome = self.decide(caller, asked);
         let mut explanation = Explanation { outcome, grants: Vec::new(), gates: Vec::new() };
         let team = team::select(self, caller, asked);
         let Ok(situation) = Situation::new(self, caller, team) else { return explanation };
-        let Ok(judged) = situation.ask(call.method().as_str(), asked) else { return explanation };
+        let Ok(judged) = situation.ask(asked) else { return explanation };
 
         let for_caller = self.policies_for(&situation);
         explanation.add(&for_caller, &self.call_route, None, &judged.route);
@@ -84,7 +83,9 @@ impl Explanation {
         model: Option<&ModelName>,
         verdict: &Verdict,
     ) {
-        for facts in for_caller.iter().filter(|facts| applies(&facts.policy, &policies.action)) {
+        for facts in
+            for_caller.iter().filter(|facts| !facts.shadow && applies(&facts.policy, &policies.action))
+        {
             let mut holding = verdict.permits.iter().chain(&verdict.forbids);
             let considered = Considered {
                 model: model.cloned(),

@@ -5,11 +5,48 @@
 //! every other case its scope is false, so it could neither decide nor fail.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use cedar_policy::{
-    ActionConstraint, Entities, EntityUid, Policy, PolicySet, PrincipalConstraint, Request,
-    ResourceConstraint,
+    ActionConstraint, Effect, Entities, EntityUid, Policy, PolicySet, PolicySetError, PrincipalConstraint,
+    Request, ResourceConstraint,
 };
+
+use super::facts::PolicyFacts;
+
+/// The policies that can apply to one action.
+///
+/// The `permit`s are apart from the `forbid`s: together Cedar would not say whether a request that is forbidden was
+/// granted at all, and that is the first thing an operator asks.
+#[derive(Debug)]
+pub(super) struct Policies {
+    pub(super) action: EntityUid,
+    pub(super) permits: PolicyIndex,
+    pub(super) forbids: PolicyIndex,
+    /// The policies that are tried and not enforced, if there are any.
+    pub(super) shadow: Option<[PolicyIndex; 2]>,
+}
+
+impl Policies {
+    pub(super) fn new(facts: &[Arc<PolicyFacts>], action: EntityUid) -> Result<Self, Box<PolicySetError>> {
+        let of = |effect: Effect, shadow: bool| {
+            let facts = facts.iter().filter(|facts| facts.shadow == shadow);
+            let policies = facts.map(|facts| &facts.policy).filter(|policy| policy.effect() == effect);
+            PolicyIndex::new(policies, &action)
+        };
+        let has_shadow = facts.iter().any(|facts| facts.shadow);
+        Ok(Self {
+            permits: of(Effect::Permit, false)?,
+            forbids: of(Effect::Forbid, false)?,
+            shadow: if has_shadow {
+                Some([of(Effect::Permit, true)?, of(Effect::Forbid, true)?])
+            } else {
+                None
+            },
+            action,
+        })
+    }
+}
 
 /// The policies of one effect that can apply to one action.
 #[derive(Debug, Default)]
@@ -24,7 +61,7 @@ impl PolicyIndex {
     pub(super) fn new<'p>(
         policies: impl Iterator<Item = &'p Policy>,
         action: &EntityUid,
-    ) -> Result<Self, Box<cedar_policy::PolicySetError>> {
+    ) -> Result<Self, Box<PolicySetError>> {
         let policies: Vec<&Policy> = policies.filter(|policy| applies(policy, action)).collect();
         // A policy goes where it has the fewest neighbours: "this role, that model" is rarer under the model.
         let mut mentions: HashMap<EntityUid, usize> = HashMap::new();

@@ -4,7 +4,9 @@
 
 mod authorize;
 mod callable;
+mod context;
 mod decision;
+mod dropped;
 mod entities;
 mod explain;
 mod facts;

@@ -1,17 +1,20 @@
 //! Everything that a decision needs, checked as a whole and then never changed.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use cedar_policy::{Authorizer, Effect, EntityUid, Policy, PolicyId, Schema, ValidationMode, Validator};
+use cedar_policy::{Authorizer, EntityUid, PolicyId, PolicySet, ValidationMode, Validator};
+use miette::Diagnostic;
 
+use super::dropped::Dropped;
 use super::entities::Names;
 use super::facts::PolicyFacts;
-use super::index::PolicyIndex;
+use super::index::Policies;
 use super::team::TeamDirectory;
 use crate::authn::VerifiedClaims;
 use crate::config::Config;
+use crate::dropins::{DropInError, DropIns};
 use crate::identity::Caller;
 use crate::translate::{self, Lists, TranslateError};
 
@@ -26,36 +29,16 @@ pub struct Snapshot {
     pub(super) call_route: Policies,
     pub(super) use_model: Policies,
     pub(super) facts: HashMap<PolicyId, Arc<PolicyFacts>>,
-    /// The same in the order of the rules.
+    /// The same in the order of the rules, dropped-in policies last.
     pub(super) facts_in_order: Vec<Arc<PolicyFacts>>,
     pub(super) lists: Lists,
     pub(super) teams: TeamDirectory,
     pub(super) names: Names,
-}
-
-/// The policies that can apply to one action.
-///
-/// The `permit`s are apart from the `forbid`s: together Cedar would not say whether a request that is forbidden was
-/// granted at all, and that is the first thing an operator asks.
-#[derive(Debug)]
-pub(super) struct Policies {
-    pub(super) action: EntityUid,
-    pub(super) permits: PolicyIndex,
-    pub(super) forbids: PolicyIndex,
-}
-
-impl Policies {
-    fn new(policies: &[Policy], action: EntityUid) -> Result<Self, SnapshotError> {
-        let of = |effect| {
-            let policies = policies.iter().filter(|policy| policy.effect() == effect);
-            PolicyIndex::new(policies, &action).map_err(|error| SnapshotError::Invalid(error.to_string()))
-        };
-        Ok(Self { permits: of(Effect::Permit)?, forbids: of(Effect::Forbid)?, action })
-    }
+    pub(super) dropped: Dropped,
 }
 
 /// A configuration that cannot be put in force.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, Diagnostic)]
 #[non_exhaustive]
 pub enum SnapshotError {
     /// The configuration could not be translated.
@@ -64,9 +47,13 @@ pub enum SnapshotError {
     /// The schema cannot be read.
     #[error("the schema cannot be read: {0}")]
     Schema(String),
-    /// A policy does not validate against the schema.
+    /// A translated policy does not validate against the schema.
     #[error("the policies do not validate: {0}")]
     Invalid(String),
+    /// The dropped-in files are refused.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    DropIns(#[from] Box<DropInError>),
 }
 
 impl Snapshot {
@@ -76,29 +63,41 @@ impl Snapshot {
     ///
     /// [`SnapshotError`] says what does not fit; nothing is in force then.
     pub fn build(config: Config) -> Result<Self, SnapshotError> {
+        Self::with_policies(config, &DropIns::default())
+    }
+
+    /// The same with policies that operators dropped in beside the configuration.
+    ///
+    /// # Errors
+    ///
+    /// [`SnapshotError`] says what does not fit; nothing is in force then.
+    pub fn with_policies(config: Config, dropins: &DropIns) -> Result<Self, SnapshotError> {
         let bundle = translate::translate(&config)?;
-        let policies = bundle.policy_set()?;
-        let (schema, _) = Schema::from_cedarschema_str(translate::SCHEMA)
-            .map_err(|error| SnapshotError::Schema(error.to_string()))?;
-        let outcome = Validator::new(schema).validate(&policies, ValidationMode::Strict);
-        if !outcome.validation_passed() {
-            let errors: Vec<_> = outcome.validation_errors().map(ToString::to_string).collect();
-            return Err(SnapshotError::Invalid(errors.join("; ")));
-        }
-        let facts_in_order: Vec<_> =
-            bundle.policies.iter().map(|policy| Arc::new(PolicyFacts::of(policy))).collect();
-        let ids = bundle.policies.iter().map(|policy| policy.id().clone());
         let names = Names::new().map_err(SnapshotError::Schema)?;
+        let known: BTreeSet<PolicyId> = bundle.policies.iter().map(|policy| policy.id().clone()).collect();
+        let dropped = Dropped::new(dropins, &known)?;
+        validate(&bundle.policy_set()?, &dropped)?;
+
+        let translated = bundle.policies.iter().map(PolicyFacts::of_translated);
+        let all = translated.chain(dropins.policies.iter().map(PolicyFacts::of_dropped));
+        let facts_in_order: Vec<_> = all.map(Arc::new).collect();
+        let by_id = facts_in_order.iter().map(|facts| (facts.policy.id().clone(), facts.clone()));
+        let policies = |action: EntityUid| {
+            Policies::new(&facts_in_order, action).map_err(|error| SnapshotError::Invalid(error.to_string()))
+        };
+        let mut lists = bundle.lists;
+        lists.add_route_groups(dropped.route_groups());
         Ok(Self {
             generation: GENERATION.fetch_add(1, Ordering::Relaxed) + 1,
-            facts: ids.zip(facts_in_order.iter().cloned()).collect(),
-            facts_in_order,
+            facts: by_id.collect(),
             authorizer: Authorizer::new(),
-            call_route: Policies::new(&bundle.policies, names.action("call_route"))?,
-            use_model: Policies::new(&bundle.policies, names.action("use_model"))?,
+            call_route: policies(names.action("call_route"))?,
+            use_model: policies(names.action("use_model"))?,
+            facts_in_order,
             teams: TeamDirectory::new(&config.teams),
-            lists: bundle.lists,
+            lists,
             names,
+            dropped,
             config,
         })
     }
@@ -120,4 +119,13 @@ impl Snapshot {
     pub fn identify(&self, claims: &VerifiedClaims) -> Caller {
         Caller::identify(claims, self.config.jwt.as_ref())
     }
+}
+
+fn validate(translated: &PolicySet, dropped: &Dropped) -> Result<(), SnapshotError> {
+    let outcome = Validator::new(dropped.schema.clone()).validate(translated, ValidationMode::Strict);
+    if outcome.validation_passed() {
+        return Ok(());
+    }
+    let errors: Vec<_> = outcome.validation_errors().map(ToString::to_string).collect();
+    Err(SnapshotError::Invalid(errors.join("; ")))
 }

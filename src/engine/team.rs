@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 
+use super::context::Facts;
 use super::{Rule, Snapshot};
 use crate::config::{RoutePattern, Team};
 use crate::identity::Caller;
 use crate::names::ModelName;
+use crate::request::ApiCall;
 use crate::routes::RouteList;
 use crate::translate::TEAM_ROUTES;
 
@@ -63,12 +65,25 @@ impl TeamDirectory {
     }
 }
 
-/// What a request says that selects a team.
+/// What a request asks for.
 #[derive(Clone, Copy)]
 pub(super) struct Asked<'a> {
+    pub(super) facts: Facts<'a>,
     pub(super) header: Option<&'a str>,
-    pub(super) route: &'a str,
     pub(super) models: &'a [&'a ModelName],
+}
+
+impl<'a> Asked<'a> {
+    pub(super) fn by(call: &'a ApiCall, models: &'a [&'a ModelName]) -> Self {
+        let facts = Facts {
+            method: call.method().as_str(),
+            route: call.judged_route(),
+            body_bytes: call.body_bytes(),
+            circumstances: call.circumstances(),
+            model_use: call.model_use(),
+        };
+        Self { facts, header: call.team_header(), models }
+    }
 }
 
 /// The selected team's id, none where none is needed, or the rule that refuses.
@@ -122,7 +137,7 @@ fn by_fit<'c>(
     let routes = snapshot.lists.routes.get(TEAM_ROUTES).unwrap_or(&teams.default_routes);
     let fits = |id: &&str| {
         teams.get(id).is_some()
-            && routes.contains(asked.route)
+            && routes.contains(asked.facts.route)
             && asked.models.iter().all(|model| may_use(snapshot, id, model))
     };
     let mut fitting = caller.claimed_teams().filter(fits).peekable();

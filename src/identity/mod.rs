@@ -3,6 +3,10 @@
 mod claim;
 mod overage;
 mod roles;
+mod tags;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
@@ -45,6 +49,7 @@ pub struct Caller {
     pub(crate) issuer: Option<String>,
     pub(crate) subject: Option<String>,
     pub(crate) client_id: Option<String>,
+    claims: Arc<Map<String, Value>>,
 }
 
 /// The team id of R1.2.
@@ -84,7 +89,7 @@ impl Caller {
     #[must_use]
     pub fn identify(claims: &VerifiedClaims, jwt: Option<&JwtAuth>) -> Self {
         let Some(jwt) = jwt else { return Self::nobody() };
-        let claims = claims.as_map();
+        let (shared, claims) = (claims.shared(), claims.as_map());
         let at = |path: &Option<ClaimPath>| path.as_ref().and_then(|path| path.find(claims));
         let fields = jwt.claim_fields(claims.get("iss").and_then(Value::as_str));
         let field = |path: Option<&ClaimPath>| path.and_then(|path| path.find(claims));
@@ -109,6 +114,7 @@ impl Caller {
         let mut caller = Self {
             roles,
             reasons,
+            claims: shared,
             left_out: overage::left_out(jwt, claims),
             admin,
             user_id: user.or_else(|| email.clone()),
@@ -159,6 +165,7 @@ impl Caller {
             issuer: None,
             subject: None,
             client_id: None,
+            claims: Arc::default(),
         }
     }
 
@@ -183,6 +190,11 @@ impl Caller {
     #[must_use]
     pub fn is_admin(&self) -> bool {
         self.admin
+    }
+
+    /// The token's claims of strings that are no attributes of the caller, by name.
+    pub(crate) fn other_claims(&self) -> BTreeMap<String, Vec<&str>> {
+        tags::of(&self.claims)
     }
 
     /// R6's claimed teams, in the token's order.

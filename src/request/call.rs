@@ -5,7 +5,7 @@ use std::ops::Range;
 use http::{HeaderMap, Method};
 
 use super::content::Slot;
-use super::{RoutePath, places};
+use super::{Circumstances, ModelUse, RoutePath, places};
 use crate::names::ModelName;
 
 /// The parts of a request that say what it asks for.
@@ -39,7 +39,7 @@ pub struct RequestHead<'r> {
 /// A request that was understood: its route and every model that it names.
 ///
 /// Made by [`classify`](super::classify) alone.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ApiCall {
     pub(super) method: Method,
     pub(super) route: RoutePath,
@@ -48,10 +48,30 @@ pub struct ApiCall {
     pub(super) team_header: Option<String>,
     pub(super) slot: Option<Slot>,
     pub(super) query_model: Option<Range<usize>>,
-    pub(super) stream: bool,
+    pub(super) model_use: ModelUse,
+    pub(super) body_bytes: usize,
+    pub(super) circumstances: Circumstances,
 }
 
 impl ApiCall {
+    /// The same call, with when and from where it came.
+    #[must_use]
+    pub fn with_circumstances(self, circumstances: Circumstances) -> Self {
+        Self { circumstances, ..self }
+    }
+
+    /// When and from where the call came.
+    #[must_use]
+    pub fn circumstances(&self) -> Circumstances {
+        self.circumstances
+    }
+
+    /// The length of the body, in bytes.
+    #[must_use]
+    pub fn body_bytes(&self) -> usize {
+        self.body_bytes
+    }
+
     /// The method.
     #[must_use]
     pub fn method(&self) -> &Method {
@@ -112,7 +132,13 @@ impl ApiCall {
     /// Whether the body asks for a streamed answer.
     #[must_use]
     pub fn stream(&self) -> bool {
-        self.stream
+        self.model_use.stream
+    }
+
+    /// How the request uses its model.
+    #[must_use]
+    pub fn model_use(&self) -> ModelUse {
+        self.model_use
     }
 }
 

@@ -4,10 +4,11 @@ use std::ops::Range;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
+use super::ModelUse;
 use crate::names::ModelName;
 
 /// What a body says about models.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq)]
 pub(super) struct Content {
     /// The value of `model`.
     pub model: Option<String>,
@@ -15,8 +16,8 @@ pub(super) struct Content {
     pub slot: Option<Slot>,
     /// Models that the upstream may use besides.
     pub further: Vec<ModelName>,
-    /// Whether `stream` is true.
-    pub stream: bool,
+    /// How the model is used.
+    pub model_use: ModelUse,
 }
 
 /// Where a body names its model, or where it could.

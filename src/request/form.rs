@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use percent_encoding::percent_decode_str;
 
+use super::ModelUse;
 use super::content::{Content, Slot};
 use super::places::{self, FormField};
 
@@ -67,7 +68,7 @@ impl Fields {
     pub(super) fn into_content(self, slot: impl FnOnce(Range<usize>) -> Slot) -> Content {
         let stream = self.stream.is_some_and(|stream| stream.text == "true");
         let (model, slot) = self.model.map(|model| (model.text, slot(model.range))).unzip();
-        Content { model, slot, further: Vec::new(), stream }
+        Content { model, slot, further: Vec::new(), model_use: ModelUse { stream, ..ModelUse::default() } }
     }
 }
 

@@ -153,6 +153,52 @@ impl<'b> Visitor<'b> for Level<'_> {
     }
 }
 
+/// Tools: counts them, and collects the models that they name.
+pub(super) struct Tools<'n> {
+    pub(super) each: Within<'n>,
+    pub(super) count: &'n mut i64,
+}
+
+impl<'b> DeserializeSeed<'b> for Tools<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'b>>(self, deserializer: D) -> Result<(), D::Error> {
+        let Within { names, levels } = self.each;
+        let raw = <&RawValue>::deserialize(deserializer)?;
+        let mut json = serde_json::Deserializer::from_str(raw.get());
+        match raw.get().chars().next() {
+            Some('[') => json.deserialize_seq(Members { each: Within { names, levels }, count: self.count }),
+            Some('n') => Skip.deserialize(&mut json),
+            _ => {
+                *self.count += 1;
+                Within { names, levels: levels + 1 }.deserialize(&mut json)
+            }
+        }
+        .map_err(D::Error::custom)
+    }
+}
+
+struct Members<'n> {
+    each: Within<'n>,
+    count: &'n mut i64,
+}
+
+impl<'b> Visitor<'b> for Members<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list")
+    }
+
+    fn visit_seq<A: SeqAccess<'b>>(self, mut seq: A) -> Result<(), A::Error> {
+        let Within { names, levels } = self.each;
+        while seq.next_element_seed(Within { names: &mut *names, levels })?.is_some() {
+            *self.count += 1;
+        }
+        Ok(())
+    }
+}
+
 /// Collects the models in a list, and passes over everything else.
 struct ListedNames<'n>(&'n mut Vec<ModelName>);
 

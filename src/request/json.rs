@@ -8,7 +8,8 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::content::{Content, Slot};
-use super::further::{Names, Skip, Within};
+use super::details::Detail;
+use super::further::{Names, Skip, Tools, Within};
 use super::places::{self, Reads, is_disguised};
 
 /// Reads a body that must be one JSON object.
@@ -23,6 +24,19 @@ pub(super) fn read(body: &[u8]) -> Result<Content, String> {
         content.slot = Some(Slot::Object { at, is_empty });
     }
     Ok(content)
+}
+
+/// What a key at the top level is for.
+enum Field {
+    Place(Reads),
+    Detail(Detail),
+}
+
+fn field(key: &str) -> Result<Option<(&'static str, Field)>, String> {
+    if let Some((name, reads)) = places::json_field(key)? {
+        return Ok(Some((name, Field::Place(reads))));
+    }
+    Ok(Detail::of(key)?.map(|(name, detail)| (name, Field::Detail(detail))))
 }
 
 struct TopLevel<'b> {
@@ -40,7 +54,7 @@ impl<'b> Visitor<'b> for TopLevel<'b> {
         let mut content = Content::default();
         let mut seen = Vec::new();
         while let Some(key) = map.next_key::<Cow<'b, str>>()? {
-            let Some((name, reads)) = places::json_field(&key).map_err(A::Error::custom)? else {
+            let Some((name, reads)) = field(&key).map_err(A::Error::custom)? else {
                 map.next_value_seed(Skip)?;
                 continue;
             };
@@ -48,6 +62,13 @@ impl<'b> Visitor<'b> for TopLevel<'b> {
                 return Err(A::Error::custom(format_args!("the key `{name}` is given twice")));
             }
             seen.push(name);
+            let reads = match reads {
+                Field::Place(reads) => reads,
+                Field::Detail(detail) => {
+                    detail.read(&mut map, &mut content.model_use)?;
+                    continue;
+                }
+            };
             match reads {
                 Reads::Model => {
                     let (model, span) = self.model(map.next_value()?)?;
@@ -55,11 +76,17 @@ impl<'b> Visitor<'b> for TopLevel<'b> {
                     content.slot = Some(Slot::Json(span));
                 }
                 Reads::Names => map.next_value_seed(Names(&mut content.further))?,
+                Reads::Tools => {
+                    let each = Within { names: &mut content.further, levels: 1 };
+                    map.next_value_seed(Tools { each, count: &mut content.model_use.tools })?
+                }
                 Reads::Within(levels) => {
                     map.next_value_seed(Within { names: &mut content.further, levels })?
                 }
                 // `null` and absence mean the same to every API.
-                Reads::Stream => content.stream = map.next_value::<Option<bool>>()?.unwrap_or(false),
+                Reads::Stream => {
+                    content.model_use.stream = map.next_value::<Option<bool>>()?.unwrap_or(false)
+                }
             }
         }
         Ok(content)

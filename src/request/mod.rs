@@ -6,11 +6,14 @@
 mod batch;
 mod body;
 mod call;
+mod circumstances;
 mod content;
 mod content_type;
+mod details;
 mod form;
 mod further;
 mod json;
+mod model_use;
 mod multipart;
 mod needle;
 mod part;
@@ -20,6 +23,8 @@ mod query;
 mod reading;
 
 pub use call::{ApiCall, Malformed, RequestHead, RequestParts};
+pub use circumstances::Circumstances;
+pub use model_use::ModelUse;
 pub use path::RoutePath;
 pub use reading::{Reading, StreamedBody, WholeBody};
 

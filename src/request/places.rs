@@ -38,6 +38,8 @@ pub(super) enum Reads {
     Names,
     /// Further models: the strings at the key `model`, at most so many levels down.
     Within(u8),
+    /// Further models in the members of a list, at the key `model`.
+    Tools,
     /// Not a model: whether the answer is to be streamed.
     Stream,
 }
@@ -65,7 +67,7 @@ const PLACES: [Place; 18] = [
     Place::Field { name: "session", reads: Reads::Within(8) },
     Place::Field { name: "input_audio_transcription", reads: Reads::Within(1) },
     // Tools that run a model, such as OpenAI's `image_generation`.
-    Place::Field { name: "tools", reads: Reads::Within(2) },
+    Place::Field { name: "tools", reads: Reads::Tools },
     // Anthropic's and Google's batches, which come in the body itself.
     Place::Field { name: "requests", reads: Reads::Within(3) },
     Place::Field { name: "generateContentRequest", reads: Reads::Within(1) },
@@ -171,7 +173,9 @@ pub(super) fn form_field(name: &str) -> Result<Option<FormField>, String> {
     match fields().find(|(known, _)| *known == name) {
         Some((_, Reads::Model)) => Ok(Some(FormField::Model)),
         Some((_, Reads::Stream)) => Ok(Some(FormField::Stream)),
-        Some((_, Reads::Names | Reads::Within(_))) => Err(format!("the field `{name}` has no one form")),
+        Some((_, Reads::Names | Reads::Within(_) | Reads::Tools)) => {
+            Err(format!("the field `{name}` has no one form"))
+        }
         None if name == "purpose" => Ok(Some(FormField::Purpose)),
         None if name == "_charset_" => Err("the field `_charset_` changes the others".to_owned()),
         None => Ok(None),

@@ -8,7 +8,9 @@ use super::body::{Reader, Whole};
 use super::content::Content;
 use super::content_type::Kind;
 use super::multipart::Multipart;
-use super::{ApiCall, Malformed, RequestHead, RoutePath, TEAM_HEADER, model_name, places, query};
+use super::{
+    ApiCall, Circumstances, Malformed, RequestHead, RoutePath, TEAM_HEADER, model_name, places, query,
+};
 use crate::names::ModelName;
 
 /// A request whose head was read, by what its body needs.
@@ -32,6 +34,7 @@ pub struct WholeBody {
 pub struct StreamedBody {
     begun: Begun,
     multipart: Box<Multipart>,
+    bytes: usize,
 }
 
 impl Reading {
@@ -44,7 +47,7 @@ impl Reading {
         let begun = Begun::new(head)?;
         Ok(match Reader::new(Kind::of(head.headers)?, begun.route.as_str()) {
             Reader::Whole(whole) => Self::Whole(WholeBody { begun, whole }),
-            Reader::Streamed(multipart) => Self::Streamed(StreamedBody { begun, multipart }),
+            Reader::Streamed(multipart) => Self::Streamed(StreamedBody { begun, multipart, bytes: 0 }),
         })
     }
 }
@@ -56,7 +59,7 @@ impl WholeBody {
     ///
     /// [`Malformed`] for a request that cannot be judged.
     pub fn finish(self, body: &[u8]) -> Result<ApiCall, Malformed> {
-        self.begun.finish(self.whole.read(body)?)
+        self.begun.finish(self.whole.read(body)?, body.len())
     }
 }
 
@@ -67,6 +70,7 @@ impl StreamedBody {
     ///
     /// [`Malformed`] as soon as the body cannot be judged, whatever follows.
     pub fn feed(&mut self, bytes: &[u8]) -> Result<(), Malformed> {
+        self.bytes = self.bytes.saturating_add(bytes.len());
         self.multipart.feed(bytes)
     }
 
@@ -76,7 +80,7 @@ impl StreamedBody {
     ///
     /// [`Malformed`] for a request that cannot be judged.
     pub fn finish(self) -> Result<ApiCall, Malformed> {
-        self.begun.finish(self.multipart.finish()?)
+        self.begun.finish(self.multipart.finish()?, self.bytes)
     }
 }
 
@@ -107,12 +111,13 @@ impl Begun {
         })
     }
 
-    fn finish(self, content: Content) -> Result<ApiCall, Malformed> {
+    fn finish(self, content: Content, body_bytes: usize) -> Result<ApiCall, Malformed> {
         let Self { method, route, team_header, mut asked, query_model } = self;
         asked.ask("the body", content.model.as_deref())?;
         if asked.name.is_none() && method == Method::POST && places::always_takes_model(route.as_str()) {
             return Err(Malformed::NoModel);
         }
+        let model_use = content.model_use.on(route.as_str());
         Ok(ApiCall {
             method,
             route,
@@ -121,7 +126,9 @@ impl Begun {
             team_header,
             slot: content.slot,
             query_model,
-            stream: content.stream,
+            model_use,
+            body_bytes,
+            circumstances: Circumstances::default(),
         })
     }
 }

@@ -7,7 +7,7 @@ use crate::config::{Config, RoutePattern};
 use crate::names::Role;
 use crate::pattern::Pattern;
 use crate::providers;
-use crate::routes::RouteList;
+use crate::routes::{RouteList, is_group};
 
 /// The entity of R5's list of routes.
 pub(crate) const ADMIN_ROUTES: &str = "general_settings.litellm_jwtauth.admin_allowed_routes";
@@ -115,6 +115,14 @@ impl Lists {
         let listed = roles.iter().filter_map(|role| self.token_roles.get(role));
         let names: BTreeSet<&String> = listed.flat_map(|lists| &lists.ancestry).collect();
         names.into_iter().filter_map(|name| self.token_roles.get(name)).collect()
+    }
+
+    /// Lets routes be members of these groups of LiteLLM's too. Other names are not groups.
+    pub(crate) fn add_route_groups<'g>(&mut self, names: impl Iterator<Item = &'g str>) {
+        for name in names.filter(|name| is_group(name)) {
+            let group = RoutePattern::Group(name.to_owned());
+            self.routes.entry(name.to_owned()).or_insert_with(|| RouteList::new(vec![group]));
+        }
     }
 
     /// The access groups of a model, sorted.

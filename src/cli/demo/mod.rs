@@ -10,6 +10,7 @@ use clap::Args;
 use super::Exit;
 use super::serve::{self, DEFAULT_LISTEN};
 use crate::config::Config;
+use crate::engine::Snapshot;
 use crate::gateway::Server;
 use provider::Provider;
 
@@ -45,7 +46,8 @@ async fn demo(listen: SocketAddr) -> miette::Result<Exit> {
         deployment.api_base = format!("http://{upstream}/v1").parse().map_err(super::failed)?;
     }
 
-    let server = Server::bind(listen, serve::gateway(config)?).await.map_err(super::failed)?;
+    let server =
+        Server::bind(listen, serve::gateway(Snapshot::build(config)?)?).await.map_err(super::failed)?;
     let address = server.local_addr().map_err(super::failed)?;
     println!("{}", script(address, &provider)?);
     server.run(serve::stop_signal().map_err(super::failed)?).await;

@@ -6,6 +6,7 @@ mod text;
 mod words;
 
 use std::io::Read as _;
+use std::net::IpAddr;
 
 use clap::{Args, ValueEnum};
 use http::{HeaderMap, HeaderValue, Method};
@@ -17,7 +18,7 @@ use crate::engine::Snapshot;
 use crate::gateway::TokenVerifier;
 use crate::gateway::keys::AuthnError;
 use crate::identity::Caller;
-use crate::request::{RequestParts, TEAM_HEADER, classify};
+use crate::request::{Circumstances, RequestParts, TEAM_HEADER, classify};
 
 use report::Report;
 
@@ -46,6 +47,9 @@ pub(super) struct ExplainArgs {
     /// The value of the header `x-litellm-team-id`
     #[arg(long, value_name = "ID")]
     team: Option<String>,
+    /// The address that the caller has [default: unknown]
+    #[arg(long, value_name = "IP")]
+    source: Option<IpAddr>,
     /// How to print the explanation
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -71,7 +75,7 @@ enum Format {
 }
 
 pub(super) fn run(args: &ExplainArgs) -> miette::Result<Exit> {
-    let snapshot = super::snapshot(super::read(&args.config.config)?)?;
+    let snapshot = args.config.snapshot()?;
     let report = match claims(&snapshot, &args.who)? {
         Ok(claims) => explain(&snapshot, args, &claims)?,
         Err(refused) => Report::refused_token(&refused),
@@ -132,7 +136,10 @@ fn explain(snapshot: &Snapshot, args: &ExplainArgs, claims: &VerifiedClaims) -> 
     let (path, query) = args.path.split_once('?').map_or((args.path.as_str(), None), |(p, q)| (p, Some(q)));
     let parts = RequestParts { method: &method, path, query, headers: &headers, body: body.as_bytes() };
     Ok(match classify(&parts) {
-        Ok(call) => Report::decided(&call, who, snapshot.explain(&caller, &call)),
+        Ok(call) => {
+            let call = call.with_circumstances(Circumstances { source: args.source, ..Circumstances::now() });
+            Report::decided(&call, who, snapshot.explain(&caller, &call))
+        }
         Err(malformed) => Report::malformed(who, &malformed),
     })
 }

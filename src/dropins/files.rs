@@ -1,0 +1,74 @@
+//! Finding and reading the files of a directory.
+
+use std::fs;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::Finding;
+
+const ENDINGS: [&str; 3] = [".cedar", ".cedarschema", ".entities.json"];
+/// Deeper than anybody sorts policies, so that links in a circle end.
+const DEEPEST: usize = 16;
+const LARGEST_FILE: u64 = 64 * 1024 * 1024;
+
+/// A file that was read.
+#[derive(Clone, Debug)]
+pub(crate) struct TextFile {
+    /// Its path, as diagnostics and sources show it.
+    pub(crate) name: Arc<str>,
+    pub(crate) text: Arc<str>,
+}
+
+impl TextFile {
+    pub(super) fn read(path: &Path) -> Result<Self, Finding> {
+        let name = path.to_string_lossy();
+        let mut text = String::new();
+        let unread =
+            |error: std::io::Error| Finding::unread(&name, format!("the file cannot be read: {error}"));
+        let file = fs::File::open(path).map_err(unread)?;
+        file.take(LARGEST_FILE + 1).read_to_string(&mut text).map_err(unread)?;
+        if text.len() as u64 > LARGEST_FILE {
+            return Err(Finding::unread(&name, format!("the file is larger than {LARGEST_FILE} bytes")));
+        }
+        Ok(Self { name: name.into(), text: text.into() })
+    }
+
+    /// The line of a position, counted from 1.
+    pub(crate) fn line_at(&self, offset: usize) -> usize {
+        1 + self.text.bytes().take(offset).filter(|byte| *byte == b'\n').count()
+    }
+}
+
+/// The files below a directory that are ours to read, in the order of their paths.
+pub(super) fn list(directory: &Path) -> Result<Vec<PathBuf>, Finding> {
+    let mut found = Vec::new();
+    walk(directory, 0, &mut found)?;
+    found.sort();
+    Ok(found)
+}
+
+fn walk(directory: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), Finding> {
+    let name = directory.to_string_lossy();
+    let unread =
+        |error: std::io::Error| Finding::unread(&name, format!("the directory cannot be read: {error}"));
+    if depth > DEEPEST {
+        return Err(Finding::unread(&name, "the directories are nested too deeply, or links form a circle"));
+    }
+    for entry in fs::read_dir(directory).map_err(unread)? {
+        let entry = entry.map_err(unread)?;
+        let (path, file_name) = (entry.path(), entry.file_name());
+        let file_name = file_name.to_string_lossy();
+        if file_name.starts_with('.') {
+            continue;
+        }
+        // Follows links, which `entry.metadata()` does not.
+        let metadata = fs::metadata(&path).map_err(unread)?;
+        if metadata.is_dir() {
+            walk(&path, depth + 1, found)?;
+        } else if ENDINGS.iter().any(|ending| file_name.ends_with(ending)) {
+            found.push(path);
+        }
+    }
+    Ok(())
+}

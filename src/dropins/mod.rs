@@ -1,0 +1,88 @@
+//! Rules that operators drop in beside the YAML: `*.cedar`, `*.cedarschema` and `*.entities.json` in one directory.
+//!
+//! A dropped-in `permit` adds to what the configuration grants, a `forbid` takes away, and the gates of the configuration
+//! hold all the same. Everything is validated strictly before any of it is in force.
+
+mod entities;
+mod error;
+mod files;
+mod policies;
+mod schema;
+
+use std::path::{Path, PathBuf};
+
+use cedar_policy::Policy;
+
+pub use error::{DropInError, Finding};
+
+pub(crate) use entities::StaticEntities;
+pub(crate) use files::TextFile;
+pub(crate) use schema::MergedSchema;
+
+/// What a directory of policies holds, read but not validated yet: that takes the schema of a snapshot.
+#[derive(Clone, Debug, Default)]
+pub struct DropIns {
+    pub(crate) policies: Vec<DropIn>,
+    pub(crate) schemas: Vec<TextFile>,
+    pub(crate) entities: Vec<TextFile>,
+    files: Vec<PathBuf>,
+}
+
+/// A policy of a file.
+#[derive(Clone, Debug)]
+pub(crate) struct DropIn {
+    /// Its id is its `@id`, or `file#n` by its place in the file.
+    pub(crate) policy: Policy,
+    pub(crate) file: TextFile,
+    /// Where in the file it begins.
+    pub(crate) offset: usize,
+}
+
+impl DropIn {
+    /// `file:line`.
+    pub(crate) fn source(&self) -> String {
+        format!("{}:{}", self.file.name, self.file.line_at(self.offset))
+    }
+}
+
+impl DropIns {
+    /// Reads every file below `directory`, in the order of names. Hidden files and directories are passed over, so that
+    /// a Kubernetes ConfigMap is read once, through its links.
+    ///
+    /// # Errors
+    ///
+    /// [`DropInError`] names each file that cannot be read or parsed, with the place.
+    pub fn load(directory: &Path) -> Result<Self, Box<DropInError>> {
+        let mut findings = Vec::new();
+        let mut dropins = Self::default();
+        match files::list(directory) {
+            Ok(paths) => dropins.files = paths,
+            Err(finding) => findings.push(finding),
+        }
+        for path in &dropins.files {
+            match TextFile::read(path) {
+                Ok(file) if file.name.ends_with(".cedar") => match policies::parse(&file) {
+                    Ok(policies) => dropins.policies.extend(policies),
+                    Err(found) => findings.extend(found),
+                },
+                Ok(file) if file.name.ends_with(".cedarschema") => dropins.schemas.push(file),
+                Ok(file) => dropins.entities.push(file),
+                Err(finding) => findings.push(finding),
+            }
+        }
+        DropInError::unless_empty(findings)?;
+        Ok(dropins)
+    }
+
+    /// The files, in the order in which they were read.
+    #[must_use]
+    pub fn files(&self) -> &[PathBuf] {
+        &self.files
+    }
+
+    /// How many policies there are.
+    #[must_use]
+    pub fn policy_count(&self) -> usize {
+        self.policies.len()
+    }
+}

@@ -1,0 +1,292 @@
+//! What a JSON body says beside its models, for policies that ask. Collected in the one pass that validates the body.
+
+use std::fmt;
+
+use serde::de::{
+    DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Unexpected, Visitor,
+};
+
+use super::ModelUse;
+use super::further::Skip;
+use super::places::is_disguised;
+
+/// A field at the top of a JSON body that says how the model is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Detail {
+    MaxTokens,
+    N,
+    Temperature,
+    Functions,
+    /// What is said to the model: text, images, audio.
+    Said,
+    Image,
+    Audio,
+}
+
+/// Fields with a number, which some upstreams would also take from a key in other letters.
+const NUMBERS: [(&str, Detail); 6] = [
+    ("max_tokens", Detail::MaxTokens),
+    ("max_completion_tokens", Detail::MaxTokens),
+    ("max_output_tokens", Detail::MaxTokens),
+    ("n", Detail::N),
+    ("temperature", Detail::Temperature),
+    ("functions", Detail::Functions),
+];
+
+const OTHERS: [(&str, Detail); 9] = [
+    ("messages", Detail::Said),
+    ("input", Detail::Said),
+    ("contents", Detail::Said),
+    ("content", Detail::Said),
+    ("system", Detail::Said),
+    ("prompt", Detail::Said),
+    ("image", Detail::Image),
+    ("images", Detail::Image),
+    ("audio", Detail::Audio),
+];
+
+impl Detail {
+    /// What the key says, with its name; `None` for a key that does not count.
+    pub(super) fn of(key: &str) -> Result<Option<(&'static str, Self)>, String> {
+        if let Some((name, _)) = NUMBERS.iter().find(|(name, _)| is_disguised(key, name)) {
+            return Err(format!("a key is spelled almost like `{name}`"));
+        }
+        Ok(NUMBERS.iter().chain(&OTHERS).find(|(name, _)| *name == key).copied())
+    }
+
+    /// Reads the value that the key has.
+    pub(super) fn read<'b, A: MapAccess<'b>>(self, map: &mut A, used: &mut ModelUse) -> Result<(), A::Error> {
+        match self {
+            Self::MaxTokens => {
+                let tokens: Option<Whole> = map.next_value()?;
+                used.max_tokens = used.max_tokens.max(tokens.map(|Whole(n)| n));
+            }
+            Self::N => used.n = map.next_value::<Option<Whole>>()?.map(|Whole(n)| n),
+            Self::Temperature => used.temperature = map.next_value()?,
+            Self::Functions => {
+                let functions: Option<Vec<IgnoredAny>> = map.next_value()?;
+                let count = functions.map_or(0, |functions| functions.len());
+                used.tools = used.tools.saturating_add(i64::try_from(count).unwrap_or(i64::MAX));
+            }
+            Self::Said => map.next_value_seed(Media(used))?,
+            Self::Image => used.images |= map.next_value::<Option<IgnoredAny>>()?.is_some(),
+            Self::Audio => used.audio |= map.next_value::<Option<IgnoredAny>>()?.is_some(),
+        }
+        Ok(())
+    }
+}
+
+/// A whole number. One beyond 64 bits counts as the largest or smallest.
+struct Whole(i64);
+
+impl<'b> serde::Deserialize<'b> for Whole {
+    #[expect(clippy::cast_possible_truncation, reason = "`as` takes a float to the nearest end of the range")]
+    fn deserialize<D: Deserializer<'b>>(deserializer: D) -> Result<Self, D::Error> {
+        let number = f64::deserialize(deserializer)?;
+        if number.is_nan() {
+            Err(D::Error::invalid_value(Unexpected::Float(number), &"a number"))
+        } else {
+            Ok(Self(number.ceil() as i64))
+        }
+    }
+}
+
+/// Looks for images and audio among what is said.
+struct Media<'m>(&'m mut ModelUse);
+
+impl Media<'_> {
+    fn note(&mut self, kind: &str) {
+        match kind {
+            "image_url" | "image" | "input_image" => self.0.images = true,
+            "input_audio" | "audio" => self.0.audio = true,
+            mime if mime.starts_with("image/") => self.0.images = true,
+            mime if mime.starts_with("audio/") => self.0.audio = true,
+            _ => {}
+        }
+    }
+}
+
+impl<'b> DeserializeSeed<'b> for Media<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'b>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'b> Visitor<'b> for Media<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any value")
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'b>>(self, mut seq: A) -> Result<(), A::Error> {
+        while seq.next_element_seed(Media(&mut *self.0))?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'b>>(mut self, mut map: A) -> Result<(), A::Error> {
+        while let Some(key) = map.next_key::<std::borrow::Cow<'b, str>>()? {
+            match key.as_ref() {
+                // OpenAI's and Anthropic's kinds of parts, and Google's types of data.
+                "type" | "mimeType" | "mime_type" => {
+                    let value = map.next_value_seed(Kind)?;
+                    if let Some(kind) = value {
+                        self.note(&kind);
+                    }
+                }
+                _ => map.next_value_seed(Media(&mut *self.0))?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A string, or something that is not one and says nothing.
+struct Kind;
+
+impl<'b> DeserializeSeed<'b> for Kind {
+    type Value = Option<String>;
+
+    fn deserialize<D: Deserializer<'b>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'b> Visitor<'b> for Kind {
+    type Value = Option<String>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Some(text.to_owned()))
+    }
+
+    fn visit_seq<A: SeqAccess<'b>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        while seq.next_element_seed(Skip)?.is_some() {}
+        Ok(None)
+    }
+
+    fn visit_map<A: MapAccess<'b>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        while map.next_key_seed(Skip)?.is_some() {
+            map.next_value_seed(Skip)?;
+        }
+        Ok(None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::json;
+    use super::*;
+
+    fn used(body: &str) -> Result<ModelUse, String> {
+        json::read(body.as_bytes()).map(|content| content.model_use)
+    }
+
+    #[test]
+    fn the_largest_limit_counts() {
+        let body = r#"{"max_tokens": 5, "max_completion_tokens": 4096.0, "max_output_tokens": null}"#;
+        assert_eq!(used(body).unwrap().max_tokens, Some(4096));
+        assert_eq!(used("{}").unwrap().max_tokens, None);
+    }
+
+    #[test]
+    fn a_number_that_some_reader_takes_otherwise_is_refused() {
+        for body in [
+            r#"{"max_tokens": "4096"}"#,
+            r#"{"n": [2]}"#,
+            r#"{"temperature": "0"}"#,
+            r#"{"max_tokens": 1, "max_tokens": 2}"#,
+            r#"{"Max_Tokens": 1}"#,
+        ] {
+            assert!(used(body).is_err(), "{body}");
+        }
+    }
+
+    #[test]
+    fn tools_and_functions_are_counted() {
+        let body =
+            r#"{"tools": [{"type": "function"}, {"type": "web_search"}], "functions": [{"name": "f"}]}"#;
+        assert_eq!(used(body).unwrap().tools, 3);
+        assert_eq!(used(r#"{"tools": null, "functions": []}"#).unwrap().tools, 0);
+        assert_eq!(used(r#"{"tools": {"functionDeclarations": []}}"#).unwrap().tools, 1);
+    }
+
+    #[test]
+    fn images_and_audio_are_found_in_each_providers_form() {
+        let images = [
+            r#"{"messages": [{"content": [{"type": "image_url", "image_url": {"url": "x"}}]}]}"#,
+            r#"{"messages": [{"content": [{"type": "image", "source": {}}]}]}"#,
+            r#"{"input": [{"content": [{"type": "input_image"}]}]}"#,
+            r#"{"contents": [{"parts": [{"inlineData": {"mimeType": "image/png"}}]}]}"#,
+            r#"{"image": "x"}"#,
+        ];
+        for body in images {
+            assert!(used(body).unwrap().images, "{body}");
+        }
+        let audio = [
+            r#"{"messages": [{"content": [{"type": "input_audio"}]}]}"#,
+            r#"{"contents": [{"parts": [{"inline_data": {"mime_type": "audio/wav"}}]}]}"#,
+            r#"{"audio": {"voice": "x"}}"#,
+        ];
+        for body in audio {
+            assert!(used(body).unwrap().audio, "{body}");
+        }
+        let neither = r#"{"messages": [{"type": "text", "content": "image_url"}], "audio": null}"#;
+        assert!(!used(neither).unwrap().images && !used(neither).unwrap().audio);
+    }
+
+    #[test]
+    fn the_rest_is_as_it_is_said() {
+        let said = used(r#"{"n": 3, "temperature": 0.5, "stream": true}"#).unwrap();
+        assert_eq!((said.n, said.temperature, said.stream), (Some(3), Some(0.5), true));
+    }
+}

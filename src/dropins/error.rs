@@ -1,5 +1,7 @@
 //! What is wrong with dropped-in files.
 
+use std::sync::Arc;
+
 use miette::{Diagnostic, NamedSource, SourceSpan};
 
 use super::TextFile;
@@ -18,7 +20,7 @@ pub struct DropInError {
 pub struct Finding {
     message: String,
     #[source_code]
-    file: NamedSource<String>,
+    file: Arc<NamedSource<String>>,
     #[label("here")]
     span: Option<SourceSpan>,
     #[help]
@@ -57,7 +59,7 @@ impl Finding {
     }
 
     fn new(name: &str, text: &str, message: impl Into<String>) -> Self {
-        let file = NamedSource::new(name, text.to_owned());
+        let file = Arc::new(NamedSource::new(name, text.to_owned()));
         Self { message: message.into(), file, span: None, help: None, line: None }
     }
 

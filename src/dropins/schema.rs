@@ -109,7 +109,9 @@ fn extend_entity_type(known: &mut Value, added: &Value, name: &str) -> Result<()
             }
         }
     }
-    let Some(attributes) = added["shape"]["attributes"].as_object() else { return Ok(()) };
+    let Some(attributes) = added.pointer("/shape/attributes").and_then(Value::as_object) else {
+        return Ok(());
+    };
     let Some(shape) = object_at(known, "shape") else { return Ok(()) };
     shape.entry("type").or_insert_with(|| Value::from("Record"));
     let Some(known) = shape.entry("attributes").or_insert_with(|| Value::Object(Map::new())).as_object_mut()
@@ -146,9 +148,9 @@ fn without_required(mut schema: Value) -> Value {
 }
 
 fn own_attributes(base: &Value) -> Vec<(String, Vec<String>)> {
-    let types = base[""]["entityTypes"].as_object().into_iter().flatten();
+    let types = base.pointer("//entityTypes").and_then(Value::as_object).into_iter().flatten();
     let attributes = |ty: &Value| {
-        let attributes = ty["shape"]["attributes"].as_object();
+        let attributes = ty.pointer("/shape/attributes").and_then(Value::as_object);
         attributes.map(|attributes| attributes.keys().cloned().collect()).unwrap_or_default()
     };
     types.map(|(name, ty)| (name.clone(), attributes(ty))).collect()

@@ -8,7 +8,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::content::{Content, Slot};
-use super::further::{Names, Skip, Within};
+use super::further::{Look, Names, Skip, Within};
 use super::places::{self, Reads, is_disguised};
 
 /// Reads a body that must be one JSON object.
@@ -56,7 +56,7 @@ impl<'b> Visitor<'b> for TopLevel<'b> {
                 }
                 Reads::Names => map.next_value_seed(Names(&mut content.further))?,
                 Reads::Within(levels) => {
-                    map.next_value_seed(Within { names: &mut content.further, levels })?
+                    map.next_value_seed(Within { names: &mut content.further, look: Look::Within(levels) })?
                 }
                 // `null` and absence mean the same to every API.
                 Reads::Stream => content.stream = map.next_value::<Option<bool>>()?.unwrap_or(false),

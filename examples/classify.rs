@@ -18,11 +18,25 @@ use cases::Case;
 const RENAMED: &str = "renamed/model 1";
 
 /// Longer bodies are not varied.
-const MAX_VARIED: usize = 400;
+const MAX_VARIED: usize = 500;
 
 /// What is put into a body to vary it: the marks of the formats.
-const MARKS: [&str; 14] =
-    ["\r\n", "\n", "\r", "\"", "\\", ";", "&", "=", " ", "%", "\0", "--b", "model", "\r\n--b\r\n"];
+const MARKS: [&str; 14] = [
+    "\r\n",
+    "\n",
+    "\r",
+    "\"",
+    "\\",
+    ";",
+    "&",
+    "=",
+    " ",
+    "%",
+    "\0",
+    "--b0undary",
+    "model",
+    "\r\n--b0undary\r\n",
+];
 
 fn main() -> std::io::Result<()> {
     let mut out = BufWriter::new(std::io::stdout().lock());

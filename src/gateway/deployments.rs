@@ -136,7 +136,8 @@ fn at_deployment(
             Credential::Header(name) => (HeaderName::from_static(name), secret(key.expose_secret())?),
         });
     }
-    let rewrites_body = is_openai || is_messages;
+    // Google's own paths name the model, so that a body that does not is left alone.
+    let rewrites_body = is_openai || is_messages || call.body_model().is_some();
     Ok(Some(Target {
         uri: join(base, &path, query)?,
         model: rewrites_body.then_some(model),

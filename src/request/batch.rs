@@ -24,6 +24,9 @@ impl Batch {
 
     /// Takes the next bytes of the file. Lines within them are not copied.
     pub(super) fn feed(&mut self, bytes: &[u8]) {
+        if self.found.is_err() {
+            return;
+        }
         let mut pieces = bytes.split(|byte| *byte == b'\n');
         // What stands behind the last line feed is the beginning of a line.
         let Some(rest) = pieces.next_back() else { return };
@@ -49,7 +52,7 @@ impl Batch {
     fn extend(&mut self, bytes: &[u8]) {
         // Blanks before a line are dropped at once, so that each byte is looked at once.
         let bytes = if self.begun.is_empty() { bytes.trim_ascii_start() } else { bytes };
-        if self.found.is_err() || bytes.is_empty() {
+        if bytes.is_empty() || self.found.is_err() {
             return;
         }
         // Not kept beyond what can be judged, as the first bytes tell for other files, such as recordings.

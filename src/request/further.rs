@@ -2,9 +2,7 @@
 
 use std::fmt;
 
-use serde::Deserialize as _;
-use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
-use serde_json::value::RawValue;
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use super::places::is_disguised;
 use crate::names::ModelName;
@@ -58,7 +56,7 @@ impl<'b> Visitor<'b> for Names<'_> {
             if is_model(&key)? {
                 map.next_value_seed(Names(&mut *self.0))?;
             } else {
-                map.next_value_seed(ListedNames(&mut *self.0))?;
+                map.next_value_seed(Within { names: &mut *self.0, look: Look::List })?;
             }
         }
         Ok(())
@@ -72,35 +70,32 @@ fn is_model<E: serde::de::Error>(key: &str) -> Result<bool, E> {
     Ok(key == "model")
 }
 
-/// Collects the strings at the key `model`, at most so many lists and objects down, and passes over everything else.
-pub(super) struct Within<'n> {
-    pub(super) names: &'n mut Vec<ModelName>,
-    pub(super) levels: u8,
+/// Where in a value models are named.
+#[derive(Clone, Copy)]
+pub(super) enum Look {
+    /// In the value itself, if it is a list.
+    List,
+    /// At the key `model`, at most so many lists and objects down.
+    Within(u8),
+    /// In the value itself, if it is a string; else as above.
+    Here(u8),
 }
 
-impl Within<'_> {
-    /// The same, one level further down; `None` at the bottom.
-    fn below(&mut self) -> Option<Within<'_>> {
-        let levels = self.levels.checked_sub(1)?;
-        Some(Within { names: &mut *self.names, levels })
-    }
+/// Collects the models there, and passes over everything else.
+pub(super) struct Within<'n> {
+    pub(super) names: &'n mut Vec<ModelName>,
+    pub(super) look: Look,
 }
 
 impl<'b> DeserializeSeed<'b> for Within<'_> {
     type Value = ();
 
-    fn deserialize<D: Deserializer<'b>>(mut self, deserializer: D) -> Result<(), D::Error> {
-        match self.below() {
-            Some(below) => deserializer.deserialize_any(Level(below)),
-            None => Skip.deserialize(deserializer),
-        }
+    fn deserialize<D: Deserializer<'b>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
     }
 }
 
-/// A list or an object whose members are to be looked at.
-struct Level<'n>(Within<'n>);
-
-impl<'b> Visitor<'b> for Level<'_> {
+impl<'b> Visitor<'b> for Within<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -127,35 +122,41 @@ impl<'b> Visitor<'b> for Level<'_> {
         Ok(())
     }
 
-    fn visit_str<E>(self, _: &str) -> Result<(), E> {
-        Ok(())
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<(), E> {
+        match self.look {
+            Look::Here(_) => add(self.names, text).map_err(E::custom),
+            Look::List | Look::Within(_) => Ok(()),
+        }
     }
 
-    fn visit_seq<A: SeqAccess<'b>>(self, mut seq: A) -> Result<(), A::Error> {
-        let Within { names, levels } = self.0;
-        while seq.next_element_seed(Within { names: &mut *names, levels })?.is_some() {}
-        Ok(())
+    fn visit_seq<A: SeqAccess<'b>>(self, seq: A) -> Result<(), A::Error> {
+        match self.look {
+            Look::List => Names(self.names).visit_seq(seq),
+            Look::Within(0) | Look::Here(0) => Skip.visit_seq(seq),
+            Look::Within(levels) | Look::Here(levels) => {
+                let (names, mut seq, look) = (self.names, seq, Look::Within(levels - 1));
+                while seq.next_element_seed(Within { names: &mut *names, look })?.is_some() {}
+                Ok(())
+            }
+        }
     }
 
     fn visit_map<A: MapAccess<'b>>(self, mut map: A) -> Result<(), A::Error> {
-        let Within { names, levels } = self.0;
+        let levels = match self.look {
+            Look::List | Look::Within(0) | Look::Here(0) => return Skip.visit_map(map),
+            Look::Within(levels) | Look::Here(levels) => levels - 1,
+        };
         while let Some(key) = map.next_key::<String>()? {
-            let raw: &RawValue = map.next_value()?;
-            let mut json = serde_json::Deserializer::from_str(raw.get());
-            let read = if is_model(&key)? && raw.get().starts_with('"') {
-                Names(&mut *names).deserialize(&mut json)
-            } else {
-                Within { names: &mut *names, levels }.deserialize(&mut json)
-            };
-            read.map_err(A::Error::custom)?;
+            let look = if is_model(&key)? { Look::Here(levels) } else { Look::Within(levels) };
+            map.next_value_seed(Within { names: &mut *self.names, look })?;
         }
         Ok(())
     }
 }
 
-/// Tools: counts them, and collects the models that they name.
+/// Counts tools, and collects the models that they name.
 pub(super) struct Tools<'n> {
-    pub(super) each: Within<'n>,
+    pub(super) names: &'n mut Vec<ModelName>,
     pub(super) count: &'n mut i64,
 }
 
@@ -163,57 +164,32 @@ impl<'b> DeserializeSeed<'b> for Tools<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'b>>(self, deserializer: D) -> Result<(), D::Error> {
-        let Within { names, levels } = self.each;
-        let raw = <&RawValue>::deserialize(deserializer)?;
-        let mut json = serde_json::Deserializer::from_str(raw.get());
-        match raw.get().chars().next() {
-            Some('[') => json.deserialize_seq(Members { each: Within { names, levels }, count: self.count }),
-            Some('n') => Skip.deserialize(&mut json),
-            _ => {
-                *self.count += 1;
-                Within { names, levels: levels + 1 }.deserialize(&mut json)
-            }
-        }
-        .map_err(D::Error::custom)
+        deserializer.deserialize_any(self)
     }
 }
 
-struct Members<'n> {
-    each: Within<'n>,
-    count: &'n mut i64,
-}
-
-impl<'b> Visitor<'b> for Members<'_> {
+impl<'b> Visitor<'b> for Tools<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list")
+        f.write_str("a list of tools")
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
     }
 
     fn visit_seq<A: SeqAccess<'b>>(self, mut seq: A) -> Result<(), A::Error> {
-        let Within { names, levels } = self.each;
-        while seq.next_element_seed(Within { names: &mut *names, levels })?.is_some() {
-            *self.count += 1;
+        let look = Look::Within(1);
+        while seq.next_element_seed(Within { names: &mut *self.names, look })?.is_some() {
+            *self.count = self.count.saturating_add(1);
         }
         Ok(())
     }
-}
 
-/// Collects the models in a list, and passes over everything else.
-struct ListedNames<'n>(&'n mut Vec<ModelName>);
-
-impl<'b> DeserializeSeed<'b> for ListedNames<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'b>>(self, deserializer: D) -> Result<(), D::Error> {
-        let raw = <&RawValue>::deserialize(deserializer)?;
-        let mut json = serde_json::Deserializer::from_str(raw.get());
-        let seen = if raw.get().starts_with('[') {
-            Names(self.0).deserialize(&mut json)
-        } else {
-            Skip.deserialize(&mut json)
-        };
-        seen.map_err(D::Error::custom)
+    fn visit_map<A: MapAccess<'b>>(self, map: A) -> Result<(), A::Error> {
+        *self.count = self.count.saturating_add(1);
+        Within { names: self.names, look: Look::Within(2) }.visit_map(map)
     }
 }
 

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use super::content::{Content, Slot};
 use super::details::Detail;
-use super::further::{Names, Skip, Tools, Within};
+use super::further::{Look, Names, Skip, Tools, Within};
 use super::places::{self, Reads, is_disguised};
 
 /// Reads a body that must be one JSON object.
@@ -77,11 +77,11 @@ impl<'b> Visitor<'b> for TopLevel<'b> {
                 }
                 Reads::Names => map.next_value_seed(Names(&mut content.further))?,
                 Reads::Tools => {
-                    let each = Within { names: &mut content.further, levels: 1 };
-                    map.next_value_seed(Tools { each, count: &mut content.model_use.tools })?
+                    let Content { further, model_use, .. } = &mut content;
+                    map.next_value_seed(Tools { names: further, count: &mut model_use.tools })?
                 }
                 Reads::Within(levels) => {
-                    map.next_value_seed(Within { names: &mut content.further, levels })?
+                    map.next_value_seed(Within { names: &mut content.further, look: Look::Within(levels) })?
                 }
                 // `null` and absence mean the same to every API.
                 Reads::Stream => {

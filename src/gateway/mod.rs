@@ -12,6 +12,7 @@ mod opaque;
 mod pipeline;
 mod respond;
 mod server;
+mod source;
 mod verifier;
 
 pub use pipeline::Gateway;

@@ -3,17 +3,20 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::request::Parts;
 use http::{HeaderValue, Method, Request, StatusCode};
 use hyper::body::Incoming;
+use ipnet::IpNet;
 use serde_json::json;
 
 use super::forward::{Forwarder, Sent};
 use super::respond::{Answer, REQUEST_ID, Refusal, json_answer};
+use super::source::{self, Peer};
 use super::{TokenVerifier, body, models};
 use crate::authn::{Bearer, TokenError, is_master_key};
 use crate::engine::{Engine, Snapshot};
 use crate::identity::Caller;
-use crate::request::{Reading, RequestHead};
+use crate::request::{Circumstances, Reading, RequestHead};
 
 /// The gateway, without a socket: requests in, answers out.
 pub struct Gateway {
@@ -77,7 +80,8 @@ impl Gateway {
             headers: &head.headers,
         })?;
         let (call, body) = body::read(reading, incoming, snapshot.config().gateway.max_body_bytes).await?;
-        let permit = snapshot.authorize(&caller, call)?;
+        let circumstances = circumstances(&head, &snapshot.config().gateway.trusted_proxies);
+        let permit = snapshot.authorize(&caller, call.with_circumstances(circumstances))?;
         if let Some(answer) = models::answer(&snapshot, &caller, &permit) {
             return answer;
         }
@@ -100,6 +104,13 @@ impl Gateway {
         let claims = verifier.verify(&bearer, &jwt.tokens).await?;
         Ok(snapshot.identify(&claims))
     }
+}
+
+/// When and from where a request comes.
+fn circumstances(head: &Parts, trusted_proxies: &[IpNet]) -> Circumstances {
+    let peer = head.extensions.get::<Peer>();
+    let source = peer.and_then(|Peer(peer)| source::address(*peer, &head.headers, trusted_proxies));
+    Circumstances { source, ..Circumstances::now() }
 }
 
 /// LiteLLM's health routes: open to everybody, and silent about everything but that we are here.

@@ -2,10 +2,12 @@
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::Request;
+use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
@@ -13,6 +15,7 @@ use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
 
 use super::Gateway;
+use super::source::Peer;
 
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
@@ -64,7 +67,7 @@ impl Server {
         loop {
             tokio::select! {
                 accepted = self.listener.accept() => match accepted {
-                    Ok((stream, _)) => serve(stream, &builder, &graceful, &self.gateway),
+                    Ok((stream, peer)) => serve(stream, peer.ip(), &builder, &graceful, &self.gateway),
                     Err(error) => {
                         tracing::warn!("a connection could not be accepted: {error}");
                         tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -99,6 +102,7 @@ fn builder() -> auto::Builder<TokioExecutor> {
 
 fn serve(
     stream: TcpStream,
+    peer: IpAddr,
     builder: &auto::Builder<TokioExecutor>,
     graceful: &GracefulShutdown,
     gateway: &Arc<Gateway>,
@@ -106,7 +110,8 @@ fn serve(
     // A small answer would wait for the acknowledgement of the one before it; losing that is no reason to refuse.
     let _ = stream.set_nodelay(true);
     let gateway = Arc::clone(gateway);
-    let service = service_fn(move |request| {
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(Peer(peer));
         let gateway = Arc::clone(&gateway);
         async move { Ok::<_, Infallible>(gateway.handle(request).await) }
     });

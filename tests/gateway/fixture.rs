@@ -9,6 +9,7 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPai
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use modelgate::config::Config;
+use modelgate::dropins::DropIns;
 use modelgate::engine::{Engine, Snapshot};
 use modelgate::gateway::{Gateway, Server, TokenVerifier};
 use serde_json::{Value, json};
@@ -97,6 +98,17 @@ impl Fixture {
     /// The same configuration with other models for the role.
     pub(crate) fn snapshot(&self, models: &str) -> Snapshot {
         Snapshot::build(config(&self.directory, &self.upstream, ["", "", models], &[])).unwrap()
+    }
+
+    /// Drops a policy in, with this block `modelgate`.
+    pub(crate) fn drop_in(&self, modelgate: &str, policy: &str) {
+        let policies = self.directory.path().join("policies");
+        std::fs::create_dir_all(&policies).unwrap();
+        std::fs::write(policies.join("dropped.cedar"), policy).unwrap();
+        let models = r#"["anthropic-claude", "team/*"]"#;
+        let config = config(&self.directory, &self.upstream, ["", modelgate, models], &[]);
+        let snapshot = Snapshot::with_policies(config, &DropIns::load(&policies).unwrap()).unwrap();
+        self.gateway.engine().swap(snapshot);
     }
 
     pub(crate) fn token(&self, roles: &[&str]) -> String {

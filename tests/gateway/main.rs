@@ -6,5 +6,6 @@ mod forwarding;
 mod issuers;
 mod opaque;
 mod places;
+mod policies;
 mod refusing;
 mod streaming;

@@ -7,8 +7,8 @@ use ipnet::IpNet;
 
 use super::context::Context;
 use super::models::secret;
-use super::problem::Problem;
-use super::{GatewaySettings, Upstream, endpoint, raw};
+use super::problem::{Caution, Problem};
+use super::{GatewaySettings, Mode, Upstream, endpoint, raw};
 
 const DEFAULT_BODY: u64 = 32 * 1024 * 1024;
 /// A gibibyte: a body is held in memory while it is judged.
@@ -20,6 +20,7 @@ pub(super) fn settings(cx: &mut Context, block: raw::Modelgate, directory: &Path
         upstream,
         max_body_bytes,
         listen,
+        mode,
         policies,
         trusted_proxies,
         leeway: _,
@@ -34,6 +35,7 @@ pub(super) fn settings(cx: &mut Context, block: raw::Modelgate, directory: &Path
         upstream: upstream.and_then(|block| proxy(cx, block)),
         max_body_bytes: body_limit(cx, max_body_bytes.unwrap_or(DEFAULT_BODY)),
         listen: listen.and_then(|text| address(cx, &text)),
+        mode: mode.map(|text| self::mode(cx, &text)).unwrap_or_default(),
         policies: policies.map(|path| directory.join(path)),
         trusted_proxies: networks(cx, trusted_proxies.unwrap_or_default()),
         directory: directory.to_owned(),
@@ -62,6 +64,21 @@ fn body_limit(cx: &mut Context, bytes: u64) -> usize {
         );
     }
     usize::try_from(bytes).unwrap_or(usize::MAX)
+}
+
+fn mode(cx: &mut Context, text: &str) -> Mode {
+    match text {
+        "enforce" => {}
+        "log_only" => {
+            cx.warn("modelgate.mode", Caution::LogOnly);
+            return Mode::LogOnly;
+        }
+        _ => {
+            let range = "`enforce` or `log_only`".to_owned();
+            cx.refuse("modelgate.mode", Problem::OutOfRange { key: "mode".to_owned(), range });
+        }
+    }
+    Mode::Enforce
 }
 
 /// Networks, or single addresses.

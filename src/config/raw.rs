@@ -213,6 +213,8 @@ pub(super) struct Modelgate {
     #[serde(default)]
     pub(super) introspection: Option<Introspection>,
     #[serde(default)]
+    pub(super) mode: Option<String>,
+    #[serde(default)]
     pub(super) policies: Option<String>,
     #[serde(default)]
     pub(super) trusted_proxies: Option<Vec<String>>,

@@ -289,12 +289,24 @@ pub struct GatewaySettings {
     pub listen: Option<SocketAddr>,
     /// `modelgate.max_body_bytes`: the largest request body; 32 MiB unless set.
     pub max_body_bytes: usize,
+    /// `modelgate.mode`: whether denials are enforced.
+    pub mode: Mode,
     /// `modelgate.policies`: the directory of dropped-in policies.
     pub policies: Option<PathBuf>,
     /// `modelgate.trusted_proxies`: the networks whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
     /// The directory that relative paths in the file are relative to.
     pub directory: PathBuf,
+}
+
+/// `modelgate.mode`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// `enforce`, unless set.
+    #[default]
+    Enforce,
+    /// `log_only`: denials are reported and not enforced, while a company migrates. Tokens are verified all the same.
+    LogOnly,
 }
 
 /// `modelgate.upstream`.

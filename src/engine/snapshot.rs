@@ -114,6 +114,12 @@ impl Snapshot {
         self.generation
     }
 
+    /// The same caller by this snapshot's rules, when another one identified it.
+    #[must_use]
+    pub fn identify_again(&self, caller: &Caller) -> Caller {
+        caller.again(self.config.jwt.as_ref())
+    }
+
     /// Who a token belongs to (R1, R4).
     #[must_use]
     pub fn identify(&self, claims: &VerifiedClaims) -> Caller {

@@ -8,4 +8,5 @@ mod opaque;
 mod places;
 mod policies;
 mod refusing;
+mod smuggling;
 mod streaming;

@@ -309,3 +309,12 @@ fn an_opaque_token_is_explained_by_what_its_provider_says() {
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     assert!(text(&output.stdout).contains("the token has the role `basic_user`"), "{output:?}");
 }
+
+#[test]
+fn an_empty_policy_directory_is_warned_about() {
+    let directory = tempfile::tempdir().unwrap();
+    let policies = directory.path().to_str().unwrap();
+    let output = run(&["check", "--config", "examples/azure-ad.yaml", "--policies", policies], "");
+    assert_eq!(output.status.code(), Some(0));
+    assert!(text(&output.stderr).contains("there is no policy in"), "{}", text(&output.stderr));
+}

@@ -3,6 +3,7 @@
 
 mod fixture;
 mod forwarding;
+mod http2;
 mod issuers;
 mod opaque;
 mod places;

@@ -53,7 +53,7 @@ async fn send(bytes: &str) -> Outcome {
 }
 
 /// Keeps every request as it arrives, and answers it.
-async fn record(listener: TcpListener, arrived: Arc<Mutex<Vec<String>>>) {
+pub(crate) async fn record(listener: TcpListener, arrived: Arc<Mutex<Vec<String>>>) {
     while let Ok((mut stream, _)) = listener.accept().await {
         let arrived = Arc::clone(&arrived);
         tokio::spawn(async move {
@@ -235,4 +235,19 @@ async fn a_lone_line_feed_ends_a_line_for_both_readers() {
     let judged = outcome.arrived.len();
     assert!(judged <= 1);
     assert_only_the_judged_arrived("a lone line feed", &outcome, judged);
+}
+
+#[tokio::test]
+async fn an_absolute_form_and_another_host_go_no_further() {
+    let request = post(&format!("content-length: {}", ALLOWED.len()), ALLOWED);
+    let absolute = request.replace("POST /v1", "POST http://evil.example/v1");
+    for (name, bytes) in
+        [("absolute", absolute), ("another host", request.replace("host: g", "host: evil.example"))]
+    {
+        let outcome = send(&bytes).await;
+        assert_only_the_judged_arrived(name, &outcome, 1);
+        let arrived = outcome.arrived.concat();
+        assert!(arrived.starts_with("POST /v1/chat/completions HTTP/1.1\r\n"), "{arrived}");
+        assert!(!arrived.contains("evil.example"), "{arrived}");
+    }
 }

@@ -251,7 +251,7 @@ fn a_closed_gate_is_explained() {
         r#"{"roles": ["basic_user"], "_claim_names": {"roles": "src1"}}"#,
         &["--model", "anthropic-claude"],
     );
-    assert!(text(&output.stdout).contains("NO  route: overage"), "{output:?}");
+    assert!(text(&output.stdout).contains("NO  route: overage:"), "{output:?}");
 }
 
 #[test]

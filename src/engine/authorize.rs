@@ -99,8 +99,10 @@ impl Snapshot {
             return Ok(decision);
         };
         decision.policies = ids(judged.verdicts().flat_map(|verdict| &verdict.forbids));
-        let mut forbids = judged.verdicts().flat_map(|verdict| &verdict.forbids);
-        let reason = forbids.find_map(|facts| facts.reason.clone().filter(|_| facts.rule == rule));
+        // Of several policies that deny, the first by its id speaks: Cedar keeps no order.
+        let forbids = judged.verdicts().flat_map(|verdict| &verdict.forbids);
+        let speaking = forbids.filter(|facts| facts.rule == rule && facts.reason.is_some());
+        let reason = speaking.min_by_key(|facts| &facts.id).and_then(|facts| facts.reason.clone());
         let is_floor = judged.verdicts().flat_map(|verdict| &verdict.forbids).any(|f| f.rule == Rule::Floor);
         Err(Box::new(Denied { reason, is_floor, ..Denied::new(rule, decision) }))
     }

@@ -133,6 +133,40 @@ fn an_admin_port_that_is_taken_exits_with_3_and_says_so() {
 }
 
 #[test]
+fn a_hangup_reloads_and_does_not_end_the_process() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("config.yaml");
+    std::fs::write(&file, "general_settings: {master_key: sk-1}\nmodel_list: []\n").unwrap();
+    let child = modelgate(&["serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--config"])
+        .arg(&file)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn();
+    let mut serve = Running(child.unwrap());
+    let mut lines = BufReader::new(serve.0.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let mut after = |text: &str| {
+        lines.find_map(|line| Some(line.split_once(text)?.1.to_owned())).expect("it says so before it ends")
+    };
+    let admin = after("the admin listener is on http://");
+    let address = after("listening on http://");
+    let hang_up = || Command::new("kill").args(["-HUP", &serve.0.id().to_string()]).status().unwrap();
+    assert!(hang_up().success());
+    assert!(after("reloaded at SIGHUP").contains("Unchanged"));
+
+    let next = "general_settings: {master_key: sk-2}\nmodel_list: []\n";
+    std::fs::write(&file, next).unwrap();
+    after("new rules are in force");
+    assert!(send(&address, "GET", "/v1/models", Some("sk-1"), "").starts_with("HTTP/1.1 401"));
+    assert!(send(&address, "GET", "/v1/models", Some("sk-2"), "").starts_with("HTTP/1.1 200"));
+
+    std::fs::write(&file, "general_settings: {master_key: [}\n").unwrap();
+    after("the old rules stay in force");
+    let told = send(&admin, "GET", "/health/readiness?verbose", None, "");
+    assert!(told.contains("config.yaml") && told.contains("\"last_error\":{"), "{told}");
+    assert!(send(&address, "GET", "/v1/models", Some("sk-2"), "").starts_with("HTTP/1.1 200"));
+}
+
+#[test]
 fn the_translation_is_cedar_and_the_same_each_time() {
     let translate = || text(&run(&["translate", "--config", "examples/azure-ad.yaml"], "").stdout);
     let policies: cedar_policy::PolicySet = translate().parse().unwrap();

@@ -3,13 +3,15 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::SystemTime;
 
+use chrono::{DateTime, SecondsFormat, Utc};
 use http::{Method, Request, StatusCode};
 use hyper::body::Incoming;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use super::Gateway;
+use super::reload::{Outcome, Reloader};
 use super::respond::{Answer, json_answer};
 use super::server::{self, ServerError};
 
@@ -20,7 +22,7 @@ pub struct Admin {
 }
 
 struct Routes {
-    gateway: Arc<Gateway>,
+    reloader: Arc<Reloader>,
     draining: AtomicBool,
 }
 
@@ -30,9 +32,9 @@ impl Admin {
     /// # Errors
     ///
     /// [`ServerError`] when the address is taken or not ours.
-    pub async fn bind(address: SocketAddr, gateway: Arc<Gateway>) -> Result<Self, ServerError> {
+    pub async fn bind(address: SocketAddr, reloader: Arc<Reloader>) -> Result<Self, ServerError> {
         let listener = server::bind(address).await?;
-        Ok(Self { listener, routes: Arc::new(Routes { gateway, draining: AtomicBool::new(false) }) })
+        Ok(Self { listener, routes: Arc::new(Routes { reloader, draining: AtomicBool::new(false) }) })
     }
 
     /// Where it listens.
@@ -49,7 +51,7 @@ impl Admin {
         let routes = Arc::clone(&self.routes);
         let serving = server::serve_until(self.listener, drained, move |request| {
             let routes = Arc::clone(&routes);
-            async move { routes.answer(&request) }
+            async move { routes.answer(&request).await }
         });
         let announcing = async {
             draining.await;
@@ -61,11 +63,12 @@ impl Admin {
 
 impl Routes {
     /// The table of routes.
-    fn answer(&self, request: &Request<Incoming>) -> Answer {
+    async fn answer(&self, request: &Request<Incoming>) -> Answer {
         match (request.method(), request.uri().path()) {
             (&Method::GET, "/health/liveliness" | "/health/liveness") => healthy(),
             (&Method::GET, "/health/readiness") => self.readiness(request.uri().query()),
             (&Method::GET, "/-/snapshot") => json_answer(StatusCode::OK, &self.snapshot()),
+            (&Method::POST, "/-/reload") => self.reload().await,
             (_, path) => json_answer(
                 StatusCode::NOT_FOUND,
                 &json!({"error": format!("no such route of the admin listener: {} {path}", request.method())}),
@@ -88,10 +91,35 @@ impl Routes {
         json_answer(status, &body)
     }
 
-    fn snapshot(&self) -> Value {
-        let snapshot = self.gateway.engine().load();
-        json!({"generation": snapshot.generation(), "config": snapshot.config().file})
+    async fn reload(&self) -> Answer {
+        let (status, outcome) = match self.reloader.reload().await {
+            Outcome::Loaded => (StatusCode::OK, "loaded"),
+            Outcome::Unchanged => (StatusCode::OK, "unchanged"),
+            Outcome::Refused => (StatusCode::UNPROCESSABLE_ENTITY, "refused"),
+        };
+        json_answer(status, &json!({"outcome": outcome, "snapshot": self.snapshot()}))
     }
+
+    fn snapshot(&self) -> Value {
+        let (in_force, status) = (self.reloader.gateway().in_force(), self.reloader.status());
+        let origin = in_force.origin();
+        let error = status.last_error.map(|error| json!({"at": time(error.at), "message": error.message}));
+        json!({
+            "generation": in_force.snapshot().generation(),
+            "hash": origin.map(|origin| &origin.hash),
+            "loaded_at": origin.map(|origin| time(origin.loaded_at)),
+            "files": origin.map(|origin| origin.files.iter().map(|file| file.to_string_lossy()).collect::<Vec<_>>()),
+            "policies": origin.map(|origin| origin.policy_count),
+            "reloads": status.reloads,
+            "failures": status.failures,
+            "last_error": error,
+        })
+    }
+}
+
+/// RFC 3339, in UTC.
+fn time(at: SystemTime) -> String {
+    DateTime::<Utc>::from(at).to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
 fn healthy() -> Answer {

@@ -9,8 +9,8 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPai
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use modelgate::config::Config;
-use modelgate::engine::{Engine, Snapshot};
-use modelgate::gateway::{Gateway, Server, TokenVerifier};
+use modelgate::engine::Snapshot;
+use modelgate::gateway::{Gateway, InForce, Server, TokenVerifier};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -31,8 +31,8 @@ pub(crate) struct Fixture {
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) stop: oneshot::Sender<()>,
     pub(crate) served: JoinHandle<()>,
-    key: Key,
-    directory: tempfile::TempDir,
+    pub(crate) key: Key,
+    pub(crate) directory: tempfile::TempDir,
 }
 
 /// A provider's signing key, of id `k`.
@@ -84,9 +84,16 @@ impl Fixture {
         let modelgate = modelgate.replace("UPSTREAM", &upstream.local_addr().unwrap().to_string());
         let models = r#"["anthropic-claude", "team/*"]"#;
         let config = config(&directory, &upstream, [jwtauth, &modelgate, models], variables);
-        let verifier = TokenVerifier::new(&config.jwt.as_ref().unwrap().tokens).unwrap();
-        let gateway = Gateway::new(Engine::new(Snapshot::build(config).unwrap()), Some(verifier)).unwrap();
-        let gateway = Arc::new(gateway);
+        let gateway = Arc::new(Gateway::new(in_force(config)).unwrap());
+        Self::serve(gateway, upstream, key, directory).await
+    }
+
+    pub(crate) async fn serve(
+        gateway: Arc<Gateway>,
+        upstream: TcpListener,
+        key: Key,
+        directory: tempfile::TempDir,
+    ) -> Self {
         let server = Server::bind("127.0.0.1:0".parse().unwrap(), Arc::clone(&gateway)).await.unwrap();
         let address = server.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
@@ -95,8 +102,8 @@ impl Fixture {
     }
 
     /// The same configuration with other models for the role.
-    pub(crate) fn snapshot(&self, models: &str) -> Snapshot {
-        Snapshot::build(config(&self.directory, &self.upstream, ["", "", models], &[])).unwrap()
+    pub(crate) fn in_force(&self, models: &str) -> InForce {
+        in_force(config(&self.directory, &self.upstream, ["", "", models], &[]))
     }
 
     pub(crate) fn token(&self, roles: &[&str]) -> String {
@@ -144,14 +151,29 @@ pub(crate) async fn send(
     stream
 }
 
+fn in_force(config: Config) -> InForce {
+    let verifier = TokenVerifier::new(&config.jwt.as_ref().unwrap().tokens).unwrap();
+    InForce::new(Snapshot::build(config).unwrap(), Some(verifier))
+}
+
 fn config(
     directory: &tempfile::TempDir,
     upstream: &TcpListener,
     [jwtauth, modelgate, models]: [&str; 3],
     variables: &[(&str, &str)],
 ) -> Config {
-    let address = upstream.local_addr().unwrap();
-    let yaml = format!(
+    let yaml = yaml(upstream.local_addr().unwrap(), [jwtauth, modelgate, models]);
+    let keys = url::Url::from_file_path(directory.path().join("jwks.json")).unwrap();
+    let environment = |name: &str| match variables.iter().find(|(known, _)| *known == name) {
+        Some((_, value)) => Some((*value).to_owned()),
+        None => (name == "JWT_PUBLIC_KEY_URL").then(|| keys.to_string()),
+    };
+    Config::parse("config.yaml", &yaml, directory.path(), &environment).unwrap()
+}
+
+/// The documented example, with both models at one upstream.
+pub(crate) fn yaml(upstream: SocketAddr, [jwtauth, modelgate, models]: [&str; 3]) -> String {
+    format!(
         r#"
 general_settings:
   master_key: {MASTER_KEY}
@@ -162,18 +184,12 @@ general_settings:
       models: {models}
 model_list:
   - model_name: anthropic-claude
-    litellm_params: {{model: openai/claude "3", api_base: "http://{address}/v1", api_key: sk-upstream}}
+    litellm_params: {{model: openai/claude "3", api_base: "http://{upstream}/v1", api_key: sk-upstream}}
   - model_name: openai-gpt-4o
-    litellm_params: {{model: openai/gpt-4o, api_base: "http://{address}/v1"}}
+    litellm_params: {{model: openai/gpt-4o, api_base: "http://{upstream}/v1"}}
 modelgate: {{{modelgate}}}
 "#
-    );
-    let keys = url::Url::from_file_path(directory.path().join("jwks.json")).unwrap();
-    let environment = |name: &str| match variables.iter().find(|(known, _)| *known == name) {
-        Some((_, value)) => Some((*value).to_owned()),
-        None => (name == "JWT_PUBLIC_KEY_URL").then(|| keys.to_string()),
-    };
-    Config::parse("config.yaml", &yaml, directory.path(), &environment).unwrap()
+    )
 }
 
 /// One HTTP/1.1 message.

@@ -8,4 +8,5 @@ mod issuers;
 mod opaque;
 mod places;
 mod refusing;
+mod reload;
 mod streaming;

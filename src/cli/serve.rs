@@ -51,7 +51,8 @@ async fn serve(args: &ServeArgs) -> miette::Result<Exit> {
     let admin = bind_admin(admin, Arc::clone(&reloader)).await?;
     let (stop, hangups) = (stop_signal().map_err(super::failed)?, hangups(Arc::clone(&reloader)));
     let hangups = hangups.map_err(super::failed)?;
-    tracing::info!("listening on http://{}", server.local_addr().map_err(super::failed)?);
+    let scheme = if config.gateway.tls.is_some() { "https" } else { "http" };
+    tracing::info!("listening on {scheme}://{}", server.local_addr().map_err(super::failed)?);
     // Beside the start, not before it: a provider that is down must not keep the tokens of another out.
     tokio::spawn(async move { in_force.warm_up().await });
     tokio::spawn(hangups);

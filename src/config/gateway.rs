@@ -9,7 +9,7 @@ use ipnet::IpNet;
 use super::context::Context;
 use super::models::secret;
 use super::problem::Problem;
-use super::{GatewaySettings, Upstream, endpoint, raw};
+use super::{GatewaySettings, TlsFiles, Upstream, endpoint, raw};
 
 const DEFAULT_BODY: u64 = 32 * 1024 * 1024;
 /// A gibibyte: a body is held in memory while it is judged.
@@ -22,6 +22,7 @@ pub(super) fn settings(cx: &mut Context, block: raw::Modelgate, directory: &Path
         max_body_bytes,
         listen,
         admin,
+        tls,
         policies,
         trusted_proxies,
         leeway: _,
@@ -38,6 +39,7 @@ pub(super) fn settings(cx: &mut Context, block: raw::Modelgate, directory: &Path
         listen: listen.and_then(|text| address(cx, "listen", "127.0.0.1:4000", &text)),
         admin: admin.and_then(|text| address(cx, "admin", "127.0.0.1:4001` or `off", &text)),
         policies: policies.map(|path| directory.join(path)),
+        tls: tls.map(|files| tls_files(cx, files, directory)),
         trusted_proxies: networks(cx, trusted_proxies.unwrap_or_default()),
         directory: directory.to_owned(),
     }
@@ -54,6 +56,13 @@ fn proxy(cx: &mut Context, block: raw::Upstream) -> Option<Upstream> {
             None
         }
     }
+}
+
+fn tls_files(cx: &mut Context, files: raw::Tls, directory: &Path) -> TlsFiles {
+    let raw::Tls { certificate, key } = files;
+    cx.not_empty("modelgate.tls.certificate", &certificate);
+    cx.not_empty("modelgate.tls.key", &key);
+    TlsFiles { certificate: directory.join(certificate), key: directory.join(key) }
 }
 
 fn body_limit(cx: &mut Context, bytes: u64) -> usize {

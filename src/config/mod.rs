@@ -40,7 +40,7 @@ pub use issuers::ClaimFields;
 pub use problem::{Caution, Problem};
 pub use types::{
     AdminListen, Config, Deployment, GatewaySettings, Issuer, JwtAuth, Lines, Model, OpaqueTokens, Provider,
-    RoleMapping, RolePermission, ScopeMapping, Team, TokenRole, TokenRules, Upstream,
+    RoleMapping, RolePermission, ScopeMapping, Team, TlsFiles, TokenRole, TokenRules, Upstream,
 };
 
 pub use crate::routes::RoutePattern;

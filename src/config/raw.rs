@@ -212,6 +212,8 @@ pub(super) struct Modelgate {
     pub(super) listen: Option<String>,
     #[serde(default, deserialize_with = "text_or_off")]
     pub(super) admin: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    pub(super) tls: Option<Tls>,
     #[serde(default)]
     pub(super) introspection: Option<Introspection>,
     #[serde(default)]
@@ -236,6 +238,13 @@ pub(super) struct TokenRole {
     pub(super) routes: Option<Vec<String>>,
     #[serde(default, deserialize_with = "present")]
     pub(super) inherits: Option<Vec<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename = "tls", deny_unknown_fields)]
+pub(super) struct Tls {
+    pub(super) certificate: String,
+    pub(super) key: String,
 }
 
 #[derive(Deserialize)]

@@ -289,6 +289,8 @@ pub struct GatewaySettings {
     pub listen: Option<SocketAddr>,
     /// `modelgate.admin`: where the admin listener listens, unless the command line says.
     pub admin: Option<AdminListen>,
+    /// `modelgate.tls`: what the listener proves itself by; `None`: it speaks plain HTTP.
+    pub tls: Option<TlsFiles>,
     /// `modelgate.max_body_bytes`: the largest request body; 32 MiB unless set.
     pub max_body_bytes: usize,
     /// `modelgate.policies`: the directory of dropped-in policies.
@@ -314,6 +316,15 @@ impl std::str::FromStr for AdminListen {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if text == "off" { Ok(Self::Off) } else { text.parse().map(Self::At) }
     }
+}
+
+/// `modelgate.tls`: files in PEM form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The certificate, followed by those that lead to a trusted one.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
 }
 
 /// `modelgate.upstream`.

@@ -49,7 +49,7 @@ impl Admin {
     /// Serves until `drained`. From `draining` on it says that it is not ready, so that nobody sends new requests.
     pub async fn run(self, draining: impl Future<Output = ()>, drained: impl Future<Output = ()>) {
         let routes = Arc::clone(&self.routes);
-        let serving = server::serve_until(self.listener, drained, move |request| {
+        let serving = server::serve_until(self.listener, None, drained, move |request| {
             let routes = Arc::clone(&routes);
             async move { routes.answer(&request).await }
         });

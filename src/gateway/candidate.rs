@@ -2,15 +2,17 @@
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use aws_lc_rs::digest::{Context, SHA256};
 use miette::Diagnostic;
+use rustls::sign::CertifiedKey;
 
-use super::TokenVerifier;
 use super::in_force::{InForce, Origin};
 use super::keys::files::{KeyFile, KeyFiles, key_files};
-use crate::config::{Config, JwtAuth};
+use super::{TokenVerifier, tls};
+use crate::config::{Config, JwtAuth, TlsFiles};
 use crate::dropins;
 use crate::sources::{Inputs, LoadError, SourceFile, Sources};
 
@@ -70,6 +72,7 @@ pub(super) struct Roots {
 pub(super) struct Candidate {
     inputs: Inputs,
     key_files: KeyFiles,
+    certificate: Option<Arc<CertifiedKey>>,
     at: SystemTime,
 }
 
@@ -85,16 +88,27 @@ impl Candidate {
             *roots =
                 Roots { files: vec![sources.config().to_owned()], policies: policies.map(Path::to_owned) };
             roots.files.extend(named_keys(config).into_iter().map(|(_, path)| path));
+            roots
+                .files
+                .extend(config.gateway.tls.iter().flat_map(|tls| [tls.certificate.clone(), tls.key.clone()]));
         })?;
         let mut key_files = KeyFiles::new();
         for (url, path) in named_keys(&inputs.config) {
-            let unusable = |reason: String| CandidateError::File { file: path.clone(), reason };
-            let content = read_file(&path).map_err(|error| unusable(error.to_string()))?;
-            let keys = KeyFile::parse(&url, &content).map_err(|error| unusable(error.to_string()))?;
+            let file = read_file(&path)?;
+            let keys = KeyFile::parse(&url, &file.content).map_err(|error| unusable(&path, &error))?;
             key_files.insert(url, keys);
-            inputs.files.push(SourceFile { path: path.clone(), content: content.into() });
+            inputs.files.push(file);
         }
-        Ok(Self { inputs, key_files, at })
+        let mut certificate = None;
+        if let Some(TlsFiles { certificate: chain_file, key: key_file }) = inputs.config.gateway.tls.clone() {
+            let (chain, key) = (read_file(&chain_file)?, read_file(&key_file)?);
+            let in_chain = |error| unusable(&chain_file, &error);
+            let private = tls::key(&key.content).map_err(|error| unusable(&key_file, &error))?;
+            let public = tls::chain(&chain.content).map_err(in_chain)?;
+            certificate = Some(tls::certified(public, private).map_err(in_chain)?);
+            inputs.files.extend([chain, key]);
+        }
+        Ok(Self { inputs, key_files, certificate, at })
     }
 
     /// Whether everything still is as it was read. Files that belong together are seldom written at once: half of a
@@ -130,7 +144,9 @@ impl Candidate {
         let files = loaded.files.into_iter().map(|file| file.path).collect();
         let (policies, policy_count) = (loaded.policies, loaded.policy_count);
         let origin = Some(Origin { hash, loaded_at: self.at, files, policies, policy_count });
-        Ok(InForce { snapshot: loaded.snapshot, verifier, origin })
+        // A listener that speaks TLS goes on with the certificate that it has.
+        let certificate = self.certificate.or_else(|| before?.certificate.clone());
+        Ok(InForce { snapshot: loaded.snapshot, verifier, certificate, origin })
     }
 }
 
@@ -157,12 +173,17 @@ fn named_keys(config: &Config) -> Vec<(url::Url, PathBuf)> {
     config.jwt.as_ref().map(|jwt| key_files(&jwt.tokens)).unwrap_or_default()
 }
 
-fn read_file(path: &Path) -> std::io::Result<Vec<u8>> {
+fn read_file(path: &Path) -> Result<SourceFile, CandidateError> {
     let mut content = Vec::new();
-    std::fs::File::open(path)?.take(LARGEST_FILE + 1).read_to_end(&mut content)?;
+    let read =
+        std::fs::File::open(path).and_then(|file| file.take(LARGEST_FILE + 1).read_to_end(&mut content));
+    read.map_err(|error| unusable(path, &error))?;
     if content.len() as u64 > LARGEST_FILE {
-        Err(std::io::ErrorKind::FileTooLarge.into())
-    } else {
-        Ok(content)
+        return Err(unusable(path, &"it is larger than 1 MiB"));
     }
+    Ok(SourceFile { path: path.to_owned(), content: content.into() })
+}
+
+fn unusable(path: &Path, reason: &dyn std::fmt::Display) -> CandidateError {
+    CandidateError::File { file: path.to_owned(), reason: reason.to_string() }
 }

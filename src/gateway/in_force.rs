@@ -1,7 +1,10 @@
 //! What is in force, as one thing: rules, and the keys by which tokens are verified under them.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::SystemTime;
+
+use rustls::sign::CertifiedKey;
 
 use super::TokenVerifier;
 use crate::engine::Snapshot;
@@ -11,6 +14,8 @@ use crate::engine::Snapshot;
 pub struct InForce {
     pub(super) snapshot: Snapshot,
     pub(super) verifier: Option<TokenVerifier>,
+    /// What the listener shows, if it speaks TLS.
+    pub(super) certificate: Option<Arc<CertifiedKey>>,
     pub(super) origin: Option<Origin>,
 }
 
@@ -41,7 +46,7 @@ impl InForce {
     /// Rules and a verifier that come from no file; without a verifier every token is refused.
     #[must_use]
     pub fn new(snapshot: Snapshot, verifier: Option<TokenVerifier>) -> Self {
-        Self { snapshot, verifier, origin: None }
+        Self { snapshot, verifier, certificate: None, origin: None }
     }
 
     /// The rules.

@@ -16,6 +16,7 @@ mod pipeline;
 mod reload;
 mod respond;
 mod server;
+mod tls;
 mod verifier;
 mod watch;
 

@@ -213,6 +213,7 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
     let changed = [
         ("listen", old.gateway.listen != new.gateway.listen),
         ("admin", old.gateway.admin != new.gateway.admin),
+        ("tls", old.gateway.tls.is_some() != new.gateway.tls.is_some()),
     ];
     changed.into_iter().filter(|(_, changed)| *changed).map(|(key, _)| key).collect()
 }

@@ -12,7 +12,7 @@ use modelgate::config::Config;
 use modelgate::engine::Snapshot;
 use modelgate::gateway::{Gateway, InForce, Server, TokenVerifier};
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -216,7 +216,7 @@ impl Message {
 }
 
 /// Reads a message whose body has a length, or none.
-pub(crate) async fn read_message(stream: &mut TcpStream) -> Message {
+pub(crate) async fn read_message(stream: &mut (impl AsyncRead + Unpin)) -> Message {
     let head = read_until(stream, "\r\n\r\n").await;
     let message = Message { head, body: String::new() };
     let length = message.header("content-length").map_or(0, |length| length.parse().unwrap());
@@ -226,7 +226,7 @@ pub(crate) async fn read_message(stream: &mut TcpStream) -> Message {
 }
 
 /// Reads up to and including `end`.
-pub(crate) async fn read_until(stream: &mut TcpStream, end: &str) -> String {
+pub(crate) async fn read_until(stream: &mut (impl AsyncRead + Unpin), end: &str) -> String {
     let mut text = Vec::new();
     while !text.ends_with(end.as_bytes()) {
         text.push(stream.read_u8().await.expect("the connection ends early"));

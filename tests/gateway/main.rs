@@ -10,3 +10,4 @@ mod places;
 mod refusing;
 mod reload;
 mod streaming;
+mod tls;

@@ -21,14 +21,14 @@ pub(crate) struct Live {
     pub(crate) drain: oneshot::Sender<()>,
     pub(crate) stop_admin: oneshot::Sender<()>,
     pub(crate) administered: JoinHandle<()>,
-    reloader: Arc<Reloader>,
+    pub(crate) reloader: Arc<Reloader>,
     watching: Option<JoinHandle<()>>,
 }
 
 /// The role may call this model…
 const BOTH: &str = "[anthropic-claude, openai-gpt-4o]";
 /// …and this one alone.
-const CLAUDE: &str = "[anthropic-claude]";
+pub(crate) const CLAUDE: &str = "[anthropic-claude]";
 const FORBID: &str = r#"@reason("nobody") forbid (principal, action == Action::"use_model", resource);"#;
 
 impl Live {
@@ -38,7 +38,7 @@ impl Live {
     }
 
     /// With files that are watched, and laid out by `write`.
-    async fn watched(write: impl FnOnce(&Files)) -> Self {
+    pub(crate) async fn watched(write: impl FnOnce(&Files)) -> Self {
         let mut live = Self::with(write).await;
         let reloader = Arc::clone(&live.reloader);
         live.watching = Some(tokio::spawn(async move { reloader.watch().await.unwrap() }));
@@ -66,7 +66,7 @@ impl Live {
         Self { gate, admin: address, drain, stop_admin, administered, reloader, watching: None }
     }
 
-    fn files(&self) -> Files {
+    pub(crate) fn files(&self) -> Files {
         Files {
             directory: self.gate.directory.path().to_owned(),
             upstream: self.gate.upstream.local_addr().unwrap(),
@@ -102,7 +102,7 @@ impl Live {
     }
 
     /// Waits until an attempt is refused for a reason that says this.
-    async fn refuses(&self, reason: &str) {
+    pub(crate) async fn refuses(&self, reason: &str) {
         let says = |error: modelgate::gateway::Failure| error.message.contains(reason);
         soon(async {
             while !self.reloader.status().last_error.is_some_and(says) {
@@ -120,11 +120,11 @@ pub(crate) struct Files {
 }
 
 impl Files {
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.join(name)
     }
 
-    fn write(&self, name: &str, text: impl AsRef<[u8]>) {
+    pub(crate) fn write(&self, name: &str, text: impl AsRef<[u8]>) {
         std::fs::write(self.path(name), text).unwrap();
     }
 
@@ -135,7 +135,12 @@ impl Files {
     }
 
     fn yaml(&self, models: &str) -> String {
-        fixture::yaml(self.upstream, ["", "policies: policies", models])
+        self.yaml_with("", models)
+    }
+
+    /// With more in the block `modelgate`.
+    pub(crate) fn yaml_with(&self, modelgate: &str, models: &str) -> String {
+        fixture::yaml(self.upstream, ["", &format!("policies: policies, {modelgate}"), models])
     }
 
     /// A new version of a ConfigMap: a directory of its own, and then the one link that leads to it.

@@ -59,6 +59,18 @@ fn the_admin_listener_has_an_address_or_is_off() {
 }
 
 #[test]
+fn the_listeners_certificate_is_two_files_beside_the_configuration() {
+    let tls = |value: &str| parse(&format!("modelgate: {{tls: {value}}}\n")).map(|config| config.gateway.tls);
+    let files = tls("{certificate: tls/a.pem, key: /k.pem}").unwrap().unwrap();
+    assert_eq!((files.certificate.to_str(), files.key.to_str()), (Some("/etc/tls/a.pem"), Some("/k.pem")));
+    for bad in
+        ["", "{certificate: a}", "{key: a}", "{certificate: a, key: ''}", "{certificate: a, key: b, cert: c}"]
+    {
+        assert!(tls(bad).is_err(), "{bad}");
+    }
+}
+
+#[test]
 fn token_rules_come_from_the_environment() {
     let variables = [
         ("JWT_PUBLIC_KEY_URL", "https://a/keys, http://b/.well-known/openid-configuration,file:///k.json"),

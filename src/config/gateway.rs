@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use super::context::Context;
 use super::models::secret;
 use super::problem::Problem;
-use super::{GatewaySettings, Upstream, endpoint, raw};
+use super::{GatewaySettings, Upstream, decision_log, endpoint, raw};
 
 const DEFAULT_BODY: u64 = 32 * 1024 * 1024;
 /// A gibibyte: a body is held in memory while it is judged.
@@ -22,6 +22,7 @@ pub(super) fn settings(cx: &mut Context, block: raw::Modelgate, directory: &Path
         listen,
         policies,
         trusted_proxies,
+        decision_log,
         leeway: _,
         public_key_stale_ttl: _,
         public_key_cooldown: _,
@@ -36,6 +37,7 @@ pub(super) fn settings(cx: &mut Context, block: raw::Modelgate, directory: &Path
         listen: listen.and_then(|text| address(cx, &text)),
         policies: policies.map(|path| directory.join(path)),
         trusted_proxies: networks(cx, trusted_proxies.unwrap_or_default()),
+        decision_log: decision_log.and_then(|block| decision_log::settings(cx, block, directory)),
         directory: directory.to_owned(),
     }
 }

@@ -7,6 +7,7 @@
 
 mod context;
 mod de;
+mod decision_log;
 mod endpoint;
 mod environment;
 mod error;
@@ -39,8 +40,8 @@ pub use error::{ConfigError, Located, Warning};
 pub use issuers::ClaimFields;
 pub use problem::{Caution, Problem};
 pub use types::{
-    Config, Deployment, GatewaySettings, Issuer, JwtAuth, Lines, Model, OpaqueTokens, Provider, RoleMapping,
-    RolePermission, ScopeMapping, Team, TokenRole, TokenRules, Upstream,
+    Config, DecisionLog, Deployment, GatewaySettings, Issuer, JwtAuth, Lines, Masked, Model, OpaqueTokens,
+    Provider, RoleMapping, RolePermission, ScopeMapping, Team, TokenRole, TokenRules, Upstream,
 };
 
 pub use crate::routes::RoutePattern;

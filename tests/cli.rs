@@ -56,7 +56,10 @@ fn unknown_arguments_exit_with_3_and_help_with_0() {
 
 #[test]
 fn serving_without_keys_is_refused() {
-    let output = run(&["serve", "--config", "examples/azure-ad.yaml", "--listen", "127.0.0.1:0"], "");
+    let output = run(
+        &["serve", "--config", "examples/azure-ad.yaml", "--listen", "127.0.0.1:0", "--admin", "off"],
+        "",
+    );
     assert_eq!(output.status.code(), Some(3));
     assert!(text(&output.stderr).contains("JWT_PUBLIC_KEY_URL"));
 }
@@ -95,7 +98,15 @@ fn serving_begins_to_fetch_keys_and_does_not_wait_for_them() {
     let (asked, ask) = std::sync::mpsc::channel();
     std::thread::spawn(move || asked.send(provider.accept()));
 
-    let mut serve = modelgate(&["serve", "--config", "examples/azure-ad.yaml", "--listen", "127.0.0.1:0"]);
+    let mut serve = modelgate(&[
+        "serve",
+        "--config",
+        "examples/azure-ad.yaml",
+        "--listen",
+        "127.0.0.1:0",
+        "--admin",
+        "off",
+    ]);
     let serve = serve.env("JWT_PUBLIC_KEY_URL", keys).stdout(Stdio::null()).stderr(Stdio::piped());
     let mut serve = Running(serve.spawn().unwrap());
     let connection =
@@ -105,6 +116,20 @@ fn serving_begins_to_fetch_keys_and_does_not_wait_for_them() {
     let answer = send(&address, "GET", "/health/readiness", None, "");
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     drop(connection);
+}
+
+#[test]
+fn an_admin_port_that_is_taken_exits_with_3_and_says_so() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let output = modelgate(&["serve", "--config", "examples/azure-ad.yaml", "--listen", "127.0.0.1:0"])
+        .args(["--admin", &address])
+        .env("JWT_PUBLIC_KEY_URL", "http://127.0.0.1:9/keys")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    let said = text(&output.stderr);
+    assert!(said.contains(&format!("the admin listener: cannot listen on `{address}`")), "{said}");
 }
 
 #[test]

@@ -4,16 +4,18 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use clap::Args;
+use tokio::sync::oneshot;
 use tracing_subscriber::EnvFilter;
 
 use super::{ConfigArgs, Exit};
-use crate::config::JwtAuth;
+use crate::config::{AdminListen, JwtAuth};
 use crate::engine::{Engine, Snapshot};
-use crate::gateway::{Gateway, Server, TokenVerifier};
+use crate::gateway::{Admin, Gateway, Server, TokenVerifier};
 
 /// LiteLLM's port, on this machine alone.
 pub(super) const DEFAULT_LISTEN: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 4000);
+const DEFAULT_ADMIN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 4001);
 
 /// How to serve.
 #[derive(Debug, Args)]
@@ -23,19 +25,53 @@ pub(super) struct ServeArgs {
     /// Where to listen [default: `modelgate.listen`, else 127.0.0.1:4000]
     #[arg(long, value_name = "ADDR")]
     listen: Option<SocketAddr>,
+    /// Where operators ask for health and state, or `off`; whoever reaches it needs no credential
+    /// [default: `modelgate.admin`, else 127.0.0.1:4001]
+    #[arg(long, value_name = "ADDR")]
+    admin: Option<AdminListen>,
 }
 
 pub(super) fn run(args: &ServeArgs) -> miette::Result<Exit> {
     log();
     let snapshot = args.config.snapshot()?;
     let listen = args.listen.or(snapshot.config().gateway.listen).unwrap_or(DEFAULT_LISTEN);
+    let admin = args.admin.or(snapshot.config().gateway.admin).unwrap_or(AdminListen::At(DEFAULT_ADMIN));
     runtime()?.block_on(async {
-        let server = Server::bind(listen, gateway(snapshot)?).await.map_err(super::failed)?;
+        let gateway = gateway(snapshot)?;
+        let server = Server::bind(listen, Arc::clone(&gateway)).await.map_err(super::failed)?;
+        let admin = bind_admin(admin, gateway).await?;
         tracing::info!("listening on http://{}", server.local_addr().map_err(super::failed)?);
-        server.run(stop_signal().map_err(super::failed)?).await;
+        let stop = stop_signal().map_err(super::failed)?;
+        // Each is over when its sender is dropped.
+        let ((draining, drains), (drained, ended)) = (oneshot::channel::<()>(), oneshot::channel::<()>());
+        let serving = async {
+            let stopped = async {
+                stop.await;
+                drop(draining);
+            };
+            server.run(stopped).await;
+            drop(drained);
+        };
+        let administration = async {
+            if let Some(admin) = admin {
+                admin.run(async { drop(drains.await) }, async { drop(ended.await) }).await;
+            }
+        };
+        tokio::join!(serving, administration);
         tracing::info!("stopped");
         Ok(Exit::Yes)
     })
+}
+
+async fn bind_admin(listen: AdminListen, gateway: Arc<Gateway>) -> miette::Result<Option<Admin>> {
+    let AdminListen::At(address) = listen else { return Ok(None) };
+    let admin = Admin::bind(address, gateway).await.map_err(|error| {
+        super::failed(format!(
+            "the admin listener: {error}; choose another address with `--admin`, or `--admin off`"
+        ))
+    })?;
+    tracing::info!("the admin listener is on http://{}", admin.local_addr().map_err(super::failed)?);
+    Ok(Some(admin))
 }
 
 pub(super) fn runtime() -> miette::Result<tokio::runtime::Runtime> {

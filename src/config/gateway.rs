@@ -1,7 +1,8 @@
 //! `modelgate`, our own block.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::path::Path;
+use std::str::FromStr;
 
 use ipnet::IpNet;
 
@@ -20,6 +21,7 @@ pub(super) fn settings(cx: &mut Context, block: raw::Modelgate, directory: &Path
         upstream,
         max_body_bytes,
         listen,
+        admin,
         policies,
         trusted_proxies,
         decision_log,
@@ -34,7 +36,8 @@ pub(super) fn settings(cx: &mut Context, block: raw::Modelgate, directory: &Path
     GatewaySettings {
         upstream: upstream.and_then(|block| proxy(cx, block)),
         max_body_bytes: body_limit(cx, max_body_bytes.unwrap_or(DEFAULT_BODY)),
-        listen: listen.and_then(|text| address(cx, &text)),
+        listen: listen.and_then(|text| address(cx, "listen", "127.0.0.1:4000", &text)),
+        admin: admin.and_then(|text| address(cx, "admin", "127.0.0.1:4001` or `off", &text)),
         policies: policies.map(|path| directory.join(path)),
         trusted_proxies: networks(cx, trusted_proxies.unwrap_or_default()),
         decision_log: decision_log.and_then(|block| decision_log::settings(cx, block, directory)),
@@ -82,11 +85,11 @@ fn networks(cx: &mut Context, texts: Vec<String>) -> Vec<IpNet> {
     networks
 }
 
-fn address(cx: &mut Context, text: &str) -> Option<SocketAddr> {
+fn address<A: FromStr>(cx: &mut Context, key: &str, example: &str, text: &str) -> Option<A> {
     let parsed = text.parse().ok();
     if parsed.is_none() {
-        let range = "an address with a port, such as `127.0.0.1:4000`".to_owned();
-        cx.refuse("modelgate.listen", Problem::OutOfRange { key: "listen".to_owned(), range });
+        let range = format!("an address with a port, such as `{example}`");
+        cx.refuse(&format!("modelgate.{key}"), Problem::OutOfRange { key: key.to_owned(), range });
     }
     parsed
 }

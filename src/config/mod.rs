@@ -40,8 +40,8 @@ pub use error::{ConfigError, Located, Warning};
 pub use issuers::ClaimFields;
 pub use problem::{Caution, Problem};
 pub use types::{
-    Config, DecisionLog, Deployment, GatewaySettings, Issuer, JwtAuth, Lines, Masked, Model, OpaqueTokens,
-    Provider, RoleMapping, RolePermission, ScopeMapping, Team, TokenRole, TokenRules, Upstream,
+    AdminListen, Config, DecisionLog, Deployment, GatewaySettings, Issuer, JwtAuth, Lines, Masked, Model,
+    OpaqueTokens, Provider, RoleMapping, RolePermission, ScopeMapping, Team, TokenRole, TokenRules, Upstream,
 };
 
 pub use crate::routes::RoutePattern;

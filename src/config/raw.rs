@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::de::value::SeqAccessDeserializer;
-use serde::de::{IgnoredAny, SeqAccess, Visitor};
+use serde::de::{IgnoredAny, SeqAccess, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 
 #[derive(Deserialize)]
@@ -210,6 +210,8 @@ pub(super) struct Modelgate {
     pub(super) public_key_cooldown: Option<f64>,
     #[serde(default)]
     pub(super) listen: Option<String>,
+    #[serde(default, deserialize_with = "text_or_off")]
+    pub(super) admin: Option<String>,
     #[serde(default)]
     pub(super) introspection: Option<Introspection>,
     #[serde(default)]
@@ -280,6 +282,33 @@ pub(super) struct Upstream {
 /// A value that must be there once its key is: an empty one is a wrong type.
 fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
+}
+
+/// A string, or YAML 1.1's `off`, which is a boolean to some readers.
+fn text_or_off<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    struct TextOrOff;
+
+    impl Visitor<'_> for TextOrOff {
+        type Value = Option<String>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an address or `off`")
+        }
+
+        fn visit_unit<E>(self) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+
+        fn visit_bool<E: serde::de::Error>(self, on: bool) -> Result<Self::Value, E> {
+            if on { Err(E::invalid_value(Unexpected::Bool(on), &self)) } else { Ok(Some("off".to_owned())) }
+        }
+
+        fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+            Ok(Some(text.to_owned()))
+        }
+    }
+
+    deserializer.deserialize_any(TextOrOff)
 }
 
 /// A string, or a list of strings.

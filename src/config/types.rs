@@ -287,6 +287,8 @@ pub struct GatewaySettings {
     pub upstream: Option<Upstream>,
     /// `modelgate.listen`: where to listen, unless the command line says.
     pub listen: Option<SocketAddr>,
+    /// `modelgate.admin`: where the admin listener listens, unless the command line says.
+    pub admin: Option<AdminListen>,
     /// `modelgate.max_body_bytes`: the largest request body; 32 MiB unless set.
     pub max_body_bytes: usize,
     /// `modelgate.policies`: the directory of dropped-in policies.
@@ -345,6 +347,23 @@ pub enum Masked {
     TeamHeader,
     /// `input.claims.NAME`.
     Claim(ClaimPath),
+}
+
+/// Where the admin listener listens: an address, or `off`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AdminListen {
+    /// Nowhere.
+    Off,
+    /// There.
+    At(SocketAddr),
+}
+
+impl std::str::FromStr for AdminListen {
+    type Err = std::net::AddrParseError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "off" { Ok(Self::Off) } else { text.parse().map(Self::At) }
+    }
 }
 
 /// `modelgate.upstream`.

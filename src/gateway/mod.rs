@@ -2,6 +2,7 @@
 //!
 //! `pipeline` has the steps of a request on one screen; `respond` alone turns failures into statuses.
 
+mod admin;
 mod body;
 mod deployments;
 mod forward;
@@ -14,6 +15,7 @@ mod respond;
 mod server;
 mod verifier;
 
+pub use admin::Admin;
 pub use pipeline::Gateway;
 pub use server::{Server, ServerError};
 pub use verifier::TokenVerifier;

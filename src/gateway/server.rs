@@ -6,6 +6,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::Request;
+use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
@@ -13,6 +15,7 @@ use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
 
 use super::Gateway;
+use super::respond::Answer;
 
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
@@ -43,8 +46,7 @@ impl Server {
     ///
     /// [`ServerError`] when the address is taken or not ours.
     pub async fn bind(address: SocketAddr, gateway: Arc<Gateway>) -> Result<Self, ServerError> {
-        let listener = TcpListener::bind(address).await.map_err(|source| ServerError { address, source })?;
-        Ok(Self { listener, gateway })
+        Ok(Self { listener: bind(address).await?, gateway })
     }
 
     /// Where the server listens.
@@ -58,25 +60,39 @@ impl Server {
 
     /// Serves until `shutdown`, then lets requests in flight finish for up to 30 seconds.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let builder = builder();
-        let graceful = GracefulShutdown::new();
-        let mut shutdown = std::pin::pin!(shutdown);
-        loop {
-            tokio::select! {
-                accepted = self.listener.accept() => match accepted {
-                    Ok((stream, _)) => serve(stream, &builder, &graceful, &self.gateway),
-                    Err(error) => {
-                        tracing::warn!("a connection could not be accepted: {error}");
-                        tokio::time::sleep(ACCEPT_PAUSE).await;
-                    }
-                },
-                () = &mut shutdown => break,
-            }
+        let gateway = self.gateway;
+        serve_until(self.listener, shutdown, move |request| Arc::clone(&gateway).handle(request)).await;
+    }
+}
+
+pub(super) async fn bind(address: SocketAddr) -> Result<TcpListener, ServerError> {
+    TcpListener::bind(address).await.map_err(|source| ServerError { address, source })
+}
+
+/// Answers what comes in until `shutdown`, then lets requests in flight finish for up to 30 seconds.
+pub(super) async fn serve_until<F, A>(listener: TcpListener, shutdown: impl Future<Output = ()>, answer: F)
+where
+    F: Fn(Request<Incoming>) -> A + Clone + Send + 'static,
+    A: Future<Output = Answer> + Send + 'static,
+{
+    let builder = builder();
+    let graceful = GracefulShutdown::new();
+    let mut shutdown = std::pin::pin!(shutdown);
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => serve(stream, &builder, &graceful, answer.clone()),
+                Err(error) => {
+                    tracing::warn!("a connection could not be accepted: {error}");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            },
+            () = &mut shutdown => break,
         }
-        drop(self.listener);
-        if tokio::time::timeout(DRAIN_TIMEOUT, graceful.shutdown()).await.is_err() {
-            tracing::warn!("requests were still in flight when the drain time ran out");
-        }
+    }
+    drop(listener);
+    if tokio::time::timeout(DRAIN_TIMEOUT, graceful.shutdown()).await.is_err() {
+        tracing::warn!("requests were still in flight when the drain time ran out");
     }
 }
 
@@ -97,18 +113,20 @@ fn builder() -> auto::Builder<TokioExecutor> {
     builder
 }
 
-fn serve(
+fn serve<F, A>(
     stream: TcpStream,
     builder: &auto::Builder<TokioExecutor>,
     graceful: &GracefulShutdown,
-    gateway: &Arc<Gateway>,
-) {
+    answer: F,
+) where
+    F: Fn(Request<Incoming>) -> A + Send + 'static,
+    A: Future<Output = Answer> + Send + 'static,
+{
     // A small answer would wait for the acknowledgement of the one before it; losing that is no reason to refuse.
     let _ = stream.set_nodelay(true);
-    let gateway = Arc::clone(gateway);
     let service = service_fn(move |request| {
-        let gateway = Arc::clone(&gateway);
-        async move { Ok::<_, Infallible>(gateway.handle(request).await) }
+        let answer = answer(request);
+        async move { Ok::<_, Infallible>(answer.await) }
     });
     let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
     let watched = graceful.watch(connection);

@@ -113,13 +113,7 @@ impl Fixture {
     }
 
     pub(crate) async fn send(&self, method: &str, path: &str, headers: &str, body: &str) -> TcpStream {
-        let mut stream = soon(TcpStream::connect(self.address)).await.unwrap();
-        let length = body.len();
-        let text = format!(
-            "{method} {path} HTTP/1.1\r\nhost: gate\r\ncontent-length: {length}\r\n{headers}\r\n{body}"
-        );
-        soon(stream.write_all(text.as_bytes())).await.unwrap();
-        stream
+        send(self.address, method, path, headers, body).await
     }
 
     /// A request that the upstream never sees: its status line, headers and body.
@@ -133,6 +127,21 @@ impl Fixture {
         let message = soon(read_message(&mut stream)).await;
         (stream, message)
     }
+}
+
+pub(crate) async fn send(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &str,
+    body: &str,
+) -> TcpStream {
+    let mut stream = soon(TcpStream::connect(address)).await.unwrap();
+    let length = body.len();
+    let text =
+        format!("{method} {path} HTTP/1.1\r\nhost: gate\r\ncontent-length: {length}\r\n{headers}\r\n{body}");
+    soon(stream.write_all(text.as_bytes())).await.unwrap();
+    stream
 }
 
 fn config(

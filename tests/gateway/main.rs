@@ -1,6 +1,7 @@
 //! The gateway over real sockets: a client and an upstream that speak raw bytes, and a provider whose keys are a file.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+mod admin;
 mod fixture;
 mod forwarding;
 mod issuers;

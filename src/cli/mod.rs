@@ -4,6 +4,7 @@ mod check;
 mod decide;
 mod demo;
 mod explain;
+mod observing;
 mod serve;
 mod translate;
 mod verify_log;

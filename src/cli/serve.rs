@@ -38,6 +38,7 @@ pub(super) fn run(args: &ServeArgs) -> miette::Result<Exit> {
     let admin = args.admin.or(snapshot.config().gateway.admin).unwrap_or(AdminListen::At(DEFAULT_ADMIN));
     runtime()?.block_on(async {
         let gateway = gateway(snapshot)?;
+        super::observing::observe(&gateway)?;
         let server = Server::bind(listen, Arc::clone(&gateway)).await.map_err(super::failed)?;
         let admin = bind_admin(admin, gateway).await?;
         tracing::info!("listening on http://{}", server.local_addr().map_err(super::failed)?);

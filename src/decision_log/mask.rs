@@ -10,6 +10,8 @@ use crate::config::Masked;
 use crate::names::ClaimPath;
 
 const MASK: &str = "***";
+/// `{"alg":"none"}` in base64url.
+const SHORTEST_JWT: usize = 19;
 
 /// The fields that the configuration masks.
 #[derive(Clone, Debug)]
@@ -106,13 +108,13 @@ fn clean_value(value: &mut Value, hidden: &BTreeSet<String>) {
 fn clean(text: &mut String, hidden: &BTreeSet<String>) {
     if hidden.contains(text.as_str()) || text.split_whitespace().any(|word| hidden.contains(word)) {
         mask(text);
-    } else if text.contains("sk-") || text.contains("eyJ") {
+    } else if ["sk-", "eyJ", "%"].iter().any(|sign| text.contains(sign)) {
         *text = without_credentials(text);
     }
 }
 
 fn without_credentials(text: &str) -> String {
-    let is_part = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    let is_part = |c: char| c.is_ascii_alphanumeric() || "-_.%".contains(c);
     let mut clean = String::with_capacity(text.len());
     let mut rest = text;
     while !rest.is_empty() {
@@ -125,9 +127,11 @@ fn without_credentials(text: &str) -> String {
     clean
 }
 
-/// A virtual key, or a JWT: its header is an object, so begins with `{"`.
+/// A virtual key, or a JWT, maybe cut: its header is an object, so begins with `{"`. Either may have escapes of a URL.
 fn looks_like_a_credential(part: &str) -> bool {
-    part.starts_with("sk-") || (part.starts_with("eyJ") && part.contains('.'))
+    let part = percent_encoding::percent_decode_str(part).decode_utf8_lossy();
+    let mut words = part.split(|c: char| !(c.is_ascii_alphanumeric() || "-_.".contains(c)));
+    words.any(|word| word.starts_with("sk-") || (word.starts_with("eyJ") && word.len() >= SHORTEST_JWT))
 }
 
 #[cfg(test)]
@@ -145,7 +149,10 @@ mod tests {
         assert_eq!(cleaned("/key/sk-1234/regenerate", &[]), "/key/***/regenerate");
         assert_eq!(cleaned("/x/eyJhbGciOiJub25lIn0.e30.c2ln", &[]), "/x/***");
         assert_eq!(cleaned("Bearer sk-a, sk-b", &[]), "Bearer ***, ***");
-        assert_eq!(cleaned("risk-model/eyJ", &[]), "risk-model/eyJ");
+        assert_eq!(cleaned("/key/%73k%2d1234/%65yJhbGciOiJub25lIn0/x", &[]), "/key/***/***/x");
+        for harmless in ["risk-model/eyJ", "100%", "a%20b/%zz"] {
+            assert_eq!(cleaned(harmless, &[]), harmless);
+        }
     }
 
     #[test]

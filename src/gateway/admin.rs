@@ -65,6 +65,7 @@ impl Routes {
         match (request.method(), request.uri().path()) {
             (&Method::GET, "/health/liveliness" | "/health/liveness") => healthy(),
             (&Method::GET, "/health/readiness") => self.readiness(request.uri().query()),
+            (&Method::GET, "/metrics") => self.gateway.metrics(),
             (&Method::GET, "/-/snapshot") => json_answer(StatusCode::OK, &self.snapshot()),
             (_, path) => json_answer(
                 StatusCode::NOT_FOUND,

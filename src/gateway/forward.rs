@@ -1,10 +1,13 @@
 //! Sends what was permitted, as it was judged.
 
+use std::time::Duration;
+
 use bytes::Bytes;
-use http::Request;
 use http::header::{HeaderName, HeaderValue};
 use http::request;
+use http::{Request, Response};
 use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -13,11 +16,12 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use super::body::Pieces;
 use super::deployments::{self, Target};
 use super::headers;
+use super::observe::Observation;
 use super::respond::{Answer, Refusal};
 use crate::engine::{Permit, Snapshot};
 use crate::request::ApiCall;
 
-const CONNECT_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const ANTHROPIC_VERSION: (HeaderName, HeaderValue) =
     (HeaderName::from_static("anthropic-version"), HeaderValue::from_static("2023-06-01"));
 
@@ -49,7 +53,7 @@ impl Forwarder {
             .wrap_connector(connector);
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(std::time::Duration::from_secs(60))
+            .pool_idle_timeout(Duration::from_secs(60))
             .build(connector);
         Ok(Self { client })
     }
@@ -62,6 +66,7 @@ impl Forwarder {
         snapshot: &Snapshot,
         permit: Permit,
         sent: Sent,
+        seen: &mut Observation,
     ) -> Result<Answer, Refusal> {
         let call = permit.call();
         let target = deployments::target(snapshot.config(), call, sent.head.uri.query())?;
@@ -69,6 +74,22 @@ impl Forwarder {
         let timeout = target.timeout;
         let request = upstream_request(call, target, sent)?;
 
+        let answered = self.send(request, timeout).await;
+        seen.upstream(answered.as_ref().map(Response::status));
+        let answer = answered?;
+        let (mut head, body) = answer.into_parts();
+        head.headers = headers::downstream(&head.headers);
+        head.version = http::Version::default();
+        head.extensions.clear();
+        Ok(Answer::from_parts(head, body.boxed_unsync()))
+    }
+
+    /// The upstream's answer, up to its body. `timeout` bounds the wait for it.
+    async fn send(
+        &self,
+        request: Request<Pieces>,
+        timeout: Option<Duration>,
+    ) -> Result<Response<Incoming>, Refusal> {
         let answering = self.client.request(request);
         let answered = match timeout {
             Some(limit) => {
@@ -76,15 +97,10 @@ impl Forwarder {
             }
             None => answering.await,
         };
-        let answer = answered.map_err(|error| {
+        answered.map_err(|error| {
             tracing::warn!(connect = error.is_connect(), "the upstream failed: {error}");
             Refusal::UpstreamDown
-        })?;
-        let (mut head, body) = answer.into_parts();
-        head.headers = headers::downstream(&head.headers);
-        head.version = http::Version::default();
-        head.extensions.clear();
-        Ok(Answer::from_parts(head, body.boxed_unsync()))
+        })
     }
 }
 

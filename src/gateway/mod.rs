@@ -9,6 +9,7 @@ mod forward;
 mod headers;
 pub mod keys;
 mod models;
+mod observe;
 mod opaque;
 mod pipeline;
 mod respond;
@@ -16,6 +17,7 @@ mod server;
 mod verifier;
 
 pub use admin::Admin;
+pub use observe::{Metrics, Observers, Stage};
 pub use pipeline::Gateway;
 pub use server::{Server, ServerError};
 pub use verifier::TokenVerifier;

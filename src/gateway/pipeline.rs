@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, StatusCode};
+use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use serde_json::json;
 
 use super::forward::{Forwarder, Sent};
-use super::respond::{Answer, REQUEST_ID, Refusal, json_answer};
+use super::observe::{Ended, Observation, Observers};
+use super::respond::{Answer, REQUEST_ID, Refusal, answer_of, json_answer};
 use super::{TokenVerifier, body, models};
 use crate::authn::{Bearer, TokenError, is_master_key};
 use crate::engine::{Engine, Snapshot};
@@ -20,6 +22,7 @@ pub struct Gateway {
     engine: Engine,
     verifier: Option<TokenVerifier>,
     forwarder: Forwarder,
+    observers: Arc<Observers>,
 }
 
 impl Gateway {
@@ -29,13 +32,32 @@ impl Gateway {
     ///
     /// If the system's certificates cannot be loaded.
     pub fn new(engine: Engine, verifier: Option<TokenVerifier>) -> std::io::Result<Self> {
-        Ok(Self { engine, verifier, forwarder: Forwarder::new()? })
+        let observers = Arc::new(Observers::new()?);
+        Ok(Self { engine, verifier, forwarder: Forwarder::new()?, observers })
     }
 
     /// The engine, to put another snapshot in force.
     #[must_use]
     pub fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    /// Those who are told of requests.
+    #[must_use]
+    pub fn observers(&self) -> &Arc<Observers> {
+        &self.observers
+    }
+
+    /// What is counted and measured, in Prometheus' text format.
+    pub(super) fn metrics(&self) -> Answer {
+        let (sources, cache) = self.verifier.as_ref().map(TokenVerifier::state).unwrap_or_default();
+        match self.observers.scrape(self.engine.load().generation(), &sources, cache) {
+            Ok(text) => answer_of(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", text),
+            Err(error) => {
+                let error = json!({"error": error.to_string()});
+                json_answer(StatusCode::INTERNAL_SERVER_ERROR, &error)
+            }
+        }
     }
 
     /// Fetches the keys of every provider, so that the first token need not wait. What fails is logged, and tried again
@@ -50,21 +72,38 @@ impl Gateway {
     /// Answers a request.
     pub(super) async fn handle(self: Arc<Self>, request: Request<Incoming>) -> Answer {
         let request_id = request_id(&request);
-        let mut answer = match self.steps(request).await {
-            Ok(answer) => answer,
-            Err(refusal) => refusal.answer(&request_id),
+        let mut answer = match health(&request) {
+            Some(answer) => answer,
+            None => self.observed(request, &request_id).await,
         };
         answer.headers_mut().insert(REQUEST_ID, request_id);
         answer
     }
 
-    async fn steps(&self, request: Request<Incoming>) -> Result<Answer, Refusal> {
-        if let Some(answer) = health(&request) {
-            return Ok(answer);
-        }
+    /// The steps, and whoever is to know of them.
+    async fn observed(&self, request: Request<Incoming>, request_id: &HeaderValue) -> Answer {
+        let mut seen = Observation::begin(&self.observers, &request, request_id);
+        let answer = match self.steps(request, &mut seen).await {
+            Ok(answer) => {
+                seen.answered(answer.status(), None);
+                answer
+            }
+            Err(refusal) => {
+                let answer = refusal.answer(request_id);
+                seen.answered(answer.status(), Some(&refusal));
+                answer
+            }
+        };
+        answer.map(|body| Ended::new(body, seen).boxed_unsync())
+    }
+
+    async fn steps(&self, request: Request<Incoming>, seen: &mut Observation) -> Result<Answer, Refusal> {
         // One load: the whole request is judged and forwarded under one configuration.
         let snapshot = self.engine.load();
-        let caller = self.authenticate(&snapshot, &request).await?;
+        seen.judged_by(&snapshot);
+        let caller = self.authenticate(&snapshot, &request).await;
+        seen.authenticated(caller.as_ref().ok());
+        let caller = caller?;
 
         let (head, incoming) = request.into_parts();
         if matches!(head.method, Method::CONNECT | Method::TRACE) {
@@ -77,11 +116,14 @@ impl Gateway {
             headers: &head.headers,
         })?;
         let (call, body) = body::read(reading, incoming, snapshot.config().gateway.max_body_bytes).await?;
-        let permit = snapshot.authorize(&caller, call)?;
+        seen.read(&call);
+        let decided = snapshot.authorize(&caller, call);
+        seen.decided(&snapshot, &decided);
+        let permit = decided?;
         if let Some(answer) = models::answer(&snapshot, &caller, &permit) {
             return answer;
         }
-        self.forwarder.forward(&snapshot, permit, Sent { head, body }).await
+        self.forwarder.forward(&snapshot, permit, Sent { head, body }, seen).await
     }
 
     async fn authenticate(

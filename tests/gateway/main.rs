@@ -5,6 +5,8 @@ mod admin;
 mod fixture;
 mod forwarding;
 mod issuers;
+mod log;
+mod metrics;
 mod opaque;
 mod places;
 mod refusing;

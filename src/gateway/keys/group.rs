@@ -12,6 +12,7 @@ use url::Url;
 use crate::authn::{ClaimRules, KeySet, Token, TokenError, VerifiedClaims, claims_of};
 use crate::config::{Issuer, TokenRules};
 
+use super::super::observe::KeySource;
 use super::fetch::Fetcher;
 use super::source::{Cause, Freshness, Source, Usable};
 use super::store::{AuthnError, Moment};
@@ -53,6 +54,10 @@ impl Group {
 
     pub(super) fn is_for(&self, issuer: Option<&str>, urls: &[Url]) -> bool {
         self.issuer() == issuer && self.sources.iter().map(|source| source.url()).eq(urls)
+    }
+
+    pub(super) fn state(&self, now: Instant) -> impl Iterator<Item = KeySource> {
+        self.sources.iter().map(move |source| source.state(self.issuer(), now))
     }
 
     /// How many providers have no usable keys.

@@ -1,7 +1,7 @@
 //! One provider's keys, as they were when last seen.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,7 @@ use url::Url;
 use crate::authn::{KeySet, RefusedKey};
 use crate::config::TokenRules;
 
+use super::super::observe::KeySource;
 use super::fetch::Fetcher;
 
 /// Younger keys are never fetched again for their age alone, whatever the configuration says: a lifetime shorter than a
@@ -26,6 +27,8 @@ pub(super) struct Source {
     /// Whether the last attempt to fetch failed.
     failing: AtomicBool,
     refresh: Mutex<Refresh>,
+    fetches: AtomicU64,
+    failures: AtomicU64,
 }
 
 struct Loaded {
@@ -66,11 +69,26 @@ pub(super) enum Cause {
 impl Source {
     pub(super) fn new(url: Url) -> Arc<Self> {
         let (loaded, failing, refresh) = Default::default();
-        Arc::new(Self { url, loaded, failing, refresh })
+        let (fetches, failures) = Default::default();
+        Arc::new(Self { url, loaded, failing, refresh, fetches, failures })
     }
 
     pub(super) fn url(&self) -> &Url {
         &self.url
+    }
+
+    /// How the keys fare, for metrics.
+    pub(super) fn state(&self, issuer: Option<&str>, now: Instant) -> KeySource {
+        let loaded = self.loaded.load();
+        let loaded = loaded.as_ref();
+        KeySource {
+            issuer: issuer.map(str::to_owned),
+            provider: self.to_string(),
+            age: loaded.map(|loaded| now.saturating_duration_since(loaded.at)),
+            keys: loaded.map_or(0, |loaded| loaded.keys.count()),
+            fetches: self.fetches.load(Ordering::Relaxed),
+            failures: self.failures.load(Ordering::Relaxed),
+        }
     }
 
     /// The keys, if they may be used at `now`.
@@ -121,6 +139,7 @@ impl Source {
         let started = Instant::now();
         let result = fetcher.key_set(&self.url).await;
         let at = now + started.elapsed();
+        self.fetches.fetch_add(1, Ordering::Relaxed);
         match result {
             Ok(keys) => {
                 self.report(&keys);
@@ -129,6 +148,7 @@ impl Source {
             }
             Err(error) => {
                 tracing::warn!(provider = %self, %error, "fetching keys failed");
+                self.failures.fetch_add(1, Ordering::Relaxed);
                 self.failing.store(true, Ordering::Release);
             }
         }

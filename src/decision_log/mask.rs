@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::{Input, Line};
+use super::{Input, Line, cut};
 use crate::config::Masked;
 use crate::names::ClaimPath;
 
@@ -111,6 +111,11 @@ fn clean(text: &mut String, hidden: &BTreeSet<String>) {
     } else if ["sk-", "eyJ", "%"].iter().any(|sign| text.contains(sign)) {
         *text = without_credentials(text);
     }
+}
+
+/// A name as it may be shown: of bounded length, and without what looks like a credential.
+pub(crate) fn shown(name: &str) -> String {
+    without_credentials(&cut(name))
 }
 
 fn without_credentials(text: &str) -> String {

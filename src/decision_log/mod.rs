@@ -13,6 +13,7 @@ use std::path::PathBuf;
 
 pub use chain::{Chain, Link, LinkError};
 pub use line::{Input, Line, LoggedCaller, Verdict, cut};
+pub(crate) use mask::shown;
 pub use writer::DecisionLog;
 
 /// The decision log cannot be written from the start.

@@ -41,20 +41,10 @@ pub(super) struct Forwarder {
 
 impl Forwarder {
     pub(super) fn new() -> std::io::Result<Self> {
-        let mut connector = HttpConnector::new();
-        connector.enforce_http(false);
-        connector.set_nodelay(true);
-        connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
-        let connector = HttpsConnectorBuilder::new()
-            .with_provider_and_native_roots(rustls::crypto::aws_lc_rs::default_provider())?
-            .https_or_http()
-            .enable_http1()
-            .enable_http2()
-            .wrap_connector(connector);
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(Duration::from_secs(60))
-            .build(connector);
+            .build(connector()?);
         Ok(Self { client })
     }
 
@@ -71,8 +61,11 @@ impl Forwarder {
         let call = permit.call();
         let target = deployments::target(snapshot.config(), call, sent.head.uri.query())?;
         tracing::debug!(model = ?permit.model(), host = target.uri.host(), policies = ?permit.decision().policies, "permitted");
+        let mut sent = sent;
+        sent.head.headers = headers::upstream(&sent.head.headers);
+        seen.calls(call, &target, &mut sent.head.headers);
         let timeout = target.timeout;
-        let request = upstream_request(call, target, sent)?;
+        let request = upstream_request(call, target, sent);
 
         let answered = self.send(request, timeout).await;
         seen.upstream(answered.as_ref().map(Response::status));
@@ -104,12 +97,27 @@ impl Forwarder {
     }
 }
 
-fn upstream_request(call: &ApiCall, target: Target, sent: Sent) -> Result<Request<Pieces>, Refusal> {
+/// Connections that trust the certificates which this machine trusts.
+pub(super) fn connector() -> std::io::Result<HttpsConnector<HttpConnector>> {
+    let mut connector = HttpConnector::new();
+    connector.enforce_http(false);
+    connector.set_nodelay(true);
+    connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
+    Ok(HttpsConnectorBuilder::new()
+        .with_provider_and_native_roots(rustls::crypto::aws_lc_rs::default_provider())?
+        .https_or_http()
+        .enable_http1()
+        .enable_http2()
+        .wrap_connector(connector))
+}
+
+/// The headers are those that pass.
+fn upstream_request(call: &ApiCall, target: Target, sent: Sent) -> Request<Pieces> {
     let mut request = Request::new(upstream_body(call, target.model.as_deref(), sent.body));
     *request.method_mut() = sent.head.method;
     *request.uri_mut() = target.uri;
     let headers = request.headers_mut();
-    *headers = headers::upstream(&sent.head.headers);
+    *headers = sent.head.headers;
     let is_anthropic = target.headers.iter().any(|(name, _)| name == "x-api-key");
     if is_anthropic && !headers.contains_key(&ANTHROPIC_VERSION.0) {
         headers.insert(ANTHROPIC_VERSION.0, ANTHROPIC_VERSION.1);
@@ -117,7 +125,7 @@ fn upstream_request(call: &ApiCall, target: Target, sent: Sent) -> Result<Reques
     for (name, value) in target.headers {
         headers.insert(name, value);
     }
-    Ok(request)
+    request
 }
 
 /// The body with the deployment's model in the place of the caller's; where only the path named the model, it is added.

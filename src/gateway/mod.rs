@@ -17,7 +17,7 @@ mod server;
 mod verifier;
 
 pub use admin::Admin;
-pub use observe::{Metrics, Observers, Stage};
+pub use observe::{Metrics, Observers, Stage, Traces, TracesError};
 pub use pipeline::Gateway;
 pub use server::{Server, ServerError};
 pub use verifier::TokenVerifier;

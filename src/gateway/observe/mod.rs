@@ -1,10 +1,13 @@
 //! Who is told of requests: metrics, the decision log, traces. None of them can delay or change a request.
 
 mod ended;
+mod export;
 mod metrics;
 mod observation;
 mod policies;
 mod scrape;
+mod spans;
+mod traces;
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -13,6 +16,7 @@ pub(super) use ended::Ended;
 pub use metrics::{Metrics, Stage};
 pub(super) use observation::Observation;
 pub(super) use scrape::{Cache, KeySource};
+pub use traces::{Traces, TracesError};
 
 use crate::decision_log::DecisionLog;
 
@@ -24,13 +28,14 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub struct Observers {
     metrics: Metrics,
     log: OnceLock<DecisionLog>,
+    traces: OnceLock<Traces>,
 }
 
 impl Observers {
     pub(super) fn new() -> std::io::Result<Self> {
         scrape::started();
         let metrics = Metrics::new().map_err(std::io::Error::other)?;
-        Ok(Self { metrics, log: OnceLock::new() })
+        Ok(Self { metrics, log: OnceLock::new(), traces: OnceLock::new() })
     }
 
     /// The counters.
@@ -51,12 +56,20 @@ impl Observers {
         let _ = self.log.set(log);
     }
 
-    /// Writes what waits to be written, for up to 5 seconds.
+    /// Traces requests from now on. The first traces stay.
+    pub fn trace_to(&self, traces: Traces) {
+        let _ = self.traces.set(traces);
+    }
+
+    /// Writes what waits to be written, and sends what waits to be sent, for up to 5 seconds each.
     pub(super) async fn flush(&self) {
         if let Some(log) = self.log()
             && !log.flush(PATIENCE).await
         {
             tracing::warn!("decisions were still to be logged when the time ran out");
+        }
+        if let Some(traces) = self.traces.get() {
+            traces.flush(PATIENCE).await;
         }
     }
 }

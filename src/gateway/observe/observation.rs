@@ -4,12 +4,14 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use http::{HeaderValue, Request, StatusCode};
+use http::{HeaderMap, HeaderValue, Request, StatusCode};
 use serde_json::{Map, Value};
 
+use super::spans::Spans;
 use super::{Observers, Stage};
 use crate::decision_log::{DecisionLog, Input, Line, LoggedCaller, Verdict, cut};
 use crate::engine::{Decision, Denied, Permit, Rule, Snapshot};
+use crate::gateway::deployments::Target;
 use crate::gateway::respond::Refusal;
 use crate::identity::Caller;
 use crate::names::{ModelName, Role};
@@ -26,6 +28,8 @@ pub(in crate::gateway) struct Observation {
     /// For the log, if there is one.
     line: Option<Box<Line>>,
     claims: Option<Arc<Map<String, Value>>>,
+    /// For traces, if there are any.
+    spans: Option<Box<Spans>>,
 }
 
 /// A decision, as far as others than the engine need it.
@@ -43,6 +47,7 @@ impl Observation {
         let now = Instant::now();
         observers.metrics.began();
         Self {
+            spans: observers.traces.get().map(|traces| Box::new(Spans::begin(traces, request))),
             line: observers.log().map(|_| Box::new(line(request, request_id))),
             observers: Arc::clone(observers),
             began: now,
@@ -71,6 +76,9 @@ impl Observation {
     /// The request was read. Its body is not kept.
     pub(in crate::gateway) fn read(&mut self, call: &ApiCall) {
         self.finish(Stage::ReadBody);
+        if let Some(spans) = &mut self.spans {
+            spans.read(call);
+        }
         let replayable = self.observers.log().is_some_and(DecisionLog::replayable);
         if let Some(line) = &mut self.line {
             line.route = cut(call.route().as_str());
@@ -87,15 +95,28 @@ impl Observation {
             Err(denied) => (&*denied.decision, Some(denied.rule)),
         };
         self.observers.metrics.decided(snapshot, decision, rule);
+        if let Some(spans) = &mut self.spans {
+            spans.decided(decision, rule);
+        }
         self.decided = Some(Decided { rule, disputed: !decision.shadow.is_empty() });
         if let Some(line) = &mut self.line {
             note(line, decision, took);
         }
     }
 
+    /// The upstream is about to be called; `headers` are what it gets.
+    pub(in crate::gateway) fn calls(&mut self, call: &ApiCall, target: &Target, headers: &mut HeaderMap) {
+        if let (Some(spans), Some(traces)) = (&mut self.spans, self.observers.traces.get()) {
+            spans.call(traces, call, target, headers);
+        }
+    }
+
     /// The upstream's answer began, or there will be none.
     pub(in crate::gateway) fn upstream(&mut self, answered: Result<StatusCode, &Refusal>) {
         self.finish(Stage::Upstream);
+        if let Some(spans) = &mut self.spans {
+            spans.upstream_answered(answered);
+        }
         match answered {
             Ok(status) => self.observers.metrics.upstream_answered(status),
             Err(refusal) => self.observers.metrics.upstream_failed(refusal.code()),
@@ -130,6 +151,9 @@ impl Observation {
         }
         let (verdict, code) = (self.verdict(refusal), refusal.map(Refusal::code));
         self.observers.metrics.concluded(verdict, code);
+        if let Some(spans) = &mut self.spans {
+            spans.answered(verdict, status, refusal);
+        }
         let (Some(log), Some(mut line)) = (self.observers.log(), self.line.take()) else { return };
         let rule = self.decided.as_ref().and_then(|decided| decided.rule);
         let disputed = self.decided.as_ref().is_some_and(|decided| decided.disputed);

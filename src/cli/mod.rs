@@ -4,8 +4,10 @@ mod check;
 mod decide;
 mod demo;
 mod explain;
+mod observing;
 mod serve;
 mod translate;
+mod verify_log;
 
 use std::path::{Path, PathBuf};
 
@@ -26,7 +28,7 @@ use crate::sources::{Loaded, Sources};
     version,
     max_term_width = 100,
     after_help = "\
-Exit codes: 0 yes or done, 2 denied, 3 invalid configuration or input.
+Exit codes: 0 yes or done, 2 denied or broken, 3 invalid configuration or input.
 
 The environment: JWT_PUBLIC_KEY_URL (where tokens' keys are; several separated by commas), JWT_AUDIENCE, JWT_ISSUER,
 LITELLM_MASTER_KEY, and whatever the configuration names as `os.environ/NAME`. RUST_LOG sets the log level (default: info)."
@@ -50,6 +52,8 @@ enum Command {
     Explain(explain::ExplainArgs),
     /// Run the documented example with an identity provider and an upstream of its own
     Demo(demo::DemoArgs),
+    /// Say whether a decision log is as it was written: 0 intact, 2 broken
+    VerifyLog(verify_log::VerifyLogArgs),
 }
 
 /// The configuration to work with.
@@ -68,7 +72,7 @@ struct ConfigArgs {
 pub enum Exit {
     /// Yes, or done: 0.
     Yes,
-    /// Denied: 2.
+    /// Denied, or broken: 2.
     Denied,
     /// The configuration or the input is invalid, or the command cannot run: 3.
     Invalid,
@@ -103,6 +107,7 @@ pub fn run() -> Exit {
         Command::Decide(args) => decide::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Demo(args) => demo::run(&args),
+        Command::VerifyLog(args) => verify_log::run(&args),
     };
     outcome.unwrap_or_else(|report| {
         eprintln!("{report:?}");

@@ -39,6 +39,7 @@ pub(super) fn run(args: &ServeArgs) -> miette::Result<Exit> {
 async fn serve(args: &ServeArgs) -> miette::Result<Exit> {
     let reloader = Reloader::start(args.config.sources(), Box::new(super::environment), None)?;
     let gateway = reloader.gateway();
+    super::observing::observe(gateway)?;
     let in_force = gateway.in_force();
     let config = in_force.snapshot().config();
     super::warn(config, in_force.origin().and_then(Origin::without_policies));

@@ -226,6 +226,29 @@ pub(super) struct Modelgate {
     pub(super) strict: bool,
     #[serde(default, deserialize_with = "present")]
     pub(super) role_permissions: Option<Vec<TokenRole>>,
+    #[serde(default)]
+    pub(super) decision_log: Option<DecisionLog>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename = "decision_log", deny_unknown_fields)]
+pub(super) struct DecisionLog {
+    #[serde(default)]
+    pub(super) stdout: bool,
+    #[serde(default)]
+    pub(super) file: Option<String>,
+    #[serde(default)]
+    pub(super) max_bytes: Option<u64>,
+    #[serde(default)]
+    pub(super) keep: Option<u64>,
+    #[serde(default)]
+    pub(super) sample_allowed: Option<f64>,
+    #[serde(default, deserialize_with = "present")]
+    pub(super) mask: Option<Vec<String>>,
+    #[serde(default)]
+    pub(super) chain: bool,
+    #[serde(default)]
+    pub(super) replayable: bool,
 }
 
 #[derive(Deserialize)]

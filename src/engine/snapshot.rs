@@ -120,6 +120,11 @@ impl Snapshot {
         caller.again(self.config.jwt.as_ref())
     }
 
+    /// The ids of all policies, in the order of the rules.
+    pub fn policy_ids(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.facts_in_order.iter().map(|facts| &facts.id)
+    }
+
     /// Who a token belongs to (R1, R4).
     #[must_use]
     pub fn identify(&self, claims: &VerifiedClaims) -> Caller {

@@ -3,7 +3,7 @@
 mod groups;
 mod template;
 
-pub use groups::{group_names, is_group, is_in_group};
+pub use groups::{group_names, is_group, is_in_group, template_of};
 
 /// A route as a configuration lists it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -6,6 +6,8 @@ mod fixture;
 mod forwarding;
 mod http2;
 mod issuers;
+mod log;
+mod metrics;
 mod opaque;
 mod places;
 mod policies;

@@ -83,6 +83,12 @@ pub struct Line {
     pub route: String,
     /// The models that the request names.
     pub models: Vec<String>,
+    /// `log_only` where that is `modelgate.mode`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<Cow<'static, str>>,
+    /// The rule that denies and is not enforced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unenforced: Option<Cow<'static, str>>,
     /// The share of lines like this one that is logged, if less than all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sample: Option<f64>,

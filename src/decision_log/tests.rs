@@ -43,6 +43,8 @@ fn line(id: &str) -> Line {
         method: "POST".to_owned(),
         route: "/v1/chat/completions".to_owned(),
         models: vec!["gpt-4o".to_owned()],
+        mode: None,
+        unenforced: None,
         sample: None,
         dropped: None,
         input: None,

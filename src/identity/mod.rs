@@ -208,6 +208,7 @@ impl Caller {
     }
 
     /// All of the token's claims; `None` for the master key.
+    #[cfg(feature = "gateway")]
     pub(crate) fn claims(&self) -> Option<&Arc<Map<String, Value>>> {
         (!self.master_key).then_some(&self.claims)
     }

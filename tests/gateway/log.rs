@@ -16,15 +16,15 @@ fn bearer(token: &str) -> String {
 }
 
 fn file(gate: &Fixture) -> PathBuf {
-    let snapshot = gate.gateway.engine().load();
-    snapshot.config().gateway.decision_log.as_ref().unwrap().file.clone().unwrap()
+    let in_force = gate.gateway.in_force();
+    in_force.snapshot().config().gateway.decision_log.as_ref().unwrap().file.clone().unwrap()
 }
 
 /// A gateway that logs to a file, with more of the block `decision_log`.
 async fn logging(settings: &str) -> Fixture {
     let gate = Fixture::with(&format!("decision_log: {{file: log, {settings}}}")).await;
-    let snapshot = gate.gateway.engine().load();
-    let settings = snapshot.config().gateway.decision_log.as_ref().unwrap();
+    let in_force = gate.gateway.in_force();
+    let settings = in_force.snapshot().config().gateway.decision_log.as_ref().unwrap();
     gate.gateway.observers().log_to(DecisionLog::start(settings).unwrap());
     gate
 }
@@ -58,7 +58,7 @@ async fn an_allowed_request_has_a_line_with_who_what_and_why() {
     assert_eq!((&line.code, &line.rule, &line.reason), (&None, &None, &None));
     assert_eq!((line.method.as_str(), line.route.as_str()), ("POST", CHAT));
     assert_eq!(line.models, ["anthropic-claude"]);
-    assert_eq!(line.generation, gate.gateway.engine().load().generation());
+    assert_eq!(line.generation, gate.gateway.in_force().snapshot().generation());
     assert!(
         line.policies.iter().any(|id| &**id == "general_settings.role_permissions[0].models"),
         "{line:?}"
@@ -216,8 +216,8 @@ async fn what_waits_is_written_before_the_end() {
 #[tokio::test]
 async fn a_sink_that_stalls_holds_up_no_request() {
     let gate = Fixture::with("decision_log: {file: pipe}").await;
-    let snapshot = gate.gateway.engine().load();
-    let settings = snapshot.config().gateway.decision_log.as_ref().unwrap();
+    let in_force = gate.gateway.in_force();
+    let settings = in_force.snapshot().config().gateway.decision_log.as_ref().unwrap();
     let pipe = settings.file.clone().unwrap();
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     // Somebody has the pipe open, and never reads.
@@ -233,4 +233,22 @@ async fn a_sink_that_stalls_holds_up_no_request() {
         assert!(answered < 5_000, "the pipe never fills up");
     }
     assert_eq!(gate.refused("POST", &path, "", "").await.status(), "401");
+}
+
+#[tokio::test]
+async fn what_is_not_enforced_is_logged_whatever_the_sample() {
+    let gate = Fixture::with("mode: log_only, decision_log: {file: log, sample_allowed: 0}").await;
+    let in_force = gate.gateway.in_force();
+    let settings = in_force.snapshot().config().gateway.decision_log.as_ref().unwrap();
+    gate.gateway.observers().log_to(DecisionLog::start(settings).unwrap());
+    let token = gate.token(&["basic_user"]);
+    allowed(&gate, &token, ALLOWED).await;
+    let mut client = gate.chat(&token, DENIED).await;
+    let mut upstream = gate.arriving().await.0;
+    answer(&mut upstream, "hello").await;
+    assert_eq!(soon(read_message(&mut client)).await.status(), "200");
+    gate.refused("POST", CHAT, "", ALLOWED).await;
+    let [denied, refused] = <[Line; 2]>::try_from(lines(&gate).await).unwrap();
+    assert_eq!((denied.verdict, denied.unenforced.as_deref()), (Verdict::Allowed, Some("R2.model")));
+    assert!([&denied, &refused].iter().all(|line| line.mode.as_deref() == Some("log_only")));
 }

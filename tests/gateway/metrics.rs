@@ -1,29 +1,10 @@
 //! What is counted, as operators read it off.
 
-use std::net::SocketAddr;
+use crate::fixture::{MASTER_KEY, answer, read_message, soon};
+use crate::reload::{CLAUDE, Live};
 
-use modelgate::gateway::Admin;
-
-use crate::fixture::{Fixture, MASTER_KEY, Message, answer, read_message, send, soon};
-
-/// A gateway with an admin listener, which ends with the test.
-struct Operator {
-    gate: Fixture,
-    address: SocketAddr,
-}
-
-impl Operator {
-    async fn start() -> Self {
-        let gate = Fixture::start().await;
-        let admin = Admin::bind("127.0.0.1:0".parse().unwrap(), gate.gateway.clone()).await.unwrap();
-        let address = admin.local_addr().unwrap();
-        tokio::spawn(admin.run(std::future::pending(), std::future::pending()));
-        Self { gate, address }
-    }
-
-    async fn metrics(&self) -> Message {
-        soon(read_message(&mut send(self.address, "GET", "/metrics", "", "").await)).await
-    }
+async fn metrics(live: &Live) -> String {
+    live.ask("GET", "/metrics").await.body
 }
 
 /// The value of a sample, by its name and labels.
@@ -33,9 +14,9 @@ fn sample(text: &str, name: &str) -> Option<f64> {
 
 #[tokio::test]
 async fn metrics_count_what_became_of_requests() {
-    let operator = Operator::start().await;
-    let gate = &operator.gate;
-    let before = operator.metrics().await;
+    let live = Live::start().await;
+    let gate = &live.gate;
+    let before = live.ask("GET", "/metrics").await;
     assert_eq!(before.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
     assert_eq!(sample(&before.body, r#"modelgate_decisions_total{verdict="denied"}"#), Some(0.0));
 
@@ -45,7 +26,7 @@ async fn metrics_count_what_became_of_requests() {
     assert_eq!(gate.refused("POST", "/v1/chat/completions", "", denied).await.status(), "401");
     let mut client = gate.chat(&gate.token(&["basic_user"]), r#"{"model": "anthropic-claude"}"#).await;
     let (mut upstream, _) = gate.arriving().await;
-    let text = operator.metrics().await.body;
+    let text = metrics(&live).await;
     assert_eq!(sample(&text, "modelgate_requests_in_flight"), Some(1.0));
     answer(&mut upstream, "hello").await;
     assert_eq!(soon(read_message(&mut client)).await.status(), "200");
@@ -53,7 +34,7 @@ async fn metrics_count_what_became_of_requests() {
     // The answer has arrived before the gateway knows that it has ended.
     let text = soon(async {
         loop {
-            let text = operator.metrics().await.body;
+            let text = metrics(&live).await;
             if sample(&text, "modelgate_requests_in_flight") == Some(0.0) {
                 break text;
             }
@@ -82,7 +63,31 @@ async fn metrics_count_what_became_of_requests() {
 
 #[tokio::test]
 async fn no_caller_reaches_the_metrics() {
-    let operator = Operator::start().await;
+    let live = Live::start().await;
     let headers = format!("authorization: Bearer {MASTER_KEY}\r\n");
-    assert_ne!(operator.gate.refused("GET", "/metrics", &headers, "").await.status(), "200");
+    assert_ne!(live.gate.refused("GET", "/metrics", &headers, "").await.status(), "200");
+}
+
+#[tokio::test]
+async fn reloads_are_counted_by_their_outcome_and_the_generation_is_shown() {
+    let live = Live::start().await;
+    live.ask("POST", "/-/reload").await;
+    let text = metrics(&live).await;
+    let success = r#"modelgate_reloads_total{outcome="success"}"#;
+    let failure = r#"modelgate_reloads_total{outcome="failure"}"#;
+    assert_eq!(
+        (sample(&text, success), sample(&text, failure)),
+        (Some(0.0), Some(0.0)),
+        "nothing has changed"
+    );
+
+    let files = live.files();
+    files.write("config.yaml", "nonsense: [");
+    live.ask("POST", "/-/reload").await;
+    files.write("config.yaml", files.yaml_with("", CLAUDE) + "# changed\n");
+    live.ask("POST", "/-/reload").await;
+    let text = metrics(&live).await;
+    assert_eq!((sample(&text, success), sample(&text, failure)), (Some(1.0), Some(1.0)));
+    let generation = live.gate.gateway.in_force().snapshot().generation();
+    assert_eq!(sample(&text, "modelgate_snapshot_generation"), Some(generation as f64));
 }

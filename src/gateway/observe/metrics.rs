@@ -51,6 +51,7 @@ pub struct Metrics {
     pub(super) registry: Registry,
     decisions: Vec<(Verdict, IntCounter)>,
     denials: Vec<(Rule, IntCounter)>,
+    unenforced: Vec<(Rule, IntCounter)>,
     refusals: IntCounterVec,
     abandoned: IntCounter,
     policies: PolicyCounters,
@@ -74,6 +75,8 @@ impl Metrics {
 
         let decisions = family(&registry, "modelgate_decisions_total", "Requests by verdict.", "verdict")?;
         let denials = family(&registry, "modelgate_denials_total", "Denials by rule.", "rule")?;
+        let unenforced = "Denials that `modelgate.mode: log_only` does not enforce, by rule.";
+        let unenforced = family(&registry, "modelgate_unenforced_denials_total", unenforced, "rule")?;
         let reloads = family(
             &registry,
             "modelgate_reloads_total",
@@ -89,6 +92,7 @@ impl Metrics {
         Ok(Self {
             decisions: children(&decisions, Verdict::ALL, Verdict::as_str)?,
             denials: children(&denials, Rule::ALL, Rule::as_str)?,
+            unenforced: children(&unenforced, Rule::ALL, Rule::as_str)?,
             refusals: family(
                 &registry,
                 "modelgate_refusals_total",
@@ -167,6 +171,9 @@ impl Metrics {
         self.policies.count(snapshot, decision);
         if let Some(rule) = rule {
             count(&self.denials, rule);
+        }
+        if let Some(rule) = decision.unenforced {
+            count(&self.unenforced, rule);
         }
     }
 

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use super::spans::Spans;
 use super::{Observers, Stage};
+use crate::config::Mode;
 use crate::decision_log::{DecisionLog, Input, Line, LoggedCaller, Verdict, cut};
 use crate::engine::{Decision, Denied, Permit, Rule, Snapshot};
 use crate::gateway::deployments::Target;
@@ -62,6 +63,12 @@ impl Observation {
     /// The rules were loaded.
     pub(in crate::gateway) fn judged_by(&mut self, snapshot: &Snapshot) {
         self.generation = snapshot.generation();
+        if let Some(spans) = &mut self.spans {
+            spans.judged_by(snapshot.config());
+        }
+        if let Some(line) = self.line.as_mut().filter(|_| snapshot.config().gateway.mode == Mode::LogOnly) {
+            line.mode = Some(Cow::Borrowed("log_only"));
+        }
     }
 
     /// The credential was verified, or refused.
@@ -98,7 +105,8 @@ impl Observation {
         if let Some(spans) = &mut self.spans {
             spans.decided(decision, rule);
         }
-        self.decided = Some(Decided { rule, disputed: !decision.shadow.is_empty() });
+        self.decided =
+            Some(Decided { rule, disputed: !decision.shadow.is_empty() || decision.unenforced.is_some() });
         if let Some(line) = &mut self.line {
             note(line, decision, took);
         }
@@ -205,6 +213,8 @@ fn line<B>(request: &Request<B>, request_id: &HeaderValue) -> Line {
         method: cut(request.method().as_str()),
         route: cut(request.uri().path()),
         models: Vec::new(),
+        mode: None,
+        unenforced: None,
         sample: None,
         dropped: None,
         input: None,
@@ -227,6 +237,7 @@ fn logged(caller: &Caller) -> LoggedCaller {
 fn note(line: &mut Line, decision: &Decision, took: Duration) {
     line.policies.clone_from(&decision.policies);
     line.shadow.clone_from(&decision.shadow);
+    line.unenforced = decision.unenforced.map(|rule| Cow::Borrowed(rule.as_str()));
     line.decision_us = Some(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
     if let Some(caller) = &mut line.caller {
         caller.role = decision.role.map(role);

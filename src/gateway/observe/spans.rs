@@ -6,7 +6,7 @@ use opentelemetry::{Array, KeyValue, StringValue, Value};
 use opentelemetry_sdk::trace::Span;
 
 use super::traces::{Traces, context};
-use crate::config::Provider;
+use crate::config::{Config, Provider};
 use crate::decision_log::{Verdict, shown};
 use crate::engine::{Decision, Rule};
 use crate::gateway::deployments::{Target, operation};
@@ -39,12 +39,16 @@ impl Spans {
         let attributes = [
             KeyValue::new("http.request.method", method.to_owned()),
             KeyValue::new("url.path", shown(request.uri().path())),
-            KeyValue::new("url.scheme", "http"),
         ];
         let builder = traces.tracer().span_builder(method.to_owned());
         let builder = builder.with_kind(SpanKind::Server).with_attributes(attributes);
         let parent = traces.context_of(request.headers());
         Self { server: traces.tracer().build_with_context(builder, &parent), upstream: None }
+    }
+
+    pub(super) fn judged_by(&mut self, config: &Config) {
+        let scheme = if config.gateway.tls.is_some() { "https" } else { "http" };
+        self.server.set_attribute(KeyValue::new("url.scheme", scheme));
     }
 
     pub(super) fn read(&mut self, call: &ApiCall) {
@@ -70,6 +74,9 @@ impl Spans {
         }
         if let Some(rule) = rule {
             self.server.set_attribute(KeyValue::new("modelgate.rule", rule.as_str()));
+        }
+        if let Some(rule) = decision.unenforced {
+            self.server.set_attribute(KeyValue::new("modelgate.unenforced", rule.as_str()));
         }
     }
 

@@ -1,5 +1,10 @@
 //! The gateway over real sockets: a client and an upstream that speak raw bytes, and a provider whose keys are a file.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 mod admin;
 mod fixture;
@@ -9,5 +14,6 @@ mod opaque;
 mod places;
 mod refusing;
 mod reload;
+mod sequences;
 mod streaming;
 mod tls;

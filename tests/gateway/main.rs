@@ -10,6 +10,7 @@ mod admin;
 mod fixture;
 mod forwarding;
 mod issuers;
+mod key;
 mod opaque;
 mod places;
 mod refusing;

@@ -196,10 +196,18 @@ fn settled(
     env: &dyn Fn(&str) -> Option<String>,
     roots: &mut Roots,
 ) -> Result<Candidate, CandidateError> {
+    let mut refused = None;
     for _ in 0..READINGS {
-        let candidate = Candidate::read(sources, env, roots)?;
-        if candidate.is_settled() {
-            return Ok(candidate);
+        match Candidate::read(sources, env, roots) {
+            Ok(candidate) if candidate.is_settled() => return Ok(candidate),
+            Ok(_) => refused = None,
+            // What is being replaced may look wrong, but not twice in the same way.
+            Err(error) => {
+                let said = error.to_string();
+                if refused.replace(said.clone()) == Some(said) {
+                    return Err(error);
+                }
+            }
         }
     }
     Err(CandidateError::Unsettled)

@@ -14,6 +14,7 @@ use crate::engine::{Snapshot, SnapshotError};
 pub struct Sources {
     config: PathBuf,
     policies: Option<PathBuf>,
+    candidate: Option<Box<Sources>>,
 }
 
 /// A file, and what was in it.
@@ -36,6 +37,8 @@ pub struct Inputs {
     pub files: Vec<SourceFile>,
     /// The directory of policies, if there is one.
     pub policies: Option<PathBuf>,
+    /// The same of the rules under trial, if there are any; their files are among the above.
+    pub candidate: Option<Box<Inputs>>,
 }
 
 /// A snapshot, and what it was made of.
@@ -43,6 +46,8 @@ pub struct Inputs {
 pub struct Loaded {
     /// Ready to be put in force.
     pub snapshot: Snapshot,
+    /// Rules under trial, to be compared and never enforced.
+    pub candidate: Option<Snapshot>,
     /// Every file that was read, the configuration first.
     pub files: Vec<SourceFile>,
     /// The directory of policies, if there is one.
@@ -72,7 +77,25 @@ impl Sources {
     /// The configuration in `config`, with the policies in `policies`, or where `modelgate.policies` says.
     #[must_use]
     pub fn new(config: &Path, policies: Option<&Path>) -> Self {
-        Self { config: config.to_owned(), policies: policies.map(Path::to_owned) }
+        Self { config: config.to_owned(), policies: policies.map(Path::to_owned), candidate: None }
+    }
+
+    /// The same with rules under trial beside them.
+    #[must_use]
+    pub fn with_candidate(self, candidate: Option<Self>) -> Self {
+        Self { candidate: candidate.map(Box::new), ..self }
+    }
+
+    /// The rules under trial.
+    #[must_use]
+    pub fn candidate(&self) -> Option<&Self> {
+        self.candidate.as_deref()
+    }
+
+    /// The directory of policies, unless the configuration is to say.
+    #[must_use]
+    pub fn policies(&self) -> Option<&Path> {
+        self.policies.as_deref()
     }
 
     /// The configuration's file.
@@ -109,7 +132,12 @@ impl Sources {
         files.extend(
             dropped.map(|(path, text)| SourceFile { path: path.clone(), content: text.clone().into() }),
         );
-        Ok(Inputs { config, dropins, files, policies })
+        let mut candidate = match &self.candidate {
+            Some(candidate) => Some(Box::new(candidate.read(env, &mut |_, _| ())?)),
+            None => None,
+        };
+        files.extend(candidate.iter_mut().flat_map(|candidate| std::mem::take(&mut candidate.files)));
+        Ok(Inputs { config, dropins, files, policies, candidate })
     }
 }
 
@@ -120,9 +148,11 @@ impl Inputs {
     ///
     /// [`LoadError`] with the file and the place.
     pub fn build(self) -> Result<Loaded, LoadError> {
-        let Self { config, dropins, files, policies } = self;
+        let Self { config, dropins, files, policies, candidate } = self;
         let policy_count = dropins.policy_count();
         let snapshot = Snapshot::with_policies(config, &dropins)?;
-        Ok(Loaded { snapshot, files, policies, policy_count })
+        let candidate = candidate.map(|candidate| candidate.build()).transpose()?;
+        let candidate = candidate.map(|candidate| candidate.snapshot);
+        Ok(Loaded { snapshot, candidate, files, policies, policy_count })
     }
 }

@@ -1,6 +1,7 @@
 //! `modelgate serve`.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
@@ -11,6 +12,7 @@ use tracing_subscriber::EnvFilter;
 use super::{ConfigArgs, Exit};
 use crate::config::AdminListen;
 use crate::gateway::{Admin, Origin, Reloader, Server};
+use crate::sources::Sources;
 
 /// LiteLLM's port, on this machine alone.
 pub(super) const DEFAULT_LISTEN: SocketAddr =
@@ -29,6 +31,21 @@ pub(super) struct ServeArgs {
     /// [default: `modelgate.admin`, else 127.0.0.1:4001]
     #[arg(long, value_name = "ADDR")]
     admin: Option<AdminListen>,
+    /// A configuration under trial: it decides every request too, and where it disagrees is logged and counted
+    #[arg(long, value_name = "FILE")]
+    shadow_config: Option<PathBuf>,
+    /// Policies under trial, beside the configuration under trial or, without one, the one in force
+    #[arg(long, value_name = "DIR")]
+    shadow_policies: Option<PathBuf>,
+}
+
+impl ServeArgs {
+    fn sources(&self) -> Sources {
+        let (config, policies) = (self.shadow_config.as_deref(), self.shadow_policies.as_deref());
+        let on_trial = config.is_some() || policies.is_some();
+        let candidate = || Sources::new(config.unwrap_or(&self.config.config), policies);
+        self.config.sources().with_candidate(on_trial.then(candidate))
+    }
 }
 
 pub(super) fn run(args: &ServeArgs) -> miette::Result<Exit> {
@@ -37,7 +54,7 @@ pub(super) fn run(args: &ServeArgs) -> miette::Result<Exit> {
 }
 
 async fn serve(args: &ServeArgs) -> miette::Result<Exit> {
-    let reloader = Reloader::start(args.config.sources(), Box::new(super::environment), None)?;
+    let reloader = Reloader::start(args.sources(), Box::new(super::environment), None)?;
     let gateway = reloader.gateway();
     super::observing::observe(gateway)?;
     let in_force = gateway.in_force();

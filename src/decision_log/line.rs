@@ -89,6 +89,9 @@ pub struct Line {
     /// The rule that denies and is not enforced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unenforced: Option<Cow<'static, str>>,
+    /// What rules under trial decided, where they disagree.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub candidate: Option<OnTrial>,
     /// The share of lines like this one that is logged, if less than all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sample: Option<f64>,
@@ -98,6 +101,17 @@ pub struct Line {
     /// What the decision was made of; `None` unless that is logged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input: Option<Box<Input>>,
+}
+
+/// What rules under trial (`--shadow-config`) decided.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OnTrial {
+    /// `allowed` or `denied`.
+    pub verdict: Verdict,
+    /// The rule that denies.
+    pub rule: Option<Cow<'static, str>>,
+    /// The ids of the policies that decide.
+    pub policies: Vec<Arc<str>>,
 }
 
 /// Who called.

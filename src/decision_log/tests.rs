@@ -45,6 +45,7 @@ fn line(id: &str) -> Line {
         models: vec!["gpt-4o".to_owned()],
         mode: None,
         unenforced: None,
+        candidate: None,
         sample: None,
         dropped: None,
         input: None,

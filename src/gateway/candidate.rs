@@ -65,7 +65,7 @@ pub enum CandidateError {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Roots {
     pub(super) files: Vec<PathBuf>,
-    pub(super) policies: Option<PathBuf>,
+    pub(super) policies: Vec<PathBuf>,
 }
 
 /// Everything that was read.
@@ -85,13 +85,20 @@ impl Candidate {
     ) -> Result<Self, CandidateError> {
         let at = SystemTime::now();
         let mut inputs = sources.read(env, &mut |config, policies| {
-            *roots =
-                Roots { files: vec![sources.config().to_owned()], policies: policies.map(Path::to_owned) };
+            let under_trial = sources.candidate();
+            let configs = [Some(sources), under_trial].into_iter().flatten();
+            let policies = [policies, under_trial.and_then(Sources::policies)];
+            *roots = Roots {
+                files: configs.map(|sources| sources.config().to_owned()).collect(),
+                policies: policies.into_iter().flatten().map(Path::to_owned).collect(),
+            };
             roots.files.extend(named_keys(config).into_iter().map(|(_, path)| path));
             roots
                 .files
                 .extend(config.gateway.tls.iter().flat_map(|tls| [tls.certificate.clone(), tls.key.clone()]));
         })?;
+        let of_candidate = inputs.candidate.as_ref().and_then(|candidate| candidate.policies.clone());
+        roots.policies.extend(of_candidate.filter(|policies| !roots.policies.contains(policies)));
         let mut key_files = KeyFiles::new();
         for (url, path) in named_keys(&inputs.config) {
             let file = read_file(&path)?;
@@ -118,9 +125,13 @@ impl Candidate {
             // The limits were kept when the file was read.
             std::fs::read(&file.path).is_ok_and(|content| content == *file.content)
         };
-        let listed = self.inputs.dropins.files().iter().map(|(path, _)| path);
-        let list = self.inputs.policies.as_deref().map(dropins::list).transpose();
-        list.is_ok_and(|list| list.unwrap_or_default().iter().eq(listed))
+        let same_list = |inputs: &Inputs| {
+            let listed = inputs.dropins.files().iter().map(|(path, _)| path);
+            let list = inputs.policies.as_deref().map(dropins::list).transpose();
+            list.is_ok_and(|list| list.unwrap_or_default().iter().eq(listed))
+        };
+        same_list(&self.inputs)
+            && self.inputs.candidate.as_deref().is_none_or(same_list)
             && self.inputs.files.iter().all(same)
     }
 
@@ -146,7 +157,7 @@ impl Candidate {
         let origin = Some(Origin { hash, loaded_at: self.at, files, policies, policy_count });
         // A listener that speaks TLS goes on with the certificate that it has.
         let certificate = self.certificate.or_else(|| before?.certificate.clone());
-        Ok(InForce { snapshot: loaded.snapshot, verifier, certificate, origin })
+        Ok(InForce { snapshot: loaded.snapshot, candidate: loaded.candidate, verifier, certificate, origin })
     }
 }
 

@@ -13,6 +13,8 @@ use crate::engine::Snapshot;
 /// the rules of another.
 pub struct InForce {
     pub(super) snapshot: Snapshot,
+    /// Rules under trial: compared with, never enforced.
+    pub(super) candidate: Option<Snapshot>,
     pub(super) verifier: Option<TokenVerifier>,
     /// What the listener shows, if it speaks TLS.
     pub(super) certificate: Option<Arc<CertifiedKey>>,
@@ -46,7 +48,13 @@ impl InForce {
     /// Rules and a verifier that come from no file; without a verifier every token is refused.
     #[must_use]
     pub fn new(snapshot: Snapshot, verifier: Option<TokenVerifier>) -> Self {
-        Self { snapshot, verifier, certificate: None, origin: None }
+        Self { snapshot, candidate: None, verifier, certificate: None, origin: None }
+    }
+
+    /// The same with rules under trial, which are compared and never enforced.
+    #[must_use]
+    pub fn with_candidate(self, candidate: Snapshot) -> Self {
+        Self { candidate: Some(candidate), ..self }
     }
 
     /// The rules.

@@ -119,8 +119,13 @@ impl Gateway {
         let circumstances = circumstances(&head, &snapshot.config().gateway.trusted_proxies);
         let call = call.with_circumstances(circumstances);
         seen.read(&call);
+        let candidate = in_force.candidate.as_ref();
+        let on_trial = candidate.map(|rules| rules.decide(&rules.identify_again(&caller), &call));
         let decided = snapshot.authorize(&caller, call);
         seen.decided(snapshot, &decided);
+        if let Some(on_trial) = on_trial {
+            seen.compared(&on_trial);
+        }
         let permit = decided?;
         if let Some(answer) = models::answer(snapshot, &caller, &permit) {
             return answer;

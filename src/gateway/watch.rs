@@ -84,7 +84,7 @@ impl Watched {
         let mut places = Places::default();
         places.add(config);
         roots.files.iter().for_each(|file| places.add(file));
-        if let Some(directory) = &roots.policies {
+        for directory in &roots.policies {
             places.add(directory);
             places.add_tree(directory, 0);
         }

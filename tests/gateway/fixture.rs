@@ -80,12 +80,23 @@ impl Fixture {
 
     /// Drops a policy in, with this block `modelgate`.
     pub(crate) fn drop_in(&self, modelgate: &str, policy: &str) {
+        let (config, dropins) = self.dropping(modelgate, policy);
+        self.gateway.put_in_force(in_force(config, &dropins));
+    }
+
+    /// Rules with a policy dropped in, which nobody enforces yet.
+    pub(crate) fn with_policy(&self, modelgate: &str, policy: &str) -> Snapshot {
+        let (config, dropins) = self.dropping(modelgate, policy);
+        Snapshot::with_policies(config, &dropins).unwrap()
+    }
+
+    fn dropping(&self, modelgate: &str, policy: &str) -> (Config, DropIns) {
         let policies = self.directory.path().join("policies");
         std::fs::create_dir_all(&policies).unwrap();
         std::fs::write(policies.join("dropped.cedar"), policy).unwrap();
         let models = r#"["anthropic-claude", "team/*"]"#;
         let config = config(&self.directory, &self.upstream, ["", modelgate, models], &[]);
-        self.gateway.put_in_force(in_force(config, &DropIns::load(&policies).unwrap()));
+        (config, DropIns::load(&policies).unwrap())
     }
 
     pub(crate) fn token(&self, roles: &[&str]) -> String {

@@ -252,3 +252,24 @@ async fn what_is_not_enforced_is_logged_whatever_the_sample() {
     assert_eq!((denied.verdict, denied.unenforced.as_deref()), (Verdict::Allowed, Some("R2.model")));
     assert!([&denied, &refused].iter().all(|line| line.mode.as_deref() == Some("log_only")));
 }
+
+#[tokio::test]
+async fn rules_under_trial_are_compared_and_not_enforced() {
+    let gate = logging("sample_allowed: 0").await;
+    let path = file(&gate);
+    let stricter = gate.with_policy(
+        "",
+        "@id(\"trial\") forbid(principal, action, resource == Model::\"anthropic-claude\");",
+    );
+    gate.gateway.put_in_force(gate.in_force(r#"["anthropic-claude"]"#).with_candidate(stricter));
+    allowed(&gate, &gate.token(&["basic_user"]), ALLOWED).await;
+    gate.refused("POST", CHAT, &bearer(&gate.token(&["basic_user"])), DENIED).await;
+
+    assert!(gate.gateway.observers().log().unwrap().flush(std::time::Duration::from_secs(20)).await);
+    let text = std::fs::read_to_string(path).unwrap();
+    let lines: Vec<Line> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let trial = lines[0].candidate.as_ref().unwrap();
+    assert_eq!((lines[0].verdict, trial.verdict), (Verdict::Allowed, Verdict::Denied), "never sampled away");
+    assert_eq!((trial.rule.as_deref(), &*trial.policies[0]), (Some("policy"), "trial"));
+    assert_eq!((lines[1].verdict, &lines[1].candidate), (Verdict::Denied, &None), "they agree");
+}

@@ -55,6 +55,7 @@ pub struct Metrics {
     refusals: IntCounterVec,
     abandoned: IntCounter,
     policies: PolicyCounters,
+    candidate: IntCounterVec,
     stages: Vec<(Stage, Histogram)>,
     requests: Histogram,
     upstream: IntCounterVec,
@@ -120,6 +121,16 @@ impl Metrics {
                     "policy",
                 )?,
             ),
+            candidate: registered(
+                &registry,
+                IntCounterVec::new(
+                    Opts::new(
+                        "modelgate_candidate_disagreements_total",
+                        "Decisions that the rules under trial would have made otherwise, by what they say.",
+                    ),
+                    &["verdict", "policy"],
+                )?,
+            )?,
             stages: Stage::ALL
                 .into_iter()
                 .map(|stage| Ok((stage, stages.get_metric_with_label_values(&[stage.as_str()])?)))
@@ -181,6 +192,20 @@ impl Metrics {
         count(&self.decisions, verdict);
         if matches!(verdict, Verdict::Refused | Verdict::Failed) {
             count_one(&self.refusals, code.unwrap_or_default());
+        }
+    }
+
+    /// Rules under trial decided otherwise. Without a policy that decides, the rule stands for it.
+    pub(super) fn candidate_disagreed(&self, decision: &Decision, rule: Option<Rule>) {
+        let verdict = if rule.is_none() { Verdict::Allowed } else { Verdict::Denied };
+        let count = |policy: &str| {
+            if let Ok(counter) = self.candidate.get_metric_with_label_values(&[verdict.as_str(), policy]) {
+                counter.inc();
+            }
+        };
+        match rule {
+            Some(rule) if decision.policies.is_empty() => count(rule.as_str()),
+            _ => decision.policies.iter().for_each(|policy| count(policy)),
         }
     }
 

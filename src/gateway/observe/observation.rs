@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::spans::Spans;
 use super::{Observers, Stage};
 use crate::config::Mode;
-use crate::decision_log::{DecisionLog, Input, Line, LoggedCaller, Verdict, cut};
+use crate::decision_log::{DecisionLog, Input, Line, LoggedCaller, OnTrial, Verdict, cut};
 use crate::engine::{Decision, Denied, Permit, Rule, Snapshot};
 use crate::gateway::deployments::Target;
 use crate::gateway::respond::Refusal;
@@ -36,6 +36,8 @@ pub(in crate::gateway) struct Observation {
 /// A decision, as far as others than the engine need it.
 struct Decided {
     rule: Option<Rule>,
+    /// Whether the rules deny, be that enforced or not.
+    denies: bool,
     disputed: bool,
 }
 
@@ -105,10 +107,31 @@ impl Observation {
         if let Some(spans) = &mut self.spans {
             spans.decided(decision, rule);
         }
-        self.decided =
-            Some(Decided { rule, disputed: !decision.shadow.is_empty() || decision.unenforced.is_some() });
+        let denies = rule.is_some() || decision.unenforced.is_some();
+        let disputed = !decision.shadow.is_empty() || decision.unenforced.is_some();
+        self.decided = Some(Decided { rule, denies, disputed });
         if let Some(line) = &mut self.line {
             note(line, decision, took);
+        }
+    }
+
+    /// Rules under trial decided the same request. Only where they disagree is there anything to tell.
+    pub(in crate::gateway) fn compared(&mut self, outcome: &Result<Decision, Box<Denied>>) {
+        let Some(decided) = self.decided.as_mut() else { return };
+        let (decision, rule) = match outcome {
+            Ok(decision) => (decision, None),
+            Err(denied) => (&*denied.decision, Some(denied.rule)),
+        };
+        if decided.denies == rule.is_some() {
+            return;
+        }
+        decided.disputed = true;
+        self.observers.metrics.candidate_disagreed(decision, rule);
+        let verdict = if rule.is_none() { Verdict::Allowed } else { Verdict::Denied };
+        let rule = rule.map(|rule| Cow::Borrowed(rule.as_str()));
+        tracing::info!(%verdict, rule = rule.as_deref(), policies = ?decision.policies, "the candidate disagrees");
+        if let Some(line) = &mut self.line {
+            line.candidate = Some(OnTrial { verdict, rule, policies: decision.policies.clone() });
         }
     }
 
@@ -215,6 +238,7 @@ fn line<B>(request: &Request<B>, request_id: &HeaderValue) -> Line {
         models: Vec::new(),
         mode: None,
         unenforced: None,
+        candidate: None,
         sample: None,
         dropped: None,
         input: None,

@@ -5,6 +5,7 @@ mod decide;
 mod demo;
 mod explain;
 mod serve;
+mod test;
 mod translate;
 
 use std::path::PathBuf;
@@ -47,6 +48,8 @@ enum Command {
     Decide(ConfigArgs),
     /// Say why a request is allowed or denied, policy by policy, with the lines that they come from
     Explain(explain::ExplainArgs),
+    /// Run files of cases: requests, and the answers that they must get
+    Test(test::TestArgs),
     /// Run the documented example with an identity provider and an upstream of its own
     Demo(demo::DemoArgs),
 }
@@ -101,6 +104,7 @@ pub fn run() -> Exit {
         Command::Translate(args) => translate::run(&args),
         Command::Decide(args) => decide::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Test(args) => test::run(&args),
         Command::Demo(args) => demo::run(&args),
     };
     outcome.unwrap_or_else(|report| {

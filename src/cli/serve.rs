@@ -7,6 +7,7 @@ use clap::Args;
 use tracing_subscriber::EnvFilter;
 
 use super::{ConfigArgs, Exit};
+use crate::casefile;
 use crate::config::JwtAuth;
 use crate::engine::{Engine, Snapshot};
 use crate::gateway::{Gateway, Server, TokenVerifier};
@@ -28,6 +29,7 @@ pub(super) struct ServeArgs {
 pub(super) fn run(args: &ServeArgs) -> miette::Result<Exit> {
     log();
     let snapshot = args.config.snapshot()?;
+    casefile::check(&snapshot)?;
     let listen = args.listen.or(snapshot.config().gateway.listen).unwrap_or(DEFAULT_LISTEN);
     runtime()?.block_on(async {
         let server = Server::bind(listen, gateway(snapshot)?).await.map_err(super::failed)?;

@@ -22,6 +22,7 @@ pub(super) fn settings(cx: &mut Context, block: raw::Modelgate, directory: &Path
         listen,
         policies,
         trusted_proxies,
+        tests,
         leeway: _,
         public_key_stale_ttl: _,
         public_key_cooldown: _,
@@ -36,6 +37,7 @@ pub(super) fn settings(cx: &mut Context, block: raw::Modelgate, directory: &Path
         listen: listen.and_then(|text| address(cx, &text)),
         policies: policies.map(|path| directory.join(path)),
         trusted_proxies: networks(cx, trusted_proxies.unwrap_or_default()),
+        tests: tests.into_iter().flatten().map(|path| directory.join(path)).collect(),
         directory: directory.to_owned(),
     }
 }

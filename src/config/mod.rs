@@ -25,6 +25,7 @@ mod provider;
 mod raw;
 mod routes;
 mod secrets;
+mod strict;
 mod suggest;
 mod teams;
 mod token_roles;
@@ -33,7 +34,7 @@ mod types;
 mod yaml;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use error::{ConfigError, Located, Warning};
 pub use issuers::ClaimFields;
@@ -42,5 +43,8 @@ pub use types::{
     Config, Deployment, GatewaySettings, Issuer, JwtAuth, Lines, Model, OpaqueTokens, Provider, RoleMapping,
     RolePermission, ScopeMapping, Team, TokenRole, TokenRules, Upstream,
 };
+
+pub(crate) use load::read as read_text;
+pub(crate) use strict::StrictFile;
 
 pub use crate::routes::RoutePattern;

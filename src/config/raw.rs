@@ -216,6 +216,8 @@ pub(super) struct Modelgate {
     pub(super) policies: Option<String>,
     #[serde(default)]
     pub(super) trusted_proxies: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "one_or_many")]
+    pub(super) tests: Option<Vec<String>>,
     #[serde(default)]
     pub(super) strict: bool,
     #[serde(default, deserialize_with = "present")]

@@ -293,6 +293,8 @@ pub struct GatewaySettings {
     pub policies: Option<PathBuf>,
     /// `modelgate.trusted_proxies`: the networks whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// `modelgate.tests`: files of cases, or directories of them, that must pass before the configuration is in force.
+    pub tests: Vec<PathBuf>,
     /// The directory that relative paths in the file are relative to.
     pub directory: PathBuf,
 }

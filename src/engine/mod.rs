@@ -21,6 +21,7 @@ use arc_swap::ArcSwap;
 
 pub use decision::{Decision, Denied, Permit, Rule};
 pub use explain::{Considered, Explanation};
+pub use facts::PolicyView;
 pub use snapshot::{Snapshot, SnapshotError};
 
 /// The snapshot in force.

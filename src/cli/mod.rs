@@ -3,6 +3,7 @@
 mod check;
 mod decide;
 mod demo;
+mod diff;
 mod explain;
 mod serve;
 mod test;
@@ -10,7 +11,7 @@ mod translate;
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use miette::Diagnostic;
 
 use crate::engine::Snapshot;
@@ -26,7 +27,7 @@ use crate::sources::{Loaded, Sources};
     version,
     max_term_width = 100,
     after_help = "\
-Exit codes: 0 yes or done, 2 denied, 3 invalid configuration or input.
+Exit codes: 0 yes or done, 1 changed (diff, replay), 2 denied, 3 invalid configuration or input.
 
 The environment: JWT_PUBLIC_KEY_URL (where tokens' keys are; several separated by commas), JWT_AUDIENCE, JWT_ISSUER,
 LITELLM_MASTER_KEY, and whatever the configuration names as `os.environ/NAME`. RUST_LOG sets the log level (default: info)."
@@ -50,6 +51,8 @@ enum Command {
     Explain(explain::ExplainArgs),
     /// Run files of cases: requests, and the answers that they must get
     Test(test::TestArgs),
+    /// Say who gains and who loses what between two configurations
+    Diff(diff::DiffArgs),
     /// Run the documented example with an identity provider and an upstream of its own
     Demo(demo::DemoArgs),
 }
@@ -65,11 +68,22 @@ struct ConfigArgs {
     policies: Option<PathBuf>,
 }
 
+/// How to print what a command found.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Format {
+    /// For people
+    Text,
+    /// For machines
+    Json,
+}
+
 /// How the command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
     /// Yes, or done: 0.
     Yes,
+    /// Two things that are compared differ: 1.
+    Changed,
     /// Denied: 2.
     Denied,
     /// The configuration or the input is invalid, or the command cannot run: 3.
@@ -80,6 +94,7 @@ impl From<Exit> for std::process::ExitCode {
     fn from(exit: Exit) -> Self {
         match exit {
             Exit::Yes => Self::SUCCESS,
+            Exit::Changed => Self::from(1),
             Exit::Denied => Self::from(2),
             Exit::Invalid => Self::from(3),
         }
@@ -105,6 +120,7 @@ pub fn run() -> Exit {
         Command::Decide(args) => decide::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Test(args) => test::run(&args),
+        Command::Diff(args) => diff::run(&args),
         Command::Demo(args) => demo::run(&args),
     };
     outcome.unwrap_or_else(|report| {

@@ -14,7 +14,7 @@ use crate::names::{ClaimPath, ModelName, Role};
 use crate::routes::RoutePattern;
 
 /// A configuration that was read and checked, by [`Config::load`] or [`Config::parse`].
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Config {
     /// The file's name as diagnostics and policy annotations show it.
     pub file: String,

@@ -11,6 +11,7 @@ mod entities;
 mod explain;
 mod facts;
 mod index;
+mod inquiry;
 mod listing;
 mod snapshot;
 mod team;
@@ -19,9 +20,12 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
+#[cfg(feature = "cli")]
+pub(crate) use callable::MODEL_ROUTES;
 pub use decision::{Decision, Denied, Permit, Rule};
 pub use explain::{Considered, Explanation};
 pub use facts::PolicyView;
+pub use inquiry::Inquiry;
 pub use snapshot::{Snapshot, SnapshotError};
 
 /// The snapshot in force.

@@ -11,11 +11,12 @@ struct Group {
     templates: Vec<Template>,
 }
 
-static GROUPS: LazyLock<BTreeMap<String, Group>> = LazyLock::new(|| {
-    let recorded: BTreeMap<String, Vec<String>> =
-        serde_json::from_str(include_str!("groups.json")).unwrap_or_default();
-    recorded.into_iter().map(|(name, paths)| (name, Group::new(paths))).collect()
-});
+fn recorded() -> BTreeMap<String, Vec<String>> {
+    serde_json::from_str(include_str!("groups.json")).unwrap_or_default()
+}
+
+static GROUPS: LazyLock<BTreeMap<String, Group>> =
+    LazyLock::new(|| recorded().into_iter().map(|(name, paths)| (name, Group::new(paths))).collect());
 
 impl Group {
     fn new(paths: Vec<String>) -> Self {
@@ -46,9 +47,31 @@ pub fn is_in_group(name: &str, path: &str) -> bool {
     })
 }
 
+/// A path for each route of every group, sorted; `x` stands for what a template leaves open.
+#[cfg(feature = "cli")]
+pub(crate) fn known_paths() -> std::collections::BTreeSet<String> {
+    let filled = |path: &str| {
+        let mut pieces = path.split('{');
+        let first = pieces.next().unwrap_or_default().to_owned();
+        pieces.fold(first, |filled, piece| filled + "x" + piece.split_once('}').map_or("", |(_, rest)| rest))
+    };
+    recorded().values().flatten().map(|path| filled(path)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    #[cfg(feature = "cli")]
+    fn a_known_path_is_in_the_group_of_its_template() {
+        let paths = known_paths();
+        assert!(
+            paths.contains("/v1/threads/x/messages")
+                || paths.contains("/openai/deployments/x/chat/completions")
+        );
+        assert!(paths.iter().all(|path| group_names().any(|name| is_in_group(name, path))));
+    }
 
     #[test]
     fn the_recorded_groups_are_readable() {

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod cases;
+mod diff;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -5,13 +5,14 @@ mod decide;
 mod demo;
 mod diff;
 mod explain;
+mod init;
 mod serve;
 mod test;
 mod translate;
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use miette::Diagnostic;
 
 use crate::engine::Snapshot;
@@ -53,6 +54,16 @@ enum Command {
     Test(test::TestArgs),
     /// Say who gains and who loses what between two configurations
     Diff(diff::DiffArgs),
+    /// Write a starting point: a configuration, a policy, and cases that test both
+    Init(init::InitArgs),
+    /// Print the JSON Schema of the configuration, for editors
+    Schema,
+    /// Print what a shell needs to complete the command's arguments
+    Completions {
+        /// The shell
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
     /// Run the documented example with an identity provider and an upstream of its own
     Demo(demo::DemoArgs),
 }
@@ -121,6 +132,17 @@ pub fn run() -> Exit {
         Command::Explain(args) => explain::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Diff(args) => diff::run(&args),
+        Command::Init(args) => init::run(&args),
+        Command::Schema => {
+            say(format_args!("{:#}\n", crate::config::json_schema()));
+            Ok(Exit::Yes)
+        }
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "modelgate", &mut script);
+            say(String::from_utf8_lossy(&script));
+            Ok(Exit::Yes)
+        }
         Command::Demo(args) => demo::run(&args),
     };
     outcome.unwrap_or_else(|report| {

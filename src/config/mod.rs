@@ -24,6 +24,8 @@ mod problem;
 mod provider;
 mod raw;
 mod routes;
+#[cfg(feature = "cli")]
+mod schema;
 mod secrets;
 mod strict;
 mod suggest;
@@ -43,6 +45,9 @@ pub use types::{
     Config, Deployment, GatewaySettings, Issuer, JwtAuth, Lines, Model, OpaqueTokens, Provider, RoleMapping,
     RolePermission, ScopeMapping, Team, TokenRole, TokenRules, Upstream,
 };
+
+#[cfg(feature = "cli")]
+pub use schema::json_schema;
 
 pub(crate) use load::read as read_text;
 pub(crate) use strict::StrictFile;

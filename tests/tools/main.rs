@@ -3,6 +3,7 @@
 
 mod cases;
 mod diff;
+mod start;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -6,6 +6,7 @@ mod demo;
 mod diff;
 mod explain;
 mod init;
+mod replay;
 mod serve;
 mod test;
 mod translate;
@@ -54,6 +55,8 @@ enum Command {
     Test(test::TestArgs),
     /// Say who gains and who loses what between two configurations
     Diff(diff::DiffArgs),
+    /// Make the decisions of a log again by other rules, and say what would have changed
+    Replay(replay::ReplayArgs),
     /// Write a starting point: a configuration, a policy, and cases that test both
     Init(init::InitArgs),
     /// Print the JSON Schema of the configuration, for editors
@@ -132,6 +135,7 @@ pub fn run() -> Exit {
         Command::Explain(args) => explain::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Diff(args) => diff::run(&args),
+        Command::Replay(args) => replay::run(&args),
         Command::Init(args) => init::run(&args),
         Command::Schema => {
             say(format_args!("{:#}\n", crate::config::json_schema()));

@@ -3,6 +3,7 @@
 
 mod cases;
 mod diff;
+mod replay;
 mod start;
 
 use std::path::{Path, PathBuf};

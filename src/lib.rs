@@ -29,7 +29,7 @@
 //! For each request, headers become [`authn::VerifiedClaims`], those an [`identity::Caller`], the request an
 //! [`request::ApiCall`], and both a [`engine::Permit`], which forwarding takes by value.
 //!
-//! The limits: rules come from the configuration alone, teams are declared in it, and compressed bodies are refused.
+//! The limits: teams are declared in the configuration, and compressed bodies are refused.
 
 pub mod authn;
 pub mod casefile;

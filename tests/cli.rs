@@ -56,7 +56,10 @@ fn unknown_arguments_exit_with_3_and_help_with_0() {
 
 #[test]
 fn serving_without_keys_is_refused() {
-    let output = run(&["serve", "--config", "examples/azure-ad.yaml", "--listen", "127.0.0.1:0"], "");
+    let output = run(
+        &["serve", "--config", "examples/azure-ad.yaml", "--listen", "127.0.0.1:0", "--admin", "off"],
+        "",
+    );
     assert_eq!(output.status.code(), Some(3));
     assert!(text(&output.stderr).contains("JWT_PUBLIC_KEY_URL"));
 }
@@ -95,7 +98,15 @@ fn serving_begins_to_fetch_keys_and_does_not_wait_for_them() {
     let (asked, ask) = std::sync::mpsc::channel();
     std::thread::spawn(move || asked.send(provider.accept()));
 
-    let mut serve = modelgate(&["serve", "--config", "examples/azure-ad.yaml", "--listen", "127.0.0.1:0"]);
+    let mut serve = modelgate(&[
+        "serve",
+        "--config",
+        "examples/azure-ad.yaml",
+        "--listen",
+        "127.0.0.1:0",
+        "--admin",
+        "off",
+    ]);
     let serve = serve.env("JWT_PUBLIC_KEY_URL", keys).stdout(Stdio::null()).stderr(Stdio::piped());
     let mut serve = Running(serve.spawn().unwrap());
     let connection =
@@ -105,6 +116,54 @@ fn serving_begins_to_fetch_keys_and_does_not_wait_for_them() {
     let answer = send(&address, "GET", "/health/readiness", None, "");
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     drop(connection);
+}
+
+#[test]
+fn an_admin_port_that_is_taken_exits_with_3_and_says_so() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let output = modelgate(&["serve", "--config", "examples/azure-ad.yaml", "--listen", "127.0.0.1:0"])
+        .args(["--admin", &address])
+        .env("JWT_PUBLIC_KEY_URL", "http://127.0.0.1:9/keys")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    let said = text(&output.stderr);
+    assert!(said.contains(&format!("the admin listener: cannot listen on `{address}`")), "{said}");
+}
+
+#[test]
+fn a_hangup_reloads_and_does_not_end_the_process() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("config.yaml");
+    std::fs::write(&file, "general_settings: {master_key: sk-1}\nmodel_list: []\n").unwrap();
+    let child = modelgate(&["serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--config"])
+        .arg(&file)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn();
+    let mut serve = Running(child.unwrap());
+    let mut lines = BufReader::new(serve.0.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let mut after = |text: &str| {
+        lines.find_map(|line| Some(line.split_once(text)?.1.to_owned())).expect("it says so before it ends")
+    };
+    let admin = after("the admin listener is on http://");
+    let address = after("listening on http://");
+    let hang_up = || Command::new("kill").args(["-HUP", &serve.0.id().to_string()]).status().unwrap();
+    assert!(hang_up().success());
+    assert!(after("reloaded at SIGHUP").contains("Unchanged"));
+
+    let next = "general_settings: {master_key: sk-2}\nmodel_list: []\n";
+    std::fs::write(&file, next).unwrap();
+    after("new rules are in force");
+    assert!(send(&address, "GET", "/v1/models", Some("sk-1"), "").starts_with("HTTP/1.1 401"));
+    assert!(send(&address, "GET", "/v1/models", Some("sk-2"), "").starts_with("HTTP/1.1 200"));
+
+    std::fs::write(&file, "general_settings: {master_key: [}\n").unwrap();
+    after("the old rules stay in force");
+    let told = send(&admin, "GET", "/health/readiness?verbose", None, "");
+    assert!(told.contains("config.yaml") && told.contains("\"last_error\":{"), "{told}");
+    assert!(send(&address, "GET", "/v1/models", Some("sk-2"), "").starts_with("HTTP/1.1 200"));
 }
 
 #[test]
@@ -251,7 +310,7 @@ fn a_closed_gate_is_explained() {
         r#"{"roles": ["basic_user"], "_claim_names": {"roles": "src1"}}"#,
         &["--model", "anthropic-claude"],
     );
-    assert!(text(&output.stdout).contains("NO  route: overage"), "{output:?}");
+    assert!(text(&output.stdout).contains("NO  route: overage:"), "{output:?}");
 }
 
 #[test]
@@ -308,4 +367,13 @@ fn an_opaque_token_is_explained_by_what_its_provider_says() {
     let output = run(&["explain", "--config", config, "--token", "opaque-1", "--path", "/v1/models"], "");
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     assert!(text(&output.stdout).contains("the token has the role `basic_user`"), "{output:?}");
+}
+
+#[test]
+fn an_empty_policy_directory_is_warned_about() {
+    let directory = tempfile::tempdir().unwrap();
+    let policies = directory.path().to_str().unwrap();
+    let output = run(&["check", "--config", "examples/azure-ad.yaml", "--policies", policies], "");
+    assert_eq!(output.status.code(), Some(0));
+    assert!(text(&output.stderr).contains("there is no policy in"), "{}", text(&output.stderr));
 }

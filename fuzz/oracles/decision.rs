@@ -21,6 +21,7 @@ const ROUTES: [&str; 5] =
 const PATHS: [&str; 6] =
     ["/v1/chat/completions", "/v1/embeddings", "/v1/files/abc", "/custom/a", "/key/generate", "/model/info"];
 const TEAMS: [&str; 3] = ["alpha", "beta", "gamma"];
+const TOKEN_ROLES: [&str; 3] = ["basic", "other", "x"];
 const TEAM_MODELS: [&str; 5] = ["gpt-4o", "openai/*", "*", "group-a", "all-proxy-models"];
 
 struct Choices<'d>(std::slice::Iter<'d, u8>);
@@ -124,6 +125,32 @@ impl Choices<'_> {
             {"model_name": "openai/x", "litellm_params": {"model": "openai/x"}}]})
     }
 
+    /// `modelgate.strict` and `modelgate.role_permissions`, of which each role may inherit from those before it.
+    fn ours(&mut self, config: &mut Value) {
+        let jwt = &config["general_settings"]["litellm_jwtauth"];
+        let enforced = jwt["enforce_rbac"] == true;
+        let mut ours = Map::new();
+        if self.yes() {
+            let roles: Vec<Value> = (0..self.byte() % 4)
+                .zip(TOKEN_ROLES)
+                .map(|(i, role)| {
+                    let mut entry = Map::from_iter([("role".to_owned(), json!(role))]);
+                    self.maybe(&mut entry, "models", |c| c.some(&TEAM_MODELS));
+                    self.maybe(&mut entry, "deny_models", |c| c.some(&TEAM_MODELS));
+                    self.maybe(&mut entry, "routes", |c| c.some(&ROUTES));
+                    self.maybe(&mut entry, "inherits", |c| c.some(&TOKEN_ROLES[..usize::from(i)]));
+                    Value::Object(entry)
+                })
+                .collect();
+            ours.insert("role_permissions".to_owned(), roles.into());
+            config["general_settings"]["litellm_jwtauth"]["user_roles_jwt_field"] = json!("roles");
+        }
+        if self.yes() && (enforced || !ours.is_empty()) {
+            ours.insert("strict".to_owned(), json!(true));
+        }
+        config["modelgate"] = ours.into();
+    }
+
     fn claims(&mut self) -> Map<String, Value> {
         let mut claims = Map::new();
         self.maybe(&mut claims, "sub", |c| c.one(&["u1", ""]));
@@ -145,9 +172,15 @@ impl Choices<'_> {
 
 pub(crate) fn check(data: &[u8]) {
     let mut choices = Choices(data.iter());
-    let (config, claims) = (choices.config(), choices.claims());
+    let (mut config, mut claims) = (choices.config(), choices.claims());
     let (path, model) = (choices.one(&PATHS), choices.one(&MODELS));
     let header = choices.yes().then(|| choices.one(&["alpha", "beta", "A", "nobody"]));
+    choices.ours(&mut config);
+    choices.maybe(
+        &mut claims,
+        "_claim_names",
+        |c| json!({c.one(&["groups", "roles", "amr"]).as_str().unwrap_or_default(): "src1"}),
+    );
     let (path, header) = (path.as_str().unwrap_or_default(), header.as_ref().and_then(Value::as_str));
 
     let read = Config::parse("fuzz.json", &config.to_string(), ".".as_ref(), &|_| None);

@@ -76,9 +76,14 @@ pub struct Expect {
 #[non_exhaustive]
 pub enum CaseError {
     /// A file is wrong.
-    #[error(transparent)]
-    #[diagnostic(transparent)]
-    File(#[from] Box<ConfigError>),
+    #[error("`{name}` is refused: {}", places(.error))]
+    File {
+        /// Which.
+        name: String,
+        /// What is wrong with it.
+        #[diagnostic_source]
+        error: ConfigError,
+    },
     /// A file or a directory cannot be read.
     #[error("cannot read `{}`", path.display())]
     Read {
@@ -108,6 +113,13 @@ pub enum CaseError {
     },
 }
 
+/// Each problem with its line, for logs.
+fn places(error: &ConfigError) -> String {
+    let place = |line: Option<u32>| line.map(|line| format!("line {line}: ")).unwrap_or_default();
+    let problems = error.problems().iter().map(|problem| format!("{}{problem}", place(problem.line())));
+    problems.collect::<Vec<_>>().join("; ")
+}
+
 impl CaseFile {
     /// Reads the file at `path`.
     ///
@@ -117,7 +129,9 @@ impl CaseFile {
     pub fn load(path: &Path) -> Result<Self, CaseError> {
         let text = find::read(path)?;
         let directory = path.parent().unwrap_or(Path::new(""));
-        Ok(Self::parse(&path.to_string_lossy(), &text, directory).map_err(Box::new)?)
+        let name = path.to_string_lossy();
+        Self::parse(&name, &text, directory)
+            .map_err(|error| CaseError::File { name: name.to_string(), error })
     }
 
     /// Reads cases from YAML text. `name` is for reports; paths in it are relative to `directory`.

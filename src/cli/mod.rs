@@ -11,11 +11,12 @@ mod serve;
 mod test;
 mod translate;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use miette::Diagnostic;
 
+use crate::config::Config;
 use crate::engine::Snapshot;
 use crate::sources::{Loaded, Sources};
 
@@ -163,20 +164,25 @@ impl ConfigArgs {
     /// Reads everything under the environment of the process, and prints the warnings.
     fn load(&self) -> miette::Result<Loaded> {
         let loaded = self.sources().load(&environment)?;
-        for warning in &loaded.snapshot.config().warnings {
-            eprintln!("{:?}", miette::Report::new(warning.clone()));
-        }
-        if let Some(directory) = loaded.policies.as_ref().filter(|_| loaded.policy_count == 0) {
-            eprintln!(
-                "  ⚠ there is no policy in `{}`: it adds nothing and forbids nothing\n",
-                directory.display()
-            );
-        }
+        warn(loaded.snapshot.config(), loaded.policies.as_deref().filter(|_| loaded.policy_count == 0));
         Ok(loaded)
     }
 
     fn snapshot(&self) -> miette::Result<Snapshot> {
         Ok(self.load()?.snapshot)
+    }
+}
+
+/// Prints what is allowed but probably not meant.
+fn warn(config: &Config, empty_directory: Option<&Path>) {
+    for warning in &config.warnings {
+        eprintln!("{:?}", miette::Report::new(warning.clone()));
+    }
+    if let Some(directory) = empty_directory {
+        eprintln!(
+            "  ⚠ there is no policy in `{}`: it adds nothing and forbids nothing\n",
+            directory.display()
+        );
     }
 }
 

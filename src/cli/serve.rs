@@ -4,17 +4,19 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
 use tracing_subscriber::EnvFilter;
 
 use super::{ConfigArgs, Exit};
 use crate::casefile;
-use crate::config::JwtAuth;
-use crate::engine::{Engine, Snapshot};
-use crate::gateway::{Gateway, Server, TokenVerifier};
+use crate::config::AdminListen;
+use crate::gateway::{Admin, Origin, Reloader, Server, Trial};
 
 /// LiteLLM's port, on this machine alone.
 pub(super) const DEFAULT_LISTEN: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 4000);
+const DEFAULT_ADMIN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 4001);
 
 /// How to serve.
 #[derive(Debug, Args)]
@@ -24,20 +26,86 @@ pub(super) struct ServeArgs {
     /// Where to listen [default: `modelgate.listen`, else 127.0.0.1:4000]
     #[arg(long, value_name = "ADDR")]
     listen: Option<SocketAddr>,
+    /// Where operators ask for health and state, or `off`; whoever reaches it needs no credential
+    /// [default: `modelgate.admin`, else 127.0.0.1:4001]
+    #[arg(long, value_name = "ADDR")]
+    admin: Option<AdminListen>,
 }
 
 pub(super) fn run(args: &ServeArgs) -> miette::Result<Exit> {
     log();
-    let snapshot = args.config.snapshot()?;
-    casefile::check(&snapshot)?;
-    let listen = args.listen.or(snapshot.config().gateway.listen).unwrap_or(DEFAULT_LISTEN);
-    runtime()?.block_on(async {
-        let server = Server::bind(listen, gateway(snapshot)?).await.map_err(super::failed)?;
-        tracing::info!("listening on http://{}", server.local_addr().map_err(super::failed)?);
-        server.run(stop_signal().map_err(super::failed)?).await;
-        tracing::info!("stopped");
-        Ok(Exit::Yes)
+    runtime()?.block_on(serve(args))
+}
+
+async fn serve(args: &ServeArgs) -> miette::Result<Exit> {
+    let trial: Trial = Box::new(|snapshot| casefile::check(snapshot).map_err(|error| error.to_string()));
+    let reloader = Reloader::start(args.config.sources(), Box::new(super::environment), Some(trial))?;
+    let gateway = reloader.gateway();
+    let in_force = gateway.in_force();
+    let config = in_force.snapshot().config();
+    super::warn(config, in_force.origin().and_then(Origin::without_policies));
+    if !config.foreign_blocks.is_empty() {
+        tracing::info!("ignored, not modelgate's: {}", config.foreign_blocks.join(", "));
+    }
+    let listen = args.listen.or(config.gateway.listen).unwrap_or(DEFAULT_LISTEN);
+    let admin = args.admin.or(config.gateway.admin).unwrap_or(AdminListen::At(DEFAULT_ADMIN));
+    let server = Server::bind(listen, Arc::clone(gateway)).await.map_err(super::failed)?;
+    let admin = bind_admin(admin, Arc::clone(&reloader)).await?;
+    let (stop, hangups) = (stop_signal().map_err(super::failed)?, hangups(Arc::clone(&reloader)));
+    let hangups = hangups.map_err(super::failed)?;
+    let scheme = if config.gateway.tls.is_some() { "https" } else { "http" };
+    tracing::info!("listening on {scheme}://{}", server.local_addr().map_err(super::failed)?);
+    // Beside the start, not before it: a provider that is down must not keep the tokens of another out.
+    tokio::spawn(async move { in_force.warm_up().await });
+    tokio::spawn(hangups);
+    tokio::spawn(watch(reloader));
+
+    // Each is over when its sender is dropped.
+    let ((draining, drains), (drained, ended)) = (oneshot::channel::<()>(), oneshot::channel::<()>());
+    let serving = async {
+        let stopped = async {
+            stop.await;
+            drop(draining);
+        };
+        server.run(stopped).await;
+        drop(drained);
+    };
+    let administration = async {
+        if let Some(admin) = admin {
+            admin.run(async { drop(drains.await) }, async { drop(ended.await) }).await;
+        }
+    };
+    tokio::join!(serving, administration);
+    tracing::info!("stopped");
+    Ok(Exit::Yes)
+}
+
+async fn watch(reloader: Arc<Reloader>) {
+    if let Err(error) = reloader.watch().await {
+        tracing::warn!("files are not watched: {error}; SIGHUP and `POST /-/reload` reload them");
+    }
+}
+
+/// Reloads at each SIGHUP.
+fn hangups(reloader: Arc<Reloader>) -> std::io::Result<impl Future<Output = ()>> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    Ok(async move {
+        while hangup.recv().await.is_some() {
+            let outcome = reloader.reload().await;
+            tracing::info!(?outcome, "reloaded at SIGHUP");
+        }
     })
+}
+
+async fn bind_admin(listen: AdminListen, reloader: Arc<Reloader>) -> miette::Result<Option<Admin>> {
+    let AdminListen::At(address) = listen else { return Ok(None) };
+    let admin = Admin::bind(address, reloader).await.map_err(|error| {
+        super::failed(format!(
+            "the admin listener: {error}; choose another address with `--admin`, or `--admin off`"
+        ))
+    })?;
+    tracing::info!("the admin listener is on http://{}", admin.local_addr().map_err(super::failed)?);
+    Ok(Some(admin))
 }
 
 pub(super) fn runtime() -> miette::Result<tokio::runtime::Runtime> {
@@ -51,39 +119,8 @@ pub(super) fn log() {
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(ansi).init();
 }
 
-/// A gateway for a configuration that somebody can use. It begins to fetch keys; the caller is in a runtime.
-pub(super) fn gateway(snapshot: Snapshot) -> miette::Result<Arc<Gateway>> {
-    let config = snapshot.config();
-    if config.jwt.is_none() && config.master_key.is_none() {
-        return Err(super::failed(
-            "nobody could get in: neither `general_settings.enable_jwt_auth` nor `general_settings.master_key` is set",
-        ));
-    }
-    if !config.foreign_blocks.is_empty() {
-        tracing::info!("ignored, not modelgate's: {}", config.foreign_blocks.join(", "));
-    }
-    let verifier = match &config.jwt {
-        Some(JwtAuth { tokens, .. })
-            if tokens.key_urls.is_empty() && tokens.issuers.is_empty() && tokens.opaque.is_none() =>
-        {
-            return Err(super::failed(
-                "no keys to verify tokens with: set JWT_PUBLIC_KEY_URL to the provider's JWKS or discovery document, \
-                 or list its issuer in `litellm_jwtauth.issuers`",
-            ));
-        }
-        Some(jwt) => Some(TokenVerifier::new(&jwt.tokens).map_err(super::failed)?),
-        None => None,
-    };
-    let gateway = Arc::new(Gateway::new(Engine::new(snapshot), verifier).map_err(super::failed)?);
-    // Beside the start, not before it: a provider that is down must not keep the tokens of another out.
-    let warming = Arc::clone(&gateway);
-    tokio::spawn(async move { warming.warm_up().await });
-    Ok(gateway)
-}
-
 /// Completes at SIGTERM or SIGINT.
 pub(super) fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
-    use tokio::signal::unix::{SignalKind, signal};
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     Ok(async move {
         tokio::select! {

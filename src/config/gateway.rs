@@ -1,14 +1,15 @@
 //! `modelgate`, our own block.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::path::Path;
+use std::str::FromStr;
 
 use ipnet::IpNet;
 
 use super::context::Context;
 use super::models::secret;
-use super::problem::Problem;
-use super::{GatewaySettings, Upstream, endpoint, raw};
+use super::problem::{Caution, Problem};
+use super::{GatewaySettings, Mode, TlsFiles, Upstream, endpoint, raw};
 
 const DEFAULT_BODY: u64 = 32 * 1024 * 1024;
 /// A gibibyte: a body is held in memory while it is judged.
@@ -20,6 +21,9 @@ pub(super) fn settings(cx: &mut Context, block: raw::Modelgate, directory: &Path
         upstream,
         max_body_bytes,
         listen,
+        mode,
+        admin,
+        tls,
         policies,
         trusted_proxies,
         tests,
@@ -34,8 +38,11 @@ pub(super) fn settings(cx: &mut Context, block: raw::Modelgate, directory: &Path
     GatewaySettings {
         upstream: upstream.and_then(|block| proxy(cx, block)),
         max_body_bytes: body_limit(cx, max_body_bytes.unwrap_or(DEFAULT_BODY)),
-        listen: listen.and_then(|text| address(cx, &text)),
+        listen: listen.and_then(|text| address(cx, "listen", "127.0.0.1:4000", &text)),
+        admin: admin.and_then(|text| address(cx, "admin", "127.0.0.1:4001` or `off", &text)),
+        mode: mode.map(|text| self::mode(cx, &text)).unwrap_or_default(),
         policies: policies.map(|path| directory.join(path)),
+        tls: tls.map(|files| tls_files(cx, files, directory)),
         trusted_proxies: networks(cx, trusted_proxies.unwrap_or_default()),
         tests: tests.into_iter().flatten().map(|path| directory.join(path)).collect(),
         directory: directory.to_owned(),
@@ -55,6 +62,13 @@ fn proxy(cx: &mut Context, block: raw::Upstream) -> Option<Upstream> {
     }
 }
 
+fn tls_files(cx: &mut Context, files: raw::Tls, directory: &Path) -> TlsFiles {
+    let raw::Tls { certificate, key } = files;
+    cx.not_empty("modelgate.tls.certificate", &certificate);
+    cx.not_empty("modelgate.tls.key", &key);
+    TlsFiles { certificate: directory.join(certificate), key: directory.join(key) }
+}
+
 fn body_limit(cx: &mut Context, bytes: u64) -> usize {
     if !(1024..=LARGEST_BODY).contains(&bytes) {
         let range = format!("from 1024 to {LARGEST_BODY}");
@@ -64,6 +78,21 @@ fn body_limit(cx: &mut Context, bytes: u64) -> usize {
         );
     }
     usize::try_from(bytes).unwrap_or(usize::MAX)
+}
+
+fn mode(cx: &mut Context, text: &str) -> Mode {
+    match text {
+        "enforce" => {}
+        "log_only" => {
+            cx.warn("modelgate.mode", Caution::LogOnly);
+            return Mode::LogOnly;
+        }
+        _ => {
+            let range = "`enforce` or `log_only`".to_owned();
+            cx.refuse("modelgate.mode", Problem::OutOfRange { key: "mode".to_owned(), range });
+        }
+    }
+    Mode::Enforce
 }
 
 /// Networks, or single addresses.
@@ -82,11 +111,11 @@ fn networks(cx: &mut Context, texts: Vec<String>) -> Vec<IpNet> {
     networks
 }
 
-fn address(cx: &mut Context, text: &str) -> Option<SocketAddr> {
+fn address<A: FromStr>(cx: &mut Context, key: &str, example: &str, text: &str) -> Option<A> {
     let parsed = text.parse().ok();
     if parsed.is_none() {
-        let range = "an address with a port, such as `127.0.0.1:4000`".to_owned();
-        cx.refuse("modelgate.listen", Problem::OutOfRange { key: "listen".to_owned(), range });
+        let range = format!("an address with a port, such as `{example}`");
+        cx.refuse(&format!("modelgate.{key}"), Problem::OutOfRange { key: key.to_owned(), range });
     }
     parsed
 }

@@ -25,8 +25,17 @@ impl Config {
     ///
     /// When the file can't be read or is refused: see [`Problem`](super::Problem).
     pub fn load(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        Self::load_with_text(path, env).map(|(config, _)| config)
+    }
+
+    /// The same, with the text that it was read from.
+    pub(crate) fn load_with_text(
+        path: &Path,
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<(Self, String), ConfigError> {
         let text = read(path).map_err(|cause| ConfigError::Read { file: path.to_owned(), cause })?;
-        Self::parse(&path.to_string_lossy(), &text, path.parent().unwrap_or(Path::new("")), env)
+        let directory = path.parent().unwrap_or(Path::new(""));
+        Ok((Self::parse(&path.to_string_lossy(), &text, directory, env)?, text))
     }
 
     /// Reads a configuration from YAML (or JSON) text.

@@ -42,8 +42,8 @@ pub use error::{ConfigError, Located, Warning};
 pub use issuers::ClaimFields;
 pub use problem::{Caution, Problem};
 pub use types::{
-    Config, Deployment, GatewaySettings, Issuer, JwtAuth, Lines, Model, OpaqueTokens, Provider, RoleMapping,
-    RolePermission, ScopeMapping, Team, TokenRole, TokenRules, Upstream,
+    AdminListen, Config, Deployment, GatewaySettings, Issuer, JwtAuth, Lines, Mode, Model, OpaqueTokens,
+    Provider, RoleMapping, RolePermission, ScopeMapping, Team, TlsFiles, TokenRole, TokenRules, Upstream,
 };
 
 #[cfg(feature = "cli")]

@@ -280,6 +280,10 @@ pub enum Caution {
         /// The claim at `user_id_jwt_field`.
         claim: String,
     },
+    /// Nothing is enforced.
+    #[error("denials are logged and not enforced")]
+    #[diagnostic(help("remove `mode: log_only` when the log shows no denial that should not be one"))]
+    LogOnly,
     /// A listed route that no request can have.
     #[error("the route `{route}` matches no request")]
     #[diagnostic(help("a path begins with `/`"))]

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::de::value::SeqAccessDeserializer;
-use serde::de::{IgnoredAny, SeqAccess, Visitor};
+use serde::de::{IgnoredAny, SeqAccess, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 
 #[derive(Deserialize)]
@@ -298,9 +298,19 @@ pub(super) struct Modelgate {
     /// Where to listen; 127.0.0.1:4000 unless set.
     #[serde(default)]
     pub(super) listen: Option<String>,
+    /// The operators' listener; 127.0.0.1:4001 unless set, and `off` for none.
+    #[serde(default, deserialize_with = "text_or_off")]
+    #[cfg_attr(feature = "cli", schemars(with = "Option<super::schema::TextOrOff>"))]
+    pub(super) admin: Option<String>,
+    /// The certificate of the listener, which speaks TLS then.
+    #[serde(default, deserialize_with = "present")]
+    pub(super) tls: Option<Tls>,
     /// Who is asked about tokens that are no JWTs (RFC 7662).
     #[serde(default)]
     pub(super) introspection: Option<Introspection>,
+    /// `enforce`, or `log_only`: denials are reported and not enforced.
+    #[serde(default)]
+    pub(super) mode: Option<String>,
     /// The directory of Cedar policies, relative to this file.
     #[serde(default)]
     pub(super) policies: Option<String>,
@@ -341,6 +351,16 @@ pub(super) struct TokenRole {
 
 #[derive(Deserialize)]
 #[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
+#[serde(rename = "tls", deny_unknown_fields)]
+pub(super) struct Tls {
+    /// The file of the certificate and those above it, in PEM.
+    pub(super) certificate: String,
+    /// The file of its key, in PEM.
+    pub(super) key: String,
+}
+
+#[derive(Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename = "introspection", deny_unknown_fields)]
 pub(super) struct Introspection {
     /// Where tokens are asked about.
@@ -368,6 +388,33 @@ pub(super) struct Upstream {
 /// A value that must be there once its key is: an empty one is a wrong type.
 fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
+}
+
+/// A string, or YAML 1.1's `off`, which is a boolean to some readers.
+fn text_or_off<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    struct TextOrOff;
+
+    impl Visitor<'_> for TextOrOff {
+        type Value = Option<String>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an address or `off`")
+        }
+
+        fn visit_unit<E>(self) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+
+        fn visit_bool<E: serde::de::Error>(self, on: bool) -> Result<Self::Value, E> {
+            if on { Err(E::invalid_value(Unexpected::Bool(on), &self)) } else { Ok(Some("off".to_owned())) }
+        }
+
+        fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+            Ok(Some(text.to_owned()))
+        }
+    }
+
+    deserializer.deserialize_any(TextOrOff)
 }
 
 /// A string, or a list of strings.

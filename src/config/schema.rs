@@ -21,6 +21,15 @@ pub(super) enum OneOrMany {
     Many(Vec<String>),
 }
 
+/// An address, or `off`, which YAML takes for a boolean.
+#[derive(schemars::JsonSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(super) enum TextOrOff {
+    Text(String),
+    Off(bool),
+}
+
 /// The schema, in draft 2020-12.
 #[must_use]
 pub fn json_schema() -> Value {

@@ -287,8 +287,14 @@ pub struct GatewaySettings {
     pub upstream: Option<Upstream>,
     /// `modelgate.listen`: where to listen, unless the command line says.
     pub listen: Option<SocketAddr>,
+    /// `modelgate.admin`: where the admin listener listens, unless the command line says.
+    pub admin: Option<AdminListen>,
+    /// `modelgate.tls`: what the listener proves itself by; `None`: it speaks plain HTTP.
+    pub tls: Option<TlsFiles>,
     /// `modelgate.max_body_bytes`: the largest request body; 32 MiB unless set.
     pub max_body_bytes: usize,
+    /// `modelgate.mode`: whether denials are enforced.
+    pub mode: Mode,
     /// `modelgate.policies`: the directory of dropped-in policies.
     pub policies: Option<PathBuf>,
     /// `modelgate.trusted_proxies`: the networks whose `X-Forwarded-For` is believed.
@@ -297,6 +303,42 @@ pub struct GatewaySettings {
     pub tests: Vec<PathBuf>,
     /// The directory that relative paths in the file are relative to.
     pub directory: PathBuf,
+}
+
+/// `modelgate.mode`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// `enforce`, unless set.
+    #[default]
+    Enforce,
+    /// `log_only`: denials are reported and not enforced, while a company migrates. Tokens are verified all the same.
+    LogOnly,
+}
+
+/// Where the admin listener listens: an address, or `off`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AdminListen {
+    /// Nowhere.
+    Off,
+    /// There.
+    At(SocketAddr),
+}
+
+impl std::str::FromStr for AdminListen {
+    type Err = std::net::AddrParseError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "off" { Ok(Self::Off) } else { text.parse().map(Self::At) }
+    }
+}
+
+/// `modelgate.tls`: files in PEM form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The certificate, followed by those that lead to a trusted one.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
 }
 
 /// `modelgate.upstream`.

@@ -40,8 +40,13 @@ impl TextFile {
     }
 }
 
+/// Whether a file of this name is read.
+pub(crate) fn is_ours(file_name: &str) -> bool {
+    !file_name.starts_with('.') && ENDINGS.iter().any(|ending| file_name.ends_with(ending))
+}
+
 /// The files below a directory that are ours to read, in the order of their paths.
-pub(super) fn list(directory: &Path) -> Result<Vec<PathBuf>, Finding> {
+pub(crate) fn list(directory: &Path) -> Result<Vec<PathBuf>, Finding> {
     let mut found = Vec::new();
     walk(directory, 0, &mut found)?;
     found.sort();
@@ -66,7 +71,7 @@ fn walk(directory: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), 
         let metadata = fs::metadata(&path).map_err(unread)?;
         if metadata.is_dir() {
             walk(&path, depth + 1, found)?;
-        } else if ENDINGS.iter().any(|ending| file_name.ends_with(ending)) {
+        } else if is_ours(&file_name) {
             found.push(path);
         }
     }

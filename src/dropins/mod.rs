@@ -10,6 +10,7 @@ mod policies;
 mod schema;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use cedar_policy::Policy;
 
@@ -17,6 +18,8 @@ pub use error::{DropInError, Finding};
 
 pub(crate) use entities::StaticEntities;
 pub(crate) use files::TextFile;
+#[cfg(feature = "gateway")]
+pub(crate) use files::{is_ours, list};
 pub(crate) use schema::MergedSchema;
 
 /// What a directory of policies holds, read but not validated yet: that takes the schema of a snapshot.
@@ -25,7 +28,7 @@ pub struct DropIns {
     pub(crate) policies: Vec<DropIn>,
     pub(crate) schemas: Vec<TextFile>,
     pub(crate) entities: Vec<TextFile>,
-    files: Vec<PathBuf>,
+    files: Vec<(PathBuf, Arc<str>)>,
 }
 
 /// A policy of a file.
@@ -55,28 +58,37 @@ impl DropIns {
     pub fn load(directory: &Path) -> Result<Self, Box<DropInError>> {
         let mut findings = Vec::new();
         let mut dropins = Self::default();
-        match files::list(directory) {
-            Ok(paths) => dropins.files = paths,
-            Err(finding) => findings.push(finding),
-        }
-        for path in &dropins.files {
-            match TextFile::read(path) {
-                Ok(file) if file.name.ends_with(".cedar") => match policies::parse(&file) {
+        let paths = files::list(directory).unwrap_or_else(|finding| {
+            findings.push(finding);
+            Vec::new()
+        });
+        for path in paths {
+            let file = match TextFile::read(&path) {
+                Ok(file) => file,
+                Err(finding) => {
+                    findings.push(finding);
+                    continue;
+                }
+            };
+            dropins.files.push((path, file.text.clone()));
+            if file.name.ends_with(".cedar") {
+                match policies::parse(&file) {
                     Ok(policies) => dropins.policies.extend(policies),
                     Err(found) => findings.extend(found),
-                },
-                Ok(file) if file.name.ends_with(".cedarschema") => dropins.schemas.push(file),
-                Ok(file) => dropins.entities.push(file),
-                Err(finding) => findings.push(finding),
+                }
+            } else if file.name.ends_with(".cedarschema") {
+                dropins.schemas.push(file);
+            } else {
+                dropins.entities.push(file);
             }
         }
         DropInError::unless_empty(findings)?;
         Ok(dropins)
     }
 
-    /// The files, in the order in which they were read.
+    /// The files with their texts, in the order in which they were read.
     #[must_use]
-    pub fn files(&self) -> &[PathBuf] {
+    pub fn files(&self) -> &[(PathBuf, Arc<str>)] {
         &self.files
     }
 

@@ -11,6 +11,7 @@ use super::facts::PolicyFacts;
 use super::index::{Policies, PolicyIndex};
 use super::team::{self, Asked};
 use super::{Decision, Denied, Permit, Rule, Snapshot};
+use crate::config::Mode;
 use crate::identity::Caller;
 use crate::names::ModelName;
 use crate::request::ApiCall;
@@ -42,18 +43,34 @@ pub(super) struct Situation<'s> {
 impl Snapshot {
     /// Decides a request: `call_route` must be allowed on its route, and `use_model` on each of its models.
     ///
+    /// Under `modelgate.mode: log_only` a denial is noted in [`Decision::unenforced`], and the request is permitted. R9 is
+    /// enforced all the same: beyond it the upstream answers with the gateway's own credential.
+    ///
     /// # Errors
     ///
     /// [`Denied`] with the first rule that denies. An error of evaluation is a denial, also where Cedar skips the policy.
     pub fn authorize(&self, caller: &Caller, call: ApiCall) -> Result<Permit, Box<Denied>> {
-        let models: Vec<&ModelName> = call.models().collect();
-        match self.decide(caller, Asked::by(&call, &models)) {
+        match self.decide(caller, &call) {
             Ok(decision) => Ok(Permit { call, decision }),
+            Err(denied) if self.config().gateway.mode == Mode::LogOnly && !denied.is_floor => {
+                let Denied { rule, decision, .. } = *denied;
+                Ok(Permit { call, decision: Decision { unenforced: Some(rule), ..*decision } })
+            }
             Err(denied) => Err(denied),
         }
     }
 
-    pub(super) fn decide(&self, caller: &Caller, asked: Asked<'_>) -> Result<Decision, Box<Denied>> {
+    /// The same decision without a permit, and whatever the mode: to compare, and to try.
+    ///
+    /// # Errors
+    ///
+    /// [`Denied`], as for [`authorize`](Self::authorize).
+    pub fn decide(&self, caller: &Caller, call: &ApiCall) -> Result<Decision, Box<Denied>> {
+        let models: Vec<&ModelName> = call.models().collect();
+        self.decide_asked(caller, Asked::by(call, &models))
+    }
+
+    pub(super) fn decide_asked(&self, caller: &Caller, asked: Asked<'_>) -> Result<Decision, Box<Denied>> {
         let team = team::select(self, caller, asked);
         let mut decision = Decision {
             role: caller.role(),
@@ -61,6 +78,7 @@ impl Snapshot {
             team_id: team.ok().flatten().map(str::to_owned),
             policies: Vec::new(),
             shadow: Vec::new(),
+            unenforced: None,
             generation: self.generation(),
         };
         let judged = Situation::new(self, caller, team).and_then(|situation| {
@@ -71,7 +89,7 @@ impl Snapshot {
             Ok(judged) => judged,
             Err(error) => {
                 let denied = Denied::new(Rule::Evaluation, decision);
-                return Err(Box::new(Denied { error: Some(error), ..denied }));
+                return Err(Box::new(Denied { error: Some(error), is_floor: true, ..denied }));
             }
         };
 
@@ -81,9 +99,12 @@ impl Snapshot {
             return Ok(decision);
         };
         decision.policies = ids(judged.verdicts().flat_map(|verdict| &verdict.forbids));
-        let mut forbids = judged.verdicts().flat_map(|verdict| &verdict.forbids);
-        let reason = forbids.find_map(|facts| facts.reason.clone().filter(|_| facts.rule == rule));
-        Err(Box::new(Denied { reason, ..Denied::new(rule, decision) }))
+        // Of several policies that deny, the first by its id speaks: Cedar keeps no order.
+        let forbids = judged.verdicts().flat_map(|verdict| &verdict.forbids);
+        let speaking = forbids.filter(|facts| facts.rule == rule && facts.reason.is_some());
+        let reason = speaking.min_by_key(|facts| &facts.id).and_then(|facts| facts.reason.clone());
+        let is_floor = judged.verdicts().flat_map(|verdict| &verdict.forbids).any(|f| f.rule == Rule::Floor);
+        Err(Box::new(Denied { reason, is_floor, ..Denied::new(rule, decision) }))
     }
 }
 

@@ -19,6 +19,8 @@ pub struct Decision {
     pub policies: Vec<Arc<str>>,
     /// The ids of the policies under trial (`@shadow`) that would have decided otherwise, sorted.
     pub shadow: Vec<Arc<str>>,
+    /// The rule that denies and is not enforced, under `modelgate.mode: log_only`.
+    pub unenforced: Option<Rule>,
     /// The snapshot's generation.
     pub generation: u64,
 }
@@ -60,13 +62,15 @@ pub struct Denied {
     pub reason: Option<Arc<str>>,
     /// What Cedar says of a policy whose evaluation failed; for the operator, not for the caller.
     pub error: Option<String>,
+    /// R9 denies too, or may: the denial holds in every mode.
+    pub is_floor: bool,
     /// What the decision was based on.
     pub decision: Box<Decision>,
 }
 
 impl Denied {
     pub(super) fn new(rule: Rule, decision: Decision) -> Self {
-        Self { rule, reason: None, error: None, decision: Box::new(decision) }
+        Self { rule, reason: None, error: None, is_floor: false, decision: Box::new(decision) }
     }
 }
 

@@ -27,7 +27,7 @@ pub struct Inquiry {
 }
 
 impl Snapshot {
-    /// What [`Snapshot::authorize`] would say of such a request. No [`Permit`](super::Permit) comes of it: there is no
+    /// What [`Snapshot::decide`] would say of such a request, whatever the mode. No [`Permit`](super::Permit) comes of it: there is no
     /// request that could be forwarded.
     ///
     /// # Errors
@@ -42,6 +42,6 @@ impl Snapshot {
             circumstances: inquiry.circumstances,
             model_use: inquiry.model_use,
         };
-        self.decide(caller, Asked { facts, header: inquiry.team_header.as_deref(), models: &models })
+        self.decide_asked(caller, Asked { facts, header: inquiry.team_header.as_deref(), models: &models })
     }
 }

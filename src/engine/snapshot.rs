@@ -119,6 +119,12 @@ impl Snapshot {
         self.facts_in_order.iter().map(|facts| PolicyView(facts))
     }
 
+    /// The same caller by this snapshot's rules, when another one identified it.
+    #[must_use]
+    pub fn identify_again(&self, caller: &Caller) -> Caller {
+        caller.again(self.config.jwt.as_ref())
+    }
+
     /// Who a token belongs to (R1, R4).
     #[must_use]
     pub fn identify(&self, claims: &VerifiedClaims) -> Caller {

@@ -2,18 +2,29 @@
 //!
 //! `pipeline` has the steps of a request on one screen; `respond` alone turns failures into statuses.
 
+mod admin;
 mod body;
+mod candidate;
 mod deployments;
 mod forward;
 mod headers;
+mod in_force;
 pub mod keys;
 mod models;
 mod opaque;
 mod pipeline;
+mod reload;
 mod respond;
 mod server;
+mod source;
+mod tls;
 mod verifier;
+mod watch;
 
+pub use admin::Admin;
+pub use candidate::CandidateError;
+pub use in_force::{InForce, Origin};
 pub use pipeline::Gateway;
+pub use reload::{Failure, Outcome, Reloader, Status, Trial, Variables};
 pub use server::{Server, ServerError};
 pub use verifier::TokenVerifier;

@@ -16,6 +16,7 @@ use super::keys::fetch::{FetchError, FetchLimits, Fetcher};
 use super::keys::{AuthnError, Moment};
 use crate::authn::{AnswerError, Assertion, Bearer, TokenError, VerifiedClaims};
 use crate::config::{OpaqueTokens, TokenRules};
+pub(super) use request::same;
 use request::{Fingerprint, Query};
 
 /// The time is that of key sets; no answer about one token is as large.
@@ -29,12 +30,13 @@ const MAX_ASKING: usize = 256;
 ///
 /// Only good answers are kept. A bad one costs the provider a request each time, but kept ones would let anybody push the
 /// good ones out, and a token that a provider does not know yet might be refused when it does.
+#[derive(Clone)]
 pub(super) struct OpaqueStore {
     shared: Arc<Shared>,
 }
 
 struct Shared {
-    fetcher: Fetcher,
+    fetcher: Arc<Fetcher>,
     slots: Arc<Semaphore>,
     tokens: Mutex<Tokens>,
 }
@@ -63,10 +65,15 @@ impl Known {
 
 impl OpaqueStore {
     pub(super) fn new(tls: ClientConfig) -> Self {
-        Self::with(Fetcher::new(tls, LIMITS))
+        Self::with(Arc::new(Fetcher::new(tls, LIMITS)))
     }
 
-    fn with(fetcher: Fetcher) -> Self {
+    /// A store that knows nothing, and asks as this one does.
+    pub(super) fn emptied(&self) -> Self {
+        Self::with(self.shared.fetcher.clone())
+    }
+
+    fn with(fetcher: Arc<Fetcher>) -> Self {
         let (slots, tokens) = (Arc::new(Semaphore::new(MAX_ASKING)), Mutex::default());
         Self { shared: Arc::new(Shared { fetcher, slots, tokens }) }
     }

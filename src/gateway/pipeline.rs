@@ -2,49 +2,47 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
+use http::request::Parts;
 use http::{HeaderValue, Method, Request, StatusCode};
 use hyper::body::Incoming;
+use ipnet::IpNet;
 use serde_json::json;
 
 use super::forward::{Forwarder, Sent};
 use super::respond::{Answer, REQUEST_ID, Refusal, json_answer};
-use super::{TokenVerifier, body, models};
+use super::source::{self, Peer};
+use super::{InForce, body, models};
 use crate::authn::{Bearer, TokenError, is_master_key};
-use crate::engine::{Engine, Snapshot};
 use crate::identity::Caller;
-use crate::request::{Reading, RequestHead};
+use crate::request::{Circumstances, Reading, RequestHead};
 
 /// The gateway, without a socket: requests in, answers out.
 pub struct Gateway {
-    engine: Engine,
-    verifier: Option<TokenVerifier>,
+    in_force: ArcSwap<InForce>,
     forwarder: Forwarder,
 }
 
 impl Gateway {
-    /// A gateway that decides with `engine` and verifies tokens with `verifier`; without one every token is refused.
+    /// A gateway that verifies, decides and forwards by what is in force.
     ///
     /// # Errors
     ///
     /// If the system's certificates cannot be loaded.
-    pub fn new(engine: Engine, verifier: Option<TokenVerifier>) -> std::io::Result<Self> {
-        Ok(Self { engine, verifier, forwarder: Forwarder::new()? })
+    pub fn new(in_force: InForce) -> std::io::Result<Self> {
+        Ok(Self { in_force: ArcSwap::from_pointee(in_force), forwarder: Forwarder::new()? })
     }
 
-    /// The engine, to put another snapshot in force.
+    /// What is in force. Load it once for each request.
     #[must_use]
-    pub fn engine(&self) -> &Engine {
-        &self.engine
+    pub fn in_force(&self) -> Arc<InForce> {
+        self.in_force.load_full()
     }
 
-    /// Fetches the keys of every provider, so that the first token need not wait. What fails is logged, and tried again
-    /// when a token needs it.
-    pub async fn warm_up(&self) {
-        let snapshot = self.engine.load();
-        if let (Some(verifier), Some(jwt)) = (&self.verifier, &snapshot.config().jwt) {
-            verifier.warm_up(&jwt.tokens).await;
-        }
+    /// Puts something else in force, and returns what was. Requests that hold the old one finish with it.
+    pub fn put_in_force(&self, next: InForce) -> Arc<InForce> {
+        self.in_force.swap(Arc::new(next))
     }
 
     /// Answers a request.
@@ -62,9 +60,10 @@ impl Gateway {
         if let Some(answer) = health(&request) {
             return Ok(answer);
         }
-        // One load: the whole request is judged and forwarded under one configuration.
-        let snapshot = self.engine.load();
-        let caller = self.authenticate(&snapshot, &request).await?;
+        // One load: the whole request is verified, judged and forwarded by one generation.
+        let in_force = self.in_force();
+        let snapshot = in_force.snapshot();
+        let caller = authenticate(&in_force, &request).await?;
 
         let (head, incoming) = request.into_parts();
         if matches!(head.method, Method::CONNECT | Method::TRACE) {
@@ -77,29 +76,33 @@ impl Gateway {
             headers: &head.headers,
         })?;
         let (call, body) = body::read(reading, incoming, snapshot.config().gateway.max_body_bytes).await?;
-        let permit = snapshot.authorize(&caller, call)?;
-        if let Some(answer) = models::answer(&snapshot, &caller, &permit) {
+        let circumstances = circumstances(&head, &snapshot.config().gateway.trusted_proxies);
+        let permit = snapshot.authorize(&caller, call.with_circumstances(circumstances))?;
+        if let Some(answer) = models::answer(snapshot, &caller, &permit) {
             return answer;
         }
-        self.forwarder.forward(&snapshot, permit, Sent { head, body }).await
+        self.forwarder.forward(snapshot, permit, Sent { head, body }).await
     }
+}
 
-    async fn authenticate(
-        &self,
-        snapshot: &Snapshot,
-        request: &Request<Incoming>,
-    ) -> Result<Caller, Refusal> {
-        let config = snapshot.config();
-        let bearer = Bearer::from_headers(request.headers())?;
-        if config.master_key.as_ref().is_some_and(|key| is_master_key(&bearer, key)) {
-            return Ok(Caller::master_key());
-        }
-        let (Some(verifier), Some(jwt)) = (&self.verifier, &config.jwt) else {
-            return Err(Refusal::Token(TokenError::Shape));
-        };
-        let claims = verifier.verify(&bearer, &jwt.tokens).await?;
-        Ok(snapshot.identify(&claims))
+async fn authenticate(in_force: &InForce, request: &Request<Incoming>) -> Result<Caller, Refusal> {
+    let config = in_force.snapshot().config();
+    let bearer = Bearer::from_headers(request.headers())?;
+    if config.master_key.as_ref().is_some_and(|key| is_master_key(&bearer, key)) {
+        return Ok(Caller::master_key());
     }
+    let (Some(verifier), Some(jwt)) = (&in_force.verifier, &config.jwt) else {
+        return Err(Refusal::Token(TokenError::Shape));
+    };
+    let claims = verifier.verify(&bearer, &jwt.tokens).await?;
+    Ok(in_force.snapshot().identify(&claims))
+}
+
+/// When and from where a request comes.
+fn circumstances(head: &Parts, trusted_proxies: &[IpNet]) -> Circumstances {
+    let peer = head.extensions.get::<Peer>();
+    let source = peer.and_then(|Peer(peer)| source::address(*peer, &head.headers, trusted_proxies));
+    Circumstances { source, ..Circumstances::now() }
 }
 
 /// LiteLLM's health routes: open to everybody, and silent about everything but that we are here.

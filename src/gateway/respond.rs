@@ -142,7 +142,7 @@ impl Refusal {
             Self::Denied(denied) => tracing::info!(
                 status, request_id, rule = denied.rule.as_str(), policies = ?denied.decision.policies,
                 role = denied.decision.role.map(crate::names::Role::as_str), user = denied.decision.user_id,
-                team = denied.decision.team_id, generation = denied.decision.generation, "denied"
+                team = denied.decision.team_id, generation = denied.decision.generation, error = denied.error, "denied"
             ),
             _ => tracing::info!(status, request_id, code, "refused: {self}"),
         }

@@ -2,17 +2,22 @@
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::Request;
+use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
 
-use super::Gateway;
+use super::respond::Answer;
+use super::source::Peer;
+use super::{Gateway, tls};
 
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
@@ -25,6 +30,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// A gateway on a socket.
 pub struct Server {
     listener: TcpListener,
+    tls: Option<TlsAcceptor>,
     gateway: Arc<Gateway>,
 }
 
@@ -37,14 +43,15 @@ pub struct ServerError {
 }
 
 impl Server {
-    /// Listens on an address; port 0 takes a free one.
+    /// Listens on an address; port 0 takes a free one. It speaks TLS if there is a certificate in force now.
     ///
     /// # Errors
     ///
     /// [`ServerError`] when the address is taken or not ours.
     pub async fn bind(address: SocketAddr, gateway: Arc<Gateway>) -> Result<Self, ServerError> {
-        let listener = TcpListener::bind(address).await.map_err(|source| ServerError { address, source })?;
-        Ok(Self { listener, gateway })
+        let tls = gateway.in_force().certificate.as_ref().map(|_| tls::acceptor(&gateway)).transpose();
+        let tls = tls.map_err(|error| ServerError { address, source: std::io::Error::other(error) })?;
+        Ok(Self { listener: bind(address).await?, tls, gateway })
     }
 
     /// Where the server listens.
@@ -58,25 +65,44 @@ impl Server {
 
     /// Serves until `shutdown`, then lets requests in flight finish for up to 30 seconds.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let builder = builder();
-        let graceful = GracefulShutdown::new();
-        let mut shutdown = std::pin::pin!(shutdown);
-        loop {
-            tokio::select! {
-                accepted = self.listener.accept() => match accepted {
-                    Ok((stream, _)) => serve(stream, &builder, &graceful, &self.gateway),
-                    Err(error) => {
-                        tracing::warn!("a connection could not be accepted: {error}");
-                        tokio::time::sleep(ACCEPT_PAUSE).await;
-                    }
-                },
-                () = &mut shutdown => break,
-            }
+        let gateway = self.gateway;
+        serve_until(self.listener, self.tls, shutdown, move |request| Arc::clone(&gateway).handle(request))
+            .await;
+    }
+}
+
+pub(super) async fn bind(address: SocketAddr) -> Result<TcpListener, ServerError> {
+    TcpListener::bind(address).await.map_err(|source| ServerError { address, source })
+}
+
+/// Answers what comes in until `shutdown`, then lets requests in flight finish for up to 30 seconds.
+pub(super) async fn serve_until<F, A>(
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    shutdown: impl Future<Output = ()>,
+    answer: F,
+) where
+    F: Fn(Request<Incoming>) -> A + Clone + Send + 'static,
+    A: Future<Output = Answer> + Send + 'static,
+{
+    let builder = builder();
+    let graceful = GracefulShutdown::new();
+    let mut shutdown = std::pin::pin!(shutdown);
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, peer)) => serve(stream, peer.ip(), tls.clone(), builder.clone(), graceful.watcher(), answer.clone()),
+                Err(error) => {
+                    tracing::warn!("a connection could not be accepted: {error}");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            },
+            () = &mut shutdown => break,
         }
-        drop(self.listener);
-        if tokio::time::timeout(DRAIN_TIMEOUT, graceful.shutdown()).await.is_err() {
-            tracing::warn!("requests were still in flight when the drain time ran out");
-        }
+    }
+    drop(listener);
+    if tokio::time::timeout(DRAIN_TIMEOUT, graceful.shutdown()).await.is_err() {
+        tracing::warn!("requests were still in flight when the drain time ran out");
     }
 }
 
@@ -97,23 +123,33 @@ fn builder() -> auto::Builder<TokioExecutor> {
     builder
 }
 
-fn serve(
+fn serve<F, A>(
     stream: TcpStream,
-    builder: &auto::Builder<TokioExecutor>,
-    graceful: &GracefulShutdown,
-    gateway: &Arc<Gateway>,
-) {
+    peer: IpAddr,
+    tls: Option<TlsAcceptor>,
+    builder: auto::Builder<TokioExecutor>,
+    watcher: Watcher,
+    answer: F,
+) where
+    F: Fn(Request<Incoming>) -> A + Send + 'static,
+    A: Future<Output = Answer> + Send + 'static,
+{
     // A small answer would wait for the acknowledgement of the one before it; losing that is no reason to refuse.
     let _ = stream.set_nodelay(true);
-    let gateway = Arc::clone(gateway);
-    let service = service_fn(move |request| {
-        let gateway = Arc::clone(&gateway);
-        async move { Ok::<_, Infallible>(gateway.handle(request).await) }
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(Peer(peer));
+        let answer = answer(request);
+        async move { Ok::<_, Infallible>(answer.await) }
     });
-    let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
-    let watched = graceful.watch(connection);
     tokio::spawn(async move {
-        if let Err(error) = watched.await {
+        let ended = match tls {
+            None => watcher.watch(builder.serve_connection(TokioIo::new(stream), service).into_owned()).await,
+            Some(acceptor) => {
+                let Some(stream) = tls::handshake(acceptor, stream).await else { return };
+                watcher.watch(builder.serve_connection(TokioIo::new(stream), service).into_owned()).await
+            }
+        };
+        if let Err(error) = ended {
             tracing::debug!("a connection ended early: {error}");
         }
     });

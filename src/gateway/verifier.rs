@@ -1,8 +1,9 @@
 //! From a credential to claims, whatever kind of token it is.
 
 use super::keys::fetch::{FetchLimits, native_tls};
+use super::keys::files::KeyFiles;
 use super::keys::{AuthnError, KeyStore, Moment};
-use super::opaque::OpaqueStore;
+use super::opaque::{self, OpaqueStore};
 use crate::authn::{Bearer, VerifiedClaims, is_opaque};
 use crate::config::TokenRules;
 
@@ -24,12 +25,16 @@ impl TokenVerifier {
         Ok(Self { keys, opaque: OpaqueStore::new(tls) })
     }
 
-    /// Whether a new configuration can go on with this verifier and what it knows.
+    /// A verifier for other rules, which goes on with the keys of every issuer and URL that both have.
     ///
-    /// What was said of opaque tokens is no obstacle: it counts only for the provider that said it.
-    #[must_use]
-    pub fn is_for(&self, rules: &TokenRules) -> bool {
-        self.keys.is_for(rules)
+    /// What was said of opaque tokens is kept while the same provider is asked in the same way.
+    pub(super) fn renewed(&self, before: &TokenRules, rules: &TokenRules, files: &KeyFiles) -> Self {
+        let opaque = if opaque::same(before.opaque.as_ref(), rules.opaque.as_ref()) {
+            self.opaque.clone()
+        } else {
+            self.opaque.emptied()
+        };
+        Self { keys: self.keys.renewed(rules, files), opaque }
     }
 
     /// Fetches keys, as [`KeyStore::warm_up`] does.

@@ -88,8 +88,23 @@ impl Caller {
     /// ```
     #[must_use]
     pub fn identify(claims: &VerifiedClaims, jwt: Option<&JwtAuth>) -> Self {
-        let Some(jwt) = jwt else { return Self::nobody() };
-        let (shared, claims) = (claims.shared(), claims.as_map());
+        match jwt {
+            Some(jwt) => Self::of(claims.shared(), jwt),
+            None => Self::nobody(),
+        }
+    }
+
+    /// The caller that the same token belongs to by other rules.
+    pub(crate) fn again(&self, jwt: Option<&JwtAuth>) -> Self {
+        match jwt {
+            _ if self.master_key => Self::master_key(),
+            Some(jwt) => Self::of(Arc::clone(&self.claims), jwt),
+            None => Self::nobody(),
+        }
+    }
+
+    fn of(shared: Arc<Map<String, Value>>, jwt: &JwtAuth) -> Self {
+        let claims = &*shared;
         let at = |path: &Option<ClaimPath>| path.as_ref().and_then(|path| path.find(claims));
         let fields = jwt.claim_fields(claims.get("iss").and_then(Value::as_str));
         let field = |path: Option<&ClaimPath>| path.and_then(|path| path.find(claims));
@@ -114,7 +129,7 @@ impl Caller {
         let mut caller = Self {
             roles,
             reasons,
-            claims: shared,
+            claims: Arc::clone(&shared),
             left_out: overage::left_out(jwt, claims),
             admin,
             user_id: user.or_else(|| email.clone()),

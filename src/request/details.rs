@@ -1,14 +1,10 @@
 //! What a JSON body says beside its models, for policies that ask. Collected in the one pass that validates the body.
 
-use std::fmt;
-
-use serde::de::{
-    DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Unexpected, Visitor,
-};
+use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, Unexpected};
 
 use super::ModelUse;
-use super::further::Skip;
 use super::places::is_disguised;
+use super::walk::{Look, Walk};
 
 /// A field at the top of a JSON body that says how the model is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +64,7 @@ impl Detail {
                 let count = functions.map_or(0, |functions| functions.len());
                 used.tools = used.tools.saturating_add(i64::try_from(count).unwrap_or(i64::MAX));
             }
-            Self::Said => map.next_value_seed(Media(used))?,
+            Self::Said => map.next_value_seed(Walk(Media { used, is_kind: false }))?,
             Self::Image => used.images |= map.next_value::<Option<IgnoredAny>>()?.is_some(),
             Self::Audio => used.audio |= map.next_value::<Option<IgnoredAny>>()?.is_some(),
         }
@@ -92,133 +88,35 @@ impl<'b> serde::Deserialize<'b> for Whole {
 }
 
 /// Looks for images and audio among what is said.
-struct Media<'m>(&'m mut ModelUse);
-
-impl Media<'_> {
-    fn note(&mut self, kind: &str) {
-        match kind {
-            "image_url" | "image" | "input_image" => self.0.images = true,
-            "input_audio" | "audio" => self.0.audio = true,
-            mime if mime.starts_with("image/") => self.0.images = true,
-            mime if mime.starts_with("audio/") => self.0.audio = true,
-            _ => {}
-        }
-    }
+struct Media<'m> {
+    used: &'m mut ModelUse,
+    /// The value says what kind of part, or what type of data, it stands in.
+    is_kind: bool,
 }
 
-impl<'b> DeserializeSeed<'b> for Media<'_> {
-    type Value = ();
+impl Look for Media<'_> {
+    type Inside<'l>
+        = Media<'l>
+    where
+        Self: 'l;
 
-    fn deserialize<D: Deserializer<'b>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'b> Visitor<'b> for Media<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("any value")
-    }
-
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_seq<A: SeqAccess<'b>>(self, mut seq: A) -> Result<(), A::Error> {
-        while seq.next_element_seed(Media(&mut *self.0))?.is_some() {}
-        Ok(())
-    }
-
-    fn visit_map<A: MapAccess<'b>>(mut self, mut map: A) -> Result<(), A::Error> {
-        while let Some(key) = map.next_key::<std::borrow::Cow<'b, str>>()? {
-            match key.as_ref() {
-                // OpenAI's and Anthropic's kinds of parts, and Google's types of data.
-                "type" | "mimeType" | "mime_type" => {
-                    let value = map.next_value_seed(Kind)?;
-                    if let Some(kind) = value {
-                        self.note(&kind);
-                    }
-                }
-                _ => map.next_value_seed(Media(&mut *self.0))?,
-            }
+    fn text(&mut self, text: &str) -> Result<(), String> {
+        if self.is_kind {
+            self.used.images |=
+                matches!(text, "image_url" | "image" | "input_image") || text.starts_with("image/");
+            self.used.audio |= matches!(text, "input_audio" | "audio") || text.starts_with("audio/");
         }
         Ok(())
     }
-}
 
-/// A string, or something that is not one and says nothing.
-struct Kind;
-
-impl<'b> DeserializeSeed<'b> for Kind {
-    type Value = Option<String>;
-
-    fn deserialize<D: Deserializer<'b>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'b> Visitor<'b> for Kind {
-    type Value = Option<String>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("any value")
+    fn element(&mut self) -> Media<'_> {
+        Media { used: &mut *self.used, is_kind: false }
     }
 
-    fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-        Ok(Some(text.to_owned()))
-    }
-
-    fn visit_seq<A: SeqAccess<'b>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-        while seq.next_element_seed(Skip)?.is_some() {}
-        Ok(None)
-    }
-
-    fn visit_map<A: MapAccess<'b>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        while map.next_key_seed(Skip)?.is_some() {
-            map.next_value_seed(Skip)?;
-        }
-        Ok(None)
+    fn member(&mut self, key: &str) -> Result<Media<'_>, String> {
+        // OpenAI's and Anthropic's kinds of parts, and Google's types of data.
+        let is_kind = matches!(key, "type" | "mimeType" | "mime_type");
+        Ok(Media { used: &mut *self.used, is_kind })
     }
 }
 

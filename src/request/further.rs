@@ -1,10 +1,7 @@
 //! Further models: those that an upstream may use besides the one that is asked for.
 
-use std::fmt;
-
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
-
 use super::places::is_disguised;
+use super::walk::Look;
 use crate::names::ModelName;
 
 /// The most further models that a request may name.
@@ -19,138 +16,94 @@ pub(super) fn add(names: &mut Vec<ModelName>, name: &str) -> Result<(), String> 
     if names.len() > MAX_FURTHER { Err("too many further models".to_owned()) } else { Ok(()) }
 }
 
-/// Collects the models in `models` or `fallbacks`: names, lists of them, objects whose values are lists (their keys are
-/// models that are replaced, not used), and objects with a `model` among other parameters.
-pub(super) struct Names<'n>(pub(super) &'n mut Vec<ModelName>);
-
-impl<'b> DeserializeSeed<'b> for Names<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'b>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
+/// Where in a value models are named.
+#[derive(Clone, Copy)]
+pub(super) enum Where {
+    /// In `models` or `fallbacks`: names, lists of them, objects whose values are lists (their keys are models that are
+    /// replaced, not used), and objects with a `model` among other parameters.
+    Names,
+    /// In the value, if it is a list: names as above.
+    List,
+    /// At the key `model`, at most so many lists and objects down.
+    Within(u8),
+    /// In the value, if it is a string; else as within.
+    Here(u8),
+    /// Nowhere in it.
+    Nowhere,
 }
 
-impl<'b> Visitor<'b> for Names<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the names of models")
-    }
-
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<(), E> {
-        add(self.0, name).map_err(E::custom)
-    }
-
-    fn visit_seq<A: SeqAccess<'b>>(self, mut seq: A) -> Result<(), A::Error> {
-        while seq.next_element_seed(Names(&mut *self.0))?.is_some() {}
-        Ok(())
-    }
-
-    fn visit_map<A: MapAccess<'b>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(key) = map.next_key::<String>()? {
-            if is_model(&key)? {
-                map.next_value_seed(Names(&mut *self.0))?;
-            } else {
-                map.next_value_seed(Within { names: &mut *self.0, look: Look::List })?;
+impl Where {
+    /// Where models are named in a list's members.
+    fn in_elements(self) -> Self {
+        match self {
+            Self::Names | Self::List => Self::Names,
+            Self::Within(levels) | Self::Here(levels) => {
+                levels.checked_sub(1).map_or(Self::Nowhere, Self::Within)
             }
+            Self::Nowhere => Self::Nowhere,
         }
-        Ok(())
+    }
+
+    /// Where models are named in an object's member.
+    fn in_member(self, key: &str) -> Result<Self, String> {
+        Ok(match self {
+            Self::Names if is_model(key)? => Self::Names,
+            Self::Names => Self::List,
+            Self::Within(_) | Self::Here(_) => match self.in_elements() {
+                Self::Within(levels) if is_model(key)? => Self::Here(levels),
+                below => below,
+            },
+            Self::List | Self::Nowhere => Self::Nowhere,
+        })
     }
 }
 
-fn is_model<E: serde::de::Error>(key: &str) -> Result<bool, E> {
+fn is_model(key: &str) -> Result<bool, String> {
     if is_disguised(key, "model") {
-        return Err(E::custom("a key is spelled almost like `model`"));
+        return Err("a key is spelled almost like `model`".to_owned());
     }
     Ok(key == "model")
 }
 
-/// Where in a value models are named.
-#[derive(Clone, Copy)]
-pub(super) enum Look {
-    /// In the value itself, if it is a list.
-    List,
-    /// At the key `model`, at most so many lists and objects down.
-    Within(u8),
-    /// In the value itself, if it is a string; else as above.
-    Here(u8),
-}
-
-/// Collects the models there, and passes over everything else.
-pub(super) struct Within<'n> {
+/// Collects the models that are named there.
+pub(super) struct Models<'n> {
     pub(super) names: &'n mut Vec<ModelName>,
-    pub(super) look: Look,
+    pub(super) place: Where,
 }
 
-impl<'b> DeserializeSeed<'b> for Within<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'b>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
+impl Models<'_> {
+    fn at(&mut self, place: Where) -> Models<'_> {
+        Models { names: &mut *self.names, place }
     }
 }
 
-impl<'b> Visitor<'b> for Within<'_> {
-    type Value = ();
+impl Look for Models<'_> {
+    type Inside<'l>
+        = Models<'l>
+    where
+        Self: 'l;
 
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("any value")
-    }
-
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<(), E> {
-        match self.look {
-            Look::Here(_) => add(self.names, text).map_err(E::custom),
-            Look::List | Look::Within(_) => Ok(()),
+    fn text(&mut self, text: &str) -> Result<(), String> {
+        match self.place {
+            Where::Names | Where::Here(_) => add(self.names, text),
+            Where::List | Where::Within(_) | Where::Nowhere => Ok(()),
         }
     }
 
-    fn visit_seq<A: SeqAccess<'b>>(self, seq: A) -> Result<(), A::Error> {
-        match self.look {
-            Look::List => Names(self.names).visit_seq(seq),
-            Look::Within(0) | Look::Here(0) => Skip.visit_seq(seq),
-            Look::Within(levels) | Look::Here(levels) => {
-                let (names, mut seq, look) = (self.names, seq, Look::Within(levels - 1));
-                while seq.next_element_seed(Within { names: &mut *names, look })?.is_some() {}
-                Ok(())
-            }
+    fn number_or_bool(&mut self) -> Result<(), String> {
+        match self.place {
+            Where::Names => Err("a model's name is not a string".to_owned()),
+            _ => Ok(()),
         }
     }
 
-    fn visit_map<A: MapAccess<'b>>(self, mut map: A) -> Result<(), A::Error> {
-        let levels = match self.look {
-            Look::List | Look::Within(0) | Look::Here(0) => return Skip.visit_map(map),
-            Look::Within(levels) | Look::Here(levels) => levels - 1,
-        };
-        while let Some(key) = map.next_key::<String>()? {
-            let look = if is_model(&key)? { Look::Here(levels) } else { Look::Within(levels) };
-            map.next_value_seed(Within { names: &mut *self.names, look })?;
-        }
-        Ok(())
+    fn element(&mut self) -> Models<'_> {
+        self.at(self.place.in_elements())
+    }
+
+    fn member(&mut self, key: &str) -> Result<Models<'_>, String> {
+        let place = self.place.in_member(key)?;
+        Ok(self.at(place))
     }
 }
 
@@ -160,91 +113,23 @@ pub(super) struct Tools<'n> {
     pub(super) count: &'n mut i64,
 }
 
-impl<'b> DeserializeSeed<'b> for Tools<'_> {
-    type Value = ();
+impl Look for Tools<'_> {
+    type Inside<'l>
+        = Models<'l>
+    where
+        Self: 'l;
 
-    fn deserialize<D: Deserializer<'b>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'b> Visitor<'b> for Tools<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list of tools")
-    }
-
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_seq<A: SeqAccess<'b>>(self, mut seq: A) -> Result<(), A::Error> {
-        let look = Look::Within(1);
-        while seq.next_element_seed(Within { names: &mut *self.names, look })?.is_some() {
-            *self.count = self.count.saturating_add(1);
-        }
-        Ok(())
-    }
-
-    fn visit_map<A: MapAccess<'b>>(self, map: A) -> Result<(), A::Error> {
+    fn element_ended(&mut self) {
         *self.count = self.count.saturating_add(1);
-        Within { names: self.names, look: Look::Within(2) }.visit_map(map)
-    }
-}
-
-/// Validates a value and forgets it. Unlike `IgnoredAny` it decodes every string, so that a lone surrogate is refused,
-/// and counts depth, which the JSON reader limits to 128.
-pub(super) struct Skip;
-
-impl<'b> DeserializeSeed<'b> for Skip {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'b>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'b> Visitor<'b> for Skip {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("any value")
     }
 
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
+    fn element(&mut self) -> Models<'_> {
+        Models { names: &mut *self.names, place: Where::Within(1) }
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_seq<A: SeqAccess<'b>>(self, mut seq: A) -> Result<(), A::Error> {
-        while seq.next_element_seed(Skip)?.is_some() {}
-        Ok(())
-    }
-
-    fn visit_map<A: MapAccess<'b>>(self, mut map: A) -> Result<(), A::Error> {
-        while map.next_key_seed(Skip)?.is_some() {
-            map.next_value_seed(Skip)?;
-        }
-        Ok(())
+    /// Tools in an object count as one.
+    fn member(&mut self, key: &str) -> Result<Models<'_>, String> {
+        *self.count = (*self.count).max(1);
+        Ok(Models { names: &mut *self.names, place: Where::Within(2).in_member(key)? })
     }
 }

@@ -9,8 +9,9 @@ use serde_json::value::RawValue;
 
 use super::content::{Content, Slot};
 use super::details::Detail;
-use super::further::{Look, Names, Skip, Tools, Within};
+use super::further::{Models, Tools, Where};
 use super::places::{self, Reads, is_disguised};
+use super::walk::{Nothing, Walk};
 
 /// Reads a body that must be one JSON object.
 pub(super) fn read(body: &[u8]) -> Result<Content, String> {
@@ -24,6 +25,10 @@ pub(super) fn read(body: &[u8]) -> Result<Content, String> {
         content.slot = Some(Slot::Object { at, is_empty });
     }
     Ok(content)
+}
+
+fn further(content: &mut Content, place: Where) -> Walk<Models<'_>> {
+    Walk(Models { names: &mut content.further, place })
 }
 
 /// What a key at the top level is for.
@@ -55,7 +60,7 @@ impl<'b> Visitor<'b> for TopLevel<'b> {
         let mut seen = Vec::new();
         while let Some(key) = map.next_key::<Cow<'b, str>>()? {
             let Some((name, reads)) = field(&key).map_err(A::Error::custom)? else {
-                map.next_value_seed(Skip)?;
+                map.next_value_seed(Walk(Nothing))?;
                 continue;
             };
             if seen.contains(&name) {
@@ -75,14 +80,12 @@ impl<'b> Visitor<'b> for TopLevel<'b> {
                     content.model = Some(model);
                     content.slot = Some(Slot::Json(span));
                 }
-                Reads::Names => map.next_value_seed(Names(&mut content.further))?,
+                Reads::Names => map.next_value_seed(further(&mut content, Where::Names))?,
                 Reads::Tools => {
                     let Content { further, model_use, .. } = &mut content;
-                    map.next_value_seed(Tools { names: further, count: &mut model_use.tools })?
+                    map.next_value_seed(Walk(Tools { names: further, count: &mut model_use.tools }))?
                 }
-                Reads::Within(levels) => {
-                    map.next_value_seed(Within { names: &mut content.further, look: Look::Within(levels) })?
-                }
+                Reads::Within(levels) => map.next_value_seed(further(&mut content, Where::Within(levels)))?,
                 // `null` and absence mean the same to every API.
                 Reads::Stream => {
                     content.model_use.stream = map.next_value::<Option<bool>>()?.unwrap_or(false)
@@ -140,7 +143,7 @@ impl<'b> Visitor<'b> for BatchLine<'b> {
                     return Err(A::Error::custom("a key is spelled almost like `url` or `body`"));
                 }
                 _ => {
-                    map.next_value_seed(Skip)?;
+                    map.next_value_seed(Walk(Nothing))?;
                     false
                 }
             };

@@ -21,6 +21,7 @@ mod path;
 mod places;
 mod query;
 mod reading;
+mod walk;
 
 pub use call::{ApiCall, Malformed, RequestHead, RequestParts};
 pub use circumstances::Circumstances;

@@ -78,7 +78,7 @@ def start_gateway(cls, config, upstream, **variables):
     """Starts modelgate, waits until it serves, and returns its URL."""
     base = f"http://127.0.0.1:{free_port()}"
     environment = os.environ | variables | {"UPSTREAM_URL": upstream.url, "UPSTREAM_KEY": UPSTREAM_KEY}
-    serve = ["serve", "--config", HERE / config, "--listen", base.removeprefix("http://")]
+    serve = ["serve", "--config", HERE / config, "--listen", base.removeprefix("http://"), "--admin", "off"]
     gateway = start(cls, os.environ["MODELGATE"], *serve, env=environment)
 
     def ready():

@@ -113,9 +113,9 @@ async fn health_is_open_to_everybody() {
 async fn a_new_snapshot_decides_the_next_request() {
     let gate = Fixture::start().await;
     let headers = bearer(&gate.token(&["basic_user"]));
-    let _old = gate.gateway.engine().swap(gate.snapshot("[]"));
+    let _old = gate.gateway.put_in_force(gate.in_force("[]"));
     assert_eq!(gate.refused("POST", CHAT, &headers, ALLOWED).await.status(), "403");
-    let _old = gate.gateway.engine().swap(gate.snapshot("[openai-gpt-4o]"));
+    let _old = gate.gateway.put_in_force(gate.in_force("[openai-gpt-4o]"));
     let _client = gate.send("POST", CHAT, &headers, r#"{"model": "openai-gpt-4o"}"#).await;
     assert_eq!(gate.arriving().await.1.body, r#"{"model": "gpt-4o"}"#);
 }

@@ -108,7 +108,10 @@ fn the_configuration_names_its_own_cases_and_is_not_served_unless_they_pass() {
     let folder = folder();
     folder.write(
         "config.yaml",
-        &format!("{CONFIG}modelgate: {{policies: policies, tests: tests/a.yaml, listen: '127.0.0.1:0'}}\n"),
+        &format!(
+            "{CONFIG}environment_variables: {{JWT_PUBLIC_KEY_URL: 'https://127.0.0.1:9/keys'}}\n\
+             modelgate: {{policies: policies, tests: tests/a.yaml, listen: '127.0.0.1:0'}}\n"
+        ),
     );
     assert_eq!(folder.run("test --config config.yaml").0, 0);
     folder.write("policies/a.cedar", "");

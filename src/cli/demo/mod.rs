@@ -4,6 +4,7 @@ mod provider;
 mod upstream;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use clap::Args;
 
@@ -11,7 +12,7 @@ use super::Exit;
 use super::serve::{self, DEFAULT_LISTEN};
 use crate::config::Config;
 use crate::engine::Snapshot;
-use crate::gateway::Server;
+use crate::gateway::{Gateway, InForce, Server, TokenVerifier};
 use provider::Provider;
 
 const EXAMPLE: &str = include_str!("../../../examples/azure-ad.yaml");
@@ -46,8 +47,10 @@ async fn demo(listen: SocketAddr) -> miette::Result<Exit> {
         deployment.api_base = format!("http://{upstream}/v1").parse().map_err(super::failed)?;
     }
 
-    let server =
-        Server::bind(listen, serve::gateway(Snapshot::build(config)?)?).await.map_err(super::failed)?;
+    let tokens = config.jwt.as_ref().map(|jwt| TokenVerifier::new(&jwt.tokens));
+    let verifier = tokens.transpose().map_err(super::failed)?;
+    let gateway = Gateway::new(InForce::new(Snapshot::build(config)?, verifier)).map_err(super::failed)?;
+    let server = Server::bind(listen, Arc::new(gateway)).await.map_err(super::failed)?;
     let address = server.local_addr().map_err(super::failed)?;
     println!("{}", script(address, &provider)?);
     server.run(serve::stop_signal().map_err(super::failed)?).await;

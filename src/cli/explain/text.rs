@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::caller::Who;
 use super::report::{Asked, Report};
 use super::words;
-use crate::engine::Considered;
+use crate::engine::{Considered, Rule};
 use crate::names::ModelName;
 
 pub(super) fn render(report: &Report) -> String {
@@ -74,7 +74,9 @@ fn write_request(out: &mut String, asked: &Asked) -> std::fmt::Result {
     writeln!(out, "\ngates: each must say yes")?;
     for gate in &asked.gates {
         let (open, asks) = (yes_or_no(!gate.holds), words::asks(gate.rule));
-        writeln!(out, "  {open} {}: {} {asks}{}", question(gate), gate.rule, at(gate.source.as_deref()))?;
+        // A dropped-in policy is known by its own name.
+        let name = if gate.rule == Rule::Policy { &*gate.id } else { gate.rule.as_str() };
+        writeln!(out, "  {open} {}: {name}: {asks}{}", question(gate), at(gate.source.as_deref()))?;
     }
     writeln!(
         out,

@@ -19,7 +19,7 @@ pub(super) fn asks(rule: Rule) -> &'static str {
         Rule::EmailDomain => "the email is of the allowed domain",
         Rule::Identity => "a user or a team is known",
         Rule::Floor => "the route is one of an LLM API, or a list of the configuration names it",
-        Rule::Policy => "the policy's conditions for forbidding do not hold",
+        Rule::Policy => "the conditions under which it forbids do not hold",
         Rule::Evaluation | Rule::MasterKey | Rule::Unmatched | Rule::Model | Rule::Route => "it is granted",
     }
 }

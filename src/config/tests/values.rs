@@ -6,6 +6,7 @@ use miette::{Diagnostic, Severity};
 use secrecy::ExposeSecret;
 
 use super::{parse, parse_with, problems_with};
+use crate::config::AdminListen;
 
 #[test]
 fn everything_has_a_default() {
@@ -20,7 +21,7 @@ fn everything_has_a_default() {
     assert_eq!(jwt.tokens.public_key_stale_ttl, Duration::from_secs(86_400));
     assert_eq!(jwt.tokens.public_key_cooldown, Duration::from_secs(30));
     assert_eq!(config.gateway.max_body_bytes, 32 * 1024 * 1024);
-    assert_eq!(config.gateway.listen, None);
+    assert_eq!((config.gateway.listen, config.gateway.admin), (None, None));
     assert_eq!(config.gateway.directory.to_str(), Some("/etc"));
     assert!(config.role_permissions.is_none() && config.models.is_empty() && config.teams.is_empty());
 }
@@ -43,6 +44,30 @@ fn our_block_is_read() {
     assert_eq!(upstream.api_key.unwrap().expose_secret(), "sk-up");
     assert_eq!(config.gateway.max_body_bytes, 2048);
     assert_eq!(config.gateway.listen, "[::1]:8080".parse().ok());
+}
+
+#[test]
+fn the_admin_listener_has_an_address_or_is_off() {
+    let admin = |value: &str| parse(&format!("modelgate: {{admin: {value}}}\n")).unwrap().gateway.admin;
+    for off in ["off", "'off'", "false"] {
+        assert_eq!(admin(off), Some(AdminListen::Off), "{off}");
+    }
+    assert_eq!(admin("'[::1]:4001'"), "[::1]:4001".parse().ok().map(AdminListen::At));
+    for bad in ["true", "4001", "localhost", "''"] {
+        assert!(parse(&format!("modelgate: {{admin: {bad}}}\n")).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn the_listeners_certificate_is_two_files_beside_the_configuration() {
+    let tls = |value: &str| parse(&format!("modelgate: {{tls: {value}}}\n")).map(|config| config.gateway.tls);
+    let files = tls("{certificate: tls/a.pem, key: /k.pem}").unwrap().unwrap();
+    assert_eq!((files.certificate.to_str(), files.key.to_str()), (Some("/etc/tls/a.pem"), Some("/k.pem")));
+    for bad in
+        ["", "{certificate: a}", "{key: a}", "{certificate: a, key: ''}", "{certificate: a, key: b, cert: c}"]
+    {
+        assert!(tls(bad).is_err(), "{bad}");
+    }
 }
 
 #[test]

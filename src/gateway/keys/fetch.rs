@@ -72,16 +72,10 @@ impl Fetcher {
     }
 
     async fn follow(&self, url: &Url) -> Result<KeySet, FetchError> {
-        let document = json_object(&self.document(url).await?)?;
-        if document.contains_key("keys") {
-            return Ok(KeySet::from_object(&document)?);
+        match published(url, &self.document(url).await?)? {
+            Published::Keys(keys) => Ok(keys),
+            Published::Elsewhere(jwks_uri) => Ok(KeySet::parse(&self.document(&jwks_uri).await?)?),
         }
-        let Some(Value::String(jwks_uri)) = document.get("jwks_uri") else { return Err(FetchError::NoKeys) };
-        let jwks_uri = Url::parse(jwks_uri).map_err(|_| FetchError::JwksUri)?;
-        if !may_point_to(url, &jwks_uri) {
-            return Err(FetchError::JwksUri);
-        }
-        Ok(KeySet::parse(&self.document(&jwks_uri).await?)?)
     }
 
     async fn document(&self, url: &Url) -> Result<Bytes, FetchError> {
@@ -130,6 +124,23 @@ impl Fetcher {
             Err(error) => Err(FetchError::Connection(causes(&*error))),
         }
     }
+}
+
+/// What a document says of keys.
+pub(super) enum Published {
+    Keys(KeySet),
+    /// A discovery document's `jwks_uri`.
+    Elsewhere(Url),
+}
+
+pub(super) fn published(url: &Url, document: &[u8]) -> Result<Published, FetchError> {
+    let document = json_object(document)?;
+    if document.contains_key("keys") {
+        return Ok(Published::Keys(KeySet::from_object(&document)?));
+    }
+    let Some(Value::String(jwks_uri)) = document.get("jwks_uri") else { return Err(FetchError::NoKeys) };
+    let jwks_uri = Url::parse(jwks_uri).map_err(|_| FetchError::JwksUri)?;
+    if may_point_to(url, &jwks_uri) { Ok(Published::Elsewhere(jwks_uri)) } else { Err(FetchError::JwksUri) }
 }
 
 /// A redirect is an answer like any other that is not 200: nobody but the operator says where keys come from.

@@ -42,8 +42,7 @@ impl Case<'_> {
 pub(super) type Ending = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl Group {
-    pub(super) fn new(issuer: Option<&str>, urls: &[Url], fetcher: &Arc<Fetcher>) -> Self {
-        let sources = urls.iter().cloned().map(Source::new).collect();
+    pub(super) fn new(issuer: Option<&str>, sources: Vec<Arc<Source>>, fetcher: &Arc<Fetcher>) -> Self {
         Self { issuer: issuer.map(str::to_owned), sources, fetcher: fetcher.clone() }
     }
 
@@ -51,8 +50,9 @@ impl Group {
         self.issuer.as_deref()
     }
 
-    pub(super) fn is_for(&self, issuer: Option<&str>, urls: &[Url]) -> bool {
-        self.issuer() == issuer && self.sources.iter().map(|source| source.url()).eq(urls)
+    /// The source that fetches from this URL, with the keys that it has.
+    pub(super) fn source(&self, url: &Url) -> Option<Arc<Source>> {
+        self.sources.iter().find(|source| source.is_for(url)).cloned()
     }
 
     /// How many providers have no usable keys.

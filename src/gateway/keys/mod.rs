@@ -1,6 +1,7 @@
 //! The providers' keys: fetched, cached, and served through outages.
 
 pub(super) mod fetch;
+pub(super) mod files;
 mod group;
 mod source;
 mod store;

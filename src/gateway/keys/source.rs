@@ -21,6 +21,9 @@ const MIN_TTL: Duration = Duration::from_secs(1);
 /// A URL and what it last gave.
 pub(super) struct Source {
     url: Url,
+    /// Whether the keys are those of a file that was read with the configuration. They change with it, and not by age: the
+    /// file may by now be one half of a change that was refused.
+    fixed: bool,
     /// Read by every request, without a lock.
     loaded: ArcSwapOption<Loaded>,
     /// Whether the last attempt to fetch failed.
@@ -66,17 +69,29 @@ pub(super) enum Cause {
 impl Source {
     pub(super) fn new(url: Url) -> Arc<Self> {
         let (loaded, failing, refresh) = Default::default();
-        Arc::new(Self { url, loaded, failing, refresh })
+        Arc::new(Self { url, fixed: false, loaded, failing, refresh })
     }
 
-    pub(super) fn url(&self) -> &Url {
-        &self.url
+    /// A source whose keys are known and stay as they are.
+    pub(super) fn fixed(url: Url, keys: Arc<KeySet>) -> Arc<Self> {
+        let (failing, refresh) = Default::default();
+        let loaded = Arc::new(Loaded { keys, at: Instant::now() });
+        let source = Self { url, fixed: true, loaded: ArcSwapOption::new(Some(loaded)), failing, refresh };
+        Arc::new(source)
+    }
+
+    /// Whether another configuration can go on with this source.
+    pub(super) fn is_for(&self, url: &Url) -> bool {
+        !self.fixed && self.url == *url
     }
 
     /// The keys, if they may be used at `now`.
     pub(super) fn usable(&self, rules: &TokenRules, now: Instant) -> Usable {
         let loaded = self.loaded.load();
         let Some(loaded) = loaded.as_ref() else { return Usable::AfterRefresh };
+        if self.fixed {
+            return Usable::Now(loaded.keys.clone(), Freshness::Fresh);
+        }
         let (age, ttl) = (now.saturating_duration_since(loaded.at), rules.public_key_ttl.max(MIN_TTL));
         if age < ttl {
             Usable::Now(loaded.keys.clone(), Freshness::Fresh)
@@ -98,6 +113,9 @@ impl Source {
         now: Instant,
         fetcher: &Arc<Fetcher>,
     ) -> Option<watch::Receiver<()>> {
+        if self.fixed {
+            return None;
+        }
         let mut refresh = self.refresh.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(running) = refresh.running.as_ref().filter(|running| running.has_changed().is_ok()) {
             return Some(running.clone());

@@ -10,7 +10,9 @@ use crate::authn::{Bearer, Token, TokenError, VerifiedClaims};
 use crate::config::TokenRules;
 
 use super::fetch::{FetchLimits, Fetcher};
+use super::files::{KeyFile, KeyFiles};
 use super::group::{Case, Group, one_of};
+use super::source::Source;
 
 /// The keys of the configured providers, cached.
 ///
@@ -22,6 +24,7 @@ use super::group::{Case, Group, one_of};
 /// `JWT_PUBLIC_KEY_URL` are a group beside them; a token is judged by the keys of one group alone.
 pub struct KeyStore {
     groups: Vec<Group>,
+    fetcher: Arc<Fetcher>,
 }
 
 /// The time, by both of the machine's clocks: dates in tokens need the one, ages of keys the other.
@@ -74,7 +77,7 @@ impl AuthnError {
 }
 
 /// The groups that a configuration asks for: the global one, then one for each entry of `issuers`.
-fn groups(rules: &TokenRules) -> impl Iterator<Item = (Option<&str>, &[Url])> {
+pub(super) fn groups(rules: &TokenRules) -> impl Iterator<Item = (Option<&str>, &[Url])> {
     let bound = rules.issuers.iter();
     let bound = bound.map(|entry| (Some(entry.issuer.as_str()), std::slice::from_ref(&entry.key_url)));
     std::iter::once((None, rules.key_urls.as_slice())).chain(bound)
@@ -84,20 +87,35 @@ impl KeyStore {
     /// A store for these rules, with this idea of trust and limits. Nothing is fetched yet.
     #[must_use]
     pub fn with(rules: &TokenRules, tls: ClientConfig, limits: FetchLimits) -> Self {
-        let fetcher = Arc::new(Fetcher::new(tls, limits));
-        Self { groups: groups(rules).map(|(issuer, urls)| Group::new(issuer, urls, &fetcher)).collect() }
+        Self::of(rules, Arc::new(Fetcher::new(tls, limits)), |_, url| Source::new(url.clone()))
     }
 
-    /// Whether the store is for exactly the issuers and URLs of these rules, so that a new configuration can go on with
-    /// it and its keys.
-    #[must_use]
-    pub fn is_for(&self, rules: &TokenRules) -> bool {
-        let mut asked = groups(rules);
-        let same = self
-            .groups
-            .iter()
-            .all(|group| asked.next().is_some_and(|(issuer, urls)| group.is_for(issuer, urls)));
-        same && asked.next().is_none()
+    /// A store for other rules that goes on with the keys of every issuer and URL which both have. `files` has the key
+    /// sets that were read from `file:` URLs; they are never read again.
+    pub(in crate::gateway) fn renewed(&self, rules: &TokenRules, files: &KeyFiles) -> Self {
+        Self::of(rules, self.fetcher.clone(), |issuer, url| match files.get(url) {
+            Some(KeyFile::Keys(keys)) => Source::fixed(url.clone(), Arc::clone(keys)),
+            Some(KeyFile::Elsewhere(url)) => self.known(issuer, url),
+            None => self.known(issuer, url),
+        })
+    }
+
+    /// Keys are bound to their issuer, so those of another one's URL are not these.
+    fn known(&self, issuer: Option<&str>, url: &Url) -> Arc<Source> {
+        let group = self.groups.iter().find(|group| group.issuer() == issuer);
+        group.and_then(|group| group.source(url)).unwrap_or_else(|| Source::new(url.clone()))
+    }
+
+    fn of(
+        rules: &TokenRules,
+        fetcher: Arc<Fetcher>,
+        source: impl Fn(Option<&str>, &Url) -> Arc<Source>,
+    ) -> Self {
+        let group = |(issuer, urls): (Option<&str>, &[Url])| {
+            let sources = urls.iter().map(|url| source(issuer, url)).collect();
+            Group::new(issuer, sources, &fetcher)
+        };
+        Self { groups: groups(rules).map(group).collect(), fetcher }
     }
 
     /// Fetches what is missing, from every provider at once, so that the first token need not wait.

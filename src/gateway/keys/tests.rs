@@ -13,6 +13,7 @@ use url::Url;
 
 use self::provider::{Provider, ok};
 use super::fetch::native_tls;
+use super::files::{KeyFile, KeyFiles};
 use super::*;
 use crate::authn::testing::{self, Signer, claims, jwks, rules};
 use crate::authn::{Bearer, TokenError, VerifiedClaims};
@@ -127,13 +128,53 @@ async fn a_file_is_read_within_the_limit() {
     assert_eq!(judge(&store(&[&url]), &issuer.token(), start()).await, Err(AuthnError::KeysUnavailable));
 }
 
-#[test]
-fn a_store_knows_its_urls() {
-    let urls = ["https://a.example/", "file:///keys"].map(|url| url.parse().unwrap());
-    let (both, one) = (rules_for(&[&urls[0], &urls[1]]), rules_for(&[&urls[0]]));
-    let store = KeyStore::with(&both, native_tls().unwrap(), FetchLimits::default());
-    assert!(store.is_for(&both));
-    assert!(!store.is_for(&one));
+#[tokio::test]
+async fn a_renewed_store_goes_on_with_the_keys_of_urls_that_stay() {
+    let (a, b) = (Issuer::new("a"), Issuer::new("b"));
+    let providers = [Provider::start(ok(&a.jwks())).await, Provider::start(ok(&b.jwks())).await];
+    let now = start();
+    let first = store(&[&providers[0].url]);
+    assert!(judge(&first, &a.token(), now).await.is_ok());
+    let second = first.renewed(&rules_for(&[&providers[1].url, &providers[0].url]), &KeyFiles::new());
+    assert!(judge(&second, &a.token(), now).await.is_ok() && judge(&second, &b.token(), now).await.is_ok());
+    let third = second.renewed(&rules_for(&[&providers[1].url]), &KeyFiles::new());
+    assert!(judge(&third, &b.token(), now).await.is_ok());
+    assert_eq!(judge(&third, &a.token(), now).await, Err(unknown("a")), "a key whose provider went away");
+    assert_eq!(providers.map(|provider| provider.hits()), [1, 1]);
+}
+
+#[tokio::test]
+async fn keys_that_were_read_with_the_configuration_change_with_it_alone() {
+    let (a, b) = (Issuer::new("a"), Issuer::new("b"));
+    let directory = tempfile::tempdir().unwrap();
+    let url = Url::from_file_path(directory.path().join("jwks.json")).unwrap();
+    let read = |issuer: &Issuer| {
+        KeyFiles::from([(url.clone(), KeyFile::parse(&url, issuer.jwks().as_bytes()).unwrap())])
+    };
+    let (rules, now) = (rules_for(&[&url]), start());
+    let first = store(&[&url]).renewed(&rules, &read(&a));
+    std::fs::write(directory.path().join("jwks.json"), b.jwks()).unwrap();
+    for second in [0, 31, 100_000] {
+        assert!(judge(&first, &a.token(), later(now, second)).await.is_ok(), "after {second} s");
+        assert_eq!(judge(&first, &b.token(), later(now, second)).await, Err(unknown("b")));
+    }
+    let second = first.renewed(&rules, &read(&b));
+    assert!(judge(&second, &b.token(), now).await.is_ok());
+    assert_eq!(judge(&second, &a.token(), now).await, Err(unknown("a")));
+}
+
+#[tokio::test]
+async fn a_discovery_document_in_a_file_leads_to_keys_that_are_fetched() {
+    let a = Issuer::new("a");
+    let provider = Provider::start(ok(&a.jwks())).await;
+    let (url, document) = ("file:///k".parse().unwrap(), json!({"jwks_uri": provider.url.as_str()}));
+    let files =
+        KeyFiles::from([(Url::clone(&url), KeyFile::parse(&url, document.to_string().as_bytes()).unwrap())]);
+    let store = store(&[&url]).renewed(&rules_for(&[&url]), &files);
+    assert!(judge(&store, &a.token(), start()).await.is_ok());
+    let again = store.renewed(&rules_for(&[&url]), &files);
+    assert!(judge(&again, &a.token(), start()).await.is_ok());
+    assert_eq!(provider.hits(), 1);
 }
 
 #[tokio::test]

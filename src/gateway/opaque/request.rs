@@ -79,6 +79,23 @@ pub(super) fn fingerprint(provider: &OpaqueTokens, bearer: &Bearer<'_>) -> Finge
     fingerprint
 }
 
+/// Whether two configurations ask about tokens in the same way, so that the answers to one serve the other.
+pub(in crate::gateway) fn same(a: Option<&OpaqueTokens>, b: Option<&OpaqueTokens>) -> bool {
+    use OpaqueTokens::{Introspection, Userinfo};
+    match (a, b) {
+        (None, None) => true,
+        (
+            Some(Userinfo { endpoint: a, cache_ttl: a_ttl }),
+            Some(Userinfo { endpoint: b, cache_ttl: b_ttl }),
+        ) => (a, a_ttl) == (b, b_ttl),
+        (
+            Some(Introspection { endpoint: a, client_id: a_id, client_secret: a_secret, cache_ttl: a_ttl }),
+            Some(Introspection { endpoint: b, client_id: b_id, client_secret: b_secret, cache_ttl: b_ttl }),
+        ) => (a, a_id, a_secret.expose_secret(), a_ttl) == (b, b_id, b_secret.expose_secret(), b_ttl),
+        _ => false,
+    }
+}
+
 pub(super) fn cache_ttl(provider: &OpaqueTokens) -> Duration {
     match provider {
         OpaqueTokens::Userinfo { cache_ttl, .. } | OpaqueTokens::Introspection { cache_ttl, .. } => {
@@ -117,6 +134,37 @@ mod tests {
         for provider in &providers {
             for token in &tokens {
                 assert!(seen.insert(fingerprint(provider, &Bearer::new(token).unwrap())));
+            }
+        }
+    }
+
+    #[test]
+    fn answers_serve_for_the_same_question_alone() {
+        let introspection = |id: &str, secret: &str, ttl| OpaqueTokens::Introspection {
+            endpoint: "https://a/".parse().unwrap(),
+            client_id: id.to_owned(),
+            client_secret: secret.into(),
+            cache_ttl: Duration::from_secs(ttl),
+        };
+        let userinfo = |url: &str, ttl| OpaqueTokens::Userinfo {
+            endpoint: url.parse().unwrap(),
+            cache_ttl: Duration::from_secs(ttl),
+        };
+        let all = || {
+            [
+                None,
+                Some(userinfo("https://a/", 1)),
+                Some(userinfo("https://b/", 1)),
+                Some(userinfo("https://a/", 2)),
+                Some(introspection("c", "s", 1)),
+                Some(introspection("d", "s", 1)),
+                Some(introspection("c", "t", 1)),
+                Some(introspection("c", "s", 2)),
+            ]
+        };
+        for (i, a) in all().iter().enumerate() {
+            for (j, b) in all().iter().enumerate() {
+                assert_eq!(same(a.as_ref(), b.as_ref()), i == j, "{i} {j}");
             }
         }
     }

@@ -232,7 +232,7 @@ async fn an_answer_that_does_not_come_or_never_ends_is_not_waited_for() {
     let endpoint = Endpoint::start(&json!({"sub": "u"})).await;
     endpoint.gate.forget_permits(1000);
     let limits = FetchLimits { timeout: Duration::from_millis(50), max_bytes: 1024 };
-    let store = OpaqueStore::with(Fetcher::new(native_tls().unwrap(), limits));
+    let store = OpaqueStore::with(Arc::new(Fetcher::new(native_tls().unwrap(), limits)));
     let judged = judge(&store, "t", &endpoint.userinfo(), start()).await;
     assert_eq!(judged, Err(AuthnError::ProviderUnavailable));
 

@@ -137,14 +137,18 @@ async fn an_issuers_own_audience_counts() {
     }
 }
 
-#[test]
-fn a_store_knows_its_issuers() {
-    let [a, b]: [Url; 2] = ["https://a.example/k", "https://b.example/k"].map(|url| url.parse().unwrap());
-    let rules = listing(&[(A, &a), (B, &b)]);
-    let store = store_for(&rules);
-    assert!(store.is_for(&rules));
-    for other in [listing(&[(A, &a)]), listing(&[(A, &b), (B, &a)]), listing(&[(B, &a), (A, &b)])] {
-        assert!(!store.is_for(&other), "{:?}", other.issuers);
+#[tokio::test]
+async fn a_renewed_store_does_not_give_an_issuer_the_keys_of_another() {
+    let (a, b) = (Issuer::new("k"), Issuer::new("k"));
+    let providers = [Provider::start(ok(&a.jwks())).await, Provider::start(ok(&b.jwks())).await];
+    let [at_a, at_b] = providers.each_ref().map(|provider| &provider.url);
+    let (before, after) = (listing(&[(A, at_a), (B, at_b)]), listing(&[(A, at_b), (B, at_a)]));
+    let (store, now) = (store_for(&before), start());
+    for (key, iss) in [(&a, A), (&b, B)] {
+        assert!(judge_by(&store, &before, &token_by(key, iss), now).await.is_ok());
     }
-    assert!(!store_for(&listing(&[(A, &a)])).is_for(&rules));
+    let swapped = store.renewed(&after, &KeyFiles::new());
+    for (key, iss, good) in [(&a, A, false), (&b, B, false), (&b, A, true), (&a, B, true)] {
+        assert_eq!(judge_by(&swapped, &after, &token_by(key, iss), now).await.is_ok(), good, "{iss}");
+    }
 }

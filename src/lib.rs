@@ -36,6 +36,8 @@ pub mod casefile;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod config;
+#[cfg(feature = "gateway")]
+pub mod decision_log;
 pub mod dropins;
 pub mod engine;
 #[cfg(feature = "gateway")]

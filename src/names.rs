@@ -144,6 +144,16 @@ impl ClaimPath {
         }
         Some(object.entry(last).or_insert(Value::Null))
     }
+
+    /// The same, to change the value.
+    pub fn find_mut<'c>(&self, claims: &'c mut Map<String, Value>) -> Option<&'c mut Value> {
+        let (last, parents) = self.keys.split_last()?;
+        let mut object = claims;
+        for key in parents {
+            object = object.get_mut(key)?.as_object_mut()?;
+        }
+        object.get_mut(last)
+    }
 }
 
 impl FromStr for ClaimPath {

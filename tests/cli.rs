@@ -377,3 +377,52 @@ fn an_empty_policy_directory_is_warned_about() {
     assert_eq!(output.status.code(), Some(0));
     assert!(text(&output.stderr).contains("there is no policy in"), "{}", text(&output.stderr));
 }
+
+/// A decision log of two lines with a chain, made with `sha256sum`'s idea of SHA-256.
+fn chained_log(directory: &std::path::Path) -> String {
+    let mut log = String::new();
+    let mut prev = "0".repeat(64);
+    for id in ["a", "b"] {
+        let line = format!(r#"{{"request_id":"{id}","prev":"{prev}""#);
+        let mut child =
+            Command::new("sha256sum").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(line.as_bytes()).unwrap();
+        prev = text(&child.wait_with_output().unwrap().stdout).split(' ').next().unwrap().to_owned();
+        log += &format!("{line},\"hash\":\"{prev}\"}}\n");
+    }
+    std::fs::write(directory.join("log"), &log).unwrap();
+    log
+}
+
+fn verify_log(file: &std::path::Path) -> (Option<i32>, String) {
+    let output = run(&["verify-log", file.to_str().unwrap()], "");
+    (output.status.code(), text(&output.stdout) + &text(&output.stderr))
+}
+
+#[test]
+fn an_intact_log_verifies_and_a_changed_one_says_where() {
+    let directory = tempfile::tempdir().unwrap();
+    let (file, log) = (directory.path().join("log"), chained_log(directory.path()));
+    let (code, said) = verify_log(&file);
+    assert!(code == Some(0) && said.contains("intact: 2 lines, the last hash is "), "{said}");
+
+    std::fs::write(&file, log.replace("\"b\"", "\"c\"")).unwrap();
+    let (code, said) = verify_log(&file);
+    assert!(code == Some(2) && said.contains("log:2: the line was changed"), "{said}");
+
+    let second = log.lines().nth(1).unwrap();
+    std::fs::write(&file, format!("{second}\n{second}\n")).unwrap();
+    let (code, said) = verify_log(&file);
+    assert!(code == Some(2) && said.contains("log:2: the line does not follow the one before"), "{said}");
+}
+
+#[test]
+fn what_is_no_chained_log_is_invalid() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("log");
+    assert_eq!(verify_log(&file).0, Some(3), "there is no file");
+    for content in ["", "{}\n", "text"] {
+        std::fs::write(&file, content).unwrap();
+        assert_eq!(verify_log(&file).0, Some(3), "{content}");
+    }
+}

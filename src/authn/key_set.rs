@@ -76,6 +76,12 @@ impl KeySet {
         }
     }
 
+    /// How many keys tokens are verified with.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.keys.len()
+    }
+
     /// The keys that the provider publishes but nothing is verified with.
     #[must_use]
     pub fn refused(&self) -> &[RefusedKey] {

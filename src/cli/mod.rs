@@ -6,10 +6,12 @@ mod demo;
 mod diff;
 mod explain;
 mod init;
+mod observing;
 mod replay;
 mod serve;
 mod test;
 mod translate;
+mod verify_log;
 
 use std::path::{Path, PathBuf};
 
@@ -30,7 +32,7 @@ use crate::sources::{Loaded, Sources};
     version,
     max_term_width = 100,
     after_help = "\
-Exit codes: 0 yes or done, 1 changed (diff, replay), 2 denied, 3 invalid configuration or input.
+Exit codes: 0 yes or done, 1 changed (diff, replay), 2 denied or broken, 3 invalid configuration or input.
 
 The environment: JWT_PUBLIC_KEY_URL (where tokens' keys are; several separated by commas), JWT_AUDIENCE, JWT_ISSUER,
 LITELLM_MASTER_KEY, and whatever the configuration names as `os.environ/NAME`. RUST_LOG sets the log level (default: info)."
@@ -70,6 +72,8 @@ enum Command {
     },
     /// Run the documented example with an identity provider and an upstream of its own
     Demo(demo::DemoArgs),
+    /// Say whether a decision log is as it was written: 0 intact, 2 broken
+    VerifyLog(verify_log::VerifyLogArgs),
 }
 
 /// The configuration to work with.
@@ -99,7 +103,7 @@ pub enum Exit {
     Yes,
     /// Two things that are compared differ: 1.
     Changed,
-    /// Denied: 2.
+    /// Denied, or broken: 2.
     Denied,
     /// The configuration or the input is invalid, or the command cannot run: 3.
     Invalid,
@@ -149,6 +153,7 @@ pub fn run() -> Exit {
             Ok(Exit::Yes)
         }
         Command::Demo(args) => demo::run(&args),
+        Command::VerifyLog(args) => verify_log::run(&args),
     };
     outcome.unwrap_or_else(|report| {
         eprintln!("{report:?}");

@@ -41,6 +41,7 @@ async fn serve(args: &ServeArgs) -> miette::Result<Exit> {
     let trial: Trial = Box::new(|snapshot| casefile::check(snapshot).map_err(|error| error.to_string()));
     let reloader = Reloader::start(args.config.sources(), Box::new(super::environment), Some(trial))?;
     let gateway = reloader.gateway();
+    super::observing::observe(gateway)?;
     let in_force = gateway.in_force();
     let config = in_force.snapshot().config();
     super::warn(config, in_force.origin().and_then(Origin::without_policies));

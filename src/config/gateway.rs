@@ -9,7 +9,7 @@ use ipnet::IpNet;
 use super::context::Context;
 use super::models::secret;
 use super::problem::{Caution, Problem};
-use super::{GatewaySettings, Mode, TlsFiles, Upstream, endpoint, raw};
+use super::{GatewaySettings, Mode, TlsFiles, Upstream, decision_log, endpoint, raw};
 
 const DEFAULT_BODY: u64 = 32 * 1024 * 1024;
 /// A gibibyte: a body is held in memory while it is judged.
@@ -27,6 +27,7 @@ pub(super) fn settings(cx: &mut Context, block: raw::Modelgate, directory: &Path
         policies,
         trusted_proxies,
         tests,
+        decision_log,
         leeway: _,
         public_key_stale_ttl: _,
         public_key_cooldown: _,
@@ -45,6 +46,7 @@ pub(super) fn settings(cx: &mut Context, block: raw::Modelgate, directory: &Path
         tls: tls.map(|files| tls_files(cx, files, directory)),
         trusted_proxies: networks(cx, trusted_proxies.unwrap_or_default()),
         tests: tests.into_iter().flatten().map(|path| directory.join(path)).collect(),
+        decision_log: decision_log.and_then(|block| decision_log::settings(cx, block, directory)),
         directory: directory.to_owned(),
     }
 }

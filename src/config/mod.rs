@@ -7,6 +7,7 @@
 
 mod context;
 mod de;
+mod decision_log;
 mod endpoint;
 mod environment;
 mod error;
@@ -42,8 +43,9 @@ pub use error::{ConfigError, Located, Warning};
 pub use issuers::ClaimFields;
 pub use problem::{Caution, Problem};
 pub use types::{
-    AdminListen, Config, Deployment, GatewaySettings, Issuer, JwtAuth, Lines, Mode, Model, OpaqueTokens,
-    Provider, RoleMapping, RolePermission, ScopeMapping, Team, TlsFiles, TokenRole, TokenRules, Upstream,
+    AdminListen, Config, DecisionLog, Deployment, GatewaySettings, Issuer, JwtAuth, Lines, Masked, Mode,
+    Model, OpaqueTokens, Provider, RoleMapping, RolePermission, ScopeMapping, Team, TlsFiles, TokenRole,
+    TokenRules, Upstream,
 };
 
 #[cfg(feature = "cli")]

@@ -109,6 +109,15 @@ pub enum Problem {
         #[help]
         help: &'static str,
     },
+    /// A field that logged decisions do not have, or that cannot be masked.
+    #[error("`{field}` is not a field that can be masked")]
+    UnknownMask {
+        /// The field.
+        field: String,
+        /// What may be meant.
+        #[help]
+        help: String,
+    },
     /// A word that looks like a group of routes.
     #[error("unknown route group `{route}`")]
     UnknownRouteGroup {

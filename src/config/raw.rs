@@ -327,6 +327,39 @@ pub(super) struct Modelgate {
     /// What the token's own roles open and deny.
     #[serde(default, deserialize_with = "present")]
     pub(super) role_permissions: Option<Vec<TokenRole>>,
+    /// Where decisions are logged, and how.
+    #[serde(default)]
+    pub(super) decision_log: Option<DecisionLog>,
+}
+
+#[derive(Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
+#[serde(rename = "decision_log", deny_unknown_fields)]
+pub(super) struct DecisionLog {
+    /// Whether lines go to standard output.
+    #[serde(default)]
+    pub(super) stdout: bool,
+    /// The file that lines are appended to, relative to this one.
+    #[serde(default)]
+    pub(super) file: Option<String>,
+    /// How large the file may grow before it is rotated; 100 MiB unless set.
+    #[serde(default)]
+    pub(super) max_bytes: Option<u64>,
+    /// How many rotated files are kept; 10 unless set.
+    #[serde(default)]
+    pub(super) keep: Option<u64>,
+    /// The share of allowed requests that is logged; all unless set.
+    #[serde(default)]
+    pub(super) sample_allowed: Option<f64>,
+    /// Fields whose values are replaced.
+    #[serde(default, deserialize_with = "present")]
+    pub(super) mask: Option<Vec<String>>,
+    /// Whether each line proves the one before it.
+    #[serde(default)]
+    pub(super) chain: bool,
+    /// Whether a line has all that `replay` needs, claims too.
+    #[serde(default)]
+    pub(super) replayable: bool,
 }
 
 #[derive(Deserialize)]

@@ -301,6 +301,8 @@ pub struct GatewaySettings {
     pub trusted_proxies: Vec<IpNet>,
     /// `modelgate.tests`: files of cases, or directories of them, that must pass before the configuration is in force.
     pub tests: Vec<PathBuf>,
+    /// `modelgate.decision_log`; `None`: decisions are not logged.
+    pub decision_log: Option<DecisionLog>,
     /// The directory that relative paths in the file are relative to.
     pub directory: PathBuf,
 }
@@ -313,6 +315,54 @@ pub enum Mode {
     Enforce,
     /// `log_only`: denials are reported and not enforced, while a company migrates. Tokens are verified all the same.
     LogOnly,
+}
+
+/// `modelgate.decision_log`: where decisions are written, and what of them. At least one place is named.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DecisionLog {
+    /// To standard output.
+    pub stdout: bool,
+    /// To the end of this file.
+    pub file: Option<PathBuf>,
+    /// How large the file may become, in bytes; 100 MiB unless set.
+    pub max_bytes: u64,
+    /// How many older files are kept; 10 unless set.
+    pub keep: u32,
+    /// The share of allowed requests that is logged, from 0 to 1; 1 unless set.
+    pub sample_allowed: f64,
+    /// Whose values are not shown.
+    pub mask: Vec<Masked>,
+    /// Each line proves the one before it.
+    pub chain: bool,
+    /// Lines have what is needed to decide again.
+    pub replayable: bool,
+}
+
+/// A field of a logged decision whose value is not shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Masked {
+    /// `request_id`.
+    RequestId,
+    /// `caller.subject`.
+    Subject,
+    /// `caller.issuer`.
+    Issuer,
+    /// `caller.user_id`.
+    UserId,
+    /// `caller.team`.
+    Team,
+    /// `caller.teams`.
+    Teams,
+    /// `route`.
+    Route,
+    /// `models`.
+    Models,
+    /// `input.source`.
+    Source,
+    /// `input.team_header`.
+    TeamHeader,
+    /// `input.claims.NAME`.
+    Claim(ClaimPath),
 }
 
 /// Where the admin listener listens: an address, or `off`.

@@ -138,20 +138,49 @@ impl<'s> Situation<'s> {
     }
 
     pub(super) fn ask(&self, asked: Asked<'_>) -> Result<Judged, String> {
-        let route = self.ask_route(&asked.facts)?;
-        let models =
-            asked.models.iter().map(|model| self.ask_model(model, &asked.facts)).collect::<Result<_, _>>()?;
-        Ok(Judged { route, models })
+        let Facts { route, method, .. } = asked.facts;
+        let (route, route_entity) = entities::route(self.snapshot, &self.ties, route, method)?;
+        let models: Vec<_> = asked.models.iter().map(|model| self.model(model)).collect::<Result<_, _>>()?;
+        // One store for all questions: building it costs more than a question.
+        let of_models = models.iter().map(|(_, entity)| entity.clone());
+        let entities = self.entities(of_models.chain([route_entity]))?;
+        let ask_model = |(model, _)| self.ask_about_model(model, &entities, &asked.facts);
+        Ok(Judged {
+            route: self.ask_about_route(route, &entities, &asked.facts)?,
+            models: models.into_iter().map(ask_model).collect::<Result<_, _>>()?,
+        })
     }
 
     pub(super) fn ask_route(&self, facts: &Facts<'_>) -> Result<Verdict, String> {
-        let (uid, entity) = entities::route(self.snapshot, &self.ties, facts.route, facts.method)?;
-        self.verdict(&self.snapshot.call_route, uid, entity, || facts.of_route())
+        let (route, entity) = entities::route(self.snapshot, &self.ties, facts.route, facts.method)?;
+        self.ask_about_route(route, &self.entities([entity])?, facts)
     }
 
     pub(super) fn ask_model(&self, model: &ModelName, facts: &Facts<'_>) -> Result<Verdict, String> {
-        let (uid, entity) = entities::model(self.snapshot, &self.ties, model)?;
-        self.verdict(&self.snapshot.use_model, uid, entity, || facts.of_model())
+        let (model, entity) = self.model(model)?;
+        self.ask_about_model(model, &self.entities([entity])?, facts)
+    }
+
+    fn model(&self, model: &ModelName) -> Result<(EntityUid, Entity), String> {
+        entities::model(self.snapshot, &self.ties, model)
+    }
+
+    fn ask_about_route(
+        &self,
+        route: EntityUid,
+        entities: &Entities,
+        facts: &Facts<'_>,
+    ) -> Result<Verdict, String> {
+        self.verdict(&self.snapshot.call_route, route, entities, || facts.of_route())
+    }
+
+    fn ask_about_model(
+        &self,
+        model: EntityUid,
+        entities: &Entities,
+        facts: &Facts<'_>,
+    ) -> Result<Verdict, String> {
+        self.verdict(&self.snapshot.use_model, model, entities, || facts.of_model())
     }
 
     /// The first rule, in the order of the rules, that denies.
@@ -186,27 +215,26 @@ impl<'s> Situation<'s> {
         &self,
         policies: &Policies,
         resource: EntityUid,
-        entity: Entity,
+        entities: &Entities,
         context: impl Fn() -> Result<Context, String>,
     ) -> Result<Verdict, String> {
         let context = if self.snapshot.dropped.reads_context { context()? } else { Context::empty() };
-        let entities = self.entities(entity)?;
         let action = policies.action.clone();
         let request = Request::new(self.principal.clone(), action, resource, context, None)
             .map_err(|error| error.to_string())?;
         let mut verdict = Verdict {
-            permits: self.matching(&request, &policies.permits, &entities)?,
-            forbids: self.matching(&request, &policies.forbids, &entities)?,
+            permits: self.matching(&request, &policies.permits, entities)?,
+            forbids: self.matching(&request, &policies.forbids, entities)?,
             shadow: Vec::new(),
         };
         if let Some([permits, forbids]) = &policies.shadow {
-            verdict.shadow = self.shadow(&verdict, &request, [permits, forbids], &entities);
+            verdict.shadow = self.shadow(&verdict, &request, [permits, forbids], entities);
         }
         Ok(verdict)
     }
 
-    fn entities(&self, resource: Entity) -> Result<Entities, String> {
-        let entities = self.principal_entities.iter().cloned().chain([resource]);
+    fn entities(&self, resources: impl IntoIterator<Item = Entity>) -> Result<Entities, String> {
+        let entities = self.principal_entities.iter().cloned().chain(resources);
         let dropped = &self.snapshot.dropped;
         if dropped.statics.is_empty() {
             return Entities::from_entities(entities, None).map_err(|error| error.to_string());
@@ -218,7 +246,7 @@ impl<'s> Situation<'s> {
         Entities::from_entities(all.into_values(), None).map_err(|error| error.to_string())
     }
 
-    /// The shadow policies that would turn the verdict around. One that fails to evaluate would deny.
+    /// The shadow policies that would turn the verdict around. Those that fail to evaluate count as not holding.
     fn shadow(
         &self,
         live: &Verdict,

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cedar_policy::{Entity, EntityUid, PolicyId, PolicySet, Schema, ValidationMode, Validator};
+use cedar_policy::{Entity, EntityUid, Policy, PolicyId, PolicySet, Schema, ValidationMode, Validator};
 
 use crate::dropins::{DropIn, DropInError, DropIns, Finding, MergedSchema, StaticEntities};
 
@@ -19,11 +19,18 @@ pub(super) struct Dropped {
     /// Some policy reads `context`, and some reads tags.
     pub(super) reads_context: bool,
     pub(super) reads_tags: bool,
+    /// Those of `SELDOM_READ` that some policy reads.
+    read_attributes: BTreeSet<&'static str>,
 }
 
+/// The attributes of callers that are built only where a policy reads them.
+const SELDOM_READ: [&str; 9] =
+    ["roles", "scopes", "teams", "issuer", "subject", "client_id", "user_id", "email", "email_domain"];
+
 impl Dropped {
-    /// Validates what was read. `known` are the ids that are taken.
-    pub(super) fn new(dropins: &DropIns, known: &BTreeSet<PolicyId>) -> Result<Self, Box<DropInError>> {
+    /// Validates what was read, to go beside the translated policies.
+    pub(super) fn new(dropins: &DropIns, translated: &[Policy]) -> Result<Self, Box<DropInError>> {
+        let known = translated.iter().map(|policy| policy.id().clone()).collect();
         let refused = |findings| DropInError::unless_empty(findings).err();
         let merged = MergedSchema::new(&dropins.schemas);
         let (schema, statics) =
@@ -31,7 +38,7 @@ impl Dropped {
                 Ok((statics, schema)) => (schema.strict, statics),
                 Err(findings) => return Err(refused(findings).unwrap_or_default()),
             };
-        DropInError::unless_empty(check(&dropins.policies, known, &schema))?;
+        DropInError::unless_empty(check(&dropins.policies, &known, &schema))?;
 
         let literals: BTreeSet<EntityUid> =
             dropins.policies.iter().flat_map(|dropin| dropin.policy.entity_literals()).collect();
@@ -41,9 +48,13 @@ impl Dropped {
         }
         let above: BTreeSet<EntityUid> = literals.iter().flat_map(|uid| statics.ancestors(uid)).collect();
         let always = literals.union(&above).filter_map(|uid| statics.get(uid)).cloned().collect();
-        let texts: Vec<String> =
-            dropins.policies.iter().filter_map(|dropin| dropin.policy.to_cedar()).collect();
-        let reads = |word: &str| texts.iter().any(|text| text.contains(word));
+        let dropped = dropins.policies.iter().map(|dropin| &dropin.policy);
+        // As data: in the text an attribute's name could be written with escapes.
+        let data = |policy: &Policy| policy.to_json().map(|json| json.to_string()).unwrap_or_default();
+        let dropped: Vec<String> = dropped.map(data).collect();
+        let all: Vec<String> = translated.iter().map(data).chain(dropped.iter().cloned()).collect();
+        let reads = |word: &str| dropped.iter().any(|data| data.is_empty() || data.contains(word));
+        let any_reads = |word: &&str| all.iter().any(|data| data.is_empty() || data.contains(*word));
         Ok(Self {
             schema,
             statics,
@@ -51,7 +62,13 @@ impl Dropped {
             always,
             reads_context: reads("context"),
             reads_tags: reads("Tag"),
+            read_attributes: SELDOM_READ.into_iter().filter(any_reads).collect(),
         })
+    }
+
+    /// Whether some policy may read this attribute of callers.
+    pub(super) fn reads(&self, attribute: &str) -> bool {
+        self.read_attributes.contains(attribute) || !SELDOM_READ.contains(&attribute)
     }
 
     /// The ids of the entities of a type that dropped-in policies name.

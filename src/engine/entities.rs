@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use cedar_policy::{Entity, EntityId, EntityTypeName, EntityUid, RestrictedExpression as Value};
 
-use super::Snapshot;
+use super::{Rule, Snapshot};
 use crate::identity::Caller;
 use crate::names::ModelName;
 use crate::providers;
@@ -21,6 +21,7 @@ pub(super) struct Names {
     scope: EntityTypeName,
     organization: EntityTypeName,
     team: EntityTypeName,
+    pub(super) refusal: EntityTypeName,
     model_set: EntityTypeName,
     access_group: EntityTypeName,
     provider: EntityTypeName,
@@ -41,6 +42,7 @@ impl Names {
             scope: name("Scope")?,
             organization: name("Organization")?,
             team: name("Team")?,
+            refusal: name("Refusal")?,
             model_set: name("ModelSet")?,
             access_group: name("AccessGroup")?,
             provider: name("Provider")?,
@@ -76,7 +78,7 @@ fn uid(ty: &EntityTypeName, id: &str) -> EntityUid {
 pub(super) struct Ties<'s> {
     pub(super) caller: &'s Caller,
     /// The team that was selected for the request, or the rule that refuses (R6).
-    pub(super) team: Result<Option<&'s str>, super::Rule>,
+    pub(super) team: Result<Option<&'s str>, Rule>,
     /// The caller's entries of `modelgate.role_permissions`, inherited ones too.
     pub(super) token_roles: Vec<&'s TokenRoleLists>,
 }
@@ -85,7 +87,7 @@ impl<'s> Ties<'s> {
     pub(super) fn new(
         snapshot: &'s Snapshot,
         caller: &'s Caller,
-        team: Result<Option<&'s str>, super::Rule>,
+        team: Result<Option<&'s str>, Rule>,
     ) -> Self {
         Self { caller, team, token_roles: snapshot.lists.token_roles_of(&caller.role_names) }
     }
@@ -111,21 +113,30 @@ pub(super) fn caller(snapshot: &Snapshot, ties: &Ties<'_>) -> Result<(EntityUid,
     parents.extend(caller.roles.iter().map(|role| uid(&names.role, role.as_str())));
     let inherited = ties.token_roles.iter().flat_map(|lists| &lists.ancestry);
     parents.extend(caller.role_names.iter().chain(inherited).map(|role| uid(&names.token_role, role)));
+    let refusals = caller.left_out.as_ref().map(|_| Rule::Overage).into_iter().chain(ties.team.err());
+    parents.extend(refusals.map(|rule| uid(&names.refusal, rule.as_str())));
     if caller.master_key {
         parents.insert(uid(&names.role, MASTER_KEY_ROLE));
     }
 
-    let texts = |list: &[String]| Value::new_set(list.iter().map(|text| Value::new_string(text.clone())));
-    let scopes = caller.scopes.iter().map(|scope| Value::new_entity_uid(names.scope_uid(scope)));
+    let reads = |attribute: &str| snapshot.dropped.reads(attribute);
     let routes = ties.routes(snapshot).map(|(id, _)| Value::new_entity_uid(uid(&names.route_group, id)));
-    let claimed = caller.claimed_teams().map(|id| Value::new_entity_uid(names.team_uid(id)));
     let mut attrs = HashMap::from([
         ("admin".to_owned(), Value::new_bool(caller.admin)),
-        ("roles".to_owned(), texts(&caller.role_names)),
-        ("scopes".to_owned(), Value::new_set(scopes)),
         ("routes".to_owned(), Value::new_set(routes)),
-        ("teams".to_owned(), Value::new_set(claimed)),
     ]);
+    if reads("roles") {
+        let roles = caller.role_names.iter().map(|role| Value::new_string(role.clone()));
+        attrs.insert("roles".to_owned(), Value::new_set(roles));
+    }
+    if reads("scopes") {
+        let scopes = caller.scopes.iter().map(|scope| Value::new_entity_uid(names.scope_uid(scope)));
+        attrs.insert("scopes".to_owned(), Value::new_set(scopes));
+    }
+    if reads("teams") {
+        let claimed = caller.claimed_teams().map(|id| Value::new_entity_uid(names.team_uid(id)));
+        attrs.insert("teams".to_owned(), Value::new_set(claimed));
+    }
     let optional = [
         ("issuer", caller.issuer.as_deref()),
         ("subject", caller.subject.as_deref()),
@@ -133,10 +144,8 @@ pub(super) fn caller(snapshot: &Snapshot, ties: &Ties<'_>) -> Result<(EntityUid,
         ("user_id", caller.user_id.as_deref()),
         ("email", caller.email.as_deref()),
         ("email_domain", caller.email_domain()),
-        ("left_out", caller.left_out.as_deref()),
-        ("team_refused", ties.team.err().map(super::Rule::as_str)),
     ];
-    for (name, value) in optional {
+    for (name, value) in optional.into_iter().filter(|(name, _)| reads(name)) {
         attrs.extend(value.map(|value| (name.to_owned(), Value::new_string(value.to_owned()))));
     }
     attrs.extend(selected.map(|id| ("team".to_owned(), Value::new_entity_uid(names.team_uid(id)))));

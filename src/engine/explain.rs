@@ -69,6 +69,8 @@ impl Snapshot {
         let has_place = |facts: &&PolicyFacts| match facts.policy.principal_constraint() {
             PrincipalConstraint::Any | PrincipalConstraint::Is(_) => true,
             PrincipalConstraint::Eq(uid) => uid == *principal,
+            // A refusal is for every caller: its gate is open as long as the caller has none.
+            PrincipalConstraint::In(uid) if *uid.type_name() == self.names.refusal => true,
             PrincipalConstraint::In(uid) | PrincipalConstraint::IsIn(_, uid) => is_in(&uid),
         };
         self.facts_in_order.iter().map(AsRef::as_ref).filter(has_place).collect()

@@ -1,6 +1,6 @@
 //! Everything that a decision needs, checked as a whole and then never changed.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -74,8 +74,7 @@ impl Snapshot {
     pub fn with_policies(config: Config, dropins: &DropIns) -> Result<Self, SnapshotError> {
         let bundle = translate::translate(&config)?;
         let names = Names::new().map_err(SnapshotError::Schema)?;
-        let known: BTreeSet<PolicyId> = bundle.policies.iter().map(|policy| policy.id().clone()).collect();
-        let dropped = Dropped::new(dropins, &known)?;
+        let dropped = Dropped::new(dropins, &bundle.policies)?;
         validate(&bundle.policy_set()?, &dropped)?;
 
         let translated = bundle.policies.iter().map(PolicyFacts::of_translated);
@@ -123,6 +122,11 @@ impl Snapshot {
     #[must_use]
     pub fn identify_again(&self, caller: &Caller) -> Caller {
         caller.again(self.config.jwt.as_ref())
+    }
+
+    /// The ids of all policies, in the order of the rules.
+    pub fn policy_ids(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.facts_in_order.iter().map(|facts| &facts.id)
     }
 
     /// Who a token belongs to (R1, R4).

@@ -67,6 +67,7 @@ impl Routes {
         match (request.method(), request.uri().path()) {
             (&Method::GET, "/health/liveliness" | "/health/liveness") => healthy(),
             (&Method::GET, "/health/readiness") => self.readiness(request.uri().query()),
+            (&Method::GET, "/metrics") => self.reloader.gateway().metrics(),
             (&Method::GET, "/-/snapshot") => json_answer(StatusCode::OK, &self.snapshot()),
             (&Method::POST, "/-/reload") => self.reload().await,
             (_, path) => json_answer(

@@ -22,6 +22,8 @@ pub(super) struct Target {
     pub(super) model: Option<String>,
     pub(super) headers: Vec<(HeaderName, HeaderValue)>,
     pub(super) timeout: Option<std::time::Duration>,
+    /// `None`: a proxy.
+    pub(super) provider: Option<Provider>,
 }
 
 /// What OpenAI-shaped endpoints offer for a model, below their base URL.
@@ -55,6 +57,7 @@ pub(super) fn target(config: &Config, call: &ApiCall, query: Option<&str>) -> Re
             model: None,
             headers: upstream.api_key.as_ref().map(bearer).transpose()?.into_iter().collect(),
             timeout: None,
+            provider: None,
         }),
         None if call.model().is_some_and(|model| choose(config, model).is_none()) => {
             Err(Refusal::UnknownModel)
@@ -143,6 +146,7 @@ fn at_deployment(
         model: rewrites_body.then_some(model),
         headers,
         timeout: deployment.timeout,
+        provider: Some(deployment.provider),
     }))
 }
 
@@ -161,7 +165,7 @@ fn renamed_query(call: &ApiCall, query: &str, model: &str) -> String {
 }
 
 /// What a path asks of a model: the path without the prefix below which an OpenAI-shaped API is mounted.
-fn operation(path: &str) -> &str {
+pub(super) fn operation(path: &str) -> &str {
     for mount in ["/openai/deployments/", "/engines/"] {
         if let Some((_, operation)) = path.strip_prefix(mount).and_then(|rest| rest.split_once('/')) {
             return operation;

@@ -1,10 +1,13 @@
 //! Sends what was permitted, as it was judged.
 
+use std::time::Duration;
+
 use bytes::Bytes;
-use http::Request;
 use http::header::{HeaderName, HeaderValue};
 use http::request;
+use http::{Request, Response};
 use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -13,11 +16,12 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use super::body::Pieces;
 use super::deployments::{self, Target};
 use super::headers;
+use super::observe::Observation;
 use super::respond::{Answer, Refusal};
 use crate::engine::{Permit, Snapshot};
 use crate::request::ApiCall;
 
-const CONNECT_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const ANTHROPIC_VERSION: (HeaderName, HeaderValue) =
     (HeaderName::from_static("anthropic-version"), HeaderValue::from_static("2023-06-01"));
 
@@ -37,20 +41,10 @@ pub(super) struct Forwarder {
 
 impl Forwarder {
     pub(super) fn new() -> std::io::Result<Self> {
-        let mut connector = HttpConnector::new();
-        connector.enforce_http(false);
-        connector.set_nodelay(true);
-        connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
-        let connector = HttpsConnectorBuilder::new()
-            .with_provider_and_native_roots(rustls::crypto::aws_lc_rs::default_provider())?
-            .https_or_http()
-            .enable_http1()
-            .enable_http2()
-            .wrap_connector(connector);
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(std::time::Duration::from_secs(60))
-            .build(connector);
+            .pool_idle_timeout(Duration::from_secs(60))
+            .build(connector()?);
         Ok(Self { client })
     }
 
@@ -62,13 +56,33 @@ impl Forwarder {
         snapshot: &Snapshot,
         permit: Permit,
         sent: Sent,
+        seen: &mut Observation,
     ) -> Result<Answer, Refusal> {
         let call = permit.call();
         let target = deployments::target(snapshot.config(), call, sent.head.uri.query())?;
         tracing::debug!(model = ?permit.model(), host = target.uri.host(), policies = ?permit.decision().policies, "permitted");
+        let mut sent = sent;
+        sent.head.headers = headers::upstream(&sent.head.headers);
+        seen.calls(call, &target, &mut sent.head.headers);
         let timeout = target.timeout;
-        let request = upstream_request(call, target, sent)?;
+        let request = upstream_request(call, target, sent);
 
+        let answered = self.send(request, timeout).await;
+        seen.upstream(answered.as_ref().map(Response::status));
+        let answer = answered?;
+        let (mut head, body) = answer.into_parts();
+        head.headers = headers::downstream(&head.headers);
+        head.version = http::Version::default();
+        head.extensions.clear();
+        Ok(Answer::from_parts(head, body.boxed_unsync()))
+    }
+
+    /// The upstream's answer, up to its body. `timeout` bounds the wait for it.
+    async fn send(
+        &self,
+        request: Request<Pieces>,
+        timeout: Option<Duration>,
+    ) -> Result<Response<Incoming>, Refusal> {
         let answering = self.client.request(request);
         let answered = match timeout {
             Some(limit) => {
@@ -76,24 +90,34 @@ impl Forwarder {
             }
             None => answering.await,
         };
-        let answer = answered.map_err(|error| {
+        answered.map_err(|error| {
             tracing::warn!(connect = error.is_connect(), "the upstream failed: {error}");
             Refusal::UpstreamDown
-        })?;
-        let (mut head, body) = answer.into_parts();
-        head.headers = headers::downstream(&head.headers);
-        head.version = http::Version::default();
-        head.extensions.clear();
-        Ok(Answer::from_parts(head, body.boxed_unsync()))
+        })
     }
 }
 
-fn upstream_request(call: &ApiCall, target: Target, sent: Sent) -> Result<Request<Pieces>, Refusal> {
+/// Connections that trust the certificates which this machine trusts.
+pub(super) fn connector() -> std::io::Result<HttpsConnector<HttpConnector>> {
+    let mut connector = HttpConnector::new();
+    connector.enforce_http(false);
+    connector.set_nodelay(true);
+    connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
+    Ok(HttpsConnectorBuilder::new()
+        .with_provider_and_native_roots(rustls::crypto::aws_lc_rs::default_provider())?
+        .https_or_http()
+        .enable_http1()
+        .enable_http2()
+        .wrap_connector(connector))
+}
+
+/// The headers are those that pass.
+fn upstream_request(call: &ApiCall, target: Target, sent: Sent) -> Request<Pieces> {
     let mut request = Request::new(upstream_body(call, target.model.as_deref(), sent.body));
     *request.method_mut() = sent.head.method;
     *request.uri_mut() = target.uri;
     let headers = request.headers_mut();
-    *headers = headers::upstream(&sent.head.headers);
+    *headers = sent.head.headers;
     let is_anthropic = target.headers.iter().any(|(name, _)| name == "x-api-key");
     if is_anthropic && !headers.contains_key(&ANTHROPIC_VERSION.0) {
         headers.insert(ANTHROPIC_VERSION.0, ANTHROPIC_VERSION.1);
@@ -101,7 +125,7 @@ fn upstream_request(call: &ApiCall, target: Target, sent: Sent) -> Result<Reques
     for (name, value) in target.headers {
         headers.insert(name, value);
     }
-    Ok(request)
+    request
 }
 
 /// The body with the deployment's model in the place of the caller's; where only the path named the model, it is added.

@@ -3,6 +3,7 @@
 mod request;
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -14,6 +15,7 @@ use tokio::sync::{Semaphore, watch};
 
 use super::keys::fetch::{FetchError, FetchLimits, Fetcher};
 use super::keys::{AuthnError, Moment};
+use super::observe::Cache;
 use crate::authn::{AnswerError, Assertion, Bearer, TokenError, VerifiedClaims};
 use crate::config::{OpaqueTokens, TokenRules};
 pub(super) use request::same;
@@ -39,6 +41,8 @@ struct Shared {
     fetcher: Arc<Fetcher>,
     slots: Arc<Semaphore>,
     tokens: Mutex<Tokens>,
+    hits: AtomicU64,
+    misses: AtomicU64,
 }
 
 type Outcome = Result<Arc<Assertion>, AuthnError>;
@@ -75,7 +79,20 @@ impl OpaqueStore {
 
     fn with(fetcher: Arc<Fetcher>) -> Self {
         let (slots, tokens) = (Arc::new(Semaphore::new(MAX_ASKING)), Mutex::default());
-        Self { shared: Arc::new(Shared { fetcher, slots, tokens }) }
+        let (hits, misses) = Default::default();
+        Self { shared: Arc::new(Shared { fetcher, slots, tokens, hits, misses }) }
+    }
+
+    /// How the cache fares, for metrics.
+    pub(super) fn state(&self) -> Cache {
+        let (hits, misses) = (&self.shared.hits, &self.shared.misses);
+        let tokens = self.shared.tokens();
+        Cache {
+            entries: tokens.known.len(),
+            asking: tokens.asking.len(),
+            hits: hits.load(Ordering::Relaxed),
+            misses: misses.load(Ordering::Relaxed),
+        }
     }
 
     /// Has the provider vouch for a token, and holds what it says against the rules.
@@ -120,8 +137,10 @@ impl Shared {
         let (fingerprint, ttl) = (request::fingerprint(provider, bearer), request::cache_ttl(provider));
         let mut tokens = self.tokens();
         if let Some(known) = tokens.known.get(&fingerprint).filter(|known| known.serves(ttl, now)) {
+            self.hits.fetch_add(1, Ordering::Relaxed);
             return Ok(Found::Known(known.assertion.clone()));
         }
+        self.misses.fetch_add(1, Ordering::Relaxed);
         // A task that has panicked leaves a channel without a sender.
         let asking = tokens.asking.get(&fingerprint);
         if let Some(pending) = asking.filter(|pending| pending.has_changed().is_ok()) {

@@ -6,14 +6,16 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, StatusCode};
+use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use ipnet::IpNet;
 use serde_json::json;
 
 use super::forward::{Forwarder, Sent};
-use super::respond::{Answer, REQUEST_ID, Refusal, json_answer};
+use super::observe::{Ended, Observation, Observers};
+use super::respond::{Answer, REQUEST_ID, Refusal, answer_of, json_answer};
 use super::source::{self, Peer};
-use super::{InForce, body, models};
+use super::{InForce, TokenVerifier, body, models};
 use crate::authn::{Bearer, TokenError, is_master_key};
 use crate::identity::Caller;
 use crate::request::{Circumstances, Reading, RequestHead};
@@ -22,6 +24,7 @@ use crate::request::{Circumstances, Reading, RequestHead};
 pub struct Gateway {
     in_force: ArcSwap<InForce>,
     forwarder: Forwarder,
+    observers: Arc<Observers>,
 }
 
 impl Gateway {
@@ -31,7 +34,8 @@ impl Gateway {
     ///
     /// If the system's certificates cannot be loaded.
     pub fn new(in_force: InForce) -> std::io::Result<Self> {
-        Ok(Self { in_force: ArcSwap::from_pointee(in_force), forwarder: Forwarder::new()? })
+        let observers = Arc::new(Observers::new()?);
+        Ok(Self { in_force: ArcSwap::from_pointee(in_force), forwarder: Forwarder::new()?, observers })
     }
 
     /// What is in force. Load it once for each request.
@@ -45,25 +49,61 @@ impl Gateway {
         self.in_force.swap(Arc::new(next))
     }
 
+    /// Those who are told of requests.
+    #[must_use]
+    pub fn observers(&self) -> &Arc<Observers> {
+        &self.observers
+    }
+
+    /// What is counted and measured, in Prometheus' text format.
+    pub(super) fn metrics(&self) -> Answer {
+        let in_force = self.in_force();
+        let (sources, cache) = in_force.verifier.as_ref().map(TokenVerifier::state).unwrap_or_default();
+        match self.observers.scrape(in_force.snapshot().generation(), &sources, cache) {
+            Ok(text) => answer_of(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", text),
+            Err(error) => {
+                let error = json!({"error": error.to_string()});
+                json_answer(StatusCode::INTERNAL_SERVER_ERROR, &error)
+            }
+        }
+    }
+
     /// Answers a request.
     pub(super) async fn handle(self: Arc<Self>, request: Request<Incoming>) -> Answer {
         let request_id = request_id(&request);
-        let mut answer = match self.steps(request).await {
-            Ok(answer) => answer,
-            Err(refusal) => refusal.answer(&request_id),
+        let mut answer = match health(&request) {
+            Some(answer) => answer,
+            None => self.observed(request, &request_id).await,
         };
         answer.headers_mut().insert(REQUEST_ID, request_id);
         answer
     }
 
-    async fn steps(&self, request: Request<Incoming>) -> Result<Answer, Refusal> {
-        if let Some(answer) = health(&request) {
-            return Ok(answer);
-        }
+    /// The steps, and whoever is to know of them.
+    async fn observed(&self, request: Request<Incoming>, request_id: &HeaderValue) -> Answer {
+        let mut seen = Observation::begin(&self.observers, &request, request_id);
+        let answer = match self.steps(request, &mut seen).await {
+            Ok(answer) => {
+                seen.answered(answer.status(), None);
+                answer
+            }
+            Err(refusal) => {
+                let answer = refusal.answer(request_id);
+                seen.answered(answer.status(), Some(&refusal));
+                answer
+            }
+        };
+        answer.map(|body| Ended::new(body, seen).boxed_unsync())
+    }
+
+    async fn steps(&self, request: Request<Incoming>, seen: &mut Observation) -> Result<Answer, Refusal> {
         // One load: the whole request is verified, judged and forwarded by one generation.
         let in_force = self.in_force();
         let snapshot = in_force.snapshot();
-        let caller = authenticate(&in_force, &request).await?;
+        seen.judged_by(snapshot);
+        let caller = authenticate(&in_force, &request).await;
+        seen.authenticated(caller.as_ref().ok());
+        let caller = caller?;
 
         let (head, incoming) = request.into_parts();
         if matches!(head.method, Method::CONNECT | Method::TRACE) {
@@ -77,11 +117,15 @@ impl Gateway {
         })?;
         let (call, body) = body::read(reading, incoming, snapshot.config().gateway.max_body_bytes).await?;
         let circumstances = circumstances(&head, &snapshot.config().gateway.trusted_proxies);
-        let permit = snapshot.authorize(&caller, call.with_circumstances(circumstances))?;
+        let call = call.with_circumstances(circumstances);
+        seen.read(&call);
+        let decided = snapshot.authorize(&caller, call);
+        seen.decided(snapshot, &decided);
+        let permit = decided?;
         if let Some(answer) = models::answer(snapshot, &caller, &permit) {
             return answer;
         }
-        self.forwarder.forward(snapshot, permit, Sent { head, body }).await
+        self.forwarder.forward(snapshot, permit, Sent { head, body }, seen).await
     }
 }
 

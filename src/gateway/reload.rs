@@ -155,6 +155,7 @@ impl Reloader {
         }
         let generation = next.snapshot().generation();
         self.gateway.put_in_force(next);
+        self.gateway.observers().metrics().reloaded(true);
         tracing::info!(generation, "new rules are in force");
         let mut state = self.state();
         state.status.reloads += 1;
@@ -167,6 +168,7 @@ impl Reloader {
     }
 
     fn refused(&self, message: String) {
+        self.gateway.observers().metrics().reloaded(false);
         let mut state = self.state();
         state.status.failures += 1;
         // A file that is wrong is read again whenever another one changes; it is no news then.
@@ -194,10 +196,18 @@ fn settled(
     env: &dyn Fn(&str) -> Option<String>,
     roots: &mut Roots,
 ) -> Result<Candidate, CandidateError> {
+    let mut refused = None;
     for _ in 0..READINGS {
-        let candidate = Candidate::read(sources, env, roots)?;
-        if candidate.is_settled() {
-            return Ok(candidate);
+        match Candidate::read(sources, env, roots) {
+            Ok(candidate) if candidate.is_settled() => return Ok(candidate),
+            Ok(_) => refused = None,
+            // What is being replaced may look wrong, but not twice in the same way.
+            Err(error) => {
+                let said = error.to_string();
+                if refused.replace(said.clone()) == Some(said) {
+                    return Err(error);
+                }
+            }
         }
     }
     Err(CandidateError::Unsettled)
@@ -213,6 +223,7 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
     let changed = [
         ("listen", old.gateway.listen != new.gateway.listen),
         ("admin", old.gateway.admin != new.gateway.admin),
+        ("decision_log", old.gateway.decision_log != new.gateway.decision_log),
         ("tls", old.gateway.tls.is_some() != new.gateway.tls.is_some()),
     ];
     changed.into_iter().filter(|(_, changed)| *changed).map(|(key, _)| key).collect()

@@ -80,6 +80,20 @@ impl Refusal {
         }
     }
 
+    /// OpenAI's `code`.
+    pub(super) fn code(&self) -> &'static str {
+        self.kind().1
+    }
+
+    /// What was wrong with the credential, in one word.
+    pub(super) fn token_reason(&self) -> Option<&'static str> {
+        match self {
+            Self::Credential(error) => Some(error.reason()),
+            Self::Token(error) => Some(error.reason()),
+            _ => None,
+        }
+    }
+
     /// OpenAI's `type` and `code`.
     fn kind(&self) -> (&'static str, &'static str) {
         match self {
@@ -151,10 +165,15 @@ impl Refusal {
 
 /// An answer of ours in JSON.
 pub(super) fn json_answer(status: StatusCode, body: &Value) -> Answer {
-    let body = Full::new(Bytes::from(body.to_string())).map_err(|never: Infallible| match never {});
+    answer_of(status, "application/json", body.to_string())
+}
+
+/// An answer of ours.
+pub(super) fn answer_of(status: StatusCode, content_type: &'static str, body: String) -> Answer {
+    let body = Full::new(Bytes::from(body)).map_err(|never: Infallible| match never {});
     let mut answer = Response::new(body.boxed_unsync());
     *answer.status_mut() = status;
-    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     answer
 }

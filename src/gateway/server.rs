@@ -66,8 +66,10 @@ impl Server {
     /// Serves until `shutdown`, then lets requests in flight finish for up to 30 seconds.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         let gateway = self.gateway;
+        let observers = Arc::clone(gateway.observers());
         serve_until(self.listener, self.tls, shutdown, move |request| Arc::clone(&gateway).handle(request))
             .await;
+        observers.flush().await;
     }
 }
 

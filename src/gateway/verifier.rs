@@ -3,6 +3,7 @@
 use super::keys::fetch::{FetchLimits, native_tls};
 use super::keys::files::KeyFiles;
 use super::keys::{AuthnError, KeyStore, Moment};
+use super::observe::{Cache, KeySource};
 use super::opaque::{self, OpaqueStore};
 use crate::authn::{Bearer, VerifiedClaims, is_opaque};
 use crate::config::TokenRules;
@@ -40,6 +41,11 @@ impl TokenVerifier {
     /// Fetches keys, as [`KeyStore::warm_up`] does.
     pub async fn warm_up(&self, rules: &TokenRules) -> bool {
         self.keys.warm_up(rules, Moment::now()).await
+    }
+
+    /// What is known of keys and tokens now, for metrics.
+    pub(super) fn state(&self) -> (Vec<KeySource>, Cache) {
+        (self.keys.state(Moment::now()), self.opaque.state())
     }
 
     /// Verifies a token now.

@@ -207,6 +207,12 @@ impl Caller {
         self.admin
     }
 
+    /// All of the token's claims; `None` for the master key.
+    #[cfg(feature = "gateway")]
+    pub(crate) fn claims(&self) -> Option<&Arc<Map<String, Value>>> {
+        (!self.master_key).then_some(&self.claims)
+    }
+
     /// The token's claims of strings that are no attributes of the caller, by name.
     pub(crate) fn other_claims(&self) -> BTreeMap<String, Vec<&str>> {
         tags::of(&self.claims)

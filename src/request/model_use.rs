@@ -1,7 +1,9 @@
 //! How a request uses its model, for policies that ask.
 
+use serde::{Deserialize, Serialize};
+
 /// What the body says beside the model. What it leaves out is left out here.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ModelUse {
     /// It asks for a streamed answer.
     pub stream: bool,

@@ -8,22 +8,21 @@ use super::template::Template;
 #[derive(Debug, Default)]
 struct Group {
     exact: HashSet<String>,
-    templates: Vec<Template>,
+    templates: Vec<(String, Template)>,
 }
 
-fn recorded() -> BTreeMap<String, Vec<String>> {
-    serde_json::from_str(include_str!("groups.json")).unwrap_or_default()
-}
-
-static GROUPS: LazyLock<BTreeMap<String, Group>> =
-    LazyLock::new(|| recorded().into_iter().map(|(name, paths)| (name, Group::new(paths))).collect());
+static GROUPS: LazyLock<BTreeMap<String, Group>> = LazyLock::new(|| {
+    let recorded: BTreeMap<String, Vec<String>> =
+        serde_json::from_str(include_str!("groups.json")).unwrap_or_default();
+    recorded.into_iter().map(|(name, paths)| (name, Group::new(paths))).collect()
+});
 
 impl Group {
     fn new(paths: Vec<String>) -> Self {
         let (templates, exact): (Vec<_>, Vec<_>) = paths.into_iter().partition(|path| path.contains('{'));
         Self {
             exact: exact.into_iter().collect(),
-            templates: templates.iter().map(|t| Template::parse(t)).collect(),
+            templates: templates.into_iter().map(|text| (text.clone(), Template::parse(&text))).collect(),
         }
     }
 }
@@ -43,7 +42,7 @@ pub fn group_names() -> impl Iterator<Item = &'static str> {
 #[must_use]
 pub fn is_in_group(name: &str, path: &str) -> bool {
     GROUPS.get(name).is_some_and(|group| {
-        group.exact.contains(path) || group.templates.iter().any(|template| template.matches(path))
+        group.exact.contains(path) || group.templates.iter().any(|(_, template)| template.matches(path))
     })
 }
 
@@ -55,7 +54,22 @@ pub(crate) fn known_paths() -> std::collections::BTreeSet<String> {
         let first = pieces.next().unwrap_or_default().to_owned();
         pieces.fold(first, |filled, piece| filled + "x" + piece.split_once('}').map_or("", |(_, rest)| rest))
     };
-    recorded().values().flatten().map(|path| filled(path)).collect()
+    let groups = GROUPS.values();
+    groups
+        .flat_map(|group| group.exact.iter().chain(group.templates.iter().map(|(text, _)| text)))
+        .map(|path| filled(path))
+        .collect()
+}
+
+/// The path or template of LiteLLM's that `path` fits, such as `/v1/threads/{thread_id}`: one of a bounded number.
+#[must_use]
+pub fn template_of(path: &str) -> Option<&'static str> {
+    let exact = GROUPS.values().find_map(|group| group.exact.get(path));
+    let fitting = || {
+        let mut templates = GROUPS.values().flat_map(|group| &group.templates);
+        templates.find(|(_, template)| template.matches(path)).map(|(text, _)| text)
+    };
+    exact.or_else(fitting).map(String::as_str)
 }
 
 #[cfg(test)]
@@ -82,6 +96,14 @@ mod tests {
     #[test]
     fn no_path_is_in_an_unknown_group() {
         assert!(!is_in_group("llm_api_route", "/v1/chat/completions"));
+    }
+
+    #[test]
+    fn a_path_has_the_template_that_it_fits_and_a_foreign_one_none() {
+        assert_eq!(template_of("/v1/chat/completions"), Some("/v1/chat/completions"));
+        let deployment = template_of("/openai/deployments/gpt-4o/chat/completions").unwrap();
+        assert!(deployment.starts_with("/openai/deployments/{"), "{deployment}");
+        assert_eq!(template_of("/none/such"), None);
     }
 
     #[test]

@@ -5,7 +5,7 @@ mod template;
 
 #[cfg(feature = "cli")]
 pub(crate) use groups::known_paths;
-pub use groups::{group_names, is_group, is_in_group};
+pub use groups::{group_names, is_group, is_in_group, template_of};
 
 /// A route as a configuration lists it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

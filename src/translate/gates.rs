@@ -1,7 +1,8 @@
 //! What must hold whoever grants: R3 and R5 to R9, each a `forbid`.
 
 use super::pst::{
-    Ex, action, and, attr, entity, eq, has, is_in, not, or, principal, resource, string, unless, when,
+    Ex, action, and, attr, entity, eq, has, is_in, not, or, principal, principal_in, resource, string,
+    unless, when,
 };
 use super::{Draft, JWTAUTH, TranslateError, Writer};
 use crate::config::JwtAuth;
@@ -25,10 +26,16 @@ fn admin() -> Ex {
 
 /// A claim that the identity provider left out may have named a role, a team or a denial.
 fn write_overage(writer: &mut Writer<'_>) -> Result<(), TranslateError> {
-    writer.add(
-        Draft { action: action("call_route")?, ..Draft::forbid(JWTAUTH, Rule::Overage).with_rule_in_id() }
-            .clause(when(has(principal(), "left_out"))),
-    )
+    write_refusal(writer, JWTAUTH, Rule::Overage)
+}
+
+/// The scope alone says when it holds, so that Cedar is seldom asked.
+fn write_refusal(writer: &mut Writer<'_>, key: &str, rule: Rule) -> Result<(), TranslateError> {
+    writer.add(Draft {
+        principal: principal_in("Refusal", rule.as_str())?,
+        action: action("call_route")?,
+        ..Draft::forbid(key, rule).with_rule_in_id()
+    })
 }
 
 /// R3. Does not bind the master key, which has no scopes.
@@ -72,11 +79,7 @@ fn write_email_domain(writer: &mut Writer<'_>, jwt: &JwtAuth) -> Result<(), Tran
 fn write_teams(writer: &mut Writer<'_>, jwt: &JwtAuth) -> Result<(), TranslateError> {
     let refused = [Rule::TeamHeader, Rule::UnknownTeam, Rule::NoTeam, Rule::NoTeamWithModel];
     for rule in refused {
-        let this = eq(attr(principal(), "team_refused"), string(rule.as_str()));
-        writer.add(
-            Draft { action: action("call_route")?, ..Draft::forbid("teams", rule).with_rule_in_id() }
-                .clause(when(and(has(principal(), "team_refused"), this))),
-        )?;
+        write_refusal(writer, "teams", rule)?;
     }
 
     let team = || attr(principal(), "team");

@@ -74,11 +74,11 @@ def start_upstream(cls):
     return upstream
 
 
-def start_gateway(cls, config, upstream, **variables):
+def start_gateway(cls, config, upstream, admin="off", **variables):
     """Starts modelgate, waits until it serves, and returns its URL."""
     base = f"http://127.0.0.1:{free_port()}"
     environment = os.environ | variables | {"UPSTREAM_URL": upstream.url, "UPSTREAM_KEY": UPSTREAM_KEY}
-    serve = ["serve", "--config", HERE / config, "--listen", base.removeprefix("http://"), "--admin", "off"]
+    serve = ["serve", "--config", HERE / config, "--listen", base.removeprefix("http://"), "--admin", admin]
     gateway = start(cls, os.environ["MODELGATE"], *serve, env=environment)
 
     def ready():

@@ -2,12 +2,8 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use modelgate::config::Config;
 use modelgate::dropins::DropIns;
 use modelgate::engine::Snapshot;
@@ -17,6 +13,8 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+
+pub(crate) use crate::key::{Key, in_a_while};
 
 /// Longer than any step takes, so that a hang fails.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -34,33 +32,6 @@ pub(crate) struct Fixture {
     pub(crate) served: JoinHandle<()>,
     pub(crate) key: Key,
     pub(crate) directory: tempfile::TempDir,
-}
-
-/// A provider's signing key, of id `k`.
-pub(crate) struct Key(EcdsaKeyPair);
-
-impl Key {
-    pub(crate) fn new() -> Self {
-        Self(EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap())
-    }
-
-    pub(crate) fn jwks(&self) -> Value {
-        let (x, y) = self.0.public_key().as_ref().split_at(1).1.split_at(32);
-        let encode = |bytes| URL_SAFE_NO_PAD.encode(bytes);
-        json!({"keys": [{"kty": "EC", "crv": "P-256", "kid": "k", "x": encode(x), "y": encode(y)}]})
-    }
-
-    pub(crate) fn token(&self, claims: &Value) -> String {
-        let encode = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-        let signed = format!("{}.{}", encode(&json!({"alg": "ES256", "kid": "k"})), encode(claims));
-        let signature = self.0.sign(&SystemRandom::new(), signed.as_bytes()).unwrap();
-        format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature.as_ref()))
-    }
-}
-
-/// Ten minutes from now.
-pub(crate) fn in_a_while() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() + 600
 }
 
 pub(crate) const MASTER_KEY: &str = "sk-master";

@@ -1,16 +1,25 @@
 //! The gateway over real sockets: a client and an upstream that speak raw bytes, and a provider whose keys are a file.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 mod admin;
 mod fixture;
 mod forwarding;
 mod http2;
 mod issuers;
+mod key;
+mod log;
+mod metrics;
 mod opaque;
 mod places;
 mod policies;
 mod refusing;
 mod reload;
+mod sequences;
 mod smuggling;
 mod streaming;
 mod tls;

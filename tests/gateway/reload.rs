@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::fixture::{self, Fixture, Key, Message, answer, read_message, read_until, send, soon};
+use crate::fixture::{self, Fixture, Key, Message, read_message, read_until, send, soon};
 
 /// A gateway on files, with its admin listener.
 pub(crate) struct Live {
@@ -77,7 +77,7 @@ impl Live {
         soon(read_message(&mut send(self.admin, method, path, "", "").await)).await
     }
 
-    fn generation(&self) -> u64 {
+    pub(crate) fn generation(&self) -> u64 {
         self.gate.gateway.in_force().snapshot().generation()
     }
 
@@ -92,7 +92,7 @@ impl Live {
         ids.iter().map(|model| model["id"].as_str().unwrap().to_owned()).collect()
     }
 
-    async fn models(&self) -> Vec<String> {
+    pub(crate) async fn models(&self) -> Vec<String> {
         self.models_of(&self.gate.token(&["basic_user"])).await
     }
 
@@ -384,21 +384,9 @@ async fn a_stream_that_is_open_during_a_reload_finishes() {
 #[tokio::test]
 async fn a_request_is_decided_by_the_rules_that_it_began_with() {
     let live = Live::start().await;
-    let (token, body) = (live.gate.token(&["basic_user"]), r#"{"model": "anthropic-claude"}"#);
-    let head = format!(
-        "POST /v1/chat/completions HTTP/1.1\r\nhost: gate\r\nauthorization: Bearer {token}\r\n\
-         expect: 100-continue\r\ncontent-length: {}\r\n\r\n",
-        body.len()
-    );
-    let mut caller = soon(tokio::net::TcpStream::connect(live.gate.address)).await.unwrap();
-    soon(caller.write_all(head.as_bytes())).await.unwrap();
-    // The body is asked for when the token has been verified.
-    soon(read_until(&mut caller, "HTTP/1.1 100 Continue\r\n\r\n")).await;
+    let mut caller = live.begin().await;
     live.files().write("config.yaml", live.files().yaml("[]"));
     assert_eq!(live.reloader.reload().await, Outcome::Loaded);
-    soon(caller.write_all(body.as_bytes())).await.unwrap();
-    let (mut upstream, _) = live.gate.arriving().await;
-    answer(&mut upstream, "{}").await;
-    assert_eq!(soon(read_message(&mut caller)).await.status(), "200");
+    live.end(&mut caller, true).await;
     assert!(live.models().await.is_empty());
 }

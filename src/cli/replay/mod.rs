@@ -11,8 +11,8 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::{ConfigArgs, Exit, Format};
+use crate::decision_log::Line;
 use crate::engine::Snapshot;
-use line::Line;
 use tally::Tally;
 
 /// What to replay, and by which rules.
@@ -55,8 +55,9 @@ fn read(snapshot: &Snapshot, tally: &mut Tally, log: impl BufRead) -> Result<(),
     for (number, line) in log.lines().enumerate() {
         let line = line.map_err(|error| error.to_string())?;
         if !line.trim().is_empty() {
-            let added = Line::parse(&line).and_then(|line| tally.add(snapshot, &line));
-            added.map_err(|error| format!("line {}: {error}", number + 1))?;
+            let read = serde_json::from_str::<Line>(&line).map_err(|error| error.to_string());
+            read.and_then(|line| tally.add(snapshot, &line))
+                .map_err(|error| format!("line {}: {error}", number + 1))?;
         }
     }
     Ok(())

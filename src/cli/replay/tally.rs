@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::line::{Asked, Left, Line};
+use super::line::{self, Left};
+use crate::decision_log::{Input, Line};
 use crate::engine::Snapshot;
 
 /// The lines so far.
@@ -47,10 +48,10 @@ pub(super) struct Found {
 
 impl Tally {
     pub(super) fn add(&mut self, snapshot: &Snapshot, line: &Line) -> Result<(), String> {
-        match line.asked()? {
-            Ok(asked) => {
+        match line::input(line) {
+            Ok(input) => {
                 self.decided += 1;
-                if let Some(group) = changed(snapshot, line, asked) {
+                if let Some(group) = changed(snapshot, line, input)? {
                     count(&mut self.groups, group, line);
                 }
             }
@@ -76,30 +77,32 @@ fn count<K: Ord>(counts: &mut BTreeMap<K, Found>, key: K, line: &Line) {
     found.count += 1;
 }
 
-fn changed(snapshot: &Snapshot, line: &Line, asked: Asked) -> Option<Group> {
-    let outcome = match asked.caller(snapshot) {
+fn changed(snapshot: &Snapshot, line: &Line, input: &Input) -> Result<Option<Group>, String> {
+    let inquiry = line::inquiry(input)?;
+    let outcome = match line::caller(input, snapshot) {
         Some(caller) => snapshot
-            .inquire(&caller, &asked.inquiry)
+            .inquire(&caller, &inquiry)
             .map_err(|denied| (denied.rule.as_str(), denied.decision.policies)),
         None => Err((NO_MASTER_KEY, Vec::new())),
     };
     let before = line.rule.as_deref().unwrap_or_default();
-    let (change, rule, policies) = match (line.allowed(), outcome) {
-        (true, Ok(_)) => return None,
+    let (change, rule, policies) = match (line::was_allowed(line), outcome) {
+        (true, Ok(_)) => return Ok(None),
         (true, Err((rule, policies))) => (Change::NowDenied, rule, policies),
         (false, Ok(decision)) => (Change::NowAllowed, before, decision.policies),
-        (false, Err((rule, _))) if rule == before => return None,
+        (false, Err((rule, _))) if rule == before => return Ok(None),
         (false, Err((rule, policies))) => (Change::OtherRule, rule, policies),
     };
-    Some(Group {
+    let role = line.caller.as_ref().and_then(|caller| caller.role.as_deref());
+    Ok(Some(Group {
         change,
         rule: rule.to_owned(),
         policies: policies.iter().map(ToString::to_string).collect(),
-        models: asked.inquiry.models.iter().map(ToString::to_string).collect(),
-        method: asked.inquiry.method,
-        route: asked.inquiry.route,
-        role: line.role().map(str::to_owned),
-    })
+        models: inquiry.models.iter().map(ToString::to_string).collect(),
+        method: inquiry.method,
+        route: inquiry.route,
+        role: role.map(str::to_owned),
+    }))
 }
 
 /// The master key was used, and this configuration has none: the gateway would not know the caller.

@@ -1,5 +1,6 @@
 //! Configurations as operators write them, right and wrong.
 
+mod decision_log;
 mod errors;
 mod examples;
 mod issuers;

@@ -12,6 +12,7 @@ use url::Url;
 use crate::authn::{ClaimRules, KeySet, Token, TokenError, VerifiedClaims, claims_of};
 use crate::config::{Issuer, TokenRules};
 
+use super::super::observe::KeySource;
 use super::fetch::Fetcher;
 use super::source::{Cause, Freshness, Source, Usable};
 use super::store::{AuthnError, Moment};
@@ -53,6 +54,10 @@ impl Group {
     /// The source that fetches from this URL, with the keys that it has.
     pub(super) fn source(&self, url: &Url) -> Option<Arc<Source>> {
         self.sources.iter().find(|source| source.is_for(url)).cloned()
+    }
+
+    pub(super) fn state(&self, now: Instant) -> impl Iterator<Item = KeySource> {
+        self.sources.iter().map(move |source| source.state(self.issuer(), now))
     }
 
     /// How many providers have no usable keys.

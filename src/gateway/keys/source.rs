@@ -1,7 +1,7 @@
 //! One provider's keys, as they were when last seen.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,7 @@ use url::Url;
 use crate::authn::{KeySet, RefusedKey};
 use crate::config::TokenRules;
 
+use super::super::observe::KeySource;
 use super::fetch::Fetcher;
 
 /// Younger keys are never fetched again for their age alone, whatever the configuration says: a lifetime shorter than a
@@ -29,6 +30,8 @@ pub(super) struct Source {
     /// Whether the last attempt to fetch failed.
     failing: AtomicBool,
     refresh: Mutex<Refresh>,
+    fetches: AtomicU64,
+    failures: AtomicU64,
 }
 
 struct Loaded {
@@ -69,20 +72,37 @@ pub(super) enum Cause {
 impl Source {
     pub(super) fn new(url: Url) -> Arc<Self> {
         let (loaded, failing, refresh) = Default::default();
-        Arc::new(Self { url, fixed: false, loaded, failing, refresh })
+        let (fetches, failures) = Default::default();
+        Arc::new(Self { url, fixed: false, loaded, failing, refresh, fetches, failures })
     }
 
     /// A source whose keys are known and stay as they are.
     pub(super) fn fixed(url: Url, keys: Arc<KeySet>) -> Arc<Self> {
         let (failing, refresh) = Default::default();
         let loaded = Arc::new(Loaded { keys, at: Instant::now() });
-        let source = Self { url, fixed: true, loaded: ArcSwapOption::new(Some(loaded)), failing, refresh };
+        let loaded = ArcSwapOption::new(Some(loaded));
+        let (fetches, failures) = Default::default();
+        let source = Self { url, fixed: true, loaded, failing, refresh, fetches, failures };
         Arc::new(source)
     }
 
     /// Whether another configuration can go on with this source.
     pub(super) fn is_for(&self, url: &Url) -> bool {
         !self.fixed && self.url == *url
+    }
+
+    /// How the keys fare, for metrics.
+    pub(super) fn state(&self, issuer: Option<&str>, now: Instant) -> KeySource {
+        let loaded = self.loaded.load();
+        let loaded = loaded.as_ref();
+        KeySource {
+            issuer: issuer.map(str::to_owned),
+            provider: self.to_string(),
+            age: loaded.map(|loaded| now.saturating_duration_since(loaded.at)),
+            keys: loaded.map_or(0, |loaded| loaded.keys.count()),
+            fetches: self.fetches.load(Ordering::Relaxed),
+            failures: self.failures.load(Ordering::Relaxed),
+        }
     }
 
     /// The keys, if they may be used at `now`.
@@ -139,6 +159,7 @@ impl Source {
         let started = Instant::now();
         let result = fetcher.key_set(&self.url).await;
         let at = now + started.elapsed();
+        self.fetches.fetch_add(1, Ordering::Relaxed);
         match result {
             Ok(keys) => {
                 self.report(&keys);
@@ -147,6 +168,7 @@ impl Source {
             }
             Err(error) => {
                 tracing::warn!(provider = %self, %error, "fetching keys failed");
+                self.failures.fetch_add(1, Ordering::Relaxed);
                 self.failing.store(true, Ordering::Release);
             }
         }

@@ -9,6 +9,7 @@ use url::Url;
 use crate::authn::{Bearer, Token, TokenError, VerifiedClaims};
 use crate::config::TokenRules;
 
+use super::super::observe::KeySource;
 use super::fetch::{FetchLimits, Fetcher};
 use super::files::{KeyFile, KeyFiles};
 use super::group::{Case, Group, one_of};
@@ -126,6 +127,11 @@ impl KeyStore {
         let mut endings: Vec<_> = self.groups.iter().flat_map(refresh).collect();
         while one_of(&mut endings).await {}
         self.missing(rules, now.monotonic) == 0
+    }
+
+    /// What each provider's keys are, for metrics.
+    pub(in crate::gateway) fn state(&self, now: Moment) -> Vec<KeySource> {
+        self.groups.iter().flat_map(|group| group.state(now.monotonic)).collect()
     }
 
     /// How many providers have no usable keys.

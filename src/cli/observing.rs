@@ -1,0 +1,17 @@
+//! Who is told of requests while `serve` runs.
+
+use crate::decision_log::DecisionLog;
+use crate::gateway::{Gateway, Traces};
+
+/// Starts what the configuration and the environment ask for. The caller is in a runtime.
+pub(super) fn observe(gateway: &Gateway) -> miette::Result<()> {
+    let in_force = gateway.in_force();
+    if let Some(settings) = &in_force.snapshot().config().gateway.decision_log {
+        gateway.observers().log_to(DecisionLog::start(settings).map_err(super::failed)?);
+    }
+    if let Some(traces) = Traces::from_environment().map_err(super::failed)? {
+        gateway.observers().trace_to(traces);
+        tracing::info!("traces are sent by OTLP");
+    }
+    Ok(())
+}

@@ -1,0 +1,212 @@
+//! A line of the log, as plain data.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::request::ModelUse;
+
+/// A longer name is cut: whoever may name a model could otherwise fill the memory with the log.
+const LONGEST_NAME: usize = 512;
+
+/// What became of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// Forwarded, or answered by the gateway.
+    Allowed,
+    /// Denied by a rule.
+    Denied,
+    /// There was nothing to decide, such as without a valid token.
+    Refused,
+    /// Allowed, but there was no answer of an upstream.
+    Failed,
+}
+
+impl Verdict {
+    /// Every verdict.
+    pub const ALL: [Self; 4] = [Self::Allowed, Self::Denied, Self::Refused, Self::Failed];
+
+    /// The verdict's name in logs and metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Allowed => "allowed",
+            Self::Denied => "denied",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A logged decision. `docs/operating.md` says what each field is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Line {
+    /// When the request came.
+    #[serde(with = "rfc3339")]
+    pub time: SystemTime,
+    /// The id in the answer.
+    pub request_id: String,
+    /// What became of the request.
+    pub verdict: Verdict,
+    /// The answer's; `None` if the caller went away before there was one.
+    pub status: Option<u16>,
+    /// The answer's `error.code`.
+    pub code: Option<Cow<'static, str>>,
+    /// The rule that denied.
+    pub rule: Option<Cow<'static, str>>,
+    /// What was wrong with the token.
+    pub reason: Option<Cow<'static, str>>,
+    /// The ids of the policies that decided.
+    pub policies: Vec<Arc<str>>,
+    /// The ids of the policies under trial that would have decided otherwise.
+    pub shadow: Vec<Arc<str>>,
+    /// The snapshot's generation.
+    pub generation: u64,
+    /// How long the decision took, in microseconds.
+    pub decision_us: Option<u64>,
+    /// Who called, once that is known.
+    pub caller: Option<LoggedCaller>,
+    /// The method.
+    pub method: String,
+    /// The path, without the query.
+    pub route: String,
+    /// The models that the request names.
+    pub models: Vec<String>,
+    /// `log_only` where that is `modelgate.mode`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<Cow<'static, str>>,
+    /// The rule that denies and is not enforced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unenforced: Option<Cow<'static, str>>,
+    /// The share of lines like this one that is logged, if less than all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sample: Option<f64>,
+    /// How many lines were lost right before this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dropped: Option<u64>,
+    /// What the decision was made of; `None` unless that is logged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<Box<Input>>,
+}
+
+/// Who called.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoggedCaller {
+    /// The claim `sub`.
+    pub subject: Option<String>,
+    /// The claim `iss`.
+    pub issuer: Option<String>,
+    /// R4.
+    pub user_id: Option<String>,
+    /// R1.
+    pub role: Option<Cow<'static, str>>,
+    /// The team that was selected (R6).
+    pub team: Option<String>,
+    /// The teams that the token claims (R6).
+    pub teams: Vec<String>,
+    /// Whether this is the master key.
+    pub master_key: bool,
+}
+
+/// What a decision was made of.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Input {
+    /// The token's claims; `None` for the master key.
+    pub claims: Option<Arc<Map<String, Value>>>,
+    /// The method.
+    pub method: String,
+    /// The path that was judged.
+    pub path: String,
+    /// The header `x-litellm-team-id`.
+    pub team_header: Option<String>,
+    /// The model that the request asks for.
+    pub model: Option<String>,
+    /// The further models.
+    pub further: Vec<String>,
+    /// How the request uses its model.
+    pub model_use: ModelUse,
+    /// The length of the body, in bytes.
+    pub body_bytes: u64,
+    /// The caller's address.
+    pub source: Option<String>,
+    /// When, as policies see it.
+    #[serde(with = "rfc3339::optional")]
+    pub time: Option<SystemTime>,
+}
+
+/// A name of at most 512 bytes; a longer one is cut, with `…` at its end.
+#[must_use]
+pub fn cut(name: &str) -> String {
+    if name.len() <= LONGEST_NAME {
+        return name.to_owned();
+    }
+    let end = (0..=LONGEST_NAME).rev().find(|end| name.is_char_boundary(*end)).unwrap_or(0);
+    format!("{}…", name.get(..end).unwrap_or_default())
+}
+
+/// Times as RFC 3339 writes them, in UTC, to the microsecond.
+mod rfc3339 {
+    use std::time::SystemTime;
+
+    use chrono::{DateTime, SecondsFormat, Utc};
+    use serde::{Deserialize, Deserializer, Serializer, de};
+
+    fn text(time: SystemTime) -> String {
+        DateTime::<Utc>::from(time).to_rfc3339_opts(SecondsFormat::Micros, true)
+    }
+
+    fn time<E: de::Error>(text: &str) -> Result<SystemTime, E> {
+        DateTime::parse_from_rfc3339(text).map(SystemTime::from).map_err(E::custom)
+    }
+
+    pub(super) fn serialize<S: Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&text(*time))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SystemTime, D::Error> {
+        time(&String::deserialize(deserializer)?)
+    }
+
+    pub(super) mod optional {
+        use super::{Deserialize, Deserializer, Serializer, SystemTime};
+
+        pub(in super::super) fn serialize<S: Serializer>(
+            time: &Option<SystemTime>,
+            serializer: S,
+        ) -> Result<S::Ok, S::Error> {
+            match time {
+                Some(time) => super::serialize(time, serializer),
+                None => serializer.serialize_none(),
+            }
+        }
+
+        pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
+            deserializer: D,
+        ) -> Result<Option<SystemTime>, D::Error> {
+            Option::<String>::deserialize(deserializer)?.map(|text| super::time(&text)).transpose()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_name_is_cut_at_a_character() {
+        assert_eq!(cut("short"), "short");
+        let long = format!("a{}", "é".repeat(300));
+        assert_eq!(cut(&long), format!("a{}…", "é".repeat(255)));
+    }
+}

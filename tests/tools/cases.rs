@@ -1,5 +1,10 @@
 //! `modelgate test`.
 
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
+use std::sync::mpsc;
+use std::time::Duration;
+
 use super::{CONFIG, Folder};
 
 const POLICY: &str = "@id(\"no-tools\") @reason(\"no tools\")\nforbid(principal, action == Action::\"use_model\", \
@@ -120,4 +125,36 @@ fn the_configuration_names_its_own_cases_and_is_not_served_unless_they_pass() {
     assert_eq!(code, 3);
     assert!(told.contains("1 of 2 cases that `modelgate.tests` names do not pass"), "{told}");
     assert!(told.contains("FAIL ./tests/a.yaml:8") || told.contains("FAIL tests/a.yaml:8"), "{told}");
+}
+
+#[test]
+fn a_change_that_a_case_speaks_against_is_not_taken_up() {
+    let folder = folder();
+    folder.write(
+        "config.yaml",
+        &format!(
+            "{CONFIG}environment_variables: {{JWT_PUBLIC_KEY_URL: 'https://127.0.0.1:9/keys'}}\n\
+             modelgate: {{policies: policies, tests: tests, listen: '127.0.0.1:0', admin: off}}\n"
+        ),
+    );
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_modelgate"));
+    command.args(["serve", "--config", "config.yaml"]).current_dir(folder.path("."));
+    let mut serve = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let log = BufReader::new(serve.stderr.take().unwrap());
+    let (tell, told) = mpsc::channel();
+    std::thread::spawn(move || log.lines().map_while(Result::ok).try_for_each(|line| tell.send(line)));
+    let hears = |part: &str| {
+        while let Ok(line) = told.recv_timeout(Duration::from_secs(20)) {
+            if line.contains(part) {
+                return true;
+            }
+        }
+        false
+    };
+    let started = hears("listening on");
+    folder.write("policies/a.cedar", "");
+    let refused = started && hears("1 of 2 cases that `modelgate.tests` names do not pass");
+    serve.kill().unwrap();
+    serve.wait().unwrap();
+    assert!(refused, "started: {started}");
 }

@@ -32,6 +32,7 @@
 //! The limits: teams are declared in the configuration, and compressed bodies are refused.
 
 pub mod authn;
+pub mod casefile;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod config;
@@ -43,6 +44,7 @@ pub mod engine;
 pub mod gateway;
 pub mod identity;
 pub mod names;
+pub mod offline;
 pub mod pattern;
 pub mod providers;
 pub mod request;

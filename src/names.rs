@@ -133,6 +133,18 @@ impl ClaimPath {
         object.get(last)
     }
 
+    /// The place at this path, made with the objects on the way; `None` where something else is in the way.
+    #[cfg(feature = "cli")]
+    pub(crate) fn place<'c>(&self, claims: &'c mut Map<String, Value>) -> Option<&'c mut Value> {
+        let (last, parents) = self.keys.split_last()?;
+        let mut object = claims;
+        for key in parents {
+            let inner = object.entry(key).or_insert_with(|| Value::Object(Map::new()));
+            object = inner.as_object_mut()?;
+        }
+        Some(object.entry(last).or_insert(Value::Null))
+    }
+
     /// The same, to change the value.
     pub fn find_mut<'c>(&self, claims: &'c mut Map<String, Value>) -> Option<&'c mut Value> {
         let (last, parents) = self.keys.split_last()?;

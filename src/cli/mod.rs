@@ -3,15 +3,19 @@
 mod check;
 mod decide;
 mod demo;
+mod diff;
 mod explain;
+mod init;
 mod observing;
+mod replay;
 mod serve;
+mod test;
 mod translate;
 mod verify_log;
 
 use std::path::{Path, PathBuf};
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use miette::Diagnostic;
 
 use crate::config::Config;
@@ -28,7 +32,7 @@ use crate::sources::{Loaded, Sources};
     version,
     max_term_width = 100,
     after_help = "\
-Exit codes: 0 yes or done, 2 denied or broken, 3 invalid configuration or input.
+Exit codes: 0 yes or done, 1 changed (diff, replay), 2 denied or broken, 3 invalid configuration or input.
 
 The environment: JWT_PUBLIC_KEY_URL (where tokens' keys are; several separated by commas), JWT_AUDIENCE, JWT_ISSUER,
 LITELLM_MASTER_KEY, and whatever the configuration names as `os.environ/NAME`. RUST_LOG sets the log level (default: info)."
@@ -50,6 +54,22 @@ enum Command {
     Decide(ConfigArgs),
     /// Say why a request is allowed or denied, policy by policy, with the lines that they come from
     Explain(explain::ExplainArgs),
+    /// Run files of cases: requests, and the answers that they must get
+    Test(test::TestArgs),
+    /// Say who gains and who loses what between two configurations
+    Diff(diff::DiffArgs),
+    /// Make the decisions of a log again by other rules, and say what would have changed
+    Replay(replay::ReplayArgs),
+    /// Write a starting point: a configuration, a policy, and cases that test both
+    Init(init::InitArgs),
+    /// Print the JSON Schema of the configuration, for editors
+    Schema,
+    /// Print what a shell needs to complete the command's arguments
+    Completions {
+        /// The shell
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
     /// Run the documented example with an identity provider and an upstream of its own
     Demo(demo::DemoArgs),
     /// Say whether a decision log is as it was written: 0 intact, 2 broken
@@ -67,11 +87,22 @@ struct ConfigArgs {
     policies: Option<PathBuf>,
 }
 
+/// How to print what a command found.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Format {
+    /// For people
+    Text,
+    /// For machines
+    Json,
+}
+
 /// How the command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
     /// Yes, or done: 0.
     Yes,
+    /// Two things that are compared differ: 1.
+    Changed,
     /// Denied, or broken: 2.
     Denied,
     /// The configuration or the input is invalid, or the command cannot run: 3.
@@ -82,6 +113,7 @@ impl From<Exit> for std::process::ExitCode {
     fn from(exit: Exit) -> Self {
         match exit {
             Exit::Yes => Self::SUCCESS,
+            Exit::Changed => Self::from(1),
             Exit::Denied => Self::from(2),
             Exit::Invalid => Self::from(3),
         }
@@ -106,6 +138,20 @@ pub fn run() -> Exit {
         Command::Translate(args) => translate::run(&args),
         Command::Decide(args) => decide::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Test(args) => test::run(&args),
+        Command::Diff(args) => diff::run(&args),
+        Command::Replay(args) => replay::run(&args),
+        Command::Init(args) => init::run(&args),
+        Command::Schema => {
+            say(format_args!("{:#}\n", crate::config::json_schema()));
+            Ok(Exit::Yes)
+        }
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "modelgate", &mut script);
+            say(String::from_utf8_lossy(&script));
+            Ok(Exit::Yes)
+        }
         Command::Demo(args) => demo::run(&args),
         Command::VerifyLog(args) => verify_log::run(&args),
     };

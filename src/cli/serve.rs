@@ -10,8 +10,9 @@ use tokio::sync::oneshot;
 use tracing_subscriber::EnvFilter;
 
 use super::{ConfigArgs, Exit};
+use crate::casefile;
 use crate::config::AdminListen;
-use crate::gateway::{Admin, Origin, Reloader, Server};
+use crate::gateway::{Admin, Origin, Reloader, Server, Trial};
 use crate::sources::Sources;
 
 /// LiteLLM's port, on this machine alone.
@@ -54,7 +55,8 @@ pub(super) fn run(args: &ServeArgs) -> miette::Result<Exit> {
 }
 
 async fn serve(args: &ServeArgs) -> miette::Result<Exit> {
-    let reloader = Reloader::start(args.sources(), Box::new(super::environment), None)?;
+    let trial: Trial = Box::new(|snapshot| casefile::check(snapshot).map_err(|error| error.to_string()));
+    let reloader = Reloader::start(args.sources(), Box::new(super::environment), Some(trial))?;
     let gateway = reloader.gateway();
     super::observing::observe(gateway)?;
     let in_force = gateway.in_force();

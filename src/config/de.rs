@@ -190,6 +190,8 @@ impl<'n> Deserializer<'n> for NodeReader<'n, '_> {
         match &self.node.value {
             Value::Null => visitor.visit_unit(),
             Value::Bool(_) => self.deserialize_bool(visitor),
+            Value::Integer(negative) if *negative < 0 => i64::try_from(*negative)
+                .map_or_else(|_| Err(self.expected("a smaller number")), |value| visitor.visit_i64(value)),
             Value::Integer(_) => self.deserialize_u64(visitor),
             Value::Float(_) => self.deserialize_f64(visitor),
             Value::String(_) => self.deserialize_string(visitor),

@@ -26,6 +26,7 @@ pub(super) fn settings(cx: &mut Context, block: raw::Modelgate, directory: &Path
         tls,
         policies,
         trusted_proxies,
+        tests,
         decision_log,
         leeway: _,
         public_key_stale_ttl: _,
@@ -44,6 +45,7 @@ pub(super) fn settings(cx: &mut Context, block: raw::Modelgate, directory: &Path
         policies: policies.map(|path| directory.join(path)),
         tls: tls.map(|files| tls_files(cx, files, directory)),
         trusted_proxies: networks(cx, trusted_proxies.unwrap_or_default()),
+        tests: tests.into_iter().flatten().map(|path| directory.join(path)).collect(),
         decision_log: decision_log.and_then(|block| decision_log::settings(cx, block, directory)),
         directory: directory.to_owned(),
     }

@@ -18,26 +18,27 @@ pub(super) enum Verdict {
 }
 
 /// What a block takes beside its own fields.
-struct Block {
-    rules: &'static [Rule],
+pub(super) struct Block {
+    pub(super) rules: &'static [Rule],
     /// More keys that are ignored.
-    ignored: &'static str,
-    others: Others,
+    pub(super) ignored: &'static str,
+    pub(super) others: Others,
 }
 
 /// What becomes of keys that no rule names.
 #[derive(Clone, Copy)]
-enum Others {
+pub(super) enum Others {
     Unknown,
     Ignored,
     IgnoredAndNamed,
 }
 
 /// Keys of `general_settings` whose loss nobody would notice at the top level.
-const MISPLACED: [&str; 5] =
+pub(super) const MISPLACED: [&str; 5] =
     ["role_permissions", "litellm_jwtauth", "enable_jwt_auth", "enforce_rbac", "master_key"];
 
-fn block(name: &str) -> Block {
+/// What the block of this name takes; the top level's is empty.
+pub(super) fn block(name: &str) -> Block {
     let (rules, ignored, others) = match name {
         "" => (litellm::TOP, "", Others::IgnoredAndNamed),
         "general_settings" => (litellm::GENERAL, litellm::GENERAL_IGNORED, Others::Unknown),

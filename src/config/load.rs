@@ -78,14 +78,15 @@ impl Config {
     }
 }
 
-fn read(path: &Path) -> io::Result<String> {
+/// The text of a file that is not absurdly large.
+pub(crate) fn read(path: &Path) -> io::Result<String> {
     let mut text = String::new();
     fs::File::open(path)?.take(LARGEST_FILE + 1).read_to_string(&mut text)?;
     if text.len() as u64 > LARGEST_FILE { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(text) }
 }
 
 /// The findings in the order of the file; those that are not in it come first.
-fn located<T>(
+pub(super) fn located<T>(
     findings: impl IntoIterator<Item = (T, Option<Span>)>,
     excerpt: &Arc<Excerpt>,
 ) -> Vec<Located<T>> {

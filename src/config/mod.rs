@@ -25,7 +25,10 @@ mod problem;
 mod provider;
 mod raw;
 mod routes;
+#[cfg(feature = "cli")]
+mod schema;
 mod secrets;
+mod strict;
 mod suggest;
 mod teams;
 mod token_roles;
@@ -34,7 +37,7 @@ mod types;
 mod yaml;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use error::{ConfigError, Located, Warning};
 pub use issuers::ClaimFields;
@@ -44,5 +47,11 @@ pub use types::{
     Model, OpaqueTokens, Provider, RoleMapping, RolePermission, ScopeMapping, Team, TlsFiles, TokenRole,
     TokenRules, Upstream,
 };
+
+#[cfg(feature = "cli")]
+pub use schema::json_schema;
+
+pub(crate) use load::read as read_text;
+pub(crate) use strict::StrictFile;
 
 pub use crate::routes::RoutePattern;

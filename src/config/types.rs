@@ -14,7 +14,7 @@ use crate::names::{ClaimPath, ModelName, Role};
 use crate::routes::RoutePattern;
 
 /// A configuration that was read and checked, by [`Config::load`] or [`Config::parse`].
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Config {
     /// The file's name as diagnostics and policy annotations show it.
     pub file: String,
@@ -299,6 +299,8 @@ pub struct GatewaySettings {
     pub policies: Option<PathBuf>,
     /// `modelgate.trusted_proxies`: the networks whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// `modelgate.tests`: files of cases, or directories of them, that must pass before the configuration is in force.
+    pub tests: Vec<PathBuf>,
     /// `modelgate.decision_log`; `None`: decisions are not logged.
     pub decision_log: Option<DecisionLog>,
     /// The directory that relative paths in the file are relative to.

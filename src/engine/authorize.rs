@@ -70,7 +70,7 @@ impl Snapshot {
         self.decide_asked(caller, Asked::by(call, &models))
     }
 
-    fn decide_asked(&self, caller: &Caller, asked: Asked<'_>) -> Result<Decision, Box<Denied>> {
+    pub(super) fn decide_asked(&self, caller: &Caller, asked: Asked<'_>) -> Result<Decision, Box<Denied>> {
         let team = team::select(self, caller, asked);
         let mut decision = Decision {
             role: caller.role(),

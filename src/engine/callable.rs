@@ -13,7 +13,7 @@ use crate::names::ModelName;
 use crate::request::Circumstances;
 
 /// Routes on which a model is called.
-const MODEL_ROUTES: [&str; 9] = [
+pub(crate) const MODEL_ROUTES: [&str; 9] = [
     "/v1/chat/completions",
     "/v1/completions",
     "/v1/embeddings",

@@ -45,3 +45,45 @@ impl PolicyFacts {
         }
     }
 }
+
+/// A policy of a snapshot, and where it comes from.
+#[derive(Clone, Copy, Debug)]
+pub struct PolicyView<'s>(pub(super) &'s PolicyFacts);
+
+impl<'s> PolicyView<'s> {
+    /// Its id, unique in the snapshot.
+    #[must_use]
+    pub fn id(&self) -> &'s str {
+        &self.0.id
+    }
+
+    /// The rule that it stands for.
+    #[must_use]
+    pub fn rule(&self) -> Rule {
+        self.0.rule
+    }
+
+    /// `file:line` of what it comes from.
+    #[must_use]
+    pub fn source(&self) -> Option<&'s str> {
+        self.0.source.as_deref()
+    }
+
+    /// Whether it is a file's own, not one that was translated.
+    #[must_use]
+    pub fn is_dropped_in(&self) -> bool {
+        self.0.rule == Rule::Policy
+    }
+
+    /// Whether it is tried and not enforced.
+    #[must_use]
+    pub fn is_shadow(&self) -> bool {
+        self.0.shadow
+    }
+
+    /// The policy itself.
+    #[must_use]
+    pub fn policy(&self) -> &'s Policy {
+        &self.0.policy
+    }
+}

@@ -11,10 +11,15 @@ mod entities;
 mod explain;
 mod facts;
 mod index;
+mod inquiry;
 mod listing;
 mod snapshot;
 mod team;
 
+#[cfg(feature = "cli")]
+pub(crate) use callable::MODEL_ROUTES;
 pub use decision::{Decision, Denied, Permit, Rule};
 pub use explain::{Considered, Explanation};
+pub use facts::PolicyView;
+pub use inquiry::Inquiry;
 pub use snapshot::{Snapshot, SnapshotError};

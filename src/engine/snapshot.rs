@@ -9,7 +9,7 @@ use miette::Diagnostic;
 
 use super::dropped::Dropped;
 use super::entities::Names;
-use super::facts::PolicyFacts;
+use super::facts::{PolicyFacts, PolicyView};
 use super::index::Policies;
 use super::team::TeamDirectory;
 use crate::authn::VerifiedClaims;
@@ -111,6 +111,11 @@ impl Snapshot {
     #[must_use]
     pub fn generation(&self) -> u64 {
         self.generation
+    }
+
+    /// Every policy, in the order of the rules, dropped-in ones last.
+    pub fn policies(&self) -> impl Iterator<Item = PolicyView<'_>> {
+        self.facts_in_order.iter().map(|facts| PolicyView(facts))
     }
 
     /// The same caller by this snapshot's rules, when another one identified it.

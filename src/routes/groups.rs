@@ -46,6 +46,21 @@ pub fn is_in_group(name: &str, path: &str) -> bool {
     })
 }
 
+/// A path for each route of every group, sorted; `x` stands for what a template leaves open.
+#[cfg(feature = "cli")]
+pub(crate) fn known_paths() -> std::collections::BTreeSet<String> {
+    let filled = |path: &str| {
+        let mut pieces = path.split('{');
+        let first = pieces.next().unwrap_or_default().to_owned();
+        pieces.fold(first, |filled, piece| filled + "x" + piece.split_once('}').map_or("", |(_, rest)| rest))
+    };
+    let groups = GROUPS.values();
+    groups
+        .flat_map(|group| group.exact.iter().chain(group.templates.iter().map(|(text, _)| text)))
+        .map(|path| filled(path))
+        .collect()
+}
+
 /// The path or template of LiteLLM's that `path` fits, such as `/v1/threads/{thread_id}`: one of a bounded number.
 #[must_use]
 pub fn template_of(path: &str) -> Option<&'static str> {
@@ -60,6 +75,17 @@ pub fn template_of(path: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    #[cfg(feature = "cli")]
+    fn a_known_path_is_in_the_group_of_its_template() {
+        let paths = known_paths();
+        assert!(
+            paths.contains("/v1/threads/x/messages")
+                || paths.contains("/openai/deployments/x/chat/completions")
+        );
+        assert!(paths.iter().all(|path| group_names().any(|name| is_in_group(name, path))));
+    }
 
     #[test]
     fn the_recorded_groups_are_readable() {

@@ -3,6 +3,8 @@
 mod groups;
 mod template;
 
+#[cfg(feature = "cli")]
+pub(crate) use groups::known_paths;
 pub use groups::{group_names, is_group, is_in_group, template_of};
 
 /// A route as a configuration lists it.

@@ -8,11 +8,11 @@ mod words;
 use std::io::Read as _;
 use std::net::IpAddr;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use http::{HeaderMap, HeaderValue, Method};
 use serde_json::{Map, Value, json};
 
-use super::{ConfigArgs, Exit};
+use super::{ConfigArgs, Exit, Format};
 use crate::authn::{Bearer, VerifiedClaims};
 use crate::engine::Snapshot;
 use crate::gateway::TokenVerifier;
@@ -64,14 +64,6 @@ struct Who {
     /// A JSON file of claims, taken as they are; `-` reads standard input
     #[arg(long, value_name = "FILE")]
     claims: Option<String>,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Format {
-    /// For people
-    Text,
-    /// For machines
-    Json,
 }
 
 pub(super) fn run(args: &ExplainArgs) -> miette::Result<Exit> {

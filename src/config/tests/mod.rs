@@ -34,7 +34,7 @@ pub(super) fn parse(text: &str) -> Result<Config, ConfigError> {
 }
 
 /// `line:column message | help`
-pub(super) fn show<T: Diagnostic>(found: &Located<T>) -> String {
+pub(crate) fn show<T: Diagnostic>(found: &Located<T>) -> String {
     let position = match (found.line(), found.column()) {
         (Some(line), Some(column)) => format!("{line}:{column}"),
         _ => "-".to_owned(),

@@ -1,0 +1,86 @@
+//! Lines of the decision log, asked again.
+
+use serde_json::Value;
+
+use crate::authn::VerifiedClaims;
+use crate::decision_log::{Input, Line, Verdict};
+use crate::engine::{Inquiry, Snapshot};
+use crate::identity::Caller;
+use crate::names::ModelName;
+use crate::request::Circumstances;
+
+/// What stands in the place of a value that was masked.
+const MASKED: &str = "***";
+/// What a name ends with that was too long for the log.
+const CUT: char = '…';
+
+/// Why a line cannot be decided again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Left {
+    /// `decision_log.replayable` was not set.
+    WithoutInput,
+    /// There was no caller, or no request that could be judged.
+    Undecided,
+    /// What was asked is not in the log as it was.
+    Masked,
+}
+
+/// Whether the request was allowed, whatever the upstream said then.
+pub(super) fn was_allowed(line: &Line) -> bool {
+    match line.verdict {
+        Verdict::Allowed | Verdict::Failed => true,
+        Verdict::Denied | Verdict::Refused => false,
+    }
+}
+
+/// What the decision was made of, or why that is not known.
+pub(super) fn input(line: &Line) -> Result<&Input, Left> {
+    if line.verdict == Verdict::Refused {
+        return Err(Left::Undecided);
+    }
+    let input = line.input.as_deref().ok_or(Left::WithoutInput)?;
+    match serde_json::to_value(input) {
+        Ok(value) if !is_masked(&value) => Ok(input),
+        _ => Err(Left::Masked),
+    }
+}
+
+fn is_masked(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains(MASKED) || text.ends_with(CUT),
+        Value::Array(list) => list.iter().any(is_masked),
+        Value::Object(object) => object.values().any(is_masked),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+/// What was asked.
+///
+/// # Errors
+///
+/// What is wrong with it.
+pub(super) fn inquiry(input: &Input) -> Result<Inquiry, String> {
+    let further = input.further.iter().filter(|name| Some(*name) != input.model.as_ref());
+    let models = input.model.iter().chain(further).map(|name| ModelName::new(name));
+    let address = |text: &String| text.parse().map_err(|_| format!("`{text}` is not an address"));
+    Ok(Inquiry {
+        method: input.method.clone(),
+        route: input.path.clone(),
+        team_header: input.team_header.clone(),
+        models: models.collect::<Result<_, _>>().map_err(|error| error.to_string())?,
+        model_use: input.model_use,
+        body_bytes: usize::try_from(input.body_bytes).unwrap_or(usize::MAX),
+        circumstances: Circumstances {
+            time: input.time,
+            source: input.source.as_ref().map(address).transpose()?,
+        },
+    })
+}
+
+/// The caller, as this configuration reads the claims; `None` for a master key where there is none.
+pub(super) fn caller(input: &Input, snapshot: &Snapshot) -> Option<Caller> {
+    match &input.claims {
+        Some(claims) => Some(snapshot.identify(&VerifiedClaims::dangerous_trust((**claims).clone()))),
+        None => snapshot.config().master_key.is_some().then(Caller::master_key),
+    }
+}

@@ -1,0 +1,92 @@
+//! The result, for people and for machines.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use super::line::Left;
+use super::tally::{Change, Found, Group, Tally};
+
+const CHANGES: [Change; 3] = [Change::NowDenied, Change::NowAllowed, Change::OtherRule];
+
+pub(super) fn render(tally: &Tally) -> String {
+    let mut out = String::new();
+    // Writing to a string cannot fail.
+    let _ = write(&mut out, tally);
+    out
+}
+
+fn write(out: &mut String, tally: &Tally) -> std::fmt::Result {
+    for change in CHANGES {
+        let groups = by_count(tally, change);
+        if !groups.is_empty() {
+            writeln!(out, "{}: {}", words(change), tally.count(change))?;
+        }
+        for (group, Found { count, example }) in groups {
+            let Group { rule, policies, method, route, models, role, .. } = group;
+            let models = if models.is_empty() { "no model".to_owned() } else { models.join(", ") };
+            let role = role.as_deref().unwrap_or("none");
+            writeln!(out, "  {count:>7}  {method} {route}  {models}  role {role}  such as {example}")?;
+            let by = if change == Change::NowAllowed { "was denied by" } else { "denied by" };
+            let policies =
+                if policies.is_empty() { String::new() } else { format!(": {}", policies.join(", ")) };
+            let allowed = if change == Change::NowAllowed { "; allowed by" } else { "" };
+            writeln!(out, "           {by} {rule}{allowed}{policies}")?;
+        }
+    }
+    let told =
+        if tally.changed() { "would have been answered otherwise" } else { "nothing would have changed" };
+    let changed = tally.count(Change::NowDenied) + tally.count(Change::NowAllowed);
+    let changed = if changed == 0 { String::new() } else { format!("{changed} ") };
+    writeln!(out, "{} decisions made again: {changed}{told}", tally.decided)?;
+    for (left, Found { count, example }) in &tally.left {
+        writeln!(out, "{count} lines left out, such as {example}: {}", why(*left))?;
+    }
+    Ok(())
+}
+
+/// The largest groups first.
+fn by_count(tally: &Tally, change: Change) -> Vec<(&Group, &Found)> {
+    let mut groups: Vec<_> = tally.groups.iter().filter(|(group, _)| group.change == change).collect();
+    groups.sort_by_key(|(_, found)| std::cmp::Reverse(found.count));
+    groups
+}
+
+pub(super) fn to_json(tally: &Tally) -> Value {
+    let groups = CHANGES.into_iter().flat_map(|change| by_count(tally, change)).map(|(group, found)| {
+        json!({"change": name(group.change), "count": found.count, "example": found.example, "rule": group.rule,
+            "policies": group.policies, "method": group.method, "route": group.route, "models": group.models,
+            "role": group.role})
+    });
+    let left = tally
+        .left
+        .iter()
+        .map(|(left, found)| json!({"count": found.count, "example": found.example, "why": why(*left)}));
+    json!({"same": !tally.changed(), "decided": tally.decided, "now_denied": tally.count(Change::NowDenied),
+        "now_allowed": tally.count(Change::NowAllowed), "other_rule": tally.count(Change::OtherRule),
+        "groups": groups.collect::<Vec<_>>(), "left_out": left.collect::<Vec<_>>()})
+}
+
+fn words(change: Change) -> &'static str {
+    match change {
+        Change::NowDenied => "allowed then, denied now",
+        Change::NowAllowed => "denied then, allowed now",
+        Change::OtherRule => "denied then and now, by another rule",
+    }
+}
+
+fn name(change: Change) -> &'static str {
+    match change {
+        Change::NowDenied => "now_denied",
+        Change::NowAllowed => "now_allowed",
+        Change::OtherRule => "other_rule",
+    }
+}
+
+fn why(left: Left) -> &'static str {
+    match left {
+        Left::WithoutInput => "they have no `input`, which takes `decision_log.replayable: true`",
+        Left::Undecided => "nothing was decided, such as without a valid token",
+        Left::Masked => "what was asked is masked or cut",
+    }
+}

@@ -1,0 +1,126 @@
+//! The JSON Schema of the file, from the types that it is read into and the tables of keys that are not ours.
+//!
+//! It refuses no file that is read. It cannot know everything: what one key needs of another, and empty values where one
+//! must be given, are found by reading alone.
+
+use schemars::generate::SchemaSettings;
+use serde_json::{Map, Value, json};
+
+use super::environment::REFERENCE;
+use super::keys::{MISPLACED, Others, block};
+use super::litellm::Fate;
+use super::raw;
+use crate::names::Role;
+
+/// A string, or a list of strings.
+#[derive(schemars::JsonSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(super) enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
+}
+
+/// An address, or `off`, which YAML takes for a boolean.
+#[derive(schemars::JsonSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(super) enum TextOrOff {
+    Text(String),
+    Off(bool),
+}
+
+/// The schema, in draft 2020-12.
+#[must_use]
+pub fn json_schema() -> Value {
+    let root = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<raw::File>();
+    let mut schema = root.to_value();
+    let name_of_root = "";
+    if let Some(root) = schema.as_object_mut() {
+        root.insert("title".to_owned(), "A configuration of modelgate".into());
+        add_foreign_keys(name_of_root, root);
+        if let Some(Value::Object(blocks)) = root.get_mut("$defs") {
+            for (name, block) in blocks.iter_mut() {
+                if let Value::Object(block) = block {
+                    add_foreign_keys(name, block);
+                    add_roles(name, block);
+                }
+            }
+            let pattern = format!("^{REFERENCE}");
+            blocks.insert("variable".to_owned(), json!({"type": "string", "pattern": pattern}));
+        }
+    }
+    tidy(&mut schema);
+    schema
+}
+
+/// The keys of LiteLLM that are ignored or refused in a block, and whether any others are.
+fn add_foreign_keys(name: &str, schema: &mut Map<String, Value>) {
+    let block = block(name);
+    let mut patterns = Map::new();
+    for (keys, fate) in block.rules {
+        let value = match fate {
+            Fate::Ignore => json!(true),
+            Fate::Warn(reason) => json!({"description": format!("Has no effect here: {reason}.")}),
+            // One that is named only to be left switched off is as good as absent.
+            Fate::Refuse(reason) => {
+                json!({"description": format!("Not implemented: {reason}."), "enum": [null, false]})
+            }
+        };
+        patterns.insert(any_of(keys.iter().copied()), value);
+    }
+    if !block.ignored.is_empty() {
+        patterns.insert(any_of(block.ignored.split_whitespace()), json!(true));
+    }
+    if name.is_empty() {
+        patterns.insert(any_of(MISPLACED), json!(false));
+    }
+    if !patterns.is_empty() {
+        schema.insert("patternProperties".to_owned(), patterns.into());
+    }
+    if !matches!(block.others, Others::Unknown) {
+        schema.remove("additionalProperties");
+    }
+}
+
+fn any_of<'k>(keys: impl IntoIterator<Item = &'k str>) -> String {
+    format!("^({})$", keys.into_iter().collect::<Vec<_>>().join("|"))
+}
+
+/// LiteLLM's roles, where one of them is named.
+fn add_roles(name: &str, schema: &mut Map<String, Value>) {
+    let key = match name {
+        "role_permissions" => "role",
+        "role_mappings" => "internal_role",
+        _ => return,
+    };
+    let role = schema.get_mut("properties").and_then(|properties| properties.get_mut(key));
+    if let Some(Value::Object(role)) = role {
+        role.insert("enum".to_owned(), json!(Role::ALL.map(Role::as_str)));
+    }
+}
+
+/// Lets booleans and numbers come from the environment, and leaves out what tells nobody anything.
+fn tidy(schema: &mut Value) {
+    match schema {
+        Value::Object(object) => {
+            object.remove("format");
+            if object.get("default") == Some(&Value::Null) {
+                object.remove("default");
+            }
+            object.values_mut().for_each(tidy);
+            let types = object.get("type").cloned().unwrap_or_default();
+            let is = |name: &str| {
+                types == name || types.as_array().is_some_and(|types| types.contains(&name.into()))
+            };
+            if ["boolean", "number", "integer"].into_iter().any(is) {
+                let mut plain = Map::from_iter([("type".to_owned(), types)]);
+                object.remove("type");
+                plain.extend(object.remove("minimum").map(|minimum| ("minimum".to_owned(), minimum)));
+                object.insert("anyOf".to_owned(), json!([plain, {"$ref": "#/$defs/variable"}]));
+            }
+        }
+        Value::Array(list) => list.iter_mut().for_each(tidy),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}

@@ -1,0 +1,50 @@
+//! Other YAML files of ours, read as strictly as a configuration and with the same diagnostics.
+
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+
+use super::context::Context;
+use super::de;
+use super::environment::Environment;
+use super::error::{ConfigError, Excerpt};
+use super::load::located;
+use super::problem::Problem;
+use super::yaml::Node;
+use super::{Lines, secrets};
+
+/// A file whose keys were read, and whose values are still to be judged.
+pub(crate) struct StrictFile {
+    name: String,
+    excerpt: Arc<Excerpt>,
+    cx: Context,
+}
+
+impl StrictFile {
+    /// Reads `text` into `T`, each of whose structs must have a serde name of its own, which errors show. Nothing is
+    /// looked up in the environment.
+    pub(crate) fn parse<T: DeserializeOwned>(name: &str, text: &str) -> Result<(Self, T), ConfigError> {
+        let root = Node::parse(text).map_err(|problem| {
+            ConfigError::new(name, located([problem], &Excerpt::new(name, secrets::blot_lines(text))))
+        })?;
+        let excerpt = Excerpt::new(name, secrets::blot(text, &root));
+        let (value, findings) = de::read::<T>(&root, &Environment::new(&|_| None, None));
+        match value.filter(|_| findings.problems.is_empty()) {
+            Some(value) => Ok((Self { name: name.to_owned(), excerpt, cx: Context::new(&root) }, value)),
+            None => Err(ConfigError::new(name, located(findings.problems, &excerpt))),
+        }
+    }
+
+    /// Refuses the value at `path`.
+    pub(crate) fn refuse(&mut self, path: &str, problem: Problem) {
+        self.cx.refuse(path, problem);
+    }
+
+    /// The line of each key, unless something was refused.
+    pub(crate) fn finish(self) -> Result<Lines, ConfigError> {
+        if self.cx.problems.is_empty() {
+            return Ok(Lines(self.cx.lines()));
+        }
+        Err(ConfigError::new(&self.name, located(self.cx.problems, &self.excerpt)))
+    }
+}

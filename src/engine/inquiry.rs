@@ -1,0 +1,47 @@
+//! Decisions on requests of which only the facts are at hand.
+
+use super::context::Facts;
+use super::team::Asked;
+use super::{Decision, Denied, Snapshot};
+use crate::identity::Caller;
+use crate::names::ModelName;
+use crate::request::{Circumstances, ModelUse};
+
+/// What a request said, without the request: recorded, or made up.
+#[derive(Clone, Debug, Default)]
+pub struct Inquiry {
+    /// The method.
+    pub method: String,
+    /// The path in the form that is judged.
+    pub route: String,
+    /// The value of the header `x-litellm-team-id`.
+    pub team_header: Option<String>,
+    /// Every model that the request names.
+    pub models: Vec<ModelName>,
+    /// How it uses them.
+    pub model_use: ModelUse,
+    /// The length of its body.
+    pub body_bytes: usize,
+    /// When and from where it came.
+    pub circumstances: Circumstances,
+}
+
+impl Snapshot {
+    /// What [`Snapshot::decide`] would say of such a request, whatever the mode. No [`Permit`](super::Permit) comes of it: there is no
+    /// request that could be forwarded.
+    ///
+    /// # Errors
+    ///
+    /// [`Denied`] with the first rule that denies.
+    pub fn inquire(&self, caller: &Caller, inquiry: &Inquiry) -> Result<Decision, Box<Denied>> {
+        let models: Vec<&ModelName> = inquiry.models.iter().collect();
+        let facts = Facts {
+            method: &inquiry.method,
+            route: &inquiry.route,
+            body_bytes: inquiry.body_bytes,
+            circumstances: inquiry.circumstances,
+            model_use: inquiry.model_use,
+        };
+        self.decide_asked(caller, Asked { facts, header: inquiry.team_header.as_deref(), models: &models })
+    }
+}

@@ -4,6 +4,7 @@
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -251,7 +252,7 @@ fn what_the_demo_prints_does_what_it_says() {
         modelgate(&["demo", "--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
     let mut demo = Running(child.unwrap());
     let mut lines = BufReader::new(demo.0.stdout.take().unwrap()).lines().map(Result::unwrap);
-    let printed: Vec<String> = lines.by_ref().take_while(|line| !line.starts_with("curl -si")).collect();
+    let printed: Vec<String> = lines.by_ref().take_while(|line| !line.starts_with("# 8.")).collect();
     let after = |beginning: &str| {
         printed.iter().find_map(|line| line.strip_prefix(beginning)).expect("a printed line")
     };
@@ -269,6 +270,18 @@ fn what_the_demo_prints_does_what_it_says() {
     assert!(models.contains("anthropic-claude") && !models.contains("openai-gpt-4o"), "{models}");
     assert!(send(address, "GET", "/v1/models", Some(other), "").starts_with("HTTP/1.1 403"));
     assert!(send(address, "GET", "/v1/models", None, "").starts_with("HTTP/1.1 401"));
+
+    // The lines that change a policy, as a shell runs them.
+    let edits: Vec<&String> = printed.iter().filter(|line| line.starts_with("echo ")).collect();
+    let [closing, breaking] = edits.as_slice() else { panic!("{edits:?}") };
+    let shell = |line: &str| assert!(Command::new("sh").args(["-c", line]).status().unwrap().success());
+    shell(closing);
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !chat(allowed).contains("closed by hand") {
+        assert!(Instant::now() < deadline, "the new policy does not count");
+    }
+    shell(breaking);
+    assert!(chat(allowed).contains("closed by hand"));
 }
 
 fn explain(claims: &str, more: &[&str]) -> Output {

@@ -98,7 +98,7 @@ async fn serve(args: &ServeArgs) -> miette::Result<Exit> {
     Ok(Exit::Yes)
 }
 
-async fn watch(reloader: Arc<Reloader>) {
+pub(super) async fn watch(reloader: Arc<Reloader>) {
     if let Err(error) = reloader.watch().await {
         tracing::warn!("files are not watched: {error}; SIGHUP and `POST /-/reload` reload them");
     }

@@ -14,6 +14,7 @@ use tokio::net::TcpListener;
 use super::reload::{Outcome, Reloader};
 use super::respond::{Answer, json_answer};
 use super::server::{self, ServerError};
+use crate::config::Mode;
 
 /// A second socket, with routes of its own. It has no credentials: who reaches its address may use it.
 pub struct Admin {
@@ -85,6 +86,10 @@ impl Routes {
             (StatusCode::OK, "healthy")
         };
         let mut body = json!({"status": text});
+        let log_only = self.reloader.gateway().in_force().snapshot().config().gateway.mode == Mode::LogOnly;
+        if let (true, Some(fields)) = (log_only, body.as_object_mut()) {
+            fields.insert("mode".to_owned(), json!("log_only"));
+        }
         let verbose = |query: &str| query.split('&').any(|part| part.split('=').next() == Some("verbose"));
         if let (true, Some(fields)) = (query.is_some_and(verbose), body.as_object_mut()) {
             fields.insert("snapshot".to_owned(), self.snapshot());

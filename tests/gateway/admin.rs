@@ -1,7 +1,7 @@
 //! The admin listener: what operators ask, on a socket of its own.
 
 use crate::fixture::{Fixture, MASTER_KEY, read_message, send, soon};
-use crate::reload::{Live, json};
+use crate::reload::{CLAUDE, Live, json};
 
 #[tokio::test]
 async fn operators_see_health_and_what_is_in_force() {
@@ -14,6 +14,14 @@ async fn operators_see_health_and_what_is_in_force() {
     assert_eq!(json(&live.ask("GET", "/-/snapshot").await)["generation"], generation);
     let verbose = json(&live.ask("GET", "/health/readiness?verbose").await);
     assert_eq!(verbose["snapshot"]["generation"], generation);
+}
+
+#[tokio::test]
+async fn readiness_says_that_denials_are_not_enforced() {
+    let live =
+        Live::with(|files| files.write("config.yaml", files.yaml_with("mode: log_only", CLAUDE))).await;
+    let answer = json(&live.ask("GET", "/health/readiness").await);
+    assert_eq!(answer, serde_json::json!({"status": "healthy", "mode": "log_only"}));
 }
 
 #[tokio::test]

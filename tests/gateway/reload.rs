@@ -45,7 +45,7 @@ impl Live {
         live
     }
 
-    async fn with(write: impl FnOnce(&Files)) -> Self {
+    pub(crate) async fn with(write: impl FnOnce(&Files)) -> Self {
         let upstream = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (directory, key) = (tempfile::tempdir().unwrap(), Key::new());
         let files =

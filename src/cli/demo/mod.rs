@@ -3,16 +3,17 @@
 mod provider;
 mod upstream;
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
 
 use super::Exit;
 use super::serve::{self, DEFAULT_LISTEN};
-use crate::config::Config;
-use crate::engine::Snapshot;
-use crate::gateway::{Gateway, InForce, Server, TokenVerifier};
+use crate::gateway::{Reloader, Server};
+use crate::sources::Sources;
 use provider::Provider;
 
 const EXAMPLE: &str = include_str!("../../../examples/azure-ad.yaml");
@@ -35,30 +36,57 @@ async fn demo(listen: SocketAddr) -> miette::Result<Exit> {
     let upstream = upstream::start().await.map_err(super::failed)?;
 
     // The example as it stands, with the demo's own provider for keys and its own upstream for every model.
-    let environment = |name: &str| match name {
-        "JWT_PUBLIC_KEY_URL" => Some(provider.discovery_url()),
-        "JWT_ISSUER" => Some(provider.issuer()),
-        "JWT_AUDIENCE" => Some(provider::AUDIENCE.to_owned()),
-        _ => None,
-    };
-    let mut config = Config::parse("examples/azure-ad.yaml", EXAMPLE, ".".as_ref(), &environment)?;
-    for deployment in config.models.iter_mut().filter_map(|model| model.deployment.as_mut()) {
-        deployment.provider = crate::config::Provider::OpenAi;
-        deployment.api_base = format!("http://{upstream}/v1").parse().map_err(super::failed)?;
-    }
-
-    let tokens = config.jwt.as_ref().map(|jwt| TokenVerifier::new(&jwt.tokens));
-    let verifier = tokens.transpose().map_err(super::failed)?;
-    let gateway = Gateway::new(InForce::new(Snapshot::build(config)?, verifier)).map_err(super::failed)?;
-    let server = Server::bind(listen, Arc::new(gateway)).await.map_err(super::failed)?;
+    let base = format!("http://{upstream}/v1");
+    let variables = HashMap::from([
+        ("JWT_PUBLIC_KEY_URL", provider.discovery_url()),
+        ("JWT_ISSUER", provider.issuer()),
+        ("JWT_AUDIENCE", provider::AUDIENCE.to_owned()),
+        ("OPENAI_BASE_URL", base.clone()),
+        ("ANTHROPIC_API_BASE", base),
+    ]);
+    let files = Files::create().map_err(super::failed)?;
+    let sources = Sources::new(&files.config(), Some(&files.policies()));
+    let reloader = Reloader::start(sources, Box::new(move |name| variables.get(name).cloned()), None)?;
+    let server = Server::bind(listen, Arc::clone(reloader.gateway())).await.map_err(super::failed)?;
     let address = server.local_addr().map_err(super::failed)?;
-    println!("{}", script(address, &provider)?);
+    tokio::spawn(serve::watch(reloader));
+    println!("{}", script(address, &provider, &files)?);
     server.run(serve::stop_signal().map_err(super::failed)?).await;
     Ok(Exit::Yes)
 }
 
+/// The example and a directory for policies, to be edited while the demo runs; gone when it ends.
+struct Files(PathBuf);
+
+impl Files {
+    fn create() -> std::io::Result<Self> {
+        let files = Self(std::env::temp_dir().join(format!("modelgate-demo-{}", std::process::id())));
+        // Never a directory that somebody else has made.
+        std::fs::create_dir(&files.0)?;
+        std::fs::create_dir(files.policies())?;
+        std::fs::write(files.config(), EXAMPLE)?;
+        std::fs::write(files.policies().join("mine.cedar"), "// Rules that the YAML cannot say go here.\n")?;
+        Ok(files)
+    }
+
+    fn config(&self) -> PathBuf {
+        self.0.join("config.yaml")
+    }
+
+    fn policies(&self) -> PathBuf {
+        self.0.join("policies")
+    }
+}
+
+impl Drop for Files {
+    fn drop(&mut self) {
+        // What is left behind is a copy of the example, in a directory for what is left behind.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
 /// What to paste into another terminal.
-fn script(address: SocketAddr, provider: &Provider) -> miette::Result<String> {
+fn script(address: SocketAddr, provider: &Provider, files: &Files) -> miette::Result<String> {
     let token = |roles: &[&str]| provider.token(roles).map_err(super::failed);
     let chat = |model: &str, extra: &str| {
         format!(
@@ -78,7 +106,14 @@ fn script(address: SocketAddr, provider: &Provider) -> miette::Result<String> {
          # 4. the models that it may use\ncurl -s -w '\\n' http://{address}/v1/models -H \"Authorization: Bearer $TOKEN\"\n\n\
          # 5. a token without the role (403), and no token at all (401)\n\
          curl -s -w '\\n' http://{address}/v1/models -H \"Authorization: Bearer $OTHER_TOKEN\"\n\
-         curl -si http://{address}/v1/models\n",
+         curl -si http://{address}/v1/models\n\n\
+         # 6. rules change while it runs: write a policy, and send the first request again (403, with this reason)\n\
+         echo '@reason(\"closed by hand\") forbid (principal, action == Action::\"use_model\", resource);' > {policy}\n\n\
+         # 7. break it: the rules of before still hold, and this terminal says where the mistake is\n\
+         echo 'forbid (principal' > {policy}\n\n\
+         # 8. the configuration is in the same directory: {config}\n",
+        policy = files.policies().join("mine.cedar").display(),
+        config = files.config().display(),
         basic = token(&["basic_user"])?,
         other = token(&["guest"])?,
         allowed = chat("anthropic-claude", ""),

@@ -107,6 +107,15 @@ impl Observation {
         if let Some(spans) = &mut self.spans {
             spans.decided(decision, rule);
         }
+        if let Some(rule) = decision.unenforced {
+            tracing::info!(
+                mode = "log_only", rule = rule.as_str(), policies = ?decision.policies, user = decision.user_id,
+                team = decision.team_id, generation = decision.generation, "denied, and not enforced"
+            );
+        }
+        if !decision.shadow.is_empty() {
+            tracing::info!(policies = ?decision.shadow, "policies under trial disagree");
+        }
         let denies = rule.is_some() || decision.unenforced.is_some();
         let disputed = !decision.shadow.is_empty() || decision.unenforced.is_some();
         self.decided = Some(Decided { rule, denies, disputed });

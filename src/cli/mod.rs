@@ -7,6 +7,7 @@ mod diff;
 mod explain;
 mod init;
 mod observing;
+mod remote;
 mod replay;
 mod serve;
 mod test;
@@ -20,7 +21,7 @@ use miette::Diagnostic;
 
 use crate::config::Config;
 use crate::engine::Snapshot;
-use crate::sources::{Loaded, Sources};
+use crate::sources::Loaded;
 
 /// The policy layer in front of LLM APIs.
 ///
@@ -82,8 +83,9 @@ struct ConfigArgs {
     /// LiteLLM's YAML file
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
-    /// A directory of Cedar policies to enforce beside it [default: `modelgate.policies`]
-    #[arg(long, value_name = "DIR")]
+    /// A directory of Cedar policies to enforce beside it, or the URL of a bundle of them (.tar.gz)
+    /// [default: `modelgate.policies`]
+    #[arg(long, value_name = "DIR|URL")]
     policies: Option<PathBuf>,
 }
 
@@ -162,13 +164,10 @@ pub fn run() -> Exit {
 }
 
 impl ConfigArgs {
-    fn sources(&self) -> Sources {
-        Sources::new(&self.config, self.policies.as_deref())
-    }
-
     /// Reads everything under the environment of the process, and prints the warnings.
     fn load(&self) -> miette::Result<Loaded> {
-        let loaded = self.sources().load(&environment)?;
+        let brought = serve::runtime()?.block_on(remote::bring(self))?;
+        let loaded = remote::sources(self, brought.as_ref()).load(&environment)?;
         warn(loaded.snapshot.config(), loaded.policies.as_deref().filter(|_| loaded.policy_count == 0));
         Ok(loaded)
     }

@@ -9,6 +9,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use tracing_subscriber::EnvFilter;
 
+use super::remote::{self, Brought};
 use super::{ConfigArgs, Exit};
 use crate::casefile;
 use crate::config::AdminListen;
@@ -41,11 +42,11 @@ pub(super) struct ServeArgs {
 }
 
 impl ServeArgs {
-    fn sources(&self) -> Sources {
+    fn sources(&self, brought: Option<&Brought>) -> Sources {
         let (config, policies) = (self.shadow_config.as_deref(), self.shadow_policies.as_deref());
         let on_trial = config.is_some() || policies.is_some();
         let candidate = || Sources::new(config.unwrap_or(&self.config.config), policies);
-        self.config.sources().with_candidate(on_trial.then(candidate))
+        remote::sources(&self.config, brought).with_candidate(on_trial.then(candidate))
     }
 }
 
@@ -56,7 +57,9 @@ pub(super) fn run(args: &ServeArgs) -> miette::Result<Exit> {
 
 async fn serve(args: &ServeArgs) -> miette::Result<Exit> {
     let trial: Trial = Box::new(|snapshot| casefile::check(snapshot).map_err(|error| error.to_string()));
-    let reloader = Reloader::start(args.sources(), Box::new(super::environment), Some(trial))?;
+    let brought = remote::bring(&args.config).await?;
+    let reloader =
+        Reloader::start(args.sources(brought.as_ref()), Box::new(super::environment), Some(trial))?;
     let gateway = reloader.gateway();
     super::observing::observe(gateway)?;
     let in_force = gateway.in_force();
@@ -76,6 +79,9 @@ async fn serve(args: &ServeArgs) -> miette::Result<Exit> {
     // Beside the start, not before it: a provider that is down must not keep the tokens of another out.
     tokio::spawn(async move { in_force.warm_up().await });
     tokio::spawn(hangups);
+    if let Some(Brought { mirror, every }) = brought {
+        tokio::spawn(Arc::clone(&reloader).follow(mirror, every));
+    }
     tokio::spawn(watch(reloader));
 
     // Each is over when its sender is dropped.

@@ -3,7 +3,10 @@
 use std::net::IpAddr;
 use std::path::Path;
 use std::str::FromStr;
+use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use ipnet::IpNet;
 
 use super::context::Context;
@@ -11,6 +14,8 @@ use super::models::secret;
 use super::problem::{Caution, Problem};
 use super::{GatewaySettings, Mode, TlsFiles, Upstream, decision_log, endpoint, raw};
 
+/// How often a bundle of policies is asked for.
+const POLL: Duration = Duration::from_secs(30);
 const DEFAULT_BODY: u64 = 32 * 1024 * 1024;
 /// A gibibyte: a body is held in memory while it is judged.
 const LARGEST_BODY: u64 = 1024 * 1024 * 1024;
@@ -25,6 +30,8 @@ pub(super) fn settings(cx: &mut Context, block: raw::Modelgate, directory: &Path
         admin,
         tls,
         policies,
+        policies_key,
+        policies_poll,
         trusted_proxies,
         tests,
         decision_log,
@@ -42,7 +49,9 @@ pub(super) fn settings(cx: &mut Context, block: raw::Modelgate, directory: &Path
         listen: listen.and_then(|text| address(cx, "listen", "127.0.0.1:4000", &text)),
         admin: admin.and_then(|text| address(cx, "admin", "127.0.0.1:4001` or `off", &text)),
         mode: mode.map(|text| self::mode(cx, &text)).unwrap_or_default(),
-        policies: policies.map(|path| directory.join(path)),
+        policies: policies.map(|text| if is_web(&text) { text.into() } else { directory.join(text) }),
+        policies_key: policies_key.and_then(|text| public_key(cx, &text)),
+        policies_poll: cx.seconds("modelgate.policies_poll", policies_poll, 1..=86_400, POLL),
         tls: tls.map(|files| tls_files(cx, files, directory)),
         trusted_proxies: networks(cx, trusted_proxies.unwrap_or_default()),
         tests: tests.into_iter().flatten().map(|path| directory.join(path)).collect(),
@@ -95,6 +104,21 @@ fn mode(cx: &mut Context, text: &str) -> Mode {
         }
     }
     Mode::Enforce
+}
+
+fn is_web(text: &str) -> bool {
+    text.starts_with("https://") || text.starts_with("http://")
+}
+
+/// 32 bytes in base64.
+fn public_key(cx: &mut Context, text: &str) -> Option<Vec<u8>> {
+    let decoded = STANDARD.decode(text).ok().filter(|key| key.len() == 32);
+    if decoded.is_none() {
+        let range = "an ed25519 public key: 32 bytes in base64".to_owned();
+        let problem = Problem::OutOfRange { key: "policies_key".to_owned(), range };
+        cx.refuse("modelgate.policies_key", problem);
+    }
+    decoded
 }
 
 /// Networks, or single addresses.

@@ -311,9 +311,15 @@ pub(super) struct Modelgate {
     /// `enforce`, or `log_only`: denials are reported and not enforced.
     #[serde(default)]
     pub(super) mode: Option<String>,
-    /// The directory of Cedar policies, relative to this file.
+    /// The directory of Cedar policies, relative to this file; or the URL of a bundle of them, a `.tar.gz`.
     #[serde(default)]
     pub(super) policies: Option<String>,
+    /// The ed25519 public key that bundles of policies are signed with: 32 bytes in base64.
+    #[serde(default)]
+    pub(super) policies_key: Option<String>,
+    /// How often a bundle of policies is asked for, in seconds.
+    #[serde(default)]
+    pub(super) policies_poll: Option<f64>,
     /// Networks and addresses whose `X-Forwarded-For` is believed.
     #[serde(default)]
     pub(super) trusted_proxies: Option<Vec<String>>,

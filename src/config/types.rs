@@ -295,8 +295,12 @@ pub struct GatewaySettings {
     pub max_body_bytes: usize,
     /// `modelgate.mode`: whether denials are enforced.
     pub mode: Mode,
-    /// `modelgate.policies`: the directory of dropped-in policies.
+    /// `modelgate.policies`: the directory of dropped-in policies, or the URL of a bundle of them.
     pub policies: Option<PathBuf>,
+    /// `modelgate.policies_key`: the ed25519 public key that bundles of policies are signed with, 32 bytes.
+    pub policies_key: Option<Vec<u8>>,
+    /// `modelgate.policies_poll`: how often a bundle of policies is asked for; 30 s unless set.
+    pub policies_poll: Duration,
     /// `modelgate.trusted_proxies`: the networks whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
     /// `modelgate.tests`: files of cases, or directories of them, that must pass before the configuration is in force.

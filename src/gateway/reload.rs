@@ -167,7 +167,7 @@ impl Reloader {
         }
     }
 
-    fn refused(&self, message: String) {
+    pub(super) fn refused(&self, message: String) {
         self.gateway.observers().metrics().reloaded(false);
         let mut state = self.state();
         state.status.failures += 1;

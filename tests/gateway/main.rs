@@ -7,6 +7,7 @@
 )]
 
 mod admin;
+mod bundle;
 mod fixture;
 mod forwarding;
 mod http2;

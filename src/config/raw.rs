@@ -4,12 +4,15 @@
 //! type `Option` takes an empty value for an absent key; one that must not (because absence opens something) is
 //! [`present`].
 
-use std::collections::BTreeMap;
-use std::fmt;
+mod ours;
 
-use serde::de::value::SeqAccessDeserializer;
-use serde::de::{IgnoredAny, SeqAccess, Unexpected, Visitor};
+use std::collections::BTreeMap;
+
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
+
+use ours::one_or_many;
+pub(super) use ours::{DecisionLog, Introspection, Modelgate, Tls, TokenRole, Upstream};
 
 #[derive(Deserialize)]
 #[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
@@ -276,209 +279,7 @@ pub(super) struct ModelInfo {
     pub(super) access_groups: Option<Vec<String>>,
 }
 
-#[derive(Default, Deserialize)]
-#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
-#[serde(rename = "modelgate", deny_unknown_fields)]
-pub(super) struct Modelgate {
-    /// A proxy for everything that no deployment serves.
-    #[serde(default)]
-    pub(super) upstream: Option<Upstream>,
-    /// The largest request body; 32 MiB unless set.
-    #[serde(default)]
-    pub(super) max_body_bytes: Option<u64>,
-    /// By how many seconds clocks may differ; 0 unless set.
-    #[serde(default)]
-    pub(super) leeway: Option<f64>,
-    /// The same as in `litellm_jwtauth`, and not in both.
-    #[serde(default)]
-    pub(super) public_key_stale_ttl: Option<f64>,
-    /// The shortest time between two fetches for unknown keys, in seconds; 30 unless set.
-    #[serde(default)]
-    pub(super) public_key_cooldown: Option<f64>,
-    /// Where to listen; 127.0.0.1:4000 unless set.
-    #[serde(default)]
-    pub(super) listen: Option<String>,
-    /// The operators' listener; 127.0.0.1:4001 unless set, and `off` for none.
-    #[serde(default, deserialize_with = "text_or_off")]
-    #[cfg_attr(feature = "cli", schemars(with = "Option<super::schema::TextOrOff>"))]
-    pub(super) admin: Option<String>,
-    /// The certificate of the listener, which speaks TLS then.
-    #[serde(default, deserialize_with = "present")]
-    pub(super) tls: Option<Tls>,
-    /// Who is asked about tokens that are no JWTs (RFC 7662).
-    #[serde(default)]
-    pub(super) introspection: Option<Introspection>,
-    /// `enforce`, or `log_only`: denials are reported and not enforced.
-    #[serde(default)]
-    pub(super) mode: Option<String>,
-    /// The directory of Cedar policies, relative to this file; or the URL of a bundle of them, a `.tar.gz`.
-    #[serde(default)]
-    pub(super) policies: Option<String>,
-    /// The ed25519 public key that bundles of policies are signed with: 32 bytes in base64.
-    #[serde(default)]
-    pub(super) policies_key: Option<String>,
-    /// How often a bundle of policies is asked for, in seconds.
-    #[serde(default)]
-    pub(super) policies_poll: Option<f64>,
-    /// Networks and addresses whose `X-Forwarded-For` is believed.
-    #[serde(default)]
-    pub(super) trusted_proxies: Option<Vec<String>>,
-    /// Files of cases, or directories of them, that must pass before this file is in force.
-    #[serde(default, deserialize_with = "one_or_many")]
-    #[cfg_attr(feature = "cli", schemars(with = "Option<super::schema::OneOrMany>"))]
-    pub(super) tests: Option<Vec<String>>,
-    /// Whether what LiteLLM leaves open is closed.
-    #[serde(default)]
-    pub(super) strict: bool,
-    /// What the token's own roles open and deny.
-    #[serde(default, deserialize_with = "present")]
-    pub(super) role_permissions: Option<Vec<TokenRole>>,
-    /// Where decisions are logged, and how.
-    #[serde(default)]
-    pub(super) decision_log: Option<DecisionLog>,
-}
-
-#[derive(Deserialize)]
-#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
-#[serde(rename = "decision_log", deny_unknown_fields)]
-pub(super) struct DecisionLog {
-    /// Whether lines go to standard output.
-    #[serde(default)]
-    pub(super) stdout: bool,
-    /// The file that lines are appended to, relative to this one.
-    #[serde(default)]
-    pub(super) file: Option<String>,
-    /// How large the file may grow before it is rotated; 100 MiB unless set.
-    #[serde(default)]
-    pub(super) max_bytes: Option<u64>,
-    /// How many rotated files are kept; 10 unless set.
-    #[serde(default)]
-    pub(super) keep: Option<u64>,
-    /// The share of allowed requests that is logged; all unless set.
-    #[serde(default)]
-    pub(super) sample_allowed: Option<f64>,
-    /// Fields whose values are replaced.
-    #[serde(default, deserialize_with = "present")]
-    pub(super) mask: Option<Vec<String>>,
-    /// Whether each line proves the one before it.
-    #[serde(default)]
-    pub(super) chain: bool,
-    /// Whether a line has all that `replay` needs, claims too.
-    #[serde(default)]
-    pub(super) replayable: bool,
-}
-
-#[derive(Deserialize)]
-#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
-#[serde(rename = "modelgate.role_permissions", deny_unknown_fields)]
-pub(super) struct TokenRole {
-    /// The token's name for it.
-    pub(super) role: String,
-    /// The models, wildcards and access groups that it opens; none unless set.
-    #[serde(default, deserialize_with = "present")]
-    pub(super) models: Option<Vec<String>>,
-    /// Those that nobody with the role may use, whatever else opens them.
-    #[serde(default, deserialize_with = "present")]
-    pub(super) deny_models: Option<Vec<String>>,
-    /// The routes that it may call; those of LLM APIs unless set.
-    #[serde(default, deserialize_with = "present")]
-    pub(super) routes: Option<Vec<String>>,
-    /// Roles of this list whose permissions and denials it has too.
-    #[serde(default, deserialize_with = "present")]
-    pub(super) inherits: Option<Vec<String>>,
-}
-
-#[derive(Deserialize)]
-#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
-#[serde(rename = "tls", deny_unknown_fields)]
-pub(super) struct Tls {
-    /// The file of the certificate and those above it, in PEM.
-    pub(super) certificate: String,
-    /// The file of its key, in PEM.
-    pub(super) key: String,
-}
-
-#[derive(Deserialize)]
-#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
-#[serde(rename = "introspection", deny_unknown_fields)]
-pub(super) struct Introspection {
-    /// Where tokens are asked about.
-    pub(super) endpoint: String,
-    /// Our name at the provider.
-    pub(super) client_id: String,
-    /// Our secret there; best `os.environ/NAME`.
-    pub(super) client_secret: String,
-    /// For how many seconds an answer serves; 60 unless set.
-    #[serde(default)]
-    pub(super) cache_ttl: Option<f64>,
-}
-
-#[derive(Deserialize)]
-#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
-#[serde(rename = "upstream", deny_unknown_fields)]
-pub(super) struct Upstream {
-    /// Its base URL; a request's whole path is appended.
-    pub(super) api_base: String,
-    /// Its credential; best `os.environ/NAME`.
-    #[serde(default)]
-    pub(super) api_key: Option<String>,
-}
-
 /// A value that must be there once its key is: an empty one is a wrong type.
 fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
-}
-
-/// A string, or YAML 1.1's `off`, which is a boolean to some readers.
-fn text_or_off<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    struct TextOrOff;
-
-    impl Visitor<'_> for TextOrOff {
-        type Value = Option<String>;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("an address or `off`")
-        }
-
-        fn visit_unit<E>(self) -> Result<Self::Value, E> {
-            Ok(None)
-        }
-
-        fn visit_bool<E: serde::de::Error>(self, on: bool) -> Result<Self::Value, E> {
-            if on { Err(E::invalid_value(Unexpected::Bool(on), &self)) } else { Ok(Some("off".to_owned())) }
-        }
-
-        fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-            Ok(Some(text.to_owned()))
-        }
-    }
-
-    deserializer.deserialize_any(TextOrOff)
-}
-
-/// A string, or a list of strings.
-fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
-    struct OneOrMany;
-
-    impl<'de> Visitor<'de> for OneOrMany {
-        type Value = Option<Vec<String>>;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a string or a list")
-        }
-
-        fn visit_unit<E>(self) -> Result<Self::Value, E> {
-            Ok(None)
-        }
-
-        fn visit_str<E>(self, one: &str) -> Result<Self::Value, E> {
-            Ok(Some(vec![one.to_owned()]))
-        }
-
-        fn visit_seq<A: SeqAccess<'de>>(self, many: A) -> Result<Self::Value, A::Error> {
-            Vec::deserialize(SeqAccessDeserializer::new(many)).map(Some)
-        }
-    }
-
-    deserializer.deserialize_any(OneOrMany)
 }

@@ -23,17 +23,28 @@ const HOP_BY_HOP: [HeaderName; 9] = [
 /// Headers that say who calls or how the request came: an upstream must not take them from the caller.
 const NOT_THE_CALLERS: [HeaderName; 5] =
     [HOST, EXPECT, COOKIE, FORWARDED, HeaderName::from_static("x-real-ip")];
-const NOT_THE_CALLERS_PREFIXES: [&str; 4] = ["x-forwarded-", "x-litellm-", "x-modelgate-", "proxy-"];
+/// An upgrade goes no further, and nor does what was said for it; browsers put their credential there.
+const NOT_THE_CALLERS_PREFIXES: [&str; 5] =
+    ["x-forwarded-", "x-litellm-", "x-modelgate-", "proxy-", "sec-websocket-"];
 
 /// The headers of a request that go upstream.
 pub(super) fn upstream(headers: &HeaderMap) -> HeaderMap {
     let named = named_by_connection(headers);
-    passing(headers, |name| {
-        !named.contains(name)
-            && !NOT_THE_CALLERS.contains(name)
-            && !CREDENTIAL_HEADERS.contains(name)
-            && !NOT_THE_CALLERS_PREFIXES.iter().any(|prefix| name.as_str().starts_with(prefix))
-    })
+    passing(headers, |name| !named.contains(name) && is_the_callers(name) && !is_disguised(name))
+}
+
+/// Whether a header is the caller's to send.
+fn is_the_callers(name: &HeaderName) -> bool {
+    !NOT_THE_CALLERS.contains(name)
+        && !CREDENTIAL_HEADERS.contains(name)
+        && !NOT_THE_CALLERS_PREFIXES.iter().any(|prefix| name.as_str().starts_with(prefix))
+}
+
+/// A server that hands headers on as CGI variables (RFC 3875 section 4.1.18) reads `_` and `-` alike.
+fn is_disguised(name: &HeaderName) -> bool {
+    name.as_str().contains('_')
+        && HeaderName::try_from(name.as_str().replace('_', "-"))
+            .map_or(true, |name| HOP_BY_HOP.contains(&name) || !is_the_callers(&name))
 }
 
 /// The headers of an upstream's answer that go back.
@@ -69,10 +80,29 @@ mod tests {
 
     #[test]
     fn hop_by_hop_headers_do_not_pass() {
-        assert!(
-            sent(&[("connection", "close"), ("te", "trailers"), ("upgrade", "h2c"), ("keep-alive", "1")])
-                .is_empty()
-        );
+        let names = [
+            "connection",
+            "keep-alive",
+            "te",
+            "trailer",
+            "transfer-encoding",
+            "upgrade",
+            "proxy-authenticate",
+            "proxy-authorization",
+            "proxy-connection",
+            "proxy-features",
+            "content-length",
+            "sec-websocket-protocol",
+        ];
+        assert!(sent(&names.map(|name| (name, "1"))).is_empty());
+    }
+
+    #[test]
+    fn a_name_with_underscores_passes_only_if_the_one_with_hyphens_would() {
+        let disguised =
+            ["x_litellm_api_key", "x_forwarded-for", "transfer_encoding", "content_length", "api_key"];
+        assert!(sent(&disguised.map(|name| (name, "1"))).is_empty());
+        assert_eq!(sent(&[("openai_beta", "x"), ("x_y", "1")]), ["openai_beta", "x_y"]);
     }
 
     #[test]

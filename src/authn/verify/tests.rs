@@ -2,6 +2,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::authn::BearerError;
 use crate::authn::testing::{NOW, RSA, Signer, b64, claims, jwks, now, rules};
 
 fn set(keys: &[Value]) -> Arc<KeySet> {
@@ -59,10 +60,42 @@ fn an_unsecured_token_is_refused_by_its_algorithm() {
 }
 
 #[test]
+fn an_empty_signature_is_refused_whatever_the_algorithm() {
+    let (p256, p384, ed) = (Signer::p256(), Signer::p384(), Signer::ed25519());
+    let mut cases = vec![(&p256, "ES256"), (&p384, "ES384"), (&ed, "EdDSA")];
+    cases.extend(["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"].map(|alg| (&RSA[0], alg)));
+    for (signer, alg) in cases {
+        let sets = [set(&[signer.jwk_with(json!({"kid": "k"}))])];
+        let token = signer.token(alg, "k", &claims());
+        let (signed, _) = token.rsplit_once('.').unwrap();
+        assert_eq!(judge(&format!("{signed}."), &sets), Err(TokenError::Signature), "{alg}");
+        assert_eq!(judge(signed, &sets), Err(TokenError::Shape), "{alg}");
+    }
+}
+
+#[test]
+fn a_public_key_is_no_secret_to_sign_with() {
+    use aws_lc_rs::hmac::{HMAC_SHA256, HMAC_SHA384, HMAC_SHA512, Key, sign};
+    let jwk = RSA[0].jwk_with(json!({"kid": "k"}));
+    let sets = [set(std::slice::from_ref(&jwk))];
+    let n = jwk["n"].as_str().unwrap().to_owned();
+    for (alg, hash) in [("HS256", HMAC_SHA256), ("HS384", HMAC_SHA384), ("HS512", HMAC_SHA512)] {
+        for secret in [jwk.to_string(), jwks(std::slice::from_ref(&jwk)), n.clone()] {
+            let header = json!({"alg": alg, "kid": "k"}).to_string();
+            let signed = format!("{}.{}", b64(header.as_bytes()), b64(claims().to_string().as_bytes()));
+            let made = sign(&Key::new(hash, secret.as_bytes()), signed.as_bytes());
+            let judged = judge(&format!("{signed}.{}", b64(made.as_ref())), &sets);
+            assert_eq!(judged, Err(TokenError::Algorithm { name: alg.to_owned() }));
+        }
+    }
+}
+
+#[test]
 fn header_members_that_change_the_meaning_are_refused() {
     for (name, value) in [
         ("crit", json!(["exp"])),
         ("crit", json!([])),
+        ("crit", json!(["b64", "urn:example:unknown"])),
         ("b64", json!(false)),
         ("b64", json!(true)),
         ("enc", json!("A256GCM")),
@@ -101,6 +134,15 @@ fn a_key_id_is_looked_up_as_it_stands() {
 }
 
 #[test]
+fn a_key_id_of_a_megabyte_is_refused_by_its_length() {
+    let header = json!({"alg": "RS256", "kid": "k".repeat(1 << 20)}).to_string();
+    let token = RSA[0].token_of(&header, claims().to_string().as_bytes());
+    assert_eq!(Bearer::new(&token).unwrap_err(), BearerError::TooLong);
+    let set = set(&[RSA[0].jwk_with(json!({"kid": "k"}))]);
+    assert_eq!(verify_signature(&token, &set).unwrap_err(), TokenError::KeyId);
+}
+
+#[test]
 fn a_strange_header_is_refused() {
     for header in [
         "",
@@ -130,6 +172,18 @@ fn what_has_not_the_shape_of_a_token_is_refused_as_such() {
     ] {
         assert_eq!(judge(text, &[]), Err(TokenError::Shape), "{text}");
     }
+}
+
+#[test]
+fn an_empty_part_is_refused() {
+    let (token, sets) = sample();
+    let parts: Vec<&str> = token.split('.').collect();
+    for at in 0..3 {
+        let mut parts = parts.clone();
+        parts[at] = "";
+        assert!(judge(&parts.join("."), &sets).is_err(), "part {at}");
+    }
+    assert!(judge("..", &sets).is_err());
 }
 
 #[test]
@@ -175,6 +229,14 @@ fn claims_are_one_strict_object() {
             payload.escape_ascii()
         );
     }
+}
+
+#[test]
+fn a_huge_list_is_bounded_by_the_length_of_a_token() {
+    let listing = |members: usize| json!({"exp": NOW + 60, "roles": vec![0; members]}).to_string();
+    assert!(with_payload(listing(5000).as_bytes()).is_ok());
+    let token = RSA[0].token_of(r#"{"alg":"RS256","kid":"k"}"#, listing(1_000_000).as_bytes());
+    assert_eq!(Bearer::new(&token).unwrap_err(), BearerError::TooLong);
 }
 
 #[test]

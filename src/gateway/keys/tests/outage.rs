@@ -1,4 +1,7 @@
+use tokio::task::JoinSet;
+
 use super::provider::{Reply, response};
+use super::untrusted::bomb;
 use super::*;
 
 fn broken() -> Reply {
@@ -18,6 +21,46 @@ async fn the_last_good_keys_serve_while_the_provider_fails_and_not_longer() {
     assert_eq!(judge(&store, &issuer.token(), later(now, 4300)).await, Err(AuthnError::KeysUnavailable));
     provider.now_replies(ok(&issuer.jwks()));
     assert!(judge(&store, &issuer.token(), later(now, 4400)).await.is_ok());
+}
+
+/// Every way in which a provider's answer can be bad, by name.
+fn bad_answers() -> Vec<(&'static str, Reply)> {
+    let json = "content-type: application/json\r\n";
+    vec![
+        ("redirect", response("302 Found", "location: /elsewhere\r\n", "")),
+        ("huge", ok(&" ".repeat(65 * 1024))),
+        ("endless", Reply::Endless),
+        ("silent", Reply::Hang),
+        ("slow", Reply::Dripping),
+        ("gzip bomb", Reply::Bytes("content-encoding: gzip\r\n", bomb())),
+        ("HTML", response("200 OK", "content-type: text/html\r\n", "<!doctype html><title>Sign in</title>")),
+        ("empty", response("200 OK", json, "")),
+        ("no keys", ok(r#"{"keys": []}"#)),
+        ("500", broken()),
+        ("cut off", Reply::Raw("HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n{".to_owned())),
+    ]
+}
+
+#[tokio::test]
+async fn whatever_the_provider_answers_the_good_keys_serve_for_a_bounded_time() {
+    let mut cases = JoinSet::new();
+    for (name, reply) in bad_answers() {
+        cases.spawn(async move {
+            let issuer = Issuer::new("a");
+            let provider = Provider::start(ok(&issuer.jwks())).await;
+            let limits = FetchLimits { timeout: Duration::from_secs(2), max_bytes: 64 * 1024 };
+            let (store, now) = (store_with(&[&provider.url], limits), start());
+            assert!(judge(&store, &issuer.token(), now).await.is_ok(), "{name}");
+            provider.now_replies(reply);
+            assert!(judge(&store, &issuer.token(), later(now, 700)).await.is_ok(), "{name}");
+            let judged = judge(&store, &issuer.token(), later(now, 4300)).await;
+            assert_eq!(judged, Err(AuthnError::KeysUnavailable), "{name}");
+            assert_eq!(provider.hits(), 3, "{name}");
+        });
+    }
+    while let Some(done) = cases.join_next().await {
+        done.unwrap();
+    }
 }
 
 #[tokio::test]

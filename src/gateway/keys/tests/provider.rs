@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -10,8 +11,12 @@ use url::Url;
 
 #[derive(Clone)]
 pub(super) enum Reply {
-    /// These bytes, as they stand.
+    /// This text, as it stands.
     Raw(String),
+    /// These bytes under a good head with this header.
+    Bytes(&'static str, Vec<u8>),
+    /// A body that comes a byte at a time.
+    Dripping,
     /// A body that never ends.
     Endless,
     /// A head that never ends.
@@ -66,9 +71,24 @@ async fn answer(mut stream: TcpStream, reply: Reply) -> std::io::Result<()> {
         request.push(stream.read_u8().await?);
     }
     let request = String::from_utf8(request).unwrap().to_lowercase();
-    assert!(request.starts_with("get /") && request.contains("accept-encoding: identity\r\n"), "{request}");
+    assert!(
+        request.starts_with("get /keys http/1.1\r\n") && request.contains("accept-encoding: identity\r\n"),
+        "{request}"
+    );
     match reply {
         Reply::Raw(text) => stream.write_all(text.as_bytes()).await,
+        Reply::Bytes(header, body) => {
+            let head = format!("HTTP/1.1 200 OK\r\n{header}content-length: {}\r\n\r\n", body.len());
+            stream.write_all(&[head.as_bytes(), &body].concat()).await
+        }
+        Reply::Dripping => {
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 60000\r\n\r\n").await?;
+            let mut pace = tokio::time::interval(Duration::from_millis(5));
+            loop {
+                pace.tick().await;
+                stream.write_all(b" ").await?;
+            }
+        }
         Reply::Gated(gate, body) => {
             let _permit = gate.acquire().await;
             let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());

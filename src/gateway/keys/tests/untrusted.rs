@@ -1,3 +1,8 @@
+use std::io::Write as _;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
 use super::super::fetch::{FetchError, Fetcher};
 use super::provider::{Reply, response};
 use super::*;
@@ -42,6 +47,26 @@ async fn an_encoded_answer_is_refused_unread() {
         let error = refusal(response("200 OK", &header, "\u{1f}")).await;
         assert!(matches!(error, FetchError::Encoding), "{encoding}: {error}");
     }
+}
+
+/// 4 MiB of blanks in some kilobytes, which nobody unpacks.
+pub(super) fn bomb() -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(&vec![b' '; 4 << 20]).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[tokio::test]
+async fn a_compressed_bomb_is_never_unpacked() {
+    let bomb = bomb();
+    assert!(bomb.len() < 64 * 1024, "{}", bomb.len());
+    let error = refusal(Reply::Bytes("content-encoding: gzip\r\n", bomb.clone())).await;
+    assert!(matches!(error, FetchError::Encoding), "{error}");
+    // Under a head that says nothing of it, it is text that is no JSON.
+    let start = bomb[..4096].to_vec();
+    let error = refusal(Reply::Bytes("content-type: application/json\r\n", start)).await;
+    assert!(matches!(error, FetchError::Json(_)), "{error}");
+    assert!(matches!(refusal(Reply::Bytes("", bomb)).await, FetchError::TooLarge | FetchError::Json(_)));
 }
 
 #[tokio::test]
@@ -90,7 +115,40 @@ async fn an_answer_that_breaks_off_is_refused() {
 
 #[tokio::test]
 async fn an_answer_that_does_not_come_is_not_waited_for() {
-    assert!(matches!(refusal_within(Duration::from_millis(50), Reply::Hang).await, FetchError::Timeout));
+    for reply in [Reply::Hang, Reply::Dripping] {
+        assert!(matches!(refusal_within(Duration::from_millis(50), reply).await, FetchError::Timeout));
+    }
+}
+
+#[tokio::test]
+async fn keys_and_addresses_in_a_token_are_never_fetched() {
+    let (issuer, forger) = (Issuer::new("a"), Issuer::new("a"));
+    let provider = Provider::start(ok(&issuer.jwks())).await;
+    let elsewhere = Provider::start(ok(&forger.jwks())).await;
+    let url = elsewhere.url.as_str();
+    let header = json!({"alg": "EdDSA", "kid": "a", "jku": url, "x5u": url, "jwk": forger.signer.jwk(),
+        "x5c": [url], "iss": url});
+    let payload = json!({"sub": "alice", "exp": testing::NOW + 60, "iss": url, "jwks_uri": url}).to_string();
+    let token = forger.signer.token_of(&header.to_string(), payload.as_bytes());
+    let judged = judge(&store(&[&provider.url]), &token, start()).await;
+    assert_eq!(judged, Err(TokenError::Signature.into()));
+    assert_eq!((provider.hits(), elsewhere.hits()), (1, 0));
+}
+
+#[tokio::test]
+async fn a_key_id_changes_nothing_of_what_is_fetched() {
+    let issuer = Issuer::new("a");
+    let provider = Provider::start(ok(&issuer.jwks())).await;
+    let (store, now) = (store(&[&provider.url]), start());
+    // The provider asserts that it is asked for `/keys` and nothing else.
+    for (round, kid) in
+        ["../../etc/passwd", "?x=1", "a\r\nhost: b", "' OR 1=1 --", "\0"].into_iter().enumerate()
+    {
+        let token = issuer.signer.token("EdDSA", kid, &claims());
+        let judged = judge(&store, &token, later(now, 40 * round as u64)).await;
+        assert!(matches!(judged, Err(AuthnError::Token(TokenError::UnknownKey { .. }))), "{judged:?}");
+        assert_eq!(provider.hits(), round + 1);
+    }
 }
 
 #[tokio::test]

@@ -46,16 +46,32 @@ impl Fixture {
         Self::with_tokens("", modelgate, &[]).await
     }
 
+    /// Before somebody else, to whom all requests go; nobody asks the fixture's own upstream.
+    pub(crate) async fn before(other: SocketAddr) -> Self {
+        let upstream = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::of(upstream, other, ["", ""], &[]).await
+    }
+
     /// With more in the blocks `litellm_jwtauth` and `modelgate`, and more environment variables.
     pub(crate) async fn with_tokens(jwtauth: &str, modelgate: &str, variables: &[(&str, &str)]) -> Self {
         let upstream = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = upstream.local_addr().unwrap();
+        Self::of(upstream, address, [jwtauth, modelgate], variables).await
+    }
+
+    async fn of(
+        upstream: TcpListener,
+        address: SocketAddr,
+        [jwtauth, modelgate]: [&str; 2],
+        variables: &[(&str, &str)],
+    ) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let key = Key::new();
         std::fs::write(directory.path().join("jwks.json"), key.jwks().to_string()).unwrap();
 
-        let modelgate = modelgate.replace("UPSTREAM", &upstream.local_addr().unwrap().to_string());
+        let modelgate = modelgate.replace("UPSTREAM", &address.to_string());
         let models = r#"["anthropic-claude", "team/*"]"#;
-        let config = config(&directory, &upstream, [jwtauth, &modelgate, models], variables);
+        let config = config(&directory, address, [jwtauth, &modelgate, models], variables);
         let gateway = Arc::new(Gateway::new(in_force(config, &DropIns::default())).unwrap());
         Self::serve(gateway, upstream, key, directory).await
     }
@@ -75,7 +91,8 @@ impl Fixture {
 
     /// The same configuration with other models for the role.
     pub(crate) fn in_force(&self, models: &str) -> InForce {
-        in_force(config(&self.directory, &self.upstream, ["", "", models], &[]), &DropIns::default())
+        let upstream = self.upstream.local_addr().unwrap();
+        in_force(config(&self.directory, upstream, ["", "", models], &[]), &DropIns::default())
     }
 
     /// Drops a policy in, with this block `modelgate`.
@@ -95,7 +112,8 @@ impl Fixture {
         std::fs::create_dir_all(&policies).unwrap();
         std::fs::write(policies.join("dropped.cedar"), policy).unwrap();
         let models = r#"["anthropic-claude", "team/*"]"#;
-        let config = config(&self.directory, &self.upstream, ["", modelgate, models], &[]);
+        let upstream = self.upstream.local_addr().unwrap();
+        let config = config(&self.directory, upstream, ["", modelgate, models], &[]);
         (config, DropIns::load(&policies).unwrap())
     }
 
@@ -151,11 +169,11 @@ fn in_force(config: Config, dropins: &DropIns) -> InForce {
 
 fn config(
     directory: &tempfile::TempDir,
-    upstream: &TcpListener,
+    upstream: SocketAddr,
     [jwtauth, modelgate, models]: [&str; 3],
     variables: &[(&str, &str)],
 ) -> Config {
-    let yaml = yaml(upstream.local_addr().unwrap(), [jwtauth, modelgate, models]);
+    let yaml = yaml(upstream, [jwtauth, modelgate, models]);
     let keys = url::Url::from_file_path(directory.path().join("jwks.json")).unwrap();
     let environment = |name: &str| match variables.iter().find(|(known, _)| *known == name) {
         Some((_, value)) => Some((*value).to_owned()),

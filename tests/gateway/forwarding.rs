@@ -39,6 +39,35 @@ async fn the_deployments_credential_replaces_the_callers() {
 }
 
 #[tokio::test]
+async fn the_callers_token_reaches_the_upstream_in_no_header() {
+    let gate = Fixture::start().await;
+    let token = gate.token(&["basic_user"]);
+    let more = format!(
+        "cookie: session={token}\r\nproxy-authorization: Bearer {token}\r\nx-forwarded-access-token: {token}\r\n\
+         connection: authorization, x-a, te\r\nx-a: {token}\r\nte: trailers\r\ntrailer: x-b\r\nupgrade: h2c\r\n\
+         x-litellm-user: admin\r\nx-modelgate-role: admin\r\nx-forwarded-host: evil.example\r\n"
+    );
+    for place in [
+        format!("authorization: Bearer {token}"),
+        format!("x-litellm-api-key: Bearer {token}"),
+        format!("x-api-key: {token}"),
+        format!("api-key: {token}"),
+        format!("x-goog-api-key: {token}"),
+    ] {
+        let headers = format!("{place}\r\n{more}");
+        let body = r#"{"model": "anthropic-claude"}"#;
+        let _client = gate.send("POST", "/v1/chat/completions", &headers, body).await;
+        let (_upstream, request) = gate.arriving().await;
+        assert!(!request.head.contains(&token) && !request.body.contains(&token), "{place}");
+        let mut names: Vec<_> =
+            request.head.lines().skip(1).filter_map(|line| Some(line.split_once(": ")?.0)).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["authorization", "content-length", "host"], "{place}");
+        assert_eq!(request.header("authorization"), Some("Bearer sk-upstream"));
+    }
+}
+
+#[tokio::test]
 async fn a_model_in_the_path_is_added_to_the_body() {
     let gate = Fixture::start().await;
     let headers = format!("api-key: {}\r\n", gate.token(&["basic_user"]));

@@ -1,102 +1,59 @@
 //! HTTP/2 as raw frames: what no well-behaved client sends.
 
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::io::AsyncWriteExt as _;
 
 use crate::fixture::{Fixture, soon};
+use crate::frames::{
+    DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, RST_STREAM, chat_fields, connect, field, frame,
+    next_frame,
+};
 use crate::smuggling::record;
 
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const BODY: &str = r#"{"model": "anthropic-claude"}"#;
 
-const DATA: u8 = 0;
-const HEADERS: u8 = 1;
-const SETTINGS: u8 = 4;
-const RST_STREAM: u8 = 3;
-const GOAWAY: u8 = 7;
-const END_STREAM: u8 = 1;
-const END_HEADERS: u8 = 4;
+/// What an attacker hopes will be read as lines of their own behind the gateway: a field's name and value.
+pub(crate) const LINE_BREAKS: [(&str, &str); 6] = [
+    ("x-a", "1\r\nx-b: 2"),
+    ("x-a", "1\nx-b: 2"),
+    ("x-a", "1\rx-b: 2"),
+    ("x-a", "1\0"),
+    (":path", "/v1/chat/completions HTTP/1.1\r\nx: y"),
+    (":method", "POST / HTTP/1.1\r\nx: y\r\n\r\nPOST"),
+];
 
-/// RFC 9113 section 4.1.
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
-    let mut bytes = length[1..].to_vec();
-    bytes.extend([kind, flags]);
-    bytes.extend(stream.to_be_bytes());
-    bytes.extend(payload);
-    bytes
-}
-
-/// A literal field without indexing, RFC 7541 section 6.2.2; without Huffman coding.
-fn field(name: &str, value: &str) -> Vec<u8> {
-    let mut bytes = vec![0];
-    for text in [name, value] {
-        let length = text.len();
-        // A prefix of seven bits, then groups of seven.
-        if length < 127 {
-            bytes.push(u8::try_from(length).unwrap());
-        } else {
-            let mut rest = length - 127;
-            bytes.push(127);
-            while rest >= 128 {
-                bytes.push(u8::try_from(rest % 128 + 128).unwrap());
-                rest /= 128;
-            }
-            bytes.push(u8::try_from(rest).unwrap());
-        }
-        bytes.extend(text.as_bytes());
-    }
-    bytes
-}
-
-/// The kind and the stream of the next frame; `None` at the end.
-async fn next_frame(client: &mut TcpStream) -> Option<(u8, u32)> {
-    let mut head = [0; 9];
-    client.read_exact(&mut head).await.ok()?;
-    let [a, b, c, kind, _, stream @ ..] = head;
-    let mut payload = vec![0; usize::try_from(u32::from_be_bytes([0, a, b, c])).ok()?];
-    client.read_exact(&mut payload).await.ok()?;
-    Some((kind, u32::from_be_bytes(stream)))
-}
-
-/// How many requests arrived after one with these fields, beside those that it needs.
-async fn arrived(fields: &[(&str, &str)]) -> usize {
-    let gate = Fixture::start().await;
-    let bearer = format!("Bearer {}", gate.token(&["basic_user"]));
-    let Fixture { upstream, address, stop, served, .. } = gate;
-    let arrived = Arc::new(Mutex::new(Vec::new()));
-    let recorder = tokio::spawn(record(upstream, Arc::clone(&arrived)));
-
-    let needed = [
-        (":method", "POST"),
-        (":scheme", "http"),
-        (":path", "/v1/chat/completions"),
-        (":authority", "gate"),
-        ("authorization", bearer.as_str()),
-    ];
-    let pseudo = |(name, _): &&(&str, &str)| name.starts_with(':');
+/// Sends a chat request with these fields, beside those that it needs, and waits until it is settled.
+pub(crate) async fn send_fields(address: SocketAddr, token: &str, fields: &[(&str, &str)]) {
+    let bearer = format!("Bearer {token}");
+    let needed = chat_fields(&bearer);
     let replaced = |(name, _): &&(&str, &str)| !fields.iter().any(|(other, _)| other == name);
     // Pseudo-headers come first.
     let mut all: Vec<_> = needed.iter().filter(replaced).chain(fields).collect();
-    all.sort_by_key(|field| !pseudo(field));
+    all.sort_by_key(|(name, _)| !name.starts_with(':'));
     let block: Vec<u8> = all.into_iter().flat_map(|(name, value)| field(name, value)).collect();
 
-    let mut bytes = PREFACE.to_vec();
-    bytes.extend(frame(SETTINGS, 0, 0, &[]));
-    bytes.extend(frame(HEADERS, END_HEADERS, 1, &block));
-    bytes.extend(frame(DATA, END_STREAM, 1, BODY.as_bytes()));
-    let mut client = soon(TcpStream::connect(address)).await.unwrap();
-    soon(client.write_all(&bytes)).await.unwrap();
-
-    // The request is settled by an answer, a reset, or the end of the connection.
-    while let Some((kind, stream)) = soon(next_frame(&mut client)).await {
-        if kind == GOAWAY || (stream == 1 && [HEADERS, RST_STREAM].contains(&kind)) {
+    let mut client = connect(address, &[]).await;
+    let request =
+        [frame(HEADERS, END_HEADERS, 1, &block), frame(DATA, END_STREAM, 1, BODY.as_bytes())].concat();
+    soon(client.write_all(&request)).await.unwrap();
+    // An answer settles it, or a reset, or the end of the connection.
+    while let Some(frame) = soon(next_frame(&mut client)).await {
+        if frame.kind == GOAWAY || (frame.stream == 1 && [HEADERS, RST_STREAM].contains(&frame.kind)) {
             break;
         }
     }
-    drop(client);
+}
+
+/// How many requests arrived after one with these fields.
+async fn arrived(fields: &[(&str, &str)]) -> usize {
+    let gate = Fixture::start().await;
+    let token = gate.token(&["basic_user"]);
+    let Fixture { upstream, address, stop, served, .. } = gate;
+    let arrived = Arc::new(Mutex::new(Vec::new()));
+    let recorder = tokio::spawn(record(upstream, Arc::clone(&arrived)));
+    send_fields(address, &token, fields).await;
     stop.send(()).unwrap();
     soon(served).await.unwrap();
     recorder.abort();
@@ -111,11 +68,16 @@ async fn a_plain_request_arrives() {
 
 #[tokio::test]
 async fn line_breaks_in_an_http2_value_are_refused() {
-    for value in ["1\r\nx-b: 2", "1\nx-b: 2", "1\rx-b: 2", "1\0"] {
-        assert_eq!(arrived(&[("x-a", value)]).await, 0, "{value:?}");
+    for (name, value) in LINE_BREAKS {
+        assert_eq!(arrived(&[(name, value)]).await, 0, "{name}: {value:?}");
     }
-    assert_eq!(arrived(&[(":path", "/v1/chat/completions HTTP/1.1\r\nx: y")]).await, 0);
-    assert_eq!(arrived(&[(":method", "POST / HTTP/1.1\r\nx: y\r\n\r\nPOST")]).await, 0);
+}
+
+#[tokio::test]
+async fn an_authority_and_another_host_go_no_further() {
+    // Neither is judged, and neither is forwarded.
+    assert_eq!(arrived(&[(":authority", "evil.example")]).await, 1);
+    assert_eq!(arrived(&[(":authority", "gate"), ("host", "evil.example")]).await, 1);
 }
 
 #[tokio::test]

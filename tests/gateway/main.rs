@@ -7,14 +7,19 @@
 )]
 
 mod admin;
+mod attacked;
 mod bundle;
+mod exhaustion;
 mod fixture;
+mod floods;
 mod forwarding;
+mod frames;
 mod http2;
 mod issuers;
 mod key;
 mod log;
 mod metrics;
+mod nginx;
 mod opaque;
 mod places;
 mod policies;

@@ -1,8 +1,9 @@
 //! What never reaches an upstream.
 
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt as _;
 
-use crate::fixture::{Fixture, MASTER_KEY, read_message, soon};
+use crate::fixture::{Fixture, MASTER_KEY, in_a_while, read_message, soon};
 
 const CHAT: &str = "/v1/chat/completions";
 const ALLOWED: &str = r#"{"model": "anthropic-claude"}"#;
@@ -54,8 +55,96 @@ async fn a_bad_token_is_challenged_with_its_fault() {
 #[tokio::test]
 async fn credentials_in_two_places_are_refused() {
     let gate = Fixture::start().await;
-    let headers = format!("{}api-key: x\r\n", bearer(&gate.token(&["basic_user"])));
-    assert_eq!(gate.refused("POST", CHAT, &headers, ALLOWED).await.status(), "400");
+    let good = bearer(&gate.token(&["basic_user"]));
+    for second in ["api-key: x\r\n", good.as_str(), "authorization: Basic dTpw\r\n", "x-goog-api-key: x\r\n"]
+    {
+        let answer = gate.refused("POST", CHAT, &format!("{good}{second}"), ALLOWED).await;
+        assert_eq!((answer.status(), answer.code().as_str()), ("400", "bad_credential"), "{second}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_over_16_kib_is_refused_before_it_is_read() {
+    let gate = Fixture::start().await;
+    for token in ["a.b.c".repeat(4000), format!("{}.e30.AA", "A".repeat(20_000))] {
+        let answer = gate.refused("POST", CHAT, &bearer(&token), ALLOWED).await;
+        assert_eq!((answer.status(), answer.code().as_str()), ("431", "bad_credential"));
+    }
+}
+
+#[tokio::test]
+async fn a_token_whose_groups_are_kept_elsewhere_is_told_so() {
+    let gate = Fixture::start().await;
+    let claims = json!({"sub": "u", "exp": in_a_while(), "_claim_names": {"roles": "src1"}});
+    let answer = gate.refused("POST", CHAT, &bearer(&gate.token_of(&claims)), ALLOWED).await;
+    assert_eq!((answer.status(), answer.code().as_str()), ("403", "permission_denied"));
+    assert!(answer.body.contains("group overage"), "{}", answer.body);
+}
+
+#[tokio::test]
+async fn every_error_carries_the_id_of_its_request() {
+    let gate = Fixture::with("max_body_bytes: 1024").await;
+    let user = bearer(&gate.token(&["basic_user"]));
+    let long = format!("{{\"model\": \"anthropic-claude\", \"x\": \"{}\"}}", "y".repeat(1024));
+    for (status, path, headers, body) in [
+        ("400", "/v1//models", user.as_str(), ""),
+        ("400", CHAT, &user, "{"),
+        ("401", CHAT, "", ALLOWED),
+        ("403", CHAT, &user, r#"{"model": "openai-gpt-4o"}"#),
+        ("404", CHAT, &user, r#"{"model": "team/*"}"#),
+        ("413", CHAT, &user, &long),
+        ("415", CHAT, &format!("{user}content-encoding: gzip\r\n"), ALLOWED),
+        ("431", CHAT, &bearer(&"a".repeat(17_000)), ALLOWED),
+    ] {
+        for (sent, expected) in [("", None), ("x-request-id: mine-1\r\n", Some("mine-1"))] {
+            let answer = gate.refused("POST", path, &format!("{sent}{headers}"), body).await;
+            assert_eq!(answer.status(), status, "{path}");
+            let named = answer.header("x-request-id").unwrap();
+            let parsed: Value = serde_json::from_str(&answer.body).unwrap();
+            assert_eq!(parsed["error"]["request_id"], named, "{status}");
+            assert!(expected.map_or(named.len() == 32, |expected| named == expected), "{status}: {named}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_path_with_two_readings_reaches_no_upstream() {
+    let gate = Fixture::with("upstream: {api_base: \"http://UPSTREAM/\"}").await;
+    let user = bearer(&gate.token(&["basic_user"]));
+    for path in [
+        "//v1/chat/completions",
+        "/v1//chat/completions",
+        "/v1/./chat/completions",
+        "/v1/x/../chat/completions",
+        "/v1/%2e%2e/v1/chat/completions",
+        "/v1%2fchat/completions",
+        "/v1%5cchat/completions",
+        "/v1\\chat/completions",
+        "/v1/chat/completions%00",
+        "/v1/chat/completions;x",
+        "/v1/%252e%252e/chat/completions",
+        "http://gate/v1/../v1/chat/completions",
+        "http://gate//v1/chat/completions",
+    ] {
+        let answer = gate.refused("POST", path, &user, ALLOWED).await;
+        assert_eq!(answer.status(), "400", "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_compressed_bomb_is_refused_unread() {
+    let gate = Fixture::start().await;
+    for coding in ["gzip", "br", "zstd", "deflate"] {
+        // The body is announced and never sent: nobody waits for it.
+        let headers = format!(
+            "{}expect: 100-continue\r\ncontent-encoding: {coding}\r\n",
+            bearer(&gate.token(&["basic_user"]))
+        );
+        let mut client = soon(tokio::net::TcpStream::connect(gate.address)).await.unwrap();
+        let head = format!("POST {CHAT} HTTP/1.1\r\nhost: gate\r\ncontent-length: 1000000\r\n{headers}\r\n");
+        soon(client.write_all(head.as_bytes())).await.unwrap();
+        assert_eq!(soon(read_message(&mut client)).await.status(), "415", "{coding}");
+    }
 }
 
 #[tokio::test]

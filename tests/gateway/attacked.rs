@@ -1,0 +1,107 @@
+//! A gateway under attack, what its upstream saw of it, and another caller who must not notice.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::fixture::{Fixture, read_message, soon};
+use crate::smuggling::record;
+
+pub(crate) const BODY: &str = r#"{"model": "anthropic-claude"}"#;
+/// How long another caller may wait on a busy machine. The attacks themselves would last for ever.
+const AT_ONCE: Duration = Duration::from_secs(10);
+/// How much an attack may make the whole test program grow, with the other tests that run beside it. What is attacked has a
+/// bound of its own for each connection and each stream; without one these attacks need gigabytes.
+const GROWTH_MIB: usize = 256;
+
+pub(crate) struct Attacked {
+    pub(crate) address: SocketAddr,
+    pub(crate) token: String,
+    arrived: Arc<Mutex<Vec<String>>>,
+    stop: oneshot::Sender<()>,
+    served: JoinHandle<()>,
+    recorder: JoinHandle<()>,
+    peak: Option<usize>,
+    /// The keys are here.
+    _directory: tempfile::TempDir,
+}
+
+impl Attacked {
+    pub(crate) async fn start() -> Self {
+        Self::with("").await
+    }
+
+    /// With more in the block `modelgate`.
+    pub(crate) async fn with(modelgate: &str) -> Self {
+        let gate = Fixture::with(modelgate).await;
+        let token = gate.token(&["basic_user"]);
+        let Fixture { upstream, address, stop, served, directory, .. } = gate;
+        let arrived = Arc::new(Mutex::new(Vec::new()));
+        let recorder = tokio::spawn(record(upstream, Arc::clone(&arrived)));
+        let peak = peak_mib();
+        Self { address, token, arrived, stop, served, recorder, peak, _directory: directory }
+    }
+
+    pub(crate) async fn connect(&self) -> TcpStream {
+        soon(TcpStream::connect(self.address)).await.unwrap()
+    }
+
+    /// A chat request whose head is complete, with `length` bytes of body to come.
+    pub(crate) fn head(&self, length: usize) -> String {
+        format!(
+            "POST /v1/chat/completions HTTP/1.1\r\nhost: gate\r\nauthorization: Bearer {}\r\ncontent-length: {length}\r\n\r\n",
+            self.token
+        )
+    }
+
+    /// Another caller is answered while all this goes on.
+    pub(crate) async fn assert_serves_others(&self) {
+        let started = Instant::now();
+        let mut client = self.connect().await;
+        soon(client.write_all(format!("{}{BODY}", self.head(BODY.len())).as_bytes())).await.unwrap();
+        assert_eq!(soon(read_message(&mut client)).await.status(), "200");
+        assert!(started.elapsed() < AT_ONCE, "another caller waited for {:?}", started.elapsed());
+    }
+
+    /// The program has not grown beyond what is stated.
+    pub(crate) fn assert_is_bounded(&self) {
+        let grown = peak_mib().zip(self.peak).map(|(now, before)| now - before);
+        assert!(grown.is_none_or(|mib| mib < GROWTH_MIB), "{grown:?} MiB more than before the attack");
+    }
+
+    /// Ends everything; how many requests arrived at the upstream.
+    pub(crate) async fn stop(self) -> usize {
+        self.stop.send(()).unwrap();
+        soon(self.served).await.unwrap();
+        self.recorder.abort();
+        let arrived = self.arrived.lock().unwrap();
+        arrived.len()
+    }
+}
+
+/// The most memory that the program has had, where the system tells.
+fn peak_mib() -> Option<usize> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(line.trim().strip_suffix(" kB")?.parse::<usize>().ok()? / 1024)
+}
+
+/// Sends a piece again and again for as long as somebody takes it, up to `most` bytes; how many were taken.
+///
+/// Nobody took anything for a while: then nobody will, or the machine is so busy that less was taken than could have been.
+pub(crate) async fn pump(stream: &mut TcpStream, piece: &[u8], most: usize) -> usize {
+    const A_WHILE: Duration = Duration::from_millis(500);
+    let mut taken = 0;
+    while taken < most {
+        match tokio::time::timeout(A_WHILE, stream.write(&piece[taken % piece.len()..])).await {
+            Ok(Ok(written)) => taken += written,
+            Ok(Err(_)) | Err(_) => break,
+        }
+    }
+    taken
+}

@@ -1,0 +1,98 @@
+//! Clients that take a connection and give nothing for it: nobody else notices, and what they hold is bounded.
+
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
+
+use crate::attacked::{Attacked, pump};
+use crate::fixture::{Fixture, answer, read_message, read_until, soon};
+use crate::frames::{DATA, END_HEADERS, END_STREAM, HEADERS, chat_fields, connect, field, frame, setting};
+
+/// Of each kind.
+const CLIENTS: usize = 50;
+const CHAT: &str = r#"{"model": "anthropic-claude", "stream": true}"#;
+
+/// This many connections that have sent these bytes.
+async fn clients(attacked: &Attacked, bytes: &str) -> Vec<TcpStream> {
+    let mut all = Vec::new();
+    for _ in 0..CLIENTS {
+        let mut client = attacked.connect().await;
+        soon(client.write_all(bytes.as_bytes())).await.unwrap();
+        all.push(client);
+    }
+    all
+}
+
+#[tokio::test]
+async fn clients_that_are_idle_slow_or_half_way_keep_nobody_from_being_served() {
+    let attacked = Attacked::start().await;
+    let idle = clients(&attacked, "").await;
+    let slow_heads = clients(&attacked, "POST /v1/chat/completions HTTP/1.1\r\nhost: gate\r\nx-a").await;
+    let slow_bodies = clients(&attacked, &format!("{}{{\"model\"", attacked.head(4096))).await;
+    let preface_only = clients(&attacked, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;
+    attacked.assert_serves_others().await;
+    // They come a byte further, and the others still do not notice.
+    for client in slow_heads.iter().chain(&slow_bodies) {
+        soon(client.writable()).await.unwrap();
+        client.try_write(b":").unwrap();
+    }
+    attacked.assert_serves_others().await;
+    attacked.assert_is_bounded();
+    drop((idle, slow_heads, slow_bodies, preface_only));
+    assert_eq!(attacked.stop().await, 2, "the other caller's");
+}
+
+const STREAMED: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n";
+/// What an upstream would send if it were asked to.
+const ENOUGH: usize = 64 << 20;
+/// What the buffers of two sockets and a connection can hold.
+const BUFFERED: usize = 24 << 20;
+
+/// Answers without an end; how much was taken of it.
+async fn answer_without_end(upstream: &mut TcpStream) -> usize {
+    soon(upstream.write_all(STREAMED)).await.unwrap();
+    pump(upstream, &[b'x'; 64 * 1024], ENOUGH).await
+}
+
+async fn assert_serves_others(gate: &Fixture) {
+    let mut other = gate.chat(&gate.token(&["basic_user"]), CHAT).await;
+    answer(&mut gate.arriving().await.0, "hello").await;
+    assert_eq!(soon(read_message(&mut other)).await.body, "hello");
+}
+
+#[tokio::test]
+async fn a_client_that_never_reads_holds_up_its_own_answer_alone() {
+    let gate = Fixture::start().await;
+    let mut client = gate.chat(&gate.token(&["basic_user"]), CHAT).await;
+    let (mut upstream, _) = gate.arriving().await;
+    let taken = answer_without_end(&mut upstream).await;
+    assert!(taken < BUFFERED, "{taken} bytes were taken for a client that reads nothing");
+    assert_serves_others(&gate).await;
+    // What was held up is still there for a client that begins to read.
+    soon(read_until(&mut client, "\r\n\r\n")).await;
+}
+
+#[tokio::test]
+async fn streams_without_a_window_hold_up_their_own_answers_alone() {
+    const STREAMS: u32 = 8;
+    let gate = Fixture::start().await;
+    let bearer = format!("Bearer {}", gate.token(&["basic_user"]));
+    let block: Vec<u8> = chat_fields(&bearer).iter().flat_map(|(name, value)| field(name, value)).collect();
+    // SETTINGS_INITIAL_WINDOW_SIZE.
+    let mut client = connect(gate.address, &setting(4, 0)).await;
+    let mut upstreams = Vec::new();
+    for n in 0..STREAMS {
+        let stream = 2 * n + 1;
+        let request =
+            [frame(HEADERS, END_HEADERS, stream, &block), frame(DATA, END_STREAM, stream, CHAT.as_bytes())];
+        soon(client.write_all(&request.concat())).await.unwrap();
+        let (upstream, _) = gate.arriving().await;
+        upstreams.push(upstream);
+    }
+    let mut taken = 0;
+    for upstream in &mut upstreams {
+        taken += answer_without_end(upstream).await;
+    }
+    let bound = BUFFERED * upstreams.len();
+    assert!(taken < bound, "{taken} bytes were taken for streams that have no window");
+    assert_serves_others(&gate).await;
+}

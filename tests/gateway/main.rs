@@ -17,6 +17,7 @@ mod frames;
 mod http2;
 mod issuers;
 mod key;
+mod limits;
 mod log;
 mod metrics;
 mod nginx;

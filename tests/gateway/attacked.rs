@@ -4,12 +4,13 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use serde_json::json;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::fixture::{Fixture, read_message, soon};
+use crate::fixture::{Fixture, in_a_while, read_message, soon};
 use crate::smuggling::record;
 
 pub(crate) const BODY: &str = r#"{"model": "anthropic-claude"}"#;
@@ -22,6 +23,8 @@ const GROWTH_MIB: usize = 256;
 pub(crate) struct Attacked {
     pub(crate) address: SocketAddr,
     pub(crate) token: String,
+    /// Another caller's: limits that count by caller are not theirs to run into.
+    other: String,
     arrived: Arc<Mutex<Vec<String>>>,
     stop: oneshot::Sender<()>,
     served: JoinHandle<()>,
@@ -40,11 +43,13 @@ impl Attacked {
     pub(crate) async fn with(modelgate: &str) -> Self {
         let gate = Fixture::with(modelgate).await;
         let token = gate.token(&["basic_user"]);
+        let other = json!({"sub": "other", "roles": ["basic_user"], "exp": in_a_while()});
+        let other = gate.token_of(&other);
         let Fixture { upstream, address, stop, served, directory, .. } = gate;
         let arrived = Arc::new(Mutex::new(Vec::new()));
         let recorder = tokio::spawn(record(upstream, Arc::clone(&arrived)));
         let peak = peak_mib();
-        Self { address, token, arrived, stop, served, recorder, peak, _directory: directory }
+        Self { address, token, other, arrived, stop, served, recorder, peak, _directory: directory }
     }
 
     pub(crate) async fn connect(&self) -> TcpStream {
@@ -53,17 +58,15 @@ impl Attacked {
 
     /// A chat request whose head is complete, with `length` bytes of body to come.
     pub(crate) fn head(&self, length: usize) -> String {
-        format!(
-            "POST /v1/chat/completions HTTP/1.1\r\nhost: gate\r\nauthorization: Bearer {}\r\ncontent-length: {length}\r\n\r\n",
-            self.token
-        )
+        head(&self.token, length)
     }
 
     /// Another caller is answered while all this goes on.
     pub(crate) async fn assert_serves_others(&self) {
         let started = Instant::now();
         let mut client = self.connect().await;
-        soon(client.write_all(format!("{}{BODY}", self.head(BODY.len())).as_bytes())).await.unwrap();
+        let request = format!("{}{BODY}", head(&self.other, BODY.len()));
+        soon(client.write_all(request.as_bytes())).await.unwrap();
         assert_eq!(soon(read_message(&mut client)).await.status(), "200");
         assert!(started.elapsed() < AT_ONCE, "another caller waited for {:?}", started.elapsed());
     }
@@ -82,6 +85,12 @@ impl Attacked {
         let arrived = self.arrived.lock().unwrap();
         arrived.len()
     }
+}
+
+fn head(token: &str, length: usize) -> String {
+    format!(
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: gate\r\nauthorization: Bearer {token}\r\ncontent-length: {length}\r\n\r\n"
+    )
 }
 
 /// The most memory that the program has had, where the system tells.

@@ -1,11 +1,17 @@
 //! Clients that take a connection and give nothing for it: nobody else notices, and what they hold is bounded.
 
-use tokio::io::AsyncWriteExt as _;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::task::JoinSet;
 
 use crate::attacked::{Attacked, pump};
 use crate::fixture::{Fixture, answer, read_message, read_until, soon};
-use crate::frames::{DATA, END_HEADERS, END_STREAM, HEADERS, chat_fields, connect, field, frame, setting};
+use crate::frames::{
+    DATA, END_HEADERS, END_STREAM, HEADERS, chat_fields, connect, field, frame, next_frame, setting,
+};
 
 /// Of each kind.
 const CLIENTS: usize = 50;
@@ -39,6 +45,65 @@ async fn clients_that_are_idle_slow_or_half_way_keep_nobody_from_being_served() 
     attacked.assert_is_bounded();
     drop((idle, slow_heads, slow_bodies, preface_only));
     assert_eq!(attacked.stop().await, 2, "the other caller's");
+}
+
+/// Sends a byte now and then, for as long as the connection lasts; what came of it.
+async fn drip(client: TcpStream) -> String {
+    let (mut reading, mut writing) = client.into_split();
+    let dripping = tokio::spawn(async move {
+        let mut pace = tokio::time::interval(Duration::from_millis(20));
+        while writing.write_all(b"x").await.is_ok() {
+            pace.tick().await;
+        }
+    });
+    let mut answer = Vec::new();
+    // It may be reset as well as ended.
+    let _ = soon(reading.read_to_end(&mut answer)).await;
+    dripping.abort();
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[tokio::test]
+async fn clients_that_drip_are_cut_off_all_the_same() {
+    let attacked =
+        Attacked::with("limits: {header_timeout: 0.5, body_timeout: 0.5, idle_timeout: 0.5}").await;
+    let heads = clients(&attacked, "POST /v1/chat/completions HTTP/1.1\r\nhost: gate\r\nx-a: ").await;
+    let bodies = clients(&attacked, &format!("{}{{\"model\": \"", attacked.head(4096))).await;
+    let mut dripping = JoinSet::new();
+    let with_heads = heads.into_iter().map(|client| (client, ""));
+    let with_bodies = bodies.into_iter().map(|client| (client, "HTTP/1.1 408 "));
+    for (client, begins) in with_heads.chain(with_bodies) {
+        dripping.spawn(async move {
+            let answer = drip(client).await;
+            assert!(answer.starts_with(begins) && !answer.contains("200 OK"), "{answer}");
+        });
+    }
+    attacked.assert_serves_others().await;
+    while let Some(done) = dripping.join_next().await {
+        done.unwrap();
+    }
+    attacked.assert_serves_others().await;
+    assert_eq!(attacked.stop().await, 2, "the other caller's");
+}
+
+#[tokio::test]
+async fn half_open_streams_are_answered_and_their_connection_ends() {
+    const STREAMS: u32 = 256;
+    let attacked = Attacked::with("limits: {body_timeout: 0.3, idle_timeout: 0.3}").await;
+    let bearer = format!("Bearer {}", attacked.token);
+    let block: Vec<u8> = chat_fields(&bearer).iter().flat_map(|(name, value)| field(name, value)).collect();
+    let mut client = connect(attacked.address, &[]).await;
+    let streams = (0..STREAMS).flat_map(|n| frame(HEADERS, END_HEADERS, 2 * n + 1, &block));
+    soon(client.write_all(&streams.collect::<Vec<u8>>())).await.unwrap();
+    attacked.assert_serves_others().await;
+    let mut answered = BTreeSet::new();
+    while let Some(frame) = soon(next_frame(&mut client)).await {
+        if frame.kind == HEADERS {
+            answered.insert(frame.stream);
+        }
+    }
+    assert_eq!(answered.len(), 256);
+    assert_eq!(attacked.stop().await, 1, "the other caller's");
 }
 
 const STREAMED: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n";

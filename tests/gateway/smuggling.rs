@@ -189,6 +189,8 @@ fn broken_chunks() -> Vec<Case> {
         ("a line feed alone behind the size", format!("{size}\n{ALLOWED}\r\n0\r\n\r\n")),
         ("a line feed in an extension", format!("{size};a\nb\r\n{ALLOWED}\r\n0\r\n\r\n{HIDDEN}")),
         ("a carriage return in an extension", format!("{size};a\rb\r\n{ALLOWED}\r\n0\r\n\r\n{HIDDEN}")),
+        ("extensions without an end", format!("{size};{}\r\n{ALLOWED}\r\n0\r\n\r\n", "a".repeat(40_000))),
+        ("trailers without an end", format!("{}0\r\n{}\r\n", chunk(ALLOWED), "x-a: 1\r\n".repeat(4000))),
     ]
     .map(|(name, body)| case(name, post("transfer-encoding: chunked", &body), 0))
     .to_vec()

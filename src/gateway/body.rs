@@ -21,6 +21,8 @@ use crate::request::{ApiCall, Reading};
 const SHORT: usize = 4 * 1024;
 /// How many bytes of a body earn it another second: whoever sends on is waited for, whoever trickles is not.
 const BYTES_PER_SECOND: usize = 64 * 1024;
+/// Bodies up to here find some room even where larger ones have taken all of theirs.
+const SMALL: usize = 64 * 1024;
 
 /// How much of a body is read, and for how long.
 pub(super) struct Room<'l> {
@@ -90,7 +92,9 @@ impl Arriving<'_> {
                 Some(Ok(frame)) => {
                     let Ok(bytes) = frame.into_data() else { continue };
                     self.bytes += bytes.len();
-                    if !self.room.taken.grow(bytes.len(), self.room.limits.body_bytes_in_flight) {
+                    let for_all = self.room.limits.body_bytes_in_flight;
+                    let for_this = if self.bytes <= SMALL { for_all + for_all / 8 } else { for_all };
+                    if !self.room.taken.grow(bytes.len(), for_this) {
                         return Err(Refusal::NoRoom);
                     }
                     return Ok(Some(bytes));

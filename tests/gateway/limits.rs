@@ -31,19 +31,19 @@ async fn with(modelgate: &str) -> Live {
 }
 
 impl Live {
-    async fn metric(&self, name: &str) -> f64 {
+    pub(crate) async fn metric(&self, name: &str) -> f64 {
         let text = self.ask("GET", "/metrics").await.body;
         let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok());
-        value.unwrap_or_else(|| panic!("no {name} in {text}"))
+        value.expect("the metric is there")
     }
 
     /// How often a limit was run into.
-    async fn hits(&self, limit: &str) -> f64 {
+    pub(crate) async fn hits(&self, limit: &str) -> f64 {
         self.metric(&format!("modelgate_limits_total{{limit=\"{limit}\"}}")).await
     }
 
     /// Waits until a metric has this value.
-    async fn reaches(&self, name: &str, value: f64) {
+    pub(crate) async fn reaches(&self, name: &str, value: f64) {
         soon(async { while self.metric(name).await != value {} }).await;
     }
 
@@ -109,7 +109,7 @@ async fn a_connection_beyond_the_limit_is_told_to_come_again() {
 
 #[tokio::test]
 async fn connections_without_requests_make_room_when_it_gets_crowded() {
-    let live = limited("connections: 2, header_timeout: 0.2, idle_timeout: 3600").await;
+    let live = limited("connections: 2, header_timeout: 0.5, idle_timeout: 3600").await;
     let mut crowd = [live.connect().await, live.connect().await];
     for stream in &mut crowd {
         soon(stream.write_all(b"GET /health/liveness HTTP/1.1\r\nhost: g\r\n\r\n")).await.unwrap();
@@ -175,6 +175,22 @@ async fn slow_bodies_take_no_more_room_than_there_is_for_all() {
 }
 
 #[tokio::test]
+async fn large_bodies_do_not_keep_small_ones_out() {
+    const ROOM: usize = 128 * 1024;
+    let live = with(&format!("max_body_bytes: {ROOM}, limits: {{body_bytes_in_flight: {ROOM}}}")).await;
+    let mut slow = live.connect().await;
+    soon(slow.write_all((post(&live.user(), ROOM) + &" ".repeat(ROOM - 1)).as_bytes())).await.unwrap();
+    live.reaches("modelgate_body_bytes_in_flight", (ROOM - 1) as f64).await;
+
+    let mut other = live.connect().await;
+    soon(other.write_all((post(&live.user(), ROOM) + &" ".repeat(65 * 1024)).as_bytes())).await.unwrap();
+    assert_overloaded(&soon(read_message(&mut other)).await);
+    let (mut client, mut upstream) = live.in_flight(&live.user()).await;
+    answer(&mut upstream, "hello").await;
+    assert_eq!(soon(read_message(&mut client)).await.status(), "200");
+}
+
+#[tokio::test]
 async fn a_head_that_is_too_large_is_refused() {
     let live = limited("header_bytes: 8192, headers: 16").await;
     let large = format!("x-large: {}\r\n", "a".repeat(8192));
@@ -216,7 +232,7 @@ async fn whoever_sends_no_head_in_time_is_cut_off() {
 
 #[tokio::test]
 async fn a_later_head_has_its_own_time() {
-    let live = limited("header_timeout: 0.3, idle_timeout: 3600").await;
+    let live = limited("header_timeout: 0.5, idle_timeout: 3600").await;
     let mut stream = live.connect().await;
     for _ in 0..2 {
         soon(stream.write_all(b"GET /health/liveness HTTP/1.1\r\nhost: g\r\n\r\n")).await.unwrap();
@@ -267,10 +283,10 @@ async fn an_http2_connection_without_requests_is_told_before_it_is_closed() {
 
 #[tokio::test]
 async fn an_answer_that_is_late_keeps_its_connection() {
-    let live = limited("idle_timeout: 0.1, header_timeout: 0.1, write_timeout: 0.1, body_timeout: 0.1").await;
+    let live = limited("idle_timeout: 0.3, header_timeout: 0.3, write_timeout: 0.3, body_timeout: 0.3").await;
     let (mut client, mut upstream) = live.in_flight(&live.user()).await;
     // Longer than any of these, which is what is to be seen.
-    tokio::time::sleep(Duration::from_millis(400)).await;
+    tokio::time::sleep(Duration::from_millis(800)).await;
     answer(&mut upstream, "hello").await;
     assert_eq!(soon(read_message(&mut client)).await.body, "hello");
 }
@@ -284,6 +300,20 @@ async fn a_body_that_takes_too_long_is_refused() {
     assert_eq!((refused.status(), refused.code().as_str()), ("408", "request_timeout"));
     assert_eq!(rest(&mut stream).await, "");
     assert_eq!(live.hits("body_timeout").await, 1.0);
+}
+
+#[tokio::test]
+async fn a_large_body_has_more_time() {
+    let live = limited("body_timeout: 0.5").await;
+    // Worth two seconds.
+    let blanks = " ".repeat(128 * 1024);
+    let mut client = live.connect().await;
+    let begun = post(&live.user(), blanks.len() + ALLOWED.len()) + &blanks;
+    soon(client.write_all(begun.as_bytes())).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(800)).await;
+    soon(client.write_all(ALLOWED.as_bytes())).await.unwrap();
+    answer(&mut live.gate.arriving().await.0, "hello").await;
+    assert_eq!(soon(read_message(&mut client)).await.body, "hello");
 }
 
 #[tokio::test]

@@ -37,9 +37,14 @@ impl Identity {
 const TLS: &str = "tls: {certificate: tls.crt, key: tls.key}";
 
 async fn start(identity: &Identity) -> Live {
+    start_with(identity, "limits: {}").await
+}
+
+/// With more in the block `modelgate`.
+async fn start_with(identity: &Identity, modelgate: &str) -> Live {
     Live::watched(|files| {
         identity.install(files);
-        files.write("config.yaml", files.yaml_with(TLS, CLAUDE));
+        files.write("config.yaml", files.yaml_with(&format!("{TLS}, {modelgate}"), CLAUDE));
     })
     .await
 }
@@ -144,4 +149,32 @@ async fn nothing_starts_without_the_certificate() {
     let env = move |name: &str| (name == "JWT_PUBLIC_KEY_URL").then(|| keys.clone());
     let error = Reloader::start(sources, Box::new(env), None).err().unwrap();
     assert!(error.to_string().contains("tls.crt` cannot be used"), "{error}");
+}
+
+#[tokio::test]
+async fn whoever_does_not_shake_hands_in_time_is_cut_off() {
+    let live = start_with(&Identity::new(), "limits: {header_timeout: 0.2}").await;
+    // The beginning of a record (RFC 8446 section 5.1), and none at all.
+    for (sent, hits) in [(&[22, 3, 1, 2, 0, 1][..], 1.0), (b"", 2.0)] {
+        let mut stream = soon(TcpStream::connect(live.gate.address)).await.unwrap();
+        soon(stream.write_all(sent)).await.unwrap();
+        let mut answer = Vec::new();
+        // It may be reset as well as ended.
+        let _ = soon(stream.read_to_end(&mut answer)).await;
+        assert_eq!(answer, b"");
+        live.reaches("modelgate_limits_total{limit=\"header_timeout\"}", hits).await;
+    }
+    live.reaches("modelgate_connections", 0.0).await;
+}
+
+#[tokio::test]
+async fn a_connection_beyond_the_limit_is_not_answered_in_plain_text() {
+    let identity = Identity::new();
+    let live = start_with(&identity, "limits: {connections: 1}").await;
+    let first = connect(&live, &identity, "http/1.1").await.unwrap();
+    assert!(connect(&live, &identity, "http/1.1").await.is_err());
+    assert_eq!(live.hits("connections").await, 1.0);
+    drop(first);
+    live.reaches("modelgate_connections", 0.0).await;
+    assert!(is_healthy(&mut connect(&live, &identity, "http/1.1").await.unwrap()).await);
 }

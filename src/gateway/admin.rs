@@ -11,9 +11,10 @@ use hyper::body::Incoming;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
+use super::accept::Failures;
 use super::reload::{Outcome, Reloader};
 use super::respond::{Answer, json_answer};
-use super::server::{self, ServerError};
+use super::server::{self, ServerError, Serving};
 use crate::config::Mode;
 
 /// A second socket, with routes of its own. It has no credentials: who reaches its address may use it.
@@ -50,7 +51,9 @@ impl Admin {
     /// Serves until `drained`. From `draining` on it says that it is not ready, so that nobody sends new requests.
     pub async fn run(self, draining: impl Future<Output = ()>, drained: impl Future<Output = ()>) {
         let routes = Arc::clone(&self.routes);
-        let serving = server::serve_until(self.listener, None, drained, move |request| {
+        let failures = Failures::new(self.routes.reloader.gateway().observers());
+        let how = Serving { tls: None, drain: server::DRAIN_TIMEOUT, failures };
+        let serving = server::serve_until(self.listener, how, drained, move |request| {
             let routes = Arc::clone(&routes);
             async move { routes.answer(&request).await }
         });

@@ -15,23 +15,24 @@ use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
+use super::accept::Failures;
 use super::respond::Answer;
 use super::source::Peer;
 use super::{Gateway, tls};
 
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 const MAX_HEADER_BYTES: usize = 64 * 1024;
 const MAX_HEADERS: usize = 128;
 const MAX_STREAMS: u32 = 256;
-/// After a failed `accept`, as when file descriptors run out: long enough for some to be freed.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// How long requests in flight may take to finish, unless somebody says otherwise.
+pub(super) const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A gateway on a socket.
 pub struct Server {
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
     gateway: Arc<Gateway>,
+    drain: Duration,
 }
 
 /// The server cannot listen.
@@ -51,7 +52,14 @@ impl Server {
     pub async fn bind(address: SocketAddr, gateway: Arc<Gateway>) -> Result<Self, ServerError> {
         let tls = gateway.in_force().certificate.as_ref().map(|_| tls::acceptor(&gateway)).transpose();
         let tls = tls.map_err(|error| ServerError { address, source: std::io::Error::other(error) })?;
-        Ok(Self { listener: bind(address).await?, tls, gateway })
+        Ok(Self { listener: bind(address).await?, tls, gateway, drain: DRAIN_TIMEOUT })
+    }
+
+    /// The same server, with another time for requests in flight to finish; 30 seconds unless set.
+    #[must_use]
+    pub fn draining_for(mut self, time: Duration) -> Self {
+        self.drain = time;
+        self
     }
 
     /// Where the server listens.
@@ -63,11 +71,12 @@ impl Server {
         self.listener.local_addr()
     }
 
-    /// Serves until `shutdown`, then lets requests in flight finish for up to 30 seconds.
+    /// Serves until `shutdown`, then lets requests in flight finish for a while: see [`Self::draining_for`].
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         let gateway = self.gateway;
         let observers = Arc::clone(gateway.observers());
-        serve_until(self.listener, self.tls, shutdown, move |request| Arc::clone(&gateway).handle(request))
+        let serving = Serving { tls: self.tls, drain: self.drain, failures: Failures::new(&observers) };
+        serve_until(self.listener, serving, shutdown, move |request| Arc::clone(&gateway).handle(request))
             .await;
         observers.flush().await;
     }
@@ -77,10 +86,18 @@ pub(super) async fn bind(address: SocketAddr) -> Result<TcpListener, ServerError
     TcpListener::bind(address).await.map_err(|source| ServerError { address, source })
 }
 
-/// Answers what comes in until `shutdown`, then lets requests in flight finish for up to 30 seconds.
+/// How a listener is served.
+pub(super) struct Serving {
+    pub(super) tls: Option<TlsAcceptor>,
+    /// How long requests in flight may take to finish at the end.
+    pub(super) drain: Duration,
+    pub(super) failures: Failures,
+}
+
+/// Answers what comes in until `shutdown`, then lets requests in flight finish for a while.
 pub(super) async fn serve_until<F, A>(
     listener: TcpListener,
-    tls: Option<TlsAcceptor>,
+    Serving { tls, drain, mut failures }: Serving,
     shutdown: impl Future<Output = ()>,
     answer: F,
 ) where
@@ -94,17 +111,14 @@ pub(super) async fn serve_until<F, A>(
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) => serve(stream, peer.ip(), tls.clone(), builder.clone(), graceful.watcher(), answer.clone()),
-                Err(error) => {
-                    tracing::warn!("a connection could not be accepted: {error}");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                }
+                Err(error) => failures.pause(&error).await,
             },
             () = &mut shutdown => break,
         }
     }
     drop(listener);
-    if tokio::time::timeout(DRAIN_TIMEOUT, graceful.shutdown()).await.is_err() {
-        tracing::warn!("requests were still in flight when the drain time ran out");
+    if tokio::time::timeout(drain, graceful.shutdown()).await.is_err() {
+        tracing::warn!("requests were still in flight when the drain time ran out, and are cut off");
     }
 }
 

@@ -64,6 +64,7 @@ pub struct Metrics {
     upstream_failures: IntCounterVec,
     in_flight: IntGauge,
     reloads: Vec<(bool, IntCounter)>,
+    not_accepted: IntCounter,
 }
 
 impl Metrics {
@@ -146,12 +147,19 @@ impl Metrics {
             upstream_failures: family(
                 &registry,
                 "modelgate_upstream_failures_total",
-                "Calls of upstreams without an answer, by the code in ours.",
+                "Calls of upstreams without a whole answer, by the code in ours, or `upstream_broke_off`.",
                 "code",
             )?,
             in_flight: registered(
                 &registry,
                 IntGauge::new("modelgate_requests_in_flight", "Requests whose answer has not ended.")?,
+            )?,
+            not_accepted: registered(
+                &registry,
+                IntCounter::new(
+                    "modelgate_accept_failures_total",
+                    "Attempts to accept a connection that failed, as when file descriptors run out.",
+                )?,
             )?,
             reloads: children(&reloads, [true, false], |good| if good { "success" } else { "failure" })?,
             registry,
@@ -161,6 +169,11 @@ impl Metrics {
     /// Counts an attempt to put new rules in force.
     pub fn reloaded(&self, good: bool) {
         count(&self.reloads, good);
+    }
+
+    /// Counts a connection that could not be accepted.
+    pub(in crate::gateway) fn not_accepted(&self) {
+        self.not_accepted.inc();
     }
 
     pub(super) fn began(&self) {

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
@@ -21,6 +22,9 @@ pub(super) const DEFAULT_LISTEN: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 4000);
 const DEFAULT_ADMIN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 4001);
 
+/// The signal for a file over the limit on its size, which has no name among tokio's.
+const SIGXFSZ: SignalKind = SignalKind::from_raw(25);
+
 /// How to serve.
 #[derive(Debug, Args)]
 pub(super) struct ServeArgs {
@@ -33,6 +37,9 @@ pub(super) struct ServeArgs {
     /// [default: `modelgate.admin`, else 127.0.0.1:4001]
     #[arg(long, value_name = "ADDR")]
     admin: Option<AdminListen>,
+    /// How long requests in flight may take to finish after SIGTERM or SIGINT, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    drain_timeout: u32,
     /// A configuration under trial: it decides every request too, and where it disagrees is logged and counted
     #[arg(long, value_name = "FILE")]
     shadow_config: Option<PathBuf>,
@@ -52,7 +59,11 @@ impl ServeArgs {
 
 pub(super) fn run(args: &ServeArgs) -> miette::Result<Exit> {
     log();
-    runtime()?.block_on(serve(args))
+    let runtime = runtime()?;
+    let outcome = runtime.block_on(serve(args));
+    // Requests had their time; a file that is being read and does not come must not hold up the end.
+    runtime.shutdown_background();
+    outcome
 }
 
 async fn serve(args: &ServeArgs) -> miette::Result<Exit> {
@@ -71,6 +82,7 @@ async fn serve(args: &ServeArgs) -> miette::Result<Exit> {
     let listen = args.listen.or(config.gateway.listen).unwrap_or(DEFAULT_LISTEN);
     let admin = args.admin.or(config.gateway.admin).unwrap_or(AdminListen::At(DEFAULT_ADMIN));
     let server = Server::bind(listen, Arc::clone(gateway)).await.map_err(super::failed)?;
+    let server = server.draining_for(Duration::from_secs(args.drain_timeout.into()));
     let admin = bind_admin(admin, Arc::clone(&reloader)).await?;
     let (stop, hangups) = (stop_signal().map_err(super::failed)?, hangups(Arc::clone(&reloader)));
     let hangups = hangups.map_err(super::failed)?;
@@ -78,6 +90,8 @@ async fn serve(args: &ServeArgs) -> miette::Result<Exit> {
     tracing::info!("listening on {scheme}://{}", server.local_addr().map_err(super::failed)?);
     // Beside the start, not before it: a provider that is down must not keep the tokens of another out.
     tokio::spawn(async move { in_force.warm_up().await });
+    // Without a handler the system ends the process where a file may not grow any further; with one, writing fails.
+    let _outgrown = signal(SIGXFSZ).map_err(super::failed)?;
     tokio::spawn(hangups);
     if let Some(Brought { mirror, every }) = brought {
         tokio::spawn(Arc::clone(&reloader).follow(mirror, every));

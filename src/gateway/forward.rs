@@ -16,6 +16,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use super::body::Pieces;
 use super::deployments::{self, Target};
 use super::headers;
+use super::keys::fetch::causes;
 use super::observe::Observation;
 use super::respond::{Answer, Refusal};
 use crate::engine::{Permit, Snapshot};
@@ -25,8 +26,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const ANTHROPIC_VERSION: (HeaderName, HeaderValue) =
     (HeaderName::from_static("anthropic-version"), HeaderValue::from_static("2023-06-01"));
 
-/// A request as the caller sent it.
-#[derive(Debug)]
+/// A request as the caller sent it, credentials too: there is no `Debug`.
 pub(super) struct Sent {
     pub(super) head: request::Parts,
     /// The body, in pieces.
@@ -91,7 +91,7 @@ impl Forwarder {
             None => answering.await,
         };
         answered.map_err(|error| {
-            tracing::warn!(connect = error.is_connect(), "the upstream failed: {error}");
+            tracing::warn!(connect = error.is_connect(), "the upstream failed: {}", causes(&error));
             Refusal::UpstreamDown
         })
     }

@@ -12,7 +12,7 @@ use super::Observation;
 /// A body whose request is observed until it is sent, or dropped with the connection.
 pub(in crate::gateway) struct Ended {
     body: UnsyncBoxBody<Bytes, hyper::Error>,
-    _observation: Observation,
+    observation: Observation,
 }
 
 impl Ended {
@@ -20,7 +20,7 @@ impl Ended {
         body: UnsyncBoxBody<Bytes, hyper::Error>,
         observation: Observation,
     ) -> Self {
-        Self { body, _observation: observation }
+        Self { body, observation }
     }
 }
 
@@ -32,7 +32,11 @@ impl Body for Ended {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
+        let polled = Pin::new(&mut self.body).poll_frame(context);
+        if let Poll::Ready(Some(Err(error))) = &polled {
+            self.observation.broke_off(error);
+        }
+        polled
     }
 
     fn is_end_stream(&self) -> bool {

@@ -82,7 +82,7 @@ impl Observation {
         self.finish(Stage::Authenticate);
         if let (Some(line), Some(caller)) = (&mut self.line, caller) {
             line.caller = Some(logged(caller));
-            self.claims = caller.claims().cloned();
+            self.claims = caller.claims();
         }
     }
 

@@ -18,25 +18,21 @@ struct Provider {
 
 impl Provider {
     fn start(says: String) -> Self {
-        let server = Upstream::start();
-        let url = format!("http://{}/keys", server.address);
         let says = Arc::new(Mutex::new((says, 0)));
         let shared = Arc::clone(&says);
-        std::thread::spawn(move || {
-            let mut silent = Vec::new();
-            loop {
-                let (mut stream, _) = server.arriving();
-                let mut says = shared.lock().unwrap();
-                says.1 += 1;
-                if says.0.is_empty() {
-                    silent.push(stream);
-                } else {
-                    // Whoever asked may have given up.
-                    let _ = stream.write_all(says.0.as_bytes());
-                }
+        let mut silent = Vec::new();
+        let address = Upstream::start().serve(move |mut stream| {
+            answer(&mut stream);
+            let mut says = shared.lock().unwrap();
+            says.1 += 1;
+            if says.0.is_empty() {
+                silent.push(stream);
+            } else {
+                // Whoever asked may have given up.
+                let _ = stream.write_all(says.0.as_bytes());
             }
         });
-        Self { url, says }
+        Self { url: format!("http://{address}/keys"), says }
     }
 
     fn now_says(&self, says: String) {

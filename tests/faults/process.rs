@@ -344,6 +344,18 @@ impl Upstream {
         (stream, request)
     }
 
+    /// Has each connection dealt with, one after the other, for as long as there are any.
+    pub(crate) fn serve(self, mut deal: impl FnMut(TcpStream) + Send + 'static) -> SocketAddr {
+        let address = self.address;
+        std::thread::spawn(move || {
+            for stream in self.accepted {
+                stream.set_read_timeout(Some(PATIENCE)).unwrap();
+                deal(stream);
+            }
+        });
+        address
+    }
+
     /// Whether nobody has called since.
     pub(crate) fn is_left_alone(&self) -> bool {
         self.accepted.try_recv().is_err()

@@ -2,7 +2,7 @@
 
 mod search;
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -10,11 +10,16 @@ use std::process::{Command, Output, Stdio};
 use http_body_util::{BodyExt as _, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
+use modelgate::authn::VerifiedClaims;
+use modelgate::config::Config;
+use modelgate::identity::Caller;
+use modelgate::sources::SourceFile;
 use serde_json::{Value, json};
 
 use crate::key::{Key, in_a_while};
 use crate::process::{
-    Answer, Gate, Said, Upstream, ask, connect, head, header, nobody, read_until, rest, send_on, until,
+    Answer, Gate, Said, Upstream, answer, ask, connect, head, header, nobody, read_until, rest, send_on,
+    until,
 };
 use search::Secrets;
 
@@ -22,69 +27,50 @@ const CHAT: &str = "/v1/chat/completions";
 
 /// What the upstream does is what the request's body asks for.
 fn upstream() -> SocketAddr {
-    let upstream = Upstream::start();
-    let address = upstream.address;
-    std::thread::spawn(move || {
-        let mut silent = Vec::new();
-        loop {
-            let (mut stream, request) = upstream.arriving();
-            let body: Value = serde_json::from_str(&request.body).unwrap_or_default();
-            let says: &[u8] = match body["say"].as_str().unwrap_or_default() {
-                "garbage" => b"SSH-2.0-OpenSSH\r\n",
-                "reset" => b"",
-                "half" => b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhello",
-                "error" => b"HTTP/1.1 500 X\r\nconnection: close\r\ncontent-length: 4\r\n\r\noops",
-                "nothing" => {
-                    silent.push(stream);
-                    continue;
-                }
-                _ => b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 5\r\n\r\nhello",
-            };
-            stream.write_all(says).unwrap();
-        }
-    });
-    address
+    let mut silent = Vec::new();
+    Upstream::start().serve(move |mut stream| {
+        let request = answer(&mut stream);
+        let body: Value = serde_json::from_str(&request.body).unwrap_or_default();
+        let says: &[u8] = match body["say"].as_str().unwrap_or_default() {
+            "garbage" => b"SSH-2.0-OpenSSH\r\n",
+            "reset" => b"",
+            "half" => b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhello",
+            "error" => b"HTTP/1.1 500 X\r\nconnection: close\r\ncontent-length: 4\r\n\r\noops",
+            "nothing" => return silent.push(stream),
+            _ => b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 5\r\n\r\nhello",
+        };
+        stream.write_all(says).unwrap();
+    })
 }
 
 /// Answers questions about tokens: it knows one, fails at another, and no further ones.
 fn provider(known: &str, failing: &str) -> SocketAddr {
-    let (server, known, failing) = (Upstream::start(), known.to_owned(), failing.to_owned());
-    let address = server.address;
-    std::thread::spawn(move || {
-        loop {
-            let (mut stream, request) = server.arriving();
-            let (status, body) = if request.body.contains(&failing) {
-                ("500 X", json!({}))
-            } else if request.body.contains(&known) {
-                ("200 OK", json!({"active": true, "sub": "u", "roles": ["basic_user"], "exp": in_a_while()}))
-            } else {
-                ("200 OK", json!({"active": false}))
-            };
-            let (body, kind) = (body.to_string(), "content-type: application/json\r\nconnection: close");
-            let length = body.len();
-            let text = format!("HTTP/1.1 {status}\r\n{kind}\r\ncontent-length: {length}\r\n\r\n{body}");
-            stream.write_all(text.as_bytes()).unwrap();
-        }
-    });
-    address
+    let (known, failing) = (known.to_owned(), failing.to_owned());
+    Upstream::start().serve(move |mut stream| {
+        let request = answer(&mut stream);
+        let (status, body) = if request.body.contains(&failing) {
+            ("500 X", json!({}))
+        } else if request.body.contains(&known) {
+            ("200 OK", json!({"active": true, "sub": "u", "roles": ["basic_user"], "exp": in_a_while()}))
+        } else {
+            ("200 OK", json!({"active": false}))
+        };
+        let (body, kind) = (body.to_string(), "content-type: application/json\r\nconnection: close");
+        let length = body.len();
+        let text = format!("HTTP/1.1 {status}\r\n{kind}\r\ncontent-length: {length}\r\n\r\n{body}");
+        stream.write_all(text.as_bytes()).unwrap();
+    })
 }
 
 /// Takes traces; what is in them, without the heads of the requests, which carry our credential.
 fn collector(said: Said) -> SocketAddr {
-    let server = Upstream::start();
-    let address = server.address;
-    std::thread::spawn(move || {
-        loop {
-            let mut stream = server.accept();
-            let length =
-                header(&head(&mut stream).to_lowercase(), "content-length").unwrap().parse().unwrap();
-            let mut body = vec![0; length];
-            std::io::Read::read_exact(&mut stream, &mut body).unwrap();
-            said.add(&String::from_utf8_lossy(&body));
-            stream.write_all(b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n").unwrap();
-        }
-    });
-    address
+    Upstream::start().serve(move |mut stream| {
+        let length = header(&head(&mut stream).to_lowercase(), "content-length").unwrap().parse().unwrap();
+        let mut body = vec![0; length];
+        stream.read_exact(&mut body).unwrap();
+        said.add(&String::from_utf8_lossy(&body));
+        stream.write_all(b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n").unwrap();
+    })
 }
 
 /// A configuration with every secret that one can have, one a line.
@@ -580,4 +566,58 @@ fn no_command_shows_a_secret_whatever_is_wrong() {
     let bundle = format!("http://u:{}@{}/bundle.tar.gz", secrets.get("password"), nobody());
     says(3, "the URL has a user", &["check", "--config", &pinned, "--policies", &bundle], "");
     says(3, "need `https:`", &["check", "--config", &good, "--policies", &bundle], "");
+}
+
+#[test]
+fn without_keys_and_without_an_upstream_nothing_is_shown_either() {
+    let mut secrets = Secrets::new(["master key", "query", "claim"]);
+    let (key, master) = (Key::new(), secrets.get("master key").to_owned());
+    let keys = format!("http://{}/keys?code={}", nobody(), secrets.get("query"));
+    let yaml = format!(
+        "general_settings:\n  master_key: {master}\n  enable_jwt_auth: true\n  \
+         litellm_jwtauth: {{user_id_jwt_field: sub}}\nmodel_list: []\n"
+    );
+    let gate = Gate::with(&[], &yaml, |command| {
+        command.env("RUST_LOG", "trace").env("JWT_PUBLIC_KEY_URL", keys);
+    });
+    let token = key.token(&json!({"sub": "u", "exp": in_a_while(), "virtual_key": secrets.get("claim")}));
+    token.split('.').skip(1).for_each(|part| secrets.add("a part of a token", part));
+    let mut said = String::new();
+    for (credential, path, told) in [
+        (&token, "/v1/models", (503, "keys_unavailable")),
+        (&master, CHAT, (404, "model_not_found")),
+        (&master, "/v1/files", (404, "unknown_route")),
+    ] {
+        let (method, body) = if path == CHAT { ("POST", r#"{"model": "gpt"}"#) } else { ("GET", "") };
+        let answer =
+            ask(gate.address, method, path, &format!("authorization: Bearer {credential}\r\n"), body);
+        assert_eq!(answer.told(), (told.0, told.1.to_owned()), "{path}");
+        said += &(answer.head + &answer.body);
+    }
+    said += &(gate.metrics() + &gate.snapshot().to_string() + &gate.stop());
+    assert!(said.contains("TRACE") && said.contains("fetching keys failed"));
+    secrets.are_not_in("what was said", &said);
+}
+
+#[test]
+fn what_holds_secrets_does_not_show_them_in_debug_output() {
+    let secrets = Secrets::new([
+        "master key",
+        "deployment key",
+        "extra header",
+        "upstream key",
+        "client secret",
+        "claim",
+    ]);
+    let yaml = config(&secrets, nobody(), nobody(), Path::new("/"));
+    let parsed = Config::parse("config.yaml", &yaml, Path::new("/"), &|_| None).unwrap();
+    let claims = json!({"sub": "u", "virtual_key": secrets.get("claim")});
+    let verified = VerifiedClaims::dangerous_trust(claims.as_object().unwrap().clone());
+    let caller = Caller::identify(&verified, parsed.jwt.as_ref());
+    let file = SourceFile { path: "config.yaml".into(), content: yaml.as_bytes().into() };
+    let shown = format!("{parsed:?} {verified:?} {caller:?} {file:?}");
+    for part in ["gpt", "VerifiedClaims(2 claims)", "config.yaml"] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+    secrets.are_not_in("debug output", &shown);
 }

@@ -27,14 +27,15 @@ impl Failures {
     /// Counts a failure, and waits before the next attempt: until a descriptor is free, every one would fail at once.
     pub(super) async fn pause(&mut self, error: &io::Error) {
         self.observers.metrics().not_accepted();
-        if let Some(failures) = self.to_tell(Instant::now()) {
+        if let Some(failures) = self.count(Instant::now()) {
             tracing::warn!(failures, "connections cannot be accepted: {error}");
         }
         tokio::time::sleep(PAUSE).await;
     }
 
-    /// How many failures there were since the last ones were told of, this one too; `None` while that is too soon.
-    fn to_tell(&mut self, now: Instant) -> Option<u64> {
+    /// Counts one more, and says how many there were since the last ones were told of, this one too; `None` while that
+    /// is too soon.
+    fn count(&mut self, now: Instant) -> Option<u64> {
         self.untold += 1;
         if self.told.is_some_and(|told| now.saturating_duration_since(told) < INTERVAL) {
             return None;
@@ -54,7 +55,7 @@ mod tests {
         let start = Instant::now();
         let mut told = Vec::new();
         for attempt in 0..500 {
-            told.extend(failures.to_tell(start + PAUSE * attempt));
+            told.extend(failures.count(start + PAUSE * attempt));
         }
         // At once, and after 10 and 20 seconds.
         assert_eq!(told, [1, 200, 200]);

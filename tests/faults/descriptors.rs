@@ -1,6 +1,7 @@
 //! No file descriptors are left.
 
 use std::net::TcpStream;
+use std::process::Command;
 use std::time::Instant;
 
 use crate::process::{
@@ -27,7 +28,10 @@ fn ticks(gate: &Gate) -> u64 {
 fn without_file_descriptors_it_goes_on_and_comes_back() {
     let upstream = Upstream::start();
     let yaml = config(upstream.address, "", "");
-    let gate = Gate::with(&["prlimit", "--nofile=64:64"], &yaml, |_| {});
+    let gate = Gate::start(&yaml);
+    // Only now, so that it cannot have prepared for it.
+    let limit = ["--pid", &gate.pid().to_string(), "--nofile=64:"];
+    assert!(Command::new("prlimit").args(limit).status().unwrap().success());
     let (mut admin, mut kept) = (connect(gate.admin), gate.connect());
     assert_eq!(on(&mut admin, "/metrics").status(), 200);
     assert_eq!(on(&mut kept, "/v1/models").status(), 200);

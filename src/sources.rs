@@ -1,5 +1,6 @@
 //! Where rules come from: the YAML, and the policies beside it. Read together, in force together.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -17,13 +18,19 @@ pub struct Sources {
     candidate: Option<Box<Sources>>,
 }
 
-/// A file, and what was in it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A file, and what was in it: keys too, so that `Debug` says how much alone.
+#[derive(Clone, PartialEq, Eq)]
 pub struct SourceFile {
     /// Where it is.
     pub path: PathBuf,
     /// What was read.
     pub content: Arc<[u8]>,
+}
+
+impl fmt::Debug for SourceFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SourceFile({}, {} bytes)", self.path.display(), self.content.len())
+    }
 }
 
 /// What a snapshot is made of, read but not yet judged as a whole.

@@ -1,4 +1,4 @@
-//! `docs/security.md` names tests: each of them is there.
+//! `docs/security.md` and `docs/reliability.md` name tests: each of them is there.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
@@ -21,10 +21,10 @@ fn quoted(text: &str) -> impl Iterator<Item = &str> {
     cells.flat_map(|cell| cell.split('`').skip(1).step_by(2))
 }
 
-#[test]
-fn every_test_that_the_security_page_names_is_there() {
+/// Fails on each test and each file that the page names and that is not there; `least` is how many tests it names.
+fn names_what_is_there(page: &str, least: usize) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let page = fs::read_to_string(root.join("docs/security.md")).unwrap();
+    let page = fs::read_to_string(root.join(page)).unwrap();
     let mut code = String::new();
     for directory in ["src", "tests"] {
         rust_files(&root.join(directory), &mut code);
@@ -36,5 +36,15 @@ fn every_test_that_the_security_page_names_is_there() {
     let files: Vec<&str> =
         quoted(&page).filter(|name| name.starts_with("tests/") && !root.join(name).exists()).collect();
     assert!(files.is_empty(), "{files:#?}");
-    assert!(quoted(&page).filter(is_test).count() > 60, "the page's tables were not read");
+    assert!(quoted(&page).filter(is_test).count() > least, "the page's tables were not read");
+}
+
+#[test]
+fn every_test_that_the_security_page_names_is_there() {
+    names_what_is_there("docs/security.md", 60);
+}
+
+#[test]
+fn every_test_that_the_reliability_page_names_is_there() {
+    names_what_is_there("docs/reliability.md", 25);
 }

@@ -1,7 +1,7 @@
 //! `modelgate check`: what a configuration says.
 
 use super::{ConfigArgs, Exit};
-use crate::config::{Config, Issuer, OpaqueTokens};
+use crate::config::{Config, Issuer, OpaqueTokens, place};
 use crate::engine::Snapshot;
 
 pub(super) fn run(args: &ConfigArgs) -> miette::Result<Exit> {
@@ -43,7 +43,7 @@ fn tokens(config: &Config) -> Vec<String> {
         return vec!["tokens: not accepted, `enable_jwt_auth` is not true".to_owned()];
     };
     let or_any = |text: &Option<String>| text.clone().unwrap_or_else(|| "any".to_owned());
-    let sources: Vec<_> = jwt.tokens.key_urls.iter().map(url::Url::as_str).collect();
+    let sources: Vec<_> = jwt.tokens.key_urls.iter().map(|url| place(url).to_string()).collect();
     let sources = if sources.is_empty() {
         "none: set JWT_PUBLIC_KEY_URL to serve".to_owned()
     } else {
@@ -71,14 +71,16 @@ fn tokens(config: &Config) -> Vec<String> {
 
 fn issuer(entry: &Issuer) -> String {
     let audience = entry.audience.as_ref().map_or_else(|| "any".to_owned(), |names| names.join(" or "));
-    format!("tokens of {}: audience {audience}, keys: {}", entry.issuer, entry.key_url)
+    format!("tokens of {}: audience {audience}, keys: {}", entry.issuer, place(&entry.key_url))
 }
 
 fn opaque(provider: &OpaqueTokens) -> String {
     match provider {
-        OpaqueTokens::Userinfo { endpoint, .. } => format!("opaque tokens: by userinfo at {endpoint}"),
+        OpaqueTokens::Userinfo { endpoint, .. } => {
+            format!("opaque tokens: by userinfo at {}", place(endpoint))
+        }
         OpaqueTokens::Introspection { endpoint, .. } => {
-            format!("opaque tokens: by introspection at {endpoint}")
+            format!("opaque tokens: by introspection at {}", place(endpoint))
         }
     }
 }

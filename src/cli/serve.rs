@@ -21,6 +21,9 @@ pub(super) const DEFAULT_LISTEN: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 4000);
 const DEFAULT_ADMIN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 4001);
 
+/// The signal for a file over the limit on its size, which has no name among tokio's.
+const SIGXFSZ: SignalKind = SignalKind::from_raw(25);
+
 /// How to serve.
 #[derive(Debug, Args)]
 pub(super) struct ServeArgs {
@@ -52,7 +55,11 @@ impl ServeArgs {
 
 pub(super) fn run(args: &ServeArgs) -> miette::Result<Exit> {
     log();
-    runtime()?.block_on(serve(args))
+    let runtime = runtime()?;
+    let outcome = runtime.block_on(serve(args));
+    // Requests had their time; a file that is being read and does not come must not hold up the end.
+    runtime.shutdown_background();
+    outcome
 }
 
 async fn serve(args: &ServeArgs) -> miette::Result<Exit> {
@@ -78,6 +85,8 @@ async fn serve(args: &ServeArgs) -> miette::Result<Exit> {
     tracing::info!("listening on {scheme}://{}", server.local_addr().map_err(super::failed)?);
     // Beside the start, not before it: a provider that is down must not keep the tokens of another out.
     tokio::spawn(async move { in_force.warm_up().await });
+    // Without a handler the system ends the process where a file may not grow any further; with one, writing fails.
+    let _outgrown = signal(SIGXFSZ).map_err(super::failed)?;
     tokio::spawn(hangups);
     if let Some(Brought { mirror, every }) = brought {
         tokio::spawn(Arc::clone(&reloader).follow(mirror, every));

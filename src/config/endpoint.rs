@@ -1,5 +1,8 @@
 //! URLs that a configuration may name.
 
+#[cfg(feature = "gateway")]
+use std::fmt;
+
 use url::Url;
 
 /// An `api_base`: `http` or `https`, a host, perhaps a path, and nothing that a request's path could not follow.
@@ -34,7 +37,9 @@ pub(super) fn api_base(text: &str) -> Result<Url, String> {
 pub(super) fn key_source(text: &str) -> Result<Url, String> {
     let url = Url::parse(text).map_err(|error| error.to_string())?;
     match url.scheme() {
-        "http" | "https" => Ok(url),
+        "http" | "https" if url.username().is_empty() && url.password().is_none() => Ok(url),
+        // Nobody would send them, and logs name hosts.
+        "http" | "https" => Err("it must not contain a user or a password".to_owned()),
         // `Url` would make `file:keys.json` into `file:///keys.json`.
         "file" if text.starts_with("file:/") && url.host().is_none() => Ok(url),
         "file" => Err("a `file:` URL needs an absolute path, as in `file:///etc/keys.json`".to_owned()),
@@ -61,6 +66,15 @@ pub(super) fn provider_endpoint(text: &str) -> Result<Url, String> {
     // The two crates that read it disagree about some characters.
     url.as_str().parse::<http::Uri>().map_err(|error| error.to_string())?;
     Ok(url)
+}
+
+/// A URL as it may be shown: without its user, password and query, which may hold secrets.
+#[cfg(feature = "gateway")]
+pub(crate) fn place(url: &Url) -> impl fmt::Display {
+    let (host, path) = (url.host_str().unwrap_or_default(), url.path());
+    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+    let query = if url.query().is_some() { "?…" } else { "" };
+    format!("{}://{host}{port}{path}{query}", url.scheme())
 }
 
 /// Takes `suffix` from the end of the URL's path, if it is there.
@@ -104,12 +118,26 @@ mod tests {
         }
     }
 
+    #[cfg(feature = "gateway")]
+    #[test]
+    fn a_url_is_shown_without_what_may_be_secret() {
+        for (url, shown) in [
+            ("https://u:p@idp:8443/keys?code=s3cret#x", "https://idp:8443/keys?…"),
+            ("file:///etc/keys.json", "file:///etc/keys.json"),
+            ("https://idp", "https://idp/"),
+        ] {
+            assert_eq!(place(&url.parse().unwrap()).to_string(), shown);
+        }
+    }
+
     #[test]
     fn keys_come_by_http_or_from_an_absolute_path() {
         for good in ["https://idp/keys?tenant=1", "http://127.0.0.1:1/", "file:///k.json", "file:/k.json"] {
             assert!(key_source(good).is_ok(), "{good}");
         }
-        for bad in ["idp/keys", "file:k.json", "file://host/k.json", "data:,x", "ldap://idp"] {
+        for bad in
+            ["idp/keys", "file:k.json", "file://host/k.json", "data:,x", "ldap://idp", "https://u:p@idp/"]
+        {
             assert!(key_source(bad).is_err(), "{bad}");
         }
     }

@@ -2,6 +2,7 @@
 
 use super::litellm::{self, Fate, Rule};
 use super::problem::{Caution, Problem};
+use super::secrets;
 use super::suggest::{list, nearest};
 use super::yaml::Value;
 
@@ -57,7 +58,8 @@ pub(super) fn judge(name: &str, fields: &'static [&'static str], key: &str, valu
         return Verdict::Read;
     }
     let block = block(name);
-    let full_name = if name.is_empty() { key.to_owned() } else { format!("{name}.{key}") };
+    let shown = secrets::name_in(key);
+    let full_name = if name.is_empty() { shown.to_owned() } else { format!("{name}.{shown}") };
     if let Some((_, fate)) = block.rules.iter().find(|(keys, _)| keys.contains(&key)) {
         return match fate {
             _ if is_off(value) => Verdict::Ignore(None),
@@ -74,7 +76,7 @@ pub(super) fn judge(name: &str, fields: &'static [&'static str], key: &str, valu
     if name.is_empty() && MISPLACED.contains(&key) {
         return Verdict::Refuse(Problem::AtTopLevel { key: key.to_owned() });
     }
-    match (nearest(key, fields.iter().copied()), block.others) {
+    match (nearest(shown, fields.iter().copied()), block.others) {
         (None, Others::Ignored) => Verdict::Ignore(None),
         (None, Others::IgnoredAndNamed) => Verdict::Ignore(Some(full_name)),
         (Some(near), _) => Verdict::Refuse(unknown(name, key, format!("did you mean `{near}`?"))),
@@ -86,7 +88,7 @@ pub(super) fn judge(name: &str, fields: &'static [&'static str], key: &str, valu
 
 fn unknown(name: &str, key: &str, help: String) -> Problem {
     let place = if name.is_empty() { "at the top level".to_owned() } else { format!("in `{name}`") };
-    Problem::UnknownKey { key: key.to_owned(), place, help }
+    Problem::UnknownKey { key: secrets::name_in(key).to_owned(), place, help }
 }
 
 /// Whether a feature is named only to be left switched off. An empty list may well mean "nobody".

@@ -5,6 +5,8 @@ use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
 
+use secrecy::{ExposeSecret as _, SecretString};
+
 use super::context::Context;
 use super::de::{self, Findings};
 use super::environment::{Environment, REFERENCE};
@@ -103,7 +105,7 @@ fn convert(cx: &mut Context, file: raw::File, env: &Environment<'_>, directory: 
     let mut modelgate = modelgate.unwrap_or_default();
     let has_upstream = modelgate.upstream.is_some();
     if let Some(key) = &master_key {
-        cx.not_empty("general_settings.master_key", key.trim());
+        cx.not_empty("general_settings.master_key", key.expose_secret().trim());
     }
     let master_key = master_key.or_else(|| master_key_variable(cx, env));
 
@@ -159,7 +161,7 @@ fn convert(cx: &mut Context, file: raw::File, env: &Environment<'_>, directory: 
         role_permissions,
         token_roles,
         require_identity: enforce_rbac,
-        master_key: master_key.map(Into::into),
+        master_key,
         models,
         teams: teams::teams(cx, team_list.unwrap_or_default()),
         gateway,
@@ -169,7 +171,7 @@ fn convert(cx: &mut Context, file: raw::File, env: &Environment<'_>, directory: 
 }
 
 /// LiteLLM reads the variable where the file does not have the key at all, and follows one reference in it.
-fn master_key_variable(cx: &mut Context, env: &Environment<'_>) -> Option<String> {
+fn master_key_variable(cx: &mut Context, env: &Environment<'_>) -> Option<SecretString> {
     const NAME: &str = "LITELLM_MASTER_KEY";
     if cx.has("general_settings.master_key") {
         return None;
@@ -181,8 +183,8 @@ fn master_key_variable(cx: &mut Context, env: &Environment<'_>) -> Option<String
             if found.is_none() {
                 cx.problems.push((Problem::UnsetVariable { name: other.to_owned() }, env.span(NAME)));
             }
-            found
+            found.map(Into::into)
         }
-        None => Some(key),
+        None => Some(key.into()),
     }
 }

@@ -53,6 +53,8 @@ pub use types::{
 #[cfg(feature = "cli")]
 pub use schema::json_schema;
 
+#[cfg(feature = "gateway")]
+pub(crate) use endpoint::place;
 pub(crate) use load::read as read_text;
 pub(crate) use strict::StrictFile;
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
 use super::context::Context;
@@ -117,10 +117,10 @@ fn deployment(
     };
     let (variables, known_name) =
         known.map_or((&[] as &[_], ""), |(known, _)| (known.key_variables, known.name));
-    let api_key = match api_key.filter(|key| !key.is_empty()) {
+    let api_key = match api_key.filter(|key| !key.expose_secret().is_empty()) {
         Some(key) => secret(cx, &format!("{path}.api_key"), "api_key", key),
         None => first_set(cx, env, variables)
-            .and_then(|(variable, key)| secret(cx, &format!("{path}.model"), variable, key)),
+            .and_then(|(variable, key)| secret(cx, &format!("{path}.model"), variable, key.into())),
     };
     Some(Deployment {
         provider,
@@ -197,22 +197,23 @@ fn first_set(
 }
 
 /// A credential that can be sent as a header.
-pub(super) fn secret(cx: &mut Context, path: &str, key: &str, value: String) -> Option<SecretString> {
-    if HeaderValue::from_str(&value).is_err() || value.trim().is_empty() {
+pub(super) fn secret(cx: &mut Context, path: &str, key: &str, value: SecretString) -> Option<SecretString> {
+    let text = value.expose_secret();
+    if HeaderValue::from_str(text).is_err() || text.trim().is_empty() {
         cx.refuse(path, Problem::Header { key: key.to_owned() });
         return None;
     }
-    Some(value.into())
+    Some(value)
 }
 
 fn headers(
     cx: &mut Context,
     path: &str,
-    headers: impl IntoIterator<Item = (String, String)>,
+    headers: impl IntoIterator<Item = (String, SecretString)>,
 ) -> Vec<(HeaderName, HeaderValue)> {
     let mut converted = Vec::new();
     for (name, value) in headers {
-        match (name.parse::<HeaderName>(), HeaderValue::from_str(&value)) {
+        match (name.parse::<HeaderName>(), HeaderValue::from_str(value.expose_secret())) {
             (Ok(header), Ok(mut value)) if !FRAMING.contains(&header.as_str()) => {
                 value.set_sensitive(true);
                 converted.push((header, value));

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use secrecy::ExposeSecret as _;
 use url::Url;
 
 use super::context::Context;
@@ -56,13 +57,13 @@ fn userinfo(cx: &mut Context, jwt: &raw::JwtAuth) -> Option<OpaqueTokens> {
 fn introspection(cx: &mut Context, block: &raw::Introspection) -> Option<OpaqueTokens> {
     let raw::Introspection { endpoint, client_id, client_secret, cache_ttl } = block;
     cx.not_empty(&format!("{INTROSPECTION}.client_id"), client_id);
-    cx.not_empty(&format!("{INTROSPECTION}.client_secret"), client_secret);
+    cx.not_empty(&format!("{INTROSPECTION}.client_secret"), client_secret.expose_secret());
     let ttl_path = format!("{INTROSPECTION}.cache_ttl");
     Some(OpaqueTokens::Introspection {
         cache_ttl: cx.seconds(&ttl_path, *cache_ttl, 0..=LONGEST, INTROSPECTION_DEFAULT),
         endpoint: provider(cx, &format!("{INTROSPECTION}.endpoint"), endpoint)?,
         client_id: client_id.clone(),
-        client_secret: client_secret.clone().into(),
+        client_secret: client_secret.clone(),
     })
 }
 

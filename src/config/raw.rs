@@ -8,6 +8,7 @@ mod ours;
 
 use std::collections::BTreeMap;
 
+use secrecy::SecretString;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 
@@ -52,7 +53,8 @@ pub(super) struct GeneralSettings {
     pub(super) role_permissions: Option<Vec<RolePermission>>,
     /// The key of the admin for every route; best `os.environ/NAME`.
     #[serde(default)]
-    pub(super) master_key: Option<String>,
+    #[cfg_attr(feature = "cli", schemars(with = "Option<String>"))]
+    pub(super) master_key: Option<SecretString>,
     /// Whether a caller needs a user id or a team (R8); not the key of the same name in `litellm_jwtauth`.
     #[serde(default)]
     pub(super) enforce_rbac: bool,
@@ -255,7 +257,8 @@ pub(super) struct LitellmParams {
     pub(super) base_url: Option<String>,
     /// The upstream's credential; best `os.environ/NAME`.
     #[serde(default)]
-    pub(super) api_key: Option<String>,
+    #[cfg_attr(feature = "cli", schemars(with = "Option<String>"))]
+    pub(super) api_key: Option<SecretString>,
     /// Azure's `api-version`.
     #[serde(default)]
     pub(super) api_version: Option<String>,
@@ -264,7 +267,8 @@ pub(super) struct LitellmParams {
     pub(super) organization: Option<String>,
     /// Headers for every request to the upstream.
     #[serde(default)]
-    pub(super) extra_headers: Option<BTreeMap<String, String>>,
+    #[cfg_attr(feature = "cli", schemars(with = "Option<BTreeMap<String, String>>"))]
+    pub(super) extra_headers: Option<BTreeMap<String, SecretString>>,
     /// For how many seconds an answer is waited for.
     #[serde(default)]
     pub(super) timeout: Option<f64>,

@@ -6,6 +6,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::{Error, Location, SnippetMode, Spanned};
 
 use super::problem::Problem;
+use super::secrets;
 
 /// A stretch of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,7 +88,9 @@ impl Value {
 fn problem(error: &Error, text: &str) -> (Problem, Option<Span>) {
     let span = error.location().map(|location| span_in(text, location));
     let problem = match error.without_snippet() {
-        Error::DuplicateMappingKey { key: Some(key), .. } => Problem::DuplicateKey { key: key.clone() },
+        Error::DuplicateMappingKey { key: Some(key), .. } => {
+            Problem::DuplicateKey { key: secrets::name_in(key).to_owned() }
+        }
         Error::MultipleDocuments { .. } => {
             Problem::Syntax("more than one YAML document in the file".to_owned())
         }

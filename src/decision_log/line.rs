@@ -133,8 +133,8 @@ pub struct LoggedCaller {
     pub master_key: bool,
 }
 
-/// What a decision was made of.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// What a decision was made of. `Debug` leaves the claims out: only who asks for `replayable` lines shall see them.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct Input {
     /// The token's claims; `None` for the master key.
     pub claims: Option<Arc<Map<String, Value>>>,
@@ -157,6 +157,14 @@ pub struct Input {
     /// When, as policies see it.
     #[serde(with = "rfc3339::optional")]
     pub time: Option<SystemTime>,
+}
+
+impl fmt::Debug for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut input = f.debug_struct("Input");
+        input.field("method", &self.method).field("path", &self.path).field("model", &self.model);
+        input.finish_non_exhaustive()
+    }
 }
 
 /// A name of at most 512 bytes; a longer one is cut, with `…` at its end.

@@ -219,7 +219,10 @@ impl Writer {
         let lines = std::mem::take(&mut self.batch_lines);
         match self.write() {
             Ok(()) => {
-                self.failing = false;
+                if std::mem::replace(&mut self.failing, false) {
+                    let dropped = self.counts.dropped.load(Ordering::Relaxed);
+                    tracing::info!(dropped, "the decision log is written again");
+                }
                 self.counts.written.fetch_add(lines, Ordering::Relaxed);
                 self.written = self.state.clone();
             }

@@ -19,6 +19,7 @@ use super::body::{Kept, Pieces};
 use super::bounded::Bounded;
 use super::deployments::{self, Target};
 use super::headers;
+use super::keys::fetch::causes;
 use super::observe::Observation;
 use super::respond::{Answer, Refusal};
 use crate::config::Limits;
@@ -36,8 +37,7 @@ const CONNECTION_WINDOW: u32 = (1 << 31) - 1;
 const ANTHROPIC_VERSION: (HeaderName, HeaderValue) =
     (HeaderName::from_static("anthropic-version"), HeaderValue::from_static("2023-06-01"));
 
-/// A request as the caller sent it.
-#[derive(Debug)]
+/// A request as the caller sent it, credentials too: there is no `Debug`.
 pub(super) struct Sent {
     pub(super) head: request::Parts,
     pub(super) body: Kept,

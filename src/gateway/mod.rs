@@ -2,6 +2,7 @@
 //!
 //! `pipeline` has the steps of a request on one screen; `respond` alone turns failures into statuses.
 
+mod accept;
 mod activity;
 mod admin;
 mod body;

@@ -17,8 +17,9 @@ use http_body_util::Full;
 use url::Url;
 
 use super::keys::FetchLimits;
-use super::keys::fetch::{FetchError, Fetcher, native_tls};
+use super::keys::fetch::{FetchError, Fetcher, native_tls, uri};
 use super::reload::Reloader;
+use crate::config::place;
 
 /// A bundle is fetched in one piece, and kept in memory while it is verified.
 const LIMITS: FetchLimits = FetchLimits { timeout: Duration::from_secs(30), max_bytes: 16 * 1024 * 1024 };
@@ -73,7 +74,7 @@ impl Mirror {
     /// [`BundleError::Plain`] without `https:` and without a key; [`BundleError::Io`] without a directory to write to.
     pub fn new(url: Url, key: Option<Vec<u8>>) -> Result<Self, BundleError> {
         if url.scheme() != "https" && key.is_none() {
-            return Err(BundleError::Plain(url.into()));
+            return Err(BundleError::Plain(place(&url).to_string()));
         }
         let tls = native_tls().map_err(std::io::Error::other)?;
         let (process, count) = (std::process::id(), MIRRORS.fetch_add(1, Ordering::Relaxed));
@@ -119,7 +120,7 @@ impl Mirror {
         let plain = (answer.len() == 64).then(|| answer.to_vec());
         let signature = plain.or_else(|| STANDARD.decode(answer.trim_ascii()).ok()).unwrap_or_default();
         let key = UnparsedPublicKey::new(&ED25519, key);
-        key.verify(bundle, &signature).map_err(|_| BundleError::Signature(self.url.to_string()))
+        key.verify(bundle, &signature).map_err(|_| BundleError::Signature(place(&self.url).to_string()))
     }
 
     /// The document with its `ETag`; `None` if it still is the one of `etag`.
@@ -129,10 +130,10 @@ impl Mirror {
         etag: Option<&HeaderValue>,
     ) -> Result<Option<(Bytes, Option<HeaderValue>)>, BundleError> {
         let failed =
-            |error: FetchError| BundleError::Fetch { url: url.to_string(), reason: error.to_string() };
+            |error: FetchError| BundleError::Fetch { url: place(url).to_string(), reason: error.to_string() };
         let steps = async {
             let mut request =
-                Request::get(url.as_str()).body(Full::default()).map_err(|_| FetchError::Scheme)?;
+                Request::get(uri(url)?).body(Full::default()).map_err(|_| FetchError::Scheme)?;
             request.headers_mut().extend(etag.map(|etag| (IF_NONE_MATCH, etag.clone())));
             let response = self.fetcher.send(request).await?;
             if etag.is_some() && response.status() == StatusCode::NOT_MODIFIED {

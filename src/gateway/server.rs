@@ -10,12 +10,11 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
+use super::accept::Failures;
 use super::connection::{self, Accepted, Common};
 use super::respond::Answer;
 use super::{Gateway, descriptors, tls};
 
-/// After a failed `accept`, as when file descriptors run out: long enough for some to be freed.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// A gateway on a socket.
 pub struct Server {
@@ -92,6 +91,7 @@ pub(super) async fn serve_until<F, A>(
     F: Fn(Request<Incoming>) -> A + Clone + Send + 'static,
     A: Future<Output = Answer> + Send + 'static,
 {
+    let mut failures = Failures::new(&common.observers);
     let (drain, draining) = watch::channel(());
     let mut shutdown = std::pin::pin!(shutdown);
     loop {
@@ -102,10 +102,7 @@ pub(super) async fn serve_until<F, A>(
                     let accepted = Accepted { stream, peer: peer.ip(), tls, draining };
                     connection::begin(accepted, &common, answer.clone());
                 }
-                Err(error) => {
-                    tracing::warn!("a connection could not be accepted: {error}");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                }
+                Err(error) => failures.pause(&error).await,
             },
             () = &mut shutdown => break,
         }
@@ -115,6 +112,6 @@ pub(super) async fn serve_until<F, A>(
     let _ = drain.send(());
     let drain_timeout = (common.limits)().drain_timeout;
     if tokio::time::timeout(drain_timeout, drain.closed()).await.is_err() {
-        tracing::warn!("requests were still in flight when the drain time ran out");
+        tracing::warn!("requests were still in flight when the drain time ran out, and are cut off");
     }
 }

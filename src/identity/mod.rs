@@ -6,6 +6,7 @@ mod roles;
 mod tags;
 
 use std::collections::BTreeMap;
+#[cfg(feature = "gateway")]
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -49,7 +50,7 @@ pub struct Caller {
     pub(crate) issuer: Option<String>,
     pub(crate) subject: Option<String>,
     pub(crate) client_id: Option<String>,
-    claims: Arc<Map<String, Value>>,
+    claims: VerifiedClaims,
 }
 
 /// The team id of R1.2.
@@ -89,7 +90,7 @@ impl Caller {
     #[must_use]
     pub fn identify(claims: &VerifiedClaims, jwt: Option<&JwtAuth>) -> Self {
         match jwt {
-            Some(jwt) => Self::of(claims.shared(), jwt),
+            Some(jwt) => Self::of(claims, jwt),
             None => Self::nobody(),
         }
     }
@@ -98,13 +99,13 @@ impl Caller {
     pub(crate) fn again(&self, jwt: Option<&JwtAuth>) -> Self {
         match jwt {
             _ if self.master_key => Self::master_key(),
-            Some(jwt) => Self::of(Arc::clone(&self.claims), jwt),
+            Some(jwt) => Self::of(&self.claims, jwt),
             None => Self::nobody(),
         }
     }
 
-    fn of(shared: Arc<Map<String, Value>>, jwt: &JwtAuth) -> Self {
-        let claims = &*shared;
+    fn of(verified: &VerifiedClaims, jwt: &JwtAuth) -> Self {
+        let claims = verified.as_map();
         let at = |path: &Option<ClaimPath>| path.as_ref().and_then(|path| path.find(claims));
         let fields = jwt.claim_fields(claims.get("iss").and_then(Value::as_str));
         let field = |path: Option<&ClaimPath>| path.and_then(|path| path.find(claims));
@@ -129,7 +130,7 @@ impl Caller {
         let mut caller = Self {
             roles,
             reasons,
-            claims: Arc::clone(&shared),
+            claims: verified.clone(),
             left_out: overage::left_out(jwt, claims),
             admin,
             user_id: user.or_else(|| email.clone()),
@@ -180,7 +181,7 @@ impl Caller {
             issuer: None,
             subject: None,
             client_id: None,
-            claims: Arc::default(),
+            claims: VerifiedClaims::default(),
         }
     }
 
@@ -209,13 +210,13 @@ impl Caller {
 
     /// All of the token's claims; `None` for the master key.
     #[cfg(feature = "gateway")]
-    pub(crate) fn claims(&self) -> Option<&Arc<Map<String, Value>>> {
-        (!self.master_key).then_some(&self.claims)
+    pub(crate) fn claims(&self) -> Option<Arc<Map<String, Value>>> {
+        (!self.master_key).then(|| self.claims.shared())
     }
 
     /// The token's claims of strings that are no attributes of the caller, by name.
     pub(crate) fn other_claims(&self) -> BTreeMap<String, Vec<&str>> {
-        tags::of(&self.claims)
+        tags::of(self.claims.as_map())
     }
 
     /// R6's claimed teams, in the token's order.

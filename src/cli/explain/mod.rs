@@ -10,6 +10,7 @@ use std::net::IpAddr;
 
 use clap::Args;
 use http::{HeaderMap, HeaderValue, Method};
+use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value, json};
 
 use super::{ConfigArgs, Exit, Format};
@@ -60,7 +61,7 @@ pub(super) struct ExplainArgs {
 struct Who {
     /// A token, verified with the keys that the configuration names; `-` reads it from standard input
     #[arg(long, value_name = "JWT")]
-    token: Option<String>,
+    token: Option<SecretString>,
     /// A JSON file of claims, taken as they are; `-` reads standard input
     #[arg(long, value_name = "FILE")]
     claims: Option<String>,
@@ -91,9 +92,9 @@ fn claims(snapshot: &Snapshot, who: &Who) -> miette::Result<Result<VerifiedClaim
             .map_err(|error| super::failed(format!("`{file}` is not a JSON object of claims: {error}")))?;
         return Ok(Ok(VerifiedClaims::dangerous_trust(claims)));
     }
-    let token = who.token.clone().unwrap_or_default();
-    let token = if token == "-" { standard_input()? } else { token };
-    let bearer = Bearer::new(token.trim()).map_err(super::failed)?;
+    let given = who.token.clone().unwrap_or_default();
+    let token = if given.expose_secret() == "-" { standard_input()?.into() } else { given };
+    let bearer = Bearer::new(token.expose_secret().trim()).map_err(super::failed)?;
     let Some(jwt) = &snapshot.config().jwt else {
         return Err(super::failed("no token is accepted: `general_settings.enable_jwt_auth` is not true"));
     };

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use secrecy::SecretString;
 use serde::de::value::SeqAccessDeserializer;
 use serde::de::{SeqAccess, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -196,7 +197,8 @@ pub(in crate::config) struct Introspection {
     /// Our name at the provider.
     pub(in crate::config) client_id: String,
     /// Our secret there; best `os.environ/NAME`.
-    pub(in crate::config) client_secret: String,
+    #[cfg_attr(feature = "cli", schemars(with = "String"))]
+    pub(in crate::config) client_secret: SecretString,
     /// For how many seconds an answer serves; 60 unless set.
     #[serde(default)]
     pub(in crate::config) cache_ttl: Option<f64>,
@@ -210,7 +212,8 @@ pub(in crate::config) struct Upstream {
     pub(in crate::config) api_base: String,
     /// Its credential; best `os.environ/NAME`.
     #[serde(default)]
-    pub(in crate::config) api_key: Option<String>,
+    #[cfg_attr(feature = "cli", schemars(with = "Option<String>"))]
+    pub(in crate::config) api_key: Option<SecretString>,
 }
 
 /// A string, or YAML 1.1's `off`, which is a boolean to some readers.

@@ -95,8 +95,7 @@ impl Fetcher {
     }
 
     async fn response_body(&self, url: &Url) -> Result<Bytes, FetchError> {
-        let uri: Uri = url.as_str().parse().map_err(|_| FetchError::Scheme)?;
-        let request = Request::get(uri)
+        let request = Request::get(uri(url)?)
             .header(ACCEPT, "application/json, application/jwk-set+json")
             .body(Full::default())
             .map_err(|_| FetchError::Scheme)?;
@@ -124,6 +123,15 @@ impl Fetcher {
             Err(error) => Err(FetchError::Connection(causes(&*error))),
         }
     }
+}
+
+/// The URL as a request needs it.
+pub(in crate::gateway) fn uri(url: &Url) -> Result<Uri, FetchError> {
+    // They would not be sent, and names of hosts are logged with them.
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(FetchError::Credentials);
+    }
+    url.as_str().parse().map_err(|_| FetchError::Scheme)
 }
 
 /// What a document says of keys.
@@ -166,7 +174,7 @@ fn may_point_to(discovery: &Url, keys: &Url) -> bool {
 }
 
 /// An error with what caused it, in one line.
-fn causes(error: &dyn std::error::Error) -> String {
+pub(in crate::gateway) fn causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(inner) = cause {
@@ -217,4 +225,6 @@ pub(in crate::gateway) enum FetchError {
     KeySet(#[from] KeySetError),
     #[error("the URL is not one that keys can be fetched from")]
     Scheme,
+    #[error("the URL has a user or a password, which are not sent")]
+    Credentials,
 }

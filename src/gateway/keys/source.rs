@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use url::Url;
 
 use crate::authn::{KeySet, RefusedKey};
-use crate::config::TokenRules;
+use crate::config::{TokenRules, place};
 
 use super::super::observe::KeySource;
 use super::fetch::Fetcher;
@@ -186,13 +186,9 @@ impl Source {
     }
 }
 
-/// The URL without its user, password and query, which may hold secrets.
+/// The place alone: the URL may hold secrets.
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}://{}", self.url.scheme(), self.url.host_str().unwrap_or_default())?;
-        if let Some(port) = self.url.port() {
-            write!(f, ":{port}")?;
-        }
-        f.write_str(self.url.path())
+        place(&self.url).fmt(f)
     }
 }

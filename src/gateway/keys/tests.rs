@@ -1,3 +1,4 @@
+mod clock;
 mod issuers;
 mod outage;
 mod provider;

@@ -12,12 +12,12 @@ use crate::gateway::respond::{AnswerBody, BrokenOff};
 /// A body whose request is observed until it is sent, or dropped with the connection.
 pub(in crate::gateway) struct Ended {
     body: AnswerBody,
-    _observation: Observation,
+    observation: Observation,
 }
 
 impl Ended {
     pub(in crate::gateway) fn new(body: AnswerBody, observation: Observation) -> Self {
-        Self { body, _observation: observation }
+        Self { body, observation }
     }
 }
 
@@ -29,7 +29,11 @@ impl Body for Ended {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
-        Pin::new(&mut self.body).poll_frame(context)
+        let polled = Pin::new(&mut self.body).poll_frame(context);
+        if let Poll::Ready(Some(Err(error))) = &polled {
+            self.observation.broke_off(error);
+        }
+        polled
     }
 
     fn is_end_stream(&self) -> bool {

@@ -41,7 +41,10 @@ impl HttpClient for Collector {
         'c: 'a,
         Self: 'a,
     {
-        let answering = self.client.request(request.map(Full::from));
+        let mut request = request.map(Full::from);
+        // `OTEL_EXPORTER_OTLP_HEADERS` has credentials.
+        request.headers_mut().values_mut().for_each(|value| value.set_sensitive(true));
+        let answering = self.client.request(request);
         let answered = self.runtime.spawn(async move {
             let (head, body) = tokio::time::timeout(TIMEOUT, answering).await??.into_parts();
             let body = tokio::time::timeout(TIMEOUT, Limited::new(body, MAX_ANSWER).collect()).await??;

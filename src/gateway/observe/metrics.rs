@@ -66,6 +66,7 @@ pub struct Metrics {
     in_flight: IntGauge,
     reloads: Vec<(bool, IntCounter)>,
     limits: Vec<(Limit, IntCounter)>,
+    not_accepted: IntCounter,
 }
 
 impl Metrics {
@@ -154,7 +155,7 @@ impl Metrics {
             upstream_failures: family(
                 &registry,
                 "modelgate_upstream_failures_total",
-                "Calls of upstreams without an answer, by the code in ours.",
+                "Calls of upstreams without a whole answer, by the code in ours, or `upstream_broke_off`.",
                 "code",
             )?,
             in_flight: registered(
@@ -162,6 +163,13 @@ impl Metrics {
                 IntGauge::new("modelgate_requests_in_flight", "Requests whose answer has not ended.")?,
             )?,
             limits: children(&limits, Limit::ALL, Limit::as_str)?,
+            not_accepted: registered(
+                &registry,
+                IntCounter::new(
+                    "modelgate_accept_failures_total",
+                    "Attempts to accept a connection that failed, as when file descriptors run out.",
+                )?,
+            )?,
             reloads: children(&reloads, [true, false], |good| if good { "success" } else { "failure" })?,
             registry,
         })
@@ -175,6 +183,11 @@ impl Metrics {
     /// Somebody ran into a limit.
     pub(in crate::gateway) fn limited(&self, limit: Limit) {
         count(&self.limits, limit);
+    }
+
+    /// Counts a connection that could not be accepted.
+    pub(in crate::gateway) fn not_accepted(&self) {
+        self.not_accepted.inc();
     }
 
     pub(super) fn began(&self) {

@@ -14,11 +14,15 @@ use crate::decision_log::{DecisionLog, Input, Line, LoggedCaller, OnTrial, Verdi
 use crate::engine::{Decision, Denied, Permit, Rule, Snapshot};
 use crate::gateway::callers::CallerShare;
 use crate::gateway::deployments::Target;
+use crate::gateway::keys::fetch::causes;
 use crate::gateway::meter::Share;
-use crate::gateway::respond::Refusal;
+use crate::gateway::respond::{BrokenOff, Refusal};
 use crate::identity::Caller;
 use crate::names::{ModelName, Role};
 use crate::request::ApiCall;
+
+/// Why a call of an upstream failed whose answer had begun.
+const BROKE_OFF: &str = "upstream_broke_off";
 
 /// What is known of a request so far. It is told once: when the answer begins, or else when the request is dropped.
 pub(in crate::gateway) struct Observation {
@@ -98,7 +102,7 @@ impl Observation {
         self.finish(Stage::Authenticate);
         if let (Some(line), Some(caller)) = (&mut self.line, caller) {
             line.caller = Some(logged(caller));
-            self.claims = caller.claims().cloned();
+            self.claims = caller.claims();
         }
     }
 
@@ -186,6 +190,15 @@ impl Observation {
     /// The answer begins.
     pub(in crate::gateway) fn answered(&mut self, status: StatusCode, refusal: Option<&Refusal>) {
         self.tell(Some(status), refusal);
+    }
+
+    /// The upstream's answer ended too early, and the caller's does so with it.
+    pub(in crate::gateway) fn broke_off(&mut self, error: &BrokenOff) {
+        tracing::warn!("the upstream's answer broke off: {}", causes(error));
+        self.observers.metrics.upstream_failed(BROKE_OFF);
+        if let Some(spans) = &mut self.spans {
+            spans.broke_off(BROKE_OFF);
+        }
     }
 
     /// Ends a stage, and says how long it took.

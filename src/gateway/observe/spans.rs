@@ -119,6 +119,12 @@ impl Spans {
         }
     }
 
+    /// The answer had begun, and did not end.
+    pub(super) fn broke_off(&mut self, kind: &str) {
+        self.upstream.iter_mut().for_each(|span| fail(span, kind));
+        fail(&mut self.server, kind);
+    }
+
     pub(super) fn answered(
         &mut self,
         verdict: Verdict,

@@ -240,3 +240,24 @@ async fn an_answer_that_does_not_come_or_never_ends_is_not_waited_for() {
     let judged = judge(&self::store(), "t", &large.userinfo(), start()).await;
     assert_eq!(judged, Err(AuthnError::ProviderUnavailable));
 }
+
+#[tokio::test]
+async fn a_clock_that_is_set_neither_keeps_nor_loses_what_was_said_of_a_token() {
+    const JUMP: Duration = Duration::from_secs(1_000_000);
+    let endpoint = Endpoint::start(&json!({"active": true, "exp": NOW + 600})).await;
+    let (store, now, provider) = (store(), start(), endpoint.introspection());
+    assert!(judge(&store, "t", &provider, now).await.is_ok());
+    // Backwards: the answer still serves for its minute, and not for a million seconds more.
+    let back = Moment { wall: now.wall - JUMP, ..now };
+    for (seconds, hits) in [(0, 1), (59, 1), (60, 2)] {
+        let moment = Moment { monotonic: now.monotonic + Duration::from_secs(seconds), ..back };
+        assert!(judge(&store, "t", &provider, moment).await.is_ok(), "{seconds}");
+        assert_eq!(endpoint.hits(), hits, "{seconds}");
+    }
+    // Forwards: the token is over, and the answer is kept, for a clock that is set back.
+    let ahead = Moment { wall: now.wall + JUMP, monotonic: now.monotonic + Duration::from_secs(61) };
+    assert_eq!(judge(&store, "t", &provider, ahead).await, Err(TokenError::Expired.into()));
+    let again = Moment { wall: now.wall, ..ahead };
+    assert!(judge(&store, "t", &provider, again).await.is_ok());
+    assert_eq!(endpoint.hits(), 2);
+}

@@ -1,0 +1,66 @@
+//! The configuration goes away, or turns into something else, while it is in force.
+
+use crate::process::{Gate, MASTER_KEY, Upstream, config, until};
+
+const REFUSED: &str = "modelgate_reloads_total{outcome=\"failure\"}";
+const LOADED: &str = "modelgate_reloads_total{outcome=\"success\"}";
+
+/// The old rules are in force, and everybody who may want to know is told why.
+fn is_kept(gate: &Gate, why: &str) {
+    until(|| gate.snapshot()["last_error"]["message"].as_str()?.contains(why).then_some(()));
+    gate.log.times("the old rules stay in force", 1);
+    let snapshot = gate.snapshot();
+    assert_eq!(snapshot["reloads"], 0, "{snapshot}");
+    assert!(snapshot["failures"].as_u64().unwrap() >= 1, "{snapshot}");
+    assert!(gate.metric(REFUSED) >= 1.0 && gate.metric(LOADED).abs() < 0.1);
+    assert_eq!(gate.models_as(MASTER_KEY).status(), 200);
+    assert_eq!(gate.models_as("sk-next").status(), 401);
+}
+
+/// What comes in the place of the bad file is in force.
+fn comes_back(gate: &Gate, upstream: &Upstream) {
+    gate.write("config.yaml", &config(upstream.address, "", "").replace(MASTER_KEY, "sk-next"));
+    until(|| (gate.models_as("sk-next").status() == 200).then_some(()));
+    assert_eq!(gate.models_as(MASTER_KEY).status(), 401);
+    assert!(gate.snapshot()["last_error"].is_null());
+    assert!(gate.metric(LOADED) >= 1.0);
+}
+
+#[test]
+fn a_configuration_that_is_deleted_stays_in_force() {
+    let upstream = Upstream::start();
+    let gate = Gate::start(&config(upstream.address, "", ""));
+    std::fs::remove_file(gate.path("config.yaml")).unwrap();
+    is_kept(&gate, "cannot read");
+    comes_back(&gate, &upstream);
+}
+
+#[test]
+fn garbage_in_the_place_of_a_configuration_changes_nothing() {
+    let upstream = Upstream::start();
+    let garbage = [
+        "",
+        "\0\x01\u{fffd}",
+        "general_settings: [",
+        "{}",
+        "<html>502</html>",
+        "general_settings: {master_key: sk-next}\nmodelgate: {uptream: {}}",
+    ];
+    for text in garbage {
+        let gate = Gate::start(&config(upstream.address, "", ""));
+        gate.write("config.yaml", text);
+        is_kept(&gate, "");
+        comes_back(&gate, &upstream);
+    }
+}
+
+#[test]
+fn a_directory_in_the_place_of_a_configuration_changes_nothing() {
+    let upstream = Upstream::start();
+    let gate = Gate::start(&config(upstream.address, "", ""));
+    std::fs::remove_file(gate.path("config.yaml")).unwrap();
+    std::fs::create_dir(gate.path("config.yaml")).unwrap();
+    is_kept(&gate, "cannot read");
+    std::fs::remove_dir(gate.path("config.yaml")).unwrap();
+    comes_back(&gate, &upstream);
+}

@@ -1,0 +1,20 @@
+//! The gateway keeps its promises while things around it break. `docs/reliability.md` is the table of these tests.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod certificates;
+mod descriptors;
+mod disk;
+mod files;
+mod keys;
+mod process;
+mod secrets;
+mod stopping;
+mod upstream;
+
+#[path = "../gateway/key.rs"]
+mod key;

@@ -1,6 +1,7 @@
 //! One connection: TLS, HTTP in either version, and its ends.
 
 use std::convert::Infallible;
+use std::io::Write as _;
 use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
@@ -91,8 +92,8 @@ where
     let Some(place) = common.connections.take_one(limits.connections) else {
         common.limited(Limit::Connections);
         // A caller that waits for a handshake understands nothing else.
-        if let (None, Some(leave)) = (accepted.tls, common.leaving.take_one(FAREWELLS)) {
-            tokio::spawn(turn_away(accepted.stream, leave));
+        if accepted.tls.is_none() {
+            turn_away(accepted.stream, common.leaving.take_one(FAREWELLS));
         }
         return;
     };
@@ -100,15 +101,22 @@ where
     tokio::spawn(connection.run(accepted, answer));
 }
 
-/// Says why, and waits until that has arrived.
-async fn turn_away(mut stream: TcpStream, _leave: Share) {
-    let saying = async {
-        stream.write_all(OVERLOADED.as_bytes()).await?;
-        stream.shutdown().await?;
-        tokio::io::copy(&mut stream.take(FAREWELL_BYTES), &mut tokio::io::sink()).await
-    };
-    // Whoever does not listen is not told.
-    let _ = tokio::time::timeout(FAREWELL, saying).await;
+/// Says why and, with leave to, waits until that has arrived. Whoever does not listen is not told.
+fn turn_away(stream: TcpStream, leave: Option<Share>) {
+    // It does not block, and a new socket has room for this.
+    let Ok(mut stream) = stream.into_std() else { return };
+    if stream.write_all(OVERLOADED.as_bytes()).is_err() {
+        return;
+    }
+    let (Some(leave), Ok(mut stream)) = (leave, TcpStream::from_std(stream)) else { return };
+    tokio::spawn(async move {
+        let leaving = async {
+            stream.shutdown().await?;
+            tokio::io::copy(&mut stream.take(FAREWELL_BYTES), &mut tokio::io::sink()).await
+        };
+        let _ = tokio::time::timeout(FAREWELL, leaving).await;
+        drop(leave);
+    });
 }
 
 struct Connection {

@@ -1,7 +1,7 @@
 //! File descriptors, which run out before anything else where nobody has raised their limit.
 
-/// For files, listeners, key sets, the decision log and those who operate.
-const RESERVED: usize = 64;
+/// For files, listeners, key sets, the decision log, those who operate and those who are turned away.
+const RESERVED: usize = 128;
 
 /// For how many connections there are descriptors, each with one to an upstream; where the system does not say, for any number.
 pub(super) fn connections() -> usize {

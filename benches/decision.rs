@@ -45,14 +45,23 @@ fn policies(count: usize) -> DropIns {
 }
 
 fn call() -> ApiCall {
-    let (path, body) = ("/v1/chat/completions", br#"{"model": "model-0"}"#);
+    call_of("model-0")
+}
+
+fn call_of(model: &str) -> ApiCall {
+    let (path, body) = ("/v1/chat/completions", json!({"model": model}).to_string());
     let (method, headers) = (Method::POST, HeaderMap::new());
-    let parts = RequestParts { method: &method, path, query: None, headers: &headers, body };
+    let parts = RequestParts { method: &method, path, query: None, headers: &headers, body: body.as_bytes() };
     classify(&parts).unwrap().with_circumstances(Circumstances::now())
 }
 
 fn claims() -> VerifiedClaims {
-    let claims = json!({"sub": "ada", "groups": ["team-0", "team-1"], "roles": ["a"], "scope": "s-0 s-2"});
+    claims_of(0)
+}
+
+fn claims_of(user: usize) -> VerifiedClaims {
+    let claims = json!({"sub": format!("user-{user}"), "jti": format!("{user:032}"), "exp": 1_900_000_000 + user,
+        "groups": ["team-0", "team-1"], "roles": ["a"], "scope": "s-0 s-2"});
     VerifiedClaims::dangerous_trust(serde_json::from_value::<Map<String, Value>>(claims).unwrap())
 }
 
@@ -68,6 +77,25 @@ fn authorize_with_dropped_in_policies(bencher: Bencher<'_, '_>, count: usize) {
     let snapshot = Snapshot::with_policies(config(10), &policies(count)).unwrap();
     let (caller, call) = (snapshot.identify(&claims()), call());
     bencher.bench_local(|| snapshot.decide(&caller, &call).unwrap());
+}
+
+/// Twenty thousand callers in turn, of the same teams, roles and scopes.
+#[divan::bench]
+fn authorize_new_callers(bencher: Bencher<'_, '_>) {
+    let snapshot = Snapshot::with_policies(config(10), &policies(20)).unwrap();
+    let callers: Vec<_> = (0..20_000).map(|user| snapshot.identify(&claims_of(user))).collect();
+    let (mut turn, call) = (callers.iter().cycle(), call());
+    bencher.bench_local(|| snapshot.decide(turn.next().unwrap(), &call).unwrap());
+}
+
+/// More models in turn than answers are kept for.
+#[divan::bench]
+fn authorize_anew(bencher: Bencher<'_, '_>) {
+    let snapshot = Snapshot::with_policies(config(20_000), &policies(20)).unwrap();
+    let caller = snapshot.identify(&claims());
+    let calls: Vec<_> = (0..20_000).map(|model| call_of(&format!("model-{model}"))).collect();
+    let mut turn = calls.iter().cycle();
+    bencher.bench_local(|| snapshot.decide(&caller, turn.next().unwrap()));
 }
 
 #[divan::bench]

@@ -113,7 +113,7 @@ impl Answer {
     /// The ids of the policies that decided, sorted.
     #[must_use]
     pub fn policies(&self) -> &[Arc<str>] {
-        self.decision.as_ref().map(|decision| decision.policies.as_slice()).unwrap_or_default()
+        self.decision.as_ref().map(|decision| &*decision.policies).unwrap_or_default()
     }
 }
 

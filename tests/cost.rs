@@ -1,4 +1,4 @@
-//! What a decision costs does not grow with the configuration.
+//! What a decision costs does not grow with the configuration, nor with the policies beside it, nor with the callers.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::hint::black_box;
@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use http::{HeaderMap, Method};
 use modelgate::authn::VerifiedClaims;
 use modelgate::config::Config;
+use modelgate::dropins::DropIns;
 use modelgate::engine::Snapshot;
 use modelgate::identity::Caller;
 use modelgate::request::{RequestParts, classify};
@@ -14,11 +15,11 @@ use serde_json::{Map, Value, json};
 
 struct Case {
     snapshot: Snapshot,
-    caller: Caller,
+    callers: Vec<Caller>,
 }
 
-/// As many teams, models, scopes and roles, and a caller who is tied to a few of each.
-fn case(size: usize) -> Case {
+/// As many teams, models, scopes and roles.
+fn config(size: usize) -> Config {
     let names = |what: &str| (0..size).map(|i| format!("{what}-{i}")).collect::<Vec<_>>();
     let of_each = |make: &dyn Fn(usize) -> Value| (0..size).map(make).collect::<Vec<_>>();
     let config = json!({
@@ -35,34 +36,70 @@ fn case(size: usize) -> Case {
             of_each(&|i| json!({"role": format!("role-{i}"), "models": [format!("model-{i}")], "deny_models": ["no-*"],
                 "routes": ["openai_routes"]}))},
     });
-    let config = Config::parse("config.json", &config.to_string(), ".".as_ref(), &|_| None).unwrap();
-    let snapshot = Snapshot::build(config).unwrap();
-    let claims: Map<String, Value> = serde_json::from_value(
-        json!({"sub": "ada", "groups": ["team-0", "team-1"], "roles": ["role-0", "role-2"], "scope": "s-0 s-2"}),
-    )
-    .unwrap();
-    let caller = snapshot.identify(&VerifiedClaims::dangerous_trust(claims));
-    Case { snapshot, caller }
+    Config::parse("config.json", &config.to_string(), ".".as_ref(), &|_| None).unwrap()
 }
 
-fn time_of_decisions(case: &Case) -> Duration {
+/// As many policies, each on another model and another user.
+fn policies(count: usize) -> DropIns {
+    let directory = tempfile::tempdir().unwrap();
+    let policy = |i: usize| {
+        let (by, on) = match i.is_multiple_of(2) {
+            true => ("principal".to_owned(), format!("resource == Model::\"model-{i}\"")),
+            false => (format!("principal == Caller::\"other-{i}\""), "resource".to_owned()),
+        };
+        format!("forbid({by}, action == Action::\"use_model\", {on}) when {{ context.tools > 100 }};\n")
+    };
+    std::fs::write(directory.path().join("a.cedar"), (0..count).map(policy).collect::<String>()).unwrap();
+    DropIns::load(directory.path()).unwrap()
+}
+
+/// As many callers, who are tied to the same few of each, beside as many policies.
+fn case(size: usize, policy_count: usize, callers: usize) -> Case {
+    let snapshot = Snapshot::with_policies(config(size), &policies(policy_count)).unwrap();
+    let caller = |i: usize| {
+        let claims = json!({"sub": format!("user-{i}"), "jti": i, "groups": ["team-0", "team-1"],
+            "roles": ["role-0", "role-2"], "scope": "s-0 s-2"});
+        let claims: Map<String, Value> = serde_json::from_value(claims).unwrap();
+        snapshot.identify(&VerifiedClaims::dangerous_trust(claims))
+    };
+    Case { callers: (0..callers).map(caller).collect(), snapshot }
+}
+
+fn time_of_decisions(case: &Case, round: usize) -> Duration {
     let (path, body) = ("/v1/chat/completions", br#"{"model": "model-0"}"#);
     let (method, headers) = (Method::POST, HeaderMap::new());
     let call =
         classify(&RequestParts { method: &method, path, query: None, headers: &headers, body }).unwrap();
     let start = Instant::now();
-    for _ in 0..20 {
-        black_box(case.snapshot.authorize(&case.caller, call.clone()).expect("the request is allowed"));
+    for caller in case.callers.iter().cycle().skip(round * 20 % case.callers.len()).take(20) {
+        black_box(case.snapshot.authorize(caller, call.clone()).expect("the request is allowed"));
     }
     start.elapsed()
 }
 
+/// How many times what a decision of the first case costs one of the second costs.
+fn ratio(first: &Case, second: &Case) -> f64 {
+    // The least of many interleaved rounds: what else the machine does only ever adds.
+    let rounds = (0..60).map(|round| (time_of_decisions(first, round), time_of_decisions(second, round)));
+    let (first, second) = rounds.reduce(|a, b| (a.0.min(b.0), a.1.min(b.1))).unwrap();
+    second.as_secs_f64() / first.as_secs_f64()
+}
+
 #[test]
 fn ten_thousand_teams_models_scopes_and_roles_cost_what_ten_cost() {
-    let (small, large) = (case(10), case(10_000));
-    // The least of many interleaved rounds: what else the machine does only ever adds.
-    let rounds = (0..60).map(|_| (time_of_decisions(&small), time_of_decisions(&large)));
-    let (few, many) = rounds.reduce(|a, b| (a.0.min(b.0), a.1.min(b.1))).unwrap();
-    let ratio = many.as_secs_f64() / few.as_secs_f64();
-    assert!(ratio <= 1.5, "{ratio:.2}: {few:?} with ten of each, {many:?} with ten thousand");
+    let ratio = ratio(&case(10, 0, 1), &case(10_000, 0, 1));
+    assert!(ratio <= 1.5, "ten thousand of each cost {ratio:.2} times what ten cost");
+}
+
+#[test]
+fn a_thousand_policies_on_others_cost_little_more_than_twenty() {
+    let ratio = ratio(&case(10, 20, 1), &case(10, 1_000, 1));
+    assert!(ratio <= 3.0, "a thousand policies cost {ratio:.2} times what twenty cost");
+}
+
+#[test]
+fn a_caller_who_is_new_costs_what_one_who_is_known_costs() {
+    // Twenty in each round, and nobody comes twice.
+    let ratio = ratio(&case(10, 20, 1), &case(10, 20, 1_200));
+    assert!(ratio <= 3.0, "those who are new cost {ratio:.2} times what the others cost");
 }

@@ -106,7 +106,7 @@ fn mismatches(expect: &Expect, answer: &Answer) -> Vec<Mismatch> {
         compare("policies", expected_ids(ids), ids_of(answer.policies()));
     }
     if let Some(ids) = &expect.shadow {
-        let shadow = answer.decision.as_ref().map(|decision| decision.shadow.as_slice());
+        let shadow = answer.decision.as_ref().map(|decision| &*decision.shadow);
         compare("shadow", expected_ids(ids), ids_of(shadow.unwrap_or_default()));
     }
     if let Some(reason) = &expect.reason {

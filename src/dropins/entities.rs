@@ -34,6 +34,10 @@ impl StaticEntities {
         self.all.is_empty()
     }
 
+    pub(crate) fn all(&self) -> &Entities {
+        &self.all
+    }
+
     /// The entity that a file describes.
     pub(crate) fn get(&self, uid: &EntityUid) -> Option<&Entity> {
         self.all.get(uid)

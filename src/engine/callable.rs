@@ -4,8 +4,9 @@ use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 
 use super::Snapshot;
-use super::authorize::Situation;
 use super::context::Facts;
+use super::key::Key;
+use super::situation::Situation;
 use super::team::{self, Asked};
 use crate::config::Mode;
 use crate::identity::Caller;
@@ -63,7 +64,7 @@ impl Snapshot {
 
 impl<'s> Questions<'s> {
     fn may_call(&mut self, model: &ModelName) -> bool {
-        let reads_context = self.snapshot.dropped.reads_context;
+        let reads_context = !self.snapshot.reads.context.is_empty();
         let mut denied_to = Vec::new();
         MODEL_ROUTES.into_iter().any(|route| {
             let facts =
@@ -74,7 +75,7 @@ impl<'s> Questions<'s> {
                 return false;
             }
             let Some(situation) = self.situation(&facts, route, team) else { return false };
-            let allowed = situation.ask_model(model, &facts).is_ok_and(|verdict| verdict.allows());
+            let allowed = situation.ask_model(model.as_str(), &facts).is_ok_and(|verdict| verdict.allows());
             // What reads the context may answer otherwise on another route.
             if !reads_context {
                 denied_to.push(team);
@@ -85,7 +86,7 @@ impl<'s> Questions<'s> {
 
     fn situation(
         &mut self,
-        facts: &Facts<'_>,
+        facts: &Facts<'static>,
         route: &'static str,
         team: Option<&'s str>,
     ) -> Option<&Situation<'s>> {
@@ -93,7 +94,8 @@ impl<'s> Questions<'s> {
         match self.situations.entry((route, team)) {
             Entry::Occupied(known) => known.into_mut().as_ref(),
             Entry::Vacant(new) => {
-                let situation = Situation::new(snapshot, caller, Ok(team)).ok();
+                let asked = Asked { facts: *facts, header: None, models: &[] };
+                let situation = Situation::new(snapshot, Key::new(snapshot, caller, Ok(team), &asked)).ok();
                 let may_call_route = |situation: &Situation<'_>| {
                     situation.ask_route(facts).is_ok_and(|verdict| verdict.allows())
                 };

@@ -1,8 +1,11 @@
 //! What policies read as `context`.
 
+use std::net::IpAddr;
+
 use cedar_policy::{Context, RestrictedExpression as Value};
 use chrono::{DateTime, Datelike as _, SecondsFormat, Utc, Weekday};
 
+use super::reads::Names;
 use crate::request::{Circumstances, ModelUse};
 
 /// What a request says beside its caller, its route and its models.
@@ -16,47 +19,109 @@ pub(super) struct Facts<'a> {
 }
 
 impl Facts<'_> {
-    /// The context of `call_route`.
-    pub(super) fn of_route(&self) -> Result<Context, String> {
-        context(self.common())
-    }
-
-    /// The context of `use_model`.
-    pub(super) fn of_model(&self) -> Result<Context, String> {
-        let used = &self.model_use;
-        let mut pairs = self.common();
-        pairs.extend([
-            ("stream", Value::new_bool(used.stream)),
-            ("tools", Value::new_long(used.tools)),
-            ("images", Value::new_bool(used.images)),
-            ("audio", Value::new_bool(used.audio)),
-        ]);
-        pairs.extend(used.max_tokens.map(|tokens| ("max_tokens", Value::new_long(tokens))));
-        pairs.extend(used.n.map(|n| ("n", Value::new_long(n))));
-        pairs.extend(used.temperature.map(|t| ("temperature", Value::new_decimal(format!("{t:.4}")))));
-        context(pairs)
-    }
-
-    fn common(&self) -> Vec<(&'static str, Value)> {
-        let bytes = i64::try_from(self.body_bytes).unwrap_or(i64::MAX);
-        let mut pairs = vec![
-            ("method", Value::new_string(self.method.to_owned())),
-            ("route", Value::new_string(self.route.to_owned())),
-            ("body_bytes", Value::new_long(bytes)),
-        ];
-        if let Some(time) = self.circumstances.time {
-            let time = DateTime::<Utc>::from(time);
-            pairs.push(("time", Value::new_datetime(time.to_rfc3339_opts(SecondsFormat::Millis, true))));
-            pairs.push(("weekday", Value::new_string(weekday(time.weekday()).to_owned())));
+    /// The same without what is not `read`.
+    pub(super) fn only(&self, read: &Names) -> Self {
+        let (used, Circumstances { time, source }) = (&self.model_use, self.circumstances);
+        let is_read = |name: &str| read.contains(name);
+        let text = |name, text| if is_read(name) { text } else { "" };
+        Self {
+            method: text("method", self.method),
+            route: text("route", self.route),
+            body_bytes: if is_read("body_bytes") { self.body_bytes } else { 0 },
+            circumstances: Circumstances {
+                time: time.filter(|_| is_read("time") || is_read("weekday")),
+                source: source.filter(|_| is_read("source")),
+            },
+            model_use: ModelUse {
+                stream: used.stream && is_read("stream"),
+                max_tokens: used.max_tokens.filter(|_| is_read("max_tokens")),
+                n: used.n.filter(|_| is_read("n")),
+                temperature: used.temperature.filter(|_| is_read("temperature")),
+                tools: if is_read("tools") { used.tools } else { 0 },
+                images: used.images && is_read("images"),
+                audio: used.audio && is_read("audio"),
+            },
         }
-        pairs.extend(self.circumstances.source.map(|ip| ("source", Value::new_ip(ip.to_string()))));
+    }
+
+    /// What to find an answer again by. Nothing, where the answer depends on what hardly comes twice.
+    pub(super) fn recurring(&self) -> Option<Recurring> {
+        // Every part by name, so that a new one cannot be left out here.
+        let Self { method, route, body_bytes, circumstances: Circumstances { time, source }, model_use } =
+            *self;
+        let ModelUse { stream, max_tokens, n, temperature, tools, images, audio } = model_use;
+        let recurs = time.is_none() && body_bytes == 0;
+        recurs.then(|| Recurring {
+            texts: [method.to_owned(), route.to_owned()],
+            source,
+            flags: [stream, images, audio],
+            numbers: [max_tokens, n, Some(tools)],
+            temperature: temperature.map(f64::to_bits),
+        })
+    }
+
+    /// The context of `call_route`, as far as it is `read`.
+    pub(super) fn of_route(&self, read: &Names) -> Result<Context, String> {
+        let mut pairs = Pairs { read, all: Vec::new() };
+        self.add_common(&mut pairs);
+        pairs.context()
+    }
+
+    /// The context of `use_model`, as far as it is `read`.
+    pub(super) fn of_model(&self, read: &Names) -> Result<Context, String> {
+        let used = &self.model_use;
+        let mut pairs = Pairs { read, all: Vec::new() };
+        self.add_common(&mut pairs);
+        pairs.add("stream", Some(used.stream), Value::new_bool);
+        pairs.add("tools", Some(used.tools), Value::new_long);
+        pairs.add("images", Some(used.images), Value::new_bool);
+        pairs.add("audio", Some(used.audio), Value::new_bool);
+        pairs.add("max_tokens", used.max_tokens, Value::new_long);
+        pairs.add("n", used.n, Value::new_long);
+        pairs.add("temperature", used.temperature, |t| Value::new_decimal(format!("{t:.4}")));
+        pairs.context()
+    }
+
+    fn add_common(&self, pairs: &mut Pairs<'_>) {
+        let time = self.circumstances.time.map(DateTime::<Utc>::from);
+        pairs.add("method", Some(self.method), |method| Value::new_string(method.to_owned()));
+        pairs.add("route", Some(self.route), |route| Value::new_string(route.to_owned()));
+        pairs.add("body_bytes", Some(self.body_bytes), |bytes| {
+            Value::new_long(i64::try_from(bytes).unwrap_or(i64::MAX))
+        });
         pairs
+            .add("time", time, |time| Value::new_datetime(time.to_rfc3339_opts(SecondsFormat::Millis, true)));
+        pairs.add("weekday", time, |time| Value::new_string(weekday(time.weekday()).to_owned()));
+        pairs.add("source", self.circumstances.source, |ip| Value::new_ip(ip.to_string()));
     }
 }
 
-fn context(pairs: Vec<(&'static str, Value)>) -> Result<Context, String> {
-    let pairs = pairs.into_iter().map(|(name, value)| (name.to_owned(), value));
-    Context::from_pairs(pairs).map_err(|error| error.to_string())
+/// Facts that are likely to come again.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(super) struct Recurring {
+    texts: [String; 2],
+    source: Option<IpAddr>,
+    flags: [bool; 3],
+    numbers: [Option<i64>; 3],
+    temperature: Option<u64>,
+}
+
+/// What is known and read.
+struct Pairs<'r> {
+    read: &'r Names,
+    all: Vec<(String, Value)>,
+}
+
+impl Pairs<'_> {
+    fn add<T>(&mut self, name: &str, known: Option<T>, value: impl FnOnce(T) -> Value) {
+        if self.read.contains(name) {
+            self.all.extend(known.map(|known| (name.to_owned(), value(known))));
+        }
+    }
+
+    fn context(self) -> Result<Context, String> {
+        Context::from_pairs(self.all).map_err(|error| error.to_string())
+    }
 }
 
 fn weekday(day: Weekday) -> &'static str {

@@ -16,9 +16,9 @@ pub struct Decision {
     /// The team that was selected (R6).
     pub team_id: Option<String>,
     /// The ids of the policies that decided, sorted.
-    pub policies: Vec<Arc<str>>,
+    pub policies: Arc<[Arc<str>]>,
     /// The ids of the policies under trial (`@shadow`) that would have decided otherwise, sorted.
-    pub shadow: Vec<Arc<str>>,
+    pub shadow: Arc<[Arc<str>]>,
     /// The rule that denies and is not enforced, under `modelgate.mode: log_only`.
     pub unenforced: Option<Rule>,
     /// The snapshot's generation.

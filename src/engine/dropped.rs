@@ -16,16 +16,7 @@ pub(super) struct Dropped {
     mentioned: BTreeMap<String, BTreeSet<String>>,
     /// Entities of files that policies name, with all that they are in: a policy may read their attributes.
     pub(super) always: Vec<Entity>,
-    /// Some policy reads `context`, and some reads tags.
-    pub(super) reads_context: bool,
-    pub(super) reads_tags: bool,
-    /// Those of `SELDOM_READ` that some policy reads.
-    read_attributes: BTreeSet<&'static str>,
 }
-
-/// The attributes of callers that are built only where a policy reads them.
-const SELDOM_READ: [&str; 9] =
-    ["roles", "scopes", "teams", "issuer", "subject", "client_id", "user_id", "email", "email_domain"];
 
 impl Dropped {
     /// Validates what was read, to go beside the translated policies.
@@ -48,27 +39,7 @@ impl Dropped {
         }
         let above: BTreeSet<EntityUid> = literals.iter().flat_map(|uid| statics.ancestors(uid)).collect();
         let always = literals.union(&above).filter_map(|uid| statics.get(uid)).cloned().collect();
-        let dropped = dropins.policies.iter().map(|dropin| &dropin.policy);
-        // As data: in the text an attribute's name could be written with escapes.
-        let data = |policy: &Policy| policy.to_json().map(|json| json.to_string()).unwrap_or_default();
-        let dropped: Vec<String> = dropped.map(data).collect();
-        let all: Vec<String> = translated.iter().map(data).chain(dropped.iter().cloned()).collect();
-        let reads = |word: &str| dropped.iter().any(|data| data.is_empty() || data.contains(word));
-        let any_reads = |word: &&str| all.iter().any(|data| data.is_empty() || data.contains(*word));
-        Ok(Self {
-            schema,
-            statics,
-            mentioned,
-            always,
-            reads_context: reads("context"),
-            reads_tags: reads("Tag"),
-            read_attributes: SELDOM_READ.into_iter().filter(any_reads).collect(),
-        })
-    }
-
-    /// Whether some policy may read this attribute of callers.
-    pub(super) fn reads(&self, attribute: &str) -> bool {
-        self.read_attributes.contains(attribute) || !SELDOM_READ.contains(&attribute)
+        Ok(Self { schema, statics, mentioned, always })
     }
 
     /// The ids of the entities of a type that dropped-in policies name.

@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use cedar_policy::{Effect, Entities, EntityUid, PrincipalConstraint};
 
-use super::authorize::{Situation, Verdict};
 use super::facts::PolicyFacts;
 use super::index::{Policies, applies};
+use super::key::Key;
+use super::questions::Verdict;
+use super::situation::Situation;
 use super::team::{self, Asked};
 use super::{Decision, Denied, Rule, Snapshot};
 use crate::identity::Caller;
@@ -50,13 +52,16 @@ impl Snapshot {
         let outcome = self.decide(caller, call);
         let mut explanation = Explanation { outcome, grants: Vec::new(), gates: Vec::new() };
         let team = team::select(self, caller, asked);
-        let Ok(situation) = Situation::new(self, caller, team) else { return explanation };
-        let Ok(judged) = situation.ask(asked) else { return explanation };
+        let key = Key::new(self, caller, team, &asked);
+        let Ok(situation) = Situation::new(self, key) else { return explanation };
+        let Ok(questions) = situation.ask() else { return explanation };
+        let Ok(verdicts) = questions.verdicts(self, &asked.facts) else { return explanation };
 
         let for_caller = self.policies_for(&situation);
-        explanation.add(&for_caller, &self.call_route, None, &judged.route);
-        for (model, verdict) in models.iter().zip(&judged.models) {
-            explanation.add(&for_caller, &self.use_model, Some(model), verdict);
+        let of_models = models.iter().map(|model| (&self.use_model, Some(*model)));
+        let asked = std::iter::once((&self.call_route, None)).chain(of_models);
+        for ((policies, model), verdict) in asked.zip(&verdicts) {
+            explanation.add(&for_caller, policies, model, verdict);
         }
         explanation
     }
@@ -88,7 +93,7 @@ impl Explanation {
         for facts in
             for_caller.iter().filter(|facts| !facts.shadow && applies(&facts.policy, &policies.action))
         {
-            let mut holding = verdict.permits.iter().chain(&verdict.forbids);
+            let mut holding = verdict.live.permits.iter().chain(&verdict.live.forbids);
             let considered = Considered {
                 model: model.cloned(),
                 id: facts.id.clone(),

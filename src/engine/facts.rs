@@ -5,6 +5,7 @@ use std::sync::Arc;
 use cedar_policy::Policy;
 
 use super::Rule;
+use super::reads::{Names, Reads};
 use crate::dropins::DropIn;
 
 /// A policy's id and annotations, once for all requests.
@@ -19,10 +20,12 @@ pub(super) struct PolicyFacts {
     pub(super) reason: Option<Arc<str>>,
     /// `@shadow`: evaluated and reported, never enforced.
     pub(super) shadow: bool,
+    /// What it reads of the context.
+    pub(super) context: Names,
 }
 
 impl PolicyFacts {
-    pub(super) fn of_translated(policy: &Policy) -> Self {
+    pub(super) fn of_translated(policy: &Policy, reads: &Reads) -> Self {
         Self {
             id: Arc::from(policy.id().to_string()),
             rule: policy.annotation("rule").and_then(Rule::from_name).unwrap_or(Rule::Policy),
@@ -30,10 +33,11 @@ impl PolicyFacts {
             policy: policy.clone(),
             reason: None,
             shadow: false,
+            context: reads.context.clone(),
         }
     }
 
-    pub(super) fn of_dropped(dropin: &DropIn) -> Self {
+    pub(super) fn of_dropped(dropin: &DropIn, reads: &Reads) -> Self {
         let policy = &dropin.policy;
         Self {
             id: Arc::from(policy.id().to_string()),
@@ -42,6 +46,7 @@ impl PolicyFacts {
             policy: policy.clone(),
             reason: policy.annotation("reason").filter(|reason| !reason.is_empty()).map(Arc::from),
             shadow: policy.annotation("shadow").is_some(),
+            context: reads.context.clone(),
         }
     }
 }

@@ -9,42 +9,71 @@ use std::sync::Arc;
 
 use cedar_policy::{
     ActionConstraint, Effect, Entities, EntityUid, Policy, PolicySet, PolicySetError, PrincipalConstraint,
-    Request, ResourceConstraint,
+    ResourceConstraint,
 };
 
 use super::facts::PolicyFacts;
 
+/// What there is of `permit`s, and of `forbid`s.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Effects<T> {
+    pub(super) permits: T,
+    pub(super) forbids: T,
+}
+
+/// What there is of policies in force, and of those that are tried and not enforced.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Standing<T> {
+    pub(super) live: Effects<T>,
+    pub(super) shadow: Effects<T>,
+}
+
 /// The policies that can apply to one action.
 ///
 /// The `permit`s are apart from the `forbid`s: together Cedar would not say whether a request that is forbidden was
-/// granted at all, and that is the first thing an operator asks.
+/// granted at all, and that is the first thing an operator asks. Those that read the context are apart from those that do
+/// not: the answers of the others can be kept.
 #[derive(Debug)]
 pub(super) struct Policies {
     pub(super) action: EntityUid,
-    pub(super) permits: PolicyIndex,
-    pub(super) forbids: PolicyIndex,
-    /// The policies that are tried and not enforced, if there are any.
-    pub(super) shadow: Option<[PolicyIndex; 2]>,
+    pub(super) settled: Standing<PolicyIndex>,
+    pub(super) open: Standing<PolicyIndex>,
+}
+
+impl<T> Standing<T> {
+    pub(super) fn try_map<U, E>(&self, map: impl Fn(&T) -> Result<U, E>) -> Result<Standing<U>, E> {
+        let effects = |effects: &Effects<T>| {
+            Ok(Effects { permits: map(&effects.permits)?, forbids: map(&effects.forbids)? })
+        };
+        Ok(Standing { live: effects(&self.live)?, shadow: effects(&self.shadow)? })
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
+        [&self.live, &self.shadow].into_iter().flat_map(|effects| [&effects.permits, &effects.forbids])
+    }
 }
 
 impl Policies {
     pub(super) fn new(facts: &[Arc<PolicyFacts>], action: EntityUid) -> Result<Self, Box<PolicySetError>> {
-        let of = |effect: Effect, shadow: bool| {
-            let facts = facts.iter().filter(|facts| facts.shadow == shadow);
+        let of = |open: bool, shadow: bool, effect: Effect| {
+            let facts =
+                facts.iter().filter(|facts| facts.context.is_empty() != open && facts.shadow == shadow);
             let policies = facts.map(|facts| &facts.policy).filter(|policy| policy.effect() == effect);
             PolicyIndex::new(policies, &action)
         };
-        let has_shadow = facts.iter().any(|facts| facts.shadow);
-        Ok(Self {
-            permits: of(Effect::Permit, false)?,
-            forbids: of(Effect::Forbid, false)?,
-            shadow: if has_shadow {
-                Some([of(Effect::Permit, true)?, of(Effect::Forbid, true)?])
-            } else {
-                None
-            },
-            action,
-        })
+        let effects = |open, shadow| {
+            Ok::<_, Box<PolicySetError>>(Effects {
+                permits: of(open, shadow, Effect::Permit)?,
+                forbids: of(open, shadow, Effect::Forbid)?,
+            })
+        };
+        let standing = |open| {
+            Ok::<_, Box<PolicySetError>>(Standing {
+                live: effects(open, false)?,
+                shadow: effects(open, true)?,
+            })
+        };
+        Ok(Self { settled: standing(false)?, open: standing(true)?, action })
     }
 }
 
@@ -54,6 +83,14 @@ pub(super) struct PolicyIndex {
     /// Their scope names no entity.
     always: PolicySet,
     by_entity: HashMap<EntityUid, PolicySet>,
+}
+
+/// Who asks for what, and what they are in.
+#[derive(Clone, Copy)]
+pub(super) struct Ends<'q> {
+    pub(super) principal: &'q EntityUid,
+    pub(super) resource: &'q EntityUid,
+    pub(super) entities: &'q Entities,
 }
 
 impl PolicyIndex {
@@ -81,15 +118,47 @@ impl PolicyIndex {
     }
 
     /// The sets that hold every policy whose scope the request can match.
-    pub(super) fn relevant<'i>(
-        &'i self,
-        request: &'i Request,
-        entities: &'i Entities,
-    ) -> impl Iterator<Item = &'i PolicySet> {
-        let ends = request.principal().into_iter().chain(request.resource());
-        let above = ends.clone().filter_map(|uid| entities.ancestors(uid)).flatten();
-        let indexed = ends.chain(above).filter_map(|uid| self.by_entity.get(uid));
+    pub(super) fn relevant<'i>(&'i self, ends: Ends<'i>) -> impl Iterator<Item = &'i PolicySet> {
+        let both = [ends.principal, ends.resource].into_iter();
+        let above = both.clone().filter_map(|uid| ends.entities.ancestors(uid)).flatten();
+        let indexed = both.chain(above).filter_map(|uid| self.by_entity.get(uid));
         std::iter::once(&self.always).filter(|set| !set.is_empty()).chain(indexed)
+    }
+
+    /// Every policy whose scope the request does match, and no other.
+    pub(super) fn matching(&self, ends: Ends<'_>) -> Result<PolicySet, Box<PolicySetError>> {
+        let relevant = self.relevant(ends).flat_map(PolicySet::policies);
+        let mut set = PolicySet::new();
+        for policy in relevant.filter(|policy| ends.are_in_scope(policy)) {
+            set.add(policy.clone())?;
+        }
+        Ok(set)
+    }
+}
+
+impl Ends<'_> {
+    fn are_in_scope(&self, policy: &Policy) -> bool {
+        let is_in =
+            |uid: &EntityUid, group: &EntityUid| uid == group || self.entities.is_ancestor_of(group, uid);
+        let is_principal_in_scope = match policy.principal_constraint() {
+            PrincipalConstraint::Any => true,
+            PrincipalConstraint::Is(ty) => ty == *self.principal.type_name(),
+            PrincipalConstraint::Eq(uid) => uid == *self.principal,
+            PrincipalConstraint::In(group) => is_in(self.principal, &group),
+            PrincipalConstraint::IsIn(ty, group) => {
+                ty == *self.principal.type_name() && is_in(self.principal, &group)
+            }
+        };
+        is_principal_in_scope
+            && match policy.resource_constraint() {
+                ResourceConstraint::Any => true,
+                ResourceConstraint::Is(ty) => ty == *self.resource.type_name(),
+                ResourceConstraint::Eq(uid) => uid == *self.resource,
+                ResourceConstraint::In(group) => is_in(self.resource, &group),
+                ResourceConstraint::IsIn(ty, group) => {
+                    ty == *self.resource.type_name() && is_in(self.resource, &group)
+                }
+            }
     }
 }
 
@@ -123,7 +192,7 @@ fn scope_entities(policy: &Policy) -> impl Iterator<Item = EntityUid> {
 mod tests {
     use std::collections::BTreeSet;
 
-    use cedar_policy::{Authorizer, Context, Entity};
+    use cedar_policy::{Authorizer, Context, Entity, Request};
     use proptest::prelude::*;
     use proptest::sample::select;
 
@@ -193,9 +262,13 @@ mod tests {
             let request = Request::new(uid(principal), action.clone(), uid(resource), Context::empty(), None).unwrap();
 
             let index = PolicyIndex::new(policies.iter(), &action).unwrap();
-            let sliced = index.relevant(&request, &entities).map(|set| answer(&request, set, &entities))
+            let (principal, resource) = (uid(principal), uid(resource));
+            let ends = Ends { principal: &principal, resource: &resource, entities: &entities };
+            let sliced = index.relevant(ends).map(|set| answer(&request, set, &entities))
                 .reduce(|mut all, (holding, failed)| { all.0.extend(holding); (all.0, all.1 | failed) });
+            let matching = answer(&request, &index.matching(ends).unwrap(), &entities);
             let whole = answer(&request, &PolicySet::from_policies(policies).unwrap(), &entities);
+            prop_assert_eq!(&matching, &whole);
             prop_assert_eq!(sliced.unwrap_or_default(), whole);
         }
     }

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::Snapshot;
 use super::entities::{model_entity, team_entity};
+use super::reads::Reads;
 use crate::names::ModelName;
 
 impl Snapshot {
@@ -16,12 +17,12 @@ impl Snapshot {
     ///
     /// What Cedar says of an entity that it refuses.
     pub fn entities(&self) -> Result<Value, String> {
-        let mut all: Vec<Entity> = Vec::new();
+        let (reads, mut all): (_, Vec<Entity>) = (Reads::everything(), Vec::new());
         for model in self.model_names() {
-            all.push(model_entity(self, &model, self.parents_of(&model))?.1);
+            all.push(model_entity(self, &reads, model.as_str(), self.parents_of(&model))?.1);
         }
         for team in &self.config().teams {
-            all.push(team_entity(self, &team.team_id)?);
+            all.push(team_entity(self, &reads, &team.team_id)?);
         }
         let entities = Entities::from_entities(all, None).map_err(|error| error.to_string())?;
         entities.to_json_value().map(sorted).map_err(|error| error.to_string())

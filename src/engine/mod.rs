@@ -12,7 +12,12 @@ mod explain;
 mod facts;
 mod index;
 mod inquiry;
+mod key;
 mod listing;
+mod outcome;
+mod questions;
+mod reads;
+mod situation;
 mod snapshot;
 mod team;
 
@@ -23,3 +28,6 @@ pub use explain::{Considered, Explanation};
 pub use facts::PolicyView;
 pub use inquiry::Inquiry;
 pub use snapshot::{Snapshot, SnapshotError};
+
+#[cfg(test)]
+mod tests;

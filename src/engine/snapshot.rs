@@ -4,18 +4,22 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use cedar_policy::{Authorizer, EntityUid, PolicyId, PolicySet, ValidationMode, Validator};
+use cedar_policy::{Authorizer, EntityUid, Policy, PolicyId, PolicySet, ValidationMode, Validator};
 use miette::Diagnostic;
 
 use super::dropped::Dropped;
 use super::entities::Names;
 use super::facts::{PolicyFacts, PolicyView};
 use super::index::Policies;
+use super::key::Key;
+use super::questions::Answer;
+use super::reads::Reads;
 use super::team::TeamDirectory;
 use crate::authn::VerifiedClaims;
 use crate::config::Config;
 use crate::dropins::{DropInError, DropIns};
 use crate::identity::Caller;
+use crate::memo::Memo;
 use crate::translate::{self, Lists, TranslateError};
 
 static GENERATION: AtomicU64 = AtomicU64::new(0);
@@ -28,14 +32,20 @@ pub struct Snapshot {
     pub(super) authorizer: Authorizer,
     pub(super) call_route: Policies,
     pub(super) use_model: Policies,
-    pub(super) facts: HashMap<PolicyId, Arc<PolicyFacts>>,
+    facts: HashMap<PolicyId, Arc<PolicyFacts>>,
     /// The same in the order of the rules, dropped-in policies last.
     pub(super) facts_in_order: Vec<Arc<PolicyFacts>>,
     pub(super) lists: Lists,
     pub(super) teams: TeamDirectory,
     pub(super) names: Names,
     pub(super) dropped: Dropped,
+    pub(super) reads: Reads,
+    /// What Cedar answered before: another snapshot begins without.
+    pub(super) answers: Memo<Key<String>, Answer>,
 }
+
+/// Combinations of callers' ties, routes and models. An entry takes a kilobyte or so.
+const ANSWERS: usize = 4_096;
 
 /// A configuration that cannot be put in force.
 #[derive(Debug, thiserror::Error, Diagnostic)]
@@ -72,14 +82,33 @@ impl Snapshot {
     ///
     /// [`SnapshotError`] says what does not fit; nothing is in force then.
     pub fn with_policies(config: Config, dropins: &DropIns) -> Result<Self, SnapshotError> {
+        Self::with_reads(config, dropins, Reads::of)
+    }
+
+    /// The same, by what `reads_of` says that a policy reads.
+    pub(super) fn with_reads(
+        config: Config,
+        dropins: &DropIns,
+        reads_of: impl Fn(&Policy) -> Reads,
+    ) -> Result<Self, SnapshotError> {
         let bundle = translate::translate(&config)?;
         let names = Names::new().map_err(SnapshotError::Schema)?;
         let dropped = Dropped::new(dropins, &bundle.policies)?;
         validate(&bundle.policy_set()?, &dropped)?;
 
-        let translated = bundle.policies.iter().map(PolicyFacts::of_translated);
-        let all = translated.chain(dropins.policies.iter().map(PolicyFacts::of_dropped));
-        let facts_in_order: Vec<_> = all.map(Arc::new).collect();
+        let mut reads = Reads::default();
+        reads.add_entities(dropped.statics.all());
+        let mut facts_in_order = Vec::new();
+        for policy in &bundle.policies {
+            let its = reads_of(policy);
+            reads.add_all(&its);
+            facts_in_order.push(Arc::new(PolicyFacts::of_translated(policy, &its)));
+        }
+        for dropin in &dropins.policies {
+            let its = reads_of(&dropin.policy);
+            reads.add_all(&its);
+            facts_in_order.push(Arc::new(PolicyFacts::of_dropped(dropin, &its)));
+        }
         let by_id = facts_in_order.iter().map(|facts| (facts.policy.id().clone(), facts.clone()));
         let policies = |action: EntityUid| {
             Policies::new(&facts_in_order, action).map_err(|error| SnapshotError::Invalid(error.to_string()))
@@ -97,6 +126,8 @@ impl Snapshot {
             lists,
             names,
             dropped,
+            reads,
+            answers: Memo::with_capacity(ANSWERS),
             config,
         })
     }
@@ -122,6 +153,11 @@ impl Snapshot {
     #[must_use]
     pub fn identify_again(&self, caller: &Caller) -> Caller {
         caller.again(self.config.jwt.as_ref())
+    }
+
+    /// Every policy of the snapshot is known: one that is not could not be reported.
+    pub(super) fn facts_of(&self, id: &PolicyId) -> Result<&Arc<PolicyFacts>, String> {
+        self.facts.get(id).ok_or_else(|| "a policy is not known".to_owned())
     }
 
     /// The ids of all policies, in the order of the rules.

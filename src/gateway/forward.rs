@@ -96,7 +96,7 @@ impl Forwarder {
     async fn send(&self, request: Request<Pieces>, by: Instant) -> Result<Response<Incoming>, Refusal> {
         let answered = tokio::time::timeout_at(by, self.client.request(request)).await;
         answered.map_err(|_| Refusal::UpstreamTimeout)?.map_err(|error| {
-            tracing::warn!(connect = error.is_connect(), "the upstream failed: {error}");
+            tracing::warn!(connect = error.is_connect(), "the upstream failed: {}", causes(&error));
             if error.is_connect() && is_timeout(&error) {
                 Refusal::UpstreamConnectTimeout
             } else {

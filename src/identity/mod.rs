@@ -5,7 +5,6 @@ mod overage;
 mod roles;
 mod tags;
 
-use std::collections::BTreeMap;
 #[cfg(feature = "gateway")]
 use std::sync::Arc;
 
@@ -214,9 +213,9 @@ impl Caller {
         (!self.master_key).then(|| self.claims.shared())
     }
 
-    /// The token's claims of strings that are no attributes of the caller, by name.
-    pub(crate) fn other_claims(&self) -> BTreeMap<String, Vec<&str>> {
-        tags::of(self.claims.as_map())
+    /// The token's claims of strings that are no attributes of the caller, by name and sorted: those that `is_asked_for`.
+    pub(crate) fn other_claims(&self, is_asked_for: impl Fn(&str) -> bool) -> Vec<(String, Vec<&str>)> {
+        tags::of(self.claims.as_map(), &is_asked_for).into_iter().collect()
     }
 
     /// R6's claimed teams, in the token's order.

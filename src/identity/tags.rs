@@ -10,42 +10,51 @@ const ATTRIBUTES: [&str; 5] = ["iss", "sub", "azp", "client_id", "scope"];
 /// Deeper than identity providers nest claims.
 const DEEPEST: usize = 8;
 
-/// Every claim that is a string or a list of strings, by its name; one inside another has a name with a dot. Of two that
-/// come to the same name, the outer one counts.
-pub(super) fn of(claims: &Map<String, Value>) -> BTreeMap<String, Vec<&str>> {
-    let mut found = BTreeMap::new();
+/// Every claim that is a string or a list of strings and whose name `is_asked_for`; one inside another has a name with a
+/// dot. Of two that come to the same name, the outer one counts.
+pub(super) fn of<'c>(
+    claims: &'c Map<String, Value>,
+    is_asked_for: &dyn Fn(&str) -> bool,
+) -> BTreeMap<String, Vec<&'c str>> {
+    let mut found = Found { is_asked_for, tags: BTreeMap::new() };
     let outer = claims.iter().filter(|(name, _)| !ATTRIBUTES.contains(&name.as_str()));
     for (name, value) in outer {
-        collect(name, value, 0, &mut found);
+        found.collect(name, value, 0);
     }
-    found
+    found.tags
 }
 
-fn collect<'c>(name: &str, value: &'c Value, depth: usize, found: &mut BTreeMap<String, Vec<&'c str>>) {
-    match value {
-        Value::String(text) => {
-            add(found, name, depth, vec![text]);
-        }
-        Value::Array(list) => {
-            let texts: Option<Vec<&str>> = list.iter().map(Value::as_str).collect();
-            if let Some(texts) = texts {
-                add(found, name, depth, texts);
-            }
-        }
-        Value::Object(inner) if depth < DEEPEST => {
-            for (key, value) in inner {
-                collect(&format!("{name}.{key}"), value, depth + 1, found);
-            }
-        }
-        _ => {}
-    }
+struct Found<'c, 'f> {
+    is_asked_for: &'f dyn Fn(&str) -> bool,
+    tags: BTreeMap<String, Vec<&'c str>>,
 }
 
-fn add<'c>(found: &mut BTreeMap<String, Vec<&'c str>>, name: &str, depth: usize, texts: Vec<&'c str>) {
-    if depth == 0 {
-        found.insert(name.to_owned(), texts);
-    } else {
-        found.entry(name.to_owned()).or_insert(texts);
+impl<'c> Found<'c, '_> {
+    fn collect(&mut self, name: &str, value: &'c Value, depth: usize) {
+        match value {
+            Value::Object(inner) if depth < DEEPEST => {
+                for (key, value) in inner {
+                    self.collect(&format!("{name}.{key}"), value, depth + 1);
+                }
+            }
+            _ if !(self.is_asked_for)(name) => {}
+            Value::String(text) => self.add(name, depth, vec![text]),
+            Value::Array(list) => {
+                let texts: Option<Vec<&str>> = list.iter().map(Value::as_str).collect();
+                if let Some(texts) = texts {
+                    self.add(name, depth, texts);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn add(&mut self, name: &str, depth: usize, texts: Vec<&'c str>) {
+        if depth == 0 {
+            self.tags.insert(name.to_owned(), texts);
+        } else {
+            self.tags.entry(name.to_owned()).or_insert(texts);
+        }
     }
 }
 
@@ -55,7 +64,7 @@ mod tests {
     use serde_json::json;
 
     fn tags(claims: &Value) -> Vec<(String, Vec<&str>)> {
-        of(claims.as_object().unwrap()).into_iter().collect()
+        of(claims.as_object().unwrap(), &|_| true).into_iter().collect()
     }
 
     #[test]
@@ -78,6 +87,13 @@ mod tests {
     fn a_claim_inside_another_has_a_name_with_a_dot() {
         let claims = json!({"realm_access": {"roles": ["a"]}});
         assert_eq!(tags(&claims), [("realm_access.roles".to_owned(), vec!["a"])]);
+    }
+
+    #[test]
+    fn what_is_not_asked_for_is_left_out() {
+        let claims = json!({"department": "a", "other": "b", "realm": {"roles": ["c"], "name": "d"}});
+        let found = of(claims.as_object().unwrap(), &|name| ["department", "realm.roles"].contains(&name));
+        assert_eq!(found.into_keys().collect::<Vec<_>>(), ["department", "realm.roles"]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What would have changed, counted in groups.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::line::{self, Left};
 use crate::decision_log::{Input, Line};
@@ -83,7 +84,7 @@ fn changed(snapshot: &Snapshot, line: &Line, input: &Input) -> Result<Option<Gro
         Some(caller) => snapshot
             .inquire(&caller, &inquiry)
             .map_err(|denied| (denied.rule.as_str(), denied.decision.policies)),
-        None => Err((NO_MASTER_KEY, Vec::new())),
+        None => Err((NO_MASTER_KEY, Arc::default())),
     };
     let before = line.rule.as_deref().unwrap_or_default();
     let (change, rule, policies) = match (line::was_allowed(line), outcome) {

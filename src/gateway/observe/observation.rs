@@ -164,7 +164,7 @@ impl Observation {
         let rule = rule.map(|rule| Cow::Borrowed(rule.as_str()));
         tracing::info!(%verdict, rule = rule.as_deref(), policies = ?decision.policies, "the candidate disagrees");
         if let Some(line) = &mut self.line {
-            line.candidate = Some(OnTrial { verdict, rule, policies: decision.policies.clone() });
+            line.candidate = Some(OnTrial { verdict, rule, policies: decision.policies.to_vec() });
         }
     }
 
@@ -304,8 +304,8 @@ fn logged(caller: &Caller) -> LoggedCaller {
 
 /// The decision's own word on who the caller is goes before the token's.
 fn note(line: &mut Line, decision: &Decision, took: Duration) {
-    line.policies.clone_from(&decision.policies);
-    line.shadow.clone_from(&decision.shadow);
+    line.policies = decision.policies.to_vec();
+    line.shadow = decision.shadow.to_vec();
     line.unenforced = decision.unenforced.map(|rule| Cow::Borrowed(rule.as_str()));
     line.decision_us = Some(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
     if let Some(caller) = &mut line.caller {

@@ -40,10 +40,10 @@ impl PolicyCounters {
             table = self.table.load();
         }
         // A request of an older generation may name policies that are gone: nobody asks for those any more.
-        for id in &decision.policies {
+        for id in &*decision.policies {
             count(table.policies.get(id).map(|counters| &counters.decisions), &self.decisions, id);
         }
-        for id in &decision.shadow {
+        for id in &*decision.shadow {
             count(table.policies.get(id).map(|counters| &counters.shadow), &self.shadow, id);
         }
     }
@@ -93,9 +93,9 @@ mod tests {
     }
 
     fn decision(snapshot: &Snapshot, policy: &Arc<str>) -> Decision {
-        let policies = vec![policy.clone()];
+        let policies = Arc::from([policy.clone()]);
         let generation = snapshot.generation();
-        let (role, shadow) = (Some(Role::InternalUser), policies.clone());
+        let (role, shadow) = (Some(Role::InternalUser), Arc::clone(&policies));
         Decision { role, user_id: None, team_id: None, policies, shadow, unenforced: None, generation }
     }
 

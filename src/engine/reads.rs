@@ -1,0 +1,266 @@
+//! What policies can read, worked out from the policies as data.
+//!
+//! Cedar reaches an attribute, a tag or an entity only by a name that is written in a policy, or by a value that it reached
+//! before. So what is named nowhere cannot be told apart from anything else that is named nowhere. Every text of a policy
+//! counts as a name, wherever it stands; the few places that are known to read less are the exceptions.
+
+use std::collections::HashSet;
+
+use cedar_policy::{Entities, Policy};
+use serde_json::{Map, Value};
+
+/// Some names, or every name that there is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Names {
+    Some(HashSet<Box<str>>),
+    All,
+}
+
+/// The names that policies can read by.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Reads {
+    /// Every text of the policies, except for what follows.
+    named: Names,
+    /// Attributes that a policy asks after with `has`.
+    tested: Names,
+    /// Tags.
+    pub(super) tags: Names,
+    /// What is read of the context.
+    pub(super) context: Names,
+}
+
+impl Default for Names {
+    fn default() -> Self {
+        Self::Some(HashSet::new())
+    }
+}
+
+impl Names {
+    pub(super) fn contains(&self, name: &str) -> bool {
+        match self {
+            Self::Some(names) => names.contains(name),
+            Self::All => true,
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        matches!(self, Self::Some(names) if names.is_empty())
+    }
+
+    fn add(&mut self, name: &str) {
+        if let Self::Some(names) = self
+            && !names.contains(name)
+        {
+            names.insert(name.into());
+        }
+    }
+
+    pub(super) fn add_all(&mut self, others: &Self) {
+        match others {
+            Self::All => *self = Self::All,
+            Self::Some(others) => others.iter().for_each(|name| self.add(name)),
+        }
+    }
+}
+
+impl Reads {
+    /// What one policy reads: everything, if Cedar cannot write it as data.
+    pub(super) fn of(policy: &Policy) -> Self {
+        let mut reads = Self::default();
+        match policy.to_json() {
+            Ok(Value::Object(mut parts)) => {
+                // Cedar does not evaluate them.
+                parts.remove("annotations");
+                parts.iter().for_each(|(name, part)| reads.add_member(name, part));
+            }
+            Ok(_) | Err(_) => reads = Self::everything(),
+        }
+        reads
+    }
+
+    /// What files of entities name: policies may reach it through them.
+    pub(super) fn add_entities(&mut self, entities: &Entities) {
+        if entities.is_empty() {
+            return;
+        }
+        match entities.to_json_value() {
+            Ok(data) => self.add_texts(&data),
+            Err(_) => *self = Self::everything(),
+        }
+    }
+
+    pub(super) fn add_all(&mut self, others: &Self) {
+        let Self { named, tested, tags, context } = others;
+        self.named.add_all(named);
+        self.tested.add_all(tested);
+        self.tags.add_all(tags);
+        self.context.add_all(context);
+    }
+
+    /// Whatever there is.
+    pub(super) fn everything() -> Self {
+        Self { named: Names::All, tested: Names::All, tags: Names::All, context: Names::All }
+    }
+
+    /// Whether an entity, or a text, of this name can be told apart from others.
+    pub(super) fn names(&self, name: &str) -> bool {
+        self.named.contains(name)
+    }
+
+    /// Whether what an attribute holds can be read.
+    pub(super) fn value_of(&self, attribute: &str) -> bool {
+        self.named.contains(attribute)
+    }
+
+    /// Whether it can be read, or at least asked after.
+    pub(super) fn attribute(&self, attribute: &str) -> bool {
+        self.value_of(attribute) || self.tested.contains(attribute)
+    }
+
+    fn add(&mut self, data: &Value) {
+        match data {
+            Value::Object(members) => members.iter().for_each(|(name, member)| self.add_member(name, member)),
+            Value::Array(items) => items.iter().for_each(|item| self.add(item)),
+            Value::String(text) => self.add_text(text),
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+
+    fn add_member(&mut self, name: &str, member: &Value) {
+        match (name, member.as_object().and_then(Node::of)) {
+            ("has" | ".", Some(Node::Attribute { of, attribute })) if is_context(of) => {
+                self.context.add(attribute);
+            }
+            ("has", Some(Node::Attribute { of, attribute })) => {
+                self.tested.add(attribute);
+                self.add(of);
+            }
+            ("getTag" | "hasTag", Some(Node::Tag { of, tag })) => {
+                self.tags.add(tag);
+                self.add(of);
+            }
+            _ => {
+                self.add_text(name);
+                self.add(member);
+            }
+        }
+    }
+
+    fn add_text(&mut self, text: &str) {
+        match text {
+            // As a value, or in a form that is not known here.
+            "context" => self.context = Names::All,
+            "getTag" | "hasTag" => self.tags = Names::All,
+            _ => {}
+        }
+        self.named.add(text);
+    }
+
+    fn add_texts(&mut self, data: &Value) {
+        match data {
+            Value::Object(members) => members.iter().for_each(|(name, member)| {
+                self.named.add(name);
+                self.add_texts(member);
+            }),
+            Value::Array(items) => items.iter().for_each(|item| self.add_texts(item)),
+            Value::String(text) => self.named.add(text),
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+}
+
+/// The operands of an operation, where one is written out as a name.
+enum Node<'d> {
+    Attribute { of: &'d Value, attribute: &'d str },
+    Tag { of: &'d Value, tag: &'d str },
+}
+
+impl<'d> Node<'d> {
+    fn of(operands: &'d Map<String, Value>) -> Option<Self> {
+        let of = operands.get("left").filter(|_| operands.len() == 2)?;
+        if let Some(attribute) = operands.get("attr") {
+            return Some(Self::Attribute { of, attribute: attribute.as_str()? });
+        }
+        let tag = operands.get("right")?.as_object().filter(|right| right.len() == 1)?;
+        Some(Self::Tag { of, tag: tag.get("Value")?.as_str()? })
+    }
+}
+
+fn is_context(data: &Value) -> bool {
+    data.as_object()
+        .is_some_and(|node| node.len() == 1 && node.get("Var").is_some_and(|var| var == "context"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reads(condition: &str) -> Reads {
+        let text = format!("@reason(\"secret\") permit(principal, action, resource) when {{ {condition} }};");
+        Reads::of(&Policy::parse(None, text).unwrap())
+    }
+
+    fn some(names: &[&str]) -> Names {
+        Names::Some(names.iter().map(|name| Box::from(*name)).collect())
+    }
+
+    #[test]
+    fn an_attribute_is_read_by_its_name_however_it_is_written() {
+        for condition in [
+            "principal.email == \"a\"",
+            "principal[\"email\"] == \"a\"",
+            "principal[\"\\u{65}mail\"] == \"a\"",
+            "if true then (if principal.admin then principal else principal).email == \"a\" else false",
+            "principal has email.length",
+            "principal has email && {\"x\": principal.email} == {\"x\": \"y\"}",
+        ] {
+            assert!(reads(condition).value_of("email"), "{condition}");
+            assert!(!reads(condition).attribute("user_id"), "{condition}");
+        }
+    }
+
+    #[test]
+    fn asking_after_an_attribute_does_not_read_what_it_holds() {
+        let reads = reads("principal has email");
+        assert!(reads.attribute("email") && !reads.value_of("email"));
+    }
+
+    #[test]
+    fn annotations_read_nothing() {
+        assert!(!reads("true").names("secret"));
+    }
+
+    #[test]
+    fn entities_and_texts_are_named_wherever_they_stand() {
+        let reads = reads(
+            "principal in [Team::\"red\"] || principal.subject like \"a*\" || [\"blue\"].contains(\"green\")",
+        );
+        assert!(["red", "blue", "green"].iter().all(|name| reads.names(name)) && !reads.names("yellow"));
+        let scope =
+            Policy::parse(None, "permit(principal == Caller::\"ada\", action, resource in Set::\"s\");")
+                .unwrap();
+        assert!(Reads::of(&scope).names("ada") && Reads::of(&scope).names("s"));
+    }
+
+    #[test]
+    fn a_tag_is_read_by_its_name_and_any_tag_by_a_name_that_is_computed() {
+        let named = reads("principal.hasTag(\"a\") && principal.getTag(\"b\").contains(\"c\")");
+        assert_eq!(named.tags, some(&["a", "b"]));
+        let computed = reads("principal has email && principal.hasTag(principal.email)");
+        assert_eq!(computed.tags, Names::All);
+        assert!(computed.value_of("email"));
+        assert!(reads("principal.admin").tags.is_empty());
+    }
+
+    #[test]
+    fn the_context_is_read_by_attributes_or_as_a_whole() {
+        let some_of = reads("context has max_tokens && context.max_tokens > 3 && context.tools == 0");
+        assert_eq!(some_of.context, some(&["max_tokens", "tools"]));
+        for condition in
+            ["context == {\"a\": 1}", "(if true then context else context).tools == 0", "context has a.b"]
+        {
+            assert_eq!(reads(condition).context, Names::All, "{condition}");
+        }
+        assert!(reads("principal.admin").context.is_empty());
+    }
+}

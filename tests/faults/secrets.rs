@@ -114,6 +114,9 @@ impl Scene {
     fn end(self) {
         let snapshot = self.gate.snapshot().to_string();
         let metrics = self.gate.metrics();
+        // What was decided last may still be on its way into the log.
+        let logged = self.gate.metric("modelgate_request_duration_seconds_count");
+        assert!(self.gate.decisions(logged as usize).len() >= logged as usize && logged >= 1.0);
         let decisions = std::fs::read_to_string(self.gate.path("log")).unwrap();
         until(|| self.traces.so_far().contains("modelgate.verdict").then_some(()));
         let (secrets, traces) = (self.secrets, self.traces);

@@ -337,6 +337,13 @@ impl Upstream {
         stream
     }
 
+    /// The next connection, if it is there.
+    pub(crate) fn next(&self) -> Option<TcpStream> {
+        let stream = self.accepted.try_recv().ok()?;
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        Some(stream)
+    }
+
     /// The next connection, and its request.
     pub(crate) fn arriving(&self) -> (TcpStream, Answer) {
         let mut stream = self.accept();

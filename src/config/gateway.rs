@@ -12,7 +12,7 @@ use ipnet::IpNet;
 use super::context::Context;
 use super::models::secret;
 use super::problem::{Caution, Problem};
-use super::{GatewaySettings, Mode, TlsFiles, Upstream, decision_log, endpoint, raw};
+use super::{GatewaySettings, Mode, TlsFiles, Upstream, decision_log, endpoint, limits, raw};
 
 /// How often a bundle of policies is asked for.
 const POLL: Duration = Duration::from_secs(30);
@@ -35,6 +35,7 @@ pub(super) fn settings(cx: &mut Context, block: raw::Modelgate, directory: &Path
         trusted_proxies,
         tests,
         decision_log,
+        limits,
         leeway: _,
         public_key_stale_ttl: _,
         public_key_cooldown: _,
@@ -43,9 +44,11 @@ pub(super) fn settings(cx: &mut Context, block: raw::Modelgate, directory: &Path
         strict: _,
         role_permissions: _,
     } = block;
+    let max_body_bytes = body_limit(cx, max_body_bytes.unwrap_or(DEFAULT_BODY));
     GatewaySettings {
         upstream: upstream.and_then(|block| proxy(cx, block)),
-        max_body_bytes: body_limit(cx, max_body_bytes.unwrap_or(DEFAULT_BODY)),
+        max_body_bytes,
+        limits: limits::settings(cx, limits.unwrap_or_default(), max_body_bytes),
         listen: listen.and_then(|text| address(cx, "listen", "127.0.0.1:4000", &text)),
         admin: admin.and_then(|text| address(cx, "admin", "127.0.0.1:4001` or `off", &text)),
         mode: mode.map(|text| self::mode(cx, &text)).unwrap_or_default(),

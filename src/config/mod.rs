@@ -15,6 +15,7 @@ mod gateway;
 mod issuers;
 mod jwt;
 mod keys;
+mod limits;
 mod litellm;
 mod load;
 mod models;
@@ -41,6 +42,7 @@ pub(crate) mod tests;
 
 pub use error::{ConfigError, Located, Warning};
 pub use issuers::ClaimFields;
+pub use limits::Limits;
 pub use problem::{Caution, Problem};
 pub use types::{
     AdminListen, Config, DecisionLog, Deployment, GatewaySettings, Issuer, JwtAuth, Lines, Masked, Mode,

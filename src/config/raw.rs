@@ -12,7 +12,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 
 use ours::one_or_many;
-pub(super) use ours::{DecisionLog, Introspection, Modelgate, Tls, TokenRole, Upstream};
+pub(super) use ours::{DecisionLog, Introspection, Limits, Modelgate, Tls, TokenRole, Upstream};
 
 #[derive(Deserialize)]
 #[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]

@@ -9,7 +9,7 @@ use ipnet::IpNet;
 use secrecy::SecretString;
 use url::Url;
 
-use super::Warning;
+use super::{Limits, Warning};
 use crate::names::{ClaimPath, ModelName, Role};
 use crate::routes::RoutePattern;
 
@@ -293,6 +293,8 @@ pub struct GatewaySettings {
     pub tls: Option<TlsFiles>,
     /// `modelgate.max_body_bytes`: the largest request body; 32 MiB unless set.
     pub max_body_bytes: usize,
+    /// `modelgate.limits`.
+    pub limits: Limits,
     /// `modelgate.mode`: whether denials are enforced.
     pub mode: Mode,
     /// `modelgate.policies`: the directory of dropped-in policies, or the URL of a bundle of them.

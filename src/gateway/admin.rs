@@ -11,10 +11,15 @@ use hyper::body::Incoming;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
+use super::connection::Common;
+use super::meter::Meter;
 use super::reload::{Outcome, Reloader};
 use super::respond::{Answer, json_answer};
 use super::server::{self, ServerError};
-use crate::config::Mode;
+use crate::config::{Limits, Mode};
+
+/// Operators and their tools are few, and have a listener of their own so that callers do not keep them out.
+const CONNECTIONS: usize = 256;
 
 /// A second socket, with routes of its own. It has no credentials: who reaches its address may use it.
 pub struct Admin {
@@ -50,7 +55,10 @@ impl Admin {
     /// Serves until `drained`. From `draining` on it says that it is not ready, so that nobody sends new requests.
     pub async fn run(self, draining: impl Future<Output = ()>, drained: impl Future<Output = ()>) {
         let routes = Arc::clone(&self.routes);
-        let serving = server::serve_until(self.listener, None, drained, move |request| {
+        let observers = Arc::clone(self.routes.reloader.gateway().observers());
+        let limits = Limits { connections: CONNECTIONS, ..Limits::default() };
+        let common = Common::new(move || limits, Meter::default(), observers);
+        let serving = server::serve_until(self.listener, None, common, drained, move |request| {
             let routes = Arc::clone(&routes);
             async move { routes.answer(&request).await }
         });

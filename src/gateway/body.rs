@@ -5,63 +5,103 @@ use std::convert::Infallible;
 use std::ops::Range;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
+use tokio::time::Instant;
 
+use super::meter::Share;
 use super::respond::Refusal;
+use crate::config::Limits;
 use crate::request::{ApiCall, Reading};
 
 /// Shorter frames are put together: kept one by one they would take many times their length.
 const SHORT: usize = 4 * 1024;
+/// How many bytes of a body earn it another second: whoever sends on is waited for, whoever trickles is not.
+const BYTES_PER_SECOND: usize = 64 * 1024;
 
-/// Reads a request body of at most `limit` bytes, and what it asks for. A body whose announced length is over the limit is
-/// refused unread, and one that cannot be judged as soon as that is known.
+/// How much of a body is read, and for how long.
+pub(super) struct Room<'l> {
+    pub(super) limits: &'l Limits,
+    pub(super) max_body_bytes: usize,
+    /// What the body takes of the room for all of them. It grows with what arrives, not with what is announced.
+    pub(super) taken: Share,
+}
+
+/// A body that was read, with the room that it takes until it is sent on.
+#[derive(Debug)]
+pub(super) struct Kept {
+    pub(super) pieces: Vec<Bytes>,
+    pub(super) room: Share,
+}
+
+/// Reads a request body, and what it asks for. A body whose announced length is over the limit is refused unread, and one
+/// that cannot be judged as soon as that is known.
 pub(super) async fn read(
     reading: Reading,
     body: Incoming,
-    limit: usize,
-) -> Result<(ApiCall, Vec<Bytes>), Refusal> {
+    room: Room<'_>,
+) -> Result<(ApiCall, Kept), Refusal> {
+    let limit = room.max_body_bytes;
     let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
     if announced > limit {
         return Err(Refusal::BodyTooLarge { limit });
     }
-    let mut body = Limited::new(body, limit);
-    match reading {
+    let mut body = Arriving { body: Limited::new(body, limit), began: Instant::now(), bytes: 0, room };
+    let mut frames = Frames::default();
+    let (call, pieces) = match reading {
         Reading::Whole(whole) => {
-            let mut frames = Frames::default();
-            while let Some(bytes) = next(&mut body, limit).await? {
+            while let Some(bytes) = body.next().await? {
                 frames.push(bytes);
             }
-            let body = frames.joined();
-            Ok((whole.finish(&body)?, vec![body]))
+            let joined = frames.joined();
+            (whole.finish_within(&joined, body.room.limits.json_depth)?, vec![joined])
         }
         Reading::Streamed(mut streamed) => {
-            let mut frames = Frames::default();
-            while let Some(bytes) = next(&mut body, limit).await? {
+            while let Some(bytes) = body.next().await? {
                 streamed.feed(&bytes)?;
                 frames.push(bytes);
             }
-            Ok((streamed.finish()?, frames.all()))
+            (streamed.finish()?, frames.all())
         }
-    }
+    };
+    Ok((call, Kept { pieces, room: body.room.taken }))
 }
 
-/// The next bytes of a body; trailers are dropped.
-async fn next(body: &mut Limited<Incoming>, limit: usize) -> Result<Option<Bytes>, Refusal> {
-    while let Some(frame) = body.frame().await {
-        match frame {
-            Ok(frame) => {
-                if let Ok(bytes) = frame.into_data() {
+/// A body on its way.
+struct Arriving<'l> {
+    body: Limited<Incoming>,
+    began: Instant,
+    bytes: usize,
+    room: Room<'l>,
+}
+
+impl Arriving<'_> {
+    /// The next bytes; trailers are dropped.
+    async fn next(&mut self) -> Result<Option<Bytes>, Refusal> {
+        loop {
+            let earned = Duration::from_secs((self.bytes / BYTES_PER_SECOND) as u64);
+            let end = self.began + self.room.limits.body_timeout + earned;
+            let frame = tokio::time::timeout_at(end, self.body.frame()).await;
+            match frame.map_err(|_| Refusal::BodyTimeout)? {
+                None => return Ok(None),
+                Some(Ok(frame)) => {
+                    let Ok(bytes) = frame.into_data() else { continue };
+                    self.bytes += bytes.len();
+                    if !self.room.taken.grow(bytes.len(), self.room.limits.body_bytes_in_flight) {
+                        return Err(Refusal::NoRoom);
+                    }
                     return Ok(Some(bytes));
                 }
+                Some(Err(error)) if error.is::<LengthLimitError>() => {
+                    return Err(Refusal::BodyTooLarge { limit: self.room.max_body_bytes });
+                }
+                Some(Err(_)) => return Err(Refusal::BodyBroken),
             }
-            Err(error) if error.is::<LengthLimitError>() => return Err(Refusal::BodyTooLarge { limit }),
-            Err(_) => return Err(Refusal::BodyBroken),
         }
     }
-    Ok(None)
 }
 
 /// The frames of a body, in order.
@@ -111,7 +151,11 @@ impl Frames {
 
 /// A body of known pieces.
 #[derive(Debug, Default)]
-pub(super) struct Pieces(VecDeque<Bytes>);
+pub(super) struct Pieces {
+    pieces: VecDeque<Bytes>,
+    /// The room that they take, until they are sent.
+    _room: Option<Share>,
+}
 
 impl Pieces {
     /// The body as it is.
@@ -134,7 +178,13 @@ impl Pieces {
     }
 
     fn of(pieces: impl IntoIterator<Item = Bytes>) -> Self {
-        Self(pieces.into_iter().filter(|piece| !piece.is_empty()).collect())
+        let pieces = pieces.into_iter().filter(|piece| !piece.is_empty()).collect();
+        Self { pieces, _room: None }
+    }
+
+    /// The same, which keep this room until they are sent.
+    pub(super) fn keeping(self, room: Share) -> Self {
+        Self { _room: Some(room), ..self }
     }
 }
 
@@ -146,15 +196,15 @@ impl Body for Pieces {
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Poll::Ready(self.0.pop_front().map(|piece| Ok(Frame::data(piece))))
+        Poll::Ready(self.pieces.pop_front().map(|piece| Ok(Frame::data(piece))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.0.is_empty()
+        self.pieces.is_empty()
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.0.iter().map(|piece| piece.len() as u64).sum())
+        SizeHint::with_exact(self.pieces.iter().map(|piece| piece.len() as u64).sum())
     }
 }
 
@@ -163,7 +213,7 @@ mod tests {
     use super::*;
 
     fn joined(pieces: &Pieces) -> Vec<u8> {
-        pieces.0.iter().flat_map(|piece| piece.to_vec()).collect()
+        pieces.pieces.iter().flat_map(|piece| piece.to_vec()).collect()
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Sends what was permitted, as it was judged.
 
+use std::error::Error;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,16 +13,26 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tokio::time::Instant;
 
-use super::body::Pieces;
+use super::body::{Kept, Pieces};
+use super::bounded::Bounded;
 use super::deployments::{self, Target};
 use super::headers;
 use super::observe::Observation;
 use super::respond::{Answer, Refusal};
+use crate::config::Limits;
 use crate::engine::{Permit, Snapshot};
 use crate::request::ApiCall;
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// For keys and traces; `modelgate.limits` has the one for upstreams.
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// What is read of an answer before its caller takes it.
+const READ_BUFFER: usize = 64 * 1024;
+/// The same over HTTP/2.
+const STREAM_WINDOW: u32 = 128 * 1024;
+/// As large as it gets: callers that take nothing must not hold up the others on their upstream's connection.
+const CONNECTION_WINDOW: u32 = (1 << 31) - 1;
 const ANTHROPIC_VERSION: (HeaderName, HeaderValue) =
     (HeaderName::from_static("anthropic-version"), HeaderValue::from_static("2023-06-01"));
 
@@ -29,8 +40,7 @@ const ANTHROPIC_VERSION: (HeaderName, HeaderValue) =
 #[derive(Debug)]
 pub(super) struct Sent {
     pub(super) head: request::Parts,
-    /// The body, in pieces.
-    pub(super) body: Vec<Bytes>,
+    pub(super) body: Kept,
 }
 
 /// The connections to upstreams.
@@ -40,11 +50,14 @@ pub(super) struct Forwarder {
 }
 
 impl Forwarder {
-    pub(super) fn new() -> std::io::Result<Self> {
+    pub(super) fn new(limits: &Limits) -> std::io::Result<Self> {
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(Duration::from_secs(60))
-            .build(connector()?);
+            .http1_max_buf_size(READ_BUFFER)
+            .http2_initial_stream_window_size(STREAM_WINDOW)
+            .http2_initial_connection_window_size(CONNECTION_WINDOW)
+            .build(connector(limits.upstream_connect_timeout)?);
         Ok(Self { client })
     }
 
@@ -64,45 +77,41 @@ impl Forwarder {
         let mut sent = sent;
         sent.head.headers = headers::upstream(&sent.head.headers);
         seen.calls(call, &target, &mut sent.head.headers);
-        let timeout = target.timeout;
+        let limits = &snapshot.config().gateway.limits;
+        let end = Instant::now() + limits.upstream_total_timeout;
+        let first_byte = Instant::now() + target.timeout.unwrap_or(limits.upstream_first_byte_timeout);
         let request = upstream_request(call, target, sent);
 
-        let answered = self.send(request, timeout).await;
+        let answered = self.send(request, first_byte.min(end)).await;
         seen.upstream(answered.as_ref().map(Response::status));
         let answer = answered?;
         let (mut head, body) = answer.into_parts();
         head.headers = headers::downstream(&head.headers);
         head.version = http::Version::default();
         head.extensions.clear();
-        Ok(Answer::from_parts(head, body.boxed_unsync()))
+        Ok(Answer::from_parts(head, Bounded::new(body, end, seen.observers()).boxed_unsync()))
     }
 
-    /// The upstream's answer, up to its body. `timeout` bounds the wait for it.
-    async fn send(
-        &self,
-        request: Request<Pieces>,
-        timeout: Option<Duration>,
-    ) -> Result<Response<Incoming>, Refusal> {
-        let answering = self.client.request(request);
-        let answered = match timeout {
-            Some(limit) => {
-                tokio::time::timeout(limit, answering).await.map_err(|_| Refusal::UpstreamTimeout)?
-            }
-            None => answering.await,
-        };
-        answered.map_err(|error| {
+    /// The upstream's answer, up to its body, which must begin by then.
+    async fn send(&self, request: Request<Pieces>, by: Instant) -> Result<Response<Incoming>, Refusal> {
+        let answered = tokio::time::timeout_at(by, self.client.request(request)).await;
+        answered.map_err(|_| Refusal::UpstreamTimeout)?.map_err(|error| {
             tracing::warn!(connect = error.is_connect(), "the upstream failed: {error}");
-            Refusal::UpstreamDown
+            if error.is_connect() && is_timeout(&error) {
+                Refusal::UpstreamConnectTimeout
+            } else {
+                Refusal::UpstreamDown
+            }
         })
     }
 }
 
 /// Connections that trust the certificates which this machine trusts.
-pub(super) fn connector() -> std::io::Result<HttpsConnector<HttpConnector>> {
+pub(super) fn connector(timeout: Duration) -> std::io::Result<HttpsConnector<HttpConnector>> {
     let mut connector = HttpConnector::new();
     connector.enforce_http(false);
     connector.set_nodelay(true);
-    connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
+    connector.set_connect_timeout(Some(timeout));
     Ok(HttpsConnectorBuilder::new()
         .with_provider_and_native_roots(rustls::crypto::aws_lc_rs::default_provider())?
         .https_or_http()
@@ -111,9 +120,16 @@ pub(super) fn connector() -> std::io::Result<HttpsConnector<HttpConnector>> {
         .wrap_connector(connector))
 }
 
+fn is_timeout(error: &(dyn Error + 'static)) -> bool {
+    let io = error.downcast_ref::<std::io::Error>();
+    io.is_some_and(|error| error.kind() == std::io::ErrorKind::TimedOut)
+        || error.source().is_some_and(is_timeout)
+}
+
 /// The headers are those that pass.
 fn upstream_request(call: &ApiCall, target: Target, sent: Sent) -> Request<Pieces> {
-    let mut request = Request::new(upstream_body(call, target.model.as_deref(), sent.body));
+    let body = upstream_body(call, target.model.as_deref(), sent.body.pieces);
+    let mut request = Request::new(body.keeping(sent.body.room));
     *request.method_mut() = sent.head.method;
     *request.uri_mut() = target.uri;
     let headers = request.headers_mut();

@@ -2,14 +2,22 @@
 //!
 //! `pipeline` has the steps of a request on one screen; `respond` alone turns failures into statuses.
 
+mod activity;
 mod admin;
 mod body;
+mod bounded;
+mod callers;
 mod candidate;
+mod connection;
 mod deployments;
+mod descriptors;
 mod forward;
 mod headers;
 mod in_force;
 pub mod keys;
+mod limit;
+mod load;
+mod meter;
 mod models;
 mod observe;
 mod opaque;
@@ -19,6 +27,7 @@ mod remote;
 mod respond;
 mod server;
 mod source;
+mod streams;
 mod tls;
 mod verifier;
 mod watch;

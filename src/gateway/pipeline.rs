@@ -11,12 +11,15 @@ use hyper::body::Incoming;
 use ipnet::IpNet;
 use serde_json::json;
 
+use super::body::Room;
 use super::forward::{Forwarder, Sent};
+use super::load::Load;
 use super::observe::{Ended, Observation, Observers};
 use super::respond::{Answer, REQUEST_ID, Refusal, answer_of, json_answer};
 use super::source::{self, Peer};
 use super::{InForce, TokenVerifier, body, models};
 use crate::authn::{Bearer, TokenError, is_master_key};
+use crate::config::GatewaySettings;
 use crate::identity::Caller;
 use crate::request::{Circumstances, Reading, RequestHead};
 
@@ -25,6 +28,7 @@ pub struct Gateway {
     in_force: ArcSwap<InForce>,
     forwarder: Forwarder,
     observers: Arc<Observers>,
+    load: Load,
 }
 
 impl Gateway {
@@ -35,7 +39,9 @@ impl Gateway {
     /// If the system's certificates cannot be loaded.
     pub fn new(in_force: InForce) -> std::io::Result<Self> {
         let observers = Arc::new(Observers::new()?);
-        Ok(Self { in_force: ArcSwap::from_pointee(in_force), forwarder: Forwarder::new()?, observers })
+        let forwarder = Forwarder::new(&in_force.snapshot().config().gateway.limits)?;
+        let load = Load::default();
+        Ok(Self { in_force: ArcSwap::from_pointee(in_force), forwarder, observers, load })
     }
 
     /// What is in force. Load it once for each request.
@@ -55,11 +61,16 @@ impl Gateway {
         &self.observers
     }
 
+    /// What is in flight.
+    pub(super) fn load(&self) -> &Load {
+        &self.load
+    }
+
     /// What is counted and measured, in Prometheus' text format.
     pub(super) fn metrics(&self) -> Answer {
         let in_force = self.in_force();
         let (sources, cache) = in_force.verifier.as_ref().map(TokenVerifier::state).unwrap_or_default();
-        match self.observers.scrape(in_force.snapshot().generation(), &sources, cache) {
+        match self.observers.scrape(in_force.snapshot().generation(), &sources, cache, &self.load) {
             Ok(text) => answer_of(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", text),
             Err(error) => {
                 let error = json!({"error": error.to_string()});
@@ -101,9 +112,15 @@ impl Gateway {
         let in_force = self.in_force();
         let snapshot = in_force.snapshot();
         seen.judged_by(snapshot);
+        let GatewaySettings { limits, max_body_bytes, trusted_proxies, .. } = &snapshot.config().gateway;
+        seen.admitted(self.load.admit(limits)?);
+        if request.headers().len() > limits.headers {
+            return Err(Refusal::TooManyHeaders { limit: limits.headers });
+        }
         let caller = authenticate(&in_force, &request).await;
         seen.authenticated(caller.as_ref().ok());
         let caller = caller?;
+        seen.caller_admitted(self.load.admit_caller(&caller, limits)?);
 
         let (head, incoming) = request.into_parts();
         if matches!(head.method, Method::CONNECT | Method::TRACE) {
@@ -115,8 +132,9 @@ impl Gateway {
             query: head.uri.query(),
             headers: &head.headers,
         })?;
-        let (call, body) = body::read(reading, incoming, snapshot.config().gateway.max_body_bytes).await?;
-        let circumstances = circumstances(&head, &snapshot.config().gateway.trusted_proxies);
+        let room = Room { limits, max_body_bytes: *max_body_bytes, taken: self.load.body_bytes.nothing() };
+        let (call, body) = body::read(reading, incoming, room).await?;
+        let circumstances = circumstances(&head, trusted_proxies);
         let call = call.with_circumstances(circumstances);
         seen.read(&call);
         let candidate = in_force.candidate.as_ref();

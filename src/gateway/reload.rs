@@ -225,6 +225,10 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         ("admin", old.gateway.admin != new.gateway.admin),
         ("decision_log", old.gateway.decision_log != new.gateway.decision_log),
         ("tls", old.gateway.tls.is_some() != new.gateway.tls.is_some()),
+        (
+            "limits.upstream_connect_timeout",
+            old.gateway.limits.upstream_connect_timeout != new.gateway.limits.upstream_connect_timeout,
+        ),
     ];
     changed.into_iter().filter(|(_, changed)| *changed).map(|(key, _)| key).collect()
 }

@@ -10,12 +10,32 @@ use http_body_util::{BodyExt as _, Full};
 use serde_json::{Value, json};
 
 use super::keys::AuthnError;
+use super::limit::Limit;
 use crate::authn::{BearerError, TokenError};
 use crate::engine::{Denied, Rule};
 use crate::request::Malformed;
 
+/// Every answer.
+pub(super) type Answer = Response<AnswerBody>;
 /// The body of every answer.
-pub(super) type Answer = Response<UnsyncBoxBody<Bytes, hyper::Error>>;
+pub(super) type AnswerBody = UnsyncBoxBody<Bytes, BrokenOff>;
+
+/// Why an answer ends before its end, of which its caller sees no more than that.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum BrokenOff {
+    #[error(transparent)]
+    Upstream(#[from] hyper::Error),
+    #[error("the upstream's answer took too long")]
+    TooLong,
+}
+
+/// The answer to a connection for which there is no room, without a look at what it asks.
+pub(super) const OVERLOADED: &str = concat!(
+    "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\ncontent-length: 102\r\n",
+    "retry-after: 1\r\ncache-control: no-store\r\nconnection: close\r\n\r\n",
+    r#"{"error":{"message":"the gateway is overloaded","type":"api_error","param":null,"code":"overloaded"}}"#,
+    "\n"
+);
 
 /// The header that names a request in logs and answers.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -39,6 +59,17 @@ pub(super) enum Refusal {
     BodyTooLarge { limit: usize },
     #[error("the request body broke off")]
     BodyBroken,
+    #[error("the request body took too long")]
+    BodyTimeout,
+    #[error("the request has more than {limit} headers")]
+    TooManyHeaders { limit: usize },
+    #[error("the gateway is overloaded")]
+    Overloaded,
+    /// There is no room for this body beside the others.
+    #[error("the gateway is overloaded")]
+    NoRoom,
+    #[error("too many requests of this caller are in flight")]
+    TooManyRequests,
     #[error("the method is not supported")]
     Method,
     #[error("the model does not exist")]
@@ -47,6 +78,8 @@ pub(super) enum Refusal {
     NoUpstream,
     #[error("the upstream cannot be reached")]
     UpstreamDown,
+    #[error("the upstream took too long to connect")]
+    UpstreamConnectTimeout,
     #[error("the upstream took too long")]
     UpstreamTimeout,
 }
@@ -68,15 +101,21 @@ impl Refusal {
             Self::Credential(BearerError::Ambiguous) | Self::Malformed(_) | Self::BodyBroken => {
                 StatusCode::BAD_REQUEST
             }
-            Self::Credential(BearerError::TooLong) => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::Credential(BearerError::TooLong) | Self::TooManyHeaders { .. } => {
+                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
+            }
             Self::Credential(_) | Self::Token(_) => StatusCode::UNAUTHORIZED,
             Self::Denied(_) => StatusCode::FORBIDDEN,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::UnknownModel | Self::NoUpstream => StatusCode::NOT_FOUND,
             Self::UpstreamDown => StatusCode::BAD_GATEWAY,
-            Self::KeysUnavailable | Self::ProviderUnavailable => StatusCode::SERVICE_UNAVAILABLE,
-            Self::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
+            Self::KeysUnavailable | Self::ProviderUnavailable | Self::Overloaded | Self::NoRoom => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
+            Self::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
+            Self::UpstreamConnectTimeout | Self::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
         }
     }
 
@@ -94,6 +133,32 @@ impl Refusal {
         }
     }
 
+    /// The limit that the request ran into.
+    pub(super) fn limit(&self) -> Option<Limit> {
+        match self {
+            Self::Overloaded => Some(Limit::Requests),
+            Self::TooManyRequests => Some(Limit::Caller),
+            Self::NoRoom => Some(Limit::Bodies),
+            Self::TooManyHeaders { .. } => Some(Limit::Header),
+            Self::Credential(BearerError::TooLong) => Some(Limit::Token),
+            Self::BodyTooLarge { .. } => Some(Limit::Body),
+            Self::BodyTimeout => Some(Limit::BodyTimeout),
+            Self::Malformed(Malformed::Depth { .. }) => Some(Limit::Depth),
+            Self::UpstreamConnectTimeout => Some(Limit::UpstreamConnect),
+            Self::UpstreamTimeout => Some(Limit::UpstreamFirstByte),
+            _ => None,
+        }
+    }
+
+    /// In how many seconds another attempt may fare better.
+    fn retry_after(&self) -> Option<HeaderValue> {
+        match self {
+            Self::Overloaded | Self::NoRoom | Self::TooManyRequests => Some(HeaderValue::from_static("1")),
+            Self::KeysUnavailable | Self::ProviderUnavailable => Some(HeaderValue::from_static("5")),
+            _ => None,
+        }
+    }
+
     /// OpenAI's `type` and `code`.
     fn kind(&self) -> (&'static str, &'static str) {
         match self {
@@ -107,10 +172,14 @@ impl Refusal {
             Self::Malformed(_) => ("invalid_request_error", "invalid_request"),
             Self::BodyTooLarge { .. } => ("invalid_request_error", "request_too_large"),
             Self::BodyBroken => ("invalid_request_error", "incomplete_body"),
+            Self::BodyTimeout => ("invalid_request_error", "request_timeout"),
+            Self::TooManyHeaders { .. } => ("invalid_request_error", "too_many_headers"),
+            Self::Overloaded | Self::NoRoom => ("api_error", "overloaded"),
+            Self::TooManyRequests => ("requests", "rate_limit_exceeded"),
             Self::Method => ("invalid_request_error", "method_not_supported"),
             Self::NoUpstream => ("invalid_request_error", "unknown_route"),
             Self::UpstreamDown => ("api_error", "upstream_unreachable"),
-            Self::UpstreamTimeout => ("api_error", "upstream_timeout"),
+            Self::UpstreamConnectTimeout | Self::UpstreamTimeout => ("api_error", "upstream_timeout"),
             Self::KeysUnavailable => ("api_error", "keys_unavailable"),
             Self::ProviderUnavailable => ("api_error", "provider_unavailable"),
         }
@@ -144,8 +213,8 @@ impl Refusal {
         if let Some(challenge) = self.challenge() {
             headers.insert(WWW_AUTHENTICATE, challenge);
         }
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
+        if let Some(seconds) = self.retry_after() {
+            headers.insert(RETRY_AFTER, seconds);
         }
         answer
     }
@@ -158,6 +227,10 @@ impl Refusal {
                 role = denied.decision.role.map(crate::names::Role::as_str), user = denied.decision.user_id,
                 team = denied.decision.team_id, generation = denied.decision.generation, error = denied.error, "denied"
             ),
+            // What is too much is not written down one by one. It is counted.
+            Self::Overloaded | Self::NoRoom => {
+                tracing::debug!(status, request_id, code, "refused: {self}");
+            }
             _ => tracing::info!(status, request_id, code, "refused: {self}"),
         }
     }
@@ -176,4 +249,22 @@ pub(super) fn answer_of(status: StatusCode, content_type: &'static str, body: St
     answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     answer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_answer_without_a_look_has_the_length_that_it_says() {
+        let (head, body) = OVERLOADED.split_once("\r\n\r\n").unwrap();
+        assert!(head.contains(&format!("content-length: {}\r\n", body.len())), "{}", body.len());
+        let body: Value = serde_json::from_str(body).unwrap();
+        let (kind, code) = Refusal::Overloaded.kind();
+        assert_eq!(body["error"]["code"], code);
+        assert_eq!(
+            (body["error"]["type"].as_str(), body["error"]["message"].as_str()),
+            (Some(kind), Some(Refusal::Overloaded.to_string().as_str()))
+        );
+    }
 }

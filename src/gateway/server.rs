@@ -1,29 +1,19 @@
 //! Accepts connections, and lets them finish.
 
-use std::convert::Infallible;
-use std::future::Future;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::Request;
 use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
+use super::connection::{self, Accepted, Common};
 use super::respond::Answer;
-use super::source::Peer;
-use super::{Gateway, tls};
+use super::{Gateway, descriptors, tls};
 
-const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
-const MAX_HEADER_BYTES: usize = 64 * 1024;
-const MAX_HEADERS: usize = 128;
-const MAX_STREAMS: u32 = 256;
 /// After a failed `accept`, as when file descriptors run out: long enough for some to be freed.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -63,12 +53,26 @@ impl Server {
         self.listener.local_addr()
     }
 
-    /// Serves until `shutdown`, then lets requests in flight finish for up to 30 seconds.
+    /// Serves until `shutdown`, then lets requests in flight finish for up to `modelgate.limits.drain_timeout`.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         let gateway = self.gateway;
         let observers = Arc::clone(gateway.observers());
-        serve_until(self.listener, self.tls, shutdown, move |request| Arc::clone(&gateway).handle(request))
-            .await;
+        let most = descriptors::connections();
+        let in_force = Arc::clone(&gateway);
+        let limits = move || {
+            let mut limits = in_force.in_force().snapshot().config().gateway.limits;
+            limits.connections = limits.connections.min(most);
+            limits
+        };
+        let wanted = gateway.in_force().snapshot().config().gateway.limits.connections;
+        if most < wanted {
+            tracing::warn!(
+                "there are file descriptors for {most} connections, not for {wanted}: raise the limit of open files"
+            );
+        }
+        let common = Common::new(limits, gateway.load().connections.clone(), Arc::clone(&observers));
+        let answer = move |request| Arc::clone(&gateway).handle(request);
+        serve_until(self.listener, self.tls, common, shutdown, answer).await;
         observers.flush().await;
     }
 }
@@ -77,23 +81,27 @@ pub(super) async fn bind(address: SocketAddr) -> Result<TcpListener, ServerError
     TcpListener::bind(address).await.map_err(|source| ServerError { address, source })
 }
 
-/// Answers what comes in until `shutdown`, then lets requests in flight finish for up to 30 seconds.
+/// Answers what comes in until `shutdown`, then lets requests in flight finish for a while.
 pub(super) async fn serve_until<F, A>(
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
+    common: Arc<Common>,
     shutdown: impl Future<Output = ()>,
     answer: F,
 ) where
     F: Fn(Request<Incoming>) -> A + Clone + Send + 'static,
     A: Future<Output = Answer> + Send + 'static,
 {
-    let builder = builder();
-    let graceful = GracefulShutdown::new();
+    let (drain, draining) = watch::channel(());
     let mut shutdown = std::pin::pin!(shutdown);
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, peer)) => serve(stream, peer.ip(), tls.clone(), builder.clone(), graceful.watcher(), answer.clone()),
+                Ok((stream, peer)) => {
+                    let (tls, draining) = (tls.clone(), draining.clone());
+                    let accepted = Accepted { stream, peer: peer.ip(), tls, draining };
+                    connection::begin(accepted, &common, answer.clone());
+                }
                 Err(error) => {
                     tracing::warn!("a connection could not be accepted: {error}");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -102,57 +110,11 @@ pub(super) async fn serve_until<F, A>(
             () = &mut shutdown => break,
         }
     }
-    drop(listener);
-    if tokio::time::timeout(DRAIN_TIMEOUT, graceful.shutdown()).await.is_err() {
+    drop((listener, draining));
+    // Without a connection there is nobody to tell.
+    let _ = drain.send(());
+    let drain_timeout = (common.limits)().drain_timeout;
+    if tokio::time::timeout(drain_timeout, drain.closed()).await.is_err() {
         tracing::warn!("requests were still in flight when the drain time ran out");
     }
-}
-
-fn builder() -> auto::Builder<TokioExecutor> {
-    let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT)
-        .max_buf_size(MAX_HEADER_BYTES)
-        .max_headers(MAX_HEADERS);
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(MAX_STREAMS)
-        .max_header_list_size(MAX_HEADER_BYTES as u32)
-        .keep_alive_interval(Duration::from_secs(30));
-    builder
-}
-
-fn serve<F, A>(
-    stream: TcpStream,
-    peer: IpAddr,
-    tls: Option<TlsAcceptor>,
-    builder: auto::Builder<TokioExecutor>,
-    watcher: Watcher,
-    answer: F,
-) where
-    F: Fn(Request<Incoming>) -> A + Send + 'static,
-    A: Future<Output = Answer> + Send + 'static,
-{
-    // A small answer would wait for the acknowledgement of the one before it; losing that is no reason to refuse.
-    let _ = stream.set_nodelay(true);
-    let service = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(Peer(peer));
-        let answer = answer(request);
-        async move { Ok::<_, Infallible>(answer.await) }
-    });
-    tokio::spawn(async move {
-        let ended = match tls {
-            None => watcher.watch(builder.serve_connection(TokioIo::new(stream), service).into_owned()).await,
-            Some(acceptor) => {
-                let Some(stream) = tls::handshake(acceptor, stream).await else { return };
-                watcher.watch(builder.serve_connection(TokioIo::new(stream), service).into_owned()).await
-            }
-        };
-        if let Err(error) = ended {
-            tracing::debug!("a connection ended early: {error}");
-        }
-    });
 }

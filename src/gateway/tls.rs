@@ -11,13 +11,12 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::Gateway;
-
-const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+use super::limit::Limit;
 
 /// Why files hold no certificate to listen with. Nothing here shows what is in the key's file.
 #[derive(Debug, thiserror::Error)]
@@ -58,15 +57,19 @@ pub(super) fn acceptor(gateway: &Arc<Gateway>) -> Result<TlsAcceptor, rustls::Er
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
-/// `None` when the caller does not come to an understanding in time.
-pub(super) async fn handshake(acceptor: TlsAcceptor, stream: TcpStream) -> Option<TlsStream<TcpStream>> {
-    match tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await {
-        Ok(Ok(stream)) => Some(stream),
+/// The caller may fail to come to an understanding, or, which is a limit, to do so in time.
+pub(super) async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
+    acceptor: TlsAcceptor,
+    stream: S,
+    time: Duration,
+) -> Result<TlsStream<S>, Option<Limit>> {
+    match tokio::time::timeout(time, acceptor.accept(stream)).await {
+        Ok(Ok(stream)) => Ok(stream),
         Ok(Err(error)) => {
             tracing::debug!("a TLS handshake failed: {error}");
-            None
+            Err(None)
         }
-        Err(_) => None,
+        Err(_) => Err(Some(Limit::HeaderTimeout)),
     }
 }
 

@@ -38,13 +38,13 @@ impl Whole {
     ///
     /// A body that any upstream could take for JSON must be one strict JSON object, whatever its content type says:
     /// LiteLLM, for one, does not look at the type.
-    pub(super) fn read(&self, body: &[u8]) -> Result<Content, Malformed> {
+    pub(super) fn read(&self, body: &[u8], depth: usize) -> Result<Content, Malformed> {
         match self {
             _ if body.is_empty() => Ok(Content::default()),
-            Self::Json => json::read(body).map_err(Malformed::Body),
+            Self::Json => json::read_within(body, depth),
             Self::Form if may_be_json(body) => Err(Malformed::Body("the form may be JSON".to_owned())),
             Self::Form => form::read(body).map_err(Malformed::Body),
-            Self::Other if may_be_json(body) => json::read(body).map_err(Malformed::Body),
+            Self::Other if may_be_json(body) => json::read_within(body, depth),
             Self::Other => Ok(Content::default()),
         }
     }

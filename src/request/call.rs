@@ -155,6 +155,12 @@ pub enum Malformed {
     /// The body cannot be read where a model may be named.
     #[error("the body cannot be read: {0}")]
     Body(String),
+    /// Arrays and objects of the body stand inside each other too deep.
+    #[error("the body is nested deeper than {limit} levels")]
+    Depth {
+        /// How deep they may.
+        limit: usize,
+    },
     /// A body in a format or an encoding that is not judged.
     #[error("the body's {0} is not supported")]
     Unsupported(&'static str),

@@ -7,11 +7,52 @@ use std::ops::Range;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::Malformed;
 use super::content::{Content, Slot};
 use super::details::Detail;
 use super::further::{Models, Tools, Where};
 use super::places::{self, Reads, is_disguised};
 use super::walk::{Nothing, Walk};
+
+/// How many arrays and objects may stand inside each other: the reader goes no deeper.
+pub(super) const MAX_DEPTH: usize = 127;
+
+/// Reads a body that must be one JSON object, and says so if its depth is what is wrong with it.
+pub(super) fn read_within(body: &[u8], depth: usize) -> Result<Content, Malformed> {
+    // The reader's own limit costs nothing, a lower one another look.
+    if depth < MAX_DEPTH && is_deeper(body, depth) {
+        return Err(Malformed::Depth { limit: depth });
+    }
+    read(body).map_err(|error| {
+        if is_deeper(body, MAX_DEPTH) {
+            Malformed::Depth { limit: MAX_DEPTH }
+        } else {
+            Malformed::Body(error)
+        }
+    })
+}
+
+/// Whether more arrays and objects than that stand inside each other, as far as the body is JSON.
+fn is_deeper(body: &[u8], limit: usize) -> bool {
+    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+    for byte in body {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            _ if in_string => {}
+            b'{' | b'[' => {
+                depth += 1;
+                if depth > limit {
+                    return true;
+                }
+            }
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    false
+}
 
 /// Reads a body that must be one JSON object.
 pub(super) fn read(body: &[u8]) -> Result<Content, String> {

@@ -33,7 +33,7 @@ pub(super) trait Look {
 }
 
 /// Validates the value, and lets a look see every part of it. Unlike `IgnoredAny` it decodes every string, so that a lone
-/// surrogate is refused, and counts depth, which the JSON reader limits to 128.
+/// surrogate is refused, and counts depth, which the JSON reader limits to 127.
 pub(super) struct Walk<L>(pub(super) L);
 
 impl<'b, L: Look> DeserializeSeed<'b> for Walk<L> {

@@ -8,19 +8,20 @@ use tokio::net::TcpStream;
 use crate::fixture::{Fixture, soon};
 use crate::smuggling::record;
 
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+pub(crate) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const BODY: &str = r#"{"model": "anthropic-claude"}"#;
 
-const DATA: u8 = 0;
-const HEADERS: u8 = 1;
-const SETTINGS: u8 = 4;
-const RST_STREAM: u8 = 3;
-const GOAWAY: u8 = 7;
-const END_STREAM: u8 = 1;
-const END_HEADERS: u8 = 4;
+pub(crate) const DATA: u8 = 0;
+pub(crate) const HEADERS: u8 = 1;
+pub(crate) const SETTINGS: u8 = 4;
+pub(crate) const RST_STREAM: u8 = 3;
+pub(crate) const PING: u8 = 6;
+pub(crate) const GOAWAY: u8 = 7;
+pub(crate) const END_STREAM: u8 = 1;
+pub(crate) const END_HEADERS: u8 = 4;
 
 /// RFC 9113 section 4.1.
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
     let mut bytes = length[1..].to_vec();
     bytes.extend([kind, flags]);
@@ -30,7 +31,7 @@ fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
 }
 
 /// A literal field without indexing, RFC 7541 section 6.2.2; without Huffman coding.
-fn field(name: &str, value: &str) -> Vec<u8> {
+pub(crate) fn field(name: &str, value: &str) -> Vec<u8> {
     let mut bytes = vec![0];
     for text in [name, value] {
         let length = text.len();
@@ -52,7 +53,7 @@ fn field(name: &str, value: &str) -> Vec<u8> {
 }
 
 /// The kind and the stream of the next frame; `None` at the end.
-async fn next_frame(client: &mut TcpStream) -> Option<(u8, u32)> {
+pub(crate) async fn next_frame(client: &mut TcpStream) -> Option<(u8, u32)> {
     let mut head = [0; 9];
     client.read_exact(&mut head).await.ok()?;
     let [a, b, c, kind, _, stream @ ..] = head;

@@ -13,6 +13,7 @@ mod forwarding;
 mod http2;
 mod issuers;
 mod key;
+mod limits;
 mod log;
 mod metrics;
 mod opaque;

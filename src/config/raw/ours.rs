@@ -68,6 +68,63 @@ pub(in crate::config) struct Modelgate {
     /// Where decisions are logged, and how.
     #[serde(default)]
     pub(in crate::config) decision_log: Option<DecisionLog>,
+    /// How much of everything, and how long.
+    #[serde(default)]
+    pub(in crate::config) limits: Option<Limits>,
+}
+
+#[derive(Default, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
+#[serde(rename = "limits", deny_unknown_fields)]
+pub(in crate::config) struct Limits {
+    /// The largest head of a request, in bytes; 64 KiB unless set.
+    #[serde(default)]
+    pub(in crate::config) header_bytes: Option<u64>,
+    /// The most headers of a request; 128 unless set.
+    #[serde(default)]
+    pub(in crate::config) headers: Option<u64>,
+    /// The most connections of callers; 10,000 unless set.
+    #[serde(default)]
+    pub(in crate::config) connections: Option<u64>,
+    /// The most requests in flight; 10,000 unless set.
+    #[serde(default)]
+    pub(in crate::config) requests: Option<u64>,
+    /// The most requests in flight of one caller; 1,000 unless set.
+    #[serde(default)]
+    pub(in crate::config) requests_per_caller: Option<u64>,
+    /// The most bytes of all bodies that are being read, judged and sent on; 512 MiB unless set.
+    #[serde(default)]
+    pub(in crate::config) body_bytes_in_flight: Option<u64>,
+    /// How deep JSON may be nested; 127 unless set, which is the most.
+    #[serde(default)]
+    pub(in crate::config) json_depth: Option<u64>,
+    /// The most requests in flight of one HTTP/2 connection; 256 unless set.
+    #[serde(default)]
+    pub(in crate::config) streams_per_connection: Option<u64>,
+    /// How many seconds a request's head may take; 10 unless set.
+    #[serde(default)]
+    pub(in crate::config) header_timeout: Option<f64>,
+    /// How many seconds a request's body may take, and one more for each 64 KiB of it; 30 unless set.
+    #[serde(default)]
+    pub(in crate::config) body_timeout: Option<f64>,
+    /// For how many seconds a connection stays open without a request; 120 unless set.
+    #[serde(default)]
+    pub(in crate::config) idle_timeout: Option<f64>,
+    /// For how many seconds a caller may take nothing of its answer; 30 unless set.
+    #[serde(default)]
+    pub(in crate::config) write_timeout: Option<f64>,
+    /// How many seconds connecting to an upstream may take; 10 unless set.
+    #[serde(default)]
+    pub(in crate::config) upstream_connect_timeout: Option<f64>,
+    /// How many seconds an upstream's answer may take to begin; 600 unless set. `litellm_params.timeout` goes before it.
+    #[serde(default)]
+    pub(in crate::config) upstream_first_byte_timeout: Option<f64>,
+    /// How many seconds an upstream's answer may take to end; 3600 unless set.
+    #[serde(default)]
+    pub(in crate::config) upstream_total_timeout: Option<f64>,
+    /// For how many seconds requests in flight go on after the signal to stop; 30 unless set.
+    #[serde(default)]
+    pub(in crate::config) drain_timeout: Option<f64>,
 }
 
 #[derive(Deserialize)]

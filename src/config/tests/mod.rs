@@ -4,6 +4,7 @@ mod decision_log;
 mod errors;
 mod examples;
 mod issuers;
+mod limits;
 mod models;
 mod opaque;
 mod ours;

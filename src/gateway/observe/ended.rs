@@ -4,34 +4,31 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::{Body, Frame, SizeHint};
 
 use super::Observation;
+use crate::gateway::respond::{AnswerBody, BrokenOff};
 
 /// A body whose request is observed until it is sent, or dropped with the connection.
 pub(in crate::gateway) struct Ended {
-    body: UnsyncBoxBody<Bytes, hyper::Error>,
+    body: AnswerBody,
     _observation: Observation,
 }
 
 impl Ended {
-    pub(in crate::gateway) fn new(
-        body: UnsyncBoxBody<Bytes, hyper::Error>,
-        observation: Observation,
-    ) -> Self {
+    pub(in crate::gateway) fn new(body: AnswerBody, observation: Observation) -> Self {
         Self { body, _observation: observation }
     }
 }
 
 impl Body for Ended {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = BrokenOff;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
         Pin::new(&mut self.body).poll_frame(context)
     }
 

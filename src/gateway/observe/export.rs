@@ -13,7 +13,7 @@ use hyper_util::rt::TokioExecutor;
 use opentelemetry_http::{HttpClient, HttpError};
 use tokio::runtime::Handle;
 
-use crate::gateway::forward::connector;
+use crate::gateway::forward::{CONNECT_TIMEOUT, connector};
 
 /// A collector says little; more is not read.
 const MAX_ANSWER: usize = 64 * 1024;
@@ -29,7 +29,7 @@ pub(super) struct Collector {
 impl Collector {
     pub(super) fn new() -> std::io::Result<Self> {
         let runtime = Handle::try_current().map_err(std::io::Error::other)?;
-        Ok(Self { client: Client::builder(TokioExecutor::new()).build(connector()?), runtime })
+        Ok(Self { client: Client::builder(TokioExecutor::new()).build(connector(CONNECT_TIMEOUT)?), runtime })
     }
 }
 

@@ -13,6 +13,7 @@ use prometheus::{
 use super::policies::PolicyCounters;
 use crate::decision_log::Verdict;
 use crate::engine::{Decision, Rule, Snapshot};
+use crate::gateway::limit::Limit;
 
 /// From the decisions of microseconds to the answers of minutes.
 const BUCKETS: [f64; 16] =
@@ -64,6 +65,7 @@ pub struct Metrics {
     upstream_failures: IntCounterVec,
     in_flight: IntGauge,
     reloads: Vec<(bool, IntCounter)>,
+    limits: Vec<(Limit, IntCounter)>,
 }
 
 impl Metrics {
@@ -83,6 +85,12 @@ impl Metrics {
             "modelgate_reloads_total",
             "Attempts to put new rules in force, by outcome.",
             "outcome",
+        )?;
+        let limits = family(
+            &registry,
+            "modelgate_limits_total",
+            "How often a limit was run into, by limit.",
+            "limit",
         )?;
         let stages = "Time of each stage of a request; `upstream` ends with the head of its answer.";
         let stages = HistogramOpts::new("modelgate_stage_duration_seconds", stages).buckets(BUCKETS.to_vec());
@@ -153,6 +161,7 @@ impl Metrics {
                 &registry,
                 IntGauge::new("modelgate_requests_in_flight", "Requests whose answer has not ended.")?,
             )?,
+            limits: children(&limits, Limit::ALL, Limit::as_str)?,
             reloads: children(&reloads, [true, false], |good| if good { "success" } else { "failure" })?,
             registry,
         })
@@ -161,6 +170,11 @@ impl Metrics {
     /// Counts an attempt to put new rules in force.
     pub fn reloaded(&self, good: bool) {
         count(&self.reloads, good);
+    }
+
+    /// Somebody ran into a limit.
+    pub(in crate::gateway) fn limited(&self, limit: Limit) {
+        count(&self.limits, limit);
     }
 
     pub(super) fn began(&self) {

@@ -12,7 +12,9 @@ use super::{Observers, Stage};
 use crate::config::Mode;
 use crate::decision_log::{DecisionLog, Input, Line, LoggedCaller, OnTrial, Verdict, cut};
 use crate::engine::{Decision, Denied, Permit, Rule, Snapshot};
+use crate::gateway::callers::CallerShare;
 use crate::gateway::deployments::Target;
+use crate::gateway::meter::Share;
 use crate::gateway::respond::Refusal;
 use crate::identity::Caller;
 use crate::names::{ModelName, Role};
@@ -31,6 +33,8 @@ pub(in crate::gateway) struct Observation {
     claims: Option<Arc<Map<String, Value>>>,
     /// For traces, if there are any.
     spans: Option<Box<Spans>>,
+    /// The places that the request takes, until its answer has ended.
+    places: (Option<Share>, Option<CallerShare>),
 }
 
 /// A decision, as far as others than the engine need it.
@@ -59,7 +63,23 @@ impl Observation {
             generation: 0,
             decided: None,
             claims: None,
+            places: (None, None),
         }
+    }
+
+    /// Who else is told.
+    pub(in crate::gateway) fn observers(&self) -> Arc<Observers> {
+        Arc::clone(&self.observers)
+    }
+
+    /// The request takes a place among all.
+    pub(in crate::gateway) fn admitted(&mut self, place: Share) {
+        self.places.0 = Some(place);
+    }
+
+    /// It takes one among its caller's.
+    pub(in crate::gateway) fn caller_admitted(&mut self, place: CallerShare) {
+        self.places.1 = Some(place);
     }
 
     /// The rules were loaded.
@@ -191,6 +211,9 @@ impl Observation {
         }
         let (verdict, code) = (self.verdict(refusal), refusal.map(Refusal::code));
         self.observers.metrics.concluded(verdict, code);
+        if let Some(limit) = refusal.and_then(Refusal::limit) {
+            self.observers.metrics.limited(limit);
+        }
         if let Some(spans) = &mut self.spans {
             spans.answered(verdict, status, refusal);
         }

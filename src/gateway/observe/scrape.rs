@@ -9,6 +9,7 @@ use prometheus::{
 };
 
 use super::Observers;
+use crate::gateway::load::Load;
 
 static STARTED: LazyLock<SystemTime> = LazyLock::new(SystemTime::now);
 
@@ -42,9 +43,18 @@ impl Observers {
         generation: u64,
         sources: &[KeySource],
         cache: Cache,
+        load: &Load,
     ) -> prometheus::Result<String> {
         let read = Reading(Registry::new());
         read.gauge("modelgate_snapshot_generation", "The generation of the rules in force.", generation)?;
+        let connections = load.connections.taken() as u64;
+        read.gauge("modelgate_connections", "Connections of callers.", connections)?;
+        let bytes = load.body_bytes.taken() as u64;
+        read.gauge(
+            "modelgate_body_bytes_in_flight",
+            "Bytes of bodies that are read, judged and sent on.",
+            bytes,
+        )?;
         read.keys(sources)?;
         read.cache(cache)?;
         if let Some(log) = self.log() {

@@ -1,0 +1,58 @@
+//! An upstream's answer, which must end in time.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::limit::Limit;
+use super::observe::Observers;
+use super::respond::BrokenOff;
+
+/// A body that breaks off when its time is over, so that nobody takes what there is of it for the whole.
+pub(super) struct Bounded {
+    body: Incoming,
+    end: Instant,
+    alarm: Pin<Box<Sleep>>,
+    observers: Arc<Observers>,
+}
+
+impl Bounded {
+    pub(super) fn new(body: Incoming, end: Instant, observers: Arc<Observers>) -> Self {
+        Self { body, end, alarm: Box::pin(sleep_until(end)), observers }
+    }
+
+    fn too_long<T>(&self) -> Poll<Option<Result<T, BrokenOff>>> {
+        self.observers.metrics().limited(Limit::UpstreamTotal);
+        Poll::Ready(Some(Err(BrokenOff::TooLong)))
+    }
+}
+
+impl Body for Bounded {
+    type Data = Bytes;
+    type Error = BrokenOff;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
+        match Pin::new(&mut self.body).poll_frame(context) {
+            // A caller that takes one piece after another never waits here.
+            Poll::Ready(Some(Ok(_))) if Instant::now() >= self.end => self.too_long(),
+            Poll::Ready(frame) => Poll::Ready(frame.map(|frame| frame.map_err(BrokenOff::from))),
+            Poll::Pending if self.alarm.as_mut().poll(context).is_ready() => self.too_long(),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

@@ -1,0 +1,221 @@
+//! One connection: TLS, HTTP in either version, and its ends.
+
+use std::convert::Infallible;
+use std::net::IpAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Request, Version};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_rustls::TlsAcceptor;
+
+use super::activity::{Activity, Watched};
+use super::limit::Limit;
+use super::meter::{Meter, Share};
+use super::observe::Observers;
+use super::respond::{Answer, OVERLOADED};
+use super::source::Peer;
+use super::streams::{Streams, Taken};
+use super::tls;
+use crate::config::Limits;
+
+/// What a caller may send on one stream, and on all of a connection together, before somebody reads it.
+const STREAM_WINDOW: u32 = 256 * 1024;
+const CONNECTION_WINDOW: u32 = 512 * 1024;
+/// What waits on one stream for a caller to take it.
+const SEND_BUFFER: usize = 64 * 1024;
+/// Streams that a caller has reset before they were looked at, and that we have reset for its errors: more, and the
+/// connection ends.
+const RESETS: usize = 20;
+const ERRORS: usize = 256;
+const PING_INTERVAL: Duration = Duration::from_secs(30);
+const PING_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long, and how much, a caller that is turned away is listened to: a socket that is closed over unread bytes is reset,
+/// and takes the answer with it.
+const FAREWELL: Duration = Duration::from_secs(1);
+const FAREWELL_BYTES: u64 = 64 * 1024;
+const FAREWELLS: usize = 64;
+
+/// What the connections of a listener share.
+pub(super) struct Common {
+    /// The limits in force: each connection begins by asking.
+    pub(super) limits: Box<dyn Fn() -> Limits + Send + Sync>,
+    pub(super) connections: Meter,
+    pub(super) leaving: Meter,
+    pub(super) observers: Arc<Observers>,
+}
+
+impl Common {
+    pub(super) fn new(
+        limits: impl Fn() -> Limits + Send + Sync + 'static,
+        connections: Meter,
+        observers: Arc<Observers>,
+    ) -> Arc<Self> {
+        Arc::new(Self { limits: Box::new(limits), connections, leaving: Meter::default(), observers })
+    }
+
+    /// Where seven of eight connections are taken, one without a request makes room as soon as a slow one would.
+    fn idle_timeout(&self, limits: &Limits) -> Duration {
+        let is_crowded = self.connections.taken() >= limits.connections - limits.connections / 8;
+        if is_crowded { limits.idle_timeout.min(limits.header_timeout) } else { limits.idle_timeout }
+    }
+
+    fn limited(&self, limit: Limit) {
+        self.observers.metrics().limited(limit);
+    }
+}
+
+/// A connection that was accepted.
+pub(super) struct Accepted {
+    pub(super) stream: TcpStream,
+    pub(super) peer: IpAddr,
+    pub(super) tls: Option<TlsAcceptor>,
+    pub(super) draining: watch::Receiver<()>,
+}
+
+/// Serves a connection until it ends, or turns it away if there are too many.
+pub(super) fn begin<F, A>(accepted: Accepted, common: &Arc<Common>, answer: F)
+where
+    F: Fn(Request<Incoming>) -> A + Send + 'static,
+    A: Future<Output = Answer> + Send + 'static,
+{
+    let limits = (common.limits)();
+    let Some(place) = common.connections.take_one(limits.connections) else {
+        common.limited(Limit::Connections);
+        // A caller that waits for a handshake understands nothing else.
+        if let (None, Some(leave)) = (accepted.tls, common.leaving.take_one(FAREWELLS)) {
+            tokio::spawn(turn_away(accepted.stream, leave));
+        }
+        return;
+    };
+    let connection = Connection { limits, common: Arc::clone(common), place };
+    tokio::spawn(connection.run(accepted, answer));
+}
+
+/// Says why, and waits until that has arrived.
+async fn turn_away(mut stream: TcpStream, _leave: Share) {
+    let saying = async {
+        stream.write_all(OVERLOADED.as_bytes()).await?;
+        stream.shutdown().await?;
+        tokio::io::copy(&mut stream.take(FAREWELL_BYTES), &mut tokio::io::sink()).await
+    };
+    // Whoever does not listen is not told.
+    let _ = tokio::time::timeout(FAREWELL, saying).await;
+}
+
+struct Connection {
+    limits: Limits,
+    common: Arc<Common>,
+    /// Taken until the connection ends.
+    place: Share,
+}
+
+impl Connection {
+    async fn run<F, A>(self, accepted: Accepted, answer: F)
+    where
+        F: Fn(Request<Incoming>) -> A + Send + 'static,
+        A: Future<Output = Answer> + Send + 'static,
+    {
+        let Accepted { stream, peer, tls, draining } = accepted;
+        // A small answer would wait for the acknowledgement of the one before it; losing that is no reason to refuse.
+        let _ = stream.set_nodelay(true);
+        let activity = Activity::new(Instant::now());
+        let stream = Watched::new(stream, Arc::clone(&activity));
+        match tls {
+            None => self.serve(stream, peer, &activity, draining, answer).await,
+            Some(acceptor) => match tls::handshake(acceptor, stream, self.limits.header_timeout).await {
+                Ok(stream) => self.serve(stream, peer, &activity, draining, answer).await,
+                Err(limit) => limit.into_iter().for_each(|limit| self.common.limited(limit)),
+            },
+        }
+        drop(self.place);
+    }
+
+    async fn serve<S, F, A>(
+        &self,
+        stream: S,
+        peer: IpAddr,
+        activity: &Arc<Activity>,
+        mut draining: watch::Receiver<()>,
+        answer: F,
+    ) where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        F: Fn(Request<Incoming>) -> A + Send + 'static,
+        A: Future<Output = Answer> + Send + 'static,
+    {
+        let streams = Streams::new(self.limits.write_timeout, Arc::clone(&self.common.observers));
+        let builder = builder(&self.limits, streams.clone());
+        let noted = Arc::clone(activity);
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            let multiplexed = request.version() == Version::HTTP_2;
+            let busy = noted.request(multiplexed);
+            let clock = multiplexed.then(|| busy.waiting());
+            if let Some(clock) = &clock {
+                streams.begin(clock);
+            }
+            request.extensions_mut().insert(Peer(peer));
+            let answer = answer(request);
+            async move { Ok::<_, Infallible>(answer.await.map(|body| Taken::new(body, clock, busy))) }
+        });
+        let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+        let (mut drains, mut closes) = (false, false);
+        loop {
+            tokio::select! {
+                biased;
+                ended = connection.as_mut() => return self.ended(ended),
+                _ = draining.changed(), if !drains => {
+                    drains = true;
+                    connection.as_mut().graceful_shutdown();
+                }
+                limit = activity.overdue(&self.limits, || self.common.idle_timeout(&self.limits)) => {
+                    if !closes {
+                        self.common.limited(limit);
+                    }
+                    // Whoever takes nothing will not take a farewell either.
+                    if closes || limit == Limit::Write {
+                        return;
+                    }
+                    closes = true;
+                    activity.close();
+                    connection.as_mut().graceful_shutdown();
+                }
+            }
+        }
+    }
+
+    fn ended(&self, ended: Result<(), Box<dyn std::error::Error + Send + Sync>>) {
+        let Err(error) = ended else { return };
+        if error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse_too_large) {
+            self.common.limited(Limit::Header);
+        }
+        tracing::debug!("a connection ended early: {error}");
+    }
+}
+
+fn builder(limits: &Limits, streams: Streams) -> auto::Builder<Streams> {
+    let mut builder = auto::Builder::new(streams);
+    let header_bytes = usize::try_from(limits.header_bytes).unwrap_or(usize::MAX);
+    // `Activity` has the clocks of heads and idle connections, for both versions and for the time before either is spoken.
+    builder.http1().header_read_timeout(None).max_buf_size(header_bytes).max_headers(limits.headers);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(limits.streams_per_connection)
+        .max_header_list_size(limits.header_bytes)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_send_buf_size(SEND_BUFFER)
+        .max_pending_accept_reset_streams(RESETS)
+        .max_local_error_reset_streams(ERRORS)
+        .keep_alive_interval(PING_INTERVAL)
+        .keep_alive_timeout(PING_TIMEOUT);
+    builder
+}

@@ -27,7 +27,7 @@ use crate::verdict::{Answer, Expected};
 /// After so many answers, or so long without one, a caller comes by another connection.
 const ANSWERS: u32 = 500;
 const IDLE: Duration = Duration::from_secs(5);
-/// A longer body may be refused before it was taken in, which ends the connection.
+/// With a longer body a bad token may be refused before it was taken in, which ends the connection.
 const TAKEN_IN: usize = 4 * 1024;
 /// As much of an answer as is looked at, at its beginning and at its end.
 const HEAD: usize = 4 * 1024;
@@ -283,7 +283,7 @@ impl Load {
         };
         let response = response.map_err(|error| format!("no answer: {error:?}"))?;
         let answer = read(response, card.conduct).await;
-        let was_taken_in = answer.status == 200 || card.body.len() <= TAKEN_IN;
+        let was_taken_in = answer.status != 401 || card.body.len() <= TAKEN_IN;
         if answer.is_whole && was_taken_in {
             *kept = Some(line);
         }

@@ -117,7 +117,7 @@ impl Dealer<'_> {
         ]);
         // By their places in `callers`; the ones who may do most come most often.
         let caller = self.dice.one(&[
-            (9, 0),
+            (18, 0),
             (2, 1),
             (2, 2),
             (3, 3),
@@ -130,9 +130,9 @@ impl Dealer<'_> {
             (1, 10),
         ]);
         let (model, conduct) = self.dice.one(&[
-            (200, ("alpha", Stays)),
-            (200, ("beta", Stays)),
-            (200, (rules::OPEN, Stays)),
+            (150, ("alpha", Stays)),
+            (150, ("beta", Stays)),
+            (300, (rules::OPEN, Stays)),
             (20, ("ghost", Stays)),
             (20, ("nowhere", Stays)),
             (100, ("talk", Stays)),

@@ -98,7 +98,7 @@ impl Gate {
             stream.read_to_string(&mut answer).await.unwrap();
             answer.split_once("\r\n\r\n").unwrap().1.to_owned()
         };
-        tokio::time::timeout(PATIENCE, asked).await.expect("the admin listener hangs")
+        tokio::time::timeout(2 * PATIENCE, asked).await.expect("the admin listener hangs")
     }
 
     pub(crate) async fn snapshot(&self) -> Value {

@@ -10,6 +10,7 @@
 //! | `cards.rs`, `verdict.rs` | the requests, and what the reference says of each |
 //! | `caller.rs` | those who send them |
 //! | `memory.rs` | whether memory grows |
+//! | `slow.rs` | those who take their time, and everybody else's |
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -27,8 +28,10 @@ mod caller;
 mod cards;
 mod gate;
 mod memory;
+mod overload;
 mod provider;
 mod rules;
+mod slow;
 mod soak;
 mod timeline;
 mod upstream;
@@ -47,4 +50,10 @@ fn run(test: impl Future<Output = ()>) {
 #[ignore = "half an hour of load, or `MODELGATE_SOAK_SECONDS`; for release builds"]
 fn nothing_leaks_and_nothing_is_decided_wrongly() {
     run(soak::soak());
+}
+
+#[test]
+#[ignore = "a minute of load; for release builds on a machine that does nothing else"]
+fn five_thousand_slow_clients_are_nothing_to_the_others() {
+    run(overload::overload());
 }

@@ -15,7 +15,6 @@ use tokio::task::JoinHandle;
 use crate::PATIENCE;
 use crate::caller::Probe;
 use crate::key::Key;
-use crate::rules;
 use crate::timeline::Timeline;
 use crate::upstream;
 
@@ -90,9 +89,9 @@ fn bearer(key: &Key, claims: &Map<String, Value>, expiry: u64) -> HeaderValue {
 }
 
 impl Provider {
-    /// With tokens for as long as this.
-    pub(crate) async fn start(time: Duration) -> Self {
-        let (callers, expiry) = (rules::callers(), now() + time.as_secs() + 3600);
+    /// With tokens for these callers, for as long as this.
+    pub(crate) async fn start(callers: Vec<Map<String, Value>>, time: Duration) -> Self {
+        let expiry = now() + time.as_secs() + 3600;
         let (steady, stray, forger) = (Key::named("steady"), Key::named("stray"), Key::named("steady"));
         let each =
             |key: &Key, expiry| callers.iter().map(|claims| bearer(key, claims, expiry)).collect::<Vec<_>>();

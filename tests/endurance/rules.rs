@@ -20,17 +20,19 @@ pub(crate) enum Set {
 pub(crate) const BOTH: [Set; 2] = [Set::A, Set::B];
 
 /// Models that have a deployment, and what is behind it.
-pub(crate) const MODELS: [(&str, Manner); 11] = [
+pub(crate) const MODELS: [(&str, Manner); 13] = [
     ("alpha", Manner::Plain),
     ("beta", Manner::Plain),
     ("gamma", Manner::Plain),
     ("talk", Manner::Talk),
     ("novel", Manner::Novel),
     ("endless", Manner::Endless),
+    ("flood", Manner::Flood),
     ("breaking", Manner::Breaking),
     ("stalling", Manner::Stalling),
     ("failing", Manner::Failing),
     ("closing", Manner::Closing),
+    ("hanging", Manner::Hanging),
     ("refusing", Manner::Refusing),
 ];
 /// A model that both sets open to the first caller.

@@ -12,7 +12,7 @@ use crate::cards::{Card, deck};
 use crate::gate::{Gate, Reading};
 use crate::memory::{Course, Samples};
 use crate::provider::Provider;
-use crate::rules::{Rules, Writes};
+use crate::rules::{Rules, Writes, callers};
 use crate::upstream::Upstreams;
 
 /// Unless `MODELGATE_SOAK_SECONDS` says otherwise.
@@ -42,7 +42,8 @@ struct Stage {
 impl Stage {
     async fn set(time: Duration) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let (upstreams, provider) = (Upstreams::start().await, Arc::new(Provider::start(time).await));
+        let (upstreams, provider) =
+            (Upstreams::start().await, Arc::new(Provider::start(callers(), time).await));
         let rules = Arc::new(Rules::new(directory.path(), &upstreams));
         let gate = Gate::start(rules.file(), &provider.url);
         let deck = Arc::new(deck(&rules));
@@ -129,14 +130,14 @@ pub(crate) async fn soak() {
     assert!(stage.gate.stop().await.success());
 
     let course = memory.course(usize::try_from(seconds / 3).unwrap());
-    let rate = tally.count() as f64 / took.as_secs_f64();
+    let rate = tally.count() as f64 / time.as_secs_f64();
     report(&tally, &writes, &course, rotations);
     println!(
         "| capacity, closed loop | {capacity:.0} requests per second |\n\
          | sent, open loop | {rate:.0} requests per second for {:.0} s |\n\
          | processor time of the gateway | {:.2} cores |\n\
          | quiet again | {:.1} s after the last request |",
-        took.as_secs_f64(),
+        time.as_secs_f64(),
         spent.as_secs_f64() / took.as_secs_f64(),
         quiet.as_secs_f64(),
     );

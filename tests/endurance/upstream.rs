@@ -32,6 +32,8 @@ pub(crate) enum Manner {
     Novel,
     /// Streams until nobody takes it.
     Endless,
+    /// The same, as fast as it is taken.
+    Flood,
     /// Breaks off in the middle.
     Breaking,
     /// Answers late.
@@ -40,6 +42,8 @@ pub(crate) enum Manner {
     Failing,
     /// Answers, and closes the connection without having said so.
     Closing,
+    /// Takes the call and says nothing.
+    Hanging,
     /// Takes no connections.
     Refusing,
 }
@@ -47,15 +51,17 @@ pub(crate) enum Manner {
 pub(crate) const DONE: &str = "data: [DONE]\n\n";
 
 impl Manner {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 11] = [
         Self::Plain,
         Self::Talk,
         Self::Novel,
         Self::Endless,
+        Self::Flood,
         Self::Breaking,
         Self::Stalling,
         Self::Failing,
         Self::Closing,
+        Self::Hanging,
         Self::Refusing,
     ];
 
@@ -66,10 +72,12 @@ impl Manner {
             Self::Talk => "talk",
             Self::Novel => "novel",
             Self::Endless => "endless",
+            Self::Flood => "flood",
             Self::Breaking => "breaking",
             Self::Stalling => "stalling",
             Self::Failing => "failing",
             Self::Closing => "closing",
+            Self::Hanging => "hanging",
             Self::Refusing => "refusing",
         }
     }
@@ -80,6 +88,7 @@ impl Manner {
             Self::Talk => (8, 64, Duration::from_millis(5)),
             Self::Novel => (32, 16 * 1024, Duration::ZERO),
             Self::Endless => (u64::MAX, 64, Duration::from_millis(20)),
+            Self::Flood => (u64::MAX, 16 * 1024, Duration::ZERO),
             Self::Breaking => (3, 64, Duration::from_millis(5)),
             _ => (0, 0, Duration::ZERO),
         }
@@ -198,8 +207,10 @@ fn echo(answers: &Arc<AtomicUsize>) -> impl Fn(Request<Incoming>) -> Echo + Clon
             let Ok(body) = request.into_body().collect().await else {
                 return Ok(Response::new(Told::nothing(counted)));
             };
-            if manner == Manner::Stalling {
-                tokio::time::sleep(Duration::from_millis(700)).await;
+            match manner {
+                Manner::Stalling => tokio::time::sleep(Duration::from_millis(700)).await,
+                Manner::Hanging => std::future::pending().await,
+                _ => {}
             }
             let mut response =
                 Response::new(Told::new(told(&target, &key, &body.to_bytes()), manner, counted));

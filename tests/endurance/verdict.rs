@@ -83,11 +83,12 @@ impl Expected {
                 Manner::Plain => "200, forwarded",
                 Manner::Talk => "200, streamed",
                 Manner::Novel => "200, half a mebibyte",
-                Manner::Endless => "200, left in mid-stream",
+                Manner::Endless | Manner::Flood => "200, left in mid-stream",
                 Manner::Breaking => "200, broken off by the upstream",
                 Manner::Stalling => "200, late",
                 Manner::Failing => "500, the upstream's own",
                 Manner::Closing => "200 or 502, the upstream closes unannounced",
+                Manner::Hanging => "504, late",
                 Manner::Refusing => "502, the upstream refuses",
             },
         }
@@ -118,7 +119,10 @@ impl Answer {
                 let ends = self.tail.ends_with(DONE.as_bytes());
                 self.status == 200 && begins && ends && self.is_whole && self.length == all
             }
-            Manner::Breaking | Manner::Endless => self.status == 200 && begins && !self.is_whole,
+            Manner::Breaking | Manner::Endless | Manner::Flood => {
+                self.status == 200 && begins && !self.is_whole
+            }
+            Manner::Hanging => self.is_refusal(504, "api_error"),
             Manner::Refusing => self.is_refusal(502, "api_error"),
             // The connection may have ended just as the call went out.
             Manner::Closing => (self.status == 200 && is_echo) || self.is_refusal(502, "api_error"),

@@ -86,10 +86,10 @@ impl Group {
         }
         let started = Instant::now();
         let mut endings = self.start_refreshes(unknown, rules, now.monotonic);
-        // The first round finds what a refresh brought that ended just now; each further one waits for a refresh.
+        // The first round finds what a refresh brought that ended just now; each further one waits for a refresh. What was
+        // fetched since the token came is young enough for it, however late a busy machine gets round to it.
         loop {
-            let now = now.after(started.elapsed());
-            match case.judge(&self.usable(rules, now.monotonic), now) {
+            match case.judge(&self.usable(rules, now.monotonic), now.after(started.elapsed())) {
                 Err(newer) if newer.depends_on_keys() => error = newer,
                 settled => return Ok(settled?),
             }
@@ -98,7 +98,7 @@ impl Group {
             }
         }
         let unknown = matches!(error, TokenError::UnknownKey { .. });
-        if unknown && self.missing(rules, now.after(started.elapsed()).monotonic) > 0 {
+        if unknown && self.missing(rules, now.monotonic) > 0 {
             Err(AuthnError::KeysUnavailable)
         } else {
             Err(error.into())

@@ -1,0 +1,59 @@
+//! The command under load for a long time, and under more than it can take. For release builds:
+//! `cargo test --release --test endurance -- --ignored --test-threads 1 --nocapture`.
+//!
+//! | file | what it is |
+//! |---|---|
+//! | `gate.rs` | the gateway: a process of its own, so that its memory, descriptors and time are its own |
+//! | `rules.rs`, `provider.rs` | what changes meanwhile: two sets of rules, and keys that come and go |
+//! | `timeline.rs` | what was in force when |
+//! | `upstream.rs` | upstreams that answer, stream, stall, break off and refuse |
+//! | `cards.rs`, `verdict.rs` | the requests, and what the reference says of each |
+//! | `caller.rs` | those who send them |
+//! | `memory.rs` | whether memory grows |
+//! | `slow.rs` | those who take their time, and everybody else's |
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+#[expect(dead_code, reason = "other test programs use the rest")]
+#[path = "../gateway/key.rs"]
+mod key;
+#[path = "../support/reference.rs"]
+mod reference;
+
+mod caller;
+mod cards;
+mod gate;
+mod memory;
+mod overload;
+mod provider;
+mod rules;
+mod slow;
+mod soak;
+mod timeline;
+mod upstream;
+mod verdict;
+
+use std::time::Duration;
+
+/// Longer than any step takes, so that a hang fails.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn run(test: impl Future<Output = ()>) {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(test);
+}
+
+#[test]
+#[ignore = "half an hour of load, or `MODELGATE_SOAK_SECONDS`; for release builds"]
+fn nothing_leaks_and_nothing_is_decided_wrongly() {
+    run(soak::soak());
+}
+
+#[test]
+#[ignore = "a minute of load; for release builds on a machine that does nothing else"]
+fn five_thousand_slow_clients_are_nothing_to_the_others() {
+    run(overload::overload());
+}

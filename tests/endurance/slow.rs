@@ -1,0 +1,88 @@
+//! Those who take their time, and everybody else's.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use hyper::header::HeaderValue;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpSocket, TcpStream};
+
+/// What a slow client does.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Habit {
+    /// Sends a head byte by byte.
+    SlowHead,
+    /// Sends a body byte by byte.
+    SlowBody,
+    /// Asks once, and keeps the connection.
+    Idle,
+    /// Asks for an answer without end, and takes none of it.
+    NeverReads,
+    /// Asks what the upstream never answers.
+    Waits,
+}
+
+/// Between two bytes.
+const SLOWLY: Duration = Duration::from_secs(2);
+/// Before a client that was thrown out comes back.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// A slow client, until it is dropped. Being thrown out changes nothing.
+pub(crate) async fn dawdle(address: SocketAddr, credential: HeaderValue, habit: Habit, delay: Duration) {
+    tokio::time::sleep(delay).await;
+    loop {
+        // However it ended, it begins again.
+        let _ = once(address, &credential, habit).await;
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// The head of a call of a model, with so many bytes of body to come.
+pub(crate) fn head(credential: &HeaderValue, length: usize) -> String {
+    let credential = credential.to_str().unwrap();
+    format!(
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: gate\r\nauthorization: {credential}\r\n\
+         content-type: application/json\r\ncontent-length: {length}\r\n\r\n"
+    )
+}
+
+async fn once(address: SocketAddr, credential: &HeaderValue, habit: Habit) -> std::io::Result<()> {
+    let call = |model: &str| {
+        let body = format!("{{\"model\": \"{model}\"}}");
+        head(credential, body.len()) + &body
+    };
+    match habit {
+        Habit::SlowHead => drip(TcpStream::connect(address).await?, head(credential, 2).as_bytes()).await,
+        Habit::SlowBody => {
+            let mut stream = TcpStream::connect(address).await?;
+            stream.write_all(head(credential, 4096).as_bytes()).await?;
+            drip(stream, &[b' '; 4096]).await
+        }
+        Habit::Idle => until_the_end(address, "GET /health/liveliness HTTP/1.1\r\nhost: gate\r\n\r\n").await,
+        Habit::Waits => until_the_end(address, &call("hanging")).await,
+        Habit::NeverReads => {
+            let socket = TcpSocket::new_v4()?;
+            socket.set_recv_buffer_size(4096)?;
+            let mut stream = socket.connect(address).await?;
+            stream.write_all(call("flood").as_bytes()).await?;
+            // Long enough for the gateway to lose its patience; its end is not seen by one that does not read.
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            Ok(())
+        }
+    }
+}
+
+async fn drip(mut stream: TcpStream, bytes: &[u8]) -> std::io::Result<()> {
+    for byte in bytes {
+        stream.write_all(&[*byte]).await?;
+        tokio::time::sleep(SLOWLY).await;
+    }
+    Ok(())
+}
+
+async fn until_the_end(address: SocketAddr, request: &str) -> std::io::Result<()> {
+    let mut stream = TcpStream::connect(address).await?;
+    stream.write_all(request.as_bytes()).await?;
+    while stream.read(&mut [0; 1024]).await? > 0 {}
+    Ok(())
+}

@@ -43,6 +43,7 @@ pub mod engine;
 #[cfg(feature = "gateway")]
 pub mod gateway;
 pub mod identity;
+mod memo;
 pub mod names;
 pub mod offline;
 pub mod pattern;

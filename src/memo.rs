@@ -1,0 +1,168 @@
+//! Answers that are worth keeping: a table of fixed size, read without locks.
+//!
+//! Whoever asks may choose what is asked for, so the table never grows, and the places of its entries cannot be foretold: the
+//! hash has a random key. An entry is found by its whole key, never by the hash alone. At worst an answer is found anew.
+
+use std::hash::{BuildHasher as _, Hash, RandomState};
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
+
+/// Entries that share a place.
+const WAYS: usize = 2;
+
+/// A table of what was found out before.
+///
+/// An entry is never changed, only forgotten: newer ones take the places of older ones.
+#[derive(Debug)]
+pub(crate) struct Memo<K, V> {
+    /// The newest of each place first.
+    places: Box<[[ArcSwapOption<Entry<K, V>>; WAYS]]>,
+    hashing: RandomState,
+}
+
+/// What was found out, and what it was asked by.
+#[derive(Debug)]
+pub(crate) struct Entry<K, V> {
+    hash: u64,
+    key: K,
+    pub(crate) value: V,
+}
+
+impl<K: Hash + Eq, V> Memo<K, V> {
+    /// A table for at least `entries` of them, which takes a word each while it is empty.
+    pub(crate) fn with_capacity(entries: usize) -> Self {
+        let places = entries.div_ceil(WAYS).next_power_of_two();
+        Self {
+            places: (0..places).map(|_| std::array::from_fn(|_| ArcSwapOption::empty())).collect(),
+            hashing: RandomState::new(),
+        }
+    }
+
+    /// The entry whose key `is_asked_for`.
+    ///
+    /// `query` must hash as that key does; it may be another type, which borrows what the key owns.
+    pub(crate) fn get<Q: Hash + ?Sized>(
+        &self,
+        query: &Q,
+        is_asked_for: impl Fn(&K) -> bool,
+    ) -> Option<Arc<Entry<K, V>>> {
+        let hash = self.hashing.hash_one(query);
+        self.place(hash)?.iter().find_map(|way| {
+            let entry = way.load();
+            let entry = entry.as_ref().filter(|entry| entry.hash == hash && is_asked_for(&entry.key))?;
+            Some(Arc::clone(entry))
+        })
+    }
+
+    /// Keeps a value until others need its place.
+    pub(crate) fn insert(&self, key: K, value: V) -> Arc<Entry<K, V>> {
+        let hash = self.hashing.hash_one(&key);
+        let entry = Arc::new(Entry { hash, key, value });
+        if let Some([newest, older]) = self.place(hash) {
+            let known = newest.load_full();
+            let is_same = known.as_ref().is_some_and(|known| known.hash == hash && known.key == entry.key);
+            // Two that come at once may push out one entry too many: what is forgotten is found out again.
+            if !is_same && known.is_some() {
+                older.store(known);
+            }
+            newest.store(Some(Arc::clone(&entry)));
+        }
+        entry
+    }
+
+    fn place(&self, hash: u64) -> Option<&[ArcSwapOption<Entry<K, V>>; WAYS]> {
+        // There is a power of two of them.
+        let last = self.places.len().checked_sub(1)?;
+        self.places.get(usize::try_from(hash & u64::try_from(last).ok()?).ok()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn get(memo: &Memo<String, usize>, key: &str) -> Option<usize> {
+        memo.get(key, |known| known == key).map(|entry| entry.value)
+    }
+
+    #[test]
+    fn what_was_kept_is_found_by_its_key_alone() {
+        let memo = Memo::with_capacity(8);
+        memo.insert("a".to_owned(), 1);
+        assert_eq!((get(&memo, "a"), get(&memo, "b")), (Some(1), None));
+    }
+
+    #[test]
+    fn a_hash_alone_finds_nothing() {
+        /// Every key has the same hash.
+        #[derive(PartialEq, Eq)]
+        struct Colliding(u8);
+        impl Hash for Colliding {
+            fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+                state.write_u8(0);
+            }
+        }
+        let memo = Memo::with_capacity(64);
+        memo.insert(Colliding(1), "one");
+        memo.insert(Colliding(2), "two");
+        let get = |n| memo.get(&Colliding(n), |known| known.0 == n).map(|entry| entry.value);
+        assert_eq!((get(1), get(2), get(3)), (Some("one"), Some("two"), None));
+        memo.insert(Colliding(3), "three");
+        assert_eq!((get(1), get(2), get(3)), (None, Some("two"), Some("three")));
+    }
+
+    #[test]
+    fn a_value_replaces_the_one_of_the_same_key_and_no_other() {
+        let memo = Memo::with_capacity(1);
+        for (key, value) in [("a", 1), ("b", 2), ("b", 3), ("b", 4)] {
+            memo.insert(key.to_owned(), value);
+        }
+        assert_eq!((get(&memo, "a"), get(&memo, "b")), (Some(1), Some(4)));
+    }
+
+    #[test]
+    fn it_never_holds_more_than_it_has_places_for() {
+        let memo = Memo::with_capacity(10);
+        (0..1_000).for_each(|n| drop(memo.insert(n.to_string(), n)));
+        let kept = (0..1_000).filter(|n| get(&memo, &n.to_string()).is_some()).count();
+        assert!((1..=16).contains(&kept), "{kept}");
+        assert_eq!(get(&memo, "999"), Some(999));
+    }
+
+    #[test]
+    fn threads_that_read_and_write_at_once_never_see_the_value_of_another_key() {
+        let memo = Memo::with_capacity(4);
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for n in (0..5_000).map(|n| n % 12) {
+                        let found = get(&memo, &n.to_string());
+                        assert!(found.is_none_or(|value| value == n), "{n}: {found:?}");
+                        memo.insert(n.to_string(), n);
+                    }
+                });
+            }
+        });
+    }
+
+    proptest! {
+        #[test]
+        fn it_answers_with_the_last_value_or_not_at_all(inserts in proptest::collection::vec((0..20_u8, 0..100_usize), 0..60)) {
+            let memo = Memo::with_capacity(16);
+            let mut last = std::collections::HashMap::new();
+            for (key, value) in inserts {
+                memo.insert(key.to_string(), value);
+                last.insert(key, value);
+                for (key, value) in &last {
+                    let found = get(&memo, &key.to_string());
+                    prop_assert!(found.is_none_or(|found| found == *value), "{}: {:?}, not {}", key, found, value);
+                }
+            }
+        }
+    }
+}

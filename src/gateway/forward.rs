@@ -5,20 +5,21 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{HeaderName, HeaderValue};
 use http::request;
+use http::uri::Scheme;
 use http::{Request, Response};
 use http_body_util::BodyExt as _;
-use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use super::body::Pieces;
-use super::deployments::{self, Target};
+use super::deployments::{Deployments, Target};
 use super::headers;
 use super::observe::Observation;
+use super::pool::{Pool, PoolError};
 use super::respond::{Answer, Refusal};
-use crate::engine::{Permit, Snapshot};
+use crate::engine::Permit;
 use crate::request::ApiCall;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -36,16 +37,18 @@ pub(super) struct Sent {
 /// The connections to upstreams.
 #[derive(Debug)]
 pub(super) struct Forwarder {
-    client: Client<HttpsConnector<HttpConnector>, Pieces>,
+    plain: Pool,
+    /// Whether it is HTTP/1.1 or HTTP/2 shows in the handshake.
+    secure: Client<HttpsConnector<HttpConnector>, Pieces>,
 }
 
 impl Forwarder {
     pub(super) fn new() -> std::io::Result<Self> {
-        let client = Client::builder(TokioExecutor::new())
+        let secure = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(Duration::from_secs(60))
             .build(connector()?);
-        Ok(Self { client })
+        Ok(Self { plain: Pool::new(tcp()), secure })
     }
 
     /// Forwards a permitted request and streams the answer back.
@@ -53,13 +56,13 @@ impl Forwarder {
     /// Dropping the answer, as happens when the caller goes away, ends the upstream's call.
     pub(super) async fn forward(
         &self,
-        snapshot: &Snapshot,
+        deployments: &Deployments,
         permit: Permit,
         sent: Sent,
         seen: &mut Observation,
     ) -> Result<Answer, Refusal> {
         let call = permit.call();
-        let target = deployments::target(snapshot.config(), call, sent.head.uri.query())?;
+        let target = deployments.target(call, sent.head.uri.query())?;
         tracing::debug!(model = ?permit.model(), host = target.uri.host(), policies = ?permit.decision().policies, "permitted");
         let mut sent = sent;
         headers::upstream(&mut sent.head.headers);
@@ -78,44 +81,53 @@ impl Forwarder {
         request: Request<Pieces>,
         timeout: Option<Duration>,
     ) -> Result<Answer, Refusal> {
-        let (mut head, body) = self.send(request, timeout).await?.into_parts();
+        let answered = match timeout {
+            Some(limit) => {
+                let answered = tokio::time::timeout(limit, self.send(request)).await;
+                answered.map_err(|_| Refusal::UpstreamTimeout)?
+            }
+            None => self.send(request).await,
+        };
+        let (mut head, body) = answered?.into_parts();
         headers::downstream(&mut head.headers);
         head.version = http::Version::default();
         head.extensions.clear();
-        Ok(Answer::from_parts(head, body.boxed_unsync()))
+        Ok(Answer::from_parts(head, body))
     }
 
-    async fn send(
-        &self,
-        request: Request<Pieces>,
-        timeout: Option<Duration>,
-    ) -> Result<Response<Incoming>, Refusal> {
-        let answering = self.client.request(request);
-        let answered = match timeout {
-            Some(limit) => {
-                tokio::time::timeout(limit, answering).await.map_err(|_| Refusal::UpstreamTimeout)?
-            }
-            None => answering.await,
-        };
-        answered.map_err(|error| {
-            tracing::warn!(connect = error.is_connect(), "the upstream failed: {error}");
-            Refusal::UpstreamDown
-        })
+    async fn send(&self, request: Request<Pieces>) -> Result<Answer, Refusal> {
+        if request.uri().scheme() == Some(&Scheme::HTTP) {
+            let answered = self.plain.send(request).await;
+            let answer = answered.map_err(|error| down(matches!(error, PoolError::Connect(_)), &error))?;
+            Ok(answer.map(|body| body.boxed_unsync()))
+        } else {
+            let answered = self.secure.request(request).await;
+            Ok(answered.map_err(|error| down(error.is_connect(), &error))?.map(|body| body.boxed_unsync()))
+        }
     }
 }
 
-/// Connections that trust the certificates which this machine trusts.
-pub(super) fn connector() -> std::io::Result<HttpsConnector<HttpConnector>> {
+fn down(connect: bool, error: &dyn std::error::Error) -> Refusal {
+    tracing::warn!(connect, "the upstream failed: {error}");
+    Refusal::UpstreamDown
+}
+
+fn tcp() -> HttpConnector {
     let mut connector = HttpConnector::new();
     connector.enforce_http(false);
     connector.set_nodelay(true);
     connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
+    connector
+}
+
+/// Connections that trust the certificates which this machine trusts.
+pub(super) fn connector() -> std::io::Result<HttpsConnector<HttpConnector>> {
     Ok(HttpsConnectorBuilder::new()
         .with_provider_and_native_roots(rustls::crypto::aws_lc_rs::default_provider())?
         .https_or_http()
         .enable_http1()
         .enable_http2()
-        .wrap_connector(connector))
+        .wrap_connector(tcp()))
 }
 
 /// The headers are those that pass.

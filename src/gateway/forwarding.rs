@@ -42,5 +42,6 @@ async fn forward(
     headers::upstream(&mut head.headers);
     let uri = uri::Builder::from(upstream.clone()).path_and_query(head.uri.path()).build();
     head.uri = uri.map_err(|_| Refusal::NoUpstream)?;
+    head.version = http::Version::default();
     forwarder.relay(Request::from_parts(head, Pieces::whole([body])), None).await
 }

@@ -15,6 +15,7 @@ mod models;
 mod observe;
 mod opaque;
 mod pipeline;
+mod pool;
 mod reload;
 mod remote;
 mod respond;

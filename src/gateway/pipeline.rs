@@ -130,7 +130,7 @@ impl Gateway {
         if let Some(answer) = models::answer(snapshot, &caller, &permit) {
             return answer;
         }
-        self.forwarder.forward(snapshot, permit, Sent { head, body }, seen).await
+        self.forwarder.forward(&in_force.deployments, permit, Sent { head, body }, seen).await
     }
 }
 

@@ -12,7 +12,7 @@ use ipnet::IpNet;
 use serde_json::json;
 
 use super::forward::{Forwarder, Sent};
-use super::observe::{Ended, Observation, Observers};
+use super::observe::{Ended, Metrics, Observation, Observers};
 use super::respond::{Answer, REQUEST_ID, Refusal, answer_of, json_answer};
 use super::source::{self, Peer};
 use super::{InForce, TokenVerifier, body, models};
@@ -101,8 +101,8 @@ impl Gateway {
         let in_force = self.in_force();
         let snapshot = in_force.snapshot();
         seen.judged_by(snapshot);
-        let caller = authenticate(&in_force, &request).await;
-        seen.authenticated(caller.as_ref().ok());
+        let caller = authenticate(&in_force, &request, self.observers.metrics()).await;
+        seen.authenticated(caller.as_deref().ok());
         let caller = caller?;
 
         let (head, incoming) = request.into_parts();
@@ -134,17 +134,26 @@ impl Gateway {
     }
 }
 
-async fn authenticate(in_force: &InForce, request: &Request<Incoming>) -> Result<Caller, Refusal> {
-    let config = in_force.snapshot().config();
+async fn authenticate(
+    in_force: &InForce,
+    request: &Request<Incoming>,
+    metrics: &Metrics,
+) -> Result<Arc<Caller>, Refusal> {
+    let (snapshot, config) = (in_force.snapshot(), in_force.snapshot().config());
     let bearer = Bearer::from_headers(request.headers())?;
-    if config.master_key.as_ref().is_some_and(|key| is_master_key(&bearer, key)) {
-        return Ok(Caller::master_key());
+    let verifying = in_force.verifier.as_ref().zip(config.jwt.as_ref());
+    // A token that was verified in this generation is not its master key: that was looked at then.
+    if let Some(caller) = verifying.and_then(|(verifier, jwt)| verifier.known(&bearer, &jwt.tokens)) {
+        metrics.accepted_token(true);
+        return Ok(caller);
     }
-    let (Some(verifier), Some(jwt)) = (&in_force.verifier, &config.jwt) else {
-        return Err(Refusal::Token(TokenError::Shape));
-    };
-    let claims = verifier.verify(&bearer, &jwt.tokens).await?;
-    Ok(in_force.snapshot().identify(&claims))
+    if config.master_key.as_ref().is_some_and(|key| is_master_key(&bearer, key)) {
+        return Ok(Arc::new(Caller::master_key()));
+    }
+    let (verifier, jwt) = verifying.ok_or(Refusal::Token(TokenError::Shape))?;
+    let caller = verifier.caller(&bearer, &jwt.tokens, |claims| snapshot.identify(claims)).await?;
+    metrics.accepted_token(false);
+    Ok(caller)
 }
 
 /// When and from where a request comes.

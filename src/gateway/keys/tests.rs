@@ -1,4 +1,5 @@
 mod issuers;
+mod known;
 mod outage;
 mod provider;
 mod refetch;

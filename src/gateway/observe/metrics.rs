@@ -64,6 +64,7 @@ pub struct Metrics {
     upstream_failures: IntCounterVec,
     in_flight: IntGauge,
     reloads: Vec<(bool, IntCounter)>,
+    tokens: Vec<(bool, IntCounter)>,
 }
 
 impl Metrics {
@@ -84,6 +85,8 @@ impl Metrics {
             "Attempts to put new rules in force, by outcome.",
             "outcome",
         )?;
+        let tokens = "Tokens that were accepted, by whether they had been verified before.";
+        let tokens = family(&registry, "modelgate_accepted_tokens_total", tokens, "known")?;
         let stages = "Time of each stage of a request; `upstream` ends with the head of its answer.";
         let stages = HistogramOpts::new("modelgate_stage_duration_seconds", stages).buckets(BUCKETS.to_vec());
         let stages = registered(&registry, HistogramVec::new(stages, &["stage"])?)?;
@@ -153,6 +156,7 @@ impl Metrics {
                 &registry,
                 IntGauge::new("modelgate_requests_in_flight", "Requests whose answer has not ended.")?,
             )?,
+            tokens: children(&tokens, [true, false], |known| known)?,
             reloads: children(&reloads, [true, false], |good| if good { "success" } else { "failure" })?,
             registry,
         })
@@ -161,6 +165,11 @@ impl Metrics {
     /// Counts an attempt to put new rules in force.
     pub fn reloaded(&self, good: bool) {
         count(&self.reloads, good);
+    }
+
+    /// Counts a token that was accepted.
+    pub(in crate::gateway) fn accepted_token(&self, known: bool) {
+        count(&self.tokens, known);
     }
 
     pub(super) fn began(&self) {

@@ -43,7 +43,11 @@ pub(super) async fn read(
 /// Reads a request body of at most `limit` bytes into one piece.
 pub(super) async fn whole(body: Incoming, limit: usize) -> Result<Bytes, Refusal> {
     let mut body = limited(body, limit)?;
+    let Some(first) = next(&mut body, limit).await? else { return Ok(Bytes::new()) };
+    let Some(second) = next(&mut body, limit).await? else { return Ok(first) };
     let mut frames = Frames::default();
+    frames.push(first);
+    frames.push(second);
     while let Some(bytes) = next(&mut body, limit).await? {
         frames.push(bytes);
     }

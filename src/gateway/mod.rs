@@ -18,6 +18,7 @@ mod pipeline;
 mod pool;
 mod reload;
 mod remote;
+mod request_id;
 mod respond;
 mod server;
 mod source;

@@ -1,9 +1,8 @@
 //! The steps of a request, in order: each takes what only the step before it can make.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use arc_swap::ArcSwap;
-use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
@@ -13,6 +12,7 @@ use serde_json::json;
 
 use super::forward::{Forwarder, Sent};
 use super::observe::{Ended, Metrics, Observation, Observers};
+use super::request_id::RequestIds;
 use super::respond::{Answer, REQUEST_ID, Refusal, answer_of, json_answer};
 use super::source::{self, Peer};
 use super::{InForce, TokenVerifier, body, models};
@@ -171,6 +171,8 @@ fn health(request: &Request<Incoming>) -> Option<Answer> {
         .then(|| json_answer(StatusCode::OK, &json!({"status": "healthy"})))
 }
 
+static IDS: LazyLock<RequestIds> = LazyLock::new(RequestIds::new);
+
 /// The caller's own id where it is short and plain, so that both sides' logs can be joined; else a random one.
 fn request_id(request: &Request<Incoming>) -> HeaderValue {
     let plain = |value: &&HeaderValue| {
@@ -180,9 +182,5 @@ fn request_id(request: &Request<Incoming>) -> HeaderValue {
     if let Some(sent) = request.headers().get(REQUEST_ID).filter(plain) {
         return sent.clone();
     }
-    let mut random = [0_u8; 16];
-    // Without randomness the id stays zero: it names a request, and guards nothing.
-    let _ = aws_lc_rs::rand::fill(&mut random);
-    let text = format!("{:032x}", u128::from_be_bytes(random));
-    HeaderValue::from_maybe_shared(Bytes::from(text)).unwrap_or_else(|_| HeaderValue::from_static("none"))
+    IDS.next()
 }

@@ -77,19 +77,38 @@ pub(super) fn check_present(
     rules: &ClaimRules<'_>,
     now: SystemTime,
 ) -> Result<(), TokenError> {
-    // A clock before 1970 can't tell whether anything is still valid.
-    let now = now.duration_since(UNIX_EPOCH).map_or(f64::INFINITY, |since| since.as_secs_f64());
-    let leeway = rules.leeway.as_secs_f64();
-    if date(claims, "exp")?.is_some_and(|exp| now - leeway >= exp) {
-        return Err(TokenError::Expired);
-    }
-    for claim in ["nbf", "iat"] {
-        if date(claims, claim)?.is_some_and(|date| date > now + leeway) {
-            return Err(TokenError::NotYetValid { claim });
-        }
-    }
+    Times::of(claims)?.check(rules.leeway, now)?;
     check_issuer(claims, rules.issuer)?;
     check_audience(claims, rules.audience)
+}
+
+/// When a token is valid.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Times {
+    exp: Option<f64>,
+    nbf: Option<f64>,
+    iat: Option<f64>,
+}
+
+impl Times {
+    pub(crate) fn of(claims: &Map<String, Value>) -> Result<Self, TokenError> {
+        Ok(Self { exp: date(claims, "exp")?, nbf: date(claims, "nbf")?, iat: date(claims, "iat")? })
+    }
+
+    pub(crate) fn check(&self, leeway: Duration, now: SystemTime) -> Result<(), TokenError> {
+        // A clock before 1970 can't tell whether anything is still valid.
+        let now = now.duration_since(UNIX_EPOCH).map_or(f64::INFINITY, |since| since.as_secs_f64());
+        let leeway = leeway.as_secs_f64();
+        if self.exp.is_some_and(|exp| now - leeway >= exp) {
+            return Err(TokenError::Expired);
+        }
+        for (claim, date) in [("nbf", self.nbf), ("iat", self.iat)] {
+            if date.is_some_and(|date| date > now + leeway) {
+                return Err(TokenError::NotYetValid { claim });
+            }
+        }
+        Ok(())
+    }
 }
 
 fn date(claims: &Map<String, Value>, claim: &'static str) -> Result<Option<f64>, TokenError> {

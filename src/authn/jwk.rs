@@ -63,6 +63,11 @@ impl Key {
         self.algorithms.iter().any(|(_, algorithm)| other.allows(*algorithm))
     }
 
+    /// Whether both are the same key with the same id for the same algorithms.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        self.kid == other.kid && self.algorithms == other.algorithms && self.is_same_material(other)
+    }
+
     /// Whether both hold the same public key.
     pub(super) fn is_same_material(&self, other: &Self) -> bool {
         use DecodingKeyKind::{RsaModulusExponent, SecretOrDer};

@@ -76,6 +76,13 @@ impl KeySet {
         }
     }
 
+    /// Whether both have the same keys for the same uses, in the same order.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.keys.len() == other.keys.len()
+            && self.refused == other.refused
+            && self.keys.iter().zip(&other.keys).all(|(key, other)| key.is_same(other))
+    }
+
     /// How many keys tokens are verified with.
     #[must_use]
     pub fn count(&self) -> usize {

@@ -56,20 +56,20 @@ impl<'t> Token<'t> {
         claim_rules::entry(&claims_object(&decode(self.payload, "payload")?)?, rules)
     }
 
-    /// The payload, if some set has the key that the token names and that key made the signature.
+    /// The payload, if some set has the key that the token names and that key made the signature; and which set it was.
     ///
     /// Each set offers at most one key. Two providers may use one id, so a key that does not verify in one set leaves the
     /// others their say.
     pub(crate) fn payload_verified_by<'k>(
         &self,
         sets: impl IntoIterator<Item = &'k KeySet>,
-    ) -> Result<Vec<u8>, TokenError> {
+    ) -> Result<(Vec<u8>, usize), TokenError> {
         let (name, algorithm) = *self.algorithm;
         let (mut mismatch, mut several, mut forged) = (false, false, false);
-        for set in sets {
+        for (position, set) in sets.into_iter().enumerate() {
             match set.find(self.kid.as_deref(), algorithm) {
                 Found::Key(key) if key.verifies(algorithm, self.signed.as_bytes(), &self.signature) => {
-                    return decode(self.payload, "payload");
+                    return Ok((decode(self.payload, "payload")?, position));
                 }
                 Found::Key(_) => forged = true,
                 Found::OtherAlgorithm => mismatch = true,

@@ -27,20 +27,20 @@ pub fn verify<'k>(
 ) -> Result<VerifiedClaims, TokenError> {
     let token = Token::parse(bearer.expose())?;
     let entry = token.entry(rules)?;
-    claims_of(&token, keys_of(entry), &ClaimRules::of(entry, rules), now)
+    Ok(claims_of(&token, keys_of(entry), &ClaimRules::of(entry, rules), now)?.0)
 }
 
-/// Verifies a token that was parsed already, by the keys and the rules of its issuer.
+/// Verifies a token that was parsed already, by the keys and the rules of its issuer. Says which of the sets it was.
 pub(crate) fn claims_of(
     token: &Token<'_>,
     sets: &[Arc<KeySet>],
     rules: &ClaimRules<'_>,
     now: SystemTime,
-) -> Result<VerifiedClaims, TokenError> {
-    let payload = token.payload_verified_by(sets.iter().map(Arc::as_ref))?;
+) -> Result<(VerifiedClaims, usize), TokenError> {
+    let (payload, set) = token.payload_verified_by(sets.iter().map(Arc::as_ref))?;
     let claims = token::claims_object(&payload)?;
     claim_rules::check(&claims, rules, now)?;
-    Ok(VerifiedClaims::verified(claims))
+    Ok((VerifiedClaims::verified(claims), set))
 }
 
 /// Verifies the signature of a compact JWS and nothing else, and returns its payload, which need not be claims.
@@ -49,7 +49,7 @@ pub(crate) fn claims_of(
 ///
 /// [`TokenError`] for everything that [`verify`] would refuse before it looks at the claims.
 pub fn verify_signature(compact: &str, keys: &KeySet) -> Result<Vec<u8>, TokenError> {
-    Token::parse(compact)?.payload_verified_by([keys])
+    Ok(Token::parse(compact)?.payload_verified_by([keys])?.0)
 }
 
 #[cfg(test)]

@@ -46,22 +46,14 @@ pub(super) async fn read(
     body: Incoming,
     room: Room<'_>,
 ) -> Result<(ApiCall, Kept), Refusal> {
-    let limit = room.max_body_bytes;
-    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
-    if announced > limit {
-        return Err(Refusal::BodyTooLarge { limit });
-    }
-    let mut body = Arriving { body: Limited::new(body, limit), began: Instant::now(), bytes: 0, room };
-    let mut frames = Frames::default();
+    let mut body = Arriving::new(body, room)?;
     let (call, pieces) = match reading {
         Reading::Whole(whole) => {
-            while let Some(bytes) = body.next().await? {
-                frames.push(bytes);
-            }
-            let joined = frames.joined();
+            let joined = body.joined().await?;
             (whole.finish_within(&joined, body.room.limits.json_depth)?, vec![joined])
         }
         Reading::Streamed(mut streamed) => {
+            let mut frames = Frames::default();
             while let Some(bytes) = body.next().await? {
                 streamed.feed(&bytes)?;
                 frames.push(bytes);
@@ -80,7 +72,34 @@ struct Arriving<'l> {
     room: Room<'l>,
 }
 
-impl Arriving<'_> {
+/// Reads a body into one piece.
+pub(super) async fn whole(body: Incoming, room: Room<'_>) -> Result<Bytes, Refusal> {
+    Arriving::new(body, room)?.joined().await
+}
+
+impl<'l> Arriving<'l> {
+    fn new(body: Incoming, room: Room<'l>) -> Result<Self, Refusal> {
+        let limit = room.max_body_bytes;
+        let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+        if announced > limit {
+            return Err(Refusal::BodyTooLarge { limit });
+        }
+        Ok(Self { body: Limited::new(body, limit), began: Instant::now(), bytes: 0, room })
+    }
+
+    /// All of it, without a copy where it comes in one frame.
+    async fn joined(&mut self) -> Result<Bytes, Refusal> {
+        let Some(first) = self.next().await? else { return Ok(Bytes::new()) };
+        let Some(second) = self.next().await? else { return Ok(first) };
+        let mut frames = Frames::default();
+        frames.push(first);
+        frames.push(second);
+        while let Some(bytes) = self.next().await? {
+            frames.push(bytes);
+        }
+        Ok(frames.joined())
+    }
+
     /// The next bytes; trailers are dropped.
     async fn next(&mut self) -> Result<Option<Bytes>, Refusal> {
         loop {

@@ -10,18 +10,54 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::limit::Limit;
 use super::observe::Observers;
+use super::pool::PooledBody;
 use super::respond::BrokenOff;
+
+/// A body as its connection has it.
+pub(super) enum UpstreamBody {
+    Plain(PooledBody),
+    Secure(Incoming),
+}
+
+impl Body for UpstreamBody {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        match self.get_mut() {
+            Self::Plain(body) => Pin::new(body).poll_frame(context),
+            Self::Secure(body) => Pin::new(body).poll_frame(context),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Plain(body) => body.is_end_stream(),
+            Self::Secure(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Plain(body) => body.size_hint(),
+            Self::Secure(body) => body.size_hint(),
+        }
+    }
+}
 
 /// A body that breaks off when its time is over, so that nobody takes what there is of it for the whole.
 pub(super) struct Bounded {
-    body: Incoming,
+    body: UpstreamBody,
     end: Instant,
     alarm: Pin<Box<Sleep>>,
     observers: Arc<Observers>,
 }
 
 impl Bounded {
-    pub(super) fn new(body: Incoming, end: Instant, observers: Arc<Observers>) -> Self {
+    pub(super) fn new(body: UpstreamBody, end: Instant, observers: Arc<Observers>) -> Self {
         Self { body, end, alarm: Box::pin(sleep_until(end)), observers }
     }
 

@@ -157,7 +157,8 @@ impl Candidate {
         let origin = Some(Origin { hash, loaded_at: self.at, files, policies, policy_count });
         // A listener that speaks TLS goes on with the certificate that it has.
         let certificate = self.certificate.or_else(|| before?.certificate.clone());
-        Ok(InForce { snapshot: loaded.snapshot, candidate: loaded.candidate, verifier, certificate, origin })
+        let candidate = loaded.candidate;
+        Ok(InForce { candidate, certificate, origin, ..InForce::new(loaded.snapshot, verifier) })
     }
 }
 

@@ -1,15 +1,17 @@
 //! Which deployment serves a request, and at what address.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use http::Uri;
-use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
+use http::header::{AUTHORIZATION, HeaderName, HeaderValue, InvalidHeaderValue};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
 use super::respond::Refusal;
-use crate::config::{Config, Deployment, Provider};
+use crate::config::{Config, Deployment, Provider, Upstream};
 use crate::names::ModelName;
 use crate::pattern::Pattern;
 use crate::request::ApiCall;
@@ -43,46 +45,134 @@ const OPENAI_OPERATIONS: [&str; 11] = [
 
 static TURN: AtomicUsize = AtomicUsize::new(0);
 
-/// The target of a permitted call.
-pub(super) fn target(config: &Config, call: &ApiCall, query: Option<&str>) -> Result<Target, Refusal> {
-    let served = call.model().and_then(|model| choose(config, model));
-    if let Some((deployment, model)) = served
-        && let Some(target) = at_deployment(deployment, model, call, query)?
-    {
-        return Ok(target);
-    }
-    match &config.gateway.upstream {
-        Some(upstream) => Ok(Target {
-            uri: join(&upstream.api_base, call.route().encoded().trim_start_matches('/'), query)?,
-            model: None,
-            headers: upstream.api_key.as_ref().map(bearer).transpose()?.into_iter().collect(),
-            timeout: None,
-            provider: None,
-        }),
-        None if call.model().is_some_and(|model| choose(config, model).is_none()) => {
-            Err(Refusal::UnknownModel)
+/// The deployments of a configuration, to be found by the names of models.
+pub(super) struct Deployments {
+    entries: Vec<Entry>,
+    /// Positions among the entries.
+    exact: HashMap<ModelName, Vec<usize>>,
+    /// The longest first.
+    wildcards: Vec<(Pattern, usize)>,
+    upstream: Option<(Upstream, Headers)>,
+}
+
+struct Entry {
+    name: ModelName,
+    deployment: Option<(Deployment, Credentials)>,
+}
+
+/// `None`: what the configuration writes is no header, so that nothing can be sent.
+type Headers = Option<Vec<(HeaderName, HeaderValue)>>;
+
+/// A deployment's headers, with its key in either of the places that its provider may ask for it in.
+struct Credentials {
+    bearer: Headers,
+    native: Headers,
+}
+
+impl Deployments {
+    pub(super) fn new(config: &Config) -> Self {
+        let deployment = |deployment: &Deployment| (deployment.clone(), Credentials::of(deployment));
+        let entries: Vec<_> = config
+            .models
+            .iter()
+            .map(|model| Entry {
+                name: model.name.clone(),
+                deployment: model.deployment.as_ref().map(deployment),
+            })
+            .collect();
+        let mut exact: HashMap<_, Vec<_>> = HashMap::new();
+        let mut wildcards = Vec::new();
+        for (position, entry) in entries.iter().enumerate() {
+            exact.entry(entry.name.clone()).or_default().push(position);
+            if entry.name.as_str().contains('*') {
+                wildcards.push((Pattern::new(entry.name.as_str()), entry.name.as_str().len(), position));
+            }
         }
-        None => Err(Refusal::NoUpstream),
+        wildcards.sort_by_key(|(_, length, _)| std::cmp::Reverse(*length));
+        let wildcards = wildcards.into_iter().map(|(pattern, _, position)| (pattern, position)).collect();
+        let upstream = config.gateway.upstream.as_ref();
+        let upstream = upstream.map(|upstream| (upstream.clone(), upstream_headers(upstream)));
+        Self { entries, exact, wildcards, upstream }
+    }
+
+    /// The target of a permitted call.
+    pub(super) fn target(&self, call: &ApiCall, query: Option<&str>) -> Result<Target, Refusal> {
+        let served = call.model().and_then(|model| self.choose(model));
+        let known = served.is_some();
+        if let Some(((deployment, credentials), model)) = served
+            && let Some(target) = at_deployment(deployment, credentials, model, call, query)?
+        {
+            return Ok(target);
+        }
+        match &self.upstream {
+            Some((upstream, headers)) => Ok(Target {
+                uri: join(&upstream.api_base, call.route().encoded().trim_start_matches('/'), query)?,
+                model: None,
+                headers: headers.clone().ok_or(Refusal::NoUpstream)?,
+                timeout: None,
+                provider: None,
+            }),
+            None if call.model().is_some() && !known => Err(Refusal::UnknownModel),
+            None => Err(Refusal::NoUpstream),
+        }
+    }
+
+    /// A deployment of the model, in turn where there are several, and the model's name there. An exact name goes before a
+    /// wildcard, and a longer wildcard before a shorter one.
+    fn choose(&self, model: &ModelName) -> Option<(&(Deployment, Credentials), String)> {
+        let positions = match self.exact.get(model) {
+            Some(positions) => Cow::Borrowed(positions.as_slice()),
+            None => Cow::Owned(self.fitting(model.as_str())),
+        };
+        let entries = positions.iter().filter_map(|position| self.entries.get(*position));
+        let deployed = entries.filter_map(|entry| Some((&entry.name, entry.deployment.as_ref()?)));
+        let count = deployed.clone().count();
+        let turn = TURN.fetch_add(1, Ordering::Relaxed).checked_rem(count)?;
+        let (name, deployment) = deployed.clone().nth(turn)?;
+        Some((deployment, filled(&deployment.0.model, name.as_str(), model.as_str())))
+    }
+
+    /// The wildcards of the greatest length that fit.
+    fn fitting(&self, model: &str) -> Vec<usize> {
+        let length = |position: usize| self.entries.get(position).map(|entry| entry.name.as_str().len());
+        let mut fitting = self.wildcards.iter().filter(|(pattern, _)| pattern.matches(model)).peekable();
+        let longest = fitting.peek().and_then(|(_, position)| length(*position));
+        fitting.map(|(_, position)| *position).take_while(|position| length(*position) == longest).collect()
     }
 }
 
-/// A deployment of the model, in turn where there are several, and the model's name there. An exact name goes before a
-/// wildcard, and a longer wildcard before a shorter one.
-fn choose<'c>(config: &'c Config, model: &ModelName) -> Option<(&'c Deployment, String)> {
-    let exact: Vec<_> = config.models.iter().filter(|entry| entry.name == *model).collect();
-    let entries = if exact.is_empty() {
-        let fits = |name: &str| name.contains('*') && Pattern::new(name).matches(model.as_str());
-        let fitting = || config.models.iter().filter(|entry| fits(entry.name.as_str()));
-        let longest = fitting().map(|entry| entry.name.as_str().len()).max()?;
-        fitting().filter(|entry| entry.name.as_str().len() == longest).collect()
-    } else {
-        exact
-    };
-    let deployments: Vec<_> =
-        entries.iter().filter_map(|e| e.deployment.as_ref().map(|d| (e.name.as_str(), d))).collect();
-    let turn = TURN.fetch_add(1, Ordering::Relaxed).checked_rem(deployments.len())?;
-    let (name, deployment) = deployments.get(turn).copied()?;
-    Some((deployment, filled(&deployment.model, name, model.as_str())))
+impl Credentials {
+    fn of(deployment: &Deployment) -> Self {
+        let native = match deployment.provider {
+            Provider::OpenAi => AUTHORIZATION,
+            Provider::Azure => HeaderName::from_static("api-key"),
+            Provider::Anthropic => HeaderName::from_static("x-api-key"),
+            Provider::Gemini => HeaderName::from_static("x-goog-api-key"),
+        };
+        Self {
+            bearer: deployment_headers(deployment, |key| bearer(key)),
+            native: deployment_headers(deployment, |key| Ok((native.clone(), secret(key.expose_secret())?))),
+        }
+    }
+}
+
+fn deployment_headers(
+    deployment: &Deployment,
+    credential: impl Fn(&SecretString) -> Result<(HeaderName, HeaderValue), InvalidHeaderValue>,
+) -> Headers {
+    let mut headers = deployment.extra_headers.clone();
+    if let Some(organization) = &deployment.organization {
+        let value = HeaderValue::try_from(organization).ok()?;
+        headers.push((HeaderName::from_static("openai-organization"), value));
+    }
+    if let Some(key) = &deployment.api_key {
+        headers.push(credential(key).ok()?);
+    }
+    Some(headers)
+}
+
+fn upstream_headers(upstream: &Upstream) -> Headers {
+    Some(upstream.api_key.as_ref().map(bearer).transpose().ok()?.into_iter().collect())
 }
 
 /// A deployment's model with its star filled with what the entry's star stood for.
@@ -95,6 +185,7 @@ fn filled(template: &str, pattern: &str, name: &str) -> String {
 /// `None` when the deployment's provider does not speak the call's operation.
 fn at_deployment(
     deployment: &Deployment,
+    credentials: &Credentials,
     model: String,
     call: &ApiCall,
     query: Option<&str>,
@@ -109,16 +200,15 @@ fn at_deployment(
     let is_messages = matches!(operation, "messages" | "messages/count_tokens");
     let verb = gemini_verb(call);
 
-    let (path, credential) = match deployment.provider {
-        Provider::OpenAi if is_openai => (operation.to_owned(), Credential::Bearer),
-        Provider::Azure if is_openai => {
-            (format!("openai/deployments/{model}/{operation}"), Credential::Header("api-key"))
-        }
-        Provider::Anthropic if is_messages => (format!("v1/{operation}"), Credential::Header("x-api-key")),
-        Provider::Anthropic if is_openai => (format!("v1/{operation}"), Credential::Bearer),
-        Provider::Gemini if is_openai => (format!("v1beta/openai/{operation}"), Credential::Bearer),
+    let Credentials { bearer, native } = credentials;
+    let (path, headers) = match deployment.provider {
+        Provider::OpenAi if is_openai => (Cow::Borrowed(operation), bearer),
+        Provider::Azure if is_openai => (format!("openai/deployments/{model}/{operation}").into(), native),
+        Provider::Anthropic if is_messages => (format!("v1/{operation}").into(), native),
+        Provider::Anthropic if is_openai => (format!("v1/{operation}").into(), bearer),
+        Provider::Gemini if is_openai => (format!("v1beta/openai/{operation}").into(), bearer),
         Provider::Gemini => match verb {
-            Some(verb) => (format!("v1beta/models/{model}:{verb}"), Credential::Header("x-goog-api-key")),
+            Some(verb) => (format!("v1beta/models/{model}:{verb}").into(), native),
             None => return Ok(None),
         },
         Provider::OpenAi | Provider::Azure | Provider::Anthropic => return Ok(None),
@@ -128,31 +218,15 @@ fn at_deployment(
     let query = renamed.as_deref();
     let version = deployment.api_version.as_deref().map(|version| format!("api-version={version}"));
     let query = if deployment.provider == Provider::Azure { version.as_deref().or(query) } else { query };
-    let mut headers = deployment.extra_headers.clone();
-    if let Some(organization) = &deployment.organization {
-        let value = HeaderValue::try_from(organization).map_err(|_| Refusal::NoUpstream)?;
-        headers.push((HeaderName::from_static("openai-organization"), value));
-    }
-    if let Some(key) = &deployment.api_key {
-        headers.push(match credential {
-            Credential::Bearer => bearer(key)?,
-            Credential::Header(name) => (HeaderName::from_static(name), secret(key.expose_secret())?),
-        });
-    }
     // Google's own paths name the model, so that a body that does not is left alone.
     let rewrites_body = is_openai || is_messages || call.body_model().is_some();
     Ok(Some(Target {
         uri: join(base, &path, query)?,
         model: rewrites_body.then_some(model),
-        headers,
+        headers: headers.clone().ok_or(Refusal::NoUpstream)?,
         timeout: deployment.timeout,
         provider: Some(deployment.provider),
     }))
-}
-
-enum Credential {
-    Bearer,
-    Header(&'static str),
 }
 
 /// The query with the deployment's model in the place of the caller's.
@@ -191,12 +265,12 @@ fn join(base: &Url, path: &str, query: Option<&str>) -> Result<Uri, Refusal> {
     text.parse().map_err(|_| Refusal::NoUpstream)
 }
 
-fn bearer(key: &SecretString) -> Result<(HeaderName, HeaderValue), Refusal> {
+fn bearer(key: &SecretString) -> Result<(HeaderName, HeaderValue), InvalidHeaderValue> {
     Ok((AUTHORIZATION, secret(&format!("Bearer {}", key.expose_secret()))?))
 }
 
-fn secret(text: &str) -> Result<HeaderValue, Refusal> {
-    let mut value = HeaderValue::try_from(text).map_err(|_| Refusal::NoUpstream)?;
+fn secret(text: &str) -> Result<HeaderValue, InvalidHeaderValue> {
+    let mut value = HeaderValue::try_from(text)?;
     value.set_sensitive(true);
     Ok(value)
 }
@@ -224,7 +298,7 @@ model_list:
         let headers = HeaderMap::new();
         let parts =
             RequestParts { method: &Method::POST, path, query, headers: &headers, body: body.as_bytes() };
-        target(&config, &classify(&parts).unwrap(), query).ok()
+        Deployments::new(&config).target(&classify(&parts).unwrap(), query).ok()
     }
 
     fn uri(path: &str, model: &str) -> Option<String> {

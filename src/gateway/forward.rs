@@ -1,14 +1,15 @@
 //! Sends what was permitted, as it was judged.
 
 use std::error::Error;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{HeaderName, HeaderValue};
 use http::request;
+use http::uri::Scheme;
 use http::{Request, Response};
 use http_body_util::BodyExt as _;
-use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -16,20 +17,21 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::Instant;
 
 use super::body::{Kept, Pieces};
-use super::bounded::Bounded;
-use super::deployments::{self, Target};
+use super::bounded::{Bounded, UpstreamBody};
+use super::deployments::{Deployments, Target};
 use super::headers;
 use super::keys::fetch::causes;
-use super::observe::Observation;
+use super::observe::{Observation, Observers};
+use super::pool::{Pool, PoolError};
 use super::respond::{Answer, Refusal};
 use crate::config::Limits;
-use crate::engine::{Permit, Snapshot};
+use crate::engine::Permit;
 use crate::request::ApiCall;
 
 /// For keys and traces; `modelgate.limits` has the one for upstreams.
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// What is read of an answer before its caller takes it.
-const READ_BUFFER: usize = 64 * 1024;
+pub(super) const READ_BUFFER: usize = 64 * 1024;
 /// The same over HTTP/2.
 const STREAM_WINDOW: u32 = 128 * 1024;
 /// As large as it gets: callers that take nothing must not hold up the others on their upstream's connection.
@@ -46,19 +48,22 @@ pub(super) struct Sent {
 /// The connections to upstreams.
 #[derive(Debug)]
 pub(super) struct Forwarder {
-    client: Client<HttpsConnector<HttpConnector>, Pieces>,
+    plain: Pool,
+    /// Whether it is HTTP/1.1 or HTTP/2 shows in the handshake.
+    secure: Client<HttpsConnector<HttpConnector>, Pieces>,
 }
 
 impl Forwarder {
     pub(super) fn new(limits: &Limits) -> std::io::Result<Self> {
-        let client = Client::builder(TokioExecutor::new())
+        let tcp = || tcp(limits.upstream_connect_timeout);
+        let secure = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(Duration::from_secs(60))
             .http1_max_buf_size(READ_BUFFER)
             .http2_initial_stream_window_size(STREAM_WINDOW)
             .http2_initial_connection_window_size(CONNECTION_WINDOW)
-            .build(connector(limits.upstream_connect_timeout)?);
-        Ok(Self { client })
+            .build(secured(tcp())?);
+        Ok(Self { plain: Pool::new(tcp()), secure })
     }
 
     /// Forwards a permitted request and streams the answer back.
@@ -66,58 +71,80 @@ impl Forwarder {
     /// Dropping the answer, as happens when the caller goes away, ends the upstream's call.
     pub(super) async fn forward(
         &self,
-        snapshot: &Snapshot,
+        deployments: &Deployments,
+        limits: &Limits,
         permit: Permit,
         sent: Sent,
         seen: &mut Observation,
     ) -> Result<Answer, Refusal> {
         let call = permit.call();
-        let target = deployments::target(snapshot.config(), call, sent.head.uri.query())?;
+        let target = deployments.target(call, sent.head.uri.query())?;
         tracing::debug!(model = ?permit.model(), host = target.uri.host(), policies = ?permit.decision().policies, "permitted");
         let mut sent = sent;
-        sent.head.headers = headers::upstream(&sent.head.headers);
+        headers::upstream(&mut sent.head.headers);
         seen.calls(call, &target, &mut sent.head.headers);
-        let limits = &snapshot.config().gateway.limits;
         let end = Instant::now() + limits.upstream_total_timeout;
         let first_byte = Instant::now() + target.timeout.unwrap_or(limits.upstream_first_byte_timeout);
         let request = upstream_request(call, target, sent);
 
-        let answered = self.send(request, first_byte.min(end)).await;
+        let answered = self.relay(request, first_byte.min(end), end, seen.observers()).await;
         seen.upstream(answered.as_ref().map(Response::status));
-        let answer = answered?;
-        let (mut head, body) = answer.into_parts();
-        head.headers = headers::downstream(&head.headers);
-        head.version = http::Version::default();
-        head.extensions.clear();
-        Ok(Answer::from_parts(head, Bounded::new(body, end, seen.observers()).boxed_unsync()))
+        answered
     }
 
-    /// The upstream's answer, up to its body, which must begin by then.
-    async fn send(&self, request: Request<Pieces>, by: Instant) -> Result<Response<Incoming>, Refusal> {
-        let answered = tokio::time::timeout_at(by, self.client.request(request)).await;
-        answered.map_err(|_| Refusal::UpstreamTimeout)?.map_err(|error| {
-            tracing::warn!(connect = error.is_connect(), "the upstream failed: {}", causes(&error));
-            if error.is_connect() && is_timeout(&error) {
-                Refusal::UpstreamConnectTimeout
-            } else {
-                Refusal::UpstreamDown
-            }
-        })
+    /// The upstream's answer with the headers that go back, its body still to come. It must begin and end by then.
+    pub(super) async fn relay(
+        &self,
+        request: Request<Pieces>,
+        begin: Instant,
+        end: Instant,
+        observers: Arc<Observers>,
+    ) -> Result<Answer, Refusal> {
+        let answered = tokio::time::timeout_at(begin, self.send(request)).await;
+        let (mut head, body) = answered.map_err(|_| Refusal::UpstreamTimeout)??.into_parts();
+        headers::downstream(&mut head.headers);
+        head.version = http::Version::default();
+        head.extensions.clear();
+        Ok(Answer::from_parts(head, Bounded::new(body, end, observers).boxed_unsync()))
+    }
+
+    async fn send(&self, request: Request<Pieces>) -> Result<Response<UpstreamBody>, Refusal> {
+        if request.uri().scheme() == Some(&Scheme::HTTP) {
+            let answered = self.plain.send(request).await;
+            let answer = answered.map_err(|error| down(matches!(error, PoolError::Connect(_)), &error))?;
+            Ok(answer.map(UpstreamBody::Plain))
+        } else {
+            let answered = self.secure.request(request).await;
+            Ok(answered.map_err(|error| down(error.is_connect(), &error))?.map(UpstreamBody::Secure))
+        }
     }
 }
 
-/// Connections that trust the certificates which this machine trusts.
-pub(super) fn connector(timeout: Duration) -> std::io::Result<HttpsConnector<HttpConnector>> {
+fn down(connect: bool, error: &(dyn Error + 'static)) -> Refusal {
+    tracing::warn!(connect, "the upstream failed: {}", causes(error));
+    if connect && is_timeout(error) { Refusal::UpstreamConnectTimeout } else { Refusal::UpstreamDown }
+}
+
+fn tcp(timeout: Duration) -> HttpConnector {
     let mut connector = HttpConnector::new();
     connector.enforce_http(false);
     connector.set_nodelay(true);
     connector.set_connect_timeout(Some(timeout));
+    connector
+}
+
+/// Connections that trust the certificates which this machine trusts.
+pub(super) fn connector(timeout: Duration) -> std::io::Result<HttpsConnector<HttpConnector>> {
+    secured(tcp(timeout))
+}
+
+fn secured(tcp: HttpConnector) -> std::io::Result<HttpsConnector<HttpConnector>> {
     Ok(HttpsConnectorBuilder::new()
         .with_provider_and_native_roots(rustls::crypto::aws_lc_rs::default_provider())?
         .https_or_http()
         .enable_http1()
         .enable_http2()
-        .wrap_connector(connector))
+        .wrap_connector(tcp))
 }
 
 fn is_timeout(error: &(dyn Error + 'static)) -> bool {

@@ -27,10 +27,9 @@ const NOT_THE_CALLERS: [HeaderName; 5] =
 const NOT_THE_CALLERS_PREFIXES: [&str; 5] =
     ["x-forwarded-", "x-litellm-", "x-modelgate-", "proxy-", "sec-websocket-"];
 
-/// The headers of a request that go upstream.
-pub(super) fn upstream(headers: &HeaderMap) -> HeaderMap {
-    let named = named_by_connection(headers);
-    passing(headers, |name| !named.contains(name) && is_the_callers(name) && !is_disguised(name))
+/// Leaves the headers of a request that go upstream.
+pub(super) fn upstream(headers: &mut HeaderMap) {
+    strip(headers, |name| !is_the_callers(name) || is_disguised(name));
 }
 
 /// Whether a header is the caller's to send.
@@ -47,15 +46,17 @@ fn is_disguised(name: &HeaderName) -> bool {
             .map_or(true, |name| HOP_BY_HOP.contains(&name) || !is_the_callers(&name))
 }
 
-/// The headers of an upstream's answer that go back.
-pub(super) fn downstream(headers: &HeaderMap) -> HeaderMap {
-    let named = named_by_connection(headers);
-    passing(headers, |name| !named.contains(name) && *name != SET_COOKIE)
+/// Leaves the headers of an upstream's answer that go back.
+pub(super) fn downstream(headers: &mut HeaderMap) {
+    strip(headers, |name| *name == SET_COOKIE);
 }
 
-fn passing(headers: &HeaderMap, pass: impl Fn(&HeaderName) -> bool) -> HeaderMap {
-    let kept = headers.iter().filter(|(name, _)| !HOP_BY_HOP.contains(name) && pass(name));
-    kept.map(|(name, value)| (name.clone(), value.clone())).collect()
+fn strip(headers: &mut HeaderMap, also: impl Fn(&HeaderName) -> bool) {
+    let mut stripped = named_by_connection(headers);
+    stripped.extend(headers.keys().filter(|name| HOP_BY_HOP.contains(name) || also(name)).cloned());
+    for name in stripped {
+        headers.remove(name);
+    }
 }
 
 /// The headers that `Connection` declares to be for this hop alone.
@@ -69,8 +70,10 @@ mod tests {
     use super::*;
 
     fn sent(pairs: &[(&'static str, &'static str)]) -> Vec<String> {
-        let headers = pairs.iter().map(|(n, v)| (HeaderName::from_static(n), v.parse().unwrap())).collect();
-        upstream(&headers).keys().map(ToString::to_string).collect()
+        let pairs = pairs.iter().map(|(n, v)| (HeaderName::from_static(n), v.parse().unwrap()));
+        let mut headers: HeaderMap = pairs.collect();
+        upstream(&mut headers);
+        headers.keys().map(ToString::to_string).collect()
     }
 
     #[test]

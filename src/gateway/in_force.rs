@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use rustls::sign::CertifiedKey;
 
 use super::TokenVerifier;
+use super::deployments::Deployments;
 use crate::engine::Snapshot;
 
 /// A generation. A request loads it once and ends with it, so no request is verified by the keys of one and decided by
@@ -16,6 +17,7 @@ pub struct InForce {
     /// Rules under trial: compared with, never enforced.
     pub(super) candidate: Option<Snapshot>,
     pub(super) verifier: Option<TokenVerifier>,
+    pub(super) deployments: Deployments,
     /// What the listener shows, if it speaks TLS.
     pub(super) certificate: Option<Arc<CertifiedKey>>,
     pub(super) origin: Option<Origin>,
@@ -48,7 +50,8 @@ impl InForce {
     /// Rules and a verifier that come from no file; without a verifier every token is refused.
     #[must_use]
     pub fn new(snapshot: Snapshot, verifier: Option<TokenVerifier>) -> Self {
-        Self { snapshot, candidate: None, verifier, certificate: None, origin: None }
+        let deployments = Deployments::new(snapshot.config());
+        Self { snapshot, candidate: None, verifier, deployments, certificate: None, origin: None }
     }
 
     /// The same with rules under trial, which are compared and never enforced.

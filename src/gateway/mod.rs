@@ -13,6 +13,7 @@ mod connection;
 mod deployments;
 mod descriptors;
 mod forward;
+mod forwarding;
 mod headers;
 mod in_force;
 pub mod keys;
@@ -23,8 +24,10 @@ mod models;
 mod observe;
 mod opaque;
 mod pipeline;
+mod pool;
 mod reload;
 mod remote;
+mod request_id;
 mod respond;
 mod server;
 mod source;
@@ -35,6 +38,8 @@ mod watch;
 
 pub use admin::Admin;
 pub use candidate::CandidateError;
+#[doc(hidden)]
+pub use forwarding::forward_everything;
 pub use in_force::{InForce, Origin};
 pub use observe::{Metrics, Observers, Stage, Traces, TracesError};
 pub use pipeline::Gateway;

@@ -1,9 +1,8 @@
 //! The steps of a request, in order: each takes what only the step before it can make.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use arc_swap::ArcSwap;
-use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
@@ -14,7 +13,8 @@ use serde_json::json;
 use super::body::Room;
 use super::forward::{Forwarder, Sent};
 use super::load::Load;
-use super::observe::{Ended, Observation, Observers};
+use super::observe::{Ended, Metrics, Observation, Observers};
+use super::request_id::RequestIds;
 use super::respond::{Answer, REQUEST_ID, Refusal, answer_of, json_answer};
 use super::source::{self, Peer};
 use super::{InForce, TokenVerifier, body, models};
@@ -117,8 +117,8 @@ impl Gateway {
         if request.headers().len() > limits.headers {
             return Err(Refusal::TooManyHeaders { limit: limits.headers });
         }
-        let caller = authenticate(&in_force, &request).await;
-        seen.authenticated(caller.as_ref().ok());
+        let caller = authenticate(&in_force, &request, self.observers.metrics()).await;
+        seen.authenticated(caller.as_deref().ok());
         let caller = caller?;
         seen.caller_admitted(self.load.admit_caller(&caller, limits)?);
 
@@ -148,21 +148,31 @@ impl Gateway {
         if let Some(answer) = models::answer(snapshot, &caller, &permit) {
             return answer;
         }
-        self.forwarder.forward(snapshot, permit, Sent { head, body }, seen).await
+        let sent = Sent { head, body };
+        self.forwarder.forward(&in_force.deployments, limits, permit, sent, seen).await
     }
 }
 
-async fn authenticate(in_force: &InForce, request: &Request<Incoming>) -> Result<Caller, Refusal> {
-    let config = in_force.snapshot().config();
+async fn authenticate(
+    in_force: &InForce,
+    request: &Request<Incoming>,
+    metrics: &Metrics,
+) -> Result<Arc<Caller>, Refusal> {
+    let (snapshot, config) = (in_force.snapshot(), in_force.snapshot().config());
     let bearer = Bearer::from_headers(request.headers())?;
-    if config.master_key.as_ref().is_some_and(|key| is_master_key(&bearer, key)) {
-        return Ok(Caller::master_key());
+    let verifying = in_force.verifier.as_ref().zip(config.jwt.as_ref());
+    // A token that was verified in this generation is not its master key: that was looked at then.
+    if let Some(caller) = verifying.and_then(|(verifier, jwt)| verifier.known(&bearer, &jwt.tokens)) {
+        metrics.accepted_token(true);
+        return Ok(caller);
     }
-    let (Some(verifier), Some(jwt)) = (&in_force.verifier, &config.jwt) else {
-        return Err(Refusal::Token(TokenError::Shape));
-    };
-    let claims = verifier.verify(&bearer, &jwt.tokens).await?;
-    Ok(in_force.snapshot().identify(&claims))
+    if config.master_key.as_ref().is_some_and(|key| is_master_key(&bearer, key)) {
+        return Ok(Arc::new(Caller::master_key()));
+    }
+    let (verifier, jwt) = verifying.ok_or(Refusal::Token(TokenError::Shape))?;
+    let caller = verifier.caller(&bearer, &jwt.tokens, |claims| snapshot.identify(claims)).await?;
+    metrics.accepted_token(false);
+    Ok(caller)
 }
 
 /// When and from where a request comes.
@@ -180,6 +190,8 @@ fn health(request: &Request<Incoming>) -> Option<Answer> {
         .then(|| json_answer(StatusCode::OK, &json!({"status": "healthy"})))
 }
 
+static IDS: LazyLock<RequestIds> = LazyLock::new(RequestIds::new);
+
 /// The caller's own id where it is short and plain, so that both sides' logs can be joined; else a random one.
 fn request_id(request: &Request<Incoming>) -> HeaderValue {
     let plain = |value: &&HeaderValue| {
@@ -191,9 +203,5 @@ fn request_id(request: &Request<Incoming>) -> HeaderValue {
     if let Some(sent) = request.headers().get(REQUEST_ID).filter(plain) {
         return sent.clone();
     }
-    let mut random = [0_u8; 16];
-    // Without randomness the id stays zero: it names a request, and guards nothing.
-    let _ = aws_lc_rs::rand::fill(&mut random);
-    let text = format!("{:032x}", u128::from_be_bytes(random));
-    HeaderValue::from_maybe_shared(Bytes::from(text)).unwrap_or_else(|_| HeaderValue::from_static("none"))
+    IDS.next()
 }

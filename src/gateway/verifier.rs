@@ -1,17 +1,22 @@
 //! From a credential to claims, whatever kind of token it is.
 
+use std::sync::Arc;
+
 use super::keys::fetch::{FetchLimits, native_tls};
 use super::keys::files::KeyFiles;
-use super::keys::{AuthnError, KeyStore, Moment};
+use super::keys::{AuthnError, KeyStore, KnownTokens, Moment};
 use super::observe::{Cache, KeySource};
 use super::opaque::{self, OpaqueStore};
 use crate::authn::{Bearer, VerifiedClaims, is_opaque};
 use crate::config::TokenRules;
+use crate::identity::Caller;
 
 /// Verifies tokens: a JWT by the keys of its issuer, any other by what its provider says, if one is configured.
 pub struct TokenVerifier {
     keys: KeyStore,
     opaque: OpaqueStore,
+    /// Of one generation: a renewed verifier knows none.
+    known: KnownTokens,
 }
 
 impl TokenVerifier {
@@ -23,7 +28,7 @@ impl TokenVerifier {
     pub fn new(rules: &TokenRules) -> Result<Self, rustls::Error> {
         let tls = native_tls()?;
         let keys = KeyStore::with(rules, tls.clone(), FetchLimits::default());
-        Ok(Self { keys, opaque: OpaqueStore::new(tls) })
+        Ok(Self { keys, opaque: OpaqueStore::new(tls), known: KnownTokens::new() })
     }
 
     /// A verifier for other rules, which goes on with the keys of every issuer and URL that both have.
@@ -35,7 +40,7 @@ impl TokenVerifier {
         } else {
             self.opaque.emptied()
         };
-        Self { keys: self.keys.renewed(rules, files), opaque }
+        Self { keys: self.keys.renewed(rules, files), opaque, known: KnownTokens::new() }
     }
 
     /// Fetches keys, as [`KeyStore::warm_up`] does.
@@ -63,5 +68,23 @@ impl TokenVerifier {
             Some(provider) if is_opaque(bearer) => self.opaque.verify(bearer, provider, rules, now).await,
             _ => self.keys.verify(bearer, rules, now).await,
         }
+    }
+
+    /// Whose token this is, if it is a JWT that [`Self::caller`] has verified before, by the same rules, and would now.
+    pub(super) fn known(&self, bearer: &Bearer<'_>, rules: &TokenRules) -> Option<Arc<Caller>> {
+        self.known.caller(bearer, &self.keys, rules, Moment::now())
+    }
+
+    /// Verifies a token now, and says whose it is. `rules` and `identify` are the same for each of them.
+    pub(super) async fn caller(
+        &self,
+        bearer: &Bearer<'_>,
+        rules: &TokenRules,
+        identify: impl FnOnce(&VerifiedClaims) -> Caller,
+    ) -> Result<Arc<Caller>, AuthnError> {
+        if rules.opaque.is_some() && is_opaque(bearer) {
+            return Ok(Arc::new(identify(&self.verify(bearer, rules).await?)));
+        }
+        self.known.verify(bearer, &self.keys, rules, Moment::now(), identify).await
     }
 }

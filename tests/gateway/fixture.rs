@@ -95,6 +95,13 @@ impl Fixture {
         in_force(config(&self.directory, upstream, ["", "", models], &[]), &DropIns::default())
     }
 
+    /// The same configuration with other environment variables.
+    pub(crate) fn in_force_with(&self, variables: &[(&str, &str)]) -> InForce {
+        let models = r#"["anthropic-claude", "team/*"]"#;
+        let config = config(&self.directory, self.upstream.local_addr().unwrap(), ["", "", models], variables);
+        in_force(config, &DropIns::default())
+    }
+
     /// Drops a policy in, with this block `modelgate`.
     pub(crate) fn drop_in(&self, modelgate: &str, policy: &str) {
         let (config, dropins) = self.dropping(modelgate, policy);

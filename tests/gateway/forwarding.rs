@@ -1,6 +1,10 @@
 //! What goes upstream, and what comes back.
 
-use crate::fixture::{Fixture, MASTER_KEY, answer, read_message, soon};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use crate::fixture::{Fixture, MASTER_KEY, answer, read_message, read_until, soon};
+
+const BODY: &str = r#"{"model": "anthropic-claude"}"#;
 
 #[tokio::test]
 async fn only_the_model_changes_in_the_body() {
@@ -92,6 +96,67 @@ async fn a_connection_to_the_upstream_is_used_again() {
     assert!(soon(read_message(&mut upstream)).await.head.starts_with("POST"));
     answer(&mut upstream, "2").await;
     assert_eq!(soon(read_message(&mut client)).await.body, "2");
+}
+
+#[tokio::test]
+async fn a_connection_that_the_upstream_closed_is_replaced() {
+    let gate = Fixture::start().await;
+    let token = gate.token(&["basic_user"]);
+    for round in ["1", "2", "3"] {
+        let mut client = gate.chat(&token, BODY).await;
+        let (mut upstream, _) = gate.arriving().await;
+        answer(&mut upstream, round).await;
+        assert_eq!(soon(read_message(&mut client)).await.body, round);
+    }
+}
+
+#[tokio::test]
+async fn what_an_upstream_sends_unasked_answers_nobody() {
+    let gate = Fixture::start().await;
+    let token = gate.token(&["basic_user"]);
+    let mut client = gate.chat(&token, BODY).await;
+    let (mut first, _) = gate.arriving().await;
+    answer(&mut first, "1").await;
+    assert_eq!(soon(read_message(&mut client)).await.body, "1");
+    answer(&mut first, "for somebody else").await;
+
+    let mut client = gate.chat(&token, BODY).await;
+    let (mut second, _) = gate.arriving().await;
+    answer(&mut second, "2").await;
+    assert_eq!(soon(read_message(&mut client)).await.body, "2");
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_off_breaks_off_for_the_caller_too() {
+    let gate = Fixture::start().await;
+    let token = gate.token(&["basic_user"]);
+    let mut client = gate.chat(&token, BODY).await;
+    let (mut upstream, _) = gate.arriving().await;
+    soon(upstream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhello")).await.unwrap();
+    assert!(soon(read_until(&mut client, "hello")).await.contains("content-length: 10\r\n"));
+    drop(upstream);
+    let mut rest = Vec::new();
+    // The connection may end with a reset; it must end.
+    let _ = soon(client.read_to_end(&mut rest)).await;
+    assert!(rest.is_empty(), "{rest:?}");
+
+    // And that connection is used no more.
+    let mut client = gate.chat(&token, BODY).await;
+    let (mut upstream, _) = gate.arriving().await;
+    answer(&mut upstream, "2").await;
+    assert_eq!(soon(read_message(&mut client)).await.body, "2");
+}
+
+#[tokio::test]
+async fn an_answer_that_comes_before_the_whole_request_is_sent_arrives() {
+    let gate = Fixture::start().await;
+    let body = format!(r#"{{"model": "anthropic-claude", "pad": "{}"}}"#, "x".repeat(8 * 1024 * 1024));
+    let mut client = gate.chat(&gate.token(&["basic_user"]), &body).await;
+    let (mut upstream, _) = soon(gate.upstream.accept()).await.unwrap();
+    let head = soon(read_until(&mut upstream, "\r\n\r\n")).await;
+    assert!(head.starts_with("POST"), "{head}");
+    answer(&mut upstream, "too large").await;
+    assert_eq!(soon(read_message(&mut client)).await.body, "too large");
 }
 
 #[tokio::test]

@@ -24,6 +24,7 @@ async fn metrics_count_what_became_of_requests() {
     let denied = r#"{"model": "openai-gpt-4o"}"#;
     assert_eq!(gate.refused("POST", "/v1/chat/completions", &headers, denied).await.status(), "403");
     assert_eq!(gate.refused("POST", "/v1/chat/completions", "", denied).await.status(), "401");
+    assert_eq!(gate.refused("POST", "/v1/chat/completions", &headers, "").await.status(), "400");
     let mut client = gate.chat(&gate.token(&["basic_user"]), r#"{"model": "anthropic-claude"}"#).await;
     let (mut upstream, _) = gate.arriving().await;
     let text = metrics(&live).await;
@@ -44,14 +45,16 @@ async fn metrics_count_what_became_of_requests() {
     for (name, value) in [
         (r#"modelgate_decisions_total{verdict="allowed"}"#, 1.0),
         (r#"modelgate_decisions_total{verdict="denied"}"#, 1.0),
-        (r#"modelgate_decisions_total{verdict="refused"}"#, 1.0),
+        (r#"modelgate_decisions_total{verdict="refused"}"#, 2.0),
         (r#"modelgate_denials_total{rule="R2.model"}"#, 1.0),
+        (r#"modelgate_accepted_tokens_total{known="false"}"#, 2.0),
+        (r#"modelgate_accepted_tokens_total{known="true"}"#, 1.0),
         (r#"modelgate_refusals_total{code="invalid_api_key"}"#, 1.0),
         (r#"modelgate_policy_decisions_total{policy="general_settings.role_permissions[0].models"}"#, 1.0),
-        (r#"modelgate_stage_duration_seconds_count{stage="authenticate"}"#, 3.0),
+        (r#"modelgate_stage_duration_seconds_count{stage="authenticate"}"#, 4.0),
         (r#"modelgate_stage_duration_seconds_count{stage="decide"}"#, 2.0),
         (r#"modelgate_stage_duration_seconds_count{stage="upstream"}"#, 1.0),
-        ("modelgate_request_duration_seconds_count", 3.0),
+        ("modelgate_request_duration_seconds_count", 4.0),
         (r#"modelgate_upstream_responses_total{status="200"}"#, 1.0),
         (r#"modelgate_reloads_total{outcome="failure"}"#, 0.0),
     ] {

@@ -219,3 +219,20 @@ async fn requests_in_flight_finish_after_the_stop() {
     assert_eq!(soon(read_message(&mut client)).await.body, "late");
     soon(gate.served).await.unwrap();
 }
+
+#[tokio::test]
+async fn rules_changed_by_a_reload_judge_a_known_token_anew() {
+    let gate = Fixture::start().await;
+    let headers = format!("authorization: Bearer {}\r\n", gate.token(&["basic_user"]));
+    let both = async |status: &str| {
+        for _ in 0..2 {
+            assert_eq!(gate.refused("GET", "/v1/models", &headers, "").await.status(), status);
+        }
+    };
+    both("200").await;
+    let before = gate.gateway.put_in_force(gate.in_force_with(&[("JWT_AUDIENCE", "elsewhere")]));
+    both("401").await;
+    drop(before);
+    drop(gate.gateway.put_in_force(gate.in_force_with(&[])));
+    both("200").await;
+}

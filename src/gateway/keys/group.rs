@@ -2,7 +2,7 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::Poll;
 use std::time::Instant;
 
@@ -33,9 +33,14 @@ pub(super) struct Case<'c> {
     pub(super) rules: &'c TokenRules,
 }
 
+/// A token's claims, with the keys that verified it: of no use where those are gone.
+pub(super) type Verified = (VerifiedClaims, Weak<KeySet>);
+
 impl Case<'_> {
-    fn judge(&self, sets: &[Arc<KeySet>], now: Moment) -> Result<VerifiedClaims, TokenError> {
-        claims_of(self.token, sets, &ClaimRules::of(self.entry, self.rules), now.wall)
+    fn judge(&self, sets: &[Arc<KeySet>], now: Moment) -> Result<Verified, TokenError> {
+        let rules = ClaimRules::of(self.entry, self.rules);
+        let (claims, set) = claims_of(self.token, sets, &rules, now.wall)?;
+        Ok((claims, sets.get(set).map(Arc::downgrade).unwrap_or_default()))
     }
 }
 
@@ -65,8 +70,14 @@ impl Group {
         self.sources.iter().filter(|source| matches!(source.usable(rules, now), Usable::AfterRefresh)).count()
     }
 
+    /// Whether a token that these keys verified would be verified by them now. As there, a provider that fails is asked again
+    /// meanwhile.
+    pub(super) fn is_in_use(&self, keys: &Weak<KeySet>, rules: &TokenRules, now: Instant) -> bool {
+        self.usable(rules, now).iter().any(|usable| std::ptr::eq(Arc::as_ptr(usable), keys.as_ptr()))
+    }
+
     /// Verifies a token with the keys at hand, and only if those do not settle it, with newer ones.
-    pub(super) async fn verify(&self, case: Case<'_>, now: Moment) -> Result<VerifiedClaims, AuthnError> {
+    pub(super) async fn verify(&self, case: Case<'_>, now: Moment) -> Result<Verified, AuthnError> {
         match case.judge(&self.usable(case.rules, now.monotonic), now) {
             Err(error) if error.depends_on_keys() => self.verify_with_newer(case, error, now).await,
             settled => Ok(settled?),
@@ -78,7 +89,7 @@ impl Group {
         case: Case<'_>,
         mut error: TokenError,
         now: Moment,
-    ) -> Result<VerifiedClaims, AuthnError> {
+    ) -> Result<Verified, AuthnError> {
         let rules = case.rules;
         let unknown = matches!(error, TokenError::UnknownKey { .. });
         if !unknown && self.missing(rules, now.monotonic) == 0 {

@@ -3,10 +3,12 @@
 pub(super) mod fetch;
 pub(super) mod files;
 mod group;
+mod known;
 mod source;
 mod store;
 
 pub use fetch::FetchLimits;
+pub(super) use known::KnownTokens;
 pub use store::{AuthnError, KeyStore, Moment};
 
 #[cfg(test)]

@@ -163,7 +163,8 @@ impl Source {
         match result {
             Ok(keys) => {
                 self.report(&keys);
-                self.loaded.store(Some(Arc::new(Loaded { keys: Arc::new(keys), at })));
+                let keys = self.unchanged(&keys).unwrap_or_else(|| Arc::new(keys));
+                self.loaded.store(Some(Arc::new(Loaded { keys, at })));
                 self.failing.store(false, Ordering::Release);
             }
             Err(error) => {
@@ -173,6 +174,12 @@ impl Source {
             }
         }
         self.refresh.lock().unwrap_or_else(PoisonError::into_inner).attempted = Some(at);
+    }
+
+    /// The set that is there, if it is the same: tokens that it verified need not be verified again.
+    fn unchanged(&self, keys: &KeySet) -> Option<Arc<KeySet>> {
+        let loaded = self.loaded.load();
+        loaded.as_ref().filter(|loaded| loaded.keys.is_same(keys)).map(|loaded| loaded.keys.clone())
     }
 
     /// Says once which keys are not used, until that changes.

@@ -1,12 +1,12 @@
 //! Every provider's keys, and the tokens that they verify.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant, SystemTime};
 
 use rustls::ClientConfig;
 use url::Url;
 
-use crate::authn::{Bearer, Token, TokenError, VerifiedClaims};
+use crate::authn::{Bearer, KeySet, Times, Token, TokenError, VerifiedClaims};
 use crate::config::TokenRules;
 
 use super::super::observe::KeySource;
@@ -75,6 +75,16 @@ impl AuthnError {
             Self::ProviderUnavailable => "provider_unavailable",
         }
     }
+}
+
+/// What it depends on that a token was verified, apart from the rules.
+#[derive(Debug)]
+pub(in crate::gateway) struct Proof {
+    /// The position of its issuer's group.
+    group: usize,
+    /// The very set: keys that are fetched anew and differ are another one.
+    keys: Weak<KeySet>,
+    times: Times,
 }
 
 /// The groups that a configuration asks for: the global one, then one for each entry of `issuers`.
@@ -151,12 +161,35 @@ impl KeyStore {
         rules: &TokenRules,
         now: Moment,
     ) -> Result<VerifiedClaims, AuthnError> {
+        Ok(self.verified(bearer, rules, now).await?.0)
+    }
+
+    /// The same, with what it depends on.
+    pub(in crate::gateway) async fn verified(
+        &self,
+        bearer: &Bearer<'_>,
+        rules: &TokenRules,
+        now: Moment,
+    ) -> Result<(VerifiedClaims, Proof), AuthnError> {
         let token = Token::parse(bearer.expose())?;
         let entry = token.entry(rules)?;
         let issuer = entry.map(|entry| entry.issuer.as_str());
         // A store that was made for other rules may lack the issuer: then there are no keys to judge by.
-        let group = self.groups.iter().find(|group| group.issuer() == issuer);
-        let group = group.ok_or(AuthnError::KeysUnavailable)?;
-        group.verify(Case { token: &token, entry, rules }, now).await
+        let position = self.groups.iter().position(|group| group.issuer() == issuer);
+        let position = position.ok_or(AuthnError::KeysUnavailable)?;
+        let group = self.groups.get(position).ok_or(AuthnError::KeysUnavailable)?;
+        let (claims, keys) = group.verify(Case { token: &token, entry, rules }, now).await?;
+        let times = Times::of(claims.as_map())?;
+        Ok((claims, Proof { group: position, keys, times }))
+    }
+
+    /// Whether a token that this store has verified by these rules would be verified now as it was then: it is still valid,
+    /// and the keys are still those of its provider and not too old. Anything else is to be verified anew.
+    pub(in crate::gateway) fn holds(&self, proof: &Proof, rules: &TokenRules, now: Moment) -> bool {
+        proof.times.check(rules.leeway, now.wall).is_ok()
+            && self
+                .groups
+                .get(proof.group)
+                .is_some_and(|group| group.is_in_use(&proof.keys, rules, now.monotonic))
     }
 }

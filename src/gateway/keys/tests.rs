@@ -1,5 +1,6 @@
 mod clock;
 mod issuers;
+mod known;
 mod outage;
 mod provider;
 mod refetch;

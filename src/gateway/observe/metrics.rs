@@ -67,6 +67,7 @@ pub struct Metrics {
     reloads: Vec<(bool, IntCounter)>,
     limits: Vec<(Limit, IntCounter)>,
     not_accepted: IntCounter,
+    tokens: Vec<(bool, IntCounter)>,
 }
 
 impl Metrics {
@@ -93,6 +94,8 @@ impl Metrics {
             "How often a limit was run into, by limit.",
             "limit",
         )?;
+        let tokens = "Tokens that were accepted, by whether they had been verified before.";
+        let tokens = family(&registry, "modelgate_accepted_tokens_total", tokens, "known")?;
         let stages = "Time of each stage of a request; `upstream` ends with the head of its answer.";
         let stages = HistogramOpts::new("modelgate_stage_duration_seconds", stages).buckets(BUCKETS.to_vec());
         let stages = registered(&registry, HistogramVec::new(stages, &["stage"])?)?;
@@ -170,6 +173,7 @@ impl Metrics {
                     "Attempts to accept a connection that failed, as when file descriptors run out.",
                 )?,
             )?,
+            tokens: children(&tokens, [true, false], |known| known)?,
             reloads: children(&reloads, [true, false], |good| if good { "success" } else { "failure" })?,
             registry,
         })
@@ -188,6 +192,11 @@ impl Metrics {
     /// Counts a connection that could not be accepted.
     pub(in crate::gateway) fn not_accepted(&self) {
         self.not_accepted.inc();
+    }
+
+    /// Counts a token that was accepted.
+    pub(in crate::gateway) fn accepted_token(&self, known: bool) {
+        count(&self.tokens, known);
     }
 
     pub(super) fn began(&self) {

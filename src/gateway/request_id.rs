@@ -1,0 +1,45 @@
+//! Names for requests.
+
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+use http::HeaderValue;
+
+/// Ids that look random and differ, at the cost of two hashes. They name a request and guard nothing.
+pub(super) struct RequestIds {
+    counter: AtomicU64,
+    /// Their keys are random, so that neither another process nor the next start gives the same ids.
+    halves: [RandomState; 2],
+}
+
+impl RequestIds {
+    pub(super) fn new() -> Self {
+        Self { counter: AtomicU64::new(0), halves: [RandomState::new(), RandomState::new()] }
+    }
+
+    /// 32 hexadecimal digits.
+    pub(super) fn next(&self) -> HeaderValue {
+        let count = self.counter.fetch_add(1, Ordering::Relaxed);
+        let digits = self.halves.iter().flat_map(|half| half.hash_one(count).to_be_bytes());
+        let digits = digits.flat_map(|byte| [byte >> 4, byte & 15]);
+        let text: Vec<u8> = digits.map(|digit| digit + if digit < 10 { b'0' } else { b'a' - 10 }).collect();
+        HeaderValue::from_maybe_shared(Bytes::from(text)).unwrap_or_else(|_| HeaderValue::from_static("none"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn ids_are_32_digits_and_differ_here_and_in_another_process() {
+        let (ids, others) = (RequestIds::new(), RequestIds::new());
+        let given: HashSet<_> = (0..1000).flat_map(|_| [ids.next(), others.next()]).collect();
+        assert_eq!(given.len(), 2000);
+        let is_digit = |b: &u8| b.is_ascii_digit() || (b'a'..=b'f').contains(b);
+        assert!(given.iter().all(|id| id.len() == 32 && id.as_bytes().iter().all(is_digit)));
+    }
+}

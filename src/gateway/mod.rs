@@ -9,6 +9,8 @@ mod deployments;
 mod forward;
 mod headers;
 mod in_force;
+#[doc(hidden)]
+pub mod internal;
 pub mod keys;
 mod models;
 mod observe;

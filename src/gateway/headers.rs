@@ -49,8 +49,10 @@ fn passing(headers: &HeaderMap, pass: impl Fn(&HeaderName) -> bool) -> HeaderMap
 
 /// The headers that `Connection` declares to be for this hop alone.
 fn named_by_connection(headers: &HeaderMap) -> Vec<HeaderName> {
-    let values = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
-    values.flat_map(|value| value.split(',')).filter_map(|name| name.trim().parse().ok()).collect()
+    // Byte by byte: a value that is no text names headers all the same.
+    let names =
+        headers.get_all(CONNECTION).iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    names.filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok()).collect()
 }
 
 #[cfg(test)]
@@ -78,6 +80,14 @@ mod tests {
     #[test]
     fn what_connection_names_does_not_pass() {
         assert_eq!(sent(&[("connection", "x-a, X-B"), ("x-a", "1"), ("x-b", "2"), ("x-c", "3")]), ["x-c"]);
+    }
+
+    #[test]
+    fn connection_names_headers_beside_what_is_no_text() {
+        let mut headers = HeaderMap::new();
+        headers.append(CONNECTION, http::HeaderValue::from_bytes(b"\xe9, x-a").unwrap());
+        headers.append("x-a", http::HeaderValue::from_static("1"));
+        assert!(upstream(&headers).is_empty());
     }
 
     #[test]

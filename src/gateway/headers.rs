@@ -1,11 +1,11 @@
 //! Which headers pass, in either direction.
 
 use http::header::{
-    CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, FORWARDED, HOST, HeaderMap, HeaderName, PROXY_AUTHENTICATE,
-    PROXY_AUTHORIZATION, SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+    CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue,
+    PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
 
-use crate::authn::CREDENTIAL_HEADERS;
+use crate::authn::{Bearer, CREDENTIAL_HEADERS};
 
 /// RFC 9110 section 7.6.1, and `Content-Length`, which each side writes for itself.
 const HOP_BY_HOP: [HeaderName; 9] = [
@@ -28,8 +28,11 @@ const NOT_THE_CALLERS_PREFIXES: [&str; 4] = ["x-forwarded-", "x-litellm-", "x-mo
 /// The headers of a request that go upstream.
 pub(super) fn upstream(headers: &HeaderMap) -> HeaderMap {
     let named = named_by_connection(headers);
-    passing(headers, |name| {
+    let credential = Bearer::from_headers(headers).ok();
+    passing(headers, |name, value| {
         !named.contains(name)
+            && !credential
+                .is_some_and(|credential| contains(value.as_bytes(), credential.expose().as_bytes()))
             && !NOT_THE_CALLERS.contains(name)
             && !CREDENTIAL_HEADERS.contains(name)
             && !NOT_THE_CALLERS_PREFIXES.iter().any(|prefix| name.as_str().starts_with(prefix))
@@ -39,11 +42,16 @@ pub(super) fn upstream(headers: &HeaderMap) -> HeaderMap {
 /// The headers of an upstream's answer that go back.
 pub(super) fn downstream(headers: &HeaderMap) -> HeaderMap {
     let named = named_by_connection(headers);
-    passing(headers, |name| !named.contains(name) && *name != SET_COOKIE)
+    passing(headers, |name, _| !named.contains(name) && *name != SET_COOKIE)
 }
 
-fn passing(headers: &HeaderMap, pass: impl Fn(&HeaderName) -> bool) -> HeaderMap {
-    let kept = headers.iter().filter(|(name, _)| !HOP_BY_HOP.contains(name) && pass(name));
+/// Some clients send their token a second time, in a header of their own.
+fn contains(value: &[u8], credential: &[u8]) -> bool {
+    value.windows(credential.len()).any(|part| part == credential)
+}
+
+fn passing(headers: &HeaderMap, pass: impl Fn(&HeaderName, &HeaderValue) -> bool) -> HeaderMap {
+    let kept = headers.iter().filter(|(name, value)| !HOP_BY_HOP.contains(name) && pass(name, value));
     kept.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
@@ -88,6 +96,12 @@ mod tests {
         headers.append(CONNECTION, http::HeaderValue::from_bytes(b"\xe9, x-a").unwrap());
         headers.append("x-a", http::HeaderValue::from_static("1"));
         assert!(upstream(&headers).is_empty());
+    }
+
+    #[test]
+    fn a_header_that_repeats_the_credential_does_not_pass() {
+        let pairs = [("authorization", "Bearer t.o.k"), ("x-auth", "token=t.o.k;"), ("x-other", "t.o")];
+        assert_eq!(sent(&pairs), ["x-other"]);
     }
 
     #[test]

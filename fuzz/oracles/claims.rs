@@ -108,7 +108,8 @@ impl Given<'_> {
     fn scoped(&self, may_lack: impl Fn(&str) -> bool) -> bool {
         let issuer = self.claims.get("iss");
         let global = self.rules.audience.iter().map(String::as_str).collect::<Vec<_>>();
-        let is_global = issuer.is_some() && issuer.and_then(Value::as_str) == self.rules.issuer.as_deref();
+        let named = issuer.and_then(Value::as_str);
+        let is_global = named.is_some() && named == self.rules.issuer.as_deref();
         let has_entries = !self.rules.issuers.is_empty();
         if has_entries && issuer.is_some_and(|issuer| issuer == ENTRY.0) {
             return may_lack("aud") || self.is_for(&ENTRY.1);

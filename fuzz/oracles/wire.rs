@@ -107,7 +107,9 @@ struct Head {
 /// A request that is there as a whole and nothing behind it: no folded line, no bare line break, no header twice, one length.
 fn framed(bytes: &[u8]) -> Option<(Head, Vec<u8>)> {
     let end = bytes.windows(4).position(|window| window == b"\r\n\r\n")?;
-    let (head, body) = (std::str::from_utf8(&bytes[..end]).ok()?, &bytes[end + 4..]);
+    let body = &bytes[end + 4..];
+    // Values may have bytes that are no text: as characters of the same number.
+    let head: String = bytes[..end].iter().map(|byte| char::from(*byte)).collect();
     let mut lines = head.split("\r\n");
     let line: Vec<&str> = lines.next()?.split(' ').collect();
     let [method, target, "HTTP/1.1"] = line[..] else { return None };

@@ -10,17 +10,45 @@
 use std::fs;
 use std::path::Path;
 
+#[cfg(feature = "gateway")]
+#[path = "../fuzz/oracles/bundle.rs"]
+mod bundle;
+#[path = "../fuzz/oracles/casefile.rs"]
+mod casefile;
+#[cfg(feature = "gateway")]
+#[path = "../fuzz/oracles/claims.rs"]
+mod claims;
 #[path = "../fuzz/oracles/config.rs"]
 mod config;
 #[path = "../fuzz/oracles/decision.rs"]
 mod decision;
+#[cfg(feature = "gateway")]
+#[path = "../fuzz/oracles/dropins.rs"]
+mod dropins;
+#[cfg(feature = "gateway")]
+#[path = "../fuzz/oracles/headers.rs"]
+mod headers;
+#[path = "../fuzz/oracles/identity.rs"]
+mod identity;
+#[cfg(feature = "gateway")]
+#[path = "../fuzz/oracles/jwks.rs"]
+mod jwks;
+#[cfg(feature = "gateway")]
+#[path = "../fuzz/oracles/log.rs"]
+mod log;
 #[path = "../fuzz/oracles/pattern.rs"]
 mod pattern;
 #[path = "../fuzz/oracles/request.rs"]
 mod request;
 #[cfg(feature = "gateway")]
+#[path = "../fuzz/oracles/slices.rs"]
+mod slices;
+#[cfg(feature = "gateway")]
 #[path = "../fuzz/oracles/token.rs"]
 mod token;
+#[cfg(feature = "gateway")]
+#[path = "../fuzz/oracles/wire.rs"]
+mod wire;
 
 fn replay(target: &str, oracle: fn(&[u8])) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds").join(target);
@@ -34,6 +62,23 @@ fn replay(target: &str, oracle: fn(&[u8])) {
     assert!(replayed > 0, "{} is empty", folder.display());
 }
 
+#[cfg(feature = "gateway")]
+#[test]
+fn bundle_seeds_hold() {
+    replay("bundle", bundle::check);
+}
+
+#[test]
+fn casefile_seeds_hold() {
+    replay("casefile", casefile::check);
+}
+
+#[cfg(feature = "gateway")]
+#[test]
+fn claims_seeds_hold() {
+    replay("claims", claims::check);
+}
+
 #[test]
 fn config_seeds_hold() {
     replay("config", config::check);
@@ -42,6 +87,35 @@ fn config_seeds_hold() {
 #[test]
 fn decision_seeds_hold() {
     replay("decision", decision::check);
+}
+
+#[cfg(feature = "gateway")]
+#[test]
+fn dropins_seeds_hold() {
+    replay("dropins", dropins::check);
+}
+
+#[cfg(feature = "gateway")]
+#[test]
+fn headers_seeds_hold() {
+    replay("headers", headers::check);
+}
+
+#[test]
+fn identity_seeds_hold() {
+    replay("identity", identity::check);
+}
+
+#[cfg(feature = "gateway")]
+#[test]
+fn jwks_seeds_hold() {
+    replay("jwks", jwks::check);
+}
+
+#[cfg(feature = "gateway")]
+#[test]
+fn log_seeds_hold() {
+    replay("log", log::check);
 }
 
 #[test]
@@ -56,6 +130,18 @@ fn request_seeds_hold() {
 
 #[cfg(feature = "gateway")]
 #[test]
+fn slices_seeds_hold() {
+    replay("slices", slices::check);
+}
+
+#[cfg(feature = "gateway")]
+#[test]
 fn token_seeds_hold() {
     replay("token", token::check);
+}
+
+#[cfg(feature = "gateway")]
+#[test]
+fn wire_seeds_hold() {
+    replay("wire", wire::check);
 }

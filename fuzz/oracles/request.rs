@@ -4,6 +4,13 @@
 //! An input is three parts: the target of the request up to the first line feed, its content type up to the second (an
 //! empty one is absent), and its body.
 
+#[path = "further.rs"]
+mod further;
+#[path = "plain.rs"]
+mod plain;
+
+use std::collections::BTreeSet;
+
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Method};
 use modelgate::request::{ApiCall, Malformed, Reading, RequestHead, RequestParts, RoutePath, classify};
@@ -31,7 +38,11 @@ pub(crate) fn check(data: &[u8]) {
     let head = RequestHead { method: &Method::POST, path, query, headers: &headers };
     let parts = RequestParts { method: &Method::POST, path, query, headers: &headers, body };
     let call = classify(&parts);
-    assert_eq!(in_pieces(&head, body), call, "the body reads differently in pieces");
+    // Pieces whose lengths go up and down; those that the input itself chooses; and those of a byte.
+    let chosen = data.iter().map(|byte| usize::from(byte % 23) + 1).collect();
+    for sizes in [vec![1, 2, 3, 4, 5], chosen, vec![1]] {
+        assert_eq!(in_pieces(&head, body, &sizes), call, "the body reads differently in pieces: {sizes:?}");
+    }
     if let Ok(call) = call {
         check_path(call.route());
         let kind = std::str::from_utf8(content_type).unwrap_or_default().trim().to_ascii_lowercase();
@@ -41,20 +52,23 @@ pub(crate) fn check(data: &[u8]) {
             check_form(&call, body, urlencoded_models, "x%20y");
         } else {
             check_model(&call, body);
+            check_further(&call, body);
         }
     }
 }
 
-/// Reads a body that arrives in pieces, of which the length changes.
-fn in_pieces(head: &RequestHead<'_>, mut body: &[u8]) -> Result<ApiCall, Malformed> {
+/// Reads a body that arrives in pieces of these lengths, again and again.
+fn in_pieces(head: &RequestHead<'_>, mut body: &[u8], sizes: &[usize]) -> Result<ApiCall, Malformed> {
     match Reading::begin(head)? {
         Reading::Whole(whole) => whole.finish(body),
         Reading::Streamed(mut streamed) => {
-            let mut size = 1;
-            while !body.is_empty() {
-                let (piece, rest) = body.split_at(size.min(body.len()));
+            for size in sizes.iter().cycle() {
+                let (piece, rest) = body.split_at((*size).min(body.len()));
                 streamed.feed(piece)?;
-                (size, body) = (size % 5 + 1, rest);
+                body = rest;
+                if body.is_empty() {
+                    break;
+                }
             }
             streamed.finish()
         }
@@ -164,6 +178,18 @@ fn check_model(call: &ApiCall, body: &[u8]) {
     let mut expected = read.unwrap_or_default();
     expected.insert("model".to_owned(), Value::from("replaced"));
     assert_eq!(object(&forwarded), Some(expected), "replacing the model changes more than the model");
+}
+
+/// Every further model that a reader of the whole body sees is judged, and no others, unless some key stands twice.
+fn check_further(call: &ApiCall, body: &[u8]) {
+    let Some((read, twice, _)) = plain::read(body) else { return };
+    let judged: BTreeSet<&str> = call.models().map(|model| model.as_str()).collect();
+    let mut seen = further::further(&read);
+    assert!(seen.is_subset(&judged), "a reader sees models that were not judged: {seen:?}");
+    if !twice {
+        seen.extend(call.model().map(|model| model.as_str()));
+        assert_eq!(seen, judged, "models were judged that nobody sees");
+    }
 }
 
 /// Reads a body as an upstream may.

@@ -60,7 +60,7 @@ pub(super) fn entry<'r>(
 /// `rules.leeway` counts on both sides of each time; without it a token is valid from the second of `nbf` until just
 /// before the second of `exp`. An `iat` in the future is refused: RFC 7519 leaves that open, but LiteLLM refuses it (its
 /// PyJWT checks `iat` unless told otherwise), and nothing good is issued tomorrow.
-pub(super) fn check(
+pub(crate) fn check(
     claims: &Map<String, Value>,
     rules: &ClaimRules<'_>,
     now: SystemTime,

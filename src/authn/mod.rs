@@ -47,7 +47,7 @@ pub use key_set::{KeySet, KeySetError, RefusedKey};
 pub use verify::{verify, verify_signature};
 
 #[cfg(feature = "gateway")]
-pub(crate) use claim_rules::{ClaimRules, Times};
+pub(crate) use claim_rules::{ClaimRules, Times, check as check_claims};
 #[cfg(feature = "gateway")]
 pub(crate) use json::object as json_object;
 #[cfg(feature = "gateway")]

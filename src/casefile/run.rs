@@ -90,41 +90,37 @@ fn run(snapshot: &Snapshot, file: &str, case: &Case, touched: &mut Touched) -> O
 
 fn mismatches(expect: &Expect, answer: &Answer) -> Vec<Mismatch> {
     let mut found = Vec::new();
-    let mut compare = |what, expected: String, actual: String| {
-        if expected != actual {
-            found.push(Mismatch { what, expected, actual });
-        }
-    };
-    compare("allow", expect.allow.to_string(), answer.allow.to_string());
+    found.extend(other("allow", expect.allow.to_string(), answer.allow.to_string()));
     if let Some(status) = expect.status {
-        compare("status", status.to_string(), answer.status.to_string());
+        found.extend(other("status", status.to_string(), answer.status.to_string()));
     }
     if let Some(rule) = &expect.rule {
-        compare("rule", rule.clone(), answer.rule.unwrap_or("none").to_owned());
+        found.extend(other("rule", rule.clone(), answer.rule.unwrap_or("none").to_owned()));
     }
     if let Some(ids) = &expect.policies {
-        compare("policies", expected_ids(ids), ids_of(answer.policies()));
+        found.extend(other_ids("policies", ids, answer.policies()));
     }
     if let Some(ids) = &expect.shadow {
         let shadow = answer.decision.as_ref().map(|decision| &*decision.shadow);
-        compare("shadow", expected_ids(ids), ids_of(shadow.unwrap_or_default()));
+        found.extend(other_ids("shadow", ids, shadow.unwrap_or_default()));
     }
     if let Some(reason) = &expect.reason {
-        compare("reason", reason.clone(), answer.reason.clone().unwrap_or_else(|| "none".to_owned()));
+        let actual = answer.reason.clone().unwrap_or_else(|| "none".to_owned());
+        found.extend(other("reason", reason.clone(), actual));
     }
     found
 }
 
-fn expected_ids(ids: &[String]) -> String {
-    let mut ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-    ids.sort_unstable();
-    ids.dedup();
-    format!("[{}]", ids.join(", "))
+fn other(what: &'static str, expected: String, actual: String) -> Option<Mismatch> {
+    (expected != actual).then_some(Mismatch { what, expected, actual })
 }
 
-fn ids_of(ids: &[Arc<str>]) -> String {
-    let ids: Vec<&str> = ids.iter().map(AsRef::as_ref).collect();
-    format!("[{}]", ids.join(", "))
+/// Compared one by one: an id may have anything in it, a comma too.
+fn other_ids(what: &'static str, expected: &[String], actual: &[Arc<str>]) -> Option<Mismatch> {
+    let expected: BTreeSet<&str> = expected.iter().map(String::as_str).collect();
+    let actual: BTreeSet<&str> = actual.iter().map(AsRef::as_ref).collect();
+    let shown = |ids: &BTreeSet<&str>| format!("[{}]", ids.iter().copied().collect::<Vec<_>>().join(", "));
+    (expected != actual).then(|| Mismatch { what, expected: shown(&expected), actual: shown(&actual) })
 }
 
 /// What decided; where a grant is missing, the grants that there are.

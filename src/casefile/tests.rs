@@ -43,6 +43,14 @@ fn a_case_passes_when_the_answer_is_the_expected_one() {
 }
 
 #[test]
+fn ids_are_compared_one_by_one() {
+    let joined = "general_settings.role_permissions[0], general_settings.role_permissions[0].models";
+    for expect in ["shadow: ['']", &format!("policies: ['{joined}']")] {
+        assert!(!run(&format!("{BASIC}, expect: {{allow: true, {expect}}}")).passed(), "{expect}");
+    }
+}
+
+#[test]
 fn every_part_that_differs_is_told_with_what_decided() {
     let report =
         run("claims: {}, request: {model: small}, expect: {allow: true, status: 200, policies: [x]}");

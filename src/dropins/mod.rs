@@ -63,27 +63,40 @@ impl DropIns {
             Vec::new()
         });
         for path in paths {
-            let file = match TextFile::read(&path) {
-                Ok(file) => file,
-                Err(finding) => {
-                    findings.push(finding);
-                    continue;
+            match TextFile::read(&path) {
+                Ok(file) => {
+                    dropins.files.push((path, file.text.clone()));
+                    dropins.add(file, &mut findings);
                 }
-            };
-            dropins.files.push((path, file.text.clone()));
-            if file.name.ends_with(".cedar") {
-                match policies::parse(&file) {
-                    Ok(policies) => dropins.policies.extend(policies),
-                    Err(found) => findings.extend(found),
-                }
-            } else if file.name.ends_with(".cedarschema") {
-                dropins.schemas.push(file);
-            } else {
-                dropins.entities.push(file);
+                Err(finding) => findings.push(finding),
             }
         }
         DropInError::unless_empty(findings)?;
         Ok(dropins)
+    }
+
+    /// Reads files that are in no directory, from their names and texts.
+    #[cfg(feature = "gateway")]
+    pub(crate) fn of_texts(files: &[(&str, &str)]) -> Result<Self, Box<DropInError>> {
+        let (mut findings, mut dropins) = (Vec::new(), Self::default());
+        for (name, text) in files {
+            dropins.add(TextFile { name: (*name).into(), text: (*text).into() }, &mut findings);
+        }
+        DropInError::unless_empty(findings)?;
+        Ok(dropins)
+    }
+
+    fn add(&mut self, file: TextFile, findings: &mut Vec<Finding>) {
+        if file.name.ends_with(".cedar") {
+            match policies::parse(&file) {
+                Ok(policies) => self.policies.extend(policies),
+                Err(found) => findings.extend(found),
+            }
+        } else if file.name.ends_with(".cedarschema") {
+            self.schemas.push(file);
+        } else {
+            self.entities.push(file);
+        }
     }
 
     /// The files with their texts, in the order in which they were read.

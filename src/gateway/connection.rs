@@ -208,7 +208,7 @@ impl Connection {
     }
 }
 
-fn builder(limits: &Limits, streams: Streams) -> auto::Builder<Streams> {
+pub(super) fn builder(limits: &Limits, streams: Streams) -> auto::Builder<Streams> {
     let mut builder = auto::Builder::new(streams);
     let header_bytes = usize::try_from(limits.header_bytes).unwrap_or(usize::MAX);
     // `Activity` has the clocks of heads and idle connections, for both versions and for the time before either is spoken.

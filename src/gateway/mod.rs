@@ -16,6 +16,8 @@ mod forward;
 mod forwarding;
 mod headers;
 mod in_force;
+#[doc(hidden)]
+pub mod internal;
 pub mod keys;
 mod limit;
 mod load;

@@ -1,6 +1,6 @@
 //! Policies from a server: a bundle that is polled, verified, and unpacked where the rest reads policies.
 
-mod unpack;
+pub(super) mod unpack;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -18,13 +18,13 @@ pub(super) struct Peer(pub(super) IpAddr);
 pub(super) fn address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> Option<IpAddr> {
     let is_trusted = |address: &IpAddr| trusted.iter().any(|network| network.contains(address));
     let mut source = peer.to_canonical();
-    for value in headers.get_all(FORWARDED_FOR).iter().rev() {
-        for entry in value.to_str().ok()?.rsplit(',') {
-            if !is_trusted(&source) {
-                return Some(source);
-            }
-            source = parse(entry.trim())?;
+    let values = headers.get_all(FORWARDED_FOR).iter().rev();
+    // Whoever is not trusted could make what it sent unreadable, and so hide its address: it is not looked at.
+    for entry in values.flat_map(|value| value.as_bytes().rsplit(|byte| *byte == b',')) {
+        if !is_trusted(&source) {
+            return Some(source);
         }
+        source = parse(std::str::from_utf8(entry).ok()?.trim_matches([' ', '\t']))?;
     }
     Some(source)
 }
@@ -53,6 +53,16 @@ mod tests {
     #[test]
     fn a_peer_that_is_no_proxy_of_ours_is_believed_nothing() {
         assert_eq!(seen("203.0.113.9", &["10.1.1.1"]).as_deref(), Some("203.0.113.9"));
+    }
+
+    #[test]
+    fn a_stranger_cannot_hide_its_address_behind_bytes_that_are_no_text() {
+        let mut headers = HeaderMap::new();
+        headers.append(FORWARDED_FOR, http::HeaderValue::from_bytes(b"\xe9, 198.51.100.7").unwrap());
+        let trusted = ["10.0.0.0/8".parse().unwrap()];
+        let seen = |peer: &str| address(peer.parse().unwrap(), &headers, &trusted).unwrap().to_string();
+        assert_eq!(seen("203.0.113.9"), "203.0.113.9");
+        assert_eq!(seen("10.0.0.1"), "198.51.100.7");
     }
 
     #[test]

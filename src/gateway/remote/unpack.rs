@@ -20,7 +20,7 @@ pub(super) fn private_directory(directory: &Path) -> io::Result<()> {
 }
 
 /// Writes the policies of a `.tar.gz` into a new directory.
-pub(super) fn unpack(bundle: &[u8], into: &Path) -> Result<(), BundleError> {
+pub(in crate::gateway) fn unpack(bundle: &[u8], into: &Path) -> Result<(), BundleError> {
     private_directory(into)?;
     let written = write(bundle, into);
     if written.is_err() {

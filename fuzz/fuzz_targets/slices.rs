@@ -1,0 +1,6 @@
+#![no_main]
+
+#[path = "../oracles/slices.rs"]
+mod slices;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| slices::check(data));

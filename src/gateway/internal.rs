@@ -1,0 +1,99 @@
+//! Ways in for the fuzz targets, to parsers that nobody else may call. No part of the interface: anything here may change
+//! or go at any time.
+
+use std::convert::Infallible;
+use std::net::IpAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use http::HeaderMap;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use ipnet::IpNet;
+use serde_json::{Map, Value};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::remote::unpack;
+use super::streams::Streams;
+use super::{BundleError, Gateway, connection, headers, source};
+use crate::authn::{Assertion, ClaimRules, TokenError, VerifiedClaims, check_claims};
+use crate::config::{Limits, TokenRules};
+use crate::dropins::{DropInError, DropIns};
+
+/// The headers of a request that go upstream.
+#[must_use]
+pub fn upstream_headers(mut headers: HeaderMap) -> HeaderMap {
+    headers::upstream(&mut headers);
+    headers
+}
+
+/// The headers of an answer that go back.
+#[must_use]
+pub fn downstream_headers(mut headers: HeaderMap) -> HeaderMap {
+    headers::downstream(&mut headers);
+    headers
+}
+
+/// The caller's address, seen past trusted proxies.
+#[must_use]
+pub fn address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> Option<IpAddr> {
+    source::address(peer, headers, trusted)
+}
+
+/// Holds the claims of a JWT against the global rules.
+///
+/// # Errors
+///
+/// The first check that fails.
+pub fn check_token(
+    claims: &Map<String, Value>,
+    rules: &TokenRules,
+    now: SystemTime,
+) -> Result<(), TokenError> {
+    check_claims(claims, &ClaimRules::of(None, rules), now)
+}
+
+/// The claims in the answer of a userinfo endpoint.
+#[must_use]
+pub fn userinfo(body: &[u8], rules: &TokenRules, now: SystemTime) -> Option<VerifiedClaims> {
+    Assertion::from_userinfo(body).ok()?.verify(rules, now).ok()
+}
+
+/// The claims in the answer of an introspection endpoint.
+#[must_use]
+pub fn introspection(body: &[u8], rules: &TokenRules, now: SystemTime) -> Option<VerifiedClaims> {
+    Assertion::from_introspection(body).ok()??.verify(rules, now).ok()
+}
+
+/// Unpacks a bundle of policies into a new directory.
+///
+/// # Errors
+///
+/// [`BundleError`], and there is no directory then.
+pub fn unpack(bundle: &[u8], into: &Path) -> Result<(), BundleError> {
+    unpack::unpack(bundle, into)
+}
+
+/// Reads dropped-in files from their names and texts.
+///
+/// # Errors
+///
+/// [`DropInError`] with the file and the place.
+pub fn dropins(files: &[(&str, &str)]) -> Result<DropIns, Box<DropInError>> {
+    DropIns::of_texts(files)
+}
+
+/// Serves one connection, which may end its requests before it has the answers: a client that has sent everything.
+pub async fn serve(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static, gateway: Arc<Gateway>) {
+    let limits = Limits::default();
+    let streams = Streams::new(limits.write_timeout, Arc::clone(gateway.observers()));
+    let mut builder = connection::builder(&limits, streams);
+    let service = service_fn(move |request| {
+        let answer = Arc::clone(&gateway).handle(request);
+        async move { Ok::<_, Infallible>(answer.await) }
+    });
+    builder.http1().half_close(true);
+    // How it ended is for the client to see.
+    let _ = builder.serve_connection(TokioIo::new(stream), service).await;
+}

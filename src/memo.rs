@@ -3,6 +3,7 @@
 //! Whoever asks may choose what is asked for, so the table never grows, and the places of its entries cannot be foretold: the
 //! hash has a random key. An entry is found by its whole key, never by the hash alone. At worst an answer is found anew.
 
+use std::fmt;
 use std::hash::{BuildHasher as _, Hash, RandomState};
 use std::sync::Arc;
 
@@ -11,18 +12,18 @@ use arc_swap::ArcSwapOption;
 /// Entries that share a place.
 const WAYS: usize = 2;
 
+type Place<K, V> = [ArcSwapOption<Entry<K, V>>; WAYS];
+
 /// A table of what was found out before.
 ///
 /// An entry is never changed, only forgotten: newer ones take the places of older ones.
-#[derive(Debug)]
 pub(crate) struct Memo<K, V> {
     /// The newest of each place first.
-    places: Box<[[ArcSwapOption<Entry<K, V>>; WAYS]]>,
+    places: Box<[Place<K, V>]>,
     hashing: RandomState,
 }
 
 /// What was found out, and what it was asked by.
-#[derive(Debug)]
 pub(crate) struct Entry<K, V> {
     hash: u64,
     key: K,
@@ -71,10 +72,17 @@ impl<K: Hash + Eq, V> Memo<K, V> {
         entry
     }
 
-    fn place(&self, hash: u64) -> Option<&[ArcSwapOption<Entry<K, V>>; WAYS]> {
+    fn place(&self, hash: u64) -> Option<&Place<K, V>> {
         // There is a power of two of them.
         let last = self.places.len().checked_sub(1)?;
         self.places.get(usize::try_from(hash & u64::try_from(last).ok()?).ok()?)
+    }
+}
+
+/// What was asked for is for nobody to print.
+impl<K, V> fmt::Debug for Memo<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Memo").field("places", &self.places.len()).finish_non_exhaustive()
     }
 }
 

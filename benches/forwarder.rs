@@ -49,14 +49,13 @@ async fn bare(address: SocketAddr, upstream: &Uri) -> std::io::Result<()> {
             let sender = Mutex::new(connect(&authority).await);
             let service = service_fn(|mut request: Request<Incoming>| {
                 request.headers_mut().insert(HOST, host.clone());
-                let answering = async {
+                async {
                     let mut sender = sender.lock().await;
                     if sender.ready().await.is_err() {
                         *sender = connect(&authority).await;
                     }
-                    sender.send_request(request)
-                };
-                async { answering.await.await }
+                    sender.send_request(request).await
+                }
             });
             let served = hyper::server::conn::http1::Builder::new();
             if let Err(error) = served.serve_connection(TokioIo::new(stream), service).await {

@@ -150,7 +150,7 @@ impl Credentials {
             Provider::Gemini => HeaderName::from_static("x-goog-api-key"),
         };
         Self {
-            bearer: deployment_headers(deployment, |key| bearer(key)),
+            bearer: deployment_headers(deployment, bearer),
             native: deployment_headers(deployment, |key| Ok((native.clone(), secret(key.expose_secret())?))),
         }
     }

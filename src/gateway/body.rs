@@ -23,21 +23,13 @@ pub(super) async fn read(
     body: Incoming,
     limit: usize,
 ) -> Result<(ApiCall, Vec<Bytes>), Refusal> {
-    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
-    if announced > limit {
-        return Err(Refusal::BodyTooLarge { limit });
-    }
-    let mut body = Limited::new(body, limit);
     match reading {
-        Reading::Whole(whole) => {
-            let mut frames = Frames::default();
-            while let Some(bytes) = next(&mut body, limit).await? {
-                frames.push(bytes);
-            }
-            let body = frames.joined();
-            Ok((whole.finish(&body)?, vec![body]))
+        Reading::Whole(reading) => {
+            let body = whole(body, limit).await?;
+            Ok((reading.finish(&body)?, vec![body]))
         }
         Reading::Streamed(mut streamed) => {
+            let mut body = limited(body, limit)?;
             let mut frames = Frames::default();
             while let Some(bytes) = next(&mut body, limit).await? {
                 streamed.feed(&bytes)?;
@@ -46,6 +38,21 @@ pub(super) async fn read(
             Ok((streamed.finish()?, frames.all()))
         }
     }
+}
+
+/// Reads a request body of at most `limit` bytes into one piece.
+pub(super) async fn whole(body: Incoming, limit: usize) -> Result<Bytes, Refusal> {
+    let mut body = limited(body, limit)?;
+    let mut frames = Frames::default();
+    while let Some(bytes) = next(&mut body, limit).await? {
+        frames.push(bytes);
+    }
+    Ok(frames.joined())
+}
+
+fn limited(body: Incoming, limit: usize) -> Result<Limited<Incoming>, Refusal> {
+    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    if announced > limit { Err(Refusal::BodyTooLarge { limit }) } else { Ok(Limited::new(body, limit)) }
 }
 
 /// The next bytes of a body; trailers are dropped.

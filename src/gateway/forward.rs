@@ -62,22 +62,29 @@ impl Forwarder {
         let target = deployments::target(snapshot.config(), call, sent.head.uri.query())?;
         tracing::debug!(model = ?permit.model(), host = target.uri.host(), policies = ?permit.decision().policies, "permitted");
         let mut sent = sent;
-        sent.head.headers = headers::upstream(&sent.head.headers);
+        headers::upstream(&mut sent.head.headers);
         seen.calls(call, &target, &mut sent.head.headers);
         let timeout = target.timeout;
         let request = upstream_request(call, target, sent);
 
-        let answered = self.send(request, timeout).await;
+        let answered = self.relay(request, timeout).await;
         seen.upstream(answered.as_ref().map(Response::status));
-        let answer = answered?;
-        let (mut head, body) = answer.into_parts();
-        head.headers = headers::downstream(&head.headers);
+        answered
+    }
+
+    /// The upstream's answer with the headers that go back, its body still to come. `timeout` bounds the wait for it.
+    pub(super) async fn relay(
+        &self,
+        request: Request<Pieces>,
+        timeout: Option<Duration>,
+    ) -> Result<Answer, Refusal> {
+        let (mut head, body) = self.send(request, timeout).await?.into_parts();
+        headers::downstream(&mut head.headers);
         head.version = http::Version::default();
         head.extensions.clear();
         Ok(Answer::from_parts(head, body.boxed_unsync()))
     }
 
-    /// The upstream's answer, up to its body. `timeout` bounds the wait for it.
     async fn send(
         &self,
         request: Request<Pieces>,

@@ -25,26 +25,26 @@ const NOT_THE_CALLERS: [HeaderName; 5] =
     [HOST, EXPECT, COOKIE, FORWARDED, HeaderName::from_static("x-real-ip")];
 const NOT_THE_CALLERS_PREFIXES: [&str; 4] = ["x-forwarded-", "x-litellm-", "x-modelgate-", "proxy-"];
 
-/// The headers of a request that go upstream.
-pub(super) fn upstream(headers: &HeaderMap) -> HeaderMap {
-    let named = named_by_connection(headers);
-    passing(headers, |name| {
-        !named.contains(name)
-            && !NOT_THE_CALLERS.contains(name)
-            && !CREDENTIAL_HEADERS.contains(name)
-            && !NOT_THE_CALLERS_PREFIXES.iter().any(|prefix| name.as_str().starts_with(prefix))
-    })
+/// Leaves the headers of a request that go upstream.
+pub(super) fn upstream(headers: &mut HeaderMap) {
+    strip(headers, |name| {
+        NOT_THE_CALLERS.contains(name)
+            || CREDENTIAL_HEADERS.contains(name)
+            || NOT_THE_CALLERS_PREFIXES.iter().any(|prefix| name.as_str().starts_with(prefix))
+    });
 }
 
-/// The headers of an upstream's answer that go back.
-pub(super) fn downstream(headers: &HeaderMap) -> HeaderMap {
-    let named = named_by_connection(headers);
-    passing(headers, |name| !named.contains(name) && *name != SET_COOKIE)
+/// Leaves the headers of an upstream's answer that go back.
+pub(super) fn downstream(headers: &mut HeaderMap) {
+    strip(headers, |name| *name == SET_COOKIE);
 }
 
-fn passing(headers: &HeaderMap, pass: impl Fn(&HeaderName) -> bool) -> HeaderMap {
-    let kept = headers.iter().filter(|(name, _)| !HOP_BY_HOP.contains(name) && pass(name));
-    kept.map(|(name, value)| (name.clone(), value.clone())).collect()
+fn strip(headers: &mut HeaderMap, also: impl Fn(&HeaderName) -> bool) {
+    let mut stripped = named_by_connection(headers);
+    stripped.extend(headers.keys().filter(|name| HOP_BY_HOP.contains(name) || also(name)).cloned());
+    for name in stripped {
+        headers.remove(name);
+    }
 }
 
 /// The headers that `Connection` declares to be for this hop alone.
@@ -58,8 +58,10 @@ mod tests {
     use super::*;
 
     fn sent(pairs: &[(&'static str, &'static str)]) -> Vec<String> {
-        let headers = pairs.iter().map(|(n, v)| (HeaderName::from_static(n), v.parse().unwrap())).collect();
-        upstream(&headers).keys().map(ToString::to_string).collect()
+        let pairs = pairs.iter().map(|(n, v)| (HeaderName::from_static(n), v.parse().unwrap()));
+        let mut headers: HeaderMap = pairs.collect();
+        upstream(&mut headers);
+        headers.keys().map(ToString::to_string).collect()
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod body;
 mod candidate;
 mod deployments;
 mod forward;
+mod forwarding;
 mod headers;
 mod in_force;
 pub mod keys;
@@ -25,6 +26,8 @@ mod watch;
 
 pub use admin::Admin;
 pub use candidate::CandidateError;
+#[doc(hidden)]
+pub use forwarding::forward_everything;
 pub use in_force::{InForce, Origin};
 pub use observe::{Metrics, Observers, Stage, Traces, TracesError};
 pub use pipeline::Gateway;

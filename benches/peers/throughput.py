@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -9,11 +10,12 @@ from pathlib import Path
 
 import inputs
 from harness import HERE, Running, status
-from peers import Peer
+from peers import MODELGATE, Peer
 from table import table
 
 TOKENS = {"one": "one", "many": f"{inputs.TOKENS:,}"}
 CONNECTIONS = 32
+VERIFIED = 10_000
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,19 @@ def throughput(peers: list[Peer], upstream: int, chosen: argparse.Namespace) -> 
                      f"{seen.p50_us:,.0f}", f"{seen.p99_us:,.0f}", f"{seen.cpu_us:,.1f}", ratio,
                      f"{seen.peak_bytes / 2**20:,.1f}"])
     head = ["", "tokens", "requests/s", "p50 µs", "p99 µs", "CPU µs/request", "of nginx", "peak MiB"]
-    return table(head, rows, chosen.markdown)
+    alone = f"\n\nTo verify one token alone: {verification():.1f} µs of CPU." if MODELGATE in peers else ""
+    return table(head, rows, chosen.markdown) + alone
+
+
+def verification() -> float:
+    """What it costs modelgate to verify a token that it does not know, in µs."""
+    def spent(times: int) -> float:
+        before = os.times()
+        subprocess.run([inputs.built("bench", "hot_path"), "verify", str(times)], check=True)
+        after = os.times()
+        return after.children_user + after.children_system - before.children_user - before.children_system
+
+    return (spent(VERIFIED) - spent(0)) * 1e6 / VERIFIED
 
 
 def check(peer: Peer, running: Running) -> None:

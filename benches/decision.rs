@@ -103,19 +103,3 @@ fn identify(bencher: Bencher<'_, '_>) {
     let (snapshot, claims) = (Snapshot::build(config(10)).unwrap(), claims());
     bencher.bench_local(|| snapshot.identify(&claims));
 }
-
-/// A body of a mebibyte whose model comes last.
-#[divan::bench]
-fn classify_a_mebibyte(bencher: Bencher<'_, '_>) {
-    let body = json!({"messages": [{"role": "user", "content": "x".repeat(1 << 20)}]}).to_string();
-    let body = body.replacen("]}", "], \"model\": \"a\"}", 1);
-    let (method, headers) = (Method::POST, HeaderMap::new());
-    let parts = RequestParts {
-        method: &method,
-        path: "/v1/chat/completions",
-        query: None,
-        headers: &headers,
-        body: body.as_bytes(),
-    };
-    bencher.counter(divan::counter::BytesCount::new(body.len())).bench_local(|| classify(&parts).unwrap());
-}

@@ -14,7 +14,6 @@ use super::connection::{self, Accepted, Common};
 use super::respond::Answer;
 use super::{Gateway, descriptors, tls};
 
-
 /// A gateway on a socket.
 pub struct Server {
     listener: TcpListener,

@@ -1,10 +1,11 @@
 //! What a JSON body says beside its models, for policies that ask. Collected in the one pass that validates the body.
 
-use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, Unexpected};
+use serde::de::{Deserializer, Error as _, IgnoredAny, Unexpected};
 
 use super::ModelUse;
 use super::places::is_disguised;
-use super::walk::{Look, Walk};
+use super::scan::{Json, decoded};
+use super::walk::{Look, raw, walk};
 
 /// A field at the top of a JSON body that says how the model is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,22 +52,26 @@ impl Detail {
     }
 
     /// Reads the value that the key has.
-    pub(super) fn read<'b, A: MapAccess<'b>>(self, map: &mut A, used: &mut ModelUse) -> Result<(), A::Error> {
+    pub(super) fn read(self, json: &mut Json<'_>, used: &mut ModelUse) -> Result<(), String> {
+        if self == Self::Said {
+            return walk(json, Media { used, is_kind: false });
+        }
+        let (_, value) = raw(json)?;
         match self {
             Self::MaxTokens => {
-                let tokens: Option<Whole> = map.next_value()?;
+                let tokens: Option<Whole> = decoded(value)?;
                 used.max_tokens = used.max_tokens.max(tokens.map(|Whole(n)| n));
             }
-            Self::N => used.n = map.next_value::<Option<Whole>>()?.map(|Whole(n)| n),
-            Self::Temperature => used.temperature = map.next_value()?,
+            Self::N => used.n = decoded::<Option<Whole>>(value)?.map(|Whole(n)| n),
+            Self::Temperature => used.temperature = decoded(value)?,
             Self::Functions => {
-                let functions: Option<Vec<IgnoredAny>> = map.next_value()?;
+                let functions: Option<Vec<IgnoredAny>> = decoded(value)?;
                 let count = functions.map_or(0, |functions| functions.len());
                 used.tools = used.tools.saturating_add(i64::try_from(count).unwrap_or(i64::MAX));
             }
-            Self::Said => map.next_value_seed(Walk(Media { used, is_kind: false }))?,
-            Self::Image => used.images |= map.next_value::<Option<IgnoredAny>>()?.is_some(),
-            Self::Audio => used.audio |= map.next_value::<Option<IgnoredAny>>()?.is_some(),
+            Self::Said => {}
+            Self::Image => used.images |= value != "null",
+            Self::Audio => used.audio |= value != "null",
         }
         Ok(())
     }
@@ -100,12 +105,14 @@ impl Look for Media<'_> {
     where
         Self: 'l;
 
+    fn reads_text(&self) -> bool {
+        self.is_kind
+    }
+
     fn text(&mut self, text: &str) -> Result<(), String> {
-        if self.is_kind {
-            self.used.images |=
-                matches!(text, "image_url" | "image" | "input_image") || text.starts_with("image/");
-            self.used.audio |= matches!(text, "input_audio" | "audio") || text.starts_with("audio/");
-        }
+        self.used.images |=
+            matches!(text, "image_url" | "image" | "input_image") || text.starts_with("image/");
+        self.used.audio |= matches!(text, "input_audio" | "audio") || text.starts_with("audio/");
         Ok(())
     }
 
@@ -145,6 +152,14 @@ mod tests {
             r#"{"max_tokens": 1, "max_tokens": 2}"#,
             r#"{"Max_Tokens": 1}"#,
         ] {
+            assert!(used(body).is_err(), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_lone_surrogate_is_refused_in_what_is_only_counted_too() {
+        for body in [r#"{"functions": ["\ud800"]}"#, r#"{"image": "\udc00"}"#, r#"{"audio": {"\ud800": 1}}"#]
+        {
             assert!(used(body).is_err(), "{body}");
         }
     }

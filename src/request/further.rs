@@ -83,11 +83,12 @@ impl Look for Models<'_> {
     where
         Self: 'l;
 
+    fn reads_text(&self) -> bool {
+        matches!(self.place, Where::Names | Where::Here(_))
+    }
+
     fn text(&mut self, text: &str) -> Result<(), String> {
-        match self.place {
-            Where::Names | Where::Here(_) => add(self.names, text),
-            Where::List | Where::Within(_) | Where::Nowhere => Ok(()),
-        }
+        add(self.names, text)
     }
 
     fn number_or_bool(&mut self) -> Result<(), String> {

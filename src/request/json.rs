@@ -1,21 +1,12 @@
 //! What a JSON body says about models, read once, strictly, without building a tree.
 
-use std::borrow::Cow;
-use std::fmt;
-use std::ops::Range;
-
-use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, Visitor};
-use serde_json::value::RawValue;
-
 use super::Malformed;
 use super::content::{Content, Slot};
 use super::details::Detail;
 use super::further::{Models, Tools, Where};
 use super::places::{self, Reads, is_disguised};
-use super::walk::{Nothing, Walk};
-
-/// How many arrays and objects may stand inside each other: the reader goes no deeper.
-pub(super) const MAX_DEPTH: usize = 127;
+use super::scan::{Json, MAX_DEPTH, decoded};
+use super::walk::{Nothing, raw, walk};
 
 /// Reads a body that must be one JSON object, and says so if its depth is what is wrong with it.
 pub(super) fn read_within(body: &[u8], depth: usize) -> Result<Content, Malformed> {
@@ -56,20 +47,16 @@ fn is_deeper(body: &[u8], limit: usize) -> bool {
 
 /// Reads a body that must be one JSON object.
 pub(super) fn read(body: &[u8]) -> Result<Content, String> {
-    let text = std::str::from_utf8(body).map_err(|_| "it is not UTF-8".to_owned())?;
-    let mut json = serde_json::Deserializer::from_str(text);
-    let content = json.deserialize_map(TopLevel { text }).and_then(|content| json.end().map(|()| content));
-    let mut content = content.map_err(|error| error.to_string())?;
+    let mut json = Json::new(body)?;
+    let mut content = top_level(&mut json)?;
+    json.end()?;
     if content.slot.is_none() {
+        let text = json.text();
         let at = text.find('{').map_or(0, |brace| brace + 1);
         let is_empty = text.get(at..).is_some_and(|rest| rest.trim_start().starts_with('}'));
         content.slot = Some(Slot::Object { at, is_empty });
     }
     Ok(content)
-}
-
-fn further(content: &mut Content, place: Where) -> Walk<Models<'_>> {
-    Walk(Models { names: &mut content.further, place })
 }
 
 /// What a key at the top level is for.
@@ -85,64 +72,40 @@ fn field(key: &str) -> Result<Option<(&'static str, Field)>, String> {
     Ok(Detail::of(key)?.map(|(name, detail)| (name, Field::Detail(detail))))
 }
 
-struct TopLevel<'b> {
-    text: &'b str,
-}
-
-impl<'b> Visitor<'b> for TopLevel<'b> {
-    type Value = Content;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON object")
-    }
-
-    fn visit_map<A: MapAccess<'b>>(self, mut map: A) -> Result<Content, A::Error> {
-        let mut content = Content::default();
-        let mut seen = Vec::new();
-        while let Some(key) = map.next_key::<Cow<'b, str>>()? {
-            let Some((name, reads)) = field(&key).map_err(A::Error::custom)? else {
-                map.next_value_seed(Walk(Nothing))?;
-                continue;
-            };
-            if seen.contains(&name) {
-                return Err(A::Error::custom(format_args!("the key `{name}` is given twice")));
-            }
-            seen.push(name);
-            let reads = match reads {
-                Field::Place(reads) => reads,
-                Field::Detail(detail) => {
-                    detail.read(&mut map, &mut content.model_use)?;
-                    continue;
-                }
-            };
-            match reads {
-                Reads::Model => {
-                    let (model, span) = self.model(map.next_value()?)?;
-                    content.model = Some(model);
-                    content.slot = Some(Slot::Json(span));
-                }
-                Reads::Names => map.next_value_seed(further(&mut content, Where::Names))?,
-                Reads::Tools => {
-                    let Content { further, model_use, .. } = &mut content;
-                    map.next_value_seed(Walk(Tools { names: further, count: &mut model_use.tools }))?
-                }
-                Reads::Within(levels) => map.next_value_seed(further(&mut content, Where::Within(levels)))?,
-                // `null` and absence mean the same to every API.
-                Reads::Stream => {
-                    content.model_use.stream = map.next_value::<Option<bool>>()?.unwrap_or(false)
-                }
-            }
+fn top_level(json: &mut Json<'_>) -> Result<Content, String> {
+    let mut content = Content::default();
+    let mut seen = Vec::new();
+    json.object(|json, key| {
+        let Some((name, field)) = field(key)? else { return walk(json, Nothing) };
+        if seen.contains(&name) {
+            return Err(format!("the key `{name}` is given twice"));
         }
-        Ok(content)
-    }
+        seen.push(name);
+        match field {
+            Field::Place(reads) => read_place(json, reads, &mut content),
+            Field::Detail(detail) => detail.read(json, &mut content.model_use),
+        }
+    })?;
+    Ok(content)
 }
 
-impl<'b> TopLevel<'b> {
-    fn model<E: serde::de::Error>(&self, raw: &'b RawValue) -> Result<(String, Range<usize>), E> {
-        let token = raw.get();
-        let name: String = serde_json::from_str(token).map_err(|_| E::custom("`model` is not a string"))?;
-        let start = (token.as_ptr() as usize).saturating_sub(self.text.as_ptr() as usize);
-        Ok((name, start..start + token.len()))
+fn read_place(json: &mut Json<'_>, reads: Reads, content: &mut Content) -> Result<(), String> {
+    let Content { model, slot, further: names, model_use } = content;
+    match reads {
+        Reads::Model => {
+            let (start, token) = raw(json)?;
+            *model = Some(decoded(token).map_err(|_| "`model` is not a string")?);
+            *slot = Some(Slot::Json(start..start + token.len()));
+            Ok(())
+        }
+        Reads::Names => walk(json, Models { names, place: Where::Names }),
+        Reads::Tools => walk(json, Tools { names, count: &mut model_use.tools }),
+        Reads::Within(levels) => walk(json, Models { names, place: Where::Within(levels) }),
+        // `null` and absence mean the same to every API.
+        Reads::Stream => {
+            model_use.stream = decoded::<Option<bool>>(raw(json)?.1)?.unwrap_or(false);
+            Ok(())
+        }
     }
 }
 
@@ -157,49 +120,19 @@ pub(super) struct Line {
 
 /// Reads a line of a batch, which must be one JSON object.
 pub(super) fn read_line(line: &[u8]) -> Result<Line, String> {
-    let text = std::str::from_utf8(line).map_err(|_| "it is not UTF-8".to_owned())?;
-    let mut json = serde_json::Deserializer::from_str(text);
-    let read = json.deserialize_map(BatchLine { text }).and_then(|line| json.end().map(|()| line));
-    read.map_err(|error| error.to_string())
-}
-
-struct BatchLine<'b> {
-    text: &'b str,
-}
-
-impl<'b> Visitor<'b> for BatchLine<'b> {
-    type Value = Line;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON object")
-    }
-
-    fn visit_map<A: MapAccess<'b>>(self, mut map: A) -> Result<Line, A::Error> {
-        let mut line = Line::default();
-        while let Some(key) = map.next_key::<Cow<'b, str>>()? {
-            let twice = match key.as_ref() {
-                "url" => line.url.replace(map.next_value()?).is_some(),
-                "body" => line.body.replace(map.next_value_seed(TopLevel { text: self.text })?).is_some(),
-                other if ["url", "body"].iter().any(|name| is_disguised(other, name)) => {
-                    return Err(A::Error::custom("a key is spelled almost like `url` or `body`"));
-                }
-                _ => {
-                    map.next_value_seed(Walk(Nothing))?;
-                    false
-                }
-            };
-            if twice {
-                return Err(A::Error::custom(format_args!("the key `{key}` is given twice")));
+    let mut json = Json::new(line)?;
+    let mut line = Line::default();
+    json.object(|json, key| {
+        let is_twice = match key {
+            "url" => line.url.replace(decoded(raw(json)?.1)?).is_some(),
+            "body" => line.body.replace(top_level(json)?).is_some(),
+            other if ["url", "body"].iter().any(|name| is_disguised(other, name)) => {
+                return Err("a key is spelled almost like `url` or `body`".to_owned());
             }
-        }
-        Ok(line)
-    }
-}
-
-impl<'b> DeserializeSeed<'b> for TopLevel<'b> {
-    type Value = Content;
-
-    fn deserialize<D: Deserializer<'b>>(self, deserializer: D) -> Result<Content, D::Error> {
-        deserializer.deserialize_map(self)
-    }
+            _ => return walk(json, Nothing),
+        };
+        if is_twice { Err(format!("the key `{key}` is given twice")) } else { Ok(()) }
+    })?;
+    json.end()?;
+    Ok(line)
 }

@@ -21,6 +21,7 @@ mod path;
 mod places;
 mod query;
 mod reading;
+mod scan;
 mod walk;
 
 pub use call::{ApiCall, Malformed, RequestHead, RequestParts};

@@ -9,7 +9,7 @@ use super::content::Content;
 use super::content_type::Kind;
 use super::multipart::Multipart;
 use super::{
-    ApiCall, Circumstances, Malformed, RequestHead, RoutePath, TEAM_HEADER, json, model_name, places, query,
+    ApiCall, Circumstances, Malformed, RequestHead, RoutePath, TEAM_HEADER, model_name, places, query, scan,
 };
 use crate::names::ModelName;
 
@@ -59,7 +59,7 @@ impl WholeBody {
     ///
     /// [`Malformed`] for a request that cannot be judged.
     pub fn finish(self, body: &[u8]) -> Result<ApiCall, Malformed> {
-        self.finish_within(body, json::MAX_DEPTH)
+        self.finish_within(body, scan::MAX_DEPTH)
     }
 
     /// The same, of a body whose arrays and objects stand inside each other at most so deep.

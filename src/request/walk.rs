@@ -1,9 +1,6 @@
 //! Looking at a JSON value without building a tree: one reader, many things to look for.
 
-use std::borrow::Cow;
-use std::fmt;
-
-use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use super::scan::{Json, Kind};
 
 /// What looks at a value, and at the values inside it.
 pub(super) trait Look {
@@ -11,6 +8,11 @@ pub(super) trait Look {
     type Inside<'l>: Look
     where
         Self: 'l;
+
+    /// Whether a string would be looked at. One that is not is validated, but not decoded.
+    fn reads_text(&self) -> bool {
+        false
+    }
 
     /// Sees a string.
     fn text(&mut self, _: &str) -> Result<(), String> {
@@ -22,7 +24,7 @@ pub(super) trait Look {
         Ok(())
     }
 
-    /// What looks at the next member of a list, if there is one.
+    /// What looks at the next member of a list.
     fn element(&mut self) -> Self::Inside<'_>;
 
     /// A member of the list was there and has been looked at.
@@ -32,62 +34,34 @@ pub(super) trait Look {
     fn member(&mut self, key: &str) -> Result<Self::Inside<'_>, String>;
 }
 
-/// Validates the value, and lets a look see every part of it. Unlike `IgnoredAny` it decodes every string, so that a lone
-/// surrogate is refused, and counts depth, which the JSON reader limits to 127.
-pub(super) struct Walk<L>(pub(super) L);
-
-impl<'b, L: Look> DeserializeSeed<'b> for Walk<L> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'b>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
+/// Reads and validates the next value, and lets a look see every part of it.
+pub(super) fn walk<L: Look>(json: &mut Json<'_>, mut look: L) -> Result<(), String> {
+    match json.next_kind()? {
+        Kind::Object => json.object(|json, key| walk(json, look.member(key)?)),
+        Kind::List => json.list(|json| {
+            walk(json, look.element())?;
+            look.element_ended();
+            Ok(())
+        }),
+        Kind::Text => {
+            let text = json.string()?;
+            if look.reads_text() { look.text(&text.decoded()?) } else { Ok(()) }
+        }
+        Kind::Number => {
+            json.number()?;
+            look.number_or_bool()
+        }
+        Kind::Bool => {
+            json.word()?;
+            look.number_or_bool()
+        }
+        Kind::Null => json.word(),
     }
 }
 
-impl<'b, L: Look> Visitor<'b> for Walk<L> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("any value")
-    }
-
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_bool<E: serde::de::Error>(mut self, _: bool) -> Result<(), E> {
-        self.0.number_or_bool().map_err(E::custom)
-    }
-
-    fn visit_i64<E: serde::de::Error>(mut self, _: i64) -> Result<(), E> {
-        self.0.number_or_bool().map_err(E::custom)
-    }
-
-    fn visit_u64<E: serde::de::Error>(mut self, _: u64) -> Result<(), E> {
-        self.0.number_or_bool().map_err(E::custom)
-    }
-
-    fn visit_f64<E: serde::de::Error>(mut self, _: f64) -> Result<(), E> {
-        self.0.number_or_bool().map_err(E::custom)
-    }
-
-    fn visit_str<E: serde::de::Error>(mut self, text: &str) -> Result<(), E> {
-        self.0.text(text).map_err(E::custom)
-    }
-
-    fn visit_seq<A: SeqAccess<'b>>(mut self, mut seq: A) -> Result<(), A::Error> {
-        while seq.next_element_seed(Walk(self.0.element()))?.is_some() {
-            self.0.element_ended();
-        }
-        Ok(())
-    }
-
-    fn visit_map<A: MapAccess<'b>>(mut self, mut map: A) -> Result<(), A::Error> {
-        while let Some(key) = map.next_key::<Cow<'b, str>>()? {
-            map.next_value_seed(Walk(self.0.member(&key).map_err(A::Error::custom)?))?;
-        }
-        Ok(())
-    }
+/// Reads and validates the next value, and returns where it stands, and what it says.
+pub(super) fn raw<'b>(json: &mut Json<'b>) -> Result<(usize, &'b str), String> {
+    json.spanned(|json| walk(json, Nothing))
 }
 
 /// Looks for nothing.

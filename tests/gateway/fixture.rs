@@ -98,7 +98,8 @@ impl Fixture {
     /// The same configuration with other environment variables.
     pub(crate) fn in_force_with(&self, variables: &[(&str, &str)]) -> InForce {
         let models = r#"["anthropic-claude", "team/*"]"#;
-        let config = config(&self.directory, self.upstream.local_addr().unwrap(), ["", "", models], variables);
+        let config =
+            config(&self.directory, self.upstream.local_addr().unwrap(), ["", "", models], variables);
         in_force(config, &DropIns::default())
     }
 

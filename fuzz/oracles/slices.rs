@@ -277,6 +277,7 @@ fn entities(asked: &Asked) -> Entities {
         parents.extend((*name == "large").then(|| uid("AccessGroup", "expensive")));
         parents.extend(["openai/x", "gpt-9"].contains(name).then(|| uid("Provider", "openai")));
         Entity::new(uid("Model", name), HashMap::from([("name".to_owned(), text(name))]), parents)
+            .expect("plain attributes")
     });
     let groups = ["openai_routes", "info_routes", "llm_api_routes"].into_iter();
     let route = Entity::new(
@@ -285,7 +286,7 @@ fn entities(asked: &Asked) -> Entities {
         groups.filter(|group| is_in_group(group, asked.path)).map(|group| uid("RouteGroup", group)).collect(),
     );
     let all = [caller, route].into_iter().map(|entity| entity.expect("plain attributes"));
-    let all: Vec<Entity> = all.chain(models.map(|entity| entity.expect("plain attributes"))).collect();
+    let all: Vec<Entity> = all.chain(models).collect();
     Entities::from_entities(all, None).expect("each entity once")
 }
 

@@ -167,7 +167,7 @@ pub(crate) fn check(data: &[u8]) {
             PolicySet::from_policies(policies).expect("each id once")
         })
     });
-    for _ in 0..4 {
+    for _ in 0..8 {
         let asked = Asked::choose(&mut choices);
         let expected = naive(&asked, &sets);
         for round in 0..2 {

@@ -25,6 +25,8 @@ mod decision;
 #[cfg(feature = "gateway")]
 #[path = "../fuzz/oracles/dropins.rs"]
 mod dropins;
+#[path = "../fuzz/oracles/further.rs"]
+mod further;
 #[cfg(feature = "gateway")]
 #[path = "../fuzz/oracles/headers.rs"]
 mod headers;
@@ -38,6 +40,10 @@ mod jwks;
 mod log;
 #[path = "../fuzz/oracles/pattern.rs"]
 mod pattern;
+#[path = "../fuzz/oracles/plain.rs"]
+mod plain;
+#[path = "support/reference.rs"]
+mod reference;
 #[path = "../fuzz/oracles/request.rs"]
 mod request;
 #[cfg(feature = "gateway")]

@@ -2,5 +2,7 @@
 
 #[path = "../oracles/jwks.rs"]
 mod jwks;
+#[path = "../oracles/plain.rs"]
+mod plain;
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| jwks::check(data));

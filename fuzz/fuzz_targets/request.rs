@@ -1,5 +1,9 @@
 #![no_main]
 
+#[path = "../oracles/further.rs"]
+mod further;
+#[path = "../oracles/plain.rs"]
+mod plain;
 #[path = "../oracles/request.rs"]
 mod request;
 

@@ -2,9 +2,6 @@
 //!
 //! An input is the text of the file.
 
-#[path = "plain.rs"]
-mod plain;
-
 use std::path::Path;
 use std::sync::OnceLock;
 
@@ -12,6 +9,8 @@ use modelgate::casefile::{Case, CaseFile, run_cases};
 use modelgate::config::Config;
 use modelgate::engine::Snapshot;
 use serde_json::Value;
+
+use crate::plain;
 
 const MAX_LEN: usize = 4 * 1024;
 const CONFIG: &str = "

@@ -4,14 +4,13 @@
 //! An input is the rules up to the first line feed, as `NOW LEEWAY ISSUER AUDIENCE ENTRY`, of which `-` is none, and the
 //! claims as JSON. With an `ENTRY` there is an entry of `issuers` for the issuer `https://a`.
 
-#[path = "plain.rs"]
-mod plain;
-
 use std::time::{Duration, SystemTime};
 
 use modelgate::config::{Issuer, TokenRules};
 use modelgate::gateway::internal;
 use serde_json::Value;
+
+use crate::plain;
 
 const MAX_LEN: usize = 4 * 1024;
 const ENTRY: (&str, [&str; 2]) = ("https://a", ["gate", "other"]);
@@ -99,7 +98,7 @@ impl Given<'_> {
     fn introspection(&self) -> bool {
         let kind = self.claims.get("token_type");
         self.claims["active"] == true
-            && kind.is_none_or(|kind| kind.as_str().is_some_and(|kind| kind.to_ascii_lowercase() == "bearer"))
+            && kind.is_none_or(|kind| kind.as_str().is_some_and(|kind| kind.eq_ignore_ascii_case("bearer")))
             && self.in_time()
             && self.scoped(|_| false)
     }

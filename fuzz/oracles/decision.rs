@@ -3,9 +3,6 @@
 //! Each byte of an input makes one choice: which keys a configuration has and with what values, what a token claims, and
 //! what a request asks. An input that ends early chooses the first of everything that is left.
 
-#[path = "../../tests/support/reference.rs"]
-mod reference;
-
 use http::{HeaderMap, HeaderValue, Method};
 use modelgate::authn::VerifiedClaims;
 use modelgate::config::Config;
@@ -13,6 +10,8 @@ use modelgate::engine::Snapshot;
 use modelgate::names::Role;
 use modelgate::request::{RequestParts, classify};
 use serde_json::{Map, Value, json};
+
+use crate::reference;
 
 const MODELS: [&str; 5] = ["gpt-4o", "claude-3", "openai/x", "*", "unlisted"];
 const ROLES: [&str; 3] = ["internal_user", "team", "proxy_admin"];

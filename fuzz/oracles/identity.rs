@@ -3,11 +3,6 @@
 //!
 //! An input is four bytes, which choose a configuration, a path, a model and a header, and claims as JSON.
 
-#[path = "plain.rs"]
-mod plain;
-#[path = "../../tests/support/reference.rs"]
-mod reference;
-
 use std::sync::OnceLock;
 
 use http::{HeaderMap, HeaderValue, Method};
@@ -17,6 +12,8 @@ use modelgate::engine::Snapshot;
 use modelgate::names::Role;
 use modelgate::request::{RequestParts, classify};
 use serde_json::{Value, json};
+
+use crate::{plain, reference};
 
 const MAX_LEN: usize = 4 * 1024;
 const PATHS: [&str; 5] =

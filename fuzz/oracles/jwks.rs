@@ -3,11 +3,10 @@
 //!
 //! An input is a JWKS document.
 
-#[path = "plain.rs"]
-mod plain;
-
 use modelgate::authn::{KeyRefusal, KeySet, KeySetError, RefusedKey, verify_signature};
 use serde_json::{Value, json};
+
+use crate::plain;
 
 const MAX_LEN: usize = 16 * 1024;
 

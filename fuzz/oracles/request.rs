@@ -4,17 +4,14 @@
 //! An input is three parts: the target of the request up to the first line feed, its content type up to the second (an
 //! empty one is absent), and its body.
 
-#[path = "further.rs"]
-mod further;
-#[path = "plain.rs"]
-mod plain;
-
 use std::collections::BTreeSet;
 
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Method};
 use modelgate::request::{ApiCall, Malformed, Reading, RequestHead, RequestParts, RoutePath, classify};
 use serde_json::{Map, Value};
+
+use crate::{further, plain};
 
 const MAX_LEN: usize = 16 * 1024;
 

@@ -167,7 +167,7 @@ pub(crate) fn check(data: &[u8]) {
             PolicySet::from_policies(policies).expect("each id once")
         })
     });
-    for _ in 0..4 {
+    for _ in 0..8 {
         let asked = Asked::choose(&mut choices);
         let expected = naive(&asked, &sets);
         for round in 0..2 {
@@ -277,6 +277,7 @@ fn entities(asked: &Asked) -> Entities {
         parents.extend((*name == "large").then(|| uid("AccessGroup", "expensive")));
         parents.extend(["openai/x", "gpt-9"].contains(name).then(|| uid("Provider", "openai")));
         Entity::new(uid("Model", name), HashMap::from([("name".to_owned(), text(name))]), parents)
+            .expect("plain attributes")
     });
     let groups = ["openai_routes", "info_routes", "llm_api_routes"].into_iter();
     let route = Entity::new(
@@ -285,7 +286,7 @@ fn entities(asked: &Asked) -> Entities {
         groups.filter(|group| is_in_group(group, asked.path)).map(|group| uid("RouteGroup", group)).collect(),
     );
     let all = [caller, route].into_iter().map(|entity| entity.expect("plain attributes"));
-    let all: Vec<Entity> = all.chain(models.map(|entity| entity.expect("plain attributes"))).collect();
+    let all: Vec<Entity> = all.chain(models).collect();
     Entities::from_entities(all, None).expect("each entity once")
 }
 

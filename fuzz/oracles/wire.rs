@@ -4,11 +4,6 @@
 //! An input is a byte that says in what pieces the rest arrives, and what a client sends on one connection. In it `{T}`
 //! stands for a token that verifies. The upstream is real, and so is the server, but for the client's socket.
 
-#[path = "further.rs"]
-mod further;
-#[path = "plain.rs"]
-mod plain;
-
 use std::collections::HashMap;
 use std::io;
 use std::path::Path;
@@ -23,6 +18,8 @@ use modelgate::gateway::{Gateway, InForce, TokenVerifier, internal};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
+
+use crate::{further, plain};
 
 const MAX_LEN: usize = 4 * 1024;
 const TOKEN: &str = include_str!("../seeds/token/signed-eddsa");

@@ -1,5 +1,7 @@
 //! The schema of a snapshot: ours, and what operators add to it.
 
+use std::sync::OnceLock;
+
 use cedar_policy::{Schema, SchemaFragment};
 use serde_json::{Map, Value};
 
@@ -7,6 +9,7 @@ use super::{Finding, TextFile};
 use crate::translate::SCHEMA;
 
 /// Ours and every addition, as one.
+#[derive(Clone)]
 pub(crate) struct MergedSchema {
     /// What policies are validated against.
     pub(crate) strict: Schema,
@@ -21,6 +24,19 @@ impl MergedSchema {
     /// Merges the additions into our schema. An addition may declare new types, and new optional attributes and parents
     /// for ours.
     pub(crate) fn new(additions: &[TextFile]) -> Result<Self, Vec<Finding>> {
+        // Reading it takes longer than all else of a small snapshot.
+        static OURS_ALONE: OnceLock<MergedSchema> = OnceLock::new();
+        if !additions.is_empty() {
+            return Self::read(additions);
+        }
+        if let Some(ours) = OURS_ALONE.get() {
+            return Ok(ours.clone());
+        }
+        let ours = Self::read(additions)?;
+        Ok(OURS_ALONE.get_or_init(|| ours).clone())
+    }
+
+    fn read(additions: &[TextFile]) -> Result<Self, Vec<Finding>> {
         let (fragment, _) = SchemaFragment::from_cedarschema_str(SCHEMA).map_err(|error| internal(&error))?;
         let base = fragment.to_json_value().map_err(|error| internal(&error))?;
         let mut merged = base.clone();

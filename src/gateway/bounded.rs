@@ -54,11 +54,23 @@ pub(super) struct Bounded {
     end: Instant,
     alarm: Pin<Box<Sleep>>,
     observers: Arc<Observers>,
+    /// Why it breaks off, held back for one turn: what came with the break is sent before the connection is given up.
+    broken: Option<BrokenOff>,
 }
 
 impl Bounded {
     pub(super) fn new(body: UpstreamBody, end: Instant, observers: Arc<Observers>) -> Self {
-        Self { body, end, alarm: Box::pin(sleep_until(end)), observers }
+        Self { body, end, alarm: Box::pin(sleep_until(end)), observers, broken: None }
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
+        match Pin::new(&mut self.body).poll_frame(context) {
+            // A caller that takes one piece after another never waits here.
+            Poll::Ready(Some(Ok(_))) if Instant::now() >= self.end => self.too_long(),
+            Poll::Ready(frame) => Poll::Ready(frame.map(|frame| frame.map_err(BrokenOff::from))),
+            Poll::Pending if self.alarm.as_mut().poll(context).is_ready() => self.too_long(),
+            Poll::Pending => Poll::Pending,
+        }
     }
 
     fn too_long<T>(&self) -> Poll<Option<Result<T, BrokenOff>>> {
@@ -75,17 +87,21 @@ impl Body for Bounded {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
-        match Pin::new(&mut self.body).poll_frame(context) {
-            // A caller that takes one piece after another never waits here.
-            Poll::Ready(Some(Ok(_))) if Instant::now() >= self.end => self.too_long(),
-            Poll::Ready(frame) => Poll::Ready(frame.map(|frame| frame.map_err(BrokenOff::from))),
-            Poll::Pending if self.alarm.as_mut().poll(context).is_ready() => self.too_long(),
-            Poll::Pending => Poll::Pending,
+        if let Some(error) = self.broken.take() {
+            return Poll::Ready(Some(Err(error)));
+        }
+        match self.poll(context) {
+            Poll::Ready(Some(Err(error))) => {
+                self.broken = Some(error);
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
+            polled => polled,
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.broken.is_none() && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {

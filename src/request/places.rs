@@ -185,6 +185,13 @@ pub(super) fn form_field(name: &str) -> Result<Option<FormField>, String> {
 /// Whether `key` would be read as `name` by some reader, although it is not `name`: one that folds case, as Go's does,
 /// drops blanks, or takes what follows for a path into a list or an object, as PHP's and Rails' do.
 pub(super) fn is_disguised(key: &str, name: &str) -> bool {
+    if key == name {
+        return false;
+    }
+    // As nearly all keys are: nobody reads such a one as anything longer or shorter.
+    if key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+        return key.eq_ignore_ascii_case(name);
+    }
     let ends = |c: char| c.is_control() || c.is_whitespace() || matches!(c, '[' | '.');
     let trimmed = key.trim_start_matches(|c: char| c.is_control() || c.is_whitespace());
     let stem = trimmed.split(ends).next().unwrap_or_default();
@@ -194,7 +201,7 @@ pub(super) fn is_disguised(key: &str, name: &str) -> bool {
         '\u{212a}' => 'k',
         c => c.to_ascii_lowercase(),
     });
-    key != name && folded.eq(name.chars().map(|c| c.to_ascii_lowercase()))
+    folded.eq(name.chars().map(|c| c.to_ascii_lowercase()))
 }
 
 /// Whether a POST to `path` always takes a model.

@@ -148,6 +148,21 @@ async fn an_answer_that_breaks_off_breaks_off_for_the_caller_too() {
 }
 
 #[tokio::test]
+async fn what_comes_with_the_break_of_an_answer_arrives_before_it() {
+    let gate = Fixture::start().await;
+    let token = gate.token(&["basic_user"]);
+    for _ in 0..20 {
+        let mut client = gate.chat(&token, BODY).await;
+        let (mut upstream, _) = gate.arriving().await;
+        soon(upstream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhello")).await.unwrap();
+        drop(upstream);
+        let mut answer = Vec::new();
+        let _ = soon(client.read_to_end(&mut answer)).await;
+        assert!(answer.starts_with(b"HTTP/1.1 200 OK\r\n") && answer.ends_with(b"hello"), "{answer:?}");
+    }
+}
+
+#[tokio::test]
 async fn an_answer_that_comes_before_the_whole_request_is_sent_arrives() {
     let gate = Fixture::start().await;
     let body = format!(r#"{{"model": "anthropic-claude", "pad": "{}"}}"#, "x".repeat(8 * 1024 * 1024));

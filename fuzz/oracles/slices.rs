@@ -224,15 +224,17 @@ fn naive(asked: &Asked, [live, on_trial]: &[[PolicySet; 2]; 2]) -> Outcome {
         let request =
             Request::new(uid("Caller", asked.subject), uid("Action", action), resource, context, None)
                 .expect("a request");
-        let ask = |set: &PolicySet| -> Option<BTreeSet<String>> {
+        let ask = |set: &PolicySet| {
             let response = Authorizer::new().is_authorized(&request, set, &entities);
-            let holding = response.diagnostics().reason().map(ToString::to_string).collect();
-            response.diagnostics().errors().next().is_none().then_some(holding)
+            let holding: BTreeSet<String> = response.diagnostics().reason().map(ToString::to_string).collect();
+            (holding, response.diagnostics().errors().next().is_some())
         };
-        let (Some(permits), Some(forbids)) = (ask(&live[0]), ask(&live[1])) else {
+        let ((permits, failed), (forbids, also_failed)) = (ask(&live[0]), ask(&live[1]));
+        if failed || also_failed {
             return (None, BTreeSet::new(), BTreeSet::new());
-        };
-        let trial = [ask(&on_trial[0]).unwrap_or_default(), ask(&on_trial[1]).unwrap_or_default()];
+        }
+        // One on trial that fails does not hold, and hides no other.
+        let trial = [ask(&on_trial[0]).0, ask(&on_trial[1]).0];
         let allowed = !permits.is_empty() && forbids.is_empty();
         let granted = !permits.is_empty() || !trial[0].is_empty();
         match (allowed, granted && forbids.is_empty() && trial[1].is_empty()) {

@@ -226,7 +226,8 @@ fn naive(asked: &Asked, [live, on_trial]: &[[PolicySet; 2]; 2]) -> Outcome {
                 .expect("a request");
         let ask = |set: &PolicySet| {
             let response = Authorizer::new().is_authorized(&request, set, &entities);
-            let holding: BTreeSet<String> = response.diagnostics().reason().map(ToString::to_string).collect();
+            let holding: BTreeSet<String> =
+                response.diagnostics().reason().map(ToString::to_string).collect();
             (holding, response.diagnostics().errors().next().is_some())
         };
         let ((permits, failed), (forbids, also_failed)) = (ask(&live[0]), ask(&live[1]));

@@ -4,10 +4,11 @@
 //! hash has a random key. An entry is found by its whole key, never by the hash alone. At worst an answer is found anew.
 
 use std::fmt;
-use std::hash::{BuildHasher as _, Hash, RandomState};
+use std::hash::{BuildHasher as _, Hash};
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
+use foldhash::quality::RandomState;
 
 /// Entries that share a place.
 const WAYS: usize = 2;
@@ -36,7 +37,7 @@ impl<K: Hash + Eq, V> Memo<K, V> {
         let places = entries.div_ceil(WAYS).next_power_of_two();
         Self {
             places: (0..places).map(|_| std::array::from_fn(|_| ArcSwapOption::empty())).collect(),
-            hashing: RandomState::new(),
+            hashing: RandomState::default(),
         }
     }
 

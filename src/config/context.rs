@@ -1,9 +1,13 @@
 //! What the conversions share: where each key stands, and what was found so far.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use foldhash::fast::RandomState;
+
+use super::Lines;
 use super::problem::{Caution, Problem};
 use super::yaml::{Node, Span, Value};
 use crate::names::{ClaimPath, ModelName, Role};
@@ -17,7 +21,7 @@ struct Place {
 /// Findings by YAML path, such as `general_settings.role_permissions[0].role`.
 #[derive(Default)]
 pub(super) struct Context {
-    places: HashMap<String, Place>,
+    places: HashMap<String, Place, RandomState>,
     pub(super) problems: Vec<(Problem, Option<Span>)>,
     pub(super) warnings: Vec<(Caution, Option<Span>)>,
 }
@@ -25,25 +29,33 @@ pub(super) struct Context {
 impl Context {
     pub(super) fn new(root: &Node) -> Self {
         let mut context = Self::default();
-        context.add_places(root, "");
+        context.add_places(root, &mut String::new());
         context
     }
 
-    fn add_places(&mut self, node: &Node, path: &str) {
+    /// `path` is the node's own, and is so again afterwards.
+    fn add_places(&mut self, node: &Node, path: &mut String) {
+        let length = path.len();
         match &node.value {
             Value::Mapping(entries) => {
                 for entry in entries {
-                    let path =
-                        if path.is_empty() { entry.key.clone() } else { format!("{path}.{}", entry.key) };
-                    self.add_places(&entry.value, &path);
-                    self.places.insert(path, Place { key: entry.key_span, value: entry.value.span() });
+                    if length > 0 {
+                        path.push('.');
+                    }
+                    path.push_str(&entry.key);
+                    self.add_places(&entry.value, path);
+                    self.places
+                        .insert(path.clone(), Place { key: entry.key_span, value: entry.value.span() });
+                    path.truncate(length);
                 }
             }
             Value::Sequence(items) => {
                 for (i, item) in items.iter().enumerate() {
-                    let path = format!("{path}[{i}]");
-                    self.add_places(item, &path);
-                    self.places.insert(path, Place { key: item.span(), value: item.span() });
+                    // Writing to a string cannot fail.
+                    let _ = write!(path, "[{i}]");
+                    self.add_places(item, path);
+                    self.places.insert(path.clone(), Place { key: item.span(), value: item.span() });
+                    path.truncate(length);
                 }
             }
             Value::Null | Value::Bool(_) | Value::Integer(_) | Value::Float(_) | Value::String(_) => {}
@@ -51,8 +63,8 @@ impl Context {
     }
 
     /// The line of every key and list item.
-    pub(super) fn lines(&self) -> HashMap<String, u32> {
-        self.places.iter().map(|(path, place)| (path.clone(), place.key.line)).collect()
+    pub(super) fn into_lines(self) -> Lines {
+        Lines(self.places.into_iter().map(|(path, place)| (path, place.key.line)).collect())
     }
 
     /// Whether the file has the key, even without a value.

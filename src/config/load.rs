@@ -73,9 +73,9 @@ impl Config {
             return refused(cx.problems);
         }
         config.file = file_name.to_owned();
-        config.lines = Lines(cx.lines());
         config.foreign_blocks = ignored.into_iter().collect();
-        config.warnings = located(cx.warnings, &excerpt);
+        config.warnings = located(std::mem::take(&mut cx.warnings), &excerpt);
+        config.lines = cx.into_lines();
         Ok(config)
     }
 }

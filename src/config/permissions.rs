@@ -1,5 +1,7 @@
 //! `general_settings.role_permissions` and its warnings.
 
+use std::collections::HashSet;
+
 use super::context::Context;
 use super::problem::Caution;
 use super::{Model, RolePermission, raw, routes};
@@ -30,14 +32,17 @@ pub(super) fn role_permissions(cx: &mut Context, entries: Vec<raw::RolePermissio
 
 /// Warns of names that no request's model can match, or that mean less than they seem to (R2).
 pub(super) fn check_models(cx: &mut Context, permissions: &[RolePermission], models: &[Model]) {
-    let listed: Vec<_> = models.iter().map(|model| Pattern::new(model.name.as_str())).collect();
+    let listed: HashSet<&str> = models.iter().map(|model| model.name.as_str()).collect();
+    let patterns: Vec<_> =
+        listed.iter().filter(|name| name.contains('*')).map(|name| Pattern::new(name)).collect();
+    let is_known = |name: &str| listed.contains(name) || patterns.iter().any(|pattern| pattern.matches(name));
     for (i, permission) in permissions.iter().enumerate() {
         for (j, name) in permission.models.iter().flatten().enumerate() {
-            let path = format!("{PATH}[{i}].models[{j}]");
+            let path = || format!("{PATH}[{i}].models[{j}]");
             if name.as_str() == "*" {
-                cx.warn(&path, Caution::Star);
-            } else if !listed.iter().any(|pattern| pattern.matches(name.as_str())) {
-                cx.warn(&path, Caution::UnknownModel { model: name.to_string() });
+                cx.warn(&path(), Caution::Star);
+            } else if !is_known(name.as_str()) {
+                cx.warn(&path(), Caution::UnknownModel { model: name.to_string() });
             }
         }
     }

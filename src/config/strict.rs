@@ -43,7 +43,7 @@ impl StrictFile {
     /// The line of each key, unless something was refused.
     pub(crate) fn finish(self) -> Result<Lines, ConfigError> {
         if self.cx.problems.is_empty() {
-            return Ok(Lines(self.cx.lines()));
+            return Ok(self.cx.into_lines());
         }
         Err(ConfigError::new(&self.name, located(self.cx.problems, &self.excerpt)))
     }

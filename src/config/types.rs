@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use foldhash::fast::RandomState;
 use ipnet::IpNet;
 use secrecy::SecretString;
 use url::Url;
@@ -45,7 +46,7 @@ pub struct Config {
 
 /// The line of each key of the file, by its YAML path, such as `general_settings.role_permissions[0].models`.
 #[derive(Clone, Debug, Default)]
-pub struct Lines(pub(super) HashMap<String, u32>);
+pub struct Lines(pub(super) HashMap<String, u32, RandomState>);
 
 impl Lines {
     /// The line, counted from 1, of the key at `path`; `None` for what the file does not contain.

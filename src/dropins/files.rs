@@ -36,7 +36,13 @@ impl TextFile {
 
     /// The line of a position, counted from 1.
     pub(crate) fn line_at(&self, offset: usize) -> usize {
-        1 + self.text.bytes().take(offset).filter(|byte| *byte == b'\n').count()
+        1 + self.lines_between(0, offset)
+    }
+
+    /// How many lines end between two positions.
+    pub(super) fn lines_between(&self, from: usize, to: usize) -> usize {
+        let between = self.text.as_bytes().get(from..to.min(self.text.len())).unwrap_or_default();
+        between.iter().filter(|byte| **byte == b'\n').count()
     }
 }
 

@@ -39,12 +39,13 @@ pub(crate) struct DropIn {
     pub(crate) file: TextFile,
     /// Where in the file it begins.
     pub(crate) offset: usize,
+    pub(crate) line: usize,
 }
 
 impl DropIn {
     /// `file:line`.
     pub(crate) fn source(&self) -> String {
-        format!("{}:{}", self.file.name, self.file.line_at(self.offset))
+        format!("{}:{}", self.file.name, self.line)
     }
 }
 

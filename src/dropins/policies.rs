@@ -22,12 +22,15 @@ pub(super) fn parse(file: &TextFile) -> Result<Vec<DropIn>, Vec<Finding>> {
 
     let mut dropins = Vec::with_capacity(policies.len());
     let mut read = 0;
+    let (mut line, mut counted) = (1, 0);
     for (place, policy) in policies.into_iter().enumerate() {
         let text = policy.to_cedar().unwrap_or_default();
         let offset = file.text.get(read..).and_then(|rest| rest.find(&text)).map_or(read, |at| read + at);
+        line += file.lines_between(counted, offset);
+        counted = offset;
         read = offset + text.len();
         match id(policy, file, place) {
-            Ok(id) => dropins.push(DropIn { policy: policy.new_id(id), file: file.clone(), offset }),
+            Ok(id) => dropins.push(DropIn { policy: policy.new_id(id), file: file.clone(), offset, line }),
             Err(message) => findings.push(Finding::in_file(file, message).at(file, offset, text.len())),
         }
     }

@@ -7,12 +7,13 @@
 use std::collections::HashSet;
 
 use cedar_policy::{Entities, Policy};
+use foldhash::fast::RandomState;
 use serde_json::{Map, Value};
 
 /// Some names, or every name that there is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Names {
-    Some(HashSet<Box<str>>),
+    Some(HashSet<Box<str>, RandomState>),
     All,
 }
 
@@ -31,7 +32,7 @@ pub(super) struct Reads {
 
 impl Default for Names {
     fn default() -> Self {
-        Self::Some(HashSet::new())
+        Self::Some(HashSet::default())
     }
 }
 

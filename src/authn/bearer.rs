@@ -37,10 +37,9 @@ impl<'h> Bearer<'h> {
     ///
     /// [`BearerError`] when there is none, more than one, or one that can't be a credential.
     pub fn from_headers(headers: &'h HeaderMap) -> Result<Self, BearerError> {
-        let mut found = CREDENTIAL_HEADERS
-            .iter()
-            .flat_map(|name| headers.get_all(name).iter().map(move |value| (name, value.as_bytes())));
+        let mut found = headers.iter().filter(|(name, _)| CREDENTIAL_HEADERS.contains(name));
         let (name, value) = found.next().ok_or(BearerError::Missing)?;
+        let value = value.as_bytes();
         if found.next().is_some() {
             return Err(BearerError::Ambiguous);
         }
@@ -61,8 +60,10 @@ impl<'h> Bearer<'h> {
         if bytes.len() > MAX_BEARER_BYTES {
             return Err(BearerError::TooLong);
         }
-        match std::str::from_utf8(bytes) {
-            Ok(text) if !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic()) => Ok(Self(text)),
+        // Without an early end, many bytes at once are looked at: a token has some hundred.
+        let is_graphic = bytes.iter().fold(true, |all, byte| all & byte.is_ascii_graphic());
+        match simdutf8::basic::from_utf8(bytes) {
+            Ok(text) if !text.is_empty() && is_graphic => Ok(Self(text)),
             _ => Err(BearerError::Characters),
         }
     }

@@ -48,7 +48,8 @@ impl Slot {
 
     /// What to write, and in which range's place, so that the body names `model`.
     pub(super) fn edit(&self, model: &str) -> (Range<usize>, String) {
-        let json = || serde_json::Value::from(model).to_string();
+        let json =
+            || serde_json::to_string(model).unwrap_or_else(|_| serde_json::Value::from(model).to_string());
         let form = || utf8_percent_encode(model, NON_ALPHANUMERIC).to_string();
         match self {
             Self::Json(range) => (range.clone(), json()),

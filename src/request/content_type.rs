@@ -40,6 +40,9 @@ impl Kind {
     }
 
     fn parse(text: &str) -> Result<Self, Malformed> {
+        if text == "application/json" {
+            return Ok(Self::Json);
+        }
         let (essence, parameters) = text.split_once(';').map_or((text, None), |(e, p)| (e, Some(p)));
         let essence = essence.trim();
         // In lower case: to a few readers a form that says so otherwise is no form.

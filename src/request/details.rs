@@ -3,7 +3,7 @@
 use serde::de::{Deserializer, Error as _, IgnoredAny, Unexpected};
 
 use super::ModelUse;
-use super::places::is_disguised;
+use super::places::Spelling;
 use super::scan::{Json, decoded};
 use super::walk::{Look, raw, walk};
 
@@ -21,7 +21,7 @@ pub(super) enum Detail {
 }
 
 /// Fields with a number, which some upstreams would also take from a key in other letters.
-const NUMBERS: [(&str, Detail); 6] = [
+static NUMBERS: [(&str, Detail); 6] = [
     ("max_tokens", Detail::MaxTokens),
     ("max_completion_tokens", Detail::MaxTokens),
     ("max_output_tokens", Detail::MaxTokens),
@@ -30,7 +30,7 @@ const NUMBERS: [(&str, Detail); 6] = [
     ("functions", Detail::Functions),
 ];
 
-const OTHERS: [(&str, Detail); 9] = [
+static OTHERS: [(&str, Detail); 9] = [
     ("messages", Detail::Said),
     ("input", Detail::Said),
     ("contents", Detail::Said),
@@ -44,11 +44,11 @@ const OTHERS: [(&str, Detail); 9] = [
 
 impl Detail {
     /// What the key says, with its name; `None` for a key that does not count.
-    pub(super) fn of(key: &str) -> Result<Option<(&'static str, Self)>, String> {
-        if let Some((name, _)) = NUMBERS.iter().find(|(name, _)| is_disguised(key, name)) {
+    pub(super) fn of(key: &Spelling<'_>) -> Result<Option<(&'static str, Self)>, String> {
+        if let Some((name, _)) = NUMBERS.iter().find(|(name, _)| key.is_disguised(name)) {
             return Err(format!("a key is spelled almost like `{name}`"));
         }
-        Ok(NUMBERS.iter().chain(&OTHERS).find(|(name, _)| *name == key).copied())
+        Ok(NUMBERS.iter().chain(&OTHERS).find(|(name, _)| *name == key.as_written()).copied())
     }
 
     /// Reads the value that the key has.

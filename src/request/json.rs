@@ -4,7 +4,7 @@ use super::Malformed;
 use super::content::{Content, Slot};
 use super::details::Detail;
 use super::further::{Models, Tools, Where};
-use super::places::{self, Reads, is_disguised};
+use super::places::{self, Reads, Spelling, is_disguised};
 use super::scan::{Json, MAX_DEPTH, decoded};
 use super::walk::{Nothing, raw, walk};
 
@@ -66,10 +66,11 @@ enum Field {
 }
 
 fn field(key: &str) -> Result<Option<(&'static str, Field)>, String> {
-    if let Some((name, reads)) = places::json_field(key)? {
+    let key = Spelling::of(key);
+    if let Some((name, reads)) = places::json_field(&key)? {
         return Ok(Some((name, Field::Place(reads))));
     }
-    Ok(Detail::of(key)?.map(|(name, detail)| (name, Field::Detail(detail))))
+    Ok(Detail::of(&key)?.map(|(name, detail)| (name, Field::Detail(detail))))
 }
 
 fn top_level(json: &mut Json<'_>) -> Result<Content, String> {

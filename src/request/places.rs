@@ -1,5 +1,6 @@
 //! Where a route names its model: the one table of it (semantics, *Where a request names its model*).
 
+use std::borrow::Cow;
 use std::fmt;
 
 use http::Method;
@@ -45,7 +46,7 @@ pub(super) enum Reads {
 }
 
 #[rustfmt::skip]
-const PLACES: [Place; 18] = [
+static PLACES: [Place; 18] = [
     // Azure, the older OpenAI, Google, and Bedrock.
     Place::Path { before: "/deployments/", after: After::Slash },
     Place::Path { before: "/engines/", after: After::Slash },
@@ -98,10 +99,16 @@ const MODEL_ROUTE_PREFIXES: [&str; 6] =
 /// [`Malformed::Path`] when it names two.
 pub(super) fn path_model<'p>(method: &Method, path: &'p str) -> Result<Option<&'p str>, Malformed> {
     let mut found = None;
+    // Every piece begins with one.
+    let slashes = path.bytes().enumerate().filter(|(_, byte)| *byte == b'/').map(|(at, _)| at);
     for place in &PLACES {
         let Place::Path { before, after } = place else { continue };
-        for (at, _) in path.match_indices(before) {
-            let rest = path.get(at + before.len()..).unwrap_or_default();
+        let mut end = 0;
+        for at in slashes.clone() {
+            let rest =
+                if at < end { None } else { path.get(at..).and_then(|here| here.strip_prefix(before)) };
+            let Some(rest) = rest else { continue };
+            end = at + before.len();
             let model = match after {
                 After::Slash => rest.split_once('/').map(|(model, _)| model),
                 After::LastSlash => rest.rsplit_once('/').map(|(model, _)| model),
@@ -138,11 +145,11 @@ fn fields() -> impl Iterator<Item = (&'static str, Reads)> {
 }
 
 /// What the key at the top of a JSON body says; `None` for a key that does not count.
-pub(super) fn json_field(key: &str) -> Result<Option<(&'static str, Reads)>, String> {
-    if let Some((name, _)) = fields().find(|(name, _)| is_disguised(key, name)) {
+pub(super) fn json_field(key: &Spelling<'_>) -> Result<Option<(&'static str, Reads)>, String> {
+    if let Some((name, _)) = fields().find(|(name, _)| key.is_disguised(name)) {
         return Err(format!("a key is spelled almost like `{name}`"));
     }
-    Ok(fields().find(|(name, _)| *name == key))
+    Ok(fields().find(|(name, _)| *name == key.as_written()))
 }
 
 /// A field of a form that counts.
@@ -182,16 +189,38 @@ pub(super) fn form_field(name: &str) -> Result<Option<FormField>, String> {
     }
 }
 
-/// Whether `key` would be read as `name` by some reader, although it is not `name`: one that folds case, as Go's does,
-/// drops blanks, or takes what follows for a path into a list or an object, as PHP's and Rails' do.
+/// Whether `key` would be read as `name` by some reader, although it is not `name`.
 pub(super) fn is_disguised(key: &str, name: &str) -> bool {
-    if key == name {
-        return false;
+    Spelling::of(key).is_disguised(name)
+}
+
+/// A key, and what a reader makes of it that folds case, as Go's does, drops blanks, or takes what follows for a path into a
+/// list or an object, as PHP's and Rails' do.
+pub(super) struct Spelling<'k> {
+    as_written: &'k str,
+    /// Its case is not folded yet.
+    as_read: Cow<'k, str>,
+}
+
+impl<'k> Spelling<'k> {
+    pub(super) fn of(key: &'k str) -> Self {
+        // As nearly all keys are: nobody reads such a one as anything longer or shorter.
+        let is_plain = key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        let as_read = if is_plain { Cow::Borrowed(key) } else { Cow::Owned(stem(key)) };
+        Self { as_written: key, as_read }
     }
-    // As nearly all keys are: nobody reads such a one as anything longer or shorter.
-    if key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
-        return key.eq_ignore_ascii_case(name);
+
+    pub(super) fn as_written(&self) -> &'k str {
+        self.as_written
     }
+
+    /// Whether it would be read as `name`, although it is not `name`.
+    pub(super) fn is_disguised(&self, name: &str) -> bool {
+        self.as_written != name && self.as_read.eq_ignore_ascii_case(name)
+    }
+}
+
+fn stem(key: &str) -> String {
     let ends = |c: char| c.is_control() || c.is_whitespace() || matches!(c, '[' | '.');
     let trimmed = key.trim_start_matches(|c: char| c.is_control() || c.is_whitespace());
     let stem = trimmed.split(ends).next().unwrap_or_default();
@@ -199,9 +228,9 @@ pub(super) fn is_disguised(key: &str, name: &str) -> bool {
     let folded = stem.chars().map(|c| match c {
         '\u{17f}' => 's',
         '\u{212a}' => 'k',
-        c => c.to_ascii_lowercase(),
+        c => c,
     });
-    folded.eq(name.chars().map(|c| c.to_ascii_lowercase()))
+    folded.collect()
 }
 
 /// Whether a POST to `path` always takes a model.

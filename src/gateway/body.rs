@@ -188,16 +188,20 @@ impl Pieces {
 
     /// The body with one range replaced; every other byte stays.
     pub(super) fn replaced(body: impl IntoIterator<Item = Bytes>, range: Range<usize>, by: Bytes) -> Self {
-        let mut before = Vec::new();
-        let mut behind = Vec::new();
+        let mut by = Some(by);
         let mut start = 0;
-        for piece in body {
-            let within = |at: usize| at.saturating_sub(start).min(piece.len());
-            before.push(piece.slice(..within(range.start)));
-            behind.push(piece.slice(within(range.end)..));
-            start += piece.len();
-        }
-        Self::of(before.into_iter().chain([by]).chain(behind))
+        let mut pieces: Vec<_> = body
+            .into_iter()
+            .flat_map(|piece| {
+                let within = |at: usize| at.saturating_sub(start).min(piece.len());
+                let (before, behind) = (piece.slice(..within(range.start)), piece.slice(within(range.end)..));
+                start += piece.len();
+                let by = by.take_if(|_| range.start <= start);
+                [Some(before), by, Some(behind)].into_iter().flatten()
+            })
+            .collect();
+        pieces.extend(by);
+        Self::of(pieces)
     }
 
     fn of(pieces: impl IntoIterator<Item = Bytes>) -> Self {

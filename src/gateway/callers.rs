@@ -24,11 +24,12 @@ impl Callers {
         let name = caller.subject.as_deref().or(caller.user_id.as_deref());
         let key = self.hasher.hash_one((caller.master_key, caller.issuer.as_deref(), name));
         let mut shard = self.shard(key)?;
-        let taken = shard.get(&key).copied().unwrap_or_default();
-        if taken >= limit {
-            return None;
+        match shard.entry(key) {
+            Entry::Occupied(entry) if *entry.get() >= limit => return None,
+            Entry::Occupied(mut entry) => *entry.get_mut() += 1,
+            Entry::Vacant(_) if limit == 0 => return None,
+            Entry::Vacant(entry) => drop(entry.insert(1)),
         }
-        shard.insert(key, taken + 1);
         drop(shard);
         Some(CallerShare { callers: Arc::clone(self), key })
     }

@@ -170,7 +170,8 @@ impl Connection {
                 streams.begin(clock);
             }
             request.extensions_mut().insert(Peer(peer));
-            let answer = answer(request);
+            // hyper keeps room for what answers for as long as the connection lasts: here that is a pointer's.
+            let answer = Box::pin(answer(request));
             async move { Ok::<_, Infallible>(answer.await.map(|body| Taken::new(body, clock, busy))) }
         });
         let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));

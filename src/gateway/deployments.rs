@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use http::Uri;
 use http::header::{AUTHORIZATION, HeaderName, HeaderValue, InvalidHeaderValue};
+use http::uri::{self, Authority, PathAndQuery, Scheme, Uri};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
@@ -18,11 +18,11 @@ use crate::request::ApiCall;
 
 /// Where a request goes.
 #[derive(Debug)]
-pub(super) struct Target {
+pub(super) struct Target<'d> {
     pub(super) uri: Uri,
     /// The model's name at the upstream; `None` leaves the body alone.
     pub(super) model: Option<String>,
-    pub(super) headers: Vec<(HeaderName, HeaderValue)>,
+    pub(super) headers: &'d [(HeaderName, HeaderValue)],
     pub(super) timeout: Option<std::time::Duration>,
     /// `None`: a proxy.
     pub(super) provider: Option<Provider>,
@@ -52,26 +52,37 @@ pub(super) struct Deployments {
     exact: HashMap<ModelName, Vec<usize>>,
     /// The longest first.
     wildcards: Vec<(Pattern, usize)>,
-    upstream: Option<(Upstream, Headers)>,
+    upstream: Option<(Option<Base>, Headers)>,
 }
 
 struct Entry {
     name: ModelName,
-    deployment: Option<(Deployment, Credentials)>,
+    deployment: Option<(Deployment, Prepared)>,
 }
 
 /// `None`: what the configuration writes is no header, so that nothing can be sent.
 type Headers = Option<Vec<(HeaderName, HeaderValue)>>;
 
-/// A deployment's headers, with its key in either of the places that its provider may ask for it in.
-struct Credentials {
+/// What all requests to a deployment have in common.
+struct Prepared {
+    /// `None`: it is no address, so that nothing can be sent.
+    base: Option<Base>,
+    /// Its headers, with its key in either of the places that its provider may ask for it in.
     bearer: Headers,
     native: Headers,
 }
 
+/// The beginning of an address.
+struct Base {
+    scheme: Scheme,
+    authority: Authority,
+    /// Without a slash at its end.
+    path: Box<str>,
+}
+
 impl Deployments {
     pub(super) fn new(config: &Config) -> Self {
-        let deployment = |deployment: &Deployment| (deployment.clone(), Credentials::of(deployment));
+        let deployment = |deployment: &Deployment| (deployment.clone(), Prepared::of(deployment));
         let entries: Vec<_> = config
             .models
             .iter()
@@ -91,24 +102,24 @@ impl Deployments {
         wildcards.sort_by_key(|(_, length, _)| std::cmp::Reverse(*length));
         let wildcards = wildcards.into_iter().map(|(pattern, _, position)| (pattern, position)).collect();
         let upstream = config.gateway.upstream.as_ref();
-        let upstream = upstream.map(|upstream| (upstream.clone(), upstream_headers(upstream)));
+        let upstream = upstream.map(|upstream| (Base::of(&upstream.api_base), upstream_headers(upstream)));
         Self { entries, exact, wildcards, upstream }
     }
 
     /// The target of a permitted call.
-    pub(super) fn target(&self, call: &ApiCall, query: Option<&str>) -> Result<Target, Refusal> {
+    pub(super) fn target(&self, call: &ApiCall, query: Option<&str>) -> Result<Target<'_>, Refusal> {
         let served = call.model().and_then(|model| self.choose(model));
         let known = served.is_some();
-        if let Some(((deployment, credentials), model)) = served
-            && let Some(target) = at_deployment(deployment, credentials, model, call, query)?
+        if let Some(((deployment, prepared), model)) = served
+            && let Some(target) = at_deployment(deployment, prepared, model, call, query)?
         {
             return Ok(target);
         }
         match &self.upstream {
-            Some((upstream, headers)) => Ok(Target {
-                uri: join(&upstream.api_base, call.route().encoded().trim_start_matches('/'), query)?,
+            Some((base, headers)) => Ok(Target {
+                uri: join(base.as_ref(), call.route().encoded().trim_start_matches('/'), query)?,
                 model: None,
-                headers: headers.clone().ok_or(Refusal::NoUpstream)?,
+                headers: headers.as_deref().ok_or(Refusal::NoUpstream)?,
                 timeout: None,
                 provider: None,
             }),
@@ -119,7 +130,7 @@ impl Deployments {
 
     /// A deployment of the model, in turn where there are several, and the model's name there. An exact name goes before a
     /// wildcard, and a longer wildcard before a shorter one.
-    fn choose(&self, model: &ModelName) -> Option<(&(Deployment, Credentials), String)> {
+    fn choose(&self, model: &ModelName) -> Option<(&(Deployment, Prepared), String)> {
         let positions = match self.exact.get(model) {
             Some(positions) => Cow::Borrowed(positions.as_slice()),
             None => Cow::Owned(self.fitting(model.as_str())),
@@ -141,7 +152,7 @@ impl Deployments {
     }
 }
 
-impl Credentials {
+impl Prepared {
     fn of(deployment: &Deployment) -> Self {
         let native = match deployment.provider {
             Provider::OpenAi => AUTHORIZATION,
@@ -150,6 +161,7 @@ impl Credentials {
             Provider::Gemini => HeaderName::from_static("x-goog-api-key"),
         };
         Self {
+            base: Base::of(&deployment.api_base),
             bearer: deployment_headers(deployment, bearer),
             native: deployment_headers(deployment, |key| Ok((native.clone(), secret(key.expose_secret())?))),
         }
@@ -183,24 +195,23 @@ fn filled(template: &str, pattern: &str, name: &str) -> String {
 }
 
 /// `None` when the deployment's provider does not speak the call's operation.
-fn at_deployment(
-    deployment: &Deployment,
-    credentials: &Credentials,
+fn at_deployment<'d>(
+    deployment: &'d Deployment,
+    prepared: &'d Prepared,
     model: String,
     call: &ApiCall,
     query: Option<&str>,
-) -> Result<Option<Target>, Refusal> {
+) -> Result<Option<Target<'d>>, Refusal> {
     // What a configuration writes shall end no field of a form and no line of a head.
     if model.chars().any(char::is_control) {
         return Err(Refusal::NoUpstream);
     }
-    let base = &deployment.api_base;
     let operation = operation(call.route().as_str());
     let is_openai = OPENAI_OPERATIONS.contains(&operation);
     let is_messages = matches!(operation, "messages" | "messages/count_tokens");
     let verb = gemini_verb(call);
 
-    let Credentials { bearer, native } = credentials;
+    let Prepared { base, bearer, native } = prepared;
     let (path, headers) = match deployment.provider {
         Provider::OpenAi if is_openai => (Cow::Borrowed(operation), bearer),
         Provider::Azure if is_openai => (format!("openai/deployments/{model}/{operation}").into(), native),
@@ -221,9 +232,9 @@ fn at_deployment(
     // Google's own paths name the model, so that a body that does not is left alone.
     let rewrites_body = is_openai || is_messages || call.body_model().is_some();
     Ok(Some(Target {
-        uri: join(base, &path, query)?,
+        uri: join(base.as_ref(), &path, query)?,
         model: rewrites_body.then_some(model),
-        headers: headers.clone().ok_or(Refusal::NoUpstream)?,
+        headers: headers.as_deref().ok_or(Refusal::NoUpstream)?,
         timeout: deployment.timeout,
         provider: Some(deployment.provider),
     }))
@@ -256,13 +267,27 @@ fn gemini_verb(call: &ApiCall) -> Option<&str> {
     rest.rsplit_once(':').map(|(_, verb)| verb).filter(|verb| verb.chars().all(|c| c.is_ascii_alphabetic()))
 }
 
-fn join(base: &Url, path: &str, query: Option<&str>) -> Result<Uri, Refusal> {
-    let mut text = format!("{}/{path}", base.as_str().trim_end_matches('/'));
+impl Base {
+    fn of(url: &Url) -> Option<Self> {
+        let uri::Parts { scheme, authority, path_and_query, .. } =
+            url.as_str().parse::<Uri>().ok()?.into_parts();
+        let path = path_and_query.map(|path| path.as_str().trim_end_matches('/').into()).unwrap_or_default();
+        Some(Self { scheme: scheme?, authority: authority?, path })
+    }
+}
+
+fn join(base: Option<&Base>, path: &str, query: Option<&str>) -> Result<Uri, Refusal> {
+    let base = base.ok_or(Refusal::NoUpstream)?;
+    let mut text = [&base.path, "/", path].concat();
     if let Some(query) = query {
         text.push('?');
         text.push_str(query);
     }
-    text.parse().map_err(|_| Refusal::NoUpstream)
+    let mut parts = uri::Parts::default();
+    parts.scheme = Some(base.scheme.clone());
+    parts.authority = Some(base.authority.clone());
+    parts.path_and_query = Some(PathAndQuery::from_maybe_shared(text).map_err(|_| Refusal::NoUpstream)?);
+    Uri::from_parts(parts).map_err(|_| Refusal::NoUpstream)
 }
 
 fn bearer(key: &SecretString) -> Result<(HeaderName, HeaderValue), InvalidHeaderValue> {
@@ -277,6 +302,8 @@ fn secret(text: &str) -> Result<HeaderValue, InvalidHeaderValue> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use http::{HeaderMap, Method};
 
     use super::*;
@@ -292,20 +319,23 @@ model_list:
   - {model_name: 'groq/big-*', litellm_params: {model: openai/big, api_base: 'http://big/v1'}}
 ";
 
-    fn at(path: &str, model: Option<&str>, query: Option<&str>) -> Option<Target> {
-        let config = Config::parse("c.yaml", MODELS, ".".as_ref(), &|_| None).unwrap();
+    static DEPLOYMENTS: LazyLock<Deployments> = LazyLock::new(|| {
+        Deployments::new(&Config::parse("c.yaml", MODELS, ".".as_ref(), &|_| None).unwrap())
+    });
+
+    fn at(path: &str, model: Option<&str>, query: Option<&str>) -> Option<Target<'static>> {
         let body = model.map(|model| format!("{{\"model\": \"{model}\"}}")).unwrap_or_default();
         let headers = HeaderMap::new();
         let parts =
             RequestParts { method: &Method::POST, path, query, headers: &headers, body: body.as_bytes() };
-        Deployments::new(&config).target(&classify(&parts).unwrap(), query).ok()
+        DEPLOYMENTS.target(&classify(&parts).unwrap(), query).ok()
     }
 
     fn uri(path: &str, model: &str) -> Option<String> {
         at(path, Some(model), None).map(|target| target.uri.to_string())
     }
 
-    fn has(target: &Target, name: &str, value: &str) -> bool {
+    fn has(target: &Target<'_>, name: &str, value: &str) -> bool {
         target.headers.iter().any(|(n, v)| n == name && v == value)
     }
 

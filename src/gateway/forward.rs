@@ -19,11 +19,11 @@ use tokio::time::Instant;
 use super::body::{Kept, Pieces};
 use super::bounded::{Bounded, UpstreamBody};
 use super::deployments::{Deployments, Target};
-use super::headers;
 use super::keys::fetch::causes;
 use super::observe::{Observation, Observers};
 use super::pool::{Pool, PoolError};
 use super::respond::{Answer, Refusal};
+use super::{headers, trust};
 use crate::config::Limits;
 use crate::engine::Permit;
 use crate::request::ApiCall;
@@ -140,7 +140,7 @@ pub(super) fn connector(timeout: Duration) -> std::io::Result<HttpsConnector<Htt
 
 fn secured(tcp: HttpConnector) -> std::io::Result<HttpsConnector<HttpConnector>> {
     Ok(HttpsConnectorBuilder::new()
-        .with_provider_and_native_roots(rustls::crypto::aws_lc_rs::default_provider())?
+        .with_tls_config(trust::native()?)
         .https_or_http()
         .enable_http1()
         .enable_http2()
@@ -154,7 +154,7 @@ fn is_timeout(error: &(dyn Error + 'static)) -> bool {
 }
 
 /// The headers are those that pass.
-fn upstream_request(call: &ApiCall, target: Target, sent: Sent) -> Request<Pieces> {
+fn upstream_request(call: &ApiCall, target: Target<'_>, sent: Sent) -> Request<Pieces> {
     let body = upstream_body(call, target.model.as_deref(), sent.body.pieces);
     let mut request = Request::new(body.keeping(sent.body.room));
     *request.method_mut() = sent.head.method;
@@ -166,7 +166,7 @@ fn upstream_request(call: &ApiCall, target: Target, sent: Sent) -> Request<Piece
         headers.insert(ANTHROPIC_VERSION.0, ANTHROPIC_VERSION.1);
     }
     for (name, value) in target.headers {
-        headers.insert(name, value);
+        headers.insert(name.clone(), value.clone());
     }
     request
 }

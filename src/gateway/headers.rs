@@ -8,7 +8,7 @@ use http::header::{
 use crate::authn::{Bearer, CREDENTIAL_HEADERS};
 
 /// RFC 9110 section 7.6.1, and `Content-Length`, which each side writes for itself.
-const HOP_BY_HOP: [HeaderName; 9] = [
+static HOP_BY_HOP: [HeaderName; 9] = [
     CONNECTION,
     CONTENT_LENGTH,
     PROXY_AUTHENTICATE,
@@ -21,7 +21,7 @@ const HOP_BY_HOP: [HeaderName; 9] = [
 ];
 
 /// Headers that say who calls or how the request came: an upstream must not take them from the caller.
-const NOT_THE_CALLERS: [HeaderName; 5] =
+static NOT_THE_CALLERS: [HeaderName; 5] =
     [HOST, EXPECT, COOKIE, FORWARDED, HeaderName::from_static("x-real-ip")];
 /// An upgrade goes no further, and nor does what was said for it; browsers put their credential there.
 const NOT_THE_CALLERS_PREFIXES: [&str; 5] =
@@ -29,12 +29,13 @@ const NOT_THE_CALLERS_PREFIXES: [&str; 5] =
 
 /// Leaves the headers of a request that go upstream.
 pub(super) fn upstream(headers: &mut HeaderMap) {
-    let credential = Bearer::from_headers(headers).map(|credential| credential.expose().to_owned()).ok();
-    strip(headers, |name, value| {
+    let credential = Bearer::from_headers(headers).map(|credential| credential.expose()).ok();
+    let stripped = stripped(headers, |name, value| {
         !is_the_callers(name)
             || is_disguised(name)
-            || credential.as_ref().is_some_and(|credential| contains(value.as_bytes(), credential))
+            || credential.is_some_and(|credential| contains(value.as_bytes(), credential))
     });
+    remove(headers, stripped);
 }
 
 /// Whether a header is the caller's to send.
@@ -59,14 +60,19 @@ fn contains(value: &[u8], credential: &str) -> bool {
 
 /// Leaves the headers of an upstream's answer that go back.
 pub(super) fn downstream(headers: &mut HeaderMap) {
-    strip(headers, |name, _| *name == SET_COOKIE);
+    let stripped = stripped(headers, |name, _| *name == SET_COOKIE);
+    remove(headers, stripped);
 }
 
-fn strip(headers: &mut HeaderMap, also: impl Fn(&HeaderName, &HeaderValue) -> bool) {
+fn stripped(headers: &HeaderMap, also: impl Fn(&HeaderName, &HeaderValue) -> bool) -> Vec<HeaderName> {
     let mut stripped = named_by_connection(headers);
     let going = headers.iter().filter(|(name, value)| HOP_BY_HOP.contains(name) || also(name, value));
     stripped.extend(going.map(|(name, _)| name.clone()));
-    for name in stripped {
+    stripped
+}
+
+fn remove(headers: &mut HeaderMap, names: Vec<HeaderName>) {
+    for name in names {
         headers.remove(name);
     }
 }
@@ -76,6 +82,9 @@ fn named_by_connection(headers: &HeaderMap) -> Vec<HeaderName> {
     // Byte by byte: a value that is no text names headers all the same.
     let names =
         headers.get_all(CONNECTION).iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    // What nearly all say is no header, or one that goes no further anyway.
+    let usual = [&b"keep-alive"[..], b"close"];
+    let names = names.filter(|name| !usual.iter().any(|usual| name.eq_ignore_ascii_case(usual)));
     names.filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok()).collect()
 }
 

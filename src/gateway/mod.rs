@@ -35,6 +35,7 @@ mod server;
 mod source;
 mod streams;
 mod tls;
+mod trust;
 mod verifier;
 mod watch;
 

@@ -230,17 +230,18 @@ struct IdleLinks(Mutex<Idle>);
 #[derive(Debug, Default)]
 struct Idle {
     /// The newest last.
-    links: HashMap<Authority, Vec<(Instant, Box<Link>)>>,
+    links: HashMap<Box<str>, Vec<(Instant, Box<Link>)>>,
     /// Whether a task looks through them.
     watched: bool,
 }
 
 impl IdleLinks {
-    /// The newest one that is still open.
+    /// The newest one. It may have been closed at the other end.
     fn take(&self, authority: &Authority) -> Option<Box<Link>> {
         loop {
-            let (since, mut link) = self.lock().links.get_mut(authority)?.pop()?;
-            if since.elapsed() < MAX_IDLE && link.is_open() {
+            let (since, link) = self.lock().links.get_mut(authority.as_str())?.pop()?;
+            // Whether it was closed shows when it is used, before anything is sent.
+            if since.elapsed() < MAX_IDLE {
                 return Some(link);
             }
         }
@@ -248,9 +249,9 @@ impl IdleLinks {
 
     fn put(self: &Arc<Self>, authority: &Authority, link: Box<Link>) {
         let mut idle = self.lock();
-        let links = match idle.links.get_mut(authority) {
+        let links = match idle.links.get_mut(authority.as_str()) {
             Some(links) => links,
-            None => idle.links.entry(authority.clone()).or_default(),
+            None => idle.links.entry(authority.as_str().into()).or_default(),
         };
         if links.len() < MAX_IDLE_PER_UPSTREAM {
             links.push((Instant::now(), link));

@@ -3,7 +3,6 @@
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use bytes::Bytes;
 use http::HeaderValue;
 
 /// Ids that look random and differ, at the cost of two hashes. They name a request and guard nothing.
@@ -21,10 +20,11 @@ impl RequestIds {
     /// 32 hexadecimal digits.
     pub(super) fn next(&self) -> HeaderValue {
         let count = self.counter.fetch_add(1, Ordering::Relaxed);
-        let digits = self.halves.iter().flat_map(|half| half.hash_one(count).to_be_bytes());
-        let digits = digits.flat_map(|byte| [byte >> 4, byte & 15]);
-        let text: Vec<u8> = digits.map(|digit| digit + if digit < 10 { b'0' } else { b'a' - 10 }).collect();
-        HeaderValue::from_maybe_shared(Bytes::from(text)).unwrap_or_else(|_| HeaderValue::from_static("none"))
+        let [high, low] = self.halves.each_ref().map(|half| u128::from(half.hash_one(count)));
+        let id = (high << 64) | low;
+        let digit = |place: usize| b"0123456789abcdef".get((id >> (124 - 4 * place)) as usize & 15).copied();
+        let text: [u8; 32] = std::array::from_fn(|place| digit(place).unwrap_or_default());
+        HeaderValue::from_bytes(&text).unwrap_or_else(|_| HeaderValue::from_static("none"))
     }
 }
 

@@ -1,7 +1,6 @@
 //! From a URL to a [`KeySet`], trusting nothing on the way.
 
 use std::future::Future;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,7 +8,7 @@ use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, USER_AGENT};
 use http::{HeaderValue, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
-use hyper_rustls::{ConfigBuilderExt as _, HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
@@ -19,6 +18,7 @@ use tokio::io::AsyncReadExt as _;
 use url::Url;
 
 use crate::authn::{JsonError, KeySet, KeySetError, json_object};
+use crate::gateway::trust;
 
 /// How much a provider may cost.
 #[derive(Clone, Copy, Debug)]
@@ -189,15 +189,10 @@ pub(in crate::gateway) fn causes(error: &dyn std::error::Error) -> String {
 ///
 /// Without root certificates every `https:` fetch fails, which is no reason to refuse a configuration of files.
 pub(in crate::gateway) fn native_tls() -> Result<ClientConfig, rustls::Error> {
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
-    Ok(builder.clone().with_native_roots().map_or_else(
-        |error| {
-            tracing::warn!(%error, "no root certificates: keys can't be fetched by https");
-            builder.with_root_certificates(RootCertStore::empty()).with_no_client_auth()
-        },
-        |builder| builder.with_no_client_auth(),
-    ))
+    trust::native().or_else(|error| {
+        tracing::warn!(%error, "no root certificates: keys can't be fetched by https");
+        Ok(trust::builder()?.with_root_certificates(RootCertStore::empty()).with_no_client_auth())
+    })
 }
 
 /// Why a provider's answer can't be had; nothing here comes from its content but the reasons of its keys.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
+use foldhash::fast::RandomState;
 use prometheus::{IntCounter, IntCounterVec};
 
 use crate::engine::{Decision, Snapshot};
@@ -19,7 +20,7 @@ pub(super) struct PolicyCounters {
 #[derive(Debug, Default)]
 struct Table {
     generation: u64,
-    policies: HashMap<Arc<str>, Counters>,
+    policies: HashMap<Arc<str>, Counters, RandomState>,
 }
 
 #[derive(Debug, Default)]

@@ -9,13 +9,16 @@ use crate::identity::Caller;
 
 const SHARDS: usize = 16;
 
+/// By a hash of the caller.
+type Counts = HashMap<u64, usize, foldhash::fast::RandomState>;
+
 /// Counts by caller. There is an entry for each caller with a request in flight, and no other, so that there are never more
 /// than requests.
 #[derive(Debug, Default)]
 pub(super) struct Callers {
     /// Random, so that nobody can choose to share an entry with somebody else.
     hasher: RandomState,
-    shards: [Mutex<HashMap<u64, usize>>; SHARDS],
+    shards: [Mutex<Counts>; SHARDS],
 }
 
 impl Callers {
@@ -34,7 +37,7 @@ impl Callers {
         Some(CallerShare { callers: Arc::clone(self), key })
     }
 
-    fn shard(&self, key: u64) -> Option<MutexGuard<'_, HashMap<u64, usize>>> {
+    fn shard(&self, key: u64) -> Option<MutexGuard<'_, Counts>> {
         let shard = self.shards.get(usize::try_from(key % SHARDS as u64).ok()?)?;
         Some(shard.lock().unwrap_or_else(PoisonError::into_inner))
     }

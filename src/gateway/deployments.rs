@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use foldhash::fast::RandomState;
 use http::header::{AUTHORIZATION, HeaderName, HeaderValue, InvalidHeaderValue};
 use http::uri::{self, Authority, PathAndQuery, Scheme, Uri};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -49,7 +50,7 @@ static TURN: AtomicUsize = AtomicUsize::new(0);
 pub(super) struct Deployments {
     entries: Vec<Entry>,
     /// Positions among the entries.
-    exact: HashMap<ModelName, Vec<usize>>,
+    exact: HashMap<ModelName, Vec<usize>, RandomState>,
     /// The longest first.
     wildcards: Vec<(Pattern, usize)>,
     upstream: Option<(Option<Base>, Headers)>,
@@ -91,7 +92,7 @@ impl Deployments {
                 deployment: model.deployment.as_ref().map(deployment),
             })
             .collect();
-        let mut exact: HashMap<_, Vec<_>> = HashMap::new();
+        let mut exact: HashMap<_, Vec<_>, _> = HashMap::default();
         let mut wildcards = Vec::new();
         for (position, entry) in entries.iter().enumerate() {
             exact.entry(entry.name.clone()).or_default().push(position);

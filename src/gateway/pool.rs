@@ -11,6 +11,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use foldhash::fast::RandomState;
 use http::header::{HOST, HeaderValue};
 use http::uri::{Authority, PathAndQuery};
 use http::{Request, Response, Uri};
@@ -230,7 +231,7 @@ struct IdleLinks(Mutex<Idle>);
 #[derive(Debug, Default)]
 struct Idle {
     /// The newest last.
-    links: HashMap<Box<str>, Vec<(Instant, Box<Link>)>>,
+    links: HashMap<Box<str>, Vec<(Instant, Box<Link>)>, RandomState>,
     /// Whether a task looks through them.
     watched: bool,
 }

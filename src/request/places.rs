@@ -99,16 +99,14 @@ const MODEL_ROUTE_PREFIXES: [&str; 6] =
 /// [`Malformed::Path`] when it names two.
 pub(super) fn path_model<'p>(method: &Method, path: &'p str) -> Result<Option<&'p str>, Malformed> {
     let mut found = None;
-    // Every piece begins with one.
-    let slashes = path.bytes().enumerate().filter(|(_, byte)| *byte == b'/').map(|(at, _)| at);
-    for place in &PLACES {
-        let Place::Path { before, after } = place else { continue };
-        let mut end = 0;
-        for at in slashes.clone() {
-            let rest =
-                if at < end { None } else { path.get(at..).and_then(|here| here.strip_prefix(before)) };
+    let mut ends = [0; PLACES.len()];
+    // Every piece begins with a slash.
+    for (at, _) in path.bytes().enumerate().filter(|(_, byte)| *byte == b'/') {
+        for (place, end) in PLACES.iter().zip(&mut ends) {
+            let Place::Path { before, after } = place else { continue };
+            let rest = path.get(at..).filter(|_| at >= *end).and_then(|here| here.strip_prefix(before));
             let Some(rest) = rest else { continue };
-            end = at + before.len();
+            *end = at + before.len();
             let model = match after {
                 After::Slash => rest.split_once('/').map(|(model, _)| model),
                 After::LastSlash => rest.rsplit_once('/').map(|(model, _)| model),

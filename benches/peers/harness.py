@@ -78,14 +78,14 @@ class Running:
                 pids += [int(child) for child in task.read_text().split()]
         return pids
 
-    def cpu(self) -> float:
+    def cpu(self) -> tuple[float, float]:
         """The seconds of processor time that all threads have used, in user and in system mode."""
-        ticks = 0
+        user, system = 0, 0
         for pid in self.pids():
             # The name in brackets may have blanks; user and system time are the 12th and 13th field behind it.
             fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-            ticks += int(fields[11]) + int(fields[12])
-        return ticks / TICKS
+            user, system = user + int(fields[11]), system + int(fields[12])
+        return user / TICKS, system / TICKS
 
     def memory(self, field: str) -> int:
         """`VmRSS` or `VmHWM` of all processes, in bytes. What they share is counted for each."""

@@ -139,10 +139,16 @@ impl Connection {
         let stream = Watched::new(stream, Arc::clone(&activity));
         match tls {
             None => self.serve(stream, peer, &activity, draining, answer).await,
-            Some(acceptor) => match tls::handshake(acceptor, stream, self.limits.header_timeout).await {
-                Ok(stream) => self.serve(stream, peer, &activity, draining, answer).await,
-                Err(limit) => limit.into_iter().for_each(|limit| self.common.limited(limit)),
-            },
+            // By itself, so that a connection without TLS has no room for it.
+            Some(acceptor) => {
+                let secured = async {
+                    match tls::handshake(acceptor, stream, self.limits.header_timeout).await {
+                        Ok(stream) => self.serve(stream, peer, &activity, draining, answer).await,
+                        Err(limit) => limit.into_iter().for_each(|limit| self.common.limited(limit)),
+                    }
+                };
+                Box::pin(secured).await;
+            }
         }
         drop(self.place);
     }

@@ -102,7 +102,8 @@ impl<'l> Arriving<'l> {
 
     /// The next bytes; trailers are dropped.
     async fn next(&mut self) -> Result<Option<Bytes>, Refusal> {
-        loop {
+        // Where the length was announced, to ask again would only wait for the reader to say so.
+        while !self.body.is_end_stream() {
             let earned = Duration::from_secs((self.bytes / BYTES_PER_SECOND) as u64);
             let end = self.began + self.room.limits.body_timeout + earned;
             let frame = tokio::time::timeout_at(end, self.body.frame()).await;
@@ -124,6 +125,7 @@ impl<'l> Arriving<'l> {
                 Some(Err(_)) => return Err(Refusal::BodyBroken),
             }
         }
+        Ok(None)
     }
 }
 

@@ -42,6 +42,11 @@ pub(crate) struct DropIn {
     pub(crate) line: usize,
 }
 
+/// The value of an annotation. Cedar's own way to one parses its name each time.
+pub(crate) fn annotation<'p>(policy: &'p Policy, name: &str) -> Option<&'p str> {
+    policy.annotations().find(|(known, _)| *known == name).map(|(_, value)| value)
+}
+
 impl DropIn {
     /// `file:line`.
     pub(crate) fn source(&self) -> String {

@@ -2,7 +2,7 @@
 
 use cedar_policy::{Policy, PolicyId, PolicySet};
 
-use super::{DropIn, Finding, TextFile};
+use super::{DropIn, Finding, TextFile, annotation};
 
 /// Every policy of the file, in order.
 pub(super) fn parse(file: &TextFile) -> Result<Vec<DropIn>, Vec<Finding>> {
@@ -43,7 +43,7 @@ fn number(id: &PolicyId) -> usize {
 }
 
 fn id(policy: &Policy, file: &TextFile, place: usize) -> Result<PolicyId, &'static str> {
-    match policy.annotation("id") {
+    match annotation(policy, "id") {
         Some("") => Err("`@id` must not be empty"),
         Some(id) => Ok(PolicyId::new(id)),
         None => {

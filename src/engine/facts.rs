@@ -6,7 +6,7 @@ use cedar_policy::Policy;
 
 use super::Rule;
 use super::reads::{Names, Reads};
-use crate::dropins::DropIn;
+use crate::dropins::{DropIn, annotation};
 
 /// A policy's id and annotations, once for all requests.
 #[derive(Debug)]
@@ -28,8 +28,8 @@ impl PolicyFacts {
     pub(super) fn of_translated(policy: &Policy, reads: &Reads) -> Self {
         Self {
             id: Arc::from(policy.id().to_string()),
-            rule: policy.annotation("rule").and_then(Rule::from_name).unwrap_or(Rule::Policy),
-            source: policy.annotation("source").map(str::to_owned),
+            rule: annotation(policy, "rule").and_then(Rule::from_name).unwrap_or(Rule::Policy),
+            source: annotation(policy, "source").map(str::to_owned),
             policy: policy.clone(),
             reason: None,
             shadow: false,
@@ -44,8 +44,8 @@ impl PolicyFacts {
             rule: Rule::Policy,
             source: Some(dropin.source()),
             policy: policy.clone(),
-            reason: policy.annotation("reason").filter(|reason| !reason.is_empty()).map(Arc::from),
-            shadow: policy.annotation("shadow").is_some(),
+            reason: annotation(policy, "reason").filter(|reason| !reason.is_empty()).map(Arc::from),
+            shadow: annotation(policy, "shadow").is_some(),
             context: reads.context.clone(),
         }
     }

@@ -228,10 +228,13 @@ impl Body for PooledBody {
 #[derive(Debug, Default)]
 struct IdleLinks(Mutex<Idle>);
 
+/// Connections, and since when each is idle; the newest last.
+type Resting = Vec<(Instant, Box<Link>)>;
+
 #[derive(Debug, Default)]
 struct Idle {
-    /// The newest last.
-    links: HashMap<Box<str>, Vec<(Instant, Box<Link>)>, RandomState>,
+    /// By host and port.
+    links: HashMap<Box<str>, Resting, RandomState>,
     /// Whether a task looks through them.
     watched: bool,
 }

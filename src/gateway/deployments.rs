@@ -5,12 +5,12 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use foldhash::fast::RandomState;
+use http::Uri;
 use http::header::{AUTHORIZATION, HeaderName, HeaderValue, InvalidHeaderValue};
-use http::uri::{self, Authority, PathAndQuery, Scheme, Uri};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::{ExposeSecret as _, SecretString};
-use url::Url;
 
+use super::address::{Base, join};
 use super::respond::Refusal;
 use crate::config::{Config, Deployment, Provider, Upstream};
 use crate::names::ModelName;
@@ -71,14 +71,6 @@ struct Prepared {
     /// Its headers, with its key in either of the places that its provider may ask for it in.
     bearer: Headers,
     native: Headers,
-}
-
-/// The beginning of an address.
-struct Base {
-    scheme: Scheme,
-    authority: Authority,
-    /// Without a slash at its end.
-    path: Box<str>,
 }
 
 impl Deployments {
@@ -266,29 +258,6 @@ fn gemini_verb(call: &ApiCall) -> Option<&str> {
     let path = call.route().as_str();
     let rest = path.strip_prefix("/v1beta/models/").or_else(|| path.strip_prefix("/models/"))?;
     rest.rsplit_once(':').map(|(_, verb)| verb).filter(|verb| verb.chars().all(|c| c.is_ascii_alphabetic()))
-}
-
-impl Base {
-    fn of(url: &Url) -> Option<Self> {
-        let uri::Parts { scheme, authority, path_and_query, .. } =
-            url.as_str().parse::<Uri>().ok()?.into_parts();
-        let path = path_and_query.map(|path| path.as_str().trim_end_matches('/').into()).unwrap_or_default();
-        Some(Self { scheme: scheme?, authority: authority?, path })
-    }
-}
-
-fn join(base: Option<&Base>, path: &str, query: Option<&str>) -> Result<Uri, Refusal> {
-    let base = base.ok_or(Refusal::NoUpstream)?;
-    let mut text = [&base.path, "/", path].concat();
-    if let Some(query) = query {
-        text.push('?');
-        text.push_str(query);
-    }
-    let mut parts = uri::Parts::default();
-    parts.scheme = Some(base.scheme.clone());
-    parts.authority = Some(base.authority.clone());
-    parts.path_and_query = Some(PathAndQuery::from_maybe_shared(text).map_err(|_| Refusal::NoUpstream)?);
-    Uri::from_parts(parts).map_err(|_| Refusal::NoUpstream)
 }
 
 fn bearer(key: &SecretString) -> Result<(HeaderName, HeaderValue), InvalidHeaderValue> {

@@ -4,6 +4,7 @@
 
 mod accept;
 mod activity;
+mod address;
 mod admin;
 mod body;
 mod bounded;

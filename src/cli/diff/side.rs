@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::claims;
 use super::universe::{Item, Kind};
 use crate::config::Config;
-use crate::dropins::{DropIn, DropIns};
+use crate::dropins::{DropIn, DropIns, annotation};
 use crate::engine::{Denied, Inquiry, MODEL_ROUTES, Rule, Snapshot};
 use crate::identity::Caller;
 use crate::names::ModelName;
@@ -79,7 +79,7 @@ impl Side {
         // As they are, so that what is wrong with them is told.
         Snapshot::with_policies(config.clone(), &dropins)?;
 
-        let enforced = |dropin: &&DropIn| dropin.policy.annotation("shadow").is_none();
+        let enforced = |dropin: &&DropIn| annotation(&dropin.policy, "shadow").is_none();
         let (depending, plain): (Vec<_>, Vec<_>) = dropins
             .policies
             .iter()

@@ -1,0 +1,39 @@
+//! Addresses of upstreams, put together from what is always the same and what a request brings.
+
+use http::uri::{self, Authority, PathAndQuery, Scheme, Uri};
+use url::Url;
+
+use super::respond::Refusal;
+
+/// The beginning of an address.
+pub(super) struct Base {
+    scheme: Scheme,
+    authority: Authority,
+    /// Without a slash at its end.
+    path: Box<str>,
+}
+
+impl Base {
+    /// `None`: it is no address.
+    pub(super) fn of(url: &Url) -> Option<Self> {
+        let uri::Parts { scheme, authority, path_and_query, .. } =
+            url.as_str().parse::<Uri>().ok()?.into_parts();
+        let path = path_and_query.map(|path| path.as_str().trim_end_matches('/').into()).unwrap_or_default();
+        Some(Self { scheme: scheme?, authority: authority?, path })
+    }
+}
+
+/// The address below `base` that has this path, which begins without a slash.
+pub(super) fn join(base: Option<&Base>, path: &str, query: Option<&str>) -> Result<Uri, Refusal> {
+    let base = base.ok_or(Refusal::NoUpstream)?;
+    let mut text = [&base.path, "/", path].concat();
+    if let Some(query) = query {
+        text.push('?');
+        text.push_str(query);
+    }
+    let mut parts = uri::Parts::default();
+    parts.scheme = Some(base.scheme.clone());
+    parts.authority = Some(base.authority.clone());
+    parts.path_and_query = Some(PathAndQuery::from_maybe_shared(text).map_err(|_| Refusal::NoUpstream)?);
+    Uri::from_parts(parts).map_err(|_| Refusal::NoUpstream)
+}

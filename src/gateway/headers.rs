@@ -1,28 +1,9 @@
 //! Which headers pass, in either direction.
 
-use http::header::{
-    CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue,
-    PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
-};
+use http::header::{CONNECTION, HeaderMap, HeaderName, HeaderValue};
 
 use crate::authn::{Bearer, CREDENTIAL_HEADERS};
 
-/// RFC 9110 section 7.6.1, and `Content-Length`, which each side writes for itself.
-static HOP_BY_HOP: [HeaderName; 9] = [
-    CONNECTION,
-    CONTENT_LENGTH,
-    PROXY_AUTHENTICATE,
-    PROXY_AUTHORIZATION,
-    TE,
-    TRAILER,
-    TRANSFER_ENCODING,
-    UPGRADE,
-    HeaderName::from_static("keep-alive"),
-];
-
-/// Headers that say who calls or how the request came: an upstream must not take them from the caller.
-static NOT_THE_CALLERS: [HeaderName; 5] =
-    [HOST, EXPECT, COOKIE, FORWARDED, HeaderName::from_static("x-real-ip")];
 /// An upgrade goes no further, and nor does what was said for it; browsers put their credential there.
 const NOT_THE_CALLERS_PREFIXES: [&str; 5] =
     ["x-forwarded-", "x-litellm-", "x-modelgate-", "proxy-", "sec-websocket-"];
@@ -38,18 +19,36 @@ pub(super) fn upstream(headers: &mut HeaderMap) {
     remove(headers, stripped);
 }
 
-/// Whether a header is the caller's to send.
-fn is_the_callers(name: &HeaderName) -> bool {
-    !NOT_THE_CALLERS.contains(name)
-        && !CREDENTIAL_HEADERS.contains(name)
-        && !NOT_THE_CALLERS_PREFIXES.iter().any(|prefix| name.as_str().starts_with(prefix))
+/// RFC 9110 section 7.6.1, and `Content-Length`, which each side writes for itself.
+fn is_hop_by_hop(name: &str) -> bool {
+    matches!(
+        name,
+        "connection"
+            | "content-length"
+            | "keep-alive"
+            | "proxy-authenticate"
+            | "proxy-authorization"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+    )
+}
+
+/// Whether a header is the caller's to send. Others say who calls or how the request came: an upstream must not take them
+/// from the caller.
+fn is_the_callers(name: &str) -> bool {
+    !matches!(name, "host" | "expect" | "cookie" | "forwarded" | "x-real-ip")
+        && !CREDENTIAL_HEADERS.iter().any(|credential| credential.as_str() == name)
+        && !NOT_THE_CALLERS_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
 /// A server that hands headers on as CGI variables (RFC 3875 section 4.1.18) reads `_` and `-` alike.
-fn is_disguised(name: &HeaderName) -> bool {
-    name.as_str().contains('_')
-        && HeaderName::try_from(name.as_str().replace('_', "-"))
-            .map_or(true, |name| HOP_BY_HOP.contains(&name) || !is_the_callers(&name))
+fn is_disguised(name: &str) -> bool {
+    name.contains('_') && {
+        let name = name.replace('_', "-");
+        is_hop_by_hop(&name) || !is_the_callers(&name)
+    }
 }
 
 /// Some clients send their token a second time, in a header of their own. The search takes a time that grows with the value
@@ -60,14 +59,20 @@ fn contains(value: &[u8], credential: &str) -> bool {
 
 /// Leaves the headers of an upstream's answer that go back.
 pub(super) fn downstream(headers: &mut HeaderMap) {
-    let stripped = stripped(headers, |name, _| *name == SET_COOKIE);
+    let stripped = stripped(headers, |name, _| name == "set-cookie");
     remove(headers, stripped);
 }
 
-fn stripped(headers: &HeaderMap, also: impl Fn(&HeaderName, &HeaderValue) -> bool) -> Vec<HeaderName> {
-    let mut stripped = named_by_connection(headers);
-    let going = headers.iter().filter(|(name, value)| HOP_BY_HOP.contains(name) || also(name, value));
-    stripped.extend(going.map(|(name, _)| name.clone()));
+fn stripped(headers: &HeaderMap, also: impl Fn(&str, &HeaderValue) -> bool) -> Vec<HeaderName> {
+    let mut stripped = Vec::new();
+    for (name, value) in headers {
+        if *name == CONNECTION {
+            stripped.extend(named_by_connection(value));
+        }
+        if is_hop_by_hop(name.as_str()) || also(name.as_str(), value) {
+            stripped.push(name.clone());
+        }
+    }
     stripped
 }
 
@@ -77,15 +82,14 @@ fn remove(headers: &mut HeaderMap, names: Vec<HeaderName>) {
     }
 }
 
-/// The headers that `Connection` declares to be for this hop alone.
-fn named_by_connection(headers: &HeaderMap) -> Vec<HeaderName> {
+/// The headers that a `Connection` declares to be for this hop alone.
+fn named_by_connection(value: &HeaderValue) -> impl Iterator<Item = HeaderName> {
     // Byte by byte: a value that is no text names headers all the same.
-    let names =
-        headers.get_all(CONNECTION).iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    let names = value.as_bytes().split(|byte| *byte == b',');
     // What nearly all say is no header, or one that goes no further anyway.
     let usual = [&b"keep-alive"[..], b"close"];
-    let names = names.filter(|name| !usual.iter().any(|usual| name.eq_ignore_ascii_case(usual)));
-    names.filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok()).collect()
+    let names = names.filter(move |name| !usual.iter().any(|usual| name.eq_ignore_ascii_case(usual)));
+    names.filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok())
 }
 
 #[cfg(test)]

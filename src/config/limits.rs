@@ -65,7 +65,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             header_bytes: 64 * 1024,
-            headers: 128,
+            headers: 100,
             connections: 10_000,
             requests: 10_000,
             requests_per_caller: 1_000,

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use http::{Method, Request, StatusCode};
-use hyper::body::Incoming;
+use http::request::Parts;
+use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -58,9 +58,9 @@ impl Admin {
         let observers = Arc::clone(self.routes.reloader.gateway().observers());
         let limits = Limits { connections: CONNECTIONS, ..Limits::default() };
         let common = Common::new(move || limits, Meter::default(), observers);
-        let serving = server::serve_until(self.listener, None, common, drained, move |request| {
+        let serving = server::serve_until(self.listener, None, common, drained, move |arrival| {
             let routes = Arc::clone(&routes);
-            async move { routes.answer(&request).await }
+            async move { routes.answer(&arrival.head).await }
         });
         let announcing = async {
             draining.await;
@@ -72,16 +72,16 @@ impl Admin {
 
 impl Routes {
     /// The table of routes.
-    async fn answer(&self, request: &Request<Incoming>) -> Answer {
-        match (request.method(), request.uri().path()) {
+    async fn answer(&self, head: &Parts) -> Answer {
+        match (&head.method, head.uri.path()) {
             (&Method::GET, "/health/liveliness" | "/health/liveness") => healthy(),
-            (&Method::GET, "/health/readiness") => self.readiness(request.uri().query()),
+            (&Method::GET, "/health/readiness") => self.readiness(head.uri.query()),
             (&Method::GET, "/metrics") => self.reloader.gateway().metrics(),
             (&Method::GET, "/-/snapshot") => json_answer(StatusCode::OK, &self.snapshot()),
             (&Method::POST, "/-/reload") => self.reload().await,
             (_, path) => json_answer(
                 StatusCode::NOT_FOUND,
-                &json!({"error": format!("no such route of the admin listener: {} {path}", request.method())}),
+                &json!({"error": format!("no such route of the admin listener: {} {path}", head.method)}),
             ),
         }
     }

@@ -1,21 +1,24 @@
-//! Bodies: read within a limit, and sent in pieces without copying them together.
+//! Request bodies, read within limits.
 
-use std::collections::VecDeque;
-use std::convert::Infallible;
-use std::ops::Range;
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use hyper::body::{Body, Frame, Incoming, SizeHint};
+use http_body_util::{LengthLimitError, Limited};
+use hyper::body::{Body as _, Frame, Incoming};
 use tokio::time::Instant;
 
+use super::arrival::Arrival;
+use super::hush::hushed;
 use super::meter::Share;
+use super::pieces::Pieces;
 use super::respond::Refusal;
 use crate::config::Limits;
 use crate::request::{ApiCall, Reading};
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Shorter frames are put together: kept one by one they would take many times their length.
 const SHORT: usize = 4 * 1024;
@@ -32,63 +35,55 @@ pub(super) struct Room<'l> {
     pub(super) taken: Share,
 }
 
-/// A body that was read, with the room that it takes until it is sent on.
-#[derive(Debug)]
-pub(super) struct Kept {
-    pub(super) pieces: Vec<Bytes>,
-    pub(super) room: Share,
-}
-
 /// Reads a request body, and what it asks for. A body whose announced length is over the limit is refused unread, and one
 /// that cannot be judged as soon as that is known.
 pub(super) async fn read(
-    reading: Reading,
-    body: Incoming,
-    room: Room<'_>,
-) -> Result<(ApiCall, Kept), Refusal> {
-    let mut body = Arriving::new(body, room)?;
-    let (call, pieces) = match reading {
-        Reading::Whole(whole) => {
-            let joined = body.joined().await?;
-            (whole.finish_within(&joined, body.room.limits.json_depth)?, vec![joined])
-        }
-        Reading::Streamed(mut streamed) => {
+    mut reading: Reading,
+    mut arriving: Arriving<'_>,
+) -> Result<(ApiCall, Pieces), Refusal> {
+    let body = match &mut reading {
+        Reading::Whole(_) => Pieces::of([arriving.joined().await?]),
+        Reading::Streamed(streamed) => {
             let mut frames = Frames::default();
-            while let Some(bytes) = body.next().await? {
+            while let Some(bytes) = arriving.next().await? {
                 streamed.feed(&bytes)?;
                 frames.push(bytes);
             }
-            (streamed.finish()?, frames.all())
+            Pieces::of(frames.all())
         }
     };
-    Ok((call, Kept { pieces, room: body.room.taken }))
+    let call = match reading {
+        Reading::Whole(whole) => whole.finish_within(body.first(), arriving.room.limits.json_depth)?,
+        Reading::Streamed(streamed) => streamed.finish()?,
+    };
+    Ok((call, body.keeping(arriving.room.taken)))
 }
 
 /// A body on its way.
-struct Arriving<'l> {
-    body: Limited<Incoming>,
-    began: Instant,
+pub(super) struct Arriving<'l> {
+    body: Limited<&'l mut Incoming>,
+    /// Whether this task polls the body's connection, too.
+    is_of_connection: bool,
+    /// Since when it is waited for.
+    began: Option<Instant>,
     bytes: usize,
     room: Room<'l>,
 }
 
-/// Reads a body into one piece.
-pub(super) async fn whole(body: Incoming, room: Room<'_>) -> Result<Bytes, Refusal> {
-    Arriving::new(body, room)?.joined().await
-}
-
 impl<'l> Arriving<'l> {
-    fn new(body: Incoming, room: Room<'l>) -> Result<Self, Refusal> {
+    pub(super) fn new(arrival: &'l mut Arrival, room: Room<'l>) -> Result<Self, Refusal> {
         let limit = room.max_body_bytes;
-        let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+        let announced = usize::try_from(arrival.body.size_hint().lower()).unwrap_or(usize::MAX);
         if announced > limit {
             return Err(Refusal::BodyTooLarge { limit });
         }
-        Ok(Self { body: Limited::new(body, limit), began: Instant::now(), bytes: 0, room })
+        let is_of_connection = arrival.is_of_connection();
+        let body = Limited::new(&mut arrival.body, limit);
+        Ok(Self { body, is_of_connection, began: None, bytes: 0, room })
     }
 
     /// All of it, without a copy where it comes in one frame.
-    async fn joined(&mut self) -> Result<Bytes, Refusal> {
+    pub(super) async fn joined(&mut self) -> Result<Bytes, Refusal> {
         let Some(first) = self.next().await? else { return Ok(Bytes::new()) };
         let Some(second) = self.next().await? else { return Ok(first) };
         let mut frames = Frames::default();
@@ -104,20 +99,21 @@ impl<'l> Arriving<'l> {
     async fn next(&mut self) -> Result<Option<Bytes>, Refusal> {
         // Where the length was announced, to ask again would only wait for the reader to say so.
         while !self.body.is_end_stream() {
-            let earned = Duration::from_secs((self.bytes / BYTES_PER_SECOND) as u64);
-            let end = self.began + self.room.limits.body_timeout + earned;
-            let frame = tokio::time::timeout_at(end, self.body.frame()).await;
-            match frame.map_err(|_| Refusal::BodyTimeout)? {
+            let at_once = poll_fn(|context| Poll::Ready(self.poll_frame(context))).await;
+            let frame = match at_once {
+                Poll::Ready(frame) => frame,
+                Poll::Pending => {
+                    let end = self.end();
+                    let frame =
+                        tokio::time::timeout_at(end, poll_fn(|context| self.poll_frame(context))).await;
+                    frame.map_err(|_| Refusal::BodyTimeout)?
+                }
+            };
+            match frame {
                 None => return Ok(None),
                 Some(Ok(frame)) => {
                     let Ok(bytes) = frame.into_data() else { continue };
-                    self.bytes += bytes.len();
-                    let for_all = self.room.limits.body_bytes_in_flight;
-                    let for_this = if self.bytes <= SMALL { for_all + for_all / 8 } else { for_all };
-                    if !self.room.taken.grow(bytes.len(), for_this) {
-                        return Err(Refusal::NoRoom);
-                    }
-                    return Ok(Some(bytes));
+                    return self.took(bytes).map(Some);
                 }
                 Some(Err(error)) if error.is::<LengthLimitError>() => {
                     return Err(Refusal::BodyTooLarge { limit: self.room.max_body_bytes });
@@ -126,6 +122,31 @@ impl<'l> Arriving<'l> {
             }
         }
         Ok(None)
+    }
+
+    fn poll_frame(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        if !self.is_of_connection {
+            return Pin::new(&mut self.body).poll_frame(context);
+        }
+        let (frame, stayed) = hushed(|| Pin::new(&mut self.body).poll_frame(context));
+        // Of a body that has ended nothing more is to be read.
+        if stayed && !(frame.is_ready() && self.body.is_end_stream()) {
+            context.waker().wake_by_ref();
+        }
+        frame
+    }
+
+    /// When the next bytes must be here.
+    fn end(&mut self) -> Instant {
+        let earned = Duration::from_secs((self.bytes / BYTES_PER_SECOND) as u64);
+        *self.began.get_or_insert_with(Instant::now) + self.room.limits.body_timeout + earned
+    }
+
+    fn took(&mut self, bytes: Bytes) -> Result<Bytes, Refusal> {
+        self.bytes += bytes.len();
+        let for_all = self.room.limits.body_bytes_in_flight;
+        let for_this = if self.bytes <= SMALL { for_all + for_all / 8 } else { for_all };
+        if self.room.taken.grow(bytes.len(), for_this) { Ok(bytes) } else { Err(Refusal::NoRoom) }
     }
 }
 
@@ -174,99 +195,9 @@ impl Frames {
     }
 }
 
-/// A body of known pieces.
-#[derive(Debug, Default)]
-pub(super) struct Pieces {
-    pieces: VecDeque<Bytes>,
-    /// The room that they take, until they are sent.
-    _room: Option<Share>,
-}
-
-impl Pieces {
-    /// The body as it is.
-    pub(super) fn whole(body: impl IntoIterator<Item = Bytes>) -> Self {
-        Self::of(body)
-    }
-
-    /// The body with one range replaced; every other byte stays.
-    pub(super) fn replaced(body: impl IntoIterator<Item = Bytes>, range: Range<usize>, by: Bytes) -> Self {
-        let mut by = Some(by);
-        let mut start = 0;
-        let mut pieces: Vec<_> = body
-            .into_iter()
-            .flat_map(|piece| {
-                let within = |at: usize| at.saturating_sub(start).min(piece.len());
-                let (before, behind) = (piece.slice(..within(range.start)), piece.slice(within(range.end)..));
-                start += piece.len();
-                let by = by.take_if(|_| range.start <= start);
-                [Some(before), by, Some(behind)].into_iter().flatten()
-            })
-            .collect();
-        pieces.extend(by);
-        Self::of(pieces)
-    }
-
-    fn of(pieces: impl IntoIterator<Item = Bytes>) -> Self {
-        let pieces = pieces.into_iter().filter(|piece| !piece.is_empty()).collect();
-        Self { pieces, _room: None }
-    }
-
-    /// The same, which keep this room until they are sent.
-    pub(super) fn keeping(self, room: Share) -> Self {
-        Self { _room: Some(room), ..self }
-    }
-}
-
-impl Body for Pieces {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Poll::Ready(self.pieces.pop_front().map(|piece| Ok(Frame::data(piece))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.pieces.is_empty()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.pieces.iter().map(|piece| piece.len() as u64).sum())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn joined(pieces: &Pieces) -> Vec<u8> {
-        pieces.pieces.iter().flat_map(|piece| piece.to_vec()).collect()
-    }
-
-    #[test]
-    fn a_replacement_keeps_every_other_byte_wherever_the_frames_end() {
-        let body = b"{\"model\" : \"a\" }";
-        for cut in 0..=body.len() {
-            let (first, second) = body.split_at(cut);
-            let frames = [Bytes::from_static(first), Bytes::from_static(second)];
-            let sent = Pieces::replaced(frames, 11..14, Bytes::from_static(b"\"gpt\""));
-            assert_eq!(joined(&sent), b"{\"model\" : \"gpt\" }");
-            assert_eq!(sent.size_hint().exact(), Some(18));
-        }
-    }
-
-    #[test]
-    fn something_can_be_put_before_a_body() {
-        let frames = [Bytes::from_static(b"b"), Bytes::from_static(b"c")];
-        assert_eq!(joined(&Pieces::replaced(frames, 0..0, Bytes::from_static(b"a"))), b"abc");
-    }
-
-    #[test]
-    fn an_empty_body_has_no_pieces() {
-        assert!(Pieces::whole([Bytes::new()]).is_end_stream());
-    }
 
     #[test]
     fn short_frames_are_kept_together_and_long_ones_as_they_came() {

@@ -52,15 +52,16 @@ impl Body for UpstreamBody {
 pub(super) struct Bounded {
     body: UpstreamBody,
     end: Instant,
-    alarm: Pin<Box<Sleep>>,
+    /// Set when it is first waited for.
+    alarm: Option<Pin<Box<Sleep>>>,
     observers: Arc<Observers>,
     /// Why it breaks off, held back for one turn: what came with the break is sent before the connection is given up.
     broken: Option<BrokenOff>,
 }
 
 impl Bounded {
-    pub(super) fn new(body: UpstreamBody, end: Instant, observers: Arc<Observers>) -> Self {
-        Self { body, end, alarm: Box::pin(sleep_until(end)), observers, broken: None }
+    pub(super) fn new(body: UpstreamBody, end: Instant, observers: &Arc<Observers>) -> Self {
+        Self { body, end, alarm: None, observers: Arc::clone(observers), broken: None }
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
@@ -68,8 +69,10 @@ impl Bounded {
             // A caller that takes one piece after another never waits here.
             Poll::Ready(Some(Ok(_))) if Instant::now() >= self.end => self.too_long(),
             Poll::Ready(frame) => Poll::Ready(frame.map(|frame| frame.map_err(BrokenOff::from))),
-            Poll::Pending if self.alarm.as_mut().poll(context).is_ready() => self.too_long(),
-            Poll::Pending => Poll::Pending,
+            Poll::Pending => {
+                let alarm = self.alarm.get_or_insert_with(|| Box::pin(sleep_until(self.end)));
+                if alarm.as_mut().poll(context).is_ready() { self.too_long() } else { Poll::Pending }
+            }
         }
     }
 

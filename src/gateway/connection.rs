@@ -1,6 +1,7 @@
 //! One connection: TLS, HTTP in either version, and its ends.
 
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::io::Write as _;
 use std::net::IpAddr;
 use std::pin::pin;
@@ -19,11 +20,12 @@ use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 
 use super::activity::{Activity, Watched};
+use super::arrival::Arrival;
+use super::hush::Hush;
 use super::limit::Limit;
 use super::meter::{Meter, Share};
 use super::observe::Observers;
 use super::respond::{Answer, OVERLOADED};
-use super::source::Peer;
 use super::streams::{Streams, Taken};
 use super::tls;
 use crate::config::Limits;
@@ -37,6 +39,8 @@ const SEND_BUFFER: usize = 64 * 1024;
 /// connection ends.
 const RESETS: usize = 20;
 const ERRORS: usize = 256;
+/// How many headers hyper takes unless it is told otherwise.
+const HYPERS_HEADERS: usize = 100;
 const PING_INTERVAL: Duration = Duration::from_secs(30);
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long, and how much, a caller that is turned away is listened to: a socket that is closed over unread bytes is reset,
@@ -85,7 +89,7 @@ pub(super) struct Accepted {
 /// Serves a connection until it ends, or turns it away if there are too many.
 pub(super) fn begin<F, A>(accepted: Accepted, common: &Arc<Common>, answer: F)
 where
-    F: Fn(Request<Incoming>) -> A + Send + 'static,
+    F: Fn(Arrival) -> A + Send + 'static,
     A: Future<Output = Answer> + Send + 'static,
 {
     let limits = (common.limits)();
@@ -129,7 +133,7 @@ struct Connection {
 impl Connection {
     async fn run<F, A>(self, accepted: Accepted, answer: F)
     where
-        F: Fn(Request<Incoming>) -> A + Send + 'static,
+        F: Fn(Arrival) -> A + Send + 'static,
         A: Future<Output = Answer> + Send + 'static,
     {
         let Accepted { stream, peer, tls, draining } = accepted;
@@ -162,30 +166,31 @@ impl Connection {
         answer: F,
     ) where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-        F: Fn(Request<Incoming>) -> A + Send + 'static,
+        F: Fn(Arrival) -> A + Send + 'static,
         A: Future<Output = Answer> + Send + 'static,
     {
         let streams = Streams::new(self.limits.write_timeout, Arc::clone(&self.common.observers));
         let builder = builder(&self.limits, streams.clone());
         let noted = Arc::clone(activity);
-        let service = service_fn(move |mut request: Request<Incoming>| {
+        let service = service_fn(move |request: Request<Incoming>| {
             let multiplexed = request.version() == Version::HTTP_2;
             let busy = noted.request(multiplexed);
             let clock = multiplexed.then(|| busy.waiting());
             if let Some(clock) = &clock {
                 streams.begin(clock);
             }
-            request.extensions_mut().insert(Peer(peer));
             // hyper keeps room for what answers for as long as the connection lasts: here that is a pointer's.
-            let answer = Box::pin(answer(request));
+            let answer = Box::pin(answer(Arrival::new(request, Some(peer))));
             async move { Ok::<_, Infallible>(answer.await.map(|body| Taken::new(body, clock, busy))) }
         });
         let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+        let hush = Hush::new();
         let (mut drains, mut closes) = (false, false);
         loop {
+            let ended = poll_fn(|context| hush.poll(context, |context| connection.as_mut().poll(context)));
             tokio::select! {
                 biased;
-                ended = connection.as_mut() => return self.ended(ended),
+                ended = ended => return self.ended(ended),
                 _ = draining.changed(), if !drains => {
                     drains = true;
                     connection.as_mut().graceful_shutdown();
@@ -219,7 +224,11 @@ pub(super) fn builder(limits: &Limits, streams: Streams) -> auto::Builder<Stream
     let mut builder = auto::Builder::new(streams);
     let header_bytes = usize::try_from(limits.header_bytes).unwrap_or(usize::MAX);
     // `Activity` has the clocks of heads and idle connections, for both versions and for the time before either is spoken.
-    builder.http1().header_read_timeout(None).max_buf_size(header_bytes).max_headers(limits.headers);
+    builder.http1().header_read_timeout(None).max_buf_size(header_bytes);
+    // hyper has room for its own bound on the stack, and allocates any other for each request.
+    if limits.headers != HYPERS_HEADERS {
+        builder.http1().max_headers(limits.headers);
+    }
     builder
         .http2()
         .timer(TokioTimer::new())

@@ -4,7 +4,6 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::header::{HeaderName, HeaderValue};
 use http::request;
 use http::uri::Scheme;
@@ -16,11 +15,11 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::Instant;
 
-use super::body::{Kept, Pieces};
 use super::bounded::{Bounded, UpstreamBody};
-use super::deployments::{Deployments, Target};
+use super::deployments::Deployments;
 use super::keys::fetch::causes;
 use super::observe::{Observation, Observers};
+use super::pieces::Pieces;
 use super::pool::{Pool, PoolError};
 use super::respond::{Answer, Refusal};
 use super::{headers, trust};
@@ -40,9 +39,9 @@ const ANTHROPIC_VERSION: (HeaderName, HeaderValue) =
     (HeaderName::from_static("anthropic-version"), HeaderValue::from_static("2023-06-01"));
 
 /// A request as the caller sent it, credentials too: there is no `Debug`.
-pub(super) struct Sent {
-    pub(super) head: request::Parts,
-    pub(super) body: Kept,
+pub(super) struct Sent<'s> {
+    pub(super) head: &'s mut request::Parts,
+    pub(super) body: Pieces,
 }
 
 /// The connections to upstreams.
@@ -73,32 +72,29 @@ impl Forwarder {
         &self,
         deployments: &Deployments,
         limits: &Limits,
-        permit: Permit,
-        sent: Sent,
+        permit: &Permit,
+        sent: &mut Sent<'_>,
         seen: &mut Observation,
     ) -> Result<Answer, Refusal> {
-        let call = permit.call();
-        let target = deployments.target(call, sent.head.uri.query())?;
-        tracing::debug!(model = ?permit.model(), host = target.uri.host(), policies = ?permit.decision().policies, "permitted");
-        let mut sent = sent;
-        headers::upstream(&mut sent.head.headers);
-        seen.calls(call, &target, &mut sent.head.headers);
-        let end = Instant::now() + limits.upstream_total_timeout;
-        let first_byte = Instant::now() + target.timeout.unwrap_or(limits.upstream_first_byte_timeout);
-        let request = upstream_request(call, target, sent);
+        let (mut request, timeout) = upstream_request(deployments, permit, sent, seen)?;
+        let now = Instant::now();
+        let end = now + limits.upstream_total_timeout;
+        let first_byte = now + timeout.unwrap_or(limits.upstream_first_byte_timeout);
 
-        let answered = self.relay(request, first_byte.min(end), end, seen.observers()).await;
+        let answered = self.relay(&mut request, first_byte.min(end), end, seen.observers()).await;
         seen.upstream(answered.as_ref().map(Response::status));
         answered
     }
 
     /// The upstream's answer with the headers that go back, its body still to come. It must begin and end by then.
+    ///
+    /// The request is taken when it is sent: until then it has one place, wherever it is waited for.
     pub(super) async fn relay(
         &self,
-        request: Request<Pieces>,
+        request: &mut Request<Pieces>,
         begin: Instant,
         end: Instant,
-        observers: Arc<Observers>,
+        observers: &Arc<Observers>,
     ) -> Result<Answer, Refusal> {
         let answered = tokio::time::timeout_at(begin, self.send(request)).await;
         let (mut head, body) = answered.map_err(|_| Refusal::UpstreamTimeout)??.into_parts();
@@ -108,13 +104,13 @@ impl Forwarder {
         Ok(Answer::from_parts(head, Bounded::new(body, end, observers).boxed_unsync()))
     }
 
-    async fn send(&self, request: Request<Pieces>) -> Result<Response<UpstreamBody>, Refusal> {
+    async fn send(&self, request: &mut Request<Pieces>) -> Result<Response<UpstreamBody>, Refusal> {
         if request.uri().scheme() == Some(&Scheme::HTTP) {
             let answered = self.plain.send(request).await;
             let answer = answered.map_err(|error| down(matches!(error, PoolError::Connect(_)), &error))?;
             Ok(answer.map(UpstreamBody::Plain))
         } else {
-            let answered = self.secure.request(request).await;
+            let answered = self.secure.request(std::mem::take(request)).await;
             Ok(answered.map_err(|error| down(error.is_connect(), &error))?.map(UpstreamBody::Secure))
         }
     }
@@ -153,14 +149,24 @@ fn is_timeout(error: &(dyn Error + 'static)) -> bool {
         || error.source().is_some_and(is_timeout)
 }
 
-/// The headers are those that pass.
-fn upstream_request(call: &ApiCall, target: Target<'_>, sent: Sent) -> Request<Pieces> {
-    let body = upstream_body(call, target.model.as_deref(), sent.body.pieces);
-    let mut request = Request::new(body.keeping(sent.body.room));
-    *request.method_mut() = sent.head.method;
+/// The request as its upstream gets it, and how long that may take to answer.
+fn upstream_request(
+    deployments: &Deployments,
+    permit: &Permit,
+    sent: &mut Sent<'_>,
+    seen: &mut Observation,
+) -> Result<(Request<Pieces>, Option<Duration>), Refusal> {
+    let (call, head) = (permit.call(), &mut *sent.head);
+    let target = deployments.target(call, head.uri.query())?;
+    tracing::debug!(model = ?permit.model(), host = target.uri.host(), policies = ?permit.decision().policies, "permitted");
+    headers::upstream(&mut head.headers);
+    seen.calls(call, &target, &mut head.headers);
+    let body = upstream_body(call, target.model.as_deref(), std::mem::take(&mut sent.body));
+    let mut request = Request::new(body);
+    *request.method_mut() = head.method.clone();
     *request.uri_mut() = target.uri;
     let headers = request.headers_mut();
-    *headers = sent.head.headers;
+    *headers = std::mem::take(&mut head.headers);
     let is_anthropic = target.headers.iter().any(|(name, _)| name == "x-api-key");
     if is_anthropic && !headers.contains_key(&ANTHROPIC_VERSION.0) {
         headers.insert(ANTHROPIC_VERSION.0, ANTHROPIC_VERSION.1);
@@ -168,13 +174,13 @@ fn upstream_request(call: &ApiCall, target: Target<'_>, sent: Sent) -> Request<P
     for (name, value) in target.headers {
         headers.insert(name.clone(), value.clone());
     }
-    request
+    Ok((request, target.timeout))
 }
 
 /// The body with the deployment's model in the place of the caller's; where only the path named the model, it is added.
-fn upstream_body(call: &ApiCall, model: Option<&str>, body: Vec<Bytes>) -> Pieces {
+fn upstream_body(call: &ApiCall, model: Option<&str>, body: Pieces) -> Pieces {
     match model.and_then(|model| call.renamed_body(model)) {
-        Some((range, text)) => Pieces::replaced(body, range, Bytes::from(text)),
-        None => Pieces::whole(body),
+        Some((range, text)) => body.replaced(range, &text),
+        None => body,
     }
 }

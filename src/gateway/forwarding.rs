@@ -4,14 +4,15 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use http::{HeaderValue, Request, Uri, uri};
-use hyper::body::Incoming;
 use tokio::time::Instant;
 
-use super::body::{self, Pieces, Room};
+use super::arrival::Arrival;
+use super::body::{Arriving, Room};
 use super::connection::Common;
 use super::forward::Forwarder;
 use super::meter::Meter;
 use super::observe::Observers;
+use super::pieces::Pieces;
 use super::respond::{Answer, Refusal};
 use super::{headers, server};
 use crate::config::Limits;
@@ -34,10 +35,10 @@ pub async fn forward_everything(address: SocketAddr, upstream: Uri) -> std::io::
         bytes: Meter::default(),
     });
     let common = Common::new(move || limits, Meter::default(), Arc::clone(&everything.observers));
-    server::serve_until(listener, None, common, std::future::pending(), move |request| {
+    server::serve_until(listener, None, common, std::future::pending(), move |mut arrival| {
         let everything = Arc::clone(&everything);
         async move {
-            let answered = everything.forward(request).await;
+            let answered = everything.forward(&mut arrival).await;
             answered.unwrap_or_else(|refusal| refusal.answer(&HeaderValue::from_static("none")))
         }
     })
@@ -54,18 +55,18 @@ struct Everything {
 }
 
 impl Everything {
-    async fn forward(&self, request: Request<Incoming>) -> Result<Answer, Refusal> {
-        let (mut head, incoming) = request.into_parts();
+    async fn forward(&self, arrival: &mut Arrival) -> Result<Answer, Refusal> {
         let taken = self.bytes.nothing();
         let room = Room { limits: &self.limits, max_body_bytes: MAX_BODY_BYTES, taken };
-        let body = body::whole(incoming, room).await?;
-        headers::upstream(&mut head.headers);
-        let uri = uri::Builder::from(self.upstream.clone()).path_and_query(head.uri.path()).build();
-        head.uri = uri.map_err(|_| Refusal::NoUpstream)?;
-        head.version = http::Version::default();
-        let request = Request::from_parts(head, Pieces::whole([body]));
+        let body = Arriving::new(arrival, room)?.joined().await?;
+        let uri = uri::Builder::from(self.upstream.clone()).path_and_query(arrival.head.uri.path()).build();
+        let mut request = Request::new(Pieces::of([body]));
+        *request.uri_mut() = uri.map_err(|_| Refusal::NoUpstream)?;
+        *request.method_mut() = std::mem::take(&mut arrival.head.method);
+        *request.headers_mut() = std::mem::take(&mut arrival.head.headers);
+        headers::upstream(request.headers_mut());
         let (begin, end) = (self.limits.upstream_first_byte_timeout, self.limits.upstream_total_timeout);
         let now = Instant::now();
-        self.forwarder.relay(request, now + begin, now + end, Arc::clone(&self.observers)).await
+        self.forwarder.relay(&mut request, now + begin, now + end, &self.observers).await
     }
 }

@@ -14,6 +14,7 @@ use ipnet::IpNet;
 use serde_json::{Map, Value};
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use super::arrival::Arrival;
 use super::remote::unpack;
 use super::streams::Streams;
 use super::{BundleError, Gateway, connection, headers, source};
@@ -90,7 +91,7 @@ pub async fn serve(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     let streams = Streams::new(limits.write_timeout, Arc::clone(gateway.observers()));
     let mut builder = connection::builder(&limits, streams);
     let service = service_fn(move |request| {
-        let answer = Arc::clone(&gateway).handle(request);
+        let answer = Arc::clone(&gateway).handle(Arrival::new(request, None));
         async move { Ok::<_, Infallible>(answer.await) }
     });
     builder.http1().half_close(true);

@@ -4,21 +4,20 @@ use std::sync::{Arc, LazyLock};
 
 use arc_swap::ArcSwap;
 use http::request::Parts;
-use http::{HeaderValue, Method, Request, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use http_body_util::BodyExt as _;
-use hyper::body::Incoming;
 use ipnet::IpNet;
 use serde_json::json;
 
-use super::body::Room;
+use super::arrival::Arrival;
+use super::body::{Arriving, Room};
 use super::forward::{Forwarder, Sent};
 use super::load::Load;
-use super::observe::{Ended, Metrics, Observation, Observers};
+use super::observe::{Ended, Observation, Observers};
 use super::request_id::RequestIds;
 use super::respond::{Answer, REQUEST_ID, Refusal, answer_of, json_answer};
-use super::source::{self, Peer};
-use super::{InForce, TokenVerifier, body, models};
-use crate::authn::{Bearer, TokenError, is_master_key};
+use super::{InForce, TokenVerifier, body, models, source};
+use crate::authn::{Bearer, TokenError, VerifiedClaims, is_master_key};
 use crate::config::GatewaySettings;
 use crate::identity::Caller;
 use crate::request::{Circumstances, Reading, RequestHead};
@@ -80,20 +79,26 @@ impl Gateway {
     }
 
     /// Answers a request.
-    pub(super) async fn handle(self: Arc<Self>, request: Request<Incoming>) -> Answer {
-        let request_id = request_id(&request);
-        let mut answer = match health(&request) {
-            Some(answer) => answer,
-            None => self.observed(request, &request_id).await,
-        };
-        answer.headers_mut().insert(REQUEST_ID, request_id);
-        answer
+    pub(super) fn handle(
+        self: Arc<Self>,
+        mut arrival: Arrival,
+    ) -> impl Future<Output = Answer> + Send + 'static {
+        // Those who come after borrow the request: whoever took it would have room for it a second time.
+        async move {
+            let request_id = request_id(&arrival.head);
+            let mut answer = match health(&arrival.head) {
+                Some(answer) => answer,
+                None => self.observed(&mut arrival, &request_id).await,
+            };
+            answer.headers_mut().insert(REQUEST_ID, request_id);
+            answer
+        }
     }
 
     /// The steps, and whoever is to know of them.
-    async fn observed(&self, request: Request<Incoming>, request_id: &HeaderValue) -> Answer {
-        let mut seen = Observation::begin(&self.observers, &request, request_id);
-        let answer = match self.steps(request, &mut seen).await {
+    async fn observed(&self, arrival: &mut Arrival, request_id: &HeaderValue) -> Answer {
+        let mut seen = Observation::begin(&self.observers, &arrival.head, request_id);
+        let answer = match self.steps(arrival, &mut seen).await {
             Ok(answer) => {
                 seen.answered(answer.status(), None);
                 answer
@@ -107,22 +112,22 @@ impl Gateway {
         answer.map(|body| Ended::new(body, seen).boxed_unsync())
     }
 
-    async fn steps(&self, request: Request<Incoming>, seen: &mut Observation) -> Result<Answer, Refusal> {
+    async fn steps(&self, arrival: &mut Arrival, seen: &mut Observation) -> Result<Answer, Refusal> {
         // One load: the whole request is verified, judged and forwarded by one generation.
         let in_force = self.in_force();
         let snapshot = in_force.snapshot();
         seen.judged_by(snapshot);
         let GatewaySettings { limits, max_body_bytes, trusted_proxies, .. } = &snapshot.config().gateway;
         seen.admitted(self.load.admit(limits)?);
-        if request.headers().len() > limits.headers {
+        if arrival.head.headers.len() > limits.headers {
             return Err(Refusal::TooManyHeaders { limit: limits.headers });
         }
-        let caller = authenticate(&in_force, &request, self.observers.metrics()).await;
+        let caller = self.authenticate(&in_force, &arrival.head.headers).await;
         seen.authenticated(caller.as_deref().ok());
         let caller = caller?;
         seen.caller_admitted(self.load.admit_caller(&caller, limits)?);
 
-        let (head, incoming) = request.into_parts();
+        let head = &arrival.head;
         if matches!(head.method, Method::CONNECT | Method::TRACE) {
             return Err(Refusal::Method);
         }
@@ -133,9 +138,8 @@ impl Gateway {
             headers: &head.headers,
         })?;
         let room = Room { limits, max_body_bytes: *max_body_bytes, taken: self.load.body_bytes.nothing() };
-        let (call, body) = body::read(reading, incoming, room).await?;
-        let circumstances = circumstances(&head, trusted_proxies);
-        let call = call.with_circumstances(circumstances);
+        let (call, body) = body::read(reading, Arriving::new(arrival, room)?).await?;
+        let call = call.with_circumstances(circumstances(arrival, trusted_proxies));
         seen.read(&call);
         let candidate = in_force.candidate.as_ref();
         let on_trial = candidate.map(|rules| rules.decide(&rules.identify_again(&caller), &call));
@@ -148,59 +152,54 @@ impl Gateway {
         if let Some(answer) = models::answer(snapshot, &caller, &permit) {
             return answer;
         }
-        let sent = Sent { head, body };
-        self.forwarder.forward(&in_force.deployments, limits, permit, sent, seen).await
+        let mut sent = Sent { head: &mut arrival.head, body };
+        self.forwarder.forward(&in_force.deployments, limits, &permit, &mut sent, seen).await
     }
-}
 
-async fn authenticate(
-    in_force: &InForce,
-    request: &Request<Incoming>,
-    metrics: &Metrics,
-) -> Result<Arc<Caller>, Refusal> {
-    let (snapshot, config) = (in_force.snapshot(), in_force.snapshot().config());
-    let bearer = Bearer::from_headers(request.headers())?;
-    let verifying = in_force.verifier.as_ref().zip(config.jwt.as_ref());
-    // A token that was verified in this generation is not its master key: that was looked at then.
-    if let Some(caller) = verifying.and_then(|(verifier, jwt)| verifier.known(&bearer, &jwt.tokens)) {
-        metrics.accepted_token(true);
-        return Ok(caller);
+    async fn authenticate(&self, in_force: &InForce, headers: &HeaderMap) -> Result<Arc<Caller>, Refusal> {
+        let config = in_force.snapshot().config();
+        let bearer = Bearer::from_headers(headers)?;
+        let verifying = in_force.verifier.as_ref().zip(config.jwt.as_ref());
+        // A token that was verified in this generation is not its master key: that was looked at then.
+        if let Some(caller) = verifying.and_then(|(verifier, jwt)| verifier.known(&bearer, &jwt.tokens)) {
+            self.observers.metrics().accepted_token(true);
+            return Ok(caller);
+        }
+        if config.master_key.as_ref().is_some_and(|key| is_master_key(&bearer, key)) {
+            return Ok(Arc::new(Caller::master_key()));
+        }
+        let (verifier, jwt) = verifying.ok_or(Refusal::Token(TokenError::Shape))?;
+        let identify = |claims: &VerifiedClaims| in_force.snapshot().identify(claims);
+        // By itself, so that a request whose token is known has no room for it.
+        let caller = Box::pin(verifier.caller(&bearer, &jwt.tokens, identify)).await?;
+        self.observers.metrics().accepted_token(false);
+        Ok(caller)
     }
-    if config.master_key.as_ref().is_some_and(|key| is_master_key(&bearer, key)) {
-        return Ok(Arc::new(Caller::master_key()));
-    }
-    let (verifier, jwt) = verifying.ok_or(Refusal::Token(TokenError::Shape))?;
-    let caller = verifier.caller(&bearer, &jwt.tokens, |claims| snapshot.identify(claims)).await?;
-    metrics.accepted_token(false);
-    Ok(caller)
 }
 
 /// When and from where a request comes.
-fn circumstances(head: &Parts, trusted_proxies: &[IpNet]) -> Circumstances {
-    let peer = head.extensions.get::<Peer>();
-    let source = peer.and_then(|Peer(peer)| source::address(*peer, &head.headers, trusted_proxies));
+fn circumstances(arrival: &Arrival, trusted_proxies: &[IpNet]) -> Circumstances {
+    let source = arrival.peer.and_then(|peer| source::address(peer, &arrival.head.headers, trusted_proxies));
     Circumstances { source, ..Circumstances::now() }
 }
 
 /// LiteLLM's health routes: open to everybody, and silent about everything but that we are here.
-fn health(request: &Request<Incoming>) -> Option<Answer> {
-    let known =
-        matches!(request.uri().path(), "/health/liveliness" | "/health/liveness" | "/health/readiness");
-    (known && *request.method() == Method::GET)
-        .then(|| json_answer(StatusCode::OK, &json!({"status": "healthy"})))
+fn health(head: &Parts) -> Option<Answer> {
+    let known = matches!(head.uri.path(), "/health/liveliness" | "/health/liveness" | "/health/readiness");
+    (known && head.method == Method::GET).then(|| json_answer(StatusCode::OK, &json!({"status": "healthy"})))
 }
 
 static IDS: LazyLock<RequestIds> = LazyLock::new(RequestIds::new);
 
 /// The caller's own id where it is short and plain, so that both sides' logs can be joined; else a random one.
-fn request_id(request: &Request<Incoming>) -> HeaderValue {
+fn request_id(head: &Parts) -> HeaderValue {
     let plain = |value: &&HeaderValue| {
         (1..=64).contains(&value.len())
             && value.as_bytes().iter().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(b))
             // A key or a token in the wrong header.
             && ![&b"sk-"[..], b"eyJ"].iter().any(|sign| value.as_bytes().starts_with(sign))
     };
-    if let Some(sent) = request.headers().get(REQUEST_ID).filter(plain) {
+    if let Some(sent) = head.headers.get(REQUEST_ID).filter(plain) {
         return sent.clone();
     }
     IDS.next()

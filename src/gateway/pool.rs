@@ -25,8 +25,9 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpStream;
 use tokio::task::coop;
 
-use super::body::Pieces;
 use super::forward::READ_BUFFER;
+use super::hush::{Hush, hushed};
+use super::pieces::Pieces;
 
 const MAX_IDLE: Duration = Duration::from_secs(60);
 const LOOK_THROUGH: Duration = Duration::from_secs(10);
@@ -60,36 +61,39 @@ impl Pool {
     ///
     /// A connection that turns out to be closed before anything of the request was sent is replaced by another. Nothing is
     /// ever sent twice.
-    pub(super) async fn send(&self, mut request: Request<Pieces>) -> Result<Response<PooledBody>, PoolError> {
+    pub(super) async fn send(
+        &self,
+        request: &mut Request<Pieces>,
+    ) -> Result<Response<PooledBody>, PoolError> {
         let origin = request.uri().path_and_query().cloned();
         let target = std::mem::replace(request.uri_mut(), Uri::from(origin.unwrap_or_else(root)));
-        let authority = target.authority().cloned().ok_or(PoolError::Address)?;
-        let host = host(&authority).ok_or(PoolError::Address)?;
-        request.headers_mut().insert(HOST, host);
-        while let Some(mut link) = self.idle.take(&authority) {
+        let authority = target.authority().ok_or(PoolError::Address)?;
+        while let Some(mut link) = self.idle.take(authority) {
             match link.exchange(request).await {
-                Ok(answer) => return Ok(self.pooled(answer, link, authority)),
+                Ok(answer) => return Ok(self.pooled(answer, link)),
                 Err(mut error) => match error.take_message() {
-                    Some(unsent) => request = unsent,
+                    Some(unsent) => *request = unsent,
                     None => return Err(error.into_error().into()),
                 },
             }
         }
-        let stream = self.connector.call(target).await.map_err(|error| PoolError::Connect(error.into()))?;
-        let (sender, connection) = http1::Builder::new().max_buf_size(READ_BUFFER).handshake(stream).await?;
-        let mut link = Box::new(Link { sender, connection: Some(connection) });
+        // By itself, so that a request for which there is a connection has no room for it.
+        let mut link = Box::pin(self.connect(target)).await?;
         let answer = link.exchange(request).await.map_err(TrySendError::into_error)?;
-        Ok(self.pooled(answer, link, authority))
+        Ok(self.pooled(answer, link))
     }
 
-    fn pooled(
-        &self,
-        answer: Response<Incoming>,
-        link: Box<Link>,
-        authority: Authority,
-    ) -> Response<PooledBody> {
+    async fn connect(&self, target: Uri) -> Result<Box<Link>, PoolError> {
+        let authority = target.authority().cloned().ok_or(PoolError::Address)?;
+        let host = host(&authority).ok_or(PoolError::Address)?;
+        let stream = self.connector.call(target).await.map_err(|error| PoolError::Connect(error.into()))?;
+        let (sender, connection) = http1::Builder::new().max_buf_size(READ_BUFFER).handshake(stream).await?;
+        Ok(Box::new(Link { authority, host, sender, connection: Some(connection), hush: Hush::new() }))
+    }
+
+    fn pooled(&self, answer: Response<Incoming>, link: Box<Link>) -> Response<PooledBody> {
         answer.map(|incoming| {
-            let mut body = PooledBody { incoming, link: Some(link), authority, idle: Arc::clone(&self.idle) };
+            let mut body = PooledBody { incoming, link: Some(link), idle: Arc::clone(&self.idle) };
             if body.incoming.is_end_stream() {
                 body.give_back();
             }
@@ -116,45 +120,50 @@ fn host(authority: &Authority) -> Option<HeaderValue> {
 /// One connection, with both of its ends.
 #[derive(Debug)]
 struct Link {
+    authority: Authority,
+    host: HeaderValue,
     sender: SendRequest<Pieces>,
     /// `None`: it has ended.
     connection: Option<Connection<TokioIo<TcpStream>, Pieces>>,
+    hush: Hush,
 }
 
 impl Link {
-    /// Lets the connection read and write what it can.
-    fn drive(&mut self, context: &mut Context<'_>) {
-        if let Some(connection) = &mut self.connection
-            && Pin::new(connection).poll(context).is_ready()
-        {
-            // Whoever waits for something of the connection is told by its end.
-            self.connection = None;
-        }
-    }
-
     /// Whether another request can be sent, as far as can be seen without waiting.
     fn is_open(&mut self) -> bool {
-        self.drive(&mut quiet());
+        drive(&mut self.connection, &self.hush, &quiet());
         self.connection.is_some() && self.sender.is_ready()
     }
 
     /// Sends a request, and waits for the head of its answer.
     async fn exchange(
         &mut self,
-        request: Request<Pieces>,
+        request: &mut Request<Pieces>,
     ) -> Result<Response<Incoming>, TrySendError<Request<Pieces>>> {
-        let mut answering = pin!(self.sender.try_send_request(request));
+        let Self { sender, connection, hush, host, .. } = self;
+        request.headers_mut().insert(HOST, host.clone());
+        let mut answering = pin!(sender.try_send_request(std::mem::take(request)));
         std::future::poll_fn(|context| {
-            if let Some(connection) = &mut self.connection
-                && Pin::new(connection).poll(context).is_ready()
-            {
-                self.connection = None;
-            }
+            drive(connection, hush, context);
             let answered = answering.as_mut().poll(&mut quiet());
             again_if_stopped(&answered, context);
             answered
         })
         .await
+    }
+}
+
+/// Lets a connection read and write what it can.
+fn drive(
+    connection: &mut Option<Connection<TokioIo<TcpStream>, Pieces>>,
+    hush: &Hush,
+    context: &Context<'_>,
+) {
+    if let Some(open) = connection
+        && hush.poll(context, |context| Pin::new(open).poll(context)).is_ready()
+    {
+        // Whoever waits for something of the connection is told by its end.
+        *connection = None;
     }
 }
 
@@ -176,7 +185,6 @@ fn again_if_stopped<T>(poll: &Poll<T>, context: &Context<'_>) {
 pub(super) struct PooledBody {
     incoming: Incoming,
     link: Option<Box<Link>>,
-    authority: Authority,
     idle: Arc<IdleLinks>,
 }
 
@@ -185,7 +193,7 @@ impl PooledBody {
         if let Some(mut link) = self.link.take()
             && link.is_open()
         {
-            self.idle.put(&self.authority, link);
+            self.idle.put(link);
         }
     }
 }
@@ -198,12 +206,17 @@ impl Body for PooledBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let mut frame = Pin::new(&mut self.incoming).poll_frame(&mut quiet());
+        // The link is polled before this task waits, whatever it is asked to do by whoever takes something from it.
+        let (mut frame, _) = hushed(|| Pin::new(&mut self.incoming).poll_frame(&mut quiet()));
         if frame.is_pending()
             && let Some(link) = &mut self.link
         {
-            link.drive(context);
-            frame = Pin::new(&mut self.incoming).poll_frame(&mut quiet());
+            drive(&mut link.connection, &link.hush, context);
+            let (again, stayed) = hushed(|| Pin::new(&mut self.incoming).poll_frame(&mut quiet()));
+            frame = again;
+            if stayed && frame.is_pending() {
+                context.waker().wake_by_ref();
+            }
             again_if_stopped(&frame, context);
         }
         match &frame {
@@ -251,11 +264,12 @@ impl IdleLinks {
         }
     }
 
-    fn put(self: &Arc<Self>, authority: &Authority, link: Box<Link>) {
+    fn put(self: &Arc<Self>, link: Box<Link>) {
         let mut idle = self.lock();
-        let links = match idle.links.get_mut(authority.as_str()) {
+        let authority = link.authority.as_str();
+        let links = match idle.links.get_mut(authority) {
             Some(links) => links,
-            None => idle.links.entry(authority.as_str().into()).or_default(),
+            None => idle.links.entry(authority.into()).or_default(),
         };
         if links.len() < MAX_IDLE_PER_UPSTREAM {
             links.push((Instant::now(), link));

@@ -3,13 +3,12 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use http::Request;
-use hyper::body::Incoming;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
 use super::accept::Failures;
+use super::arrival::Arrival;
 use super::connection::{self, Accepted, Common};
 use super::respond::Answer;
 use super::{Gateway, descriptors, tls};
@@ -68,7 +67,7 @@ impl Server {
             );
         }
         let common = Common::new(limits, gateway.load().connections.clone(), Arc::clone(&observers));
-        let answer = move |request| Arc::clone(&gateway).handle(request);
+        let answer = move |arrival| Arc::clone(&gateway).handle(arrival);
         serve_until(self.listener, self.tls, common, shutdown, answer).await;
         observers.flush().await;
     }
@@ -86,7 +85,7 @@ pub(super) async fn serve_until<F, A>(
     shutdown: impl Future<Output = ()>,
     answer: F,
 ) where
-    F: Fn(Request<Incoming>) -> A + Clone + Send + 'static,
+    F: Fn(Arrival) -> A + Clone + Send + 'static,
     A: Future<Output = Answer> + Send + 'static,
 {
     let mut failures = Failures::new(&common.observers);

@@ -7,10 +7,6 @@ use ipnet::IpNet;
 
 const FORWARDED_FOR: &str = "x-forwarded-for";
 
-/// The other end of a connection, as an extension of its requests.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Peer(pub(super) IpAddr);
-
 /// The peer; or, where it is a trusted proxy, the last address in `X-Forwarded-For` that is not one.
 ///
 /// Whatever stands before that address was written by strangers. `None` where a trusted proxy's own entry cannot be read:

@@ -81,7 +81,7 @@ pub(in crate::config) struct Limits {
     /// The largest head of a request, in bytes; 64 KiB unless set.
     #[serde(default)]
     pub(in crate::config) header_bytes: Option<u64>,
-    /// The most headers of a request; 128 unless set.
+    /// The most headers of a request; 100 unless set.
     #[serde(default)]
     pub(in crate::config) headers: Option<u64>,
     /// The most connections of callers; 10,000 unless set.

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use http::{HeaderMap, HeaderValue, Request, StatusCode};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::{Map, Value};
 
 use super::spans::Spans;
@@ -50,16 +51,16 @@ struct Decided {
 }
 
 impl Observation {
-    pub(in crate::gateway) fn begin<B>(
+    pub(in crate::gateway) fn begin(
         observers: &Arc<Observers>,
-        request: &Request<B>,
+        head: &Parts,
         request_id: &HeaderValue,
     ) -> Self {
         let now = Instant::now();
         observers.metrics.began();
         Self {
-            spans: observers.traces.get().map(|traces| Box::new(Spans::begin(traces, request))),
-            line: observers.log().map(|_| Box::new(line(request, request_id))),
+            spans: observers.traces.get().map(|traces| Box::new(Spans::begin(traces, head))),
+            line: observers.log().map(|_| Box::new(line(head, request_id))),
             observers: Arc::clone(observers),
             began: now,
             stage_began: now,
@@ -72,8 +73,8 @@ impl Observation {
     }
 
     /// Who else is told.
-    pub(in crate::gateway) fn observers(&self) -> Arc<Observers> {
-        Arc::clone(&self.observers)
+    pub(in crate::gateway) fn observers(&self) -> &Arc<Observers> {
+        &self.observers
     }
 
     /// The request takes a place among all.
@@ -264,7 +265,7 @@ impl Drop for Observation {
     }
 }
 
-fn line<B>(request: &Request<B>, request_id: &HeaderValue) -> Line {
+fn line(head: &Parts, request_id: &HeaderValue) -> Line {
     Line {
         time: SystemTime::now(),
         request_id: request_id.to_str().unwrap_or_default().to_owned(),
@@ -278,8 +279,8 @@ fn line<B>(request: &Request<B>, request_id: &HeaderValue) -> Line {
         generation: 0,
         decision_us: None,
         caller: None,
-        method: cut(request.method().as_str()),
-        route: cut(request.uri().path()),
+        method: cut(head.method.as_str()),
+        route: cut(head.uri.path()),
         models: Vec::new(),
         mode: None,
         unenforced: None,

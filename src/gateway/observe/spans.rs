@@ -1,6 +1,7 @@
 //! A request's spans: the server's, and the client's for the upstream. Names are OpenTelemetry's semantic conventions.
 
-use http::{HeaderMap, Method, Request, StatusCode};
+use http::request::Parts;
+use http::{HeaderMap, Method, StatusCode};
 use opentelemetry::trace::{Span as _, SpanKind, Status, Tracer as _};
 use opentelemetry::{Array, KeyValue, StringValue, Value};
 use opentelemetry_sdk::trace::Span;
@@ -34,15 +35,15 @@ pub(super) struct Spans {
 }
 
 impl Spans {
-    pub(super) fn begin<B>(traces: &Traces, request: &Request<B>) -> Self {
-        let method = method(request.method());
+    pub(super) fn begin(traces: &Traces, head: &Parts) -> Self {
+        let method = method(&head.method);
         let attributes = [
             KeyValue::new("http.request.method", method.to_owned()),
-            KeyValue::new("url.path", shown(request.uri().path())),
+            KeyValue::new("url.path", shown(head.uri.path())),
         ];
         let builder = traces.tracer().span_builder(method.to_owned());
         let builder = builder.with_kind(SpanKind::Server).with_attributes(attributes);
-        let parent = traces.context_of(request.headers());
+        let parent = traces.context_of(&head.headers);
         Self { server: traces.tracer().build_with_context(builder, &parent), upstream: None }
     }
 

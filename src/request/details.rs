@@ -5,6 +5,7 @@ use serde::de::{Deserializer, Error as _, IgnoredAny, Unexpected};
 use super::ModelUse;
 use super::places::Spelling;
 use super::scan::{Json, decoded};
+use super::string::Token;
 use super::walk::{Look, raw, walk};
 
 /// A field at the top of a JSON body that says how the model is used.
@@ -105,14 +106,13 @@ impl Look for Media<'_> {
     where
         Self: 'l;
 
-    fn reads_text(&self) -> bool {
-        self.is_kind
-    }
-
-    fn text(&mut self, text: &str) -> Result<(), String> {
-        self.used.images |=
-            matches!(text, "image_url" | "image" | "input_image") || text.starts_with("image/");
-        self.used.audio |= matches!(text, "input_audio" | "audio") || text.starts_with("audio/");
+    fn text(&mut self, text: Token<'_>) -> Result<(), String> {
+        if self.is_kind {
+            let text = &*text.decoded()?;
+            self.used.images |=
+                matches!(text, "image_url" | "image" | "input_image") || text.starts_with("image/");
+            self.used.audio |= matches!(text, "input_audio" | "audio") || text.starts_with("audio/");
+        }
         Ok(())
     }
 
@@ -120,9 +120,9 @@ impl Look for Media<'_> {
         Media { used: &mut *self.used, is_kind: false }
     }
 
-    fn member(&mut self, key: &str) -> Result<Media<'_>, String> {
+    fn member(&mut self, key: Token<'_>) -> Result<Media<'_>, String> {
         // OpenAI's and Anthropic's kinds of parts, and Google's types of data.
-        let is_kind = matches!(key, "type" | "mimeType" | "mime_type");
+        let is_kind = matches!(&*key.decoded()?, "type" | "mimeType" | "mime_type");
         Ok(Media { used: &mut *self.used, is_kind })
     }
 }

@@ -77,7 +77,7 @@ fn top_level(json: &mut Json<'_>) -> Result<Content, String> {
     let mut content = Content::default();
     let mut seen = Vec::new();
     json.object(|json, key| {
-        let Some((name, field)) = field(key)? else { return walk(json, Nothing) };
+        let Some((name, field)) = field(&key.decoded()?)? else { return walk(json, Nothing) };
         if seen.contains(&name) {
             return Err(format!("the key `{name}` is given twice"));
         }
@@ -124,7 +124,8 @@ pub(super) fn read_line(line: &[u8]) -> Result<Line, String> {
     let mut json = Json::new(line)?;
     let mut line = Line::default();
     json.object(|json, key| {
-        let is_twice = match key {
+        let key = key.decoded()?;
+        let is_twice = match &*key {
             "url" => line.url.replace(decoded(raw(json)?.1)?).is_some(),
             "body" => line.body.replace(top_level(json)?).is_some(),
             other if ["url", "body"].iter().any(|name| is_disguised(other, name)) => {

@@ -22,6 +22,7 @@ mod places;
 mod query;
 mod reading;
 mod scan;
+mod string;
 mod walk;
 
 pub use call::{ApiCall, Malformed, RequestHead, RequestParts};

@@ -1,6 +1,6 @@
 //! Further models: those that an upstream may use besides the one that is asked for.
 
-use super::places::is_disguised;
+use super::spelling::is_disguised;
 use super::string::Token;
 use super::walk::Look;
 use crate::names::ModelName;

@@ -2,10 +2,11 @@
 
 use super::Malformed;
 use super::content::{Content, Slot};
-use super::details::Detail;
+use super::details::{self, Detail};
 use super::further::{Models, Tools, Where};
-use super::places::{self, Reads, Spelling, is_disguised};
+use super::places::{self, Reads};
 use super::scan::{Json, MAX_DEPTH, decoded};
+use super::spelling::{Spelling, is_disguised};
 use super::walk::{Nothing, raw, walk};
 
 /// Reads a body that must be one JSON object, and says so if its depth is what is wrong with it.
@@ -65,23 +66,37 @@ enum Field {
     Detail(Detail),
 }
 
-fn field(key: &str) -> Result<Option<(&'static str, Field)>, String> {
-    let key = Spelling::of(key);
-    if let Some((name, reads)) = places::json_field(&key)? {
-        return Ok(Some((name, Field::Place(reads))));
+/// What the key is for, with its name, and its number among all that are for something.
+fn field(key: &str) -> Result<Option<(usize, &'static str, Field)>, String> {
+    // Nearly all keys are spelled as they should be.
+    if let Some((at, name, reads)) = places::FIELDS.get(key) {
+        return Ok(Some((at, name, Field::Place(reads))));
     }
-    Ok(Detail::of(&key)?.map(|(name, detail)| (name, Field::Detail(detail))))
+    if let Some((at, name, detail)) = details::NUMBERS.get(key) {
+        return Ok(Some((places::FIELDS.len() + at, name, Field::Detail(detail))));
+    }
+    if let Some((at, name, detail)) = details::OTHERS.get(key) {
+        return Ok(Some((places::FIELDS.len() + details::NUMBERS.len() + at, name, Field::Detail(detail))));
+    }
+    let spelling = Spelling::of(key);
+    let place = places::FIELDS.get_in_any_case(spelling.as_read()).map(|(_, name, _)| name);
+    let number = || details::NUMBERS.get_in_any_case(spelling.as_read()).map(|(_, name, _)| name);
+    match place.or_else(number) {
+        Some(name) => Err(format!("a key is spelled almost like `{name}`")),
+        None => Ok(None),
+    }
 }
 
 fn top_level(json: &mut Json<'_>) -> Result<Content, String> {
     let mut content = Content::default();
-    let mut seen = Vec::new();
+    // A bit for each number.
+    let mut seen = 0_u64;
     json.object(|json, key| {
-        let Some((name, field)) = field(&key.decoded()?)? else { return walk(json, Nothing) };
-        if seen.contains(&name) {
+        let Some((number, name, field)) = field(&key.decoded()?)? else { return walk(json, Nothing) };
+        if seen & 1 << number != 0 {
             return Err(format!("the key `{name}` is given twice"));
         }
-        seen.push(name);
+        seen |= 1 << number;
         match field {
             Field::Place(reads) => read_place(json, reads, &mut content),
             Field::Detail(detail) => detail.read(json, &mut content.model_use),

@@ -13,6 +13,7 @@ mod details;
 mod form;
 mod further;
 mod json;
+mod keys;
 mod model_use;
 mod multipart;
 mod needle;
@@ -22,6 +23,7 @@ mod places;
 mod query;
 mod reading;
 mod scan;
+mod spelling;
 mod string;
 mod walk;
 

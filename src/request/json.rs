@@ -5,7 +5,7 @@ use super::content::{Content, Slot};
 use super::details::{self, Detail};
 use super::further::{Models, Tools, Where};
 use super::places::{self, Reads};
-use super::scan::{Json, MAX_DEPTH, decoded};
+use super::scan::{Json, Kind, MAX_DEPTH, decoded};
 use super::spelling::{Spelling, is_disguised};
 use super::walk::{Nothing, raw, walk};
 
@@ -109,8 +109,15 @@ fn read_place(json: &mut Json<'_>, reads: Reads, content: &mut Content) -> Resul
     let Content { model, slot, further: names, model_use } = content;
     match reads {
         Reads::Model => {
-            let (start, token) = raw(json)?;
-            *model = Some(decoded(token).map_err(|_| "`model` is not a string")?);
+            let mut name = None;
+            let (start, token) = json.spanned(|json| {
+                if json.next_kind()? != Kind::Text {
+                    return walk(json, Nothing);
+                }
+                name = Some(json.string()?.decoded()?.into_owned());
+                Ok(())
+            })?;
+            *model = Some(name.ok_or("`model` is not a string")?);
             *slot = Some(Slot::Json(start..start + token.len()));
             Ok(())
         }
@@ -119,7 +126,11 @@ fn read_place(json: &mut Json<'_>, reads: Reads, content: &mut Content) -> Resul
         Reads::Within(levels) => walk(json, Models { names, place: Where::Within(levels) }),
         // `null` and absence mean the same to every API.
         Reads::Stream => {
-            model_use.stream = decoded::<Option<bool>>(raw(json)?.1)?.unwrap_or(false);
+            model_use.stream = match raw(json)?.1 {
+                "true" => true,
+                "false" | "null" => false,
+                other => decoded(other)?,
+            };
             Ok(())
         }
     }

@@ -97,15 +97,17 @@ const MODEL_ROUTE_PREFIXES: [&str; 6] =
 pub(super) fn path_model<'p>(method: &Method, path: &'p str) -> Result<Option<&'p str>, Malformed> {
     let mut found = None;
     let mut ends = [0; PATHS.len()];
-    // Every piece begins with a slash.
-    for (at, _) in path.bytes().enumerate().filter(|(_, byte)| *byte == b'/') {
-        let here = path.get(at..).unwrap_or_default();
+    let bytes = path.as_bytes();
+    // Every piece begins with a slash, and the letter behind it nearly always tells.
+    for (at, (_, letter)) in
+        bytes.iter().zip(bytes.iter().skip(1)).enumerate().filter(|(_, (byte, _))| **byte == b'/')
+    {
         for ((before, after), end) in PATHS.iter().zip(&mut ends) {
-            // Nearly always the first letter tells.
-            if at < *end || here.as_bytes().get(1) != before.as_bytes().get(1) {
+            if before.as_bytes().get(1) != Some(letter) || at < *end {
                 continue;
             }
-            let Some(rest) = here.strip_prefix(before) else { continue };
+            let rest = path.get(at..).and_then(|here| here.strip_prefix(before));
+            let Some(rest) = rest else { continue };
             *end = at + before.len();
             let model = match after {
                 After::Slash => rest.split_once('/').map(|(model, _)| model),

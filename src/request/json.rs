@@ -49,7 +49,8 @@ fn is_deeper(body: &[u8], limit: usize) -> bool {
 /// Reads a body that must be one JSON object.
 pub(super) fn read(body: &[u8]) -> Result<Content, String> {
     let mut json = Json::new(body)?;
-    let mut content = top_level(&mut json)?;
+    let mut content = Content::default();
+    top_level(&mut json, &mut content)?;
     json.end()?;
     if content.slot.is_none() {
         let text = json.text();
@@ -87,8 +88,7 @@ fn field(key: &str) -> Result<Option<(usize, &'static str, Field)>, String> {
     }
 }
 
-fn top_level(json: &mut Json<'_>) -> Result<Content, String> {
-    let mut content = Content::default();
+fn top_level(json: &mut Json<'_>, content: &mut Content) -> Result<(), String> {
     // A bit for each number.
     let mut seen = 0_u64;
     json.object(|json, key| {
@@ -98,11 +98,10 @@ fn top_level(json: &mut Json<'_>) -> Result<Content, String> {
         }
         seen |= 1 << number;
         match field {
-            Field::Place(reads) => read_place(json, reads, &mut content),
+            Field::Place(reads) => read_place(json, reads, content),
             Field::Detail(detail) => detail.read(json, &mut content.model_use),
         }
-    })?;
-    Ok(content)
+    })
 }
 
 fn read_place(json: &mut Json<'_>, reads: Reads, content: &mut Content) -> Result<(), String> {
@@ -153,7 +152,11 @@ pub(super) fn read_line(line: &[u8]) -> Result<Line, String> {
         let key = key.decoded()?;
         let is_twice = match &*key {
             "url" => line.url.replace(decoded(raw(json)?.1)?).is_some(),
-            "body" => line.body.replace(top_level(json)?).is_some(),
+            "body" => {
+                let mut body = Content::default();
+                top_level(json, &mut body)?;
+                line.body.replace(body).is_some()
+            }
             other if ["url", "body"].iter().any(|name| is_disguised(other, name)) => {
                 return Err("a key is spelled almost like `url` or `body`".to_owned());
             }

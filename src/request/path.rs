@@ -64,19 +64,18 @@ impl fmt::Display for RoutePath {
 
 /// Whether the path, as nearly all do, has nothing to decode and nothing that any reader could take for anything else.
 fn is_ordinary(raw: &str) -> bool {
-    let mut before = None;
+    let mut before = b' ';
     let is_plain = raw.bytes().all(|byte| {
+        // What stands behind a slash may be an empty segment, or a dot segment.
         let is_plain = match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b':' => before.is_some(),
-            b'/' => before != Some(b'/'),
-            // At the beginning of a segment, which may be a dot segment then.
-            b'.' => before.is_some_and(|before| before != b'/'),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b':' => true,
+            b'/' | b'.' => before != b'/',
             _ => false,
         };
-        before = Some(byte);
+        before = byte;
         is_plain
     });
-    is_plain && before.is_some()
+    is_plain && raw.starts_with('/')
 }
 
 fn decode(raw: &str) -> Result<String, Malformed> {

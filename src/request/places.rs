@@ -43,6 +43,18 @@ static PATHS: [(&str, After); 4] = [
     ("/bedrock/model/", After::LastSlash),
 ];
 
+/// The letters that `PATHS` begin with behind their slash.
+#[expect(clippy::indexing_slicing, reason = "the compiler evaluates it")]
+static BEGINNINGS: [bool; 256] = {
+    let mut beginnings = [false; 256];
+    let mut at = 0;
+    while at < PATHS.len() {
+        beginnings[PATHS[at].0.as_bytes()[1] as usize] = true;
+        at += 1;
+    }
+    beginnings
+};
+
 /// In the query: its `model`, on every route but reports, where it filters an answer. It is the realtime API's; LiteLLM reads it
 /// on others too.
 const REPORTS: [&str; 4] =
@@ -97,13 +109,13 @@ const MODEL_ROUTE_PREFIXES: [&str; 6] =
 pub(super) fn path_model<'p>(method: &Method, path: &'p str) -> Result<Option<&'p str>, Malformed> {
     let mut found = None;
     let mut ends = [0; PATHS.len()];
-    let bytes = path.as_bytes();
+    let behind = path.bytes().skip(1);
     // Every piece begins with a slash, and the letter behind it nearly always tells.
-    for (at, (_, letter)) in
-        bytes.iter().zip(bytes.iter().skip(1)).enumerate().filter(|(_, (byte, _))| **byte == b'/')
-    {
+    let may_begin = |byte, letter: u8| byte == b'/' && BEGINNINGS.get(usize::from(letter)) == Some(&true);
+    let places = path.bytes().zip(behind).enumerate().filter(|(_, (byte, letter))| may_begin(*byte, *letter));
+    for (at, _) in places {
         for ((before, after), end) in PATHS.iter().zip(&mut ends) {
-            if before.as_bytes().get(1) != Some(letter) || at < *end {
+            if at < *end {
                 continue;
             }
             let rest = path.get(at..).and_then(|here| here.strip_prefix(before));

@@ -10,7 +10,7 @@ use super::spelling::{Spelling, is_disguised};
 use super::walk::{Nothing, raw, walk};
 
 /// Reads a body that must be one JSON object, and says so if its depth is what is wrong with it.
-pub(super) fn read_within(body: &[u8], depth: usize) -> Result<Content, Malformed> {
+pub(super) fn read_within(body: &[u8], depth: usize) -> Result<Content<'_>, Malformed> {
     // The reader's own limit costs nothing, a lower one another look.
     if depth < MAX_DEPTH && is_deeper(body, depth) {
         return Err(Malformed::Depth { limit: depth });
@@ -47,7 +47,7 @@ fn is_deeper(body: &[u8], limit: usize) -> bool {
 }
 
 /// Reads a body that must be one JSON object.
-pub(super) fn read(body: &[u8]) -> Result<Content, String> {
+pub(super) fn read(body: &[u8]) -> Result<Content<'_>, String> {
     let mut json = Json::new(body)?;
     let mut content = Content::default();
     top_level(&mut json, &mut content)?;
@@ -67,34 +67,39 @@ enum Field {
     Detail(Detail),
 }
 
-/// What the key is for, with its name, and its number among all that are for something.
-fn field(key: &str) -> Result<Option<(usize, &'static str, Field)>, String> {
-    // Nearly all keys are spelled as they should be.
-    if let Some((at, name, reads)) = places::FIELDS.get(key) {
-        return Ok(Some((at, name, Field::Place(reads))));
+/// What the key is for, and its number among all that are for something.
+fn field(key: &str) -> Option<(usize, Field)> {
+    if let Some((at, reads)) = places::FIELDS.get(key) {
+        return Some((at, Field::Place(reads)));
     }
-    if let Some((at, name, detail)) = details::NUMBERS.get(key) {
-        return Ok(Some((places::FIELDS.len() + at, name, Field::Detail(detail))));
+    if let Some((at, detail)) = details::NUMBERS.get(key) {
+        return Some((places::FIELDS.len() + at, Field::Detail(detail)));
     }
-    if let Some((at, name, detail)) = details::OTHERS.get(key) {
-        return Ok(Some((places::FIELDS.len() + details::NUMBERS.len() + at, name, Field::Detail(detail))));
-    }
+    let (at, detail) = details::OTHERS.get(key)?;
+    Some((places::FIELDS.len() + details::NUMBERS.len() + at, Field::Detail(detail)))
+}
+
+/// Refuses a key that is for nothing, but would be for something to another reader.
+fn check_spelling(key: &str) -> Result<(), String> {
     let spelling = Spelling::of(key);
-    let place = places::FIELDS.get_in_any_case(spelling.as_read()).map(|(_, name, _)| name);
-    let number = || details::NUMBERS.get_in_any_case(spelling.as_read()).map(|(_, name, _)| name);
-    match place.or_else(number) {
+    let name = spelling.as_read();
+    match places::FIELDS.in_any_case(name).or_else(|| details::NUMBERS.in_any_case(name)) {
         Some(name) => Err(format!("a key is spelled almost like `{name}`")),
-        None => Ok(None),
+        None => Ok(()),
     }
 }
 
-fn top_level(json: &mut Json<'_>, content: &mut Content) -> Result<(), String> {
+fn top_level<'b>(json: &mut Json<'b>, content: &mut Content<'b>) -> Result<(), String> {
     // A bit for each number.
     let mut seen = 0_u64;
     json.object(|json, key| {
-        let Some((number, name, field)) = field(&key.decoded()?)? else { return walk(json, Nothing) };
+        let key = key.decoded()?;
+        let Some((number, field)) = field(&key) else {
+            check_spelling(&key)?;
+            return walk(json, Nothing);
+        };
         if seen & 1 << number != 0 {
-            return Err(format!("the key `{name}` is given twice"));
+            return Err(format!("the key `{key}` is given twice"));
         }
         seen |= 1 << number;
         match field {
@@ -104,7 +109,7 @@ fn top_level(json: &mut Json<'_>, content: &mut Content) -> Result<(), String> {
     })
 }
 
-fn read_place(json: &mut Json<'_>, reads: Reads, content: &mut Content) -> Result<(), String> {
+fn read_place<'b>(json: &mut Json<'b>, reads: Reads, content: &mut Content<'b>) -> Result<(), String> {
     let Content { model, slot, further: names, model_use } = content;
     match reads {
         Reads::Model => {
@@ -113,7 +118,7 @@ fn read_place(json: &mut Json<'_>, reads: Reads, content: &mut Content) -> Resul
                 if json.next_kind()? != Kind::Text {
                     return walk(json, Nothing);
                 }
-                name = Some(json.string()?.decoded()?.into_owned());
+                name = Some(json.string()?.decoded()?);
                 Ok(())
             })?;
             *model = Some(name.ok_or("`model` is not a string")?);
@@ -137,15 +142,15 @@ fn read_place(json: &mut Json<'_>, reads: Reads, content: &mut Content) -> Resul
 
 /// What a line of a batch says.
 #[derive(Debug, Default)]
-pub(super) struct Line {
+pub(super) struct Line<'b> {
     /// The path that `body` is for.
     pub url: Option<String>,
     /// What would be the body of a request of its own.
-    pub body: Option<Content>,
+    pub body: Option<Content<'b>>,
 }
 
 /// Reads a line of a batch, which must be one JSON object.
-pub(super) fn read_line(line: &[u8]) -> Result<Line, String> {
+pub(super) fn read_line(line: &[u8]) -> Result<Line<'_>, String> {
     let mut json = Json::new(line)?;
     let mut line = Line::default();
     json.object(|json, key| {

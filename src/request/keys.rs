@@ -35,26 +35,27 @@ impl<T: Copy, const N: usize> Keys<T, N> {
         self.entries.iter()
     }
 
-    /// The entry with this key, and which one it is.
+    /// What the key is for, and which one of all it is.
     #[inline]
-    pub(super) fn get(&self, key: &str) -> Option<(usize, &'static str, T)> {
-        self.find(key.len(), |known| known == key)
+    pub(super) fn get(&self, key: &str) -> Option<(usize, T)> {
+        // The first letter alone nearly always tells.
+        let first = key.as_bytes().first();
+        self.find(key.len(), |known| known.as_bytes().first() == first && known == key)
+            .map(|(at, (_, value))| (at, *value))
     }
 
-    /// The same in any case.
-    pub(super) fn get_in_any_case(&self, key: &str) -> Option<(usize, &'static str, T)> {
-        self.find(key.len(), |known| known.eq_ignore_ascii_case(key))
+    /// The key that is the same in any case.
+    pub(super) fn in_any_case(&self, key: &str) -> Option<&'static str> {
+        self.find(key.len(), |known| known.eq_ignore_ascii_case(key)).map(|(_, (known, _))| *known)
     }
 
     #[inline]
-    fn find(&self, length: usize, is_it: impl Fn(&str) -> bool) -> Option<(usize, &'static str, T)> {
+    fn find(&self, length: usize, is_it: impl Fn(&str) -> bool) -> Option<(usize, &(&'static str, T))> {
         let mut candidates = self.by_length.get(length).copied().unwrap_or_default();
         while candidates != 0 {
             let at = candidates.trailing_zeros() as usize;
-            if let Some((key, value)) = self.entries.get(at)
-                && is_it(key)
-            {
-                return Some((at, *key, *value));
+            if let Some(entry) = self.entries.get(at).filter(|(key, _)| is_it(key)) {
+                return Some((at, entry));
             }
             candidates &= candidates - 1;
         }
@@ -71,7 +72,7 @@ mod tests {
     #[test]
     fn each_key_is_found_and_nothing_else() {
         for (at, (name, value)) in KEYS.iter().enumerate() {
-            assert_eq!(KEYS.get(name), Some((at, *name, *value)));
+            assert_eq!(KEYS.get(name), Some((at, *value)));
         }
         for name in ["b", "abc", "BC", &"a".repeat(32), &"a".repeat(64)] {
             assert_eq!(KEYS.get(name), None, "{name}");
@@ -81,7 +82,7 @@ mod tests {
     #[test]
     fn case_counts_where_it_is_said_to() {
         assert_eq!(KEYS.get("dE"), None);
-        assert_eq!(KEYS.get_in_any_case("dE"), Some((3, "de", 4)));
-        assert_eq!(KEYS.get_in_any_case("df"), None);
+        assert_eq!(KEYS.in_any_case("dE"), Some("de"));
+        assert_eq!(KEYS.in_any_case("df"), None);
     }
 }

@@ -64,19 +64,32 @@ impl fmt::Display for RoutePath {
 
 /// Whether the path, as nearly all do, has nothing to decode and nothing that any reader could take for anything else.
 fn is_ordinary(raw: &str) -> bool {
-    let mut before = b' ';
-    let is_plain = raw.bytes().all(|byte| {
-        // What stands behind a slash may be an empty segment, or a dot segment.
+    let mut rest = raw.as_bytes();
+    while let [byte, behind @ ..] = rest {
+        // Neither an empty segment nor one that may be a dot segment.
         let is_plain = match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b':' => true,
-            b'/' | b'.' => before != b'/',
-            _ => false,
+            b'/' => !matches!(behind, [b'/' | b'.', ..]),
+            _ => ORDINARY.get(usize::from(*byte)) == Some(&true),
         };
-        before = byte;
-        is_plain
-    });
-    is_plain && raw.starts_with('/')
+        if !is_plain {
+            return false;
+        }
+        rest = behind;
+    }
+    raw.starts_with('/')
 }
+
+/// What an ordinary path has in it beside slashes.
+#[expect(clippy::indexing_slicing, reason = "the compiler evaluates it")]
+static ORDINARY: [bool; 256] = {
+    let mut ordinary = [false; 256];
+    let mut byte = 0_u8;
+    while byte < 0x80 {
+        ordinary[byte as usize] = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b':');
+        byte += 1;
+    }
+    ordinary
+};
 
 fn decode(raw: &str) -> Result<String, Malformed> {
     if !raw.contains('%') {

@@ -109,11 +109,15 @@ const MODEL_ROUTE_PREFIXES: [&str; 6] =
 pub(super) fn path_model<'p>(method: &Method, path: &'p str) -> Result<Option<&'p str>, Malformed> {
     let mut found = None;
     let mut ends = [0; PATHS.len()];
-    let behind = path.bytes().skip(1);
-    // Every piece begins with a slash, and the letter behind it nearly always tells.
-    let may_begin = |byte, letter: u8| byte == b'/' && BEGINNINGS.get(usize::from(letter)) == Some(&true);
-    let places = path.bytes().zip(behind).enumerate().filter(|(_, (byte, letter))| may_begin(*byte, *letter));
-    for (at, _) in places {
+    let mut rest = path.as_bytes();
+    while let [byte, behind @ ..] = rest {
+        rest = behind;
+        // Every piece begins with a slash, and the letter behind it nearly always tells.
+        let may_begin = |letter: &u8| BEGINNINGS.get(usize::from(*letter)) == Some(&true);
+        if *byte != b'/' || !behind.first().is_some_and(may_begin) {
+            continue;
+        }
+        let at = path.len() - behind.len() - 1;
         for ((before, after), end) in PATHS.iter().zip(&mut ends) {
             if at < *end {
                 continue;
@@ -174,9 +178,9 @@ pub(super) fn form_field(name: &str) -> Result<Option<FormField>, String> {
         return Err(format!("a field is spelled almost like `{known}`"));
     }
     match FIELDS.get(name) {
-        Some((_, _, Reads::Model)) => Ok(Some(FormField::Model)),
-        Some((_, _, Reads::Stream)) => Ok(Some(FormField::Stream)),
-        Some((_, _, Reads::Names | Reads::Within(_) | Reads::Tools)) => {
+        Some((_, Reads::Model)) => Ok(Some(FormField::Model)),
+        Some((_, Reads::Stream)) => Ok(Some(FormField::Stream)),
+        Some((_, Reads::Names | Reads::Within(_) | Reads::Tools)) => {
             Err(format!("the field `{name}` has no one form"))
         }
         None if name == "purpose" => Ok(Some(FormField::Purpose)),

@@ -120,7 +120,7 @@ impl Begun {
         })
     }
 
-    fn finish(self, content: Content, body_bytes: usize) -> Result<ApiCall, Malformed> {
+    fn finish(self, content: Content<'_>, body_bytes: usize) -> Result<ApiCall, Malformed> {
         let Self { method, route, team_header, mut asked, query_model } = self;
         asked.ask("the body", content.model.as_deref())?;
         if asked.name.is_none() && method == Method::POST && places::always_takes_model(route.as_str()) {

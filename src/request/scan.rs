@@ -177,6 +177,7 @@ impl<'b> Json<'b> {
         Ok(())
     }
 
+    #[inline(always)]
     fn open(&mut self, byte: u8, what: &str) -> Result<(), String> {
         self.take(byte, what)?;
         self.depth += 1;

@@ -87,7 +87,16 @@ fn stops_in_word(word: u64) -> u64 {
 fn long(mut text: &[u8]) -> Result<End<'_>, Wrong<'_>> {
     let mut is_escaped = false;
     loop {
-        let stops = text.first_chunk().map_or_else(|| stops_at_the_end(text), stops);
+        let stops = match text.split_first_chunk() {
+            Some((block, rest)) => match stops(block) {
+                0 => {
+                    text = rest;
+                    continue;
+                }
+                stops => stops,
+            },
+            None => stops_at_the_end(text),
+        };
         // How much of the block was read; an escape may reach beyond it.
         let mut read = 0;
         while read < BLOCK {

@@ -31,14 +31,11 @@ pub(super) trait Look {
 }
 
 /// Reads and validates the next value, and lets a look see every part of it.
+#[inline(always)]
 pub(super) fn walk<L: Look>(json: &mut Json<'_>, mut look: L) -> Result<(), String> {
     match json.next_kind()? {
-        Kind::Object => json.object(|json, key| walk(json, look.member(key)?)),
-        Kind::List => json.list(|json| {
-            walk(json, look.element())?;
-            look.element_ended();
-            Ok(())
-        }),
+        Kind::Object => walk_object(json, look),
+        Kind::List => walk_list(json, look),
         Kind::Text => {
             let text = json.string()?;
             look.text(text)
@@ -53,6 +50,21 @@ pub(super) fn walk<L: Look>(json: &mut Json<'_>, mut look: L) -> Result<(), Stri
         }
         Kind::Null => json.word(),
     }
+}
+
+// Only what has values inside is worth a call.
+#[inline(never)]
+fn walk_object<L: Look>(json: &mut Json<'_>, mut look: L) -> Result<(), String> {
+    json.object(|json, key| walk(json, look.member(key)?))
+}
+
+#[inline(never)]
+fn walk_list<L: Look>(json: &mut Json<'_>, mut look: L) -> Result<(), String> {
+    json.list(|json| {
+        walk(json, look.element())?;
+        look.element_ended();
+        Ok(())
+    })
 }
 
 /// Reads and validates the next value, and returns where it stands, and what it says.

@@ -164,6 +164,7 @@ fn unit(text: &[u8]) -> Option<u16> {
 }
 
 /// The value of each hexadecimal digit. That of every other byte is negative, and so is what it is put together with.
+#[expect(clippy::indexing_slicing, reason = "the compiler evaluates it")]
 static DIGITS: [i8; 256] = {
     let mut digits = [-1; 256];
     let mut value = 0;
@@ -227,6 +228,20 @@ mod tests {
                 let text = format!("{}{escape}\"", "x".repeat(before));
                 let wrong = Wrong { rest: &text.as_bytes()[before..], expected: "an escape" };
                 assert_eq!(end(text.as_bytes()), Err(wrong), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_string_is_one_where_serde_json_reads_one() {
+        let pieces = ["x", "é", r"\n", r"\\", "\\", r"\u00e9", r"\ud83d", r"\ude00", r"\u12", "\"", "\u{1}"];
+        for before in [0, 5, 13, 25, 29, 31] {
+            for number in 0..pieces.len().pow(3) {
+                let piece = |at| pieces[number / pieces.len().pow(at) % pieces.len()];
+                let inside = format!("{}{}{}{}\"", "x".repeat(before), piece(0), piece(1), piece(2));
+                let ours = end(inside.as_bytes()).is_ok_and(|end| end.rest.is_empty());
+                let theirs = serde_json::from_str::<String>(&format!("\"{inside}")).is_ok();
+                assert_eq!(ours, theirs, "{inside}");
             }
         }
     }

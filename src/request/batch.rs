@@ -1,5 +1,7 @@
 //! The models in a batch file, line by line as it arrives.
 
+use std::borrow::Cow;
+
 use http::Method;
 
 use super::{RoutePath, further, json, places};
@@ -97,14 +99,14 @@ fn read_line(line: &[u8], names: &mut Vec<ModelName>) -> Result<(), String> {
     if let Some(url) = &line.url {
         let path = RoutePath::parse(url).map_err(|error| error.to_string())?;
         let named = places::path_model(&Method::POST, path.as_str()).map_err(|error| error.to_string())?;
-        models.extend(named.map(str::to_owned));
+        models.extend(named.map(|name| Cow::Owned(name.to_owned())));
     }
     let body = line.body.ok_or("a line has no `body`")?;
     models.extend(body.model);
     if models.is_empty() {
         return Err("a line names no model".to_owned());
     }
-    for model in models.iter().map(String::as_str).chain(body.further.iter().map(ModelName::as_str)) {
+    for model in models.iter().map(|name| &**name).chain(body.further.iter().map(ModelName::as_str)) {
         further::add(names, model)?;
     }
     Ok(())

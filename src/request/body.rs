@@ -38,7 +38,7 @@ impl Whole {
     ///
     /// A body that any upstream could take for JSON must be one strict JSON object, whatever its content type says:
     /// LiteLLM, for one, does not look at the type.
-    pub(super) fn read(&self, body: &[u8], depth: usize) -> Result<Content, Malformed> {
+    pub(super) fn read<'b>(&self, body: &'b [u8], depth: usize) -> Result<Content<'b>, Malformed> {
         match self {
             _ if body.is_empty() => Ok(Content::default()),
             Self::Json => json::read_within(body, depth),

@@ -1,5 +1,6 @@
 //! What a body says about models, and where it says so.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -9,9 +10,9 @@ use crate::names::ModelName;
 
 /// What a body says about models.
 #[derive(Debug, Default, PartialEq)]
-pub(super) struct Content {
-    /// The value of `model`.
-    pub model: Option<String>,
+pub(super) struct Content<'b> {
+    /// The value of `model`, which often stands in the body as it is.
+    pub model: Option<Cow<'b, str>>,
     /// Where the model stands; `None` where there is no place for one.
     pub slot: Option<Slot>,
     /// Models that the upstream may use besides.

@@ -3,8 +3,9 @@
 use serde::de::{Deserializer, Error as _, IgnoredAny, Unexpected};
 
 use super::ModelUse;
-use super::places::Spelling;
+use super::keys::Keys;
 use super::scan::{Json, decoded};
+use super::string::Token;
 use super::walk::{Look, raw, walk};
 
 /// A field at the top of a JSON body that says how the model is used.
@@ -21,16 +22,16 @@ pub(super) enum Detail {
 }
 
 /// Fields with a number, which some upstreams would also take from a key in other letters.
-static NUMBERS: [(&str, Detail); 6] = [
+pub(super) static NUMBERS: Keys<Detail, 6> = Keys::new([
     ("max_tokens", Detail::MaxTokens),
     ("max_completion_tokens", Detail::MaxTokens),
     ("max_output_tokens", Detail::MaxTokens),
     ("n", Detail::N),
     ("temperature", Detail::Temperature),
     ("functions", Detail::Functions),
-];
+]);
 
-static OTHERS: [(&str, Detail); 9] = [
+pub(super) static OTHERS: Keys<Detail, 9> = Keys::new([
     ("messages", Detail::Said),
     ("input", Detail::Said),
     ("contents", Detail::Said),
@@ -40,17 +41,9 @@ static OTHERS: [(&str, Detail); 9] = [
     ("image", Detail::Image),
     ("images", Detail::Image),
     ("audio", Detail::Audio),
-];
+]);
 
 impl Detail {
-    /// What the key says, with its name; `None` for a key that does not count.
-    pub(super) fn of(key: &Spelling<'_>) -> Result<Option<(&'static str, Self)>, String> {
-        if let Some((name, _)) = NUMBERS.iter().find(|(name, _)| key.is_disguised(name)) {
-            return Err(format!("a key is spelled almost like `{name}`"));
-        }
-        Ok(NUMBERS.iter().chain(&OTHERS).find(|(name, _)| *name == key.as_written()).copied())
-    }
-
     /// Reads the value that the key has.
     pub(super) fn read(self, json: &mut Json<'_>, used: &mut ModelUse) -> Result<(), String> {
         if self == Self::Said {
@@ -59,10 +52,9 @@ impl Detail {
         let (_, value) = raw(json)?;
         match self {
             Self::MaxTokens => {
-                let tokens: Option<Whole> = decoded(value)?;
-                used.max_tokens = used.max_tokens.max(tokens.map(|Whole(n)| n));
+                used.max_tokens = used.max_tokens.max(whole(value)?);
             }
-            Self::N => used.n = decoded::<Option<Whole>>(value)?.map(|Whole(n)| n),
+            Self::N => used.n = whole(value)?,
             Self::Temperature => used.temperature = decoded(value)?,
             Self::Functions => {
                 let functions: Option<Vec<IgnoredAny>> = decoded(value)?;
@@ -75,6 +67,17 @@ impl Detail {
         }
         Ok(())
     }
+}
+
+/// The whole number, rounded up, that the text of a value says, or `null`.
+fn whole(value: &str) -> Result<Option<i64>, String> {
+    // So few digits are the same in a float.
+    if value.len() <= 15
+        && let Ok(number) = value.parse()
+    {
+        return Ok(Some(number));
+    }
+    Ok(decoded::<Option<Whole>>(value)?.map(|Whole(number)| number))
 }
 
 /// A whole number. One beyond 64 bits counts as the largest or smallest.
@@ -105,14 +108,13 @@ impl Look for Media<'_> {
     where
         Self: 'l;
 
-    fn reads_text(&self) -> bool {
-        self.is_kind
-    }
-
-    fn text(&mut self, text: &str) -> Result<(), String> {
-        self.used.images |=
-            matches!(text, "image_url" | "image" | "input_image") || text.starts_with("image/");
-        self.used.audio |= matches!(text, "input_audio" | "audio") || text.starts_with("audio/");
+    fn text(&mut self, text: Token<'_>) -> Result<(), String> {
+        if self.is_kind {
+            let text = &*text.decoded()?;
+            self.used.images |=
+                matches!(text, "image_url" | "image" | "input_image") || text.starts_with("image/");
+            self.used.audio |= matches!(text, "input_audio" | "audio") || text.starts_with("audio/");
+        }
         Ok(())
     }
 
@@ -120,9 +122,9 @@ impl Look for Media<'_> {
         Media { used: &mut *self.used, is_kind: false }
     }
 
-    fn member(&mut self, key: &str) -> Result<Media<'_>, String> {
+    fn member(&mut self, key: Token<'_>) -> Result<Media<'_>, String> {
         // OpenAI's and Anthropic's kinds of parts, and Google's types of data.
-        let is_kind = matches!(key, "type" | "mimeType" | "mime_type");
+        let is_kind = matches!(&*key.decoded()?, "type" | "mimeType" | "mime_type");
         Ok(Media { used: &mut *self.used, is_kind })
     }
 }

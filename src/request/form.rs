@@ -16,7 +16,7 @@ pub(super) struct Value {
 }
 
 /// Reads an `application/x-www-form-urlencoded` body.
-pub(super) fn read(body: &[u8]) -> Result<Content, String> {
+pub(super) fn read(body: &[u8]) -> Result<Content<'static>, String> {
     let text = std::str::from_utf8(body).map_err(|_| "it is not UTF-8".to_owned())?;
     let mut fields = Fields::default();
     for pair in pairs(text) {
@@ -65,9 +65,9 @@ impl Fields {
         self.purpose.as_ref().is_none_or(|purpose| purpose.text.trim().eq_ignore_ascii_case("batch"))
     }
 
-    pub(super) fn into_content(self, slot: impl FnOnce(Range<usize>) -> Slot) -> Content {
+    pub(super) fn into_content(self, slot: impl FnOnce(Range<usize>) -> Slot) -> Content<'static> {
         let stream = self.stream.is_some_and(|stream| stream.text == "true");
-        let (model, slot) = self.model.map(|model| (model.text, slot(model.range))).unzip();
+        let (model, slot) = self.model.map(|model| (Cow::Owned(model.text), slot(model.range))).unzip();
         Content { model, slot, further: Vec::new(), model_use: ModelUse { stream, ..ModelUse::default() } }
     }
 }

@@ -1,6 +1,7 @@
 //! Further models: those that an upstream may use besides the one that is asked for.
 
-use super::places::is_disguised;
+use super::spelling::is_disguised;
+use super::string::Token;
 use super::walk::Look;
 use crate::names::ModelName;
 
@@ -45,7 +46,7 @@ impl Where {
     }
 
     /// Where models are named in an object's member.
-    fn in_member(self, key: &str) -> Result<Self, String> {
+    fn in_member(self, key: Token<'_>) -> Result<Self, String> {
         Ok(match self {
             Self::Names if is_model(key)? => Self::Names,
             Self::Names => Self::List,
@@ -58,8 +59,9 @@ impl Where {
     }
 }
 
-fn is_model(key: &str) -> Result<bool, String> {
-    if is_disguised(key, "model") {
+fn is_model(key: Token<'_>) -> Result<bool, String> {
+    let key = key.decoded()?;
+    if is_disguised(&key, "model") {
         return Err("a key is spelled almost like `model`".to_owned());
     }
     Ok(key == "model")
@@ -83,12 +85,11 @@ impl Look for Models<'_> {
     where
         Self: 'l;
 
-    fn reads_text(&self) -> bool {
-        matches!(self.place, Where::Names | Where::Here(_))
-    }
-
-    fn text(&mut self, text: &str) -> Result<(), String> {
-        add(self.names, text)
+    fn text(&mut self, text: Token<'_>) -> Result<(), String> {
+        match self.place {
+            Where::Names | Where::Here(_) => add(self.names, &text.decoded()?),
+            Where::List | Where::Within(_) | Where::Nowhere => Ok(()),
+        }
     }
 
     fn number_or_bool(&mut self) -> Result<(), String> {
@@ -102,7 +103,7 @@ impl Look for Models<'_> {
         self.at(self.place.in_elements())
     }
 
-    fn member(&mut self, key: &str) -> Result<Models<'_>, String> {
+    fn member(&mut self, key: Token<'_>) -> Result<Models<'_>, String> {
         let place = self.place.in_member(key)?;
         Ok(self.at(place))
     }
@@ -129,7 +130,7 @@ impl Look for Tools<'_> {
     }
 
     /// Tools in an object count as one.
-    fn member(&mut self, key: &str) -> Result<Models<'_>, String> {
+    fn member(&mut self, key: Token<'_>) -> Result<Models<'_>, String> {
         *self.count = (*self.count).max(1);
         Ok(Models { names: &mut *self.names, place: Where::Within(2).in_member(key)? })
     }

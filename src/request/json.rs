@@ -2,14 +2,15 @@
 
 use super::Malformed;
 use super::content::{Content, Slot};
-use super::details::Detail;
+use super::details::{self, Detail};
 use super::further::{Models, Tools, Where};
-use super::places::{self, Reads, Spelling, is_disguised};
-use super::scan::{Json, MAX_DEPTH, decoded};
+use super::places::{self, Reads};
+use super::scan::{Json, Kind, MAX_DEPTH, decoded};
+use super::spelling::{Spelling, is_disguised};
 use super::walk::{Nothing, raw, walk};
 
 /// Reads a body that must be one JSON object, and says so if its depth is what is wrong with it.
-pub(super) fn read_within(body: &[u8], depth: usize) -> Result<Content, Malformed> {
+pub(super) fn read_within(body: &[u8], depth: usize) -> Result<Content<'_>, Malformed> {
     // The reader's own limit costs nothing, a lower one another look.
     if depth < MAX_DEPTH && is_deeper(body, depth) {
         return Err(Malformed::Depth { limit: depth });
@@ -46,9 +47,10 @@ fn is_deeper(body: &[u8], limit: usize) -> bool {
 }
 
 /// Reads a body that must be one JSON object.
-pub(super) fn read(body: &[u8]) -> Result<Content, String> {
+pub(super) fn read(body: &[u8]) -> Result<Content<'_>, String> {
     let mut json = Json::new(body)?;
-    let mut content = top_level(&mut json)?;
+    let mut content = Content::default();
+    top_level(&mut json, &mut content)?;
     json.end()?;
     if content.slot.is_none() {
         let text = json.text();
@@ -65,37 +67,61 @@ enum Field {
     Detail(Detail),
 }
 
-fn field(key: &str) -> Result<Option<(&'static str, Field)>, String> {
-    let key = Spelling::of(key);
-    if let Some((name, reads)) = places::json_field(&key)? {
-        return Ok(Some((name, Field::Place(reads))));
+/// What the key is for, and its number among all that are for something.
+fn field(key: &str) -> Option<(usize, Field)> {
+    if let Some((at, reads)) = places::FIELDS.get(key) {
+        return Some((at, Field::Place(reads)));
     }
-    Ok(Detail::of(&key)?.map(|(name, detail)| (name, Field::Detail(detail))))
+    if let Some((at, detail)) = details::NUMBERS.get(key) {
+        return Some((places::FIELDS.len() + at, Field::Detail(detail)));
+    }
+    let (at, detail) = details::OTHERS.get(key)?;
+    Some((places::FIELDS.len() + details::NUMBERS.len() + at, Field::Detail(detail)))
 }
 
-fn top_level(json: &mut Json<'_>) -> Result<Content, String> {
-    let mut content = Content::default();
-    let mut seen = Vec::new();
+/// Refuses a key that is for nothing, but would be for something to another reader.
+fn check_spelling(key: &str) -> Result<(), String> {
+    let spelling = Spelling::of(key);
+    let name = spelling.as_read();
+    match places::FIELDS.in_any_case(name).or_else(|| details::NUMBERS.in_any_case(name)) {
+        Some(name) => Err(format!("a key is spelled almost like `{name}`")),
+        None => Ok(()),
+    }
+}
+
+fn top_level<'b>(json: &mut Json<'b>, content: &mut Content<'b>) -> Result<(), String> {
+    // A bit for each number.
+    let mut seen = 0_u64;
     json.object(|json, key| {
-        let Some((name, field)) = field(key)? else { return walk(json, Nothing) };
-        if seen.contains(&name) {
-            return Err(format!("the key `{name}` is given twice"));
+        let key = key.decoded()?;
+        let Some((number, field)) = field(&key) else {
+            check_spelling(&key)?;
+            return walk(json, Nothing);
+        };
+        if seen & 1 << number != 0 {
+            return Err(format!("the key `{key}` is given twice"));
         }
-        seen.push(name);
+        seen |= 1 << number;
         match field {
-            Field::Place(reads) => read_place(json, reads, &mut content),
+            Field::Place(reads) => read_place(json, reads, content),
             Field::Detail(detail) => detail.read(json, &mut content.model_use),
         }
-    })?;
-    Ok(content)
+    })
 }
 
-fn read_place(json: &mut Json<'_>, reads: Reads, content: &mut Content) -> Result<(), String> {
+fn read_place<'b>(json: &mut Json<'b>, reads: Reads, content: &mut Content<'b>) -> Result<(), String> {
     let Content { model, slot, further: names, model_use } = content;
     match reads {
         Reads::Model => {
-            let (start, token) = raw(json)?;
-            *model = Some(decoded(token).map_err(|_| "`model` is not a string")?);
+            let mut name = None;
+            let (start, token) = json.spanned(|json| {
+                if json.next_kind()? != Kind::Text {
+                    return walk(json, Nothing);
+                }
+                name = Some(json.string()?.decoded()?);
+                Ok(())
+            })?;
+            *model = Some(name.ok_or("`model` is not a string")?);
             *slot = Some(Slot::Json(start..start + token.len()));
             Ok(())
         }
@@ -104,7 +130,11 @@ fn read_place(json: &mut Json<'_>, reads: Reads, content: &mut Content) -> Resul
         Reads::Within(levels) => walk(json, Models { names, place: Where::Within(levels) }),
         // `null` and absence mean the same to every API.
         Reads::Stream => {
-            model_use.stream = decoded::<Option<bool>>(raw(json)?.1)?.unwrap_or(false);
+            model_use.stream = match raw(json)?.1 {
+                "true" => true,
+                "false" | "null" => false,
+                other => decoded(other)?,
+            };
             Ok(())
         }
     }
@@ -112,21 +142,26 @@ fn read_place(json: &mut Json<'_>, reads: Reads, content: &mut Content) -> Resul
 
 /// What a line of a batch says.
 #[derive(Debug, Default)]
-pub(super) struct Line {
+pub(super) struct Line<'b> {
     /// The path that `body` is for.
     pub url: Option<String>,
     /// What would be the body of a request of its own.
-    pub body: Option<Content>,
+    pub body: Option<Content<'b>>,
 }
 
 /// Reads a line of a batch, which must be one JSON object.
-pub(super) fn read_line(line: &[u8]) -> Result<Line, String> {
+pub(super) fn read_line(line: &[u8]) -> Result<Line<'_>, String> {
     let mut json = Json::new(line)?;
     let mut line = Line::default();
     json.object(|json, key| {
-        let is_twice = match key {
+        let key = key.decoded()?;
+        let is_twice = match &*key {
             "url" => line.url.replace(decoded(raw(json)?.1)?).is_some(),
-            "body" => line.body.replace(top_level(json)?).is_some(),
+            "body" => {
+                let mut body = Content::default();
+                top_level(json, &mut body)?;
+                line.body.replace(body).is_some()
+            }
             other if ["url", "body"].iter().any(|name| is_disguised(other, name)) => {
                 return Err("a key is spelled almost like `url` or `body`".to_owned());
             }

@@ -13,6 +13,7 @@ mod details;
 mod form;
 mod further;
 mod json;
+mod keys;
 mod model_use;
 mod multipart;
 mod needle;
@@ -22,6 +23,8 @@ mod places;
 mod query;
 mod reading;
 mod scan;
+mod spelling;
+mod string;
 mod walk;
 
 pub use call::{ApiCall, Malformed, RequestHead, RequestParts};
@@ -68,7 +71,9 @@ pub fn classify(parts: &RequestParts<'_>) -> Result<ApiCall, Malformed> {
 
 /// A name that every reader takes for the same: one with a NUL ends there for some, and a line break ends a field.
 fn model_name(place: &'static str, name: &str) -> Result<ModelName, Malformed> {
-    if name.chars().any(char::is_control) {
+    // Beyond ASCII there are control characters too.
+    let is_visible = name.bytes().fold(true, |all, byte| all & (b' '..0x7f).contains(&byte));
+    if !is_visible && name.chars().any(char::is_control) {
         return Err(Malformed::ControlCharacter { place });
     }
     ModelName::new(name).map_err(|_| Malformed::EmptyModel { place })

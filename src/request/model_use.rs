@@ -21,18 +21,12 @@ pub struct ModelUse {
     pub audio: bool,
 }
 
-/// Routes whose form holds a recording, and those whose form holds an image.
-const AUDIO_FORMS: [&str; 2] = ["audio/transcriptions", "audio/translations"];
-const IMAGE_FORMS: [&str; 2] = ["images/edits", "images/variations"];
-
 impl ModelUse {
     /// The same with what the route alone says.
     pub(super) fn on(self, route: &str) -> Self {
-        let is_one_of = |forms: &[&str]| forms.iter().any(|form| route.ends_with(form));
-        Self {
-            audio: self.audio || is_one_of(&AUDIO_FORMS),
-            images: self.images || is_one_of(&IMAGE_FORMS),
-            ..self
-        }
+        // Their forms hold a recording, or an image.
+        let hears = route.ends_with("audio/transcriptions") || route.ends_with("audio/translations");
+        let sees = route.ends_with("images/edits") || route.ends_with("images/variations");
+        Self { audio: self.audio || hears, images: self.images || sees, ..self }
     }
 }

@@ -94,7 +94,7 @@ impl Multipart {
     }
 
     /// What the body said, now that it has ended.
-    pub(super) fn finish(self) -> Result<Content, Malformed> {
+    pub(super) fn finish(self) -> Result<Content<'static>, Malformed> {
         if self.offset == 0 {
             return Ok(Content::default());
         }

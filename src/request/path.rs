@@ -19,6 +19,13 @@ impl RoutePath {
     /// [`Malformed::Path`] when another reader might see another path: empty or dot segments, an encoded slash,
     /// backslash, percent sign, semicolon or control character, a broken escape, or bytes that are not UTF-8.
     pub fn parse(raw: &str) -> Result<Self, Malformed> {
+        if is_ordinary(raw) {
+            return Ok(Self { decoded: raw.to_owned() });
+        }
+        Self::parse_any(raw)
+    }
+
+    fn parse_any(raw: &str) -> Result<Self, Malformed> {
         if !raw.starts_with('/') {
             return Err(Malformed::Path("it does not begin with a slash"));
         }
@@ -54,6 +61,35 @@ impl fmt::Display for RoutePath {
         f.write_str(&self.encoded())
     }
 }
+
+/// Whether the path, as nearly all do, has nothing to decode and nothing that any reader could take for anything else.
+fn is_ordinary(raw: &str) -> bool {
+    let mut rest = raw.as_bytes();
+    while let [byte, behind @ ..] = rest {
+        // Neither an empty segment nor one that may be a dot segment.
+        let is_plain = match byte {
+            b'/' => !matches!(behind, [b'/' | b'.', ..]),
+            _ => ORDINARY.get(usize::from(*byte)) == Some(&true),
+        };
+        if !is_plain {
+            return false;
+        }
+        rest = behind;
+    }
+    raw.starts_with('/')
+}
+
+/// What an ordinary path has in it beside slashes.
+#[expect(clippy::indexing_slicing, reason = "the compiler evaluates it")]
+static ORDINARY: [bool; 256] = {
+    let mut ordinary = [false; 256];
+    let mut byte = 0_u8;
+    while byte < 0x80 {
+        ordinary[byte as usize] = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b':');
+        byte += 1;
+    }
+    ordinary
+};
 
 fn decode(raw: &str) -> Result<String, Malformed> {
     if !raw.contains('%') {
@@ -121,6 +157,22 @@ mod tests {
     #[test]
     fn what_needs_an_escape_is_escaped_in_one_way() {
         assert_eq!(parse("/engines/caf%c3%a9 x").as_deref(), Some("/engines/caf%C3%A9%20x"));
+    }
+
+    #[test]
+    fn an_ordinary_path_is_as_it_is_decoded() {
+        let pieces = ["/", "a", ".", ":", "_", "-", " ", "%61", ";", "é", "\\"];
+        for count in 0..5 {
+            for number in 0..pieces.len().pow(count) {
+                let piece = |at| pieces[number / pieces.len().pow(at) % pieces.len()];
+                let raw: String = (0..count).map(piece).collect();
+                if is_ordinary(&raw) {
+                    let path = RoutePath::parse_any(&raw).unwrap();
+                    assert_eq!((path.as_str(), path.encoded()), (&*raw, raw.clone()), "{raw}");
+                }
+            }
+        }
+        assert!(is_ordinary("/v1/chat/completions") && is_ordinary("/"));
     }
 
     #[test]

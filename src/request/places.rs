@@ -1,24 +1,13 @@
 //! Where a route names its model: the one table of it (semantics, *Where a request names its model*).
 
-use std::borrow::Cow;
 use std::fmt;
 
 use http::Method;
 
+use super::keys::Keys;
+use super::spelling::is_disguised;
 use super::{Malformed, RoutePath};
 use crate::routes::is_in_group;
-
-/// A place where a request may name a model.
-enum Place {
-    /// Between two pieces of path, wherever in the path they stand: a proxy may mount an API below a prefix.
-    Path { before: &'static str, after: After },
-    /// The query's `model`, on every route but reports, where it filters an answer.
-    Query { unless: &'static [&'static str] },
-    /// A field at the top of a JSON body, or of a form; on every route, since a reader may look there on any.
-    Field { name: &'static str, reads: Reads },
-    /// The lines of files in a form whose `purpose` is `batch`; each line has a `body` with fields like the above.
-    Batch { below: &'static str },
-}
 
 /// What ends the model's name in a path.
 enum After {
@@ -45,36 +34,56 @@ pub(super) enum Reads {
     Stream,
 }
 
-#[rustfmt::skip]
-static PLACES: [Place; 18] = [
-    // Azure, the older OpenAI, Google, and Bedrock.
-    Place::Path { before: "/deployments/", after: After::Slash },
-    Place::Path { before: "/engines/", after: After::Slash },
-    Place::Path { before: "/models/", after: After::Verb },
-    Place::Path { before: "/bedrock/model/", after: After::LastSlash },
-    // The realtime API; LiteLLM reads it on others too.
-    Place::Query {
-        unless: &["management_routes", "spend_tracking_routes", "global_spend_tracking_routes", "info_routes"],
-    },
-    Place::Field { name: "model", reads: Reads::Model },
-    // LiteLLM and OpenRouter may use these instead.
-    Place::Field { name: "models", reads: Reads::Names },
-    Place::Field { name: "fallbacks", reads: Reads::Names },
-    Place::Field { name: "context_window_fallbacks", reads: Reads::Names },
-    Place::Field { name: "content_policy_fallbacks", reads: Reads::Names },
-    // LiteLLM adds these to what it sends, over what it was sent.
-    Place::Field { name: "extra_body", reads: Reads::Within(1) },
-    // Realtime sessions, and the transcription in them.
-    Place::Field { name: "session", reads: Reads::Within(8) },
-    Place::Field { name: "input_audio_transcription", reads: Reads::Within(1) },
-    // Tools that run a model, such as OpenAI's `image_generation`.
-    Place::Field { name: "tools", reads: Reads::Tools },
-    // Anthropic's and Google's batches, which come in the body itself.
-    Place::Field { name: "requests", reads: Reads::Within(3) },
-    Place::Field { name: "generateContentRequest", reads: Reads::Within(1) },
-    Place::Field { name: "stream", reads: Reads::Stream },
-    Place::Batch { below: "/files" },
+/// In a path: between two pieces of it, wherever in the path they stand: a proxy may mount an API below a prefix. Azure's, the
+/// older OpenAI's, Google's, and Bedrock's.
+static PATHS: [(&str, After); 4] = [
+    ("/deployments/", After::Slash),
+    ("/engines/", After::Slash),
+    ("/models/", After::Verb),
+    ("/bedrock/model/", After::LastSlash),
 ];
+
+/// The letters that `PATHS` begin with behind their slash.
+#[expect(clippy::indexing_slicing, reason = "the compiler evaluates it")]
+static BEGINNINGS: [bool; 256] = {
+    let mut beginnings = [false; 256];
+    let mut at = 0;
+    while at < PATHS.len() {
+        beginnings[PATHS[at].0.as_bytes()[1] as usize] = true;
+        at += 1;
+    }
+    beginnings
+};
+
+/// In the query: its `model`, on every route but reports, where it filters an answer. It is the realtime API's; LiteLLM reads it
+/// on others too.
+const REPORTS: [&str; 4] =
+    ["management_routes", "spend_tracking_routes", "global_spend_tracking_routes", "info_routes"];
+
+/// In a field at the top of a JSON body, or of a form; on every route, since a reader may look there on any.
+pub(super) static FIELDS: Keys<Reads, 12> = Keys::new([
+    ("model", Reads::Model),
+    // LiteLLM and OpenRouter may use these instead.
+    ("models", Reads::Names),
+    ("fallbacks", Reads::Names),
+    ("context_window_fallbacks", Reads::Names),
+    ("content_policy_fallbacks", Reads::Names),
+    // LiteLLM adds these to what it sends, over what it was sent.
+    ("extra_body", Reads::Within(1)),
+    // Realtime sessions, and the transcription in them.
+    ("session", Reads::Within(8)),
+    ("input_audio_transcription", Reads::Within(1)),
+    // Tools that run a model, such as OpenAI's `image_generation`.
+    ("tools", Reads::Tools),
+    // Anthropic's and Google's batches, which come in the body itself.
+    ("requests", Reads::Within(3)),
+    ("generateContentRequest", Reads::Within(1)),
+    ("stream", Reads::Stream),
+]);
+
+/// In the lines of files in a form whose `purpose` is `batch`, where a path ends so; each line has a `body` with fields like the
+/// above.
+const BATCHES: &str = "/files";
 
 /// Routes that always take a model when posted to, below each of their prefixes.
 const MODEL_ROUTES: [&str; 9] = [
@@ -99,12 +108,21 @@ const MODEL_ROUTE_PREFIXES: [&str; 6] =
 /// [`Malformed::Path`] when it names two.
 pub(super) fn path_model<'p>(method: &Method, path: &'p str) -> Result<Option<&'p str>, Malformed> {
     let mut found = None;
-    let mut ends = [0; PLACES.len()];
-    // Every piece begins with a slash.
-    for (at, _) in path.bytes().enumerate().filter(|(_, byte)| *byte == b'/') {
-        for (place, end) in PLACES.iter().zip(&mut ends) {
-            let Place::Path { before, after } = place else { continue };
-            let rest = path.get(at..).filter(|_| at >= *end).and_then(|here| here.strip_prefix(before));
+    let mut ends = [0; PATHS.len()];
+    let mut rest = path.as_bytes();
+    while let [byte, behind @ ..] = rest {
+        rest = behind;
+        // Every piece begins with a slash, and the letter behind it nearly always tells.
+        let may_begin = |letter: &u8| BEGINNINGS.get(usize::from(*letter)) == Some(&true);
+        if *byte != b'/' || !behind.first().is_some_and(may_begin) {
+            continue;
+        }
+        let at = path.len() - behind.len() - 1;
+        for ((before, after), end) in PATHS.iter().zip(&mut ends) {
+            if at < *end {
+                continue;
+            }
+            let rest = path.get(at..).and_then(|here| here.strip_prefix(before));
             let Some(rest) = rest else { continue };
             *end = at + before.len();
             let model = match after {
@@ -125,29 +143,12 @@ pub(super) fn path_model<'p>(method: &Method, path: &'p str) -> Result<Option<&'
 
 /// Whether a `model` in the query of `path` asks for a model.
 pub(super) fn query_may_name_model(path: &str) -> bool {
-    let is_report = |groups: &[&str]| groups.iter().any(|group| is_in_group(group, path));
-    is_in_group("llm_api_routes", path)
-        || !PLACES.iter().any(|place| matches!(place, Place::Query { unless } if is_report(unless)))
+    is_in_group("llm_api_routes", path) || !REPORTS.iter().any(|group| is_in_group(group, path))
 }
 
 /// Whether a form that is sent to `path` may bring a batch.
 pub(super) fn may_take_batches(path: &str) -> bool {
-    PLACES.iter().any(|place| matches!(place, Place::Batch { below } if path.ends_with(below)))
-}
-
-fn fields() -> impl Iterator<Item = (&'static str, Reads)> {
-    PLACES.iter().filter_map(|place| match place {
-        Place::Field { name, reads } => Some((*name, *reads)),
-        _ => None,
-    })
-}
-
-/// What the key at the top of a JSON body says; `None` for a key that does not count.
-pub(super) fn json_field(key: &Spelling<'_>) -> Result<Option<(&'static str, Reads)>, String> {
-    if let Some((name, _)) = fields().find(|(name, _)| key.is_disguised(name)) {
-        return Err(format!("a key is spelled almost like `{name}`"));
-    }
-    Ok(fields().find(|(name, _)| *name == key.as_written()))
+    path.ends_with(BATCHES)
 }
 
 /// A field of a form that counts.
@@ -172,10 +173,11 @@ impl fmt::Display for FormField {
 /// `_charset_`, which tells the reader how to decode the rest.
 pub(super) fn form_field(name: &str) -> Result<Option<FormField>, String> {
     let own = ["purpose", "_charset_"];
-    if let Some(known) = fields().map(|(name, _)| name).chain(own).find(|known| is_disguised(name, known)) {
+    let mut known = FIELDS.iter().map(|(name, _)| *name).chain(own);
+    if let Some(known) = known.find(|known| is_disguised(name, known)) {
         return Err(format!("a field is spelled almost like `{known}`"));
     }
-    match fields().find(|(known, _)| *known == name) {
+    match FIELDS.get(name) {
         Some((_, Reads::Model)) => Ok(Some(FormField::Model)),
         Some((_, Reads::Stream)) => Ok(Some(FormField::Stream)),
         Some((_, Reads::Names | Reads::Within(_) | Reads::Tools)) => {
@@ -185,50 +187,6 @@ pub(super) fn form_field(name: &str) -> Result<Option<FormField>, String> {
         None if name == "_charset_" => Err("the field `_charset_` changes the others".to_owned()),
         None => Ok(None),
     }
-}
-
-/// Whether `key` would be read as `name` by some reader, although it is not `name`.
-pub(super) fn is_disguised(key: &str, name: &str) -> bool {
-    Spelling::of(key).is_disguised(name)
-}
-
-/// A key, and what a reader makes of it that folds case, as Go's does, drops blanks, or takes what follows for a path into a
-/// list or an object, as PHP's and Rails' do.
-pub(super) struct Spelling<'k> {
-    as_written: &'k str,
-    /// Its case is not folded yet.
-    as_read: Cow<'k, str>,
-}
-
-impl<'k> Spelling<'k> {
-    pub(super) fn of(key: &'k str) -> Self {
-        // As nearly all keys are: nobody reads such a one as anything longer or shorter.
-        let is_plain = key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-        let as_read = if is_plain { Cow::Borrowed(key) } else { Cow::Owned(stem(key)) };
-        Self { as_written: key, as_read }
-    }
-
-    pub(super) fn as_written(&self) -> &'k str {
-        self.as_written
-    }
-
-    /// Whether it would be read as `name`, although it is not `name`.
-    pub(super) fn is_disguised(&self, name: &str) -> bool {
-        self.as_written != name && self.as_read.eq_ignore_ascii_case(name)
-    }
-}
-
-fn stem(key: &str) -> String {
-    let ends = |c: char| c.is_control() || c.is_whitespace() || matches!(c, '[' | '.');
-    let trimmed = key.trim_start_matches(|c: char| c.is_control() || c.is_whitespace());
-    let stem = trimmed.split(ends).next().unwrap_or_default();
-    // U+017F and U+212A fold to `s` and `k`.
-    let folded = stem.chars().map(|c| match c {
-        '\u{17f}' => 's',
-        '\u{212a}' => 'k',
-        c => c,
-    });
-    folded.collect()
 }
 
 /// Whether a POST to `path` always takes a model.

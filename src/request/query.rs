@@ -1,7 +1,7 @@
 //! The model in a query string.
 
 use super::form::{self, Value};
-use super::places::is_disguised;
+use super::spelling::is_disguised;
 
 /// The value of `model`, which may be given once.
 pub(super) fn model(query: &str) -> Result<Option<Value>, String> {

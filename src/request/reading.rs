@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use http::{HeaderMap, Method};
+use http::{HeaderMap, HeaderName, Method};
 
 use super::body::{Reader, Whole};
 use super::content::Content;
@@ -120,7 +120,7 @@ impl Begun {
         })
     }
 
-    fn finish(self, content: Content, body_bytes: usize) -> Result<ApiCall, Malformed> {
+    fn finish(self, content: Content<'_>, body_bytes: usize) -> Result<ApiCall, Malformed> {
         let Self { method, route, team_header, mut asked, query_model } = self;
         asked.ask("the body", content.model.as_deref())?;
         if asked.name.is_none() && method == Method::POST && places::always_takes_model(route.as_str()) {
@@ -164,8 +164,10 @@ impl Asked {
     }
 }
 
+static TEAM: HeaderName = HeaderName::from_static(TEAM_HEADER);
+
 fn team_header(headers: &HeaderMap) -> Result<Option<String>, Malformed> {
-    let mut values = headers.get_all(TEAM_HEADER).iter();
+    let mut values = headers.get_all(&TEAM).iter();
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {
         return Err(Malformed::TeamHeader);

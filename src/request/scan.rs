@@ -3,9 +3,9 @@
 //! The limits and the grammar are those of `serde_json`, which decodes what is looked at, and the rare number that may be out
 //! of range. Unlike its `IgnoredAny` nothing here skips unread: depth is counted and a lone surrogate is refused everywhere.
 
-use std::borrow::Cow;
-
 use serde::de::DeserializeOwned;
+
+use super::string::{self, Token};
 
 /// Objects and lists within each other, as many as `serde_json` reads.
 pub(super) const MAX_DEPTH: usize = 127;
@@ -24,11 +24,11 @@ pub(super) enum Kind {
     Null,
 }
 
-/// Text, and how far it was read.
+/// Text, and what of it was not read yet.
 #[derive(Debug)]
 pub(super) struct Json<'b> {
     text: &'b str,
-    at: usize,
+    rest: &'b [u8],
     depth: usize,
 }
 
@@ -40,7 +40,7 @@ impl<'b> Json<'b> {
     /// If it is not UTF-8.
     pub(super) fn new(bytes: &'b [u8]) -> Result<Self, String> {
         let text = simdutf8::basic::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned())?;
-        Ok(Self { text, at: 0, depth: 0 })
+        Ok(Self { text, rest: text.as_bytes(), depth: 0 })
     }
 
     /// The whole text.
@@ -51,7 +51,7 @@ impl<'b> Json<'b> {
     /// Goes to the next value, and says what it must be.
     pub(super) fn next_kind(&mut self) -> Result<Kind, String> {
         self.skip_blanks();
-        Ok(match self.byte() {
+        Ok(match self.rest.first() {
             Some(b'{') => Kind::Object,
             Some(b'[') => Kind::List,
             Some(b'"') => Kind::Text,
@@ -65,16 +65,16 @@ impl<'b> Json<'b> {
     /// Reads an object that stands here. `member` is given each key, and must read the value.
     pub(super) fn object(
         &mut self,
-        mut member: impl FnMut(&mut Self, &str) -> Result<(), String>,
+        mut member: impl FnMut(&mut Self, Token<'b>) -> Result<(), String>,
     ) -> Result<(), String> {
         self.skip_blanks();
         self.open(b'{', "an object")?;
         self.members(b'}', |json| {
             json.skip_blanks();
-            let key = json.string()?.decoded()?;
+            let key = json.string()?;
             json.skip_blanks();
             json.take(b':', "a colon")?;
-            member(json, &key)
+            member(json, key)
         })
     }
 
@@ -88,32 +88,29 @@ impl<'b> Json<'b> {
     }
 
     /// Reads a string that stands here.
+    #[inline(always)]
     pub(super) fn string(&mut self) -> Result<Token<'b>, String> {
-        let start = self.at;
-        self.take(b'"', "a string")?;
-        let mut is_escaped = false;
-        loop {
-            self.at += plain(self.rest());
-            match self.byte() {
-                Some(b'"') => break,
-                Some(b'\\') => self.escape()?,
-                _ => return self.refused("the end of a string"),
+        let [b'"', inside @ ..] = self.rest else { return self.refused("a string") };
+        match string::end(inside) {
+            Ok(string::End { rest, is_escaped }) => {
+                self.rest = rest;
+                Ok(Token::new(self.text, inside, rest, is_escaped))
             }
-            is_escaped = true;
+            Err(string::Wrong { rest, expected }) => {
+                self.rest = rest;
+                self.refused(expected)
+            }
         }
-        self.at += 1;
-        Ok(Token { text: self.text.get(start..self.at).unwrap_or_default(), is_escaped })
     }
 
     /// Reads a number that stands here.
     pub(super) fn number(&mut self) -> Result<(), String> {
-        let start = self.at;
+        let start = self.at();
         self.skip(b'-');
+        let begins_with_zero = self.rest.first() == Some(&b'0');
         let is_in_range = match self.digits() {
             0 => return self.refused("a digit"),
-            digits if digits > 1 && self.text.as_bytes().get(self.at - digits) == Some(&b'0') => {
-                return self.refused("no zero before a number");
-            }
+            digits if digits > 1 && begins_with_zero => return self.refused("no zero before a number"),
             digits => digits <= DIGITS_IN_RANGE,
         };
         if self.skip(b'.') && self.digits() == 0 {
@@ -127,18 +124,19 @@ impl<'b> Json<'b> {
             }
         }
         if is_scaled || !is_in_range {
-            decoded::<f64>(self.text.get(start..self.at).unwrap_or_default())?;
+            decoded::<f64>(self.text.get(start..self.at()).unwrap_or_default())?;
         }
         Ok(())
     }
 
     /// Reads `true`, `false` or `null`, one of which stands here.
     pub(super) fn word(&mut self) -> Result<(), String> {
-        let is_known = |word: &&&str| self.rest().starts_with(word.as_bytes());
-        match ["true", "false", "null"].iter().find(is_known) {
-            Some(word) => self.at += word.len(),
-            None => return self.refused("a value"),
-        }
+        self.rest = match self.rest {
+            [b't', b'r', b'u', b'e', rest @ ..]
+            | [b'n', b'u', b'l', b'l', rest @ ..]
+            | [b'f', b'a', b'l', b's', b'e', rest @ ..] => rest,
+            _ => return self.refused("a value"),
+        };
         Ok(())
     }
 
@@ -148,15 +146,15 @@ impl<'b> Json<'b> {
         read: impl FnOnce(&mut Self) -> Result<(), String>,
     ) -> Result<(usize, &'b str), String> {
         self.skip_blanks();
-        let start = self.at;
+        let start = self.at();
         read(self)?;
-        Ok((start, self.text.get(start..self.at).unwrap_or_default()))
+        Ok((start, self.text.get(start..self.at()).unwrap_or_default()))
     }
 
     /// Reads the end of the text.
     pub(super) fn end(&mut self) -> Result<(), String> {
         self.skip_blanks();
-        if self.rest().is_empty() { Ok(()) } else { self.refused("nothing more") }
+        if self.rest.is_empty() { Ok(()) } else { self.refused("nothing more") }
     }
 
     fn members(
@@ -179,61 +177,40 @@ impl<'b> Json<'b> {
         Ok(())
     }
 
+    #[inline(always)]
     fn open(&mut self, byte: u8, what: &str) -> Result<(), String> {
         self.take(byte, what)?;
         self.depth += 1;
         if self.depth > MAX_DEPTH { Err("it is nested too deeply".to_owned()) } else { Ok(()) }
     }
 
-    /// Reads an escape; its backslash stands here.
-    fn escape(&mut self) -> Result<(), String> {
-        match self.rest().get(1) {
-            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => {
-                self.at += 2;
-                Ok(())
-            }
-            Some(b'u') => match self.unit() {
-                Some(0xd800..=0xdbff) if matches!(self.unit(), Some(0xdc00..=0xdfff)) => Ok(()),
-                Some(0xd800..=0xdfff) | None => self.refused("a character's code"),
-                Some(_) => Ok(()),
-            },
-            _ => self.refused("an escape"),
-        }
-    }
-
-    /// Reads `\u` and a UTF-16 code unit.
-    fn unit(&mut self) -> Option<u16> {
-        let digits = self.rest().strip_prefix(br"\u")?.get(..4)?;
-        let value = |byte: &u8| char::from(*byte).to_digit(16);
-        let unit = digits.iter().try_fold(0, |unit, byte| Some(unit * 16 + value(byte)?))?;
-        self.at += 6;
-        u16::try_from(unit).ok()
-    }
-
-    fn rest(&self) -> &'b [u8] {
-        self.text.as_bytes().get(self.at..).unwrap_or_default()
-    }
-
-    fn byte(&self) -> Option<u8> {
-        self.text.as_bytes().get(self.at).copied()
+    /// How many bytes were read.
+    fn at(&self) -> usize {
+        self.text.len() - self.rest.len()
     }
 
     fn skip_blanks(&mut self) {
-        while matches!(self.byte(), Some(b' ' | b'\n' | b'\t' | b'\r')) {
-            self.at += 1;
+        while let [b' ' | b'\n' | b'\t' | b'\r', rest @ ..] = self.rest {
+            self.rest = rest;
         }
     }
 
     fn skip(&mut self, byte: u8) -> bool {
-        let is_there = self.byte() == Some(byte);
-        self.at += usize::from(is_there);
-        is_there
+        match self.rest {
+            [first, rest @ ..] if *first == byte => {
+                self.rest = rest;
+                true
+            }
+            _ => false,
+        }
     }
 
     fn digits(&mut self) -> usize {
-        let digits = self.rest().iter().take_while(|byte| byte.is_ascii_digit()).count();
-        self.at += digits;
-        digits
+        let before = self.rest.len();
+        while let [b'0'..=b'9', rest @ ..] = self.rest {
+            self.rest = rest;
+        }
+        before - self.rest.len()
     }
 
     fn take(&mut self, byte: u8, what: &str) -> Result<(), String> {
@@ -241,75 +218,15 @@ impl<'b> Json<'b> {
     }
 
     #[cold]
+    #[inline(never)]
     fn refused<T>(&self, expected: &str) -> Result<T, String> {
-        Err(format!("{expected} is expected at byte {}", self.at))
-    }
-}
-
-/// A string as it stands in the text, with its quotes.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Token<'b> {
-    text: &'b str,
-    is_escaped: bool,
-}
-
-impl<'b> Token<'b> {
-    /// What the string says.
-    pub(super) fn decoded(self) -> Result<Cow<'b, str>, String> {
-        if self.is_escaped {
-            return decoded(self.text).map(Cow::Owned);
-        }
-        Ok(Cow::Borrowed(
-            self.text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or_default(),
-        ))
+        Err(format!("{expected} is expected at byte {}", self.at()))
     }
 }
 
 /// What the text of a value says.
 pub(super) fn decoded<T: DeserializeOwned>(text: &str) -> Result<T, String> {
     serde_json::from_str(text).map_err(|error| error.to_string())
-}
-
-/// The length of a string's plain beginning: up to a quote, a backslash or a control character.
-fn plain(bytes: &[u8]) -> usize {
-    // Most strings are short; of a long one so many bytes at once become vector instructions.
-    let (first, long) = bytes.split_at(bytes.len().min(BLOCK));
-    let at = in_words(first);
-    if at < BLOCK {
-        return at;
-    }
-    let (blocks, _) = long.as_chunks::<BLOCK>();
-    let is_plain = |block: &&[u8; BLOCK]| !block.iter().fold(false, |any, &byte| any | ends_plain(byte));
-    let at = BLOCK + blocks.iter().take_while(is_plain).count() * BLOCK;
-    at + in_words(bytes.get(at..).unwrap_or_default())
-}
-
-const BLOCK: usize = 32;
-
-fn in_words(bytes: &[u8]) -> usize {
-    let (words, rest) = bytes.as_chunks::<8>();
-    let mut at = 0;
-    for word in words {
-        let ends = ends_in(u64::from_le_bytes(*word));
-        if ends != 0 {
-            return at + ends.trailing_zeros() as usize / 8;
-        }
-        at += 8;
-    }
-    at + rest.iter().position(|&byte| ends_plain(byte)).unwrap_or(rest.len())
-}
-
-fn ends_plain(byte: u8) -> bool {
-    (byte == b'"') | (byte == b'\\') | (byte < b' ')
-}
-
-/// The same of eight bytes at once. Of the highest bits of the bytes, the lowest that is set is that of the first such byte;
-/// those above it may be wrong, since a subtraction borrows from them.
-fn ends_in(word: u64) -> u64 {
-    const ONES: u64 = u64::MAX / 255;
-    let below = |word: u64, byte: u8| word.wrapping_sub(ONES * u64::from(byte)) & !word;
-    let equal = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
-    (below(word, b' ') | equal(b'"') | equal(b'\\')) & (ONES * 0x80)
 }
 
 #[cfg(test)]
@@ -321,31 +238,6 @@ mod tests {
         let mut json = Json::new(text.as_bytes())?;
         walk(&mut json, Nothing)?;
         json.end()
-    }
-
-    #[test]
-    fn the_end_of_plain_text_is_found_wherever_it_stands() {
-        for length in 0..100 {
-            let mut bytes = vec![b'x'; length];
-            assert_eq!(plain(&bytes), length);
-            for at in 0..length {
-                for end in [b'"', b'\\', 0, 0x1f] {
-                    bytes[at] = end;
-                    // What follows may look like another end.
-                    bytes[at + 1..].fill(b'!');
-                    assert_eq!(plain(&bytes), at, "{bytes:?}");
-                }
-                bytes.fill(b'x');
-            }
-        }
-    }
-
-    #[test]
-    fn every_other_byte_is_plain() {
-        let is_end = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
-        for byte in (0..=u8::MAX).filter(|byte| !is_end(byte)) {
-            assert_eq!(plain(&[byte; 75]), 75, "{byte}");
-        }
     }
 
     #[test]

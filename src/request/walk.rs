@@ -1,6 +1,7 @@
 //! Looking at a JSON value without building a tree: one reader, many things to look for.
 
 use super::scan::{Json, Kind};
+use super::string::Token;
 
 /// What looks at a value, and at the values inside it.
 pub(super) trait Look {
@@ -9,13 +10,8 @@ pub(super) trait Look {
     where
         Self: 'l;
 
-    /// Whether a string would be looked at. One that is not is validated, but not decoded.
-    fn reads_text(&self) -> bool {
-        false
-    }
-
-    /// Sees a string.
-    fn text(&mut self, _: &str) -> Result<(), String> {
+    /// Sees a string, which was validated, but not decoded.
+    fn text(&mut self, _: Token<'_>) -> Result<(), String> {
         Ok(())
     }
 
@@ -30,22 +26,19 @@ pub(super) trait Look {
     /// A member of the list was there and has been looked at.
     fn element_ended(&mut self) {}
 
-    /// What looks at a member of an object.
-    fn member(&mut self, key: &str) -> Result<Self::Inside<'_>, String>;
+    /// What looks at a member of an object. The key was validated, but not decoded.
+    fn member(&mut self, key: Token<'_>) -> Result<Self::Inside<'_>, String>;
 }
 
 /// Reads and validates the next value, and lets a look see every part of it.
+#[inline(always)]
 pub(super) fn walk<L: Look>(json: &mut Json<'_>, mut look: L) -> Result<(), String> {
     match json.next_kind()? {
-        Kind::Object => json.object(|json, key| walk(json, look.member(key)?)),
-        Kind::List => json.list(|json| {
-            walk(json, look.element())?;
-            look.element_ended();
-            Ok(())
-        }),
+        Kind::Object => walk_object(json, look),
+        Kind::List => walk_list(json, look),
         Kind::Text => {
             let text = json.string()?;
-            if look.reads_text() { look.text(&text.decoded()?) } else { Ok(()) }
+            look.text(text)
         }
         Kind::Number => {
             json.number()?;
@@ -57,6 +50,21 @@ pub(super) fn walk<L: Look>(json: &mut Json<'_>, mut look: L) -> Result<(), Stri
         }
         Kind::Null => json.word(),
     }
+}
+
+// Only what has values inside is worth a call.
+#[inline(never)]
+fn walk_object<L: Look>(json: &mut Json<'_>, mut look: L) -> Result<(), String> {
+    json.object(|json, key| walk(json, look.member(key)?))
+}
+
+#[inline(never)]
+fn walk_list<L: Look>(json: &mut Json<'_>, mut look: L) -> Result<(), String> {
+    json.list(|json| {
+        walk(json, look.element())?;
+        look.element_ended();
+        Ok(())
+    })
 }
 
 /// Reads and validates the next value, and returns where it stands, and what it says.
@@ -74,7 +82,7 @@ impl Look for Nothing {
         Self
     }
 
-    fn member(&mut self, _: &str) -> Result<Self, String> {
+    fn member(&mut self, _: Token<'_>) -> Result<Self, String> {
         Ok(Self)
     }
 }

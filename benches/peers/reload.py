@@ -22,7 +22,7 @@ def reload(_: list[Peer], upstream: int, chosen: argparse.Namespace) -> str:
     (folder / "policies").mkdir(parents=True, exist_ok=True)
     write(folder, upstream, 0)
     port, admin = free_port(), free_port()
-    argv = [inputs.built("bin", "modelgate"), "serve", "--config", folder / "config.json",
+    argv = [inputs.built("bin", "modelgate"), "serve", "--config", folder / "config.yaml",
             "--listen", f"127.0.0.1:{port}", "--admin", f"127.0.0.1:{admin}"]
     with Running(argv, port, folder / "log", modelgate_env()) as running:
         running.ready()
@@ -55,10 +55,24 @@ def write(folder: Path, upstream: int, version: int) -> None:
     policies = "".join(
         f'forbid (principal, action == Action::"use_model", resource == Model::"model-{number}")\n'
         f'when {{ context.tools > {version} }};\n' for number in range(POLICIES))
-    for file, text in [(folder / "policies/all.cedar", policies), (folder / "config.json", json.dumps(config))]:
+    for file, text in [(folder / "policies/all.cedar", policies), (folder / "config.yaml", block(config) + "\n")]:
         aside = file.with_suffix(".new")
         aside.write_text(text)
         os.replace(aside, file)
+
+
+def block(value: object, indent: str = "") -> str:
+    """YAML as people write it, each key and each item on a line."""
+    if isinstance(value, dict):
+        lines = [f"{key}:{inner(item, indent + '  ')}" for key, item in value.items()]
+        return f"\n{indent}".join(lines)
+    if isinstance(value, list):
+        return f"\n{indent}".join(f"- {block(item, indent + '  ')}" for item in value)
+    return json.dumps(value)
+
+
+def inner(value: object, indent: str) -> str:
+    return f"\n{indent}{block(value, indent)}" if isinstance(value, dict | list) else f" {block(value)}"
 
 
 def reload_now(admin: int) -> None:

@@ -132,6 +132,11 @@ impl Reloader {
 
     /// `None` when the files say what is in force.
     fn next(&self, before: &InForce) -> Result<Option<InForce>, CandidateError> {
+        // What was put in force by request is noticed as a change of its files too.
+        if let Some(origin) = before.origin().filter(|origin| origin.is_up_to_date()) {
+            self.state().roots = origin.roots.clone();
+            return Ok(None);
+        }
         let mut roots = self.roots();
         let candidate = settled(&self.sources, &*self.env, &mut roots);
         self.state().roots = roots;

@@ -117,6 +117,7 @@ impl Reloader {
         match self.next(&before) {
             Ok(Some(next)) => {
                 self.put_in_force(&before, next);
+                retire(before);
                 Outcome::Loaded
             }
             Ok(None) => {
@@ -193,6 +194,13 @@ impl Reloader {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// To take apart what a large configuration was made into takes a while, and nobody need wait for it.
+fn retire(before: Arc<InForce>) {
+    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+        runtime.spawn_blocking(move || drop(before));
     }
 }
 

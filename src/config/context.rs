@@ -1,102 +1,61 @@
 //! What the conversions share: where each key stands, and what was found so far.
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use foldhash::fast::RandomState;
+use url::Url;
 
-use super::Lines;
+use super::endpoint;
 use super::problem::{Caution, Problem};
-use super::yaml::{Node, Span, Value};
+use super::yaml::{Node, Span};
 use crate::names::{ClaimPath, ModelName, Role};
 
-/// A key's own place, and its value's.
-struct Place {
-    key: Span,
-    value: Span,
-}
-
 /// Findings by YAML path, such as `general_settings.role_permissions[0].role`.
-#[derive(Default)]
-pub(super) struct Context {
-    places: HashMap<String, Place, RandomState>,
+pub(super) struct Context<'n> {
+    root: &'n Node,
     pub(super) problems: Vec<(Problem, Option<Span>)>,
     pub(super) warnings: Vec<(Caution, Option<Span>)>,
+    /// As they were written: thousands of models may be at the same.
+    api_bases: HashMap<String, Url, RandomState>,
 }
 
-impl Context {
-    pub(super) fn new(root: &Node) -> Self {
-        let mut context = Self::default();
-        context.add_places(root, &mut String::new());
-        context
-    }
-
-    /// `path` is the node's own, and is so again afterwards.
-    fn add_places(&mut self, node: &Node, path: &mut String) {
-        let length = path.len();
-        match &node.value {
-            Value::Mapping(entries) => {
-                for entry in entries {
-                    if length > 0 {
-                        path.push('.');
-                    }
-                    path.push_str(&entry.key);
-                    self.add_places(&entry.value, path);
-                    self.places
-                        .insert(path.clone(), Place { key: entry.key_span, value: entry.value.span() });
-                    path.truncate(length);
-                }
-            }
-            Value::Sequence(items) => {
-                for (i, item) in items.iter().enumerate() {
-                    // Writing to a string cannot fail.
-                    let _ = write!(path, "[{i}]");
-                    self.add_places(item, path);
-                    self.places.insert(path.clone(), Place { key: item.span(), value: item.span() });
-                    path.truncate(length);
-                }
-            }
-            Value::Null | Value::Bool(_) | Value::Integer(_) | Value::Float(_) | Value::String(_) => {}
-        }
-    }
-
-    /// The line of every key and list item.
-    pub(super) fn into_lines(self) -> Lines {
-        Lines(self.places.into_iter().map(|(path, place)| (path, place.key.line)).collect())
+impl<'n> Context<'n> {
+    pub(super) fn new(root: &'n Node, warnings: Vec<(Caution, Option<Span>)>) -> Self {
+        Self { root, problems: Vec::new(), warnings, api_bases: HashMap::default() }
     }
 
     /// Whether the file has the key, even without a value.
     pub(super) fn has(&self, path: &str) -> bool {
-        self.places.contains_key(path)
+        self.root.place(path).is_some()
     }
 
     pub(super) fn line(&self, path: &str) -> u32 {
-        self.places.get(path).map_or(0, |place| place.key.line)
+        self.root.place(path).map_or(0, |place| place.key.line)
     }
 
     /// Refuses the value at `path`.
     pub(super) fn refuse(&mut self, path: &str, problem: Problem) {
-        let span = self.places.get(path).map(|place| place.value);
+        let span = self.root.place(path).map(|place| place.value);
         self.problems.push((problem, span));
     }
 
     /// Refuses the key at `path`.
     pub(super) fn refuse_key(&mut self, path: &str, problem: Problem) {
-        let span = self.places.get(path).map(|place| place.key);
+        let span = self.root.place(path).map(|place| place.key);
         self.problems.push((problem, span));
     }
 
     /// Warns of the value at `path`.
     pub(super) fn warn(&mut self, path: &str, caution: Caution) {
-        let span = self.places.get(path).map(|place| place.value);
+        let span = self.root.place(path).map(|place| place.value);
         self.warnings.push((caution, span));
     }
 
     /// Warns of the key at `path`.
     pub(super) fn warn_key(&mut self, path: &str, caution: Caution) {
-        let span = self.places.get(path).map(|place| place.key);
+        let span = self.root.place(path).map(|place| place.key);
         self.warnings.push((caution, span));
     }
 
@@ -119,15 +78,33 @@ impl Context {
 
     pub(super) fn model_names(&mut self, path: &str, names: Vec<String>) -> Vec<ModelName> {
         let names = names.into_iter().enumerate();
-        names.filter_map(|(i, name)| self.model_name(&format!("{path}[{i}]"), &name)).collect()
+        names.filter_map(|(i, name)| self.model_name(|| format!("{path}[{i}]"), &name)).collect()
     }
 
-    pub(super) fn model_name(&mut self, path: &str, name: &str) -> Option<ModelName> {
+    /// There may be very many of them: the path is only worked out for one that is refused.
+    pub(super) fn model_name(&mut self, path: impl FnOnce() -> String, name: &str) -> Option<ModelName> {
         let parsed = ModelName::new(name).ok();
         if parsed.is_none() {
-            self.refuse(path, Problem::Empty { key: "the name of a model".to_owned() });
+            self.refuse(&path(), Problem::Empty { key: "the name of a model".to_owned() });
         }
         parsed
+    }
+
+    /// An endpoint, by what is written at `path` or stands for that.
+    pub(super) fn api_base(&mut self, path: impl FnOnce() -> String, key: &str, text: &str) -> Option<Url> {
+        if let Some(known) = self.api_bases.get(text) {
+            return Some(known.clone());
+        }
+        match endpoint::api_base(text) {
+            Ok(url) => {
+                self.api_bases.insert(text.to_owned(), url.clone());
+                Some(url)
+            }
+            Err(reason) => {
+                self.refuse(&path(), Problem::Url { key: key.to_owned(), reason });
+                None
+            }
+        }
     }
 
     /// Refuses the empty string.

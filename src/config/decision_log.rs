@@ -29,7 +29,11 @@ const DEFAULT_KEPT: u64 = 10;
 const KEPT: RangeInclusive<u64> = 0..=1000;
 
 /// `None` when it is refused.
-pub(super) fn settings(cx: &mut Context, block: raw::DecisionLog, directory: &Path) -> Option<DecisionLog> {
+pub(super) fn settings(
+    cx: &mut Context<'_>,
+    block: raw::DecisionLog,
+    directory: &Path,
+) -> Option<DecisionLog> {
     let raw::DecisionLog { stdout, file, max_bytes, keep, sample_allowed, mask, chain, replayable } = block;
     if file.is_none() && !stdout {
         let help = "say where the lines go: a file, or standard output by `stdout: true`";
@@ -55,23 +59,23 @@ pub(super) fn settings(cx: &mut Context, block: raw::DecisionLog, directory: &Pa
     })
 }
 
-fn whole(cx: &mut Context, key: &str, value: u64, range: RangeInclusive<u64>) -> u64 {
+fn whole(cx: &mut Context<'_>, key: &str, value: u64, range: RangeInclusive<u64>) -> u64 {
     if !range.contains(&value) {
         refuse(cx, key, format!("from {} to {}", range.start(), range.end()));
     }
     value
 }
 
-fn refuse(cx: &mut Context, key: &str, range: String) {
+fn refuse(cx: &mut Context<'_>, key: &str, range: String) {
     cx.refuse(&format!("{PATH}.{key}"), Problem::OutOfRange { key: key.to_owned(), range });
 }
 
-fn masks(cx: &mut Context, names: Vec<String>) -> Vec<Masked> {
+fn masks(cx: &mut Context<'_>, names: Vec<String>) -> Vec<Masked> {
     let names = names.into_iter().enumerate();
     names.filter_map(|(i, name)| mask(cx, &format!("{PATH}.mask[{i}]"), &name)).collect()
 }
 
-fn mask(cx: &mut Context, path: &str, name: &str) -> Option<Masked> {
+fn mask(cx: &mut Context<'_>, path: &str, name: &str) -> Option<Masked> {
     if let Some(claim) = name.strip_prefix(CLAIMS) {
         return cx.claim_path(path, Some(claim.to_owned())).map(Masked::Claim);
     }

@@ -20,7 +20,7 @@ const DEFAULT_BODY: u64 = 32 * 1024 * 1024;
 /// A gibibyte: a body is held in memory while it is judged.
 const LARGEST_BODY: u64 = 1024 * 1024 * 1024;
 
-pub(super) fn settings(cx: &mut Context, block: raw::Modelgate, directory: &Path) -> GatewaySettings {
+pub(super) fn settings(cx: &mut Context<'_>, block: raw::Modelgate, directory: &Path) -> GatewaySettings {
     // What is not read here is part of `TokenRules`.
     let raw::Modelgate {
         upstream,
@@ -63,7 +63,7 @@ pub(super) fn settings(cx: &mut Context, block: raw::Modelgate, directory: &Path
     }
 }
 
-fn proxy(cx: &mut Context, block: raw::Upstream) -> Option<Upstream> {
+fn proxy(cx: &mut Context<'_>, block: raw::Upstream) -> Option<Upstream> {
     let raw::Upstream { api_base, api_key } = block;
     let api_key = api_key.and_then(|key| secret(cx, "modelgate.upstream.api_key", "api_key", key));
     match endpoint::api_base(&api_base) {
@@ -76,14 +76,14 @@ fn proxy(cx: &mut Context, block: raw::Upstream) -> Option<Upstream> {
     }
 }
 
-fn tls_files(cx: &mut Context, files: raw::Tls, directory: &Path) -> TlsFiles {
+fn tls_files(cx: &mut Context<'_>, files: raw::Tls, directory: &Path) -> TlsFiles {
     let raw::Tls { certificate, key } = files;
     cx.not_empty("modelgate.tls.certificate", &certificate);
     cx.not_empty("modelgate.tls.key", &key);
     TlsFiles { certificate: directory.join(certificate), key: directory.join(key) }
 }
 
-fn body_limit(cx: &mut Context, bytes: u64) -> usize {
+fn body_limit(cx: &mut Context<'_>, bytes: u64) -> usize {
     if !(1024..=LARGEST_BODY).contains(&bytes) {
         let range = format!("from 1024 to {LARGEST_BODY}");
         cx.refuse(
@@ -94,7 +94,7 @@ fn body_limit(cx: &mut Context, bytes: u64) -> usize {
     usize::try_from(bytes).unwrap_or(usize::MAX)
 }
 
-fn mode(cx: &mut Context, text: &str) -> Mode {
+fn mode(cx: &mut Context<'_>, text: &str) -> Mode {
     match text {
         "enforce" => {}
         "log_only" => {
@@ -114,7 +114,7 @@ fn is_web(text: &str) -> bool {
 }
 
 /// 32 bytes in base64.
-fn public_key(cx: &mut Context, text: &str) -> Option<Vec<u8>> {
+fn public_key(cx: &mut Context<'_>, text: &str) -> Option<Vec<u8>> {
     let decoded = STANDARD.decode(text).ok().filter(|key| key.len() == 32);
     if decoded.is_none() {
         let range = "an ed25519 public key: 32 bytes in base64".to_owned();
@@ -125,7 +125,7 @@ fn public_key(cx: &mut Context, text: &str) -> Option<Vec<u8>> {
 }
 
 /// Networks, or single addresses.
-fn networks(cx: &mut Context, texts: Vec<String>) -> Vec<IpNet> {
+fn networks(cx: &mut Context<'_>, texts: Vec<String>) -> Vec<IpNet> {
     let mut networks = Vec::with_capacity(texts.len());
     for (i, text) in texts.iter().enumerate() {
         match text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)) {
@@ -140,7 +140,7 @@ fn networks(cx: &mut Context, texts: Vec<String>) -> Vec<IpNet> {
     networks
 }
 
-fn address<A: FromStr>(cx: &mut Context, key: &str, example: &str, text: &str) -> Option<A> {
+fn address<A: FromStr>(cx: &mut Context<'_>, key: &str, example: &str, text: &str) -> Option<A> {
     let parsed = text.parse().ok();
     if parsed.is_none() {
         let range = format!("an address with a port, such as `{example}`");

@@ -12,7 +12,7 @@ use crate::names::ClaimPath;
 pub(super) const PATH: &str = "general_settings.litellm_jwtauth.issuers";
 
 /// The typed list. An empty one is refused: it could mean nobody as well as everybody.
-pub(super) fn issuers(cx: &mut Context, entries: Option<&[raw::Issuer]>) -> Vec<Issuer> {
+pub(super) fn issuers(cx: &mut Context<'_>, entries: Option<&[raw::Issuer]>) -> Vec<Issuer> {
     let Some(entries) = entries else { return Vec::new() };
     if entries.is_empty() {
         cx.refuse(PATH, Problem::Empty { key: "issuers".to_owned() });
@@ -36,7 +36,7 @@ pub(super) fn issuers(cx: &mut Context, entries: Option<&[raw::Issuer]>) -> Vec<
     converted
 }
 
-fn issuer(cx: &mut Context, path: &str, entry: &raw::Issuer) -> Option<Issuer> {
+fn issuer(cx: &mut Context<'_>, path: &str, entry: &raw::Issuer) -> Option<Issuer> {
     cx.not_empty(&format!("{path}.issuer"), &entry.issuer);
     let audience = audience(cx, path, entry);
     let mut field =
@@ -57,7 +57,7 @@ fn issuer(cx: &mut Context, path: &str, entry: &raw::Issuer) -> Option<Issuer> {
 }
 
 /// `jwks_url`, or the issuer's own discovery document (OpenID Connect Discovery section 4).
-fn key_url(cx: &mut Context, path: &str, entry: &raw::Issuer) -> Option<Url> {
+fn key_url(cx: &mut Context<'_>, path: &str, entry: &raw::Issuer) -> Option<Url> {
     let (key, url) = match &entry.jwks_url {
         Some(text) => ("jwks_url", endpoint::key_source(text)),
         None => {
@@ -73,7 +73,7 @@ fn key_url(cx: &mut Context, path: &str, entry: &raw::Issuer) -> Option<Url> {
         .ok()
 }
 
-fn audience(cx: &mut Context, path: &str, entry: &raw::Issuer) -> Option<Vec<String>> {
+fn audience(cx: &mut Context<'_>, path: &str, entry: &raw::Issuer) -> Option<Vec<String>> {
     let audience_path = format!("{path}.audience");
     match (&entry.audience, entry.disable_audience_validation) {
         (None, true) => {}

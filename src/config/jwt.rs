@@ -8,7 +8,7 @@ pub(super) const PATH: &str = "general_settings.litellm_jwtauth";
 
 /// The typed block. What is wrong with it becomes a finding.
 pub(super) fn jwt_auth(
-    cx: &mut Context,
+    cx: &mut Context<'_>,
     block: raw::JwtAuth,
     ours: &raw::Modelgate,
     tokens: TokenRules,
@@ -80,7 +80,7 @@ fn path(key: &str) -> String {
     format!("{PATH}.{key}")
 }
 
-fn check_pairs(cx: &mut Context, block: &raw::JwtAuth, token_roles: bool) {
+fn check_pairs(cx: &mut Context<'_>, block: &raw::JwtAuth, token_roles: bool) {
     let mut needs = |key: &'static str, other: &'static str, help: &'static str| {
         cx.refuse_key(&path(key), Problem::Needs { key, other, help });
     };
@@ -115,7 +115,7 @@ fn check_pairs(cx: &mut Context, block: &raw::JwtAuth, token_roles: bool) {
     }
 }
 
-fn role_mapping_list(cx: &mut Context, mappings: Vec<raw::RoleMapping>) -> Vec<RoleMapping> {
+fn role_mapping_list(cx: &mut Context<'_>, mappings: Vec<raw::RoleMapping>) -> Vec<RoleMapping> {
     let mappings = mappings.into_iter().enumerate();
     mappings
         .filter_map(|(i, raw::RoleMapping { role, internal_role })| {
@@ -126,7 +126,7 @@ fn role_mapping_list(cx: &mut Context, mappings: Vec<raw::RoleMapping>) -> Vec<R
         .collect()
 }
 
-fn scope_mapping_list(cx: &mut Context, mappings: Vec<raw::ScopeMapping>) -> Vec<ScopeMapping> {
+fn scope_mapping_list(cx: &mut Context<'_>, mappings: Vec<raw::ScopeMapping>) -> Vec<ScopeMapping> {
     let mappings = mappings.into_iter().enumerate();
     mappings
         .map(|(i, raw::ScopeMapping { scope, models })| {

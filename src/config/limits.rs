@@ -85,7 +85,7 @@ impl Default for Limits {
 }
 
 /// The limits that the block sets, and the defaults of the others. All bodies together may be as large as one.
-pub(super) fn settings(cx: &mut Context, block: raw::Limits, max_body_bytes: usize) -> Limits {
+pub(super) fn settings(cx: &mut Context<'_>, block: raw::Limits, max_body_bytes: usize) -> Limits {
     let raw::Limits {
         header_bytes,
         headers,
@@ -166,7 +166,7 @@ pub(super) fn settings(cx: &mut Context, block: raw::Limits, max_body_bytes: usi
 }
 
 fn whole<N: TryFrom<u64>>(
-    cx: &mut Context,
+    cx: &mut Context<'_>,
     key: &str,
     value: Option<u64>,
     range: RangeInclusive<u64>,
@@ -181,7 +181,7 @@ fn whole<N: TryFrom<u64>>(
 }
 
 /// A time in seconds, which may have a fraction.
-fn time(cx: &mut Context, key: &str, value: Option<f64>, longest: f64, default: Duration) -> Duration {
+fn time(cx: &mut Context<'_>, key: &str, value: Option<f64>, longest: f64, default: Duration) -> Duration {
     const SHORTEST: f64 = 0.1;
     let Some(value) = value else { return default };
     if !(SHORTEST..=longest).contains(&value) {
@@ -191,6 +191,6 @@ fn time(cx: &mut Context, key: &str, value: Option<f64>, longest: f64, default: 
     Duration::try_from_secs_f64(value).unwrap_or(default)
 }
 
-fn refuse(cx: &mut Context, key: &str, range: String) {
+fn refuse(cx: &mut Context<'_>, key: &str, range: String) {
     cx.refuse(&format!("{PATH}.{key}"), Problem::OutOfRange { key: key.to_owned(), range });
 }

@@ -66,16 +66,16 @@ impl Config {
         let Findings { problems, warnings, ignored } = findings;
         let Some(file) = file.filter(|_| problems.is_empty()) else { return refused(problems) };
 
-        let mut cx = Context::new(&root);
-        cx.warnings = warnings;
+        let mut cx = Context::new(&root, warnings);
         let mut config = convert(&mut cx, file, &env, directory);
-        if !cx.problems.is_empty() {
-            return refused(cx.problems);
+        let Context { problems, warnings, .. } = cx;
+        if !problems.is_empty() {
+            return refused(problems);
         }
         config.file = file_name.to_owned();
         config.foreign_blocks = ignored.into_iter().collect();
-        config.warnings = located(std::mem::take(&mut cx.warnings), &excerpt);
-        config.lines = cx.into_lines();
+        config.warnings = located(warnings, &excerpt);
+        config.lines = Lines::of(root);
         Ok(config)
     }
 }
@@ -97,7 +97,7 @@ pub(super) fn located<T>(
     findings.into_iter().map(|(what, span)| Located::new(what, span, excerpt)).collect()
 }
 
-fn convert(cx: &mut Context, file: raw::File, env: &Environment<'_>, directory: &Path) -> Config {
+fn convert(cx: &mut Context<'_>, file: raw::File, env: &Environment<'_>, directory: &Path) -> Config {
     let raw::File { general_settings, model_list, _environment_variables: _, teams: team_list, modelgate } =
         file;
     let raw::GeneralSettings { enable_jwt_auth, litellm_jwtauth, role_permissions, master_key, enforce_rbac } =
@@ -171,7 +171,7 @@ fn convert(cx: &mut Context, file: raw::File, env: &Environment<'_>, directory: 
 }
 
 /// LiteLLM reads the variable where the file does not have the key at all, and follows one reference in it.
-fn master_key_variable(cx: &mut Context, env: &Environment<'_>) -> Option<SecretString> {
+fn master_key_variable(cx: &mut Context<'_>, env: &Environment<'_>) -> Option<SecretString> {
     const NAME: &str = "LITELLM_MASTER_KEY";
     if cx.has("general_settings.master_key") {
         return None;

@@ -16,11 +16,13 @@ mod issuers;
 mod jwt;
 mod keys;
 mod limits;
+mod lines;
 mod litellm;
 mod load;
 mod models;
 mod opaque;
 mod openings;
+mod path;
 mod permissions;
 mod problem;
 mod provider;
@@ -43,11 +45,12 @@ pub(crate) mod tests;
 pub use error::{ConfigError, Located, Warning};
 pub use issuers::ClaimFields;
 pub use limits::Limits;
+pub use lines::Lines;
 pub use problem::{Caution, Problem};
 pub use types::{
-    AdminListen, Config, DecisionLog, Deployment, GatewaySettings, Issuer, JwtAuth, Lines, Masked, Mode,
-    Model, OpaqueTokens, Provider, RoleMapping, RolePermission, ScopeMapping, Team, TlsFiles, TokenRole,
-    TokenRules, Upstream,
+    AdminListen, Config, DecisionLog, Deployment, GatewaySettings, Issuer, JwtAuth, Masked, Mode, Model,
+    OpaqueTokens, Provider, RoleMapping, RolePermission, ScopeMapping, Team, TlsFiles, TokenRole, TokenRules,
+    Upstream,
 };
 
 #[cfg(feature = "cli")]

@@ -26,56 +26,71 @@ const FRAMING: [&str; 10] = [
     "proxy-connection",
 ];
 
+/// An entry of the list. There may be very many: a path is only worked out where something is wrong.
+#[derive(Clone, Copy)]
+struct At(usize);
+
+impl At {
+    fn entry(self) -> String {
+        format!("model_list[{}]", self.0)
+    }
+
+    fn key(self, key: &str) -> String {
+        format!("model_list[{}].{key}", self.0)
+    }
+
+    fn param(self, key: &str) -> String {
+        format!("model_list[{}].litellm_params.{key}", self.0)
+    }
+}
+
 /// The typed list. Without a proxy behind it, every model must have an upstream of its own.
 pub(super) fn models(
-    cx: &mut Context,
+    cx: &mut Context<'_>,
     env: &Environment<'_>,
     models: Vec<raw::Model>,
     has_upstream: bool,
 ) -> Vec<Model> {
     let models = models.into_iter().enumerate();
-    models
-        .filter_map(|(i, model)| convert(cx, env, &format!("model_list[{i}]"), model, has_upstream))
-        .collect()
+    models.filter_map(|(i, model)| convert(cx, env, At(i), model, has_upstream)).collect()
 }
 
 fn convert(
-    cx: &mut Context,
+    cx: &mut Context<'_>,
     env: &Environment<'_>,
-    path: &str,
+    at: At,
     model: raw::Model,
     has_upstream: bool,
 ) -> Option<Model> {
     let raw::Model { model_name, model, litellm_params, model_info } = model;
     if model_name.is_some() && model.is_some() && model_name != model {
         let problem = Problem::Disagree { key: "model", other: "model_name" };
-        cx.refuse(&format!("{path}.model"), problem);
+        cx.refuse(&at.key("model"), problem);
     }
     let key = if model_name.is_some() { "model_name" } else { "model" };
     let Some(name) = model_name.or(model) else {
-        cx.refuse(path, Problem::MissingKey { key: "model_name".to_owned() });
+        cx.refuse(&at.entry(), Problem::MissingKey { key: "model_name".to_owned() });
         return None;
     };
-    let name = cx.model_name(&format!("{path}.{key}"), &name)?;
-    let params_path = format!("{path}.litellm_params");
-    check_wildcard(cx, &params_path, name.as_str(), &litellm_params.model);
+    let name = cx.model_name(|| at.key(key), &name)?;
+    check_wildcard(cx, at, name.as_str(), &litellm_params.model);
     let litellm_model = litellm_params.model.clone();
-    let deployment = deployment(cx, env, &params_path, litellm_params, has_upstream);
+    let deployment = deployment(cx, env, at, litellm_params, has_upstream);
     let access_groups = model_info.and_then(|info| info.access_groups).unwrap_or_default();
     Some(Model { name, access_groups, litellm_model, deployment })
 }
 
-fn check_wildcard(cx: &mut Context, path: &str, name: &str, model: &str) {
+fn check_wildcard(cx: &mut Context<'_>, at: At, name: &str, model: &str) {
     let stars = |text: &str| text.matches('*').count();
     if stars(model) > 0 && (stars(model), stars(name)) != (1, 1) {
-        cx.refuse(&format!("{path}.model"), Problem::Wildcard { model: model.to_owned() });
+        cx.refuse(&at.param("model"), Problem::Wildcard { model: model.to_owned() });
     }
 }
 
 fn deployment(
-    cx: &mut Context,
+    cx: &mut Context<'_>,
     env: &Environment<'_>,
-    path: &str,
+    at: At,
     params: raw::LitellmParams,
     has_upstream: bool,
 ) -> Option<Deployment> {
@@ -91,26 +106,27 @@ fn deployment(
     } = params;
     if api_base.is_some() && base_url.is_some() && api_base != base_url {
         let problem = Problem::Disagree { key: "base_url", other: "api_base" };
-        cx.refuse(&format!("{path}.base_url"), problem);
+        cx.refuse(&at.param("base_url"), problem);
     }
-    let extra_headers = headers(cx, &format!("{path}.extra_headers"), extra_headers.unwrap_or_default());
-    let timeout = timeout
-        .map(|t| cx.seconds(&format!("{path}.timeout"), Some(t), 1..=86_400, Duration::from_secs(600)));
+    let extra_headers =
+        extra_headers.map(|listed| headers(cx, &at.param("extra_headers"), listed)).unwrap_or_default();
+    let timeout =
+        timeout.map(|t| cx.seconds(&at.param("timeout"), Some(t), 1..=86_400, Duration::from_secs(600)));
     let base_key = if api_base.is_some() { "api_base" } else { "base_url" };
     let written = api_base.or(base_url);
     let known = provider::find(&model);
     let (provider, name) = known.map_or((Provider::OpenAi, model.as_str()), |(known, n)| (known.provider, n));
     if name.is_empty() {
-        cx.refuse(&format!("{path}.model"), Problem::Empty { key: "the name of a model".to_owned() });
+        cx.refuse(&at.param("model"), Problem::Empty { key: "the name of a model".to_owned() });
     }
     let api_base = match written {
-        Some(text) => url_at(cx, &format!("{path}.{base_key}"), base_key, &text)?,
-        None => match known.and_then(|(known, _)| default_base(cx, env, path, known)) {
+        Some(text) => cx.api_base(|| at.param(base_key), base_key, &text)?,
+        None => match known.and_then(|(known, _)| default_base(cx, env, at, known)) {
             Some(url) => url,
             None if has_upstream => return None,
             None => {
                 let help = no_upstream_help(&model, known.map(|(known, _)| known.name));
-                cx.refuse(&format!("{path}.model"), Problem::NoUpstream { model, help });
+                cx.refuse(&at.param("model"), Problem::NoUpstream { model, help });
                 return None;
             }
         },
@@ -118,9 +134,9 @@ fn deployment(
     let (variables, known_name) =
         known.map_or((&[] as &[_], ""), |(known, _)| (known.key_variables, known.name));
     let api_key = match api_key.filter(|key| !key.expose_secret().is_empty()) {
-        Some(key) => secret(cx, &format!("{path}.api_key"), "api_key", key),
+        Some(key) => secret(cx, &at.param("api_key"), "api_key", key),
         None => first_set(cx, env, variables)
-            .and_then(|(variable, key)| secret(cx, &format!("{path}.model"), variable, key.into())),
+            .and_then(|(variable, key)| secret(cx, &at.param("model"), variable, key.into())),
     };
     Some(Deployment {
         provider,
@@ -148,18 +164,12 @@ fn no_upstream_help(model: &str, known: Option<&str>) -> String {
     }
 }
 
-fn default_base(cx: &mut Context, env: &Environment<'_>, path: &str, known: &Known) -> Option<Url> {
+fn default_base(cx: &mut Context<'_>, env: &Environment<'_>, at: At, known: &Known) -> Option<Url> {
     let (key, text) = match first_set(cx, env, known.base_variables) {
         Some(found) => found,
         None => ("api_base", known.api_base?.to_owned()),
     };
-    url_at(cx, &format!("{path}.model"), key, &text)
-}
-
-fn url_at(cx: &mut Context, path: &str, key: &str, text: &str) -> Option<Url> {
-    endpoint::api_base(text)
-        .map_err(|reason| cx.refuse(path, Problem::Url { key: key.to_owned(), reason }))
-        .ok()
+    cx.api_base(|| at.param("model"), key, &text)
 }
 
 /// One form for what users write in several: OpenAI-shaped endpoints with their version, native ones without.
@@ -179,7 +189,7 @@ fn normal_base(known: &str, url: Url) -> Url {
 }
 
 fn first_set(
-    cx: &mut Context,
+    cx: &mut Context<'_>,
     env: &Environment<'_>,
     names: &[&'static str],
 ) -> Option<(&'static str, String)> {
@@ -197,7 +207,12 @@ fn first_set(
 }
 
 /// A credential that can be sent as a header.
-pub(super) fn secret(cx: &mut Context, path: &str, key: &str, value: SecretString) -> Option<SecretString> {
+pub(super) fn secret(
+    cx: &mut Context<'_>,
+    path: &str,
+    key: &str,
+    value: SecretString,
+) -> Option<SecretString> {
     let text = value.expose_secret();
     if HeaderValue::from_str(text).is_err() || text.trim().is_empty() {
         cx.refuse(path, Problem::Header { key: key.to_owned() });
@@ -207,7 +222,7 @@ pub(super) fn secret(cx: &mut Context, path: &str, key: &str, value: SecretStrin
 }
 
 fn headers(
-    cx: &mut Context,
+    cx: &mut Context<'_>,
     path: &str,
     headers: impl IntoIterator<Item = (String, SecretString)>,
 ) -> Vec<(HeaderName, HeaderValue)> {

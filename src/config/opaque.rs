@@ -21,7 +21,7 @@ const INTROSPECTION_DEFAULT: Duration = Duration::from_secs(60);
 const LONGEST: u32 = 86_400;
 
 pub(super) fn opaque_tokens(
-    cx: &mut Context,
+    cx: &mut Context<'_>,
     jwt: &raw::JwtAuth,
     introspection: Option<&raw::Introspection>,
 ) -> Option<OpaqueTokens> {
@@ -34,7 +34,7 @@ pub(super) fn opaque_tokens(
     introspection.and_then(|block| self::introspection(cx, block)).or(userinfo)
 }
 
-fn userinfo(cx: &mut Context, jwt: &raw::JwtAuth) -> Option<OpaqueTokens> {
+fn userinfo(cx: &mut Context<'_>, jwt: &raw::JwtAuth) -> Option<OpaqueTokens> {
     let cache_ttl = cx.seconds(USERINFO_TTL, jwt.oidc_userinfo_cache_ttl, 0..=LONGEST, USERINFO_DEFAULT);
     let text = jwt.oidc_userinfo_endpoint.as_deref();
     let endpoint = text.and_then(|text| provider(cx, USERINFO_ENDPOINT, text));
@@ -54,7 +54,7 @@ fn userinfo(cx: &mut Context, jwt: &raw::JwtAuth) -> Option<OpaqueTokens> {
     Some(OpaqueTokens::Userinfo { endpoint: endpoint?, cache_ttl })
 }
 
-fn introspection(cx: &mut Context, block: &raw::Introspection) -> Option<OpaqueTokens> {
+fn introspection(cx: &mut Context<'_>, block: &raw::Introspection) -> Option<OpaqueTokens> {
     let raw::Introspection { endpoint, client_id, client_secret, cache_ttl } = block;
     cx.not_empty(&format!("{INTROSPECTION}.client_id"), client_id);
     cx.not_empty(&format!("{INTROSPECTION}.client_secret"), client_secret.expose_secret());
@@ -67,7 +67,7 @@ fn introspection(cx: &mut Context, block: &raw::Introspection) -> Option<OpaqueT
     })
 }
 
-fn provider(cx: &mut Context, path: &str, text: &str) -> Option<Url> {
+fn provider(cx: &mut Context<'_>, path: &str, text: &str) -> Option<Url> {
     let key = path.rsplit('.').next().unwrap_or(path).to_owned();
     endpoint::provider_endpoint(text).map_err(|reason| cx.refuse(path, Problem::Url { key, reason })).ok()
 }

@@ -11,7 +11,7 @@ const PERMISSIONS: &str = "general_settings.role_permissions";
 const MODEL_ROUTE: &str = "/v1/chat/completions";
 
 /// Warns of each opening. Only for role permissions that are in force.
-pub(super) fn check(cx: &mut Context, jwt: &JwtAuth, permissions: Option<&[RolePermission]>) {
+pub(super) fn check(cx: &mut Context<'_>, jwt: &JwtAuth, permissions: Option<&[RolePermission]>) {
     if !jwt.user_allowed_roles.is_empty() {
         let of_issuers = jwt.tokens.issuers.iter().enumerate();
         let of_issuers = of_issuers.map(|(i, issuer)| (format!("issuers[{i}]."), &issuer.user_id_jwt_field));

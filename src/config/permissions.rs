@@ -9,7 +9,10 @@ use crate::pattern::Pattern;
 
 const PATH: &str = "general_settings.role_permissions";
 
-pub(super) fn role_permissions(cx: &mut Context, entries: Vec<raw::RolePermission>) -> Vec<RolePermission> {
+pub(super) fn role_permissions(
+    cx: &mut Context<'_>,
+    entries: Vec<raw::RolePermission>,
+) -> Vec<RolePermission> {
     let mut converted: Vec<RolePermission> = Vec::with_capacity(entries.len());
     let mut first_lines = Vec::new();
     for (i, entry) in entries.into_iter().enumerate() {
@@ -31,7 +34,7 @@ pub(super) fn role_permissions(cx: &mut Context, entries: Vec<raw::RolePermissio
 }
 
 /// Warns of names that no request's model can match, or that mean less than they seem to (R2).
-pub(super) fn check_models(cx: &mut Context, permissions: &[RolePermission], models: &[Model]) {
+pub(super) fn check_models(cx: &mut Context<'_>, permissions: &[RolePermission], models: &[Model]) {
     let listed: HashSet<&str> = models.iter().map(|model| model.name.as_str()).collect();
     let patterns: Vec<_> =
         listed.iter().filter(|name| name.contains('*')).map(|name| Pattern::new(name)).collect();

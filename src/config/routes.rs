@@ -14,11 +14,11 @@ pub(super) fn admin_default() -> Vec<RoutePattern> {
 }
 
 /// The list at `path`.
-pub(super) fn patterns(cx: &mut Context, path: &str, routes: Vec<String>) -> Vec<RoutePattern> {
+pub(super) fn patterns(cx: &mut Context<'_>, path: &str, routes: Vec<String>) -> Vec<RoutePattern> {
     routes.into_iter().enumerate().map(|(i, route)| pattern(cx, &format!("{path}[{i}]"), route)).collect()
 }
 
-fn pattern(cx: &mut Context, path: &str, route: String) -> RoutePattern {
+fn pattern(cx: &mut Context<'_>, path: &str, route: String) -> RoutePattern {
     if is_group(&route) {
         return RoutePattern::Group(route);
     }

@@ -1,9 +1,12 @@
 //! Blots secrets out of the text that diagnostics quote.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
+use foldhash::fast::RandomState;
+
 use super::environment::REFERENCE;
-use super::yaml::{Node, Span, Value};
+use super::yaml::{Entry, Node, Span, Value};
 
 /// Parts of keys whose strings are not for showing. Too many is harmless: a star for a character of a snippet.
 const WORDS: [&str; 10] = [
@@ -25,8 +28,9 @@ const LONG_WORD: usize = 24;
 
 /// The text with a star for each byte of a secret, by the positions that the tree knows.
 pub(super) fn blot(text: &str, root: &Node) -> String {
-    let mut bytes = text.as_bytes().to_vec();
-    blot_node(&mut bytes, root, false);
+    let mut blotting = Blotting { bytes: text.as_bytes().to_vec(), judged: HashMap::default() };
+    blotting.node(root, false);
+    let mut bytes = blotting.bytes;
     if !matches!(root.value, Value::Mapping(_)) {
         // No configuration: a key in PEM form, perhaps, that was taken for one.
         bytes.iter_mut().for_each(star);
@@ -35,34 +39,42 @@ pub(super) fn blot(text: &str, root: &Node) -> String {
     String::from_utf8(bytes).unwrap_or_else(|_| blot_lines(text))
 }
 
-fn blot_node(bytes: &mut [u8], node: &Node, secret: bool) {
-    match &node.value {
-        Value::Mapping(entries) => {
-            for entry in entries {
-                // Without a blank behind its colon a key goes on, and where a secret is expected, it may be its beginning.
-                if name_in(&entry.key) != entry.key || (secret && !is_word(&entry.key)) {
-                    blot_span(bytes, entry.key_span);
+struct Blotting<'n> {
+    bytes: Vec<u8>,
+    /// Whether a key is secret, for the few keys that stand in a file again and again.
+    judged: HashMap<&'n str, bool, RandomState>,
+}
+
+impl<'n> Blotting<'n> {
+    fn node(&mut self, node: &'n Node, secret: bool) {
+        match &node.value {
+            Value::Mapping(entries) => entries.iter().for_each(|entry| self.entry(entry, secret)),
+            Value::Sequence(items) => items.iter().for_each(|item| self.node(item, secret)),
+            Value::String(value) => {
+                // A URL may carry a password.
+                let secret = secret || (value.contains("://") && value.contains('@'));
+                if secret && !value.starts_with(REFERENCE) {
+                    blot_span(&mut self.bytes, node.span());
                 }
-                let secret = secret || is_secret(&entry.key);
-                if secret {
-                    blot_between(bytes, entry.key_span, &entry.value);
-                }
-                blot_node(bytes, &entry.value, secret);
             }
-        }
-        Value::Sequence(items) => items.iter().for_each(|item| blot_node(bytes, item, secret)),
-        Value::String(value) => {
-            // A URL may carry a password.
-            let secret = secret || (value.contains("://") && value.contains('@'));
-            if secret && !value.starts_with(REFERENCE) {
-                blot_span(bytes, node.span());
+            // A key may be all digits; a number of seconds is not as long.
+            Value::Integer(_) | Value::Float(_) if secret && node.span().len >= LONG_NUMBER => {
+                blot_span(&mut self.bytes, node.span());
             }
+            Value::Null | Value::Bool(_) | Value::Integer(_) | Value::Float(_) => {}
         }
-        // A key may be all digits; a number of seconds is not as long.
-        Value::Integer(_) | Value::Float(_) if secret && node.span().len >= LONG_NUMBER => {
-            blot_span(bytes, node.span());
+    }
+
+    fn entry(&mut self, entry: &'n Entry, secret: bool) {
+        // Without a blank behind its colon a key goes on, and where a secret is expected, it may be its beginning.
+        if name_in(&entry.key) != entry.key || (secret && !is_word(&entry.key)) {
+            blot_span(&mut self.bytes, entry.key_span);
         }
-        Value::Null | Value::Bool(_) | Value::Integer(_) | Value::Float(_) => {}
+        let secret = secret || *self.judged.entry(&entry.key).or_insert_with(|| is_secret(&entry.key));
+        if secret {
+            blot_between(&mut self.bytes, entry.key_span, &entry.value);
+        }
+        self.node(&entry.value, secret);
     }
 }
 

@@ -4,20 +4,20 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
-use super::context::Context;
 use super::de;
 use super::environment::Environment;
 use super::error::{ConfigError, Excerpt};
 use super::load::located;
 use super::problem::Problem;
-use super::yaml::Node;
+use super::yaml::{Node, Span};
 use super::{Lines, secrets};
 
 /// A file whose keys were read, and whose values are still to be judged.
 pub(crate) struct StrictFile {
     name: String,
     excerpt: Arc<Excerpt>,
-    cx: Context,
+    root: Node,
+    problems: Vec<(Problem, Option<Span>)>,
 }
 
 impl StrictFile {
@@ -30,21 +30,21 @@ impl StrictFile {
         let excerpt = Excerpt::new(name, secrets::blot(text, &root));
         let (value, findings) = de::read::<T>(&root, &Environment::new(&|_| None, None));
         match value.filter(|_| findings.problems.is_empty()) {
-            Some(value) => Ok((Self { name: name.to_owned(), excerpt, cx: Context::new(&root) }, value)),
+            Some(value) => Ok((Self { name: name.to_owned(), excerpt, root, problems: Vec::new() }, value)),
             None => Err(ConfigError::new(name, located(findings.problems, &excerpt))),
         }
     }
 
     /// Refuses the value at `path`.
     pub(crate) fn refuse(&mut self, path: &str, problem: Problem) {
-        self.cx.refuse(path, problem);
+        self.problems.push((problem, self.root.place(path).map(|place| place.value)));
     }
 
     /// The line of each key, unless something was refused.
     pub(crate) fn finish(self) -> Result<Lines, ConfigError> {
-        if self.cx.problems.is_empty() {
-            return Ok(self.cx.into_lines());
+        if self.problems.is_empty() {
+            return Ok(Lines::of(self.root));
         }
-        Err(ConfigError::new(&self.name, located(self.cx.problems, &self.excerpt)))
+        Err(ConfigError::new(&self.name, located(self.problems, &self.excerpt)))
     }
 }

@@ -6,7 +6,7 @@ use super::context::Context;
 use super::problem::Problem;
 use super::{Team, raw};
 
-pub(super) fn teams(cx: &mut Context, teams: Vec<raw::Team>) -> Vec<Team> {
+pub(super) fn teams(cx: &mut Context<'_>, teams: Vec<raw::Team>) -> Vec<Team> {
     let mut first_by_id: HashMap<String, usize> = HashMap::new();
     let mut converted = Vec::with_capacity(teams.len());
     for (i, team) in teams.into_iter().enumerate() {

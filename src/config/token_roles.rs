@@ -10,7 +10,7 @@ use super::{TokenRole, raw, routes};
 pub(super) const PATH: &str = "modelgate.role_permissions";
 
 /// The typed list: names are unique, and inheritance has neither holes nor circles.
-pub(super) fn token_roles(cx: &mut Context, entries: Vec<raw::TokenRole>) -> Vec<TokenRole> {
+pub(super) fn token_roles(cx: &mut Context<'_>, entries: Vec<raw::TokenRole>) -> Vec<TokenRole> {
     let mut index_of: HashMap<String, usize> = HashMap::new();
     let mut converted = Vec::with_capacity(entries.len());
     for (i, entry) in entries.into_iter().enumerate() {
@@ -35,7 +35,7 @@ pub(super) fn token_roles(cx: &mut Context, entries: Vec<raw::TokenRole>) -> Vec
 }
 
 /// The claim that the names are in must be known.
-pub(super) fn check_claim(cx: &mut Context, jwt: &raw::JwtAuth) {
+pub(super) fn check_claim(cx: &mut Context<'_>, jwt: &raw::JwtAuth) {
     if jwt.user_roles_jwt_field.is_none() && jwt.roles_jwt_field.is_none() {
         let problem = Problem::Needs {
             key: "modelgate.role_permissions",
@@ -47,7 +47,7 @@ pub(super) fn check_claim(cx: &mut Context, jwt: &raw::JwtAuth) {
 }
 
 /// `strict` without role permissions in force would promise what it does not keep.
-pub(super) fn check_strict(cx: &mut Context, jwt: &raw::JwtAuth, ours: &raw::Modelgate) {
+pub(super) fn check_strict(cx: &mut Context<'_>, jwt: &raw::JwtAuth, ours: &raw::Modelgate) {
     if ours.strict && !jwt.enforce_rbac && ours.role_permissions.is_none() {
         let problem = Problem::Needs {
             key: "strict",
@@ -58,7 +58,7 @@ pub(super) fn check_strict(cx: &mut Context, jwt: &raw::JwtAuth, ours: &raw::Mod
     }
 }
 
-fn names(cx: &mut Context, path: &str, names: Option<Vec<String>>) -> Vec<String> {
+fn names(cx: &mut Context<'_>, path: &str, names: Option<Vec<String>>) -> Vec<String> {
     let names = names.unwrap_or_default();
     for (i, name) in names.iter().enumerate() {
         cx.not_empty(&format!("{path}[{i}]"), name);
@@ -66,7 +66,7 @@ fn names(cx: &mut Context, path: &str, names: Option<Vec<String>>) -> Vec<String
     names
 }
 
-fn check_inheritance(cx: &mut Context, roles: &[TokenRole], index_of: &HashMap<String, usize>) {
+fn check_inheritance(cx: &mut Context<'_>, roles: &[TokenRole], index_of: &HashMap<String, usize>) {
     for (i, role) in roles.iter().enumerate() {
         for (j, parent) in role.inherits.iter().enumerate() {
             let path = format!("{PATH}[{i}].inherits[{j}]");

@@ -15,7 +15,7 @@ const STALE_TTL: Duration = Duration::from_secs(24 * 60 * 60);
 const COOLDOWN: Duration = Duration::from_secs(30);
 
 pub(super) fn token_rules(
-    cx: &mut Context,
+    cx: &mut Context<'_>,
     env: &Environment<'_>,
     jwt: &raw::JwtAuth,
     ours: &raw::Modelgate,
@@ -50,7 +50,7 @@ pub(super) fn token_rules(
 }
 
 /// Warns where every token of the identity provider would do, and where no token comes to the global check (D9).
-pub(super) fn check_scoping(cx: &mut Context, tokens: &TokenRules) {
+pub(super) fn check_scoping(cx: &mut Context<'_>, tokens: &TokenRules) {
     // Each entry of `issuers` has an audience of its own, or says that it has none.
     let global =
         tokens.issuers.is_empty() || matches!(tokens.opaque, Some(OpaqueTokens::Introspection { .. }));
@@ -67,7 +67,7 @@ pub(super) fn check_scoping(cx: &mut Context, tokens: &TokenRules) {
 }
 
 /// A variable's value. An empty one is refused: whoever wrote it did not mean "any".
-pub(super) fn not_empty(cx: &mut Context, env: &Environment<'_>, name: &str) -> Option<String> {
+pub(super) fn not_empty(cx: &mut Context<'_>, env: &Environment<'_>, name: &str) -> Option<String> {
     let value = variable(cx, env, name)?;
     if value.trim().is_empty() {
         cx.problems.push((Problem::Empty { key: name.to_owned() }, env.span(name)));
@@ -75,7 +75,7 @@ pub(super) fn not_empty(cx: &mut Context, env: &Environment<'_>, name: &str) -> 
     Some(value)
 }
 
-fn key_urls(cx: &mut Context, env: &Environment<'_>) -> Vec<Url> {
+fn key_urls(cx: &mut Context<'_>, env: &Environment<'_>) -> Vec<Url> {
     let name = "JWT_PUBLIC_KEY_URL";
     let listed = variable(cx, env, name).unwrap_or_default();
     let mut urls = Vec::new();
@@ -88,7 +88,7 @@ fn key_urls(cx: &mut Context, env: &Environment<'_>) -> Vec<Url> {
     urls
 }
 
-fn variable(cx: &mut Context, env: &Environment<'_>, name: &str) -> Option<String> {
+fn variable(cx: &mut Context<'_>, env: &Environment<'_>, name: &str) -> Option<String> {
     env.get(name).unwrap_or_else(|(problem, span)| {
         cx.problems.push((problem, Some(span)));
         None

@@ -1,16 +1,14 @@
 //! What a configuration says, in types that cannot say anything else.
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use foldhash::fast::RandomState;
 use ipnet::IpNet;
 use secrecy::SecretString;
 use url::Url;
 
-use super::{Limits, Warning};
+use super::{Limits, Lines, Warning};
 use crate::names::{ClaimPath, ModelName, Role};
 use crate::routes::RoutePattern;
 
@@ -42,18 +40,6 @@ pub struct Config {
     pub foreign_blocks: Vec<String>,
     /// What is allowed but probably not meant, in the order of the file.
     pub warnings: Vec<Warning>,
-}
-
-/// The line of each key of the file, by its YAML path, such as `general_settings.role_permissions[0].models`.
-#[derive(Clone, Debug, Default)]
-pub struct Lines(pub(super) HashMap<String, u32, RandomState>);
-
-impl Lines {
-    /// The line, counted from 1, of the key at `path`; `None` for what the file does not contain.
-    #[must_use]
-    pub fn get(&self, path: &str) -> Option<u32> {
-        self.0.get(path).copied()
-    }
 }
 
 /// `general_settings.litellm_jwtauth`, under LiteLLM's names.

@@ -6,7 +6,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::{Error, Location, SnippetMode, Spanned};
 
 use super::problem::Problem;
-use super::secrets;
+use super::{path, secrets};
 
 /// A stretch of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +23,12 @@ pub(super) struct Span {
 pub(super) struct Node {
     pub(super) value: Value,
     span: Span,
+}
+
+/// Where a key stands, and where its value does; an item of a list has no key but itself.
+pub(super) struct Place {
+    pub(super) key: Span,
+    pub(super) value: Span,
 }
 
 /// What YAML can say. Plain `yes`, `on` and their kin are booleans, as PyYAML has it.
@@ -61,6 +67,29 @@ impl Node {
             (Value::Mapping(entries), 0) => entries.first().map_or(self.span, |first| first.key_span),
             (Value::Sequence(items), 0) => items.first().map_or(self.span, Self::span),
             _ => self.span,
+        }
+    }
+
+    /// The place of what a path such as `teams[0].models` names.
+    pub(super) fn place(&self, path: &str) -> Option<Place> {
+        match &self.value {
+            Value::Mapping(entries) => entries.iter().find_map(|entry| {
+                let (value, key) = (&entry.value, entry.key_span);
+                match path::below_key(path, &entry.key)? {
+                    "" => Some(Place { key, value: value.span() }),
+                    rest => value.place(rest),
+                }
+            }),
+            Value::Sequence(items) => {
+                let (index, rest) = path::below_index(path)?;
+                let item = items.get(index)?;
+                if rest.is_empty() {
+                    Some(Place { key: item.span(), value: item.span() })
+                } else {
+                    item.place(rest)
+                }
+            }
+            _ => None,
         }
     }
 

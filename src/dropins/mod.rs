@@ -36,6 +36,8 @@ pub struct DropIns {
 pub(crate) struct DropIn {
     /// Its id is its `@id`, or `file#n` by its place in the file.
     pub(crate) policy: Policy,
+    /// The same without its text, which Cedar would read again to write the policy as data.
+    pub(crate) parsed: Policy,
     pub(crate) file: TextFile,
     /// Where in the file it begins.
     pub(crate) offset: usize,

@@ -16,6 +16,7 @@ pub(super) fn parse(file: &TextFile) -> Result<Vec<DropIn>, Vec<Finding>> {
                 .help("write the entity in the place of `?principal` or `?resource`")
         })
         .collect();
+    let parsed = without_text(&set);
     // Cedar numbers them in the order of the file.
     let mut policies: Vec<&Policy> = set.policies().collect();
     policies.sort_by_key(|policy| number(policy.id()));
@@ -30,11 +31,19 @@ pub(super) fn parse(file: &TextFile) -> Result<Vec<DropIn>, Vec<Finding>> {
         counted = offset;
         read = offset + text.len();
         match id(policy, file, place) {
-            Ok(id) => dropins.push(DropIn { policy: policy.new_id(id), file: file.clone(), offset, line }),
+            Ok(id) => {
+                let parsed = parsed.policy(policy.id()).unwrap_or(policy).new_id(id.clone());
+                dropins.push(DropIn { policy: policy.new_id(id), parsed, file: file.clone(), offset, line });
+            }
             Err(message) => findings.push(Finding::in_file(file, message).at(file, offset, text.len())),
         }
     }
     if findings.is_empty() { Ok(dropins) } else { Err(findings) }
+}
+
+/// The policies as Cedar has them in memory.
+fn without_text(set: &PolicySet) -> PolicySet {
+    PolicySet::from(set.as_ref().clone())
 }
 
 fn number(id: &PolicyId) -> usize {

@@ -6,9 +6,13 @@
 
 use std::collections::HashSet;
 
+use cedar_policy::pst::{
+    ActionConstraint, BinaryOp, Clause, EntityOrSlot, EntityType, EntityUID, Expr, Literal,
+    Policy as PstPolicy, PrincipalConstraint, ResourceConstraint, Template, Var,
+};
 use cedar_policy::{Entities, Policy};
 use foldhash::fast::RandomState;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 /// Some names, or every name that there is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,13 +72,9 @@ impl Reads {
     /// What one policy reads: everything, if Cedar cannot write it as data.
     pub(super) fn of(policy: &Policy) -> Self {
         let mut reads = Self::default();
-        match policy.to_json() {
-            Ok(Value::Object(mut parts)) => {
-                // Cedar does not evaluate them.
-                parts.remove("annotations");
-                parts.iter().for_each(|(name, part)| reads.add_member(name, part));
-            }
-            Ok(_) | Err(_) => reads = Self::everything(),
+        match policy.to_pst() {
+            Ok(PstPolicy::Static(whole)) => reads.add_policy(whole.body()),
+            Ok(PstPolicy::Linked(_)) | Err(_) => reads = Self::everything(),
         }
         reads
     }
@@ -118,43 +118,107 @@ impl Reads {
         self.value_of(attribute) || self.tested.contains(attribute)
     }
 
-    fn add(&mut self, data: &Value) {
-        match data {
-            Value::Object(members) => members.iter().for_each(|(name, member)| self.add_member(name, member)),
-            Value::Array(items) => items.iter().for_each(|item| self.add(item)),
-            Value::String(text) => self.add_text(text),
-            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    /// Annotations are left out: Cedar does not evaluate them.
+    fn add_policy(&mut self, policy: &Template) {
+        match &policy.principal {
+            PrincipalConstraint::Any => {}
+            PrincipalConstraint::Is(ty) => self.add_type(ty),
+            PrincipalConstraint::Eq(uid) | PrincipalConstraint::In(uid) => self.add_end(uid),
+            PrincipalConstraint::IsIn(ty, uid) => {
+                self.add_type(ty);
+                self.add_end(uid);
+            }
+        }
+        match &policy.action {
+            ActionConstraint::Any => {}
+            ActionConstraint::Eq(uid) => self.add_uid(uid),
+            ActionConstraint::In(uids) => uids.iter().for_each(|uid| self.add_uid(uid)),
+        }
+        match &policy.resource {
+            ResourceConstraint::Any => {}
+            ResourceConstraint::Is(ty) => self.add_type(ty),
+            ResourceConstraint::Eq(uid) | ResourceConstraint::In(uid) => self.add_end(uid),
+            ResourceConstraint::IsIn(ty, uid) => {
+                self.add_type(ty);
+                self.add_end(uid);
+            }
+        }
+        for clause in policy.clauses() {
+            let (Clause::When(condition) | Clause::Unless(condition)) = clause;
+            self.add(condition);
         }
     }
 
-    fn add_member(&mut self, name: &str, member: &Value) {
-        match (name, member.as_object().and_then(Node::of)) {
-            ("has" | ".", Some(Node::Attribute { of, attribute })) if is_context(of) => {
-                self.context.add(attribute);
+    fn add(&mut self, expression: &Expr) {
+        match expression {
+            Expr::Literal(Literal::String(text)) => self.named.add(text),
+            Expr::Literal(Literal::EntityUID(uid)) => self.add_uid(uid),
+            Expr::Literal(Literal::Bool(_) | Literal::Long(_)) => {}
+            Expr::Var(Var::Context) => self.context = Names::All,
+            Expr::Var(Var::Principal | Var::Action | Var::Resource) => {}
+            Expr::GetAttr { expr, attr } if is_context(expr) => self.context.add(attr),
+            Expr::GetAttr { expr, attr } => {
+                self.named.add(attr);
+                self.add(expr);
             }
-            ("has", Some(Node::Attribute { of, attribute })) => {
-                self.tested.add(attribute);
-                self.add(of);
+            Expr::HasAttr { expr, attrs } if attrs.tail.is_empty() && is_context(expr) => {
+                self.context.add(&attrs.head);
             }
-            ("getTag" | "hasTag", Some(Node::Tag { of, tag })) => {
-                self.tags.add(tag);
-                self.add(of);
+            Expr::HasAttr { expr, attrs } if attrs.tail.is_empty() => {
+                self.tested.add(&attrs.head);
+                self.add(expr);
             }
-            _ => {
-                self.add_text(name);
+            Expr::HasAttr { expr, attrs } => {
+                attrs.iter().for_each(|attr| self.named.add(attr));
+                self.add(expr);
+            }
+            Expr::BinaryOp { op, left, right } => self.add_operation(*op, left, right),
+            // A pattern is compared with a text that was reached by another name.
+            Expr::UnaryOp { expr, .. } | Expr::Like { expr, .. } => self.add(expr),
+            Expr::Is { expr, entity_type, in_expr } => {
+                self.add_type(entity_type);
+                self.add(expr);
+                in_expr.iter().for_each(|group| self.add(group));
+            }
+            Expr::IfThenElse { cond, then_expr, else_expr } => {
+                [cond, then_expr, else_expr].into_iter().for_each(|part| self.add(part));
+            }
+            Expr::Set(members) => members.iter().for_each(|member| self.add(member)),
+            Expr::Record(members) => members.iter().for_each(|(name, member)| {
+                self.named.add(name);
                 self.add(member);
-            }
+            }),
+            // What has no value yet, and forms that are not known here.
+            _ => *self = Self::everything(),
         }
     }
 
-    fn add_text(&mut self, text: &str) {
-        match text {
-            // As a value, or in a form that is not known here.
-            "context" => self.context = Names::All,
-            "getTag" | "hasTag" => self.tags = Names::All,
-            _ => {}
+    fn add_operation(&mut self, op: BinaryOp, left: &Expr, right: &Expr) {
+        if matches!(op, BinaryOp::GetTag | BinaryOp::HasTag) {
+            if let Expr::Literal(Literal::String(tag)) = right {
+                self.tags.add(tag);
+                return self.add(left);
+            }
+            self.tags = Names::All;
         }
-        self.named.add(text);
+        self.add(left);
+        self.add(right);
+    }
+
+    fn add_end(&mut self, end: &EntityOrSlot) {
+        match end {
+            EntityOrSlot::Entity(uid) => self.add_uid(uid),
+            EntityOrSlot::Slot(_) => *self = Self::everything(),
+        }
+    }
+
+    fn add_uid(&mut self, uid: &EntityUID) {
+        self.add_type(&uid.ty);
+        self.named.add(&uid.eid);
+    }
+
+    fn add_type(&mut self, ty: &EntityType) {
+        self.named.add(&ty.to_string());
     }
 
     fn add_texts(&mut self, data: &Value) {
@@ -170,26 +234,8 @@ impl Reads {
     }
 }
 
-/// The operands of an operation, where one is written out as a name.
-enum Node<'d> {
-    Attribute { of: &'d Value, attribute: &'d str },
-    Tag { of: &'d Value, tag: &'d str },
-}
-
-impl<'d> Node<'d> {
-    fn of(operands: &'d Map<String, Value>) -> Option<Self> {
-        let of = operands.get("left").filter(|_| operands.len() == 2)?;
-        if let Some(attribute) = operands.get("attr") {
-            return Some(Self::Attribute { of, attribute: attribute.as_str()? });
-        }
-        let tag = operands.get("right")?.as_object().filter(|right| right.len() == 1)?;
-        Some(Self::Tag { of, tag: tag.get("Value")?.as_str()? })
-    }
-}
-
-fn is_context(data: &Value) -> bool {
-    data.as_object()
-        .is_some_and(|node| node.len() == 1 && node.get("Var").is_some_and(|var| var == "context"))
+fn is_context(expression: &Expr) -> bool {
+    matches!(expression, Expr::Var(Var::Context))
 }
 
 #[cfg(test)]

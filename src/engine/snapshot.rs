@@ -1,10 +1,9 @@
 //! Everything that a decision needs, checked as a whole and then never changed.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use cedar_policy::pst::{Policy as PstPolicy, PstConstructionError, StaticPolicy};
 use cedar_policy::{Authorizer, EntityUid, Policy, PolicyId, PolicySet, ValidationMode, Validator};
 use miette::Diagnostic;
 
@@ -101,12 +100,12 @@ impl Snapshot {
         reads.add_entities(dropped.statics.all());
         let mut facts_in_order = Vec::new();
         for policy in &bundle.policies {
-            let its = reads_of(&unannotated(policy)?);
+            let its = reads_of(policy);
             reads.add_all(&its);
             facts_in_order.push(Arc::new(PolicyFacts::of_translated(policy, &its)));
         }
         for dropin in &dropins.policies {
-            let its = reads_of(&dropin.policy);
+            let its = reads_of(&dropin.parsed);
             reads.add_all(&its);
             facts_in_order.push(Arc::new(PolicyFacts::of_dropped(dropin, &its)));
         }
@@ -171,13 +170,6 @@ impl Snapshot {
     pub fn identify(&self, claims: &VerifiedClaims) -> Caller {
         Caller::identify(claims, self.config.jwt.as_ref())
     }
-}
-
-/// What Cedar evaluates of a translated policy. To write annotations as data takes it longer than all the rest.
-fn unannotated(policy: &Policy) -> Result<Policy, TranslateError> {
-    let PstPolicy::Static(whole) = policy.to_pst()? else { return Ok(policy.clone()) };
-    let bare = StaticPolicy::try_from(whole.body().clone().with_annotations(BTreeMap::new()));
-    Ok(Policy::from_pst(PstPolicy::Static(bare.map_err(PstConstructionError::from)?))?)
 }
 
 fn validate(translated: &PolicySet, dropped: &Dropped) -> Result<(), SnapshotError> {

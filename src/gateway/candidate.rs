@@ -74,7 +74,12 @@ pub(super) struct Candidate {
     key_files: KeyFiles,
     certificate: Option<Arc<CertifiedKey>>,
     at: SystemTime,
+    hash: String,
+    roots: Roots,
 }
+
+/// The SHA-256 of files, names and contents.
+pub(super) struct Fingerprint(Context);
 
 impl Candidate {
     /// Reads everything. `roots` gets what the configuration names, even if that is refused then.
@@ -115,7 +120,10 @@ impl Candidate {
             certificate = Some(tls::certified(public, private).map_err(in_chain)?);
             inputs.files.extend([chain, key]);
         }
-        Ok(Self { inputs, key_files, certificate, at })
+        let mut fingerprint = Fingerprint::new();
+        inputs.files.iter().for_each(|file| fingerprint.add(&file.path, &file.content));
+        let (hash, roots) = (fingerprint.finish(), roots.clone());
+        Ok(Self { inputs, key_files, certificate, at, hash, roots })
     }
 
     /// Whether everything still is as it was read. Files that belong together are seldom written at once: half of a
@@ -136,29 +144,40 @@ impl Candidate {
     }
 
     /// The SHA-256 of all files, names and contents.
-    pub(super) fn hash(&self) -> String {
-        let mut digest = Context::new(&SHA256);
-        for file in &self.inputs.files {
-            for part in [file.path.as_os_str().as_encoded_bytes(), &*file.content] {
-                digest.update(&(part.len() as u64).to_be_bytes());
-                digest.update(part);
-            }
-        }
-        digest.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    pub(super) fn hash(&self) -> &str {
+        &self.hash
     }
 
     /// Validates everything, and goes on with the keys that `before` has fetched.
     pub(super) fn build(self, before: Option<&InForce>) -> Result<InForce, CandidateError> {
-        let hash = self.hash();
         let verifier = verifier(&self.inputs.config, &self.key_files, before)?;
         let loaded = self.inputs.build()?;
         let files = loaded.files.into_iter().map(|file| file.path).collect();
         let (policies, policy_count) = (loaded.policies, loaded.policy_count);
-        let origin = Some(Origin { hash, loaded_at: self.at, files, policies, policy_count });
+        let Self { hash, at: loaded_at, roots, .. } = self;
+        let origin = Some(Origin { hash, loaded_at, files, policies, policy_count, roots });
         // A listener that speaks TLS goes on with the certificate that it has.
         let certificate = self.certificate.or_else(|| before?.certificate.clone());
         let candidate = loaded.candidate;
         Ok(InForce { candidate, certificate, origin, ..InForce::new(loaded.snapshot, verifier) })
+    }
+}
+
+impl Fingerprint {
+    pub(super) fn new() -> Self {
+        Self(Context::new(&SHA256))
+    }
+
+    pub(super) fn add(&mut self, path: &Path, content: &[u8]) {
+        for part in [path.as_os_str().as_encoded_bytes(), content] {
+            self.0.update(&(part.len() as u64).to_be_bytes());
+            self.0.update(part);
+        }
+    }
+
+    /// In hexadecimal digits.
+    pub(super) fn finish(self) -> String {
+        self.0.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }
 

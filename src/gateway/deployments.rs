@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use foldhash::fast::RandomState;
 use http::Uri;
@@ -24,7 +26,7 @@ pub(super) struct Target<'d> {
     /// The model's name at the upstream; `None` leaves the body alone.
     pub(super) model: Option<String>,
     pub(super) headers: &'d [(HeaderName, HeaderValue)],
-    pub(super) timeout: Option<std::time::Duration>,
+    pub(super) timeout: Option<Duration>,
     /// `None`: a proxy.
     pub(super) provider: Option<Provider>,
 }
@@ -58,7 +60,7 @@ pub(super) struct Deployments {
 
 struct Entry {
     name: ModelName,
-    deployment: Option<(Deployment, Prepared)>,
+    deployment: Option<Prepared>,
 }
 
 /// `None`: what the configuration writes is no header, so that nothing can be sent.
@@ -66,22 +68,29 @@ type Headers = Option<Vec<(HeaderName, HeaderValue)>>;
 
 /// What all requests to a deployment have in common.
 struct Prepared {
-    /// `None`: it is no address, so that nothing can be sent.
-    base: Option<Base>,
+    provider: Provider,
+    model: String,
+    api_version: Option<String>,
+    timeout: Option<Duration>,
+    /// `None`: it is no address, so that nothing can be sent. Thousands of models may be at the same.
+    base: Option<Arc<Base>>,
     /// Its headers, with its key in either of the places that its provider may ask for it in.
     bearer: Headers,
     native: Headers,
 }
 
+/// By the address as it is written.
+type Bases<'c> = HashMap<&'c str, Option<Arc<Base>>, RandomState>;
+
 impl Deployments {
     pub(super) fn new(config: &Config) -> Self {
-        let deployment = |deployment: &Deployment| (deployment.clone(), Prepared::of(deployment));
+        let mut bases = HashMap::default();
         let entries: Vec<_> = config
             .models
             .iter()
             .map(|model| Entry {
                 name: model.name.clone(),
-                deployment: model.deployment.as_ref().map(deployment),
+                deployment: model.deployment.as_ref().map(|deployment| Prepared::of(deployment, &mut bases)),
             })
             .collect();
         let mut exact: HashMap<_, Vec<_>, _> = HashMap::default();
@@ -103,8 +112,8 @@ impl Deployments {
     pub(super) fn target(&self, call: &ApiCall, query: Option<&str>) -> Result<Target<'_>, Refusal> {
         let served = call.model().and_then(|model| self.choose(model));
         let known = served.is_some();
-        if let Some(((deployment, prepared), model)) = served
-            && let Some(target) = at_deployment(deployment, prepared, model, call, query)?
+        if let Some((deployment, model)) = served
+            && let Some(target) = at_deployment(deployment, model, call, query)?
         {
             return Ok(target);
         }
@@ -123,7 +132,7 @@ impl Deployments {
 
     /// A deployment of the model, in turn where there are several, and the model's name there. An exact name goes before a
     /// wildcard, and a longer wildcard before a shorter one.
-    fn choose(&self, model: &ModelName) -> Option<(&(Deployment, Prepared), String)> {
+    fn choose(&self, model: &ModelName) -> Option<(&Prepared, String)> {
         let positions = match self.exact.get(model) {
             Some(positions) => Cow::Borrowed(positions.as_slice()),
             None => Cow::Owned(self.fitting(model.as_str())),
@@ -133,7 +142,7 @@ impl Deployments {
         let count = deployed.clone().count();
         let turn = TURN.fetch_add(1, Ordering::Relaxed).checked_rem(count)?;
         let (name, deployment) = deployed.clone().nth(turn)?;
-        Some((deployment, filled(&deployment.0.model, name.as_str(), model.as_str())))
+        Some((deployment, filled(&deployment.model, name.as_str(), model.as_str())))
     }
 
     /// The wildcards of the greatest length that fit.
@@ -146,15 +155,22 @@ impl Deployments {
 }
 
 impl Prepared {
-    fn of(deployment: &Deployment) -> Self {
+    fn of<'c>(deployment: &'c Deployment, bases: &mut Bases<'c>) -> Self {
         let native = match deployment.provider {
             Provider::OpenAi => AUTHORIZATION,
             Provider::Azure => HeaderName::from_static("api-key"),
             Provider::Anthropic => HeaderName::from_static("x-api-key"),
             Provider::Gemini => HeaderName::from_static("x-goog-api-key"),
         };
+        let base = bases
+            .entry(deployment.api_base.as_str())
+            .or_insert_with(|| Base::of(&deployment.api_base).map(Arc::new));
         Self {
-            base: Base::of(&deployment.api_base),
+            provider: deployment.provider,
+            model: deployment.model.clone(),
+            api_version: deployment.api_version.clone(),
+            timeout: deployment.timeout,
+            base: base.clone(),
             bearer: deployment_headers(deployment, bearer),
             native: deployment_headers(deployment, |key| Ok((native.clone(), secret(key.expose_secret())?))),
         }
@@ -189,8 +205,7 @@ fn filled(template: &str, pattern: &str, name: &str) -> String {
 
 /// `None` when the deployment's provider does not speak the call's operation.
 fn at_deployment<'d>(
-    deployment: &'d Deployment,
-    prepared: &'d Prepared,
+    deployment: &'d Prepared,
     model: String,
     call: &ApiCall,
     query: Option<&str>,
@@ -204,7 +219,7 @@ fn at_deployment<'d>(
     let is_messages = matches!(operation, "messages" | "messages/count_tokens");
     let verb = gemini_verb(call);
 
-    let Prepared { base, bearer, native } = prepared;
+    let Prepared { base, bearer, native, .. } = deployment;
     let (path, headers) = match deployment.provider {
         Provider::OpenAi if is_openai => (Cow::Borrowed(operation), bearer),
         Provider::Azure if is_openai => (format!("openai/deployments/{model}/{operation}").into(), native),
@@ -225,7 +240,7 @@ fn at_deployment<'d>(
     // Google's own paths name the model, so that a body that does not is left alone.
     let rewrites_body = is_openai || is_messages || call.body_model().is_some();
     Ok(Some(Target {
-        uri: join(base.as_ref(), &path, query)?,
+        uri: join(base.as_deref(), &path, query)?,
         model: rewrites_body.then_some(model),
         headers: headers.as_deref().ok_or(Refusal::NoUpstream)?,
         timeout: deployment.timeout,

@@ -1,5 +1,8 @@
 //! What is in force, as one thing: rules, and the keys by which tokens are verified under them.
 
+use std::collections::HashSet;
+use std::fs;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -7,8 +10,13 @@ use std::time::SystemTime;
 use rustls::sign::CertifiedKey;
 
 use super::TokenVerifier;
+use super::candidate::{Fingerprint, Roots};
 use super::deployments::Deployments;
+use crate::dropins;
 use crate::engine::Snapshot;
+
+/// More than any file may have that is read.
+const LARGEST_FILE: u64 = 64 * 1024 * 1024 + 1;
 
 /// A generation. A request loads it once and ends with it, so no request is verified by the keys of one and decided by
 /// the rules of another.
@@ -36,6 +44,7 @@ pub struct Origin {
     pub policies: Option<PathBuf>,
     /// How many policies were dropped in.
     pub policy_count: usize,
+    pub(super) roots: Roots,
 }
 
 impl Origin {
@@ -44,6 +53,26 @@ impl Origin {
     pub fn without_policies(&self) -> Option<&Path> {
         self.policies.as_deref().filter(|_| self.policy_count == 0)
     }
+
+    /// Whether the same files are there, with the same contents. Cheaper than to read them as what they mean.
+    pub(super) fn is_up_to_date(&self) -> bool {
+        let known: HashSet<&Path> = self.files.iter().map(PathBuf::as_path).collect();
+        let is_known = |list: Vec<PathBuf>| list.iter().all(|path| known.contains(path.as_path()));
+        let mut fingerprint = Fingerprint::new();
+        self.roots.policies.iter().all(|directory| dropins::list(directory).is_ok_and(is_known))
+            && self
+                .files
+                .iter()
+                .all(|path| beginning(path).map(|content| fingerprint.add(path, &content)).is_ok())
+            && fingerprint.finish() == self.hash
+    }
+}
+
+/// As much of a file as any may have that is read.
+fn beginning(path: &Path) -> io::Result<Vec<u8>> {
+    let mut content = Vec::new();
+    fs::File::open(path)?.take(LARGEST_FILE).read_to_end(&mut content)?;
+    Ok(content)
 }
 
 impl InForce {

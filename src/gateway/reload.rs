@@ -117,6 +117,7 @@ impl Reloader {
         match self.next(&before) {
             Ok(Some(next)) => {
                 self.put_in_force(&before, next);
+                retire(before);
                 Outcome::Loaded
             }
             Ok(None) => {
@@ -132,6 +133,11 @@ impl Reloader {
 
     /// `None` when the files say what is in force.
     fn next(&self, before: &InForce) -> Result<Option<InForce>, CandidateError> {
+        // What was put in force by request is noticed as a change of its files too.
+        if let Some(origin) = before.origin().filter(|origin| origin.is_up_to_date()) {
+            self.state().roots = origin.roots.clone();
+            return Ok(None);
+        }
         let mut roots = self.roots();
         let candidate = settled(&self.sources, &*self.env, &mut roots);
         self.state().roots = roots;
@@ -188,6 +194,13 @@ impl Reloader {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// To take apart what a large configuration was made into takes a while, and nobody need wait for it.
+fn retire(before: Arc<InForce>) {
+    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+        runtime.spawn_blocking(move || drop(before));
     }
 }
 

@@ -31,7 +31,7 @@ pub struct Lists {
     pub(crate) scopes: HashMap<String, HashSet<String>>,
     /// By team id (R6).
     pub(crate) teams: HashMap<String, ModelList>,
-    /// By model: its access groups.
+    /// By model: its access groups, if it has any.
     pub(crate) access_groups: HashMap<String, BTreeSet<String>>,
 }
 
@@ -67,7 +67,7 @@ impl Lists {
             teams: teams.map(|team| (team.team_id.clone(), ModelList::of_team(&team.models))).collect(),
             access_groups: HashMap::new(),
         };
-        for model in &config.models {
+        for model in config.models.iter().filter(|model| !model.access_groups.is_empty()) {
             let groups = lists.access_groups.entry(model.name.as_str().to_owned()).or_default();
             groups.extend(model.access_groups.iter().cloned());
         }

@@ -31,3 +31,4 @@ mod sequences;
 mod smuggling;
 mod streaming;
 mod tls;
+mod unchanged;

@@ -239,5 +239,5 @@ fn without_conditions(dropin: &DropIn) -> Option<DropIn> {
     let mut json = dropin.policy.to_json().ok()?;
     *json.get_mut("conditions")? = Value::Array(Vec::new());
     let policy = Policy::from_json(Some(dropin.policy.id().clone()), json).ok()?;
-    Some(DropIn { policy, ..dropin.clone() })
+    Some(DropIn { parsed: policy.clone(), policy, ..dropin.clone() })
 }

@@ -43,8 +43,9 @@ impl KnownTokens {
         now: Moment,
     ) -> Option<Arc<Caller>> {
         let token = bearer.expose();
-        let known = self.0.get(token, |known| **known == *token)?;
-        store.holds(&known.value.proof, rules, now).then(|| known.value.caller.clone())
+        let known =
+            |_: &_, known: &Known| store.holds(&known.proof, rules, now).then(|| known.caller.clone());
+        self.0.get(token, |known| **known == *token, known)?
     }
 
     /// Verifies a token, and remembers whose it is.

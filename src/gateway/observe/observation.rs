@@ -133,8 +133,8 @@ impl Observation {
         }
         if let Some(rule) = decision.unenforced {
             tracing::info!(
-                mode = "log_only", rule = rule.as_str(), policies = ?decision.policies, user = decision.user_id,
-                team = decision.team_id, generation = decision.generation, "denied, and not enforced"
+                mode = "log_only", rule = rule.as_str(), policies = ?decision.policies, user = decision.user_id.as_deref(),
+                team = decision.team_id.as_deref(), generation = decision.generation, "denied, and not enforced"
             );
         }
         if !decision.shadow.is_empty() {
@@ -294,7 +294,7 @@ fn logged(caller: &Caller) -> LoggedCaller {
     LoggedCaller {
         subject: caller.subject.clone(),
         issuer: caller.issuer.clone(),
-        user_id: caller.user_id.clone(),
+        user_id: caller.user_id().map(str::to_owned),
         role: caller.role().map(role),
         team: None,
         teams: caller.claimed_teams().map(str::to_owned).collect(),
@@ -310,8 +310,8 @@ fn note(line: &mut Line, decision: &Decision, took: Duration) {
     line.decision_us = Some(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
     if let Some(caller) = &mut line.caller {
         caller.role = decision.role.map(role);
-        caller.user_id.clone_from(&decision.user_id);
-        caller.team.clone_from(&decision.team_id);
+        caller.user_id = decision.user_id.as_deref().map(str::to_owned);
+        caller.team = decision.team_id.as_deref().map(str::to_owned);
     }
 }
 

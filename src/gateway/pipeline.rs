@@ -12,6 +12,7 @@ use serde_json::json;
 
 use super::body::Room;
 use super::forward::{Forwarder, Sent};
+use super::keys::Moment;
 use super::load::Load;
 use super::observe::{Ended, Metrics, Observation, Observers};
 use super::request_id::RequestIds;
@@ -19,7 +20,7 @@ use super::respond::{Answer, REQUEST_ID, Refusal, answer_of, json_answer};
 use super::source::{self, Peer};
 use super::{InForce, TokenVerifier, body, models};
 use crate::authn::{Bearer, TokenError, is_master_key};
-use crate::config::GatewaySettings;
+use crate::config::{GatewaySettings, JwtAuth};
 use crate::identity::Caller;
 use crate::request::{Circumstances, Reading, RequestHead};
 
@@ -159,13 +160,16 @@ async fn authenticate(
     metrics: &Metrics,
 ) -> Result<Arc<Caller>, Refusal> {
     let (snapshot, config) = (in_force.snapshot(), in_force.snapshot().config());
-    let bearer = Bearer::from_headers(request.headers())?;
+    let presented = Bearer::presented(request.headers())?;
     let verifying = in_force.verifier.as_ref().zip(config.jwt.as_ref());
     // A token that was verified in this generation is not its master key: that was looked at then.
-    if let Some(caller) = verifying.and_then(|(verifier, jwt)| verifier.known(&bearer, &jwt.tokens)) {
+    let known =
+        |(verifier, jwt): (&TokenVerifier, &JwtAuth)| verifier.known(presented, &jwt.tokens, Moment::now());
+    if let Some(caller) = verifying.and_then(known) {
         metrics.accepted_token(true);
         return Ok(caller);
     }
+    let bearer = Bearer::new(presented)?;
     if config.master_key.as_ref().is_some_and(|key| is_master_key(&bearer, key)) {
         return Ok(Arc::new(Caller::master_key()));
     }

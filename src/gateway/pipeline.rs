@@ -1,5 +1,6 @@
 //! The steps of a request, in order: each takes what only the step before it can make.
 
+use std::net::IpAddr;
 use std::sync::{Arc, LazyLock};
 
 use arc_swap::ArcSwap;
@@ -20,7 +21,7 @@ use super::respond::{Answer, REQUEST_ID, Refusal, answer_of, json_answer};
 use super::source::{self, Peer};
 use super::{InForce, TokenVerifier, body, models};
 use crate::authn::{Bearer, TokenError, is_master_key};
-use crate::config::{GatewaySettings, JwtAuth};
+use crate::config::GatewaySettings;
 use crate::identity::Caller;
 use crate::request::{Circumstances, Reading, RequestHead};
 
@@ -118,7 +119,7 @@ impl Gateway {
         if request.headers().len() > limits.headers {
             return Err(Refusal::TooManyHeaders { limit: limits.headers });
         }
-        let caller = authenticate(&in_force, &request, self.observers.metrics()).await;
+        let caller = authenticate(&in_force, &request, self.observers.metrics(), seen.began()).await;
         seen.authenticated(caller.as_deref().ok());
         let caller = caller?;
         seen.caller_admitted(self.load.admit_caller(&caller, limits)?);
@@ -135,9 +136,9 @@ impl Gateway {
         })?;
         let room = Room { limits, max_body_bytes: *max_body_bytes, taken: self.load.body_bytes.nothing() };
         let (call, body) = body::read(reading, incoming, room).await?;
-        let circumstances = circumstances(&head, trusted_proxies);
-        let call = call.with_circumstances(circumstances);
-        seen.read(&call);
+        let source = source_of(&head, trusted_proxies);
+        let call = call.with_circumstances(Circumstances { time: Some(seen.has_read()), source });
+        seen.understood(&call);
         let candidate = in_force.candidate.as_ref();
         let on_trial = candidate.map(|rules| rules.decide(&rules.identify_again(&caller), &call));
         let decided = snapshot.authorize(&caller, call);
@@ -158,14 +159,13 @@ async fn authenticate(
     in_force: &InForce,
     request: &Request<Incoming>,
     metrics: &Metrics,
+    now: Moment,
 ) -> Result<Arc<Caller>, Refusal> {
     let (snapshot, config) = (in_force.snapshot(), in_force.snapshot().config());
     let presented = Bearer::presented(request.headers())?;
     let verifying = in_force.verifier.as_ref().zip(config.jwt.as_ref());
     // A token that was verified in this generation is not its master key: that was looked at then.
-    let known =
-        |(verifier, jwt): (&TokenVerifier, &JwtAuth)| verifier.known(presented, &jwt.tokens, Moment::now());
-    if let Some(caller) = verifying.and_then(known) {
+    if let Some(caller) = verifying.and_then(|(verifier, jwt)| verifier.known(presented, &jwt.tokens, now)) {
         metrics.accepted_token(true);
         return Ok(caller);
     }
@@ -179,11 +179,10 @@ async fn authenticate(
     Ok(caller)
 }
 
-/// When and from where a request comes.
-fn circumstances(head: &Parts, trusted_proxies: &[IpNet]) -> Circumstances {
-    let peer = head.extensions.get::<Peer>();
-    let source = peer.and_then(|Peer(peer)| source::address(*peer, &head.headers, trusted_proxies));
-    Circumstances { source, ..Circumstances::now() }
+/// From where a request comes.
+fn source_of(head: &Parts, trusted_proxies: &[IpNet]) -> Option<IpAddr> {
+    let Peer(peer) = head.extensions.get()?;
+    source::address(*peer, &head.headers, trusted_proxies)
 }
 
 /// LiteLLM's health routes: open to everybody, and silent about everything but that we are here.

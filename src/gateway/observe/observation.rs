@@ -14,6 +14,7 @@ use crate::decision_log::{DecisionLog, Input, Line, LoggedCaller, OnTrial, Verdi
 use crate::engine::{Decision, Denied, Permit, Rule, Snapshot};
 use crate::gateway::callers::CallerShare;
 use crate::gateway::deployments::Target;
+use crate::gateway::keys::Moment;
 use crate::gateway::keys::fetch::causes;
 use crate::gateway::meter::Share;
 use crate::gateway::respond::{BrokenOff, Refusal};
@@ -27,7 +28,7 @@ const BROKE_OFF: &str = "upstream_broke_off";
 /// What is known of a request so far. It is told once: when the answer begins, or else when the request is dropped.
 pub(in crate::gateway) struct Observation {
     observers: Arc<Observers>,
-    began: Instant,
+    began: Moment,
     stage_began: Instant,
     told: bool,
     generation: u64,
@@ -55,20 +56,25 @@ impl Observation {
         request: &Request<B>,
         request_id: &HeaderValue,
     ) -> Self {
-        let now = Instant::now();
+        let now = Moment::now();
         observers.metrics.began();
         Self {
             spans: observers.traces.get().map(|traces| Box::new(Spans::begin(traces, request))),
-            line: observers.log().map(|_| Box::new(line(request, request_id))),
+            line: observers.log().map(|_| Box::new(line(request, request_id, now.wall))),
             observers: Arc::clone(observers),
             began: now,
-            stage_began: now,
+            stage_began: now.monotonic,
             told: false,
             generation: 0,
             decided: None,
             claims: None,
             places: (None, None),
         }
+    }
+
+    /// When the request's head had come.
+    pub(in crate::gateway) fn began(&self) -> Moment {
+        self.began
     }
 
     /// Who else is told.
@@ -106,9 +112,15 @@ impl Observation {
         }
     }
 
-    /// The request was read. Its body is not kept.
-    pub(in crate::gateway) fn read(&mut self, call: &ApiCall) {
+    /// The request was read, now.
+    pub(in crate::gateway) fn has_read(&mut self) -> SystemTime {
         self.finish(Stage::ReadBody);
+        let elapsed = self.stage_began.saturating_duration_since(self.began.monotonic);
+        self.began.after(elapsed).wall
+    }
+
+    /// What it asks for is known. Its body is not kept.
+    pub(in crate::gateway) fn understood(&mut self, call: &ApiCall) {
         if let Some(spans) = &mut self.spans {
             spans.read(call);
         }
@@ -260,13 +272,13 @@ impl Drop for Observation {
                 self.observers.metrics.abandoned();
             }
         }
-        self.observers.metrics.ended(self.began.elapsed());
+        self.observers.metrics.ended(self.began.monotonic.elapsed());
     }
 }
 
-fn line<B>(request: &Request<B>, request_id: &HeaderValue) -> Line {
+fn line<B>(request: &Request<B>, request_id: &HeaderValue, time: SystemTime) -> Line {
     Line {
-        time: SystemTime::now(),
+        time,
         request_id: request_id.to_str().unwrap_or_default().to_owned(),
         verdict: Verdict::Refused,
         status: None,

@@ -55,6 +55,9 @@ pub struct Caller {
     claims: VerifiedClaims,
     /// What the policies of a generation can read of it.
     pub(crate) profile: Kept<(u64, Arc<Hashed<Profile>>)>,
+    /// Of who it is, to count its requests by.
+    #[cfg(feature = "gateway")]
+    pub(crate) hash: Kept<u64>,
 }
 
 /// The team id of R1.2.
@@ -187,6 +190,8 @@ impl Caller {
             client_id: None,
             claims: VerifiedClaims::default(),
             profile: Kept::default(),
+            #[cfg(feature = "gateway")]
+            hash: Kept::default(),
         }
     }
 

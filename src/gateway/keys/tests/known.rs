@@ -84,6 +84,23 @@ async fn a_token_that_differs_from_a_known_one_only_in_its_signature_is_verified
 }
 
 #[tokio::test]
+async fn other_claims_with_the_signature_of_a_known_token_are_refused() {
+    let issuer = Issuer::new("a");
+    let provider = Provider::start(ok(&issuer.jwks())).await;
+    let (gate, now) = (Gate::of(&provider), start());
+    let of = |name: &str| token(&issuer, &json!({"exp": testing::NOW + 60, "sub": name}));
+    let (good, other) = (of("alice"), of("bobby"));
+    let (signature, signed) = (good.rsplit_once('.').unwrap().1, other.rsplit_once('.').unwrap().0);
+    let forged = format!("{signed}.{signature}");
+    assert!(gate.subject(&good, now).await.is_ok());
+    for _ in 0..2 {
+        assert!(!gate.knows(&forged, now));
+        assert_eq!(gate.subject(&forged, now).await, Err(TokenError::Signature.into()));
+    }
+    assert!(gate.knows(&good, now));
+}
+
+#[tokio::test]
 async fn a_known_token_dies_with_its_exp_and_is_not_valid_before_its_nbf() {
     let issuer = Issuer::new("a");
     let provider = Provider::start(ok(&issuer.jwks())).await;

@@ -4,7 +4,8 @@
 //! hash has a random key. An entry is found by its whole key, never by the hash alone. At worst an answer is found anew.
 
 use std::fmt;
-use std::hash::{BuildHasher as _, Hash};
+use std::hash::{BuildHasher as _, Hash, Hasher};
+use std::ops::Deref;
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
@@ -25,10 +26,17 @@ pub(crate) struct Memo<K, V> {
 }
 
 /// What was found out, and what it was asked by.
-pub(crate) struct Entry<K, V> {
+struct Entry<K, V> {
     hash: u64,
     key: K,
-    pub(crate) value: V,
+    value: V,
+}
+
+/// A part of many keys, which is hashed once for all of them. It is compared as a whole all the same.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Hashed<T> {
+    hash: u64,
+    part: T,
 }
 
 impl<K: Hash + Eq, V> Memo<K, V> {
@@ -41,24 +49,33 @@ impl<K: Hash + Eq, V> Memo<K, V> {
         }
     }
 
-    /// The entry whose key `is_asked_for`.
+    /// What is to be `read` of the entry whose key `is_asked_for`.
     ///
     /// `query` must hash as that key does; it may be another type, which borrows what the key owns.
-    pub(crate) fn get<Q: Hash + ?Sized>(
+    pub(crate) fn get<Q: Hash + ?Sized, R>(
         &self,
         query: &Q,
         is_asked_for: impl Fn(&K) -> bool,
-    ) -> Option<Arc<Entry<K, V>>> {
+        read: impl FnOnce(&K, &V) -> R,
+    ) -> Option<R> {
         let hash = self.hashing.hash_one(query);
-        self.place(hash)?.iter().find_map(|way| {
+        for way in self.place(hash)? {
             let entry = way.load();
-            let entry = entry.as_ref().filter(|entry| entry.hash == hash && is_asked_for(&entry.key))?;
-            Some(Arc::clone(entry))
-        })
+            if let Some(entry) = entry.as_ref().filter(|entry| entry.hash == hash && is_asked_for(&entry.key))
+            {
+                return Some(read(&entry.key, &entry.value));
+            }
+        }
+        None
+    }
+
+    /// Makes a part of keys of this table, and of no other.
+    pub(crate) fn hashed<T: Hash>(&self, part: T) -> Hashed<T> {
+        Hashed { hash: self.hashing.hash_one(&part), part }
     }
 
     /// Keeps a value until others need its place.
-    pub(crate) fn insert(&self, key: K, value: V) -> Arc<Entry<K, V>> {
+    pub(crate) fn insert(&self, key: K, value: V) {
         let hash = self.hashing.hash_one(&key);
         let entry = Arc::new(Entry { hash, key, value });
         if let Some([newest, older]) = self.place(hash) {
@@ -68,15 +85,28 @@ impl<K: Hash + Eq, V> Memo<K, V> {
             if !is_same && known.is_some() {
                 older.store(known);
             }
-            newest.store(Some(Arc::clone(&entry)));
+            newest.store(Some(entry));
         }
-        entry
     }
 
     fn place(&self, hash: u64) -> Option<&Place<K, V>> {
         // There is a power of two of them.
         let last = self.places.len().checked_sub(1)?;
         self.places.get(usize::try_from(hash & u64::try_from(last).ok()?).ok()?)
+    }
+}
+
+impl<T> Deref for Hashed<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.part
+    }
+}
+
+impl<T> Hash for Hashed<T> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.hash);
     }
 }
 
@@ -96,7 +126,7 @@ mod tests {
     use super::*;
 
     fn get(memo: &Memo<String, usize>, key: &str) -> Option<usize> {
-        memo.get(key, |known| known == key).map(|entry| entry.value)
+        memo.get(key, |known| known == key, |_, value| *value)
     }
 
     #[test]
@@ -119,7 +149,7 @@ mod tests {
         let memo = Memo::with_capacity(64);
         memo.insert(Colliding(1), "one");
         memo.insert(Colliding(2), "two");
-        let get = |n| memo.get(&Colliding(n), |known| known.0 == n).map(|entry| entry.value);
+        let get = |n| memo.get(&Colliding(n), |known| known.0 == n, |_, value| *value);
         assert_eq!((get(1), get(2), get(3)), (Some("one"), Some("two"), None));
         memo.insert(Colliding(3), "three");
         assert_eq!((get(1), get(2), get(3)), (None, Some("two"), Some("three")));
@@ -137,7 +167,7 @@ mod tests {
     #[test]
     fn it_never_holds_more_than_it_has_places_for() {
         let memo = Memo::with_capacity(10);
-        (0..1_000).for_each(|n| drop(memo.insert(n.to_string(), n)));
+        (0..1_000).for_each(|n| memo.insert(n.to_string(), n));
         let kept = (0..1_000).filter(|n| get(&memo, &n.to_string()).is_some()).count();
         assert!((1..=16).contains(&kept), "{kept}");
         assert_eq!(get(&memo, "999"), Some(999));

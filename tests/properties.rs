@@ -239,8 +239,8 @@ fn engine(snapshot: &Snapshot, claims: &Map<String, Value>, request: &Value) -> 
         allow: rule.is_none(),
         rule,
         role,
-        user_id: decision.user_id.clone(),
-        team_id: decision.team_id.clone(),
+        user_id: decision.user_id.as_deref().map(str::to_owned),
+        team_id: decision.team_id.as_deref().map(str::to_owned),
     }
 }
 

@@ -212,8 +212,8 @@ pub(crate) fn check(data: &[u8]) {
         let decision = permit.decision();
         let role = decision.role.map(Role::as_str);
         assert_eq!(
-            (role, &decision.user_id, &decision.team_id),
-            (expected.role, &expected.user_id, &expected.team_id)
+            (role, decision.user_id.as_deref(), decision.team_id.as_deref()),
+            (expected.role, expected.user_id.as_deref(), expected.team_id.as_deref())
         );
     }
 }

@@ -47,12 +47,13 @@ pub(crate) fn check(data: &[u8]) {
         let decision = decided.as_ref().unwrap_or_else(|denied| &denied.decision);
         let role = decision.role.map(Role::as_str);
         assert_eq!(
-            (rule, role, &decision.user_id),
-            (expected.rule, expected.role, &expected.user_id),
+            (rule, role, decision.user_id.as_deref()),
+            (expected.rule, expected.role, expected.user_id.as_deref()),
             "{config}\n{claims:?}\n{path} {model} {team:?}"
         );
         if expected.allow {
-            assert_eq!(decision.team_id, expected.team_id, "{config}\n{claims:?}\n{path} {model} {team:?}");
+            let (selected, expected_team) = (decision.team_id.as_deref(), expected.team_id.as_deref());
+            assert_eq!(selected, expected_team, "{config}\n{claims:?}\n{path} {model} {team:?}");
         }
     }
 }

@@ -11,11 +11,14 @@ use subtle::ConstantTimeEq as _;
 /// The headers that can hold the caller's credential; none of them goes upstream.
 pub static CREDENTIAL_HEADERS: [HeaderName; 5] = [
     AUTHORIZATION,
-    HeaderName::from_static("x-litellm-api-key"),
-    HeaderName::from_static("api-key"),
-    HeaderName::from_static("x-api-key"),
-    HeaderName::from_static("x-goog-api-key"),
+    HeaderName::from_static(KEY_HEADERS[0]),
+    HeaderName::from_static(KEY_HEADERS[1]),
+    HeaderName::from_static(KEY_HEADERS[2]),
+    HeaderName::from_static(KEY_HEADERS[3]),
 ];
+
+/// Those that HTTP does not know, as texts: they are told apart by their lengths alone, most often.
+const KEY_HEADERS: [&str; 4] = ["x-litellm-api-key", "api-key", "x-api-key", "x-goog-api-key"];
 
 /// The longest credential that is looked at.
 pub const MAX_BEARER_BYTES: usize = 16 * 1024;
@@ -37,16 +40,25 @@ impl<'h> Bearer<'h> {
     ///
     /// [`BearerError`] when there is none, more than one, or one that can't be a credential.
     pub fn from_headers(headers: &'h HeaderMap) -> Result<Self, BearerError> {
-        let mut found = headers.iter().filter(|(name, _)| CREDENTIAL_HEADERS.contains(name));
+        Self::new(Self::presented(headers)?)
+    }
+
+    /// The bytes of the one credential among a request's headers, whatever they are.
+    ///
+    /// # Errors
+    ///
+    /// [`BearerError`] when there is none, more than one, or one of another scheme.
+    pub(crate) fn presented(headers: &'h HeaderMap) -> Result<&'h [u8], BearerError> {
+        let mut found = headers.iter().filter(|(name, _)| holds_credential(name));
         let (name, value) = found.next().ok_or(BearerError::Missing)?;
         let value = value.as_bytes();
         if found.next().is_some() {
             return Err(BearerError::Ambiguous);
         }
         match without_scheme(value) {
-            Some(credential) => Self::new(credential),
+            Some(credential) => Ok(credential),
             None if *name == AUTHORIZATION => Err(BearerError::Scheme),
-            None => Self::new(value),
+            None => Ok(value),
         }
     }
 
@@ -77,6 +89,10 @@ impl fmt::Debug for Bearer<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Bearer(..)")
     }
+}
+
+fn holds_credential(name: &HeaderName) -> bool {
+    *name == AUTHORIZATION || KEY_HEADERS.contains(&name.as_str())
 }
 
 /// What follows `Bearer` and its spaces, in any case (RFC 9110 section 11.1).

@@ -86,7 +86,9 @@ impl Touched {
         let config = snapshot.config();
         if let Some(decision) = &answer.decision {
             self.0.extend(decision.shadow.iter().map(ToString::to_string));
-            self.add_list("teams", &config.teams, |team| Some(&team.team_id) == decision.team_id.as_ref());
+            self.add_list("teams", &config.teams, |team| {
+                Some(team.team_id.as_str()) == decision.team_id.as_deref()
+            });
         }
         let asks_for = |name: &ModelName| {
             let pattern = name.as_str().contains('*').then(|| Pattern::new(name.as_str()));

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::key::Key;
+use super::key::{KeptKey, Key};
 use super::outcome::Outcome;
 use super::questions::Answer;
 use super::situation::Situation;
@@ -39,17 +39,23 @@ impl Snapshot {
     ///
     /// [`Denied`], as for [`authorize`](Self::authorize).
     pub fn decide(&self, caller: &Caller, call: &ApiCall) -> Result<Decision, Box<Denied>> {
+        // Hardly any request names more than one, which needs no list.
+        let mut models = call.models();
+        let (first, second) = (models.next(), models.next());
+        if second.is_none() {
+            return self.decide_asked(caller, Asked::by(call, first.as_slice()));
+        }
         let models: Vec<&ModelName> = call.models().collect();
         self.decide_asked(caller, Asked::by(call, &models))
     }
 
     pub(super) fn decide_asked(&self, caller: &Caller, asked: Asked<'_>) -> Result<Decision, Box<Denied>> {
         let team = team::select(self, caller, asked);
-        let outcome = self.outcome(Key::new(self, caller, team, &asked), &asked);
+        let (outcome, team_id) = self.outcome(Key::new(self, caller, team, &asked), &asked);
         let decision = |policies, shadow| Decision {
             role: caller.role(),
             user_id: caller.user_id.clone(),
-            team_id: team.ok().flatten().map(str::to_owned),
+            team_id,
             policies,
             shadow,
             unenforced: None,
@@ -67,20 +73,24 @@ impl Snapshot {
         }
     }
 
-    /// What Cedar says now, or said before of the same key. An error is never kept.
-    fn outcome(&self, key: Key<&str>, asked: &Asked<'_>) -> Result<Outcome, String> {
-        if let Some(known) = self.answers.get(&key, |known| key.is(known)) {
-            return known.value.outcome(self, &asked.facts);
+    /// What Cedar says now, or said before of the same key, and the team in it.
+    fn outcome(&self, key: Key<'_>, asked: &Asked<'_>) -> (Result<Outcome, String>, Option<Arc<str>>) {
+        let again = |kept: &KeptKey, answer: &Answer| (answer.outcome(self, &asked.facts), kept.team_id());
+        if let Some(known) = self.answers.get(&key, |known| key.is(known), again) {
+            return known;
         }
+        let team_id = key.team_id();
+        (self.first_outcome(key, asked), team_id)
+    }
+
+    /// The same the first time. An error is never kept.
+    fn first_outcome(&self, key: Key<'_>, asked: &Asked<'_>) -> Result<Outcome, String> {
         let kept = key.is_small().then(|| key.to_owned());
-        let answer = self.answer(key)?;
+        let answer = Answer::new(Situation::new(self, key)?.ask()?);
         let outcome = answer.outcome(self, &asked.facts)?;
         if let Some(key) = kept {
             self.answers.insert(key, answer);
         }
         Ok(outcome)
-    }
-    pub(super) fn answer(&self, key: Key<&str>) -> Result<Answer, String> {
-        Ok(Answer::new(Situation::new(self, key)?.ask()?))
     }
 }

@@ -12,9 +12,9 @@ pub struct Decision {
     /// R1.
     pub role: Option<Role>,
     /// R4.
-    pub user_id: Option<String>,
+    pub user_id: Option<Arc<str>>,
     /// The team that was selected (R6).
-    pub team_id: Option<String>,
+    pub team_id: Option<Arc<str>>,
     /// The ids of the policies that decided, sorted.
     pub policies: Arc<[Arc<str>]>,
     /// The ids of the policies under trial (`@shadow`) that would have decided otherwise, sorted.

@@ -5,7 +5,8 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use cedar_policy::{Entity, EntityId, EntityTypeName, EntityUid, RestrictedExpression as Value};
 
-use super::key::{Key, TEXTS};
+use super::key::Key;
+use super::profile::TEXTS;
 use super::reads::Reads;
 use super::{Rule, Snapshot};
 use crate::identity::Caller;
@@ -89,69 +90,69 @@ pub(super) fn caller_id(caller: &Caller) -> &str {
 /// What can be read of a caller, and what that ties it to.
 #[derive(Debug)]
 pub(super) struct Ties<'s> {
-    pub(super) key: Key<&'s str>,
+    pub(super) key: Key<'s>,
     /// The caller's entries of `modelgate.role_permissions`, inherited ones too.
     pub(super) token_roles: Vec<&'s TokenRoleLists>,
 }
 
 impl<'s> Ties<'s> {
-    pub(super) fn new(snapshot: &'s Snapshot, key: Key<&'s str>) -> Self {
-        Self { token_roles: snapshot.lists.token_roles_of(&key.role_names), key }
+    pub(super) fn new(snapshot: &'s Snapshot, key: Key<'s>) -> Self {
+        Self { token_roles: snapshot.lists.token_roles_of(&key.caller.role_names), key }
     }
 
     fn selected_team(&self) -> Option<&'s str> {
         self.key.team.ok().flatten()
     }
 
-    fn teams(&self) -> impl Iterator<Item = &'s str> {
-        self.key.claimed_teams.iter().copied().chain(self.selected_team())
+    fn teams(&self) -> impl Iterator<Item = &str> {
+        self.key.caller.claimed_teams.iter().map(String::as_str).chain(self.selected_team())
     }
 
     /// The lists of routes that the caller's roles name.
     fn routes(&self, snapshot: &'s Snapshot) -> impl Iterator<Item = &'s (String, RouteList)> {
-        let by_role = self.key.roles.iter().filter_map(|role| snapshot.lists.role_routes.get(role));
+        let by_role = self.key.caller.roles.iter().filter_map(|role| snapshot.lists.role_routes.get(role));
         by_role.chain(self.token_roles.iter().filter_map(|lists| lists.routes.as_ref()))
     }
 }
 
 /// A caller as an entity of Cedar, and its teams.
 pub(super) fn caller(snapshot: &Snapshot, ties: &Ties<'_>) -> Result<(EntityUid, Vec<Entity>), String> {
-    let (names, key) = (&snapshot.names, &ties.key);
+    let (names, profile) = (&snapshot.names, &*ties.key.caller);
     let teams: BTreeSet<&str> = ties.teams().collect();
 
     let mut parents: HashSet<_> = teams.iter().map(|id| names.team_uid(id)).collect();
-    parents.extend(key.roles.iter().map(|role| uid(&names.role, role.as_str())));
+    parents.extend(profile.roles.iter().map(|role| uid(&names.role, role.as_str())));
     let inherited = ties.token_roles.iter().flat_map(|lists| &lists.ancestry);
-    let token_roles = key.role_names.iter().copied().chain(inherited.map(String::as_str));
+    let token_roles = profile.role_names.iter().chain(inherited);
     parents.extend(token_roles.map(|role| uid(&names.token_role, role)));
-    let refusals = key.overage.then_some(Rule::Overage).into_iter().chain(key.team.err());
+    let refusals = profile.overage.then_some(Rule::Overage).into_iter().chain(ties.key.team.err());
     parents.extend(refusals.map(|rule| uid(&names.refusal, rule.as_str())));
-    if key.master_key {
+    if profile.master_key {
         parents.insert(uid(&names.role, MASTER_KEY_ROLE));
     }
 
     let mut attrs = Attributes::new(&snapshot.reads);
-    attrs.add("admin", || Value::new_bool(key.admin));
+    attrs.add("admin", || Value::new_bool(profile.admin));
     attrs.add("routes", || {
         Value::new_set(
             ties.routes(snapshot).map(|(id, _)| Value::new_entity_uid(uid(&names.route_group, id))),
         )
     });
-    attrs.add("roles", || Value::new_set(key.role_names.iter().map(|role| text(role))));
+    attrs.add("roles", || Value::new_set(profile.role_names.iter().map(|role| text(role))));
     attrs.add("scopes", || {
-        Value::new_set(key.scopes.iter().map(|scope| Value::new_entity_uid(names.scope_uid(scope))))
+        Value::new_set(profile.scopes.iter().map(|scope| Value::new_entity_uid(names.scope_uid(scope))))
     });
     attrs.add("teams", || {
-        Value::new_set(key.claimed_teams.iter().map(|id| Value::new_entity_uid(names.team_uid(id))))
+        Value::new_set(profile.claimed_teams.iter().map(|id| Value::new_entity_uid(names.team_uid(id))))
     });
-    for (name, value) in TEXTS.into_iter().zip(key.texts) {
-        attrs.add_some(name, value.map(text));
+    for (name, value) in TEXTS.into_iter().zip(&profile.texts) {
+        attrs.add_some(name, value.as_deref().map(text));
     }
     attrs.add_some("team", ties.selected_team().map(|id| Value::new_entity_uid(names.team_uid(id))));
 
-    let texts = |texts: &Vec<&str>| Value::new_set(texts.iter().map(|value| text(value)));
-    let tags = key.tags.iter().map(|(name, values)| (name.clone(), texts(values))).collect();
-    let me = uid(&names.caller, key.id.unwrap_or(ANYBODY));
+    let texts = |texts: &[String]| Value::new_set(texts.iter().map(|value| text(value)));
+    let tags = profile.tags.iter().map(|(name, values)| (name.clone(), texts(values))).collect();
+    let me = uid(&names.caller, profile.id.as_deref().unwrap_or(ANYBODY));
     let mut entities = vec![complete(snapshot, me.clone(), attrs, parents, tags)?];
     for id in teams {
         entities.push(team_entity(snapshot, &snapshot.reads, id)?);
@@ -244,7 +245,7 @@ pub(super) fn model(snapshot: &Snapshot, ties: &Ties<'_>, name: &str) -> Result<
     let of_token_roles = ties.token_roles.iter().flat_map(|lists| &lists.models);
     let of_token_roles =
         of_token_roles.filter(|(_, models)| models.contains(name, lists.groups_of(name))).map(|(id, _)| id);
-    let scopes = ties.key.scopes.iter().copied().chain(snapshot.dropped.mentioned("Scope"));
+    let scopes = ties.key.caller.scopes.iter().map(String::as_str).chain(snapshot.dropped.mentioned("Scope"));
     let scopes = scopes.filter(|scope| lists.scopes.get(*scope).is_some_and(|set| set.contains(name)));
     let teams = ties.teams().chain(snapshot.dropped.mentioned("Team"));
     let teams = teams.filter(|id| lists.team_lists(id, name));

@@ -15,6 +15,7 @@ mod inquiry;
 mod key;
 mod listing;
 mod outcome;
+mod profile;
 mod questions;
 mod reads;
 mod situation;
@@ -27,6 +28,7 @@ pub use decision::{Decision, Denied, Permit, Rule};
 pub use explain::{Considered, Explanation};
 pub use facts::PolicyView;
 pub use inquiry::Inquiry;
+pub(crate) use profile::Profile;
 pub use snapshot::{Snapshot, SnapshotError};
 
 #[cfg(test)]

@@ -207,9 +207,11 @@ impl Answer {
         };
         let facts = facts.only(reads);
         let recurring = facts.recurring();
-        let known = recurring.as_ref().and_then(|facts| before.get(facts, |known| known == facts));
+        let known = recurring.as_ref().and_then(|facts| {
+            before.get(facts, |known| known == facts, |_, outcome: &Outcome| outcome.clone())
+        });
         if let Some(known) = known {
-            return Ok(known.value.clone());
+            return Ok(known);
         }
         let verdicts = questions.verdicts(snapshot, &facts)?;
         let verdicts: Vec<&Verdict> = verdicts.iter().map(AsRef::as_ref).collect();

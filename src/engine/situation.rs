@@ -20,7 +20,7 @@ pub(super) struct Situation<'s> {
 }
 
 impl<'s> Situation<'s> {
-    pub(super) fn new(snapshot: &'s Snapshot, key: Key<&'s str>) -> Result<Self, String> {
+    pub(super) fn new(snapshot: &'s Snapshot, key: Key<'s>) -> Result<Self, String> {
         let ties = Ties::new(snapshot, key);
         let (principal, principal_entities) = entities::caller(snapshot, &ties)?;
         Ok(Self { snapshot, ties, principal, principal_entities })
@@ -30,8 +30,12 @@ impl<'s> Situation<'s> {
     pub(super) fn ask(&self) -> Result<Questions, String> {
         let Snapshot { call_route, use_model, .. } = self.snapshot;
         let (route, route_entity) = entities::route(self.snapshot, &self.ties)?;
-        let models =
-            self.ties.key.models.iter().map(|model| entities::model(self.snapshot, &self.ties, model));
+        let models = self
+            .ties
+            .key
+            .models
+            .iter()
+            .map(|model| entities::model(self.snapshot, &self.ties, model.as_str()));
         let (models, model_entities): (Vec<_>, Vec<_>) =
             models.collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
         // One store for all questions: building it costs more than a question.
@@ -65,7 +69,7 @@ impl<'s> Situation<'s> {
         let config = self.snapshot.config();
         let token_roles_alone =
             config.token_roles.is_some() && !config.jwt.as_ref().is_some_and(|jwt| jwt.enforce_rbac);
-        !self.ties.token_roles.is_empty() || (!self.ties.key.roles.is_empty() && !token_roles_alone)
+        !self.ties.token_roles.is_empty() || (!self.ties.key.caller.roles.is_empty() && !token_roles_alone)
     }
 
     /// The caller with its teams, for questions that no policy answers.

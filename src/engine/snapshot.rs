@@ -11,7 +11,7 @@ use super::dropped::Dropped;
 use super::entities::Names;
 use super::facts::{PolicyFacts, PolicyView};
 use super::index::Policies;
-use super::key::Key;
+use super::key::KeptKey;
 use super::questions::Answer;
 use super::reads::Reads;
 use super::team::TeamDirectory;
@@ -40,8 +40,10 @@ pub struct Snapshot {
     pub(super) names: Names,
     pub(super) dropped: Dropped,
     pub(super) reads: Reads,
+    /// Whether it is told apart by which method a route is called.
+    pub(super) reads_method: bool,
     /// What Cedar answered before: another snapshot begins without.
-    pub(super) answers: Memo<Key<String>, Answer>,
+    pub(super) answers: Memo<KeptKey, Answer>,
 }
 
 /// Combinations of callers' ties, routes and models. An entry takes a kilobyte or so.
@@ -126,6 +128,7 @@ impl Snapshot {
             lists,
             names,
             dropped,
+            reads_method: reads.value_of("method"),
             reads,
             answers: Memo::with_capacity(ANSWERS),
             config,

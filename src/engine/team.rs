@@ -135,11 +135,11 @@ fn by_fit<'c>(
     required: bool,
 ) -> Result<Option<&'c str>, Rule> {
     let teams = &snapshot.teams;
-    let routes = snapshot.lists.routes.get(TEAM_ROUTES).unwrap_or(&teams.default_routes);
     let is_on_route = OnceCell::new();
+    let routes = || snapshot.lists.routes.get(TEAM_ROUTES).unwrap_or(&teams.default_routes);
     let fits = |id: &&str| {
         teams.get(id).is_some()
-            && *is_on_route.get_or_init(|| routes.contains(asked.facts.route))
+            && *is_on_route.get_or_init(|| routes().contains(asked.facts.route))
             && asked.models.iter().all(|model| may_use(snapshot, id, model))
     };
     let mut fitting = caller.claimed_teams().filter(fits).peekable();

@@ -3,11 +3,14 @@
 use std::collections::HashMap;
 use std::collections::hash_map::{Entry, RandomState};
 use std::hash::BuildHasher as _;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use crate::identity::Caller;
 
 const SHARDS: usize = 16;
+
+/// Random, so that nobody can choose to share an entry with somebody else.
+static HASHING: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 
 /// By a hash of the caller.
 type Counts = HashMap<u64, usize, foldhash::fast::RandomState>;
@@ -16,16 +19,13 @@ type Counts = HashMap<u64, usize, foldhash::fast::RandomState>;
 /// than requests.
 #[derive(Debug, Default)]
 pub(super) struct Callers {
-    /// Random, so that nobody can choose to share an entry with somebody else.
-    hasher: RandomState,
     shards: [Mutex<Counts>; SHARDS],
 }
 
 impl Callers {
     /// One more request of the caller, if it has fewer than `limit`.
     pub(super) fn take_one(self: &Arc<Self>, caller: &Caller, limit: usize) -> Option<CallerShare> {
-        let name = caller.subject.as_deref().or(caller.user_id.as_deref());
-        let key = self.hasher.hash_one((caller.master_key, caller.issuer.as_deref(), name));
+        let key = *caller.hash.or_keep(|| hash(caller));
         let mut shard = self.shard(key)?;
         match shard.entry(key) {
             Entry::Occupied(entry) if *entry.get() >= limit => return None,
@@ -41,6 +41,11 @@ impl Callers {
         let shard = self.shards.get(usize::try_from(key % SHARDS as u64).ok()?)?;
         Some(shard.lock().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+fn hash(caller: &Caller) -> u64 {
+    let name = caller.subject.as_deref().or(caller.user_id.as_deref());
+    HASHING.hash_one((caller.master_key, caller.issuer.as_deref(), name))
 }
 
 /// A request of a caller, until it is dropped.

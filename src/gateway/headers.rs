@@ -10,7 +10,7 @@ const NOT_THE_CALLERS_PREFIXES: [&str; 5] =
 
 /// Leaves the headers of a request that go upstream.
 pub(super) fn upstream(headers: &mut HeaderMap) {
-    let credential = Bearer::from_headers(headers).map(|credential| credential.expose()).ok();
+    let credential = Bearer::presented(headers).ok().filter(|credential| !credential.is_empty());
     let stripped = stripped(headers, |name, value| {
         !is_the_callers(name)
             || is_disguised(name)
@@ -53,8 +53,9 @@ fn is_disguised(name: &str) -> bool {
 
 /// Some clients send their token a second time, in a header of their own. The search takes a time that grows with the value
 /// alone, whatever a caller writes into both.
-fn contains(value: &[u8], credential: &str) -> bool {
-    value.len() >= credential.len() && String::from_utf8_lossy(value).contains(credential)
+fn contains(value: &[u8], credential: &[u8]) -> bool {
+    value.len() >= credential.len()
+        && String::from_utf8_lossy(value).contains(&*String::from_utf8_lossy(credential))
 }
 
 /// Leaves the headers of an upstream's answer that go back.

@@ -1,5 +1,6 @@
 //! The steps of a request, in order: each takes what only the step before it can make.
 
+use std::net::IpAddr;
 use std::sync::{Arc, LazyLock};
 
 use arc_swap::ArcSwap;
@@ -12,6 +13,7 @@ use serde_json::json;
 use super::arrival::Arrival;
 use super::body::{Arriving, Room};
 use super::forward::{Forwarder, Sent};
+use super::keys::Moment;
 use super::load::Load;
 use super::observe::{Ended, Observation, Observers};
 use super::request_id::RequestIds;
@@ -122,7 +124,7 @@ impl Gateway {
         if arrival.head.headers.len() > limits.headers {
             return Err(Refusal::TooManyHeaders { limit: limits.headers });
         }
-        let caller = self.authenticate(&in_force, &arrival.head.headers).await;
+        let caller = self.authenticate(&in_force, &arrival.head.headers, seen.began()).await;
         seen.authenticated(caller.as_deref().ok());
         let caller = caller?;
         seen.caller_admitted(self.load.admit_caller(&caller, limits)?);
@@ -139,8 +141,9 @@ impl Gateway {
         })?;
         let room = Room { limits, max_body_bytes: *max_body_bytes, taken: self.load.body_bytes.nothing() };
         let (call, body) = body::read(reading, Arriving::new(arrival, room)?).await?;
-        let call = call.with_circumstances(circumstances(arrival, trusted_proxies));
-        seen.read(&call);
+        let source = source_of(arrival, trusted_proxies);
+        let call = call.with_circumstances(Circumstances { time: Some(seen.has_read()), source });
+        seen.understood(&call);
         let candidate = in_force.candidate.as_ref();
         let on_trial = candidate.map(|rules| rules.decide(&rules.identify_again(&caller), &call));
         let decided = snapshot.authorize(&caller, call);
@@ -156,15 +159,23 @@ impl Gateway {
         self.forwarder.forward(&in_force.deployments, limits, &permit, &mut sent, seen).await
     }
 
-    async fn authenticate(&self, in_force: &InForce, headers: &HeaderMap) -> Result<Arc<Caller>, Refusal> {
+    async fn authenticate(
+        &self,
+        in_force: &InForce,
+        headers: &HeaderMap,
+        now: Moment,
+    ) -> Result<Arc<Caller>, Refusal> {
         let config = in_force.snapshot().config();
-        let bearer = Bearer::from_headers(headers)?;
+        let presented = Bearer::presented(headers)?;
         let verifying = in_force.verifier.as_ref().zip(config.jwt.as_ref());
         // A token that was verified in this generation is not its master key: that was looked at then.
-        if let Some(caller) = verifying.and_then(|(verifier, jwt)| verifier.known(&bearer, &jwt.tokens)) {
+        if let Some(caller) =
+            verifying.and_then(|(verifier, jwt)| verifier.known(presented, &jwt.tokens, now))
+        {
             self.observers.metrics().accepted_token(true);
             return Ok(caller);
         }
+        let bearer = Bearer::new(presented)?;
         if config.master_key.as_ref().is_some_and(|key| is_master_key(&bearer, key)) {
             return Ok(Arc::new(Caller::master_key()));
         }
@@ -177,10 +188,9 @@ impl Gateway {
     }
 }
 
-/// When and from where a request comes.
-fn circumstances(arrival: &Arrival, trusted_proxies: &[IpNet]) -> Circumstances {
-    let source = arrival.peer.and_then(|peer| source::address(peer, &arrival.head.headers, trusted_proxies));
-    Circumstances { source, ..Circumstances::now() }
+/// From where a request comes.
+fn source_of(arrival: &Arrival, trusted_proxies: &[IpNet]) -> Option<IpAddr> {
+    source::address(arrival.peer?, &arrival.head.headers, trusted_proxies)
 }
 
 /// LiteLLM's health routes: open to everybody, and silent about everything but that we are here.

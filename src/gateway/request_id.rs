@@ -20,15 +20,17 @@ impl RequestIds {
     /// 32 hexadecimal digits.
     pub(super) fn next(&self) -> HeaderValue {
         let count = self.counter.fetch_add(1, Ordering::Relaxed);
-        let [high, low] = self.halves.each_ref().map(|half| u128::from(half.hash_one(count)));
-        let id = ((high << 64) | low).to_be_bytes();
-        let digit = |half: u8| if half < 10 { b'0' + half } else { b'a' - 10 + half };
+        let halves = self.halves.each_ref().map(|half| half.hash_one(count).to_be_bytes());
         let mut text = [0; 32];
-        for (digits, byte) in text.as_chunks_mut().0.iter_mut().zip(id) {
+        for (digits, byte) in text.as_chunks_mut().0.iter_mut().zip(halves.as_flattened()) {
             *digits = [digit(byte >> 4), digit(byte & 15)];
         }
         HeaderValue::from_bytes(&text).unwrap_or_else(|_| HeaderValue::from_static("none"))
     }
+}
+
+fn digit(value: u8) -> u8 {
+    if value < 10 { b'0' + value } else { b'a' + (value - 10) }
 }
 
 #[cfg(test)]

@@ -224,8 +224,8 @@ impl Refusal {
         match self {
             Self::Denied(denied) => tracing::info!(
                 status, request_id, rule = denied.rule.as_str(), policies = ?denied.decision.policies,
-                role = denied.decision.role.map(crate::names::Role::as_str), user = denied.decision.user_id,
-                team = denied.decision.team_id, generation = denied.decision.generation, error = denied.error, "denied"
+                role = denied.decision.role.map(crate::names::Role::as_str), user = denied.decision.user_id.as_deref(),
+                team = denied.decision.team_id.as_deref(), generation = denied.decision.generation, error = denied.error, "denied"
             ),
             // What is too much is not written down one by one. It is counted.
             Self::Overloaded | Self::NoRoom => {

@@ -14,13 +14,16 @@ const FORWARDED_FOR: &str = "x-forwarded-for";
 pub(super) fn address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> Option<IpAddr> {
     let is_trusted = |address: &IpAddr| trusted.iter().any(|network| network.contains(address));
     let mut source = peer.to_canonical();
+    if !is_trusted(&source) {
+        return Some(source);
+    }
     let values = headers.get_all(FORWARDED_FOR).iter().rev();
     // Whoever is not trusted could make what it sent unreadable, and so hide its address: it is not looked at.
     for entry in values.flat_map(|value| value.as_bytes().rsplit(|byte| *byte == b',')) {
-        if !is_trusted(&source) {
-            return Some(source);
-        }
         source = parse(std::str::from_utf8(entry).ok()?.trim_matches([' ', '\t']))?;
+        if !is_trusted(&source) {
+            break;
+        }
     }
     Some(source)
 }

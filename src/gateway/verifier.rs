@@ -70,9 +70,10 @@ impl TokenVerifier {
         }
     }
 
-    /// Whose token this is, if it is a JWT that [`Self::caller`] has verified before, by the same rules, and would now.
-    pub(super) fn known(&self, bearer: &Bearer<'_>, rules: &TokenRules) -> Option<Arc<Caller>> {
-        self.known.caller(bearer, &self.keys, rules, Moment::now())
+    /// Whose token this is, if it is a JWT that [`Self::caller`] has verified before, by the same rules, and would now. It
+    /// need not have been looked at: it is known if it is every byte of one that was.
+    pub(super) fn known(&self, presented: &[u8], rules: &TokenRules, now: Moment) -> Option<Arc<Caller>> {
+        self.known.caller(presented, &self.keys, rules, now)
     }
 
     /// Verifies a token now, and says whose it is. `rules` and `identify` are the same for each of them.

@@ -1,20 +1,23 @@
 //! Who the caller is: rules R1 and R4, and the teams that the token claims (R6).
 
 mod claim;
+mod kept;
 mod overage;
 mod roles;
 mod tags;
 
-#[cfg(feature = "gateway")]
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
 use crate::authn::VerifiedClaims;
 use crate::config::JwtAuth;
+use crate::engine::Profile;
+use crate::memo::Hashed;
 use crate::names::{ClaimPath, Role};
 
 use claim::{names, scalar};
+use kept::Kept;
 use roles::Evidence;
 
 pub use roles::Reason;
@@ -31,7 +34,7 @@ pub struct Caller {
     /// The token carries the admin scope (R5), or this is the master key.
     pub(crate) admin: bool,
     pub(crate) master_key: bool,
-    pub(crate) user_id: Option<String>,
+    pub(crate) user_id: Option<Arc<str>>,
     pub(crate) email: Option<String>,
     /// R4's object id of a team.
     pub(crate) object_team: Option<String>,
@@ -50,6 +53,11 @@ pub struct Caller {
     pub(crate) subject: Option<String>,
     pub(crate) client_id: Option<String>,
     claims: VerifiedClaims,
+    /// What the policies of a generation can read of it.
+    pub(crate) profile: Kept<(u64, Arc<Hashed<Profile>>)>,
+    /// Of who it is, to count its requests by.
+    #[cfg(feature = "gateway")]
+    pub(crate) hash: Kept<u64>,
 }
 
 /// The team id of R1.2.
@@ -132,7 +140,7 @@ impl Caller {
             claims: verified.clone(),
             left_out: overage::left_out(jwt, claims),
             admin,
-            user_id: user.or_else(|| email.clone()),
+            user_id: user.or_else(|| email.clone()).map(Arc::from),
             email,
             team,
             team_alias: scalar(at(&jwt.team_alias_jwt_field)),
@@ -156,7 +164,7 @@ impl Caller {
     fn replace_by_object(&mut self, object: String) {
         match self.role() {
             Some(Role::Team) => self.object_team = Some(object),
-            Some(Role::InternalUser) => self.user_id = Some(object),
+            Some(Role::InternalUser) => self.user_id = Some(Arc::from(object)),
             Some(Role::ProxyAdmin) | None => {}
         }
     }
@@ -181,6 +189,9 @@ impl Caller {
             subject: None,
             client_id: None,
             claims: VerifiedClaims::default(),
+            profile: Kept::default(),
+            #[cfg(feature = "gateway")]
+            hash: Kept::default(),
         }
     }
 

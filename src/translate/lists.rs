@@ -108,11 +108,11 @@ impl Lists {
     }
 
     /// The lists of the roles that a token names, and of those that they inherit from.
-    pub(crate) fn token_roles_of(&self, roles: &[&str]) -> Vec<&TokenRoleLists> {
+    pub(crate) fn token_roles_of(&self, roles: &[String]) -> Vec<&TokenRoleLists> {
         if self.token_roles.is_empty() {
             return Vec::new();
         }
-        let listed = roles.iter().filter_map(|role| self.token_roles.get(*role));
+        let listed = roles.iter().filter_map(|role| self.token_roles.get(role));
         let names: BTreeSet<&String> = listed.flat_map(|lists| &lists.ancestry).collect();
         names.into_iter().filter_map(|name| self.token_roles.get(name)).collect()
     }

@@ -71,7 +71,7 @@ impl Report {
                 method: call.method().to_string(),
                 route: call.route().to_string(),
                 models: call.models().map(ModelName::to_string).collect(),
-                team: decision.team_id,
+                team: decision.team_id.as_deref().map(str::to_owned),
                 grants: explained.grants,
                 gates: explained.gates,
                 policies: decision.policies.iter().map(ToString::to_string).collect(),

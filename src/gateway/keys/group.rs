@@ -14,7 +14,7 @@ use crate::config::{Issuer, TokenRules};
 
 use super::super::observe::KeySource;
 use super::fetch::Fetcher;
-use super::source::{Cause, Freshness, Source, Usable};
+use super::source::{Cause, Freshness, Source};
 use super::store::{AuthnError, Moment};
 
 /// The providers that publish the keys of one entry of `issuers`, or those of `JWT_PUBLIC_KEY_URL`.
@@ -67,13 +67,15 @@ impl Group {
 
     /// How many providers have no usable keys.
     pub(super) fn missing(&self, rules: &TokenRules, now: Instant) -> usize {
-        self.sources.iter().filter(|source| matches!(source.usable(rules, now), Usable::AfterRefresh)).count()
+        self.sources.iter().filter(|source| !source.is_usable(rules, now)).count()
     }
 
     /// Whether a token that these keys verified would be verified by them now. As there, a provider that fails is asked again
     /// meanwhile.
     pub(super) fn is_in_use(&self, keys: &Weak<KeySet>, rules: &TokenRules, now: Instant) -> bool {
-        self.usable(rules, now).iter().any(|usable| std::ptr::eq(Arc::as_ptr(usable), keys.as_ptr()))
+        let mut is_in_use = false;
+        self.read_usable(rules, now, |usable| is_in_use |= std::ptr::eq(Arc::as_ptr(usable), keys.as_ptr()));
+        is_in_use
     }
 
     /// Verifies a token with the keys at hand, and only if those do not settle it, with newer ones.
@@ -119,25 +121,31 @@ impl Group {
     /// The keys that may be used now. A provider that fails is asked again meanwhile.
     fn usable(&self, rules: &TokenRules, now: Instant) -> Vec<Arc<KeySet>> {
         let mut sets = Vec::with_capacity(self.sources.len());
+        self.read_usable(rules, now, |keys| sets.push(Arc::clone(keys)));
+        sets
+    }
+
+    /// The same for whoever only looks at them.
+    fn read_usable(&self, rules: &TokenRules, now: Instant, mut read: impl FnMut(&Arc<KeySet>)) {
         for source in &self.sources {
-            if let Usable::Now(keys, freshness) = source.usable(rules, now) {
-                sets.push(keys);
-                if freshness == Freshness::Stale {
-                    source.refresh(Cause::Age, rules.public_key_cooldown, now, &self.fetcher);
-                }
+            let freshness = source.read(rules, now, |keys, freshness| {
+                read(keys);
+                freshness
+            });
+            if freshness == Some(Freshness::Stale) {
+                source.refresh(Cause::Age, rules.public_key_cooldown, now, &self.fetcher);
             }
         }
-        sets
     }
 
     /// Starts or joins the refreshes that are due: of every source without usable keys, and if a token's key is unknown,
     /// of the others too.
     pub(super) fn start_refreshes(&self, unknown: bool, rules: &TokenRules, now: Instant) -> Vec<Ending> {
         let refresh = |source: &Arc<Source>| {
-            let cause = match source.usable(rules, now) {
-                Usable::AfterRefresh => Cause::Age,
-                Usable::Now(..) if unknown => Cause::UnknownKey,
-                Usable::Now(..) => return None,
+            let cause = match source.is_usable(rules, now) {
+                false => Cause::Age,
+                true if unknown => Cause::UnknownKey,
+                true => return None,
             };
             source.refresh(cause, rules.public_key_cooldown, now, &self.fetcher).map(ending)
         };

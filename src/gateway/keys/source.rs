@@ -45,18 +45,11 @@ struct Refresh {
     attempted: Option<Instant>,
 }
 
-/// What a source's keys are good for.
-pub(super) enum Usable {
-    /// Young enough, or not yet too old while the provider fails.
-    Now(Arc<KeySet>, Freshness),
-    /// There are none, or they are too old to be used before the provider was asked.
-    AfterRefresh,
-}
-
 /// How old usable keys are.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Freshness {
     Fresh,
+    /// Too old, but not by far, and the provider fails.
     Stale,
 }
 
@@ -105,22 +98,33 @@ impl Source {
         }
     }
 
-    /// The keys, if they may be used at `now`.
-    pub(super) fn usable(&self, rules: &TokenRules, now: Instant) -> Usable {
+    /// Whether there are keys that may be used at `now`, before the provider was asked.
+    pub(super) fn is_usable(&self, rules: &TokenRules, now: Instant) -> bool {
+        self.read(rules, now, |_, _| ()).is_some()
+    }
+
+    /// What is to be `read` of the keys, if they may be used at `now`.
+    pub(super) fn read<R>(
+        &self,
+        rules: &TokenRules,
+        now: Instant,
+        read: impl FnOnce(&Arc<KeySet>, Freshness) -> R,
+    ) -> Option<R> {
         let loaded = self.loaded.load();
-        let Some(loaded) = loaded.as_ref() else { return Usable::AfterRefresh };
+        let loaded = loaded.as_ref()?;
+        Some(read(&loaded.keys, self.freshness(loaded, rules, now)?))
+    }
+
+    fn freshness(&self, loaded: &Loaded, rules: &TokenRules, now: Instant) -> Option<Freshness> {
         if self.fixed {
-            return Usable::Now(loaded.keys.clone(), Freshness::Fresh);
+            return Some(Freshness::Fresh);
         }
         let (age, ttl) = (now.saturating_duration_since(loaded.at), rules.public_key_ttl.max(MIN_TTL));
         if age < ttl {
-            Usable::Now(loaded.keys.clone(), Freshness::Fresh)
-        } else if age < ttl.saturating_add(rules.public_key_stale_ttl) && self.failing.load(Ordering::Acquire)
-        {
-            Usable::Now(loaded.keys.clone(), Freshness::Stale)
-        } else {
-            Usable::AfterRefresh
+            return Some(Freshness::Fresh);
         }
+        let is_stale = age < ttl.saturating_add(rules.public_key_stale_ttl);
+        (is_stale && self.failing.load(Ordering::Acquire)).then_some(Freshness::Stale)
     }
 
     /// Joins the refresh that is running, or starts one if it is due. The receiver closes when the refresh has ended.

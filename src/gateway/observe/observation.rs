@@ -15,6 +15,7 @@ use crate::decision_log::{DecisionLog, Input, Line, LoggedCaller, OnTrial, Verdi
 use crate::engine::{Decision, Denied, Permit, Rule, Snapshot};
 use crate::gateway::callers::CallerShare;
 use crate::gateway::deployments::Target;
+use crate::gateway::keys::Moment;
 use crate::gateway::keys::fetch::causes;
 use crate::gateway::meter::Share;
 use crate::gateway::respond::{BrokenOff, Refusal};
@@ -28,7 +29,7 @@ const BROKE_OFF: &str = "upstream_broke_off";
 /// What is known of a request so far. It is told once: when the answer begins, or else when the request is dropped.
 pub(in crate::gateway) struct Observation {
     observers: Arc<Observers>,
-    began: Instant,
+    began: Moment,
     stage_began: Instant,
     told: bool,
     generation: u64,
@@ -56,20 +57,25 @@ impl Observation {
         head: &Parts,
         request_id: &HeaderValue,
     ) -> Self {
-        let now = Instant::now();
+        let now = Moment::now();
         observers.metrics.began();
         Self {
             spans: observers.traces.get().map(|traces| Box::new(Spans::begin(traces, head))),
-            line: observers.log().map(|_| Box::new(line(head, request_id))),
+            line: observers.log().map(|_| Box::new(line(head, request_id, now.wall))),
             observers: Arc::clone(observers),
             began: now,
-            stage_began: now,
+            stage_began: now.monotonic,
             told: false,
             generation: 0,
             decided: None,
             claims: None,
             places: (None, None),
         }
+    }
+
+    /// When the request's head had come.
+    pub(in crate::gateway) fn began(&self) -> Moment {
+        self.began
     }
 
     /// Who else is told.
@@ -107,9 +113,15 @@ impl Observation {
         }
     }
 
-    /// The request was read. Its body is not kept.
-    pub(in crate::gateway) fn read(&mut self, call: &ApiCall) {
+    /// The request was read, now.
+    pub(in crate::gateway) fn has_read(&mut self) -> SystemTime {
         self.finish(Stage::ReadBody);
+        let elapsed = self.stage_began.saturating_duration_since(self.began.monotonic);
+        self.began.after(elapsed).wall
+    }
+
+    /// What it asks for is known. Its body is not kept.
+    pub(in crate::gateway) fn understood(&mut self, call: &ApiCall) {
         if let Some(spans) = &mut self.spans {
             spans.read(call);
         }
@@ -134,8 +146,8 @@ impl Observation {
         }
         if let Some(rule) = decision.unenforced {
             tracing::info!(
-                mode = "log_only", rule = rule.as_str(), policies = ?decision.policies, user = decision.user_id,
-                team = decision.team_id, generation = decision.generation, "denied, and not enforced"
+                mode = "log_only", rule = rule.as_str(), policies = ?decision.policies, user = decision.user_id.as_deref(),
+                team = decision.team_id.as_deref(), generation = decision.generation, "denied, and not enforced"
             );
         }
         if !decision.shadow.is_empty() {
@@ -261,13 +273,13 @@ impl Drop for Observation {
                 self.observers.metrics.abandoned();
             }
         }
-        self.observers.metrics.ended(self.began.elapsed());
+        self.observers.metrics.ended(self.began.monotonic.elapsed());
     }
 }
 
-fn line(head: &Parts, request_id: &HeaderValue) -> Line {
+fn line(head: &Parts, request_id: &HeaderValue, time: SystemTime) -> Line {
     Line {
-        time: SystemTime::now(),
+        time,
         request_id: request_id.to_str().unwrap_or_default().to_owned(),
         verdict: Verdict::Refused,
         status: None,
@@ -295,7 +307,7 @@ fn logged(caller: &Caller) -> LoggedCaller {
     LoggedCaller {
         subject: caller.subject.clone(),
         issuer: caller.issuer.clone(),
-        user_id: caller.user_id.clone(),
+        user_id: caller.user_id().map(str::to_owned),
         role: caller.role().map(role),
         team: None,
         teams: caller.claimed_teams().map(str::to_owned).collect(),
@@ -311,8 +323,8 @@ fn note(line: &mut Line, decision: &Decision, took: Duration) {
     line.decision_us = Some(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
     if let Some(caller) = &mut line.caller {
         caller.role = decision.role.map(role);
-        caller.user_id.clone_from(&decision.user_id);
-        caller.team.clone_from(&decision.team_id);
+        caller.user_id = decision.user_id.as_deref().map(str::to_owned);
+        caller.team = decision.team_id.as_deref().map(str::to_owned);
     }
 }
 

@@ -16,7 +16,7 @@ use super::meter::Share;
 use super::pieces::Pieces;
 use super::respond::Refusal;
 use crate::config::Limits;
-use crate::request::{ApiCall, Reading};
+use crate::request::{ApiCall, Malformed, Reading};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -35,28 +35,25 @@ pub(super) struct Room<'l> {
     pub(super) taken: Share,
 }
 
-/// Reads a request body, and what it asks for. A body whose announced length is over the limit is refused unread, and one
-/// that cannot be judged as soon as that is known.
-pub(super) async fn read(
-    mut reading: Reading,
-    mut arriving: Arriving<'_>,
-) -> Result<(ApiCall, Pieces), Refusal> {
-    let body = match &mut reading {
-        Reading::Whole(_) => Pieces::of([arriving.joined().await?]),
-        Reading::Streamed(streamed) => {
-            let mut frames = Frames::default();
-            while let Some(bytes) = arriving.next().await? {
-                streamed.feed(&bytes)?;
-                frames.push(bytes);
-            }
-            Pieces::of(frames.all())
-        }
+/// Reads a request body. One that cannot be judged is refused as soon as that is known.
+pub(super) async fn read(reading: &mut Reading, arriving: &mut Arriving<'_>) -> Result<Pieces, Refusal> {
+    let Reading::Streamed(streamed) = reading else {
+        return Ok(Pieces::of([arriving.joined().await?]));
     };
-    let call = match reading {
-        Reading::Whole(whole) => whole.finish_within(body.first(), arriving.room.limits.json_depth)?,
-        Reading::Streamed(streamed) => streamed.finish()?,
-    };
-    Ok((call, body.keeping(arriving.room.taken)))
+    let mut frames = Frames::default();
+    while let Some(bytes) = arriving.next().await? {
+        streamed.feed(&bytes)?;
+        frames.push(bytes);
+    }
+    Ok(Pieces::of(frames.all()))
+}
+
+/// What a request asks for whose body was read.
+pub(super) fn understood(reading: Reading, body: &Pieces, depth: usize) -> Result<ApiCall, Malformed> {
+    match reading {
+        Reading::Whole(whole) => whole.finish_within(body.first(), depth),
+        Reading::Streamed(streamed) => streamed.finish(),
+    }
 }
 
 /// A body on its way.
@@ -71,6 +68,7 @@ pub(super) struct Arriving<'l> {
 }
 
 impl<'l> Arriving<'l> {
+    /// A body whose announced length is over the limit is refused unread.
     pub(super) fn new(arrival: &'l mut Arrival, room: Room<'l>) -> Result<Self, Refusal> {
         let limit = room.max_body_bytes;
         let announced = usize::try_from(arrival.body.size_hint().lower()).unwrap_or(usize::MAX);
@@ -134,6 +132,11 @@ impl<'l> Arriving<'l> {
             context.waker().wake_by_ref();
         }
         frame
+    }
+
+    /// The room that the body has taken.
+    pub(super) fn taken(self) -> Share {
+        self.room.taken
     }
 
     /// When the next bytes must be here.

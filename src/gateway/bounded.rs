@@ -67,7 +67,9 @@ impl Bounded {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
         match Pin::new(&mut self.body).poll_frame(context) {
             // A caller that takes one piece after another never waits here.
-            Poll::Ready(Some(Ok(_))) if Instant::now() >= self.end => self.too_long(),
+            Poll::Ready(Some(Ok(_))) if !self.body.is_end_stream() && Instant::now() >= self.end => {
+                self.too_long()
+            }
             Poll::Ready(frame) => Poll::Ready(frame.map(|frame| frame.map_err(BrokenOff::from))),
             Poll::Pending => {
                 let alarm = self.alarm.get_or_insert_with(|| Box::pin(sleep_until(self.end)));

@@ -44,6 +44,24 @@ pub(super) struct Sent<'s> {
     pub(super) body: Pieces,
 }
 
+/// A request to an upstream.
+pub(super) struct Outgoing {
+    request: Request<Pieces>,
+    /// When the answer must have begun, and when it must have ended.
+    begin: Instant,
+    end: Instant,
+}
+
+impl Outgoing {
+    /// A request that goes out now. Its answer may take `timeout` to begin, where that is given.
+    pub(super) fn new(request: Request<Pieces>, limits: &Limits, timeout: Option<Duration>) -> Self {
+        let now = Instant::now();
+        let end = now + limits.upstream_total_timeout;
+        let begin = end.min(now + timeout.unwrap_or(limits.upstream_first_byte_timeout));
+        Self { request, begin, end }
+    }
+}
+
 /// The connections to upstreams.
 #[derive(Debug)]
 pub(super) struct Forwarder {
@@ -65,43 +83,21 @@ impl Forwarder {
         Ok(Self { plain: Pool::new(tcp()), secure })
     }
 
-    /// Forwards a permitted request and streams the answer back.
+    /// Sends a request, and waits for the answer with the headers that go back, its body still to come.
     ///
-    /// Dropping the answer, as happens when the caller goes away, ends the upstream's call.
-    pub(super) async fn forward(
-        &self,
-        deployments: &Deployments,
-        limits: &Limits,
-        permit: &Permit,
-        sent: &mut Sent<'_>,
-        seen: &mut Observation,
-    ) -> Result<Answer, Refusal> {
-        let (mut request, timeout) = upstream_request(deployments, permit, sent, seen)?;
-        let now = Instant::now();
-        let end = now + limits.upstream_total_timeout;
-        let first_byte = now + timeout.unwrap_or(limits.upstream_first_byte_timeout);
-
-        let answered = self.relay(&mut request, first_byte.min(end), end, seen.observers()).await;
-        seen.upstream(answered.as_ref().map(Response::status));
-        answered
-    }
-
-    /// The upstream's answer with the headers that go back, its body still to come. It must begin and end by then.
-    ///
-    /// The request is taken when it is sent: until then it has one place, wherever it is waited for.
+    /// Dropping the answer, as happens when the caller goes away, ends the upstream's call. The request is taken when it is
+    /// sent: until then it has one place, wherever it is waited for.
     pub(super) async fn relay(
         &self,
-        request: &mut Request<Pieces>,
-        begin: Instant,
-        end: Instant,
+        outgoing: &mut Outgoing,
         observers: &Arc<Observers>,
     ) -> Result<Answer, Refusal> {
-        let answered = tokio::time::timeout_at(begin, self.send(request)).await;
+        let answered = tokio::time::timeout_at(outgoing.begin, self.send(&mut outgoing.request)).await;
         let (mut head, body) = answered.map_err(|_| Refusal::UpstreamTimeout)??.into_parts();
         headers::downstream(&mut head.headers);
         head.version = http::Version::default();
         head.extensions.clear();
-        Ok(Answer::from_parts(head, Bounded::new(body, end, observers).boxed_unsync()))
+        Ok(Answer::from_parts(head, Bounded::new(body, outgoing.end, observers).boxed_unsync()))
     }
 
     async fn send(&self, request: &mut Request<Pieces>) -> Result<Response<UpstreamBody>, Refusal> {
@@ -149,20 +145,20 @@ fn is_timeout(error: &(dyn Error + 'static)) -> bool {
         || error.source().is_some_and(is_timeout)
 }
 
-/// The request as its upstream gets it, and how long that may take to answer.
-fn upstream_request(
+/// A permitted request as its upstream gets it.
+pub(super) fn outgoing(
     deployments: &Deployments,
+    limits: &Limits,
     permit: &Permit,
-    sent: &mut Sent<'_>,
+    sent: Sent<'_>,
     seen: &mut Observation,
-) -> Result<(Request<Pieces>, Option<Duration>), Refusal> {
-    let (call, head) = (permit.call(), &mut *sent.head);
+) -> Result<Outgoing, Refusal> {
+    let (call, head) = (permit.call(), sent.head);
     let target = deployments.target(call, head.uri.query())?;
     tracing::debug!(model = ?permit.model(), host = target.uri.host(), policies = ?permit.decision().policies, "permitted");
     headers::upstream(&mut head.headers);
     seen.calls(call, &target, &mut head.headers);
-    let body = upstream_body(call, target.model.as_deref(), std::mem::take(&mut sent.body));
-    let mut request = Request::new(body);
+    let mut request = Request::new(upstream_body(call, target.model.as_deref(), sent.body));
     *request.method_mut() = head.method.clone();
     *request.uri_mut() = target.uri;
     let headers = request.headers_mut();
@@ -174,7 +170,7 @@ fn upstream_request(
     for (name, value) in target.headers {
         headers.insert(name.clone(), value.clone());
     }
-    Ok((request, target.timeout))
+    Ok(Outgoing::new(request, limits, target.timeout))
 }
 
 /// The body with the deployment's model in the place of the caller's; where only the path named the model, it is added.

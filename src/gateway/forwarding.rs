@@ -4,12 +4,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use http::{HeaderValue, Request, Uri, uri};
-use tokio::time::Instant;
 
 use super::arrival::Arrival;
 use super::body::{Arriving, Room};
 use super::connection::Common;
-use super::forward::Forwarder;
+use super::forward::{Forwarder, Outgoing};
 use super::meter::Meter;
 use super::observe::Observers;
 use super::pieces::Pieces;
@@ -60,13 +59,14 @@ impl Everything {
         let room = Room { limits: &self.limits, max_body_bytes: MAX_BODY_BYTES, taken };
         let body = Arriving::new(arrival, room)?.joined().await?;
         let uri = uri::Builder::from(self.upstream.clone()).path_and_query(arrival.head.uri.path()).build();
-        let mut request = Request::new(Pieces::of([body]));
-        *request.uri_mut() = uri.map_err(|_| Refusal::NoUpstream)?;
-        *request.method_mut() = std::mem::take(&mut arrival.head.method);
-        *request.headers_mut() = std::mem::take(&mut arrival.head.headers);
-        headers::upstream(request.headers_mut());
-        let (begin, end) = (self.limits.upstream_first_byte_timeout, self.limits.upstream_total_timeout);
-        let now = Instant::now();
-        self.forwarder.relay(&mut request, now + begin, now + end, &self.observers).await
+        let mut outgoing = {
+            let mut request = Request::new(Pieces::of([body]));
+            *request.uri_mut() = uri.map_err(|_| Refusal::NoUpstream)?;
+            *request.method_mut() = std::mem::take(&mut arrival.head.method);
+            *request.headers_mut() = std::mem::take(&mut arrival.head.headers);
+            headers::upstream(request.headers_mut());
+            Outgoing::new(request, &self.limits, None)
+        };
+        self.forwarder.relay(&mut outgoing, &self.observers).await
     }
 }

@@ -65,7 +65,8 @@ pub(super) fn downstream(headers: &mut HeaderMap) {
 }
 
 fn stripped(headers: &HeaderMap, also: impl Fn(&str, &HeaderValue) -> bool) -> Vec<HeaderName> {
-    let mut stripped = Vec::new();
+    // More than most requests and answers have of them.
+    let mut stripped = Vec::with_capacity(8);
     for (name, value) in headers {
         if *name == CONNECTION {
             stripped.extend(named_by_connection(value));

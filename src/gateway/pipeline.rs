@@ -5,14 +5,14 @@ use std::sync::{Arc, LazyLock};
 
 use arc_swap::ArcSwap;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use ipnet::IpNet;
 use serde_json::json;
 
 use super::arrival::Arrival;
 use super::body::{Arriving, Room};
-use super::forward::{Forwarder, Sent};
+use super::forward::{self, Forwarder, Sent};
 use super::keys::Moment;
 use super::load::Load;
 use super::observe::{Ended, Observation, Observers};
@@ -81,11 +81,12 @@ impl Gateway {
     }
 
     /// Answers a request.
+    #[expect(clippy::manual_async_fn, reason = "an async function has room for its arguments twice")]
     pub(super) fn handle(
         self: Arc<Self>,
         mut arrival: Arrival,
     ) -> impl Future<Output = Answer> + Send + 'static {
-        // Those who come after borrow the request: whoever took it would have room for it a second time.
+        // Whatever comes after borrows the request, for the same reason.
         async move {
             let request_id = request_id(&arrival.head);
             let mut answer = match health(&arrival.head) {
@@ -133,30 +134,38 @@ impl Gateway {
         if matches!(head.method, Method::CONNECT | Method::TRACE) {
             return Err(Refusal::Method);
         }
-        let reading = Reading::begin(&RequestHead {
+        let mut reading = Reading::begin(&RequestHead {
             method: &head.method,
             path: head.uri.path(),
             query: head.uri.query(),
             headers: &head.headers,
         })?;
-        let room = Room { limits, max_body_bytes: *max_body_bytes, taken: self.load.body_bytes.nothing() };
-        let (call, body) = body::read(reading, Arriving::new(arrival, room)?).await?;
         let source = source_of(arrival, trusted_proxies);
-        let call = call.with_circumstances(Circumstances { time: Some(seen.has_read()), source });
-        seen.understood(&call);
-        let candidate = in_force.candidate.as_ref();
-        let on_trial = candidate.map(|rules| rules.decide(&rules.identify_again(&caller), &call));
-        let decided = snapshot.authorize(&caller, call);
-        seen.decided(snapshot, &decided);
-        if let Some(on_trial) = on_trial {
-            seen.compared(&on_trial);
-        }
-        let permit = decided?;
-        if let Some(answer) = models::answer(snapshot, &caller, &permit) {
-            return answer;
-        }
-        let mut sent = Sent { head: &mut arrival.head, body };
-        self.forwarder.forward(&in_force.deployments, limits, &permit, &mut sent, seen).await
+        let room = Room { limits, max_body_bytes: *max_body_bytes, taken: self.load.body_bytes.nothing() };
+        let mut arriving = Arriving::new(arrival, room)?;
+        let body = body::read(&mut reading, &mut arriving).await?.keeping(arriving.taken());
+        // What is only needed until the request is sent ends with this block, and takes no room while the answer is waited for.
+        let mut outgoing = {
+            let call = body::understood(reading, &body, limits.json_depth)?;
+            let call = call.with_circumstances(Circumstances { time: Some(seen.has_read()), source });
+            seen.understood(&call);
+            let candidate = in_force.candidate.as_ref();
+            let on_trial = candidate.map(|rules| rules.decide(&rules.identify_again(&caller), &call));
+            let decided = snapshot.authorize(&caller, call);
+            seen.decided(snapshot, &decided);
+            if let Some(on_trial) = on_trial {
+                seen.compared(&on_trial);
+            }
+            let permit = decided?;
+            if let Some(answer) = models::answer(snapshot, &caller, &permit) {
+                return answer;
+            }
+            let sent = Sent { head: &mut arrival.head, body };
+            forward::outgoing(&in_force.deployments, limits, &permit, sent, seen)?
+        };
+        let answered = self.forwarder.relay(&mut outgoing, &self.observers).await;
+        seen.upstream(answered.as_ref().map(Response::status));
+        answered
     }
 
     async fn authenticate(

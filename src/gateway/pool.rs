@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use foldhash::fast::RandomState;
@@ -29,8 +29,9 @@ use super::forward::READ_BUFFER;
 use super::hush::{Hush, hushed};
 use super::pieces::Pieces;
 
-const MAX_IDLE: Duration = Duration::from_secs(60);
 const LOOK_THROUGH: Duration = Duration::from_secs(10);
+/// How often one is looked at before it has been idle for too long: for a minute, about.
+const LOOKS: u64 = 6;
 /// More than these are closed when they become idle.
 const MAX_IDLE_PER_UPSTREAM: usize = 1024;
 
@@ -241,38 +242,34 @@ impl Body for PooledBody {
 #[derive(Debug, Default)]
 struct IdleLinks(Mutex<Idle>);
 
-/// Connections, and since when each is idle; the newest last.
-type Resting = Vec<(Instant, Box<Link>)>;
+/// Connections, and since which look each is idle; the newest last.
+type Resting = Vec<(u64, Box<Link>)>;
 
 #[derive(Debug, Default)]
 struct Idle {
     /// By host and port.
     links: HashMap<Box<str>, Resting, RandomState>,
+    /// How many times they were looked through.
+    looks: u64,
     /// Whether a task looks through them.
     watched: bool,
 }
 
 impl IdleLinks {
-    /// The newest one. It may have been closed at the other end.
+    /// The newest one. It may have been closed at the other end, which shows when it is used, before anything is sent.
     fn take(&self, authority: &Authority) -> Option<Box<Link>> {
-        loop {
-            let (since, link) = self.lock().links.get_mut(authority.as_str())?.pop()?;
-            // Whether it was closed shows when it is used, before anything is sent.
-            if since.elapsed() < MAX_IDLE {
-                return Some(link);
-            }
-        }
+        self.lock().links.get_mut(authority.as_str())?.pop().map(|(_, link)| link)
     }
 
     fn put(self: &Arc<Self>, link: Box<Link>) {
         let mut idle = self.lock();
-        let authority = link.authority.as_str();
+        let (now, authority) = (idle.looks, link.authority.as_str());
         let links = match idle.links.get_mut(authority) {
             Some(links) => links,
             None => idle.links.entry(authority.into()).or_default(),
         };
         if links.len() < MAX_IDLE_PER_UPSTREAM {
-            links.push((Instant::now(), link));
+            links.push((now, link));
         }
         if !std::mem::replace(&mut idle.watched, true) {
             tokio::spawn(watch(Arc::downgrade(self)));
@@ -282,8 +279,10 @@ impl IdleLinks {
     /// Closes what is too old or was closed at the other end. Returns whether anything is left.
     fn look_through(&self) -> bool {
         let mut idle = self.lock();
+        idle.looks += 1;
+        let now = idle.looks;
         idle.links.retain(|_, links| {
-            links.retain_mut(|(since, link)| since.elapsed() < MAX_IDLE && link.is_open());
+            links.retain_mut(|(since, link)| now - *since <= LOOKS && link.is_open());
             !links.is_empty()
         });
         idle.watched = !idle.links.is_empty();

@@ -49,13 +49,11 @@ impl Slot {
 
     /// What to write, and in which range's place, so that the body names `model`.
     pub(super) fn edit(&self, model: &str) -> (Range<usize>, String) {
-        let json =
-            || serde_json::to_string(model).unwrap_or_else(|_| serde_json::Value::from(model).to_string());
         let form = || utf8_percent_encode(model, NON_ALPHANUMERIC).to_string();
         match self {
-            Self::Json(range) => (range.clone(), json()),
+            Self::Json(range) => (range.clone(), in_json(model)),
             Self::Object { at, is_empty } => {
-                (*at..*at, format!("\"model\":{}{}", json(), if *is_empty { "" } else { "," }))
+                (*at..*at, format!("\"model\":{}{}", in_json(model), if *is_empty { "" } else { "," }))
             }
             Self::Part(range) => (range.clone(), model.to_owned()),
             Self::Parts { boundary } => {
@@ -64,6 +62,27 @@ impl Slot {
             }
             Self::Form(range) => (range.clone(), form()),
             Self::Fields => (0..0, format!("model={}&", form())),
+        }
+    }
+}
+
+/// A name as a string of JSON.
+fn in_json(name: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\');
+    if name.bytes().all(is_plain) {
+        return ["\"", name, "\""].concat();
+    }
+    serde_json::Value::from(name).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_in_json_is_read_as_itself() {
+        for name in ["gpt-4o", "", "a b", "say \"a\"", "back\\slash", "é", "\u{7f}", "line\n"] {
+            assert_eq!(serde_json::from_str::<String>(&in_json(name)).unwrap(), name);
         }
     }
 }

@@ -78,11 +78,6 @@ impl Observation {
         self.began
     }
 
-    /// Who else is told.
-    pub(in crate::gateway) fn observers(&self) -> &Arc<Observers> {
-        &self.observers
-    }
-
     /// The request takes a place among all.
     pub(in crate::gateway) fn admitted(&mut self, place: Share) {
         self.places.0 = Some(place);

@@ -184,7 +184,7 @@ impl Connection {
             async move { Ok::<_, Infallible>(answer.await.map(|body| Taken::new(body, clock, busy))) }
         });
         let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
-        let hush = Hush::new();
+        let mut hush = Hush::new();
         let (mut drains, mut closes) = (false, false);
         loop {
             let ended = poll_fn(|context| hush.poll(context, |context| connection.as_mut().poll(context)));

@@ -223,9 +223,9 @@ fn at_deployment<'d>(
     let (path, headers) = match deployment.provider {
         Provider::OpenAi if is_openai => (Cow::Borrowed(operation), bearer),
         Provider::Azure if is_openai => (format!("openai/deployments/{model}/{operation}").into(), native),
-        Provider::Anthropic if is_messages => (format!("v1/{operation}").into(), native),
-        Provider::Anthropic if is_openai => (format!("v1/{operation}").into(), bearer),
-        Provider::Gemini if is_openai => (format!("v1beta/openai/{operation}").into(), bearer),
+        Provider::Anthropic if is_messages => (["v1/", operation].concat().into(), native),
+        Provider::Anthropic if is_openai => (["v1/", operation].concat().into(), bearer),
+        Provider::Gemini if is_openai => (["v1beta/openai/", operation].concat().into(), bearer),
         Provider::Gemini => match verb {
             Some(verb) => (format!("v1beta/models/{model}:{verb}").into(), native),
             None => return Ok(None),

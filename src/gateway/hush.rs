@@ -24,6 +24,8 @@ enum Wakes {
 #[derive(Debug)]
 pub(super) struct Hush {
     task: Arc<Task>,
+    /// The same that `task` has.
+    polled_by: Waker,
     waker: Waker,
 }
 
@@ -34,16 +36,15 @@ struct Task(Mutex<Waker>);
 impl Hush {
     pub(super) fn new() -> Self {
         let task = Arc::new(Task(Mutex::new(Waker::noop().clone())));
-        Self { waker: Waker::from(Arc::clone(&task)), task }
+        Self { waker: Waker::from(Arc::clone(&task)), polled_by: Waker::noop().clone(), task }
     }
 
     /// Polls the connection, whose wakes go to `context` from now on.
-    pub(super) fn poll<T>(&self, context: &Context<'_>, poll: impl FnOnce(&mut Context<'_>) -> T) -> T {
-        let mut task = self.task.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if !task.will_wake(context.waker()) {
-            task.clone_from(context.waker());
+    pub(super) fn poll<T>(&mut self, context: &Context<'_>, poll: impl FnOnce(&mut Context<'_>) -> T) -> T {
+        if !self.polled_by.will_wake(context.waker()) {
+            self.polled_by.clone_from(context.waker());
+            self.task.0.lock().unwrap_or_else(PoisonError::into_inner).clone_from(context.waker());
         }
-        drop(task);
         poll(&mut Context::from_waker(&self.waker))
     }
 }
@@ -97,7 +98,7 @@ mod tests {
     }
 
     /// What a connection would keep, to wake `count`.
-    fn waker(hush: &Hush, count: &Arc<Count>) -> Waker {
+    fn waker(hush: &mut Hush, count: &Arc<Count>) -> Waker {
         let waker = Waker::from(Arc::clone(count));
         hush.poll(&Context::from_waker(&waker), |context| context.waker().clone())
     }
@@ -105,9 +106,9 @@ mod tests {
     #[test]
     fn a_wake_goes_to_whoever_polled_last() {
         let (first, last) = (Arc::new(Count::default()), Arc::new(Count::default()));
-        let hush = Hush::new();
-        let kept = waker(&hush, &first);
-        waker(&hush, &last);
+        let mut hush = Hush::new();
+        let kept = waker(&mut hush, &first);
+        waker(&mut hush, &last);
         kept.wake_by_ref();
         kept.wake();
         assert_eq!((first.0.load(Ordering::Relaxed), last.0.load(Ordering::Relaxed)), (0, 2));
@@ -115,8 +116,8 @@ mod tests {
 
     #[test]
     fn a_hushed_wake_is_reported_and_the_next_one_passes() {
-        let (hush, count) = (Hush::new(), Arc::new(Count::default()));
-        let kept = waker(&hush, &count);
+        let (mut hush, count) = (Hush::new(), Arc::new(Count::default()));
+        let kept = waker(&mut hush, &count);
         assert_eq!(hushed(|| 1), (1, false));
         assert!(hushed(|| kept.wake_by_ref()).1);
         assert_eq!(count.0.load(Ordering::Relaxed), 0);
@@ -126,16 +127,16 @@ mod tests {
 
     #[test]
     fn another_thread_wakes_all_the_same() {
-        let (hush, count) = (Hush::new(), Arc::new(Count::default()));
-        let kept = waker(&hush, &count);
+        let (mut hush, count) = (Hush::new(), Arc::new(Count::default()));
+        let kept = waker(&mut hush, &count);
         let ((), stayed) = hushed(|| thread::scope(|scope| drop(scope.spawn(|| kept.wake_by_ref()))));
         assert_eq!((stayed, count.0.load(Ordering::Relaxed)), (false, 1));
     }
 
     #[test]
     fn wakes_pass_again_after_a_panic() {
-        let (hush, count) = (Hush::new(), Arc::new(Count::default()));
-        let kept = waker(&hush, &count);
+        let (mut hush, count) = (Hush::new(), Arc::new(Count::default()));
+        let kept = waker(&mut hush, &count);
         let panicked = std::panic::catch_unwind(|| hushed(|| std::panic::resume_unwind(Box::new(()))));
         assert!(panicked.is_err());
         kept.wake();

@@ -132,7 +132,7 @@ struct Link {
 impl Link {
     /// Whether another request can be sent, as far as can be seen without waiting.
     fn is_open(&mut self) -> bool {
-        drive(&mut self.connection, &self.hush, &quiet());
+        drive(&mut self.connection, &mut self.hush, &quiet());
         self.connection.is_some() && self.sender.is_ready()
     }
 
@@ -157,7 +157,7 @@ impl Link {
 /// Lets a connection read and write what it can.
 fn drive(
     connection: &mut Option<Connection<TokioIo<TcpStream>, Pieces>>,
-    hush: &Hush,
+    hush: &mut Hush,
     context: &Context<'_>,
 ) {
     if let Some(open) = connection
@@ -212,7 +212,7 @@ impl Body for PooledBody {
         if frame.is_pending()
             && let Some(link) = &mut self.link
         {
-            drive(&mut link.connection, &link.hush, context);
+            drive(&mut link.connection, &mut link.hush, context);
             let (again, stayed) = hushed(|| Pin::new(&mut self.incoming).poll_frame(&mut quiet()));
             frame = again;
             if stayed && frame.is_pending() {

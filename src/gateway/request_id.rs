@@ -5,28 +5,36 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use http::HeaderValue;
 
-/// Ids that look random and differ, at the cost of two hashes. They name a request and guard nothing.
+/// Ids that look random and differ. They name a request and guard nothing.
 pub(super) struct RequestIds {
     counter: AtomicU64,
-    /// Their keys are random, so that neither another process nor the next start gives the same ids.
-    halves: [RandomState; 2],
+    /// Random, so that neither another process nor the next start gives the same ids.
+    keys: [u64; 2],
 }
 
 impl RequestIds {
     pub(super) fn new() -> Self {
-        Self { counter: AtomicU64::new(0), halves: [RandomState::new(), RandomState::new()] }
+        Self { counter: AtomicU64::new(0), keys: [(); 2].map(|()| RandomState::new().hash_one(())) }
     }
 
     /// 32 hexadecimal digits.
     pub(super) fn next(&self) -> HeaderValue {
         let count = self.counter.fetch_add(1, Ordering::Relaxed);
-        let halves = self.halves.each_ref().map(|half| half.hash_one(count).to_be_bytes());
+        let halves = self.keys.map(|key| mixed(key.wrapping_add(count)).to_be_bytes());
         let mut text = [0; 32];
         for (digits, byte) in text.as_chunks_mut().0.iter_mut().zip(halves.as_flattened()) {
             *digits = [digit(byte >> 4), digit(byte & 15)];
         }
         HeaderValue::from_bytes(&text).unwrap_or_else(|_| HeaderValue::from_static("none"))
     }
+}
+
+/// SplitMix64: another number for each number.
+fn mixed(number: u64) -> u64 {
+    let number = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    number ^ (number >> 31)
 }
 
 fn digit(value: u8) -> u8 {

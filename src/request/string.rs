@@ -124,7 +124,10 @@ const BLOCK: usize = 32;
 
 /// Where plain text stops in a block: a bit for each quote, backslash and control character.
 fn stops(block: &[u8; BLOCK]) -> u32 {
-    let stops = block.map(|byte| u8::from((byte == b'"') | (byte == b'\\') | (byte < b' ')));
+    let mut stops = [0; BLOCK];
+    for (stop, byte) in stops.iter_mut().zip(block) {
+        *stop = u8::from((*byte == b'"') | (*byte == b'\\') | (*byte < b' '));
+    }
     let (words, _) = stops.as_chunks::<8>();
     if words.iter().fold(0, |any, word| any | u64::from_ne_bytes(*word)) == 0 {
         return 0;

@@ -1,12 +1,13 @@
 """What is measured beside throughput: each a table."""
 
 import argparse
+import contextlib
 import socket
 import statistics
 import time
 
 import inputs
-from harness import status
+from harness import Awake, status
 from peers import UPSTREAM, Peer
 from table import table
 from throughput import bearer, check, wrk
@@ -17,19 +18,28 @@ STARTS = 10
 
 def latency(peers: list[Peer], upstream: int, chosen: argparse.Namespace) -> str:
     """one connection, one request at a time; the round with the lowest median counts"""
-    best: dict[str, tuple[float, float]] = {}
+    best: dict[tuple[str, bool], tuple[float, float]] = {}
     for _ in range(chosen.rounds):
         for peer in [UPSTREAM, *peers]:
             with peer.start(upstream) as running:
                 check(peer, running)
                 tokens = bearer(peer, "one")
                 wrk(running.port, tokens, 1, 1)
-                seen = wrk(running.port, tokens, chosen.seconds, 1)
-            best[peer.name] = min((seen["p50"], seen["p99"]), best.get(peer.name, (float("inf"), 0)))
-    bare = best.get("bare hyper")
-    rows = [[peer.name, f"{p50:,.0f}", f"{p99:,.0f}", f"{p99 / p50:.1f}", f"{p50 / bare[0]:.2f}" if bare else ""]
-            for peer in [UPSTREAM, *peers] for p50, p99 in [best[peer.name]]]
-    return table(["", "p50 µs", "p99 µs", "p99 of p50", "p50 of bare hyper"], rows, chosen.markdown)
+                for awake in [False, True]:
+                    with Awake() if awake else contextlib.nullcontext():
+                        seen = wrk(running.port, tokens, chosen.seconds, 1)
+                    figures = seen["p50"], seen["p99"]
+                    best[peer.name, awake] = min(figures, best.get((peer.name, awake), figures))
+    rows = []
+    for peer in [UPSTREAM, *peers]:
+        row = [peer.name]
+        for awake in [False, True]:
+            p50, p99 = best[peer.name, awake]
+            bare = best.get(("bare hyper", awake))
+            row += [f"{p50:,.0f}", f"{p99:,.0f}", f"{p99 / p50:.1f}", f"{p50 / bare[0]:.2f}" if bare else ""]
+        rows.append(row)
+    head = ["p50 µs", "p99 µs", "p99 of p50", "p50 of bare hyper"]
+    return table(["", *head, *(f"awake: {name}" for name in head)], rows, chosen.markdown)
 
 
 def memory(peers: list[Peer], upstream: int, chosen: argparse.Namespace) -> str:

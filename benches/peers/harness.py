@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -91,6 +92,31 @@ class Running:
         """`VmRSS` or `VmHWM` of all processes, in bytes. What they share is counted for each."""
         status = [Path(f"/proc/{pid}/status").read_text() for pid in self.pids()]
         return sum(int(text.split(f"{field}:")[1].split()[0]) * 1024 for text in status)
+
+
+class Awake:
+    """Keeps the processors from halting, until the end of the `with`, by work that gives way to all other work; but for those
+    that what measures keeps busy. How long one that has halted takes to wake up is no peer's."""
+
+    SPIN = "import os, sys\nos.sched_setaffinity(0, map(int, sys.argv[1:]))\n" \
+           "os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))\nprint(flush=True)\nwhile True: pass"
+
+    def __init__(self, busy: int = 0) -> None:
+        processors = [str(processor) for processor in os.sched_getaffinity(0)]
+        # Which ones are busy is for the scheduler to say.
+        self.places = [processors] * (len(processors) - busy) if busy else [[processor] for processor in processors]
+
+    def __enter__(self) -> "Awake":
+        self.spinning = [subprocess.Popen([sys.executable, "-c", self.SPIN, *place], stdout=subprocess.PIPE)
+                         for place in self.places]
+        for spinning in self.spinning:
+            spinning.stdout.readline()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for spinning in self.spinning:
+            spinning.terminate()
+            spinning.communicate()
 
 
 def status(port: int, body: bytes, token: str) -> int:

@@ -1,6 +1,7 @@
 """How late a piece of a stream arrives, with a thousand streams open at once."""
 
 import argparse
+import contextlib
 import gc
 import select
 import socket
@@ -8,6 +9,7 @@ import statistics
 import time
 
 from figures import request_of
+from harness import Awake
 from peers import Peer
 from table import table
 from throughput import check
@@ -18,25 +20,40 @@ HEAD = (b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nX-Accel-Bufferin
 
 
 def streaming(peers: list[Peer], upstream: int, chosen: argparse.Namespace) -> str:
-    """from the upstream's write to the caller's read: 1,000 streams, 1,000 events a second in all, evenly"""
-    rows = [["direct", *figures_of(Streams(None), chosen.seconds)]]
-    for peer in peers:
-        if peer.decides == "key":
-            continue  # LiteLLM reads and writes each event anew.
-        with peer.start(upstream) as running:
-            check(peer, running)
-        streams = Streams(peer)
-        with peer.start(streams.port) as running:
-            rows.append([peer.name, *figures_of(streams, chosen.seconds, running.port)])
-    return table(["", "p50 µs", "p99 µs", "slowest µs"], rows, chosen.markdown)
+    """from the upstream's write to the caller's read: 1,000 streams, 1,000 a second; the round with the lowest p99 counts"""
+    # LiteLLM reads and writes each event anew.
+    measured = [None, *(peer for peer in peers if peer.decides != "key")]
+    best: dict[tuple[str, bool], list[float]] = {}
+    for _ in range(chosen.rounds):
+        for peer in measured:
+            name = peer.name if peer else "direct"
+            for awake in [False, True]:
+                # The thread that writes and reads never sleeps.
+                with Awake(busy=1) if awake else contextlib.nullcontext():
+                    figures = delays_of(peer, upstream, chosen.seconds)
+                best[name, awake] = min(figures, best.get((name, awake), figures), key=lambda figures: figures[1])
+    names = dict.fromkeys(name for name, _ in best)
+    rows = [[name, *(f"{figure:,.0f}" for awake in [False, True] for figure in best[name, awake])] for name in names]
+    head = ["p50 µs", "p99 µs", "slowest µs"]
+    return table(["", *head, *(f"awake: {name}" for name in head)], rows, chosen.markdown)
 
 
-def figures_of(streams: "Streams", seconds: float, port: int | None = None) -> list[str]:
+def delays_of(peer: Peer | None, upstream: int, seconds: float) -> list[float]:
+    if not peer:
+        return figures_of(Streams(None), seconds)
+    with peer.start(upstream) as running:
+        check(peer, running)
+    streams = Streams(peer)
+    with peer.start(streams.port) as running:
+        return figures_of(streams, seconds, running.port)
+
+
+def figures_of(streams: "Streams", seconds: float, port: int | None = None) -> list[float]:
     with streams:
         streams.open(port or streams.port)
         delays = streams.delays(seconds)
     quantiles = statistics.quantiles(delays, n=100)
-    return [f"{delay / 1000:,.0f}" for delay in (quantiles[49], quantiles[98], max(delays))]
+    return [delay / 1000 for delay in (quantiles[49], quantiles[98], max(delays))]
 
 
 class Streams:

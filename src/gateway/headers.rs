@@ -10,7 +10,7 @@ const NOT_THE_CALLERS_PREFIXES: [&str; 5] =
 
 /// Leaves the headers of a request that go upstream.
 pub(super) fn upstream(headers: &mut HeaderMap) {
-    let credential = Bearer::presented(headers).ok().filter(|credential| !credential.is_empty());
+    let credential = Bearer::presented(headers).ok();
     let stripped = stripped(headers, |name, value| {
         !is_the_callers(name)
             || is_disguised(name)
@@ -55,7 +55,8 @@ fn is_disguised(name: &str) -> bool {
 /// alone, whatever a caller writes into both.
 fn contains(value: &[u8], credential: &[u8]) -> bool {
     value.len() >= credential.len()
-        && String::from_utf8_lossy(value).contains(&*String::from_utf8_lossy(credential))
+        && Bearer::new(credential)
+            .is_ok_and(|credential| String::from_utf8_lossy(value).contains(credential.expose()))
 }
 
 /// Leaves the headers of an upstream's answer that go back.

@@ -3,22 +3,14 @@
 use std::fmt;
 
 use aws_lc_rs::digest::{SHA256, digest};
+use http::HeaderMap;
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, HeaderName};
 use secrecy::{ExposeSecret as _, SecretString};
 use subtle::ConstantTimeEq as _;
 
 /// The headers that can hold the caller's credential; none of them goes upstream.
-pub static CREDENTIAL_HEADERS: [HeaderName; 5] = [
-    AUTHORIZATION,
-    HeaderName::from_static(KEY_HEADERS[0]),
-    HeaderName::from_static(KEY_HEADERS[1]),
-    HeaderName::from_static(KEY_HEADERS[2]),
-    HeaderName::from_static(KEY_HEADERS[3]),
-];
-
-/// Those that HTTP does not know, as texts: they are told apart by their lengths alone, most often.
-const KEY_HEADERS: [&str; 4] = ["x-litellm-api-key", "api-key", "x-api-key", "x-goog-api-key"];
+pub const CREDENTIAL_HEADERS: [&str; 5] =
+    ["authorization", "x-litellm-api-key", "api-key", "x-api-key", "x-goog-api-key"];
 
 /// The longest credential that is looked at.
 pub const MAX_BEARER_BYTES: usize = 16 * 1024;
@@ -49,7 +41,7 @@ impl<'h> Bearer<'h> {
     ///
     /// [`BearerError`] when there is none, more than one, or one of another scheme.
     pub(crate) fn presented(headers: &'h HeaderMap) -> Result<&'h [u8], BearerError> {
-        let mut found = headers.iter().filter(|(name, _)| holds_credential(name));
+        let mut found = headers.iter().filter(|(name, _)| CREDENTIAL_HEADERS.contains(&name.as_str()));
         let (name, value) = found.next().ok_or(BearerError::Missing)?;
         let value = value.as_bytes();
         if found.next().is_some() {
@@ -89,10 +81,6 @@ impl fmt::Debug for Bearer<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Bearer(..)")
     }
-}
-
-fn holds_credential(name: &HeaderName) -> bool {
-    *name == AUTHORIZATION || KEY_HEADERS.contains(&name.as_str())
 }
 
 /// What follows `Bearer` and its spaces, in any case (RFC 9110 section 11.1).

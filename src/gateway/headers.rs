@@ -39,7 +39,7 @@ fn is_hop_by_hop(name: &str) -> bool {
 /// from the caller.
 fn is_the_callers(name: &str) -> bool {
     !matches!(name, "host" | "expect" | "cookie" | "forwarded" | "x-real-ip")
-        && !CREDENTIAL_HEADERS.iter().any(|credential| credential.as_str() == name)
+        && !CREDENTIAL_HEADERS.contains(&name)
         && !NOT_THE_CALLERS_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 

@@ -5,15 +5,16 @@ use std::sync::Arc;
 
 use http::{HeaderValue, Request, Uri, uri};
 
-use super::arrival::Arrival;
-use super::body::{Arriving, Room};
-use super::connection::Common;
-use super::forward::{Forwarder, Outgoing};
-use super::meter::Meter;
-use super::observe::Observers;
-use super::pieces::Pieces;
-use super::respond::{Answer, Refusal};
-use super::{headers, server};
+use super::http::body::{Arriving, Room};
+use super::http::error_response::{Answer, Refusal};
+use super::http::headers;
+use super::http::incoming::Arrival;
+use super::http::segmented_body::Pieces;
+use super::limits::counter::Meter;
+use super::listener::connection::Common;
+use super::listener::server;
+use super::telemetry::Observers;
+use super::upstream::client::{Forwarder, Outgoing};
 use crate::config::Limits;
 
 const MAX_BODY_BYTES: usize = 32 * 1024 * 1024;

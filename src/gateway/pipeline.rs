@@ -10,15 +10,18 @@ use http_body_util::BodyExt as _;
 use ipnet::IpNet;
 use serde_json::json;
 
-use super::arrival::Arrival;
-use super::body::{Arriving, Room};
-use super::forward::{self, Forwarder, Sent};
-use super::keys::Moment;
-use super::load::Load;
-use super::observe::{Ended, Observation, Observers};
-use super::request_id::RequestIds;
-use super::respond::{Answer, REQUEST_ID, Refusal, answer_of, json_answer};
-use super::{InForce, TokenVerifier, body, models, source};
+use super::auth::verifier::TokenVerifier;
+use super::clock::Moment;
+use super::http::body::{Arriving, Room};
+use super::http::error_response::{Answer, REQUEST_ID, Refusal, answer_of, json_answer};
+use super::http::incoming::Arrival;
+use super::http::request_id::RequestIds;
+use super::http::{body, client_ip};
+use super::limits::admission::Load;
+use super::loading::generation::InForce;
+use super::model_list;
+use super::telemetry::{Ended, Observation, Observers};
+use super::upstream::client::{self, Forwarder, Sent};
 use crate::authn::{Bearer, TokenError, VerifiedClaims, is_master_key};
 use crate::config::GatewaySettings;
 use crate::identity::Caller;
@@ -121,14 +124,15 @@ impl Gateway {
         let snapshot = in_force.snapshot();
         seen.judged_by(snapshot);
         let GatewaySettings { limits, max_body_bytes, trusted_proxies, .. } = &snapshot.config().gateway;
-        seen.admitted(self.load.admit(limits)?);
+        seen.admitted(self.load.admit(limits).ok_or(Refusal::Overloaded)?);
         if arrival.head.headers.len() > limits.headers {
             return Err(Refusal::TooManyHeaders { limit: limits.headers });
         }
         let caller = self.authenticate(&in_force, &arrival.head.headers, seen.began()).await;
         seen.authenticated(caller.as_deref().ok());
         let caller = caller?;
-        seen.caller_admitted(self.load.admit_caller(&caller, limits)?);
+        let place = self.load.admit_caller(&caller, limits).ok_or(Refusal::TooManyRequests)?;
+        seen.caller_admitted(place);
 
         let head = &arrival.head;
         if matches!(head.method, Method::CONNECT | Method::TRACE) {
@@ -157,11 +161,11 @@ impl Gateway {
                 seen.compared(&on_trial);
             }
             let permit = decided?;
-            if let Some(answer) = models::answer(snapshot, &caller, &permit) {
+            if let Some(answer) = model_list::answer(snapshot, &caller, &permit) {
                 return answer;
             }
             let sent = Sent { head: &mut arrival.head, body };
-            forward::outgoing(&in_force.deployments, limits, &permit, sent, seen)?
+            client::outgoing(&in_force.deployments, limits, &permit, sent, seen)?
         };
         let answered = self.forwarder.relay(&mut outgoing, &self.observers).await;
         seen.upstream(answered.as_ref().map(Response::status));
@@ -199,7 +203,7 @@ impl Gateway {
 
 /// From where a request comes.
 fn source_of(arrival: &Arrival, trusted_proxies: &[IpNet]) -> Option<IpAddr> {
-    source::address(arrival.peer?, &arrival.head.headers, trusted_proxies)
+    client_ip::address(arrival.peer?, &arrival.head.headers, trusted_proxies)
 }
 
 /// LiteLLM's health routes: open to everybody, and silent about everything but that we are here.

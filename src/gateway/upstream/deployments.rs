@@ -1,0 +1,370 @@
+//! Which deployment serves a request, and at what address.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use foldhash::fast::RandomState;
+use http::header::{AUTHORIZATION, HeaderName, HeaderValue, InvalidHeaderValue};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::base_url::{Base, join};
+use crate::config::{Config, Deployment, Provider, Upstream};
+use crate::gateway::http::error_response::Refusal;
+use crate::gateway::target::{Target, operation};
+use crate::names::ModelName;
+use crate::pattern::Pattern;
+use crate::request::ApiCall;
+
+/// What OpenAI-shaped endpoints offer for a model, below their base URL.
+const OPENAI_OPERATIONS: [&str; 11] = [
+    "chat/completions",
+    "completions",
+    "embeddings",
+    "responses",
+    "moderations",
+    "images/generations",
+    "images/edits",
+    "audio/speech",
+    "audio/transcriptions",
+    "audio/translations",
+    "rerank",
+];
+
+static TURN: AtomicUsize = AtomicUsize::new(0);
+
+/// The deployments of a configuration, to be found by the names of models.
+pub(in crate::gateway) struct Deployments {
+    entries: Vec<Entry>,
+    /// Positions among the entries.
+    exact: HashMap<ModelName, Vec<usize>, RandomState>,
+    /// The longest first.
+    wildcards: Vec<(Pattern, usize)>,
+    upstream: Option<(Option<Base>, Headers)>,
+}
+
+struct Entry {
+    name: ModelName,
+    deployment: Option<Prepared>,
+}
+
+/// `None`: what the configuration writes is no header, so that nothing can be sent.
+type Headers = Option<Vec<(HeaderName, HeaderValue)>>;
+
+/// What all requests to a deployment have in common.
+struct Prepared {
+    provider: Provider,
+    model: String,
+    api_version: Option<String>,
+    timeout: Option<Duration>,
+    /// `None`: it is no address, so that nothing can be sent. Thousands of models may be at the same.
+    base: Option<Arc<Base>>,
+    /// Its headers, with its key in either of the places that its provider may ask for it in.
+    bearer: Headers,
+    native: Headers,
+}
+
+/// By the address as it is written.
+type Bases<'c> = HashMap<&'c str, Option<Arc<Base>>, RandomState>;
+
+impl Deployments {
+    pub(in crate::gateway) fn new(config: &Config) -> Self {
+        let mut bases = HashMap::default();
+        let entries: Vec<_> = config
+            .models
+            .iter()
+            .map(|model| Entry {
+                name: model.name.clone(),
+                deployment: model.deployment.as_ref().map(|deployment| Prepared::of(deployment, &mut bases)),
+            })
+            .collect();
+        let mut exact: HashMap<_, Vec<_>, _> = HashMap::default();
+        let mut wildcards = Vec::new();
+        for (position, entry) in entries.iter().enumerate() {
+            exact.entry(entry.name.clone()).or_default().push(position);
+            if entry.name.as_str().contains('*') {
+                wildcards.push((Pattern::new(entry.name.as_str()), entry.name.as_str().len(), position));
+            }
+        }
+        wildcards.sort_by_key(|(_, length, _)| std::cmp::Reverse(*length));
+        let wildcards = wildcards.into_iter().map(|(pattern, _, position)| (pattern, position)).collect();
+        let upstream = config.gateway.upstream.as_ref();
+        let upstream = upstream.map(|upstream| (Base::of(&upstream.api_base), upstream_headers(upstream)));
+        Self { entries, exact, wildcards, upstream }
+    }
+
+    /// The target of a permitted call.
+    pub(in crate::gateway) fn target(
+        &self,
+        call: &ApiCall,
+        query: Option<&str>,
+    ) -> Result<Target<'_>, Refusal> {
+        let served = call.model().and_then(|model| self.choose(model));
+        let known = served.is_some();
+        if let Some((deployment, model)) = served
+            && let Some(target) = at_deployment(deployment, model, call, query)?
+        {
+            return Ok(target);
+        }
+        match &self.upstream {
+            Some((base, headers)) => Ok(Target {
+                uri: join(base.as_ref(), call.route().encoded().trim_start_matches('/'), query)?,
+                model: None,
+                headers: headers.as_deref().ok_or(Refusal::NoUpstream)?,
+                timeout: None,
+                provider: None,
+            }),
+            None if call.model().is_some() && !known => Err(Refusal::UnknownModel),
+            None => Err(Refusal::NoUpstream),
+        }
+    }
+
+    /// A deployment of the model, in turn where there are several, and the model's name there. An exact name goes before a
+    /// wildcard, and a longer wildcard before a shorter one.
+    fn choose(&self, model: &ModelName) -> Option<(&Prepared, String)> {
+        let positions = match self.exact.get(model) {
+            Some(positions) => Cow::Borrowed(positions.as_slice()),
+            None => Cow::Owned(self.fitting(model.as_str())),
+        };
+        let entries = positions.iter().filter_map(|position| self.entries.get(*position));
+        let deployed = entries.filter_map(|entry| Some((&entry.name, entry.deployment.as_ref()?)));
+        let count = deployed.clone().count();
+        let turn = TURN.fetch_add(1, Ordering::Relaxed).checked_rem(count)?;
+        let (name, deployment) = deployed.clone().nth(turn)?;
+        Some((deployment, filled(&deployment.model, name.as_str(), model.as_str())))
+    }
+
+    /// The wildcards of the greatest length that fit.
+    fn fitting(&self, model: &str) -> Vec<usize> {
+        let length = |position: usize| self.entries.get(position).map(|entry| entry.name.as_str().len());
+        let mut fitting = self.wildcards.iter().filter(|(pattern, _)| pattern.matches(model)).peekable();
+        let longest = fitting.peek().and_then(|(_, position)| length(*position));
+        fitting.map(|(_, position)| *position).take_while(|position| length(*position) == longest).collect()
+    }
+}
+
+impl Prepared {
+    fn of<'c>(deployment: &'c Deployment, bases: &mut Bases<'c>) -> Self {
+        let native = match deployment.provider {
+            Provider::OpenAi => AUTHORIZATION,
+            Provider::Azure => HeaderName::from_static("api-key"),
+            Provider::Anthropic => HeaderName::from_static("x-api-key"),
+            Provider::Gemini => HeaderName::from_static("x-goog-api-key"),
+        };
+        let base = bases
+            .entry(deployment.api_base.as_str())
+            .or_insert_with(|| Base::of(&deployment.api_base).map(Arc::new));
+        Self {
+            provider: deployment.provider,
+            model: deployment.model.clone(),
+            api_version: deployment.api_version.clone(),
+            timeout: deployment.timeout,
+            base: base.clone(),
+            bearer: deployment_headers(deployment, bearer),
+            native: deployment_headers(deployment, |key| Ok((native.clone(), secret(key.expose_secret())?))),
+        }
+    }
+}
+
+fn deployment_headers(
+    deployment: &Deployment,
+    credential: impl Fn(&SecretString) -> Result<(HeaderName, HeaderValue), InvalidHeaderValue>,
+) -> Headers {
+    let mut headers = deployment.extra_headers.clone();
+    if let Some(organization) = &deployment.organization {
+        let value = HeaderValue::try_from(organization).ok()?;
+        headers.push((HeaderName::from_static("openai-organization"), value));
+    }
+    if let Some(key) = &deployment.api_key {
+        headers.push(credential(key).ok()?);
+    }
+    Some(headers)
+}
+
+fn upstream_headers(upstream: &Upstream) -> Headers {
+    Some(upstream.api_key.as_ref().map(bearer).transpose().ok()?.into_iter().collect())
+}
+
+/// A deployment's model with its star filled with what the entry's star stood for.
+fn filled(template: &str, pattern: &str, name: &str) -> String {
+    let Some((head, tail)) = pattern.split_once('*') else { return template.to_owned() };
+    let stood_for = name.strip_prefix(head).and_then(|rest| rest.strip_suffix(tail)).unwrap_or(name);
+    template.replacen('*', stood_for, 1)
+}
+
+/// `None` when the deployment's provider does not speak the call's operation.
+fn at_deployment<'d>(
+    deployment: &'d Prepared,
+    model: String,
+    call: &ApiCall,
+    query: Option<&str>,
+) -> Result<Option<Target<'d>>, Refusal> {
+    // What a configuration writes shall end no field of a form and no line of a head.
+    if model.chars().any(char::is_control) {
+        return Err(Refusal::NoUpstream);
+    }
+    let operation = operation(call.route().as_str());
+    let is_openai = OPENAI_OPERATIONS.contains(&operation);
+    let is_messages = matches!(operation, "messages" | "messages/count_tokens");
+    let verb = gemini_verb(call);
+
+    let Prepared { base, bearer, native, .. } = deployment;
+    let (path, headers) = match deployment.provider {
+        Provider::OpenAi if is_openai => (Cow::Borrowed(operation), bearer),
+        Provider::Azure if is_openai => (format!("openai/deployments/{model}/{operation}").into(), native),
+        Provider::Anthropic if is_messages => (["v1/", operation].concat().into(), native),
+        Provider::Anthropic if is_openai => (["v1/", operation].concat().into(), bearer),
+        Provider::Gemini if is_openai => (["v1beta/openai/", operation].concat().into(), bearer),
+        Provider::Gemini => match verb {
+            Some(verb) => (format!("v1beta/models/{model}:{verb}").into(), native),
+            None => return Ok(None),
+        },
+        Provider::OpenAi | Provider::Azure | Provider::Anthropic => return Ok(None),
+    };
+
+    let renamed = query.map(|query| renamed_query(call, query, &model));
+    let query = renamed.as_deref();
+    let version = deployment.api_version.as_deref().map(|version| format!("api-version={version}"));
+    let query = if deployment.provider == Provider::Azure { version.as_deref().or(query) } else { query };
+    // Google's own paths name the model, so that a body that does not is left alone.
+    let rewrites_body = is_openai || is_messages || call.body_model().is_some();
+    Ok(Some(Target {
+        uri: join(base.as_deref(), &path, query)?,
+        model: rewrites_body.then_some(model),
+        headers: headers.as_deref().ok_or(Refusal::NoUpstream)?,
+        timeout: deployment.timeout,
+        provider: Some(deployment.provider),
+    }))
+}
+
+/// The query with the deployment's model in the place of the caller's.
+fn renamed_query(call: &ApiCall, query: &str, model: &str) -> String {
+    let mut renamed = query.to_owned();
+    if let Some(range) = call.query_model() {
+        renamed.replace_range(range, &utf8_percent_encode(model, NON_ALPHANUMERIC).to_string());
+    }
+    renamed
+}
+
+/// The verb of Google's native paths, such as `streamGenerateContent`.
+fn gemini_verb(call: &ApiCall) -> Option<&str> {
+    let path = call.route().as_str();
+    let rest = path.strip_prefix("/v1beta/models/").or_else(|| path.strip_prefix("/models/"))?;
+    rest.rsplit_once(':').map(|(_, verb)| verb).filter(|verb| verb.chars().all(|c| c.is_ascii_alphabetic()))
+}
+
+fn bearer(key: &SecretString) -> Result<(HeaderName, HeaderValue), InvalidHeaderValue> {
+    Ok((AUTHORIZATION, secret(&format!("Bearer {}", key.expose_secret()))?))
+}
+
+fn secret(text: &str) -> Result<HeaderValue, InvalidHeaderValue> {
+    let mut value = HeaderValue::try_from(text)?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::LazyLock;
+
+    use http::{HeaderMap, Method};
+
+    use super::*;
+    use crate::request::{RequestParts, classify};
+
+    const MODELS: &str = "
+model_list:
+  - {model_name: gpt, litellm_params: {model: gpt-4o, organization: org-1}}
+  - {model_name: azure, litellm_params: {model: azure/dep, api_base: 'https://x.openai.azure.com/', api_version: v1, api_key: k}}
+  - {model_name: claude, litellm_params: {model: claude-3-5-haiku-20241022, api_key: k}}
+  - {model_name: gemini, litellm_params: {model: gemini/gemini-2.0-flash, api_key: k}}
+  - {model_name: 'groq/*', litellm_params: {model: 'groq/*'}}
+  - {model_name: 'groq/big-*', litellm_params: {model: openai/big, api_base: 'http://big/v1'}}
+";
+
+    static DEPLOYMENTS: LazyLock<Deployments> = LazyLock::new(|| {
+        Deployments::new(&Config::parse("c.yaml", MODELS, ".".as_ref(), &|_| None).unwrap())
+    });
+
+    fn at(path: &str, model: Option<&str>, query: Option<&str>) -> Option<Target<'static>> {
+        let body = model.map(|model| format!("{{\"model\": \"{model}\"}}")).unwrap_or_default();
+        let headers = HeaderMap::new();
+        let parts =
+            RequestParts { method: &Method::POST, path, query, headers: &headers, body: body.as_bytes() };
+        DEPLOYMENTS.target(&classify(&parts).unwrap(), query).ok()
+    }
+
+    fn uri(path: &str, model: &str) -> Option<String> {
+        at(path, Some(model), None).map(|target| target.uri.to_string())
+    }
+
+    fn has(target: &Target<'_>, name: &str, value: &str) -> bool {
+        target.headers.iter().any(|(n, v)| n == name && v == value)
+    }
+
+    const CHAT: &str = "/v1/chat/completions";
+
+    #[test]
+    fn openai_is_spoken_below_the_base() {
+        let target = at(CHAT, Some("gpt"), None).unwrap();
+        assert_eq!(target.uri, "https://api.openai.com/v1/chat/completions");
+        assert_eq!(target.model.as_deref(), Some("gpt-4o"));
+        assert!(has(&target, "openai-organization", "org-1"));
+    }
+
+    #[test]
+    fn a_model_in_the_query_is_renamed_too() {
+        let target = at(CHAT, None, Some("a=%20&model=gp%74&b")).unwrap();
+        assert_eq!(target.uri, "https://api.openai.com/v1/chat/completions?a=%20&model=gpt%2D4o&b");
+        assert_eq!(target.model.as_deref(), Some("gpt-4o"));
+    }
+
+    #[test]
+    fn azure_has_its_own_paths_version_and_header() {
+        let target =
+            at("/openai/deployments/azure/chat/completions", None, Some("api-version=other")).unwrap();
+        assert_eq!(
+            target.uri,
+            "https://x.openai.azure.com/openai/deployments/dep/chat/completions?api-version=v1"
+        );
+        assert!(has(&target, "api-key", "k"));
+    }
+
+    #[test]
+    fn anthropic_is_spoken_natively_and_as_openai() {
+        let native = at("/v1/messages", Some("claude"), None).unwrap();
+        assert_eq!(native.uri, "https://api.anthropic.com/v1/messages");
+        assert!(has(&native, "x-api-key", "k"));
+        let openai = at(CHAT, Some("claude"), None).unwrap();
+        assert_eq!(openai.uri, "https://api.anthropic.com/v1/chat/completions");
+        assert!(has(&openai, "authorization", "Bearer k"));
+    }
+
+    #[test]
+    fn gemini_is_spoken_natively_and_as_openai() {
+        let native = at("/v1beta/models/gemini:streamGenerateContent", None, Some("alt=sse")).unwrap();
+        assert_eq!(
+            native.uri,
+            "https://generativelanguage.googleapis.com/v1beta/models/gemini-2.0-flash:streamGenerateContent?alt=sse"
+        );
+        assert!(has(&native, "x-goog-api-key", "k") && native.model.is_none());
+        let openai = uri(CHAT, "gemini").unwrap();
+        assert_eq!(openai, "https://generativelanguage.googleapis.com/v1beta/openai/chat/completions");
+    }
+
+    #[test]
+    fn a_wildcard_fills_the_deployments_star_and_the_longest_wins() {
+        let target = at(CHAT, Some("groq/llama"), None).unwrap();
+        assert_eq!((target.uri.host(), target.model.as_deref()), (Some("api.groq.com"), Some("llama")));
+        assert_eq!(uri(CHAT, "groq/big-1").as_deref(), Some("http://big/v1/chat/completions"));
+    }
+
+    #[test]
+    fn what_a_provider_does_not_speak_has_no_target() {
+        assert!(at("/v1/messages", Some("gpt"), None).is_none());
+        assert!(at(CHAT, Some("unknown"), None).is_none());
+    }
+}

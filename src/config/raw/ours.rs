@@ -1,13 +1,9 @@
 //! `modelgate`, our own block.
 
-use std::fmt;
-
 use secrecy::SecretString;
-use serde::de::value::SeqAccessDeserializer;
-use serde::de::{SeqAccess, Unexpected, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
-use super::present;
+use super::shapes::{one_or_many, present, text_or_off};
 
 #[derive(Default, Deserialize)]
 #[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
@@ -33,7 +29,7 @@ pub(in crate::config) struct Modelgate {
     pub(in crate::config) listen: Option<String>,
     /// The operators' listener; 127.0.0.1:4001 unless set, and `off` for none.
     #[serde(default, deserialize_with = "text_or_off")]
-    #[cfg_attr(feature = "cli", schemars(with = "Option<crate::config::schema::TextOrOff>"))]
+    #[cfg_attr(feature = "cli", schemars(with = "Option<super::shapes::TextOrOff>"))]
     pub(in crate::config) admin: Option<String>,
     /// The certificate of the listener, which speaks TLS then.
     #[serde(default, deserialize_with = "present")]
@@ -58,7 +54,7 @@ pub(in crate::config) struct Modelgate {
     pub(in crate::config) trusted_proxies: Option<Vec<String>>,
     /// Files of cases, or directories of them, that must pass before this file is in force.
     #[serde(default, deserialize_with = "one_or_many")]
-    #[cfg_attr(feature = "cli", schemars(with = "Option<crate::config::schema::OneOrMany>"))]
+    #[cfg_attr(feature = "cli", schemars(with = "Option<super::shapes::OneOrMany>"))]
     pub(in crate::config) tests: Option<Vec<String>>,
     /// Whether what LiteLLM leaves open is closed.
     #[serde(default)]
@@ -214,60 +210,4 @@ pub(in crate::config) struct Upstream {
     #[serde(default)]
     #[cfg_attr(feature = "cli", schemars(with = "Option<String>"))]
     pub(in crate::config) api_key: Option<SecretString>,
-}
-
-/// A string, or YAML 1.1's `off`, which is a boolean to some readers.
-fn text_or_off<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    struct TextOrOff;
-
-    impl Visitor<'_> for TextOrOff {
-        type Value = Option<String>;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("an address or `off`")
-        }
-
-        fn visit_unit<E>(self) -> Result<Self::Value, E> {
-            Ok(None)
-        }
-
-        fn visit_bool<E: serde::de::Error>(self, on: bool) -> Result<Self::Value, E> {
-            if on { Err(E::invalid_value(Unexpected::Bool(on), &self)) } else { Ok(Some("off".to_owned())) }
-        }
-
-        fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-            Ok(Some(text.to_owned()))
-        }
-    }
-
-    deserializer.deserialize_any(TextOrOff)
-}
-
-/// A string, or a list of strings.
-pub(super) fn one_or_many<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<Vec<String>>, D::Error> {
-    struct OneOrMany;
-
-    impl<'de> Visitor<'de> for OneOrMany {
-        type Value = Option<Vec<String>>;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a string or a list")
-        }
-
-        fn visit_unit<E>(self) -> Result<Self::Value, E> {
-            Ok(None)
-        }
-
-        fn visit_str<E>(self, one: &str) -> Result<Self::Value, E> {
-            Ok(Some(vec![one.to_owned()]))
-        }
-
-        fn visit_seq<A: SeqAccess<'de>>(self, many: A) -> Result<Self::Value, A::Error> {
-            Vec::deserialize(SeqAccessDeserializer::new(many)).map(Some)
-        }
-    }
-
-    deserializer.deserialize_any(OneOrMany)
 }

@@ -5,15 +5,16 @@
 //! [`present`].
 
 mod ours;
+pub(super) mod shapes;
 
 use std::collections::BTreeMap;
 
 use secrecy::SecretString;
+use serde::Deserialize;
 use serde::de::IgnoredAny;
-use serde::{Deserialize, Deserializer};
 
-use ours::one_or_many;
 pub(super) use ours::{DecisionLog, Introspection, Limits, Modelgate, Tls, TokenRole, Upstream};
+use shapes::{one_or_many, present};
 
 #[derive(Deserialize)]
 #[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
@@ -152,7 +153,7 @@ pub(super) struct Issuer {
     pub(super) jwks_url: Option<String>,
     /// What `aud` must contain one of.
     #[serde(default, deserialize_with = "one_or_many")]
-    #[cfg_attr(feature = "cli", schemars(with = "Option<super::schema::OneOrMany>"))]
+    #[cfg_attr(feature = "cli", schemars(with = "Option<shapes::OneOrMany>"))]
     pub(super) audience: Option<Vec<String>>,
     /// Whether a token for anybody will do.
     #[serde(default)]
@@ -281,9 +282,4 @@ pub(super) struct ModelInfo {
     /// Names under which teams, roles and policies may list it with others.
     #[serde(default)]
     pub(super) access_groups: Option<Vec<String>>,
-}
-
-/// A value that must be there once its key is: an empty one is a wrong type.
-fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some)
 }

@@ -4,15 +4,17 @@ use std::collections::HashMap;
 
 use url::Url;
 
-use super::context::Context;
-use super::problem::Problem;
-use super::{Issuer, JwtAuth, TokenRules, endpoint, raw};
+use crate::config::problem::Problem;
+use crate::config::raw;
+use crate::config::settings::context::Context;
+use crate::config::settings::endpoint;
+use crate::config::settings::types::{Issuer, JwtAuth, TokenRules};
 use crate::names::ClaimPath;
 
-pub(super) const PATH: &str = "general_settings.litellm_jwtauth.issuers";
+pub(in crate::config) const PATH: &str = "general_settings.litellm_jwtauth.issuers";
 
 /// The typed list. An empty one is refused: it could mean nobody as well as everybody.
-pub(super) fn issuers(cx: &mut Context<'_>, entries: Option<&[raw::Issuer]>) -> Vec<Issuer> {
+pub(in crate::config) fn issuers(cx: &mut Context<'_>, entries: Option<&[raw::Issuer]>) -> Vec<Issuer> {
     let Some(entries) = entries else { return Vec::new() };
     if entries.is_empty() {
         cx.refuse(PATH, Problem::Empty { key: "issuers".to_owned() });

@@ -1,13 +1,15 @@
 //! `general_settings.litellm_jwtauth`.
 
 use super::context::Context;
-use super::problem::Problem;
-use super::{JwtAuth, RoleMapping, ScopeMapping, TokenRules, raw, routes};
+use super::routes;
+use super::types::{JwtAuth, RoleMapping, ScopeMapping, TokenRules};
+use crate::config::problem::Problem;
+use crate::config::raw;
 
-pub(super) const PATH: &str = "general_settings.litellm_jwtauth";
+pub(in crate::config) const PATH: &str = "general_settings.litellm_jwtauth";
 
 /// The typed block. What is wrong with it becomes a finding.
-pub(super) fn jwt_auth(
+pub(in crate::config) fn jwt_auth(
     cx: &mut Context<'_>,
     block: raw::JwtAuth,
     ours: &raw::Modelgate,

@@ -12,7 +12,7 @@ use url::Url;
 /// # Errors
 ///
 /// What is wrong with it, to follow a colon.
-pub(super) fn api_base(text: &str) -> Result<Url, String> {
+pub(in crate::config) fn api_base(text: &str) -> Result<Url, String> {
     let mut url = Url::parse(text).map_err(|error| error.to_string())?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err("it must begin with `https://` or `http://`".to_owned());

@@ -1,20 +1,23 @@
 //! Environment variables: the process's, then the block `environment_variables`.
 
-use super::problem::Problem;
-use super::yaml::{Node, Span, Value};
+use super::tree::{Node, Span, Value};
+use crate::config::problem::Problem;
 
 /// How a value of the file names an environment variable.
-pub(super) const REFERENCE: &str = "os.environ/";
+pub(in crate::config) const REFERENCE: &str = "os.environ/";
 
 /// Where variables are looked up.
-pub(super) struct Environment<'a> {
+pub(in crate::config) struct Environment<'a> {
     process: &'a dyn Fn(&str) -> Option<String>,
     block: Option<&'a Node>,
 }
 
 impl<'a> Environment<'a> {
     /// The process's variables win over those of `environment_variables`, as in LiteLLM.
-    pub(super) fn new(process: &'a dyn Fn(&str) -> Option<String>, block: Option<&'a Node>) -> Self {
+    pub(in crate::config) fn new(
+        process: &'a dyn Fn(&str) -> Option<String>,
+        block: Option<&'a Node>,
+    ) -> Self {
         Self { process, block }
     }
 
@@ -23,7 +26,7 @@ impl<'a> Environment<'a> {
     /// # Errors
     ///
     /// When its entry in `environment_variables` refers to a variable that is not set.
-    pub(super) fn get(&self, name: &str) -> Result<Option<String>, (Problem, Span)> {
+    pub(in crate::config) fn get(&self, name: &str) -> Result<Option<String>, (Problem, Span)> {
         if let Some(value) = (self.process)(name) {
             return Ok(Some(value));
         }
@@ -39,7 +42,7 @@ impl<'a> Environment<'a> {
     }
 
     /// Where the block sets the variable.
-    pub(super) fn span(&self, name: &str) -> Option<Span> {
+    pub(in crate::config) fn span(&self, name: &str) -> Option<Span> {
         self.block.and_then(|block| block.get(name)).map(Node::span)
     }
 }

@@ -3,10 +3,11 @@
 use std::ops::RangeInclusive;
 use std::path::Path;
 
-use super::context::Context;
-use super::problem::Problem;
-use super::suggest::{list, nearest};
-use super::{DecisionLog, Masked, raw};
+use crate::config::problem::Problem;
+use crate::config::raw;
+use crate::config::settings::context::Context;
+use crate::config::settings::types::{DecisionLog, Masked};
+use crate::config::suggest::{list, nearest};
 
 const PATH: &str = "modelgate.decision_log";
 const CLAIMS: &str = "input.claims.";
@@ -29,7 +30,7 @@ const DEFAULT_KEPT: u64 = 10;
 const KEPT: RangeInclusive<u64> = 0..=1000;
 
 /// `None` when it is refused.
-pub(super) fn settings(
+pub(in crate::config) fn settings(
     cx: &mut Context<'_>,
     block: raw::DecisionLog,
     directory: &Path,

@@ -8,23 +8,23 @@ use serde::de::value::StrDeserializer;
 use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, IntoDeserializer, Unexpected, Visitor};
 use serde::forward_to_deserialize_any;
 
-use super::environment::{Environment, REFERENCE};
 use super::keys::{self, Verdict};
-use super::problem::{Caution, Problem};
-use super::yaml::{Entry, Node, Span, Value};
+use crate::config::problem::{Caution, Problem};
+use crate::config::yaml::environment::{Environment, REFERENCE};
+use crate::config::yaml::tree::{Entry, Node, Span, Value};
 
 /// What is found on the way, beside the values.
-pub(super) struct Findings {
-    pub(super) problems: Vec<(Problem, Option<Span>)>,
-    pub(super) warnings: Vec<(Caution, Option<Span>)>,
+pub(in crate::config) struct Findings {
+    pub(in crate::config) problems: Vec<(Problem, Option<Span>)>,
+    pub(in crate::config) warnings: Vec<(Caution, Option<Span>)>,
     /// Keys that are not ours.
-    pub(super) ignored: BTreeSet<String>,
+    pub(in crate::config) ignored: BTreeSet<String>,
 }
 
 /// Reads `root` into `T`, a struct whose serde names are the names of blocks that `keys` knows.
 ///
 /// `None` when something has a wrong type; unknown keys and unset variables are findings, and the rest is read.
-pub(super) fn read<'n, T: Deserialize<'n>>(
+pub(in crate::config) fn read<'n, T: Deserialize<'n>>(
     root: &'n Node,
     env: &'n Environment<'n>,
 ) -> (Option<T>, Findings) {

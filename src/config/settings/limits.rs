@@ -4,8 +4,8 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::context::Context;
-use super::problem::Problem;
-use super::raw;
+use crate::config::problem::Problem;
+use crate::config::raw;
 
 const PATH: &str = "modelgate.limits";
 
@@ -85,7 +85,7 @@ impl Default for Limits {
 }
 
 /// The limits that the block sets, and the defaults of the others. All bodies together may be as large as one.
-pub(super) fn settings(cx: &mut Context<'_>, block: raw::Limits, max_body_bytes: usize) -> Limits {
+pub(in crate::config) fn settings(cx: &mut Context<'_>, block: raw::Limits, max_body_bytes: usize) -> Limits {
     let raw::Limits {
         header_bytes,
         headers,

@@ -3,13 +3,15 @@
 use std::collections::HashSet;
 
 use super::context::Context;
-use super::problem::Caution;
-use super::{Model, RolePermission, raw, routes};
+use super::routes;
+use super::types::{Model, RolePermission};
+use crate::config::problem::Caution;
+use crate::config::raw;
 use crate::pattern::Pattern;
 
 const PATH: &str = "general_settings.role_permissions";
 
-pub(super) fn role_permissions(
+pub(in crate::config) fn role_permissions(
     cx: &mut Context<'_>,
     entries: Vec<raw::RolePermission>,
 ) -> Vec<RolePermission> {
@@ -34,7 +36,11 @@ pub(super) fn role_permissions(
 }
 
 /// Warns of names that no request's model can match, or that mean less than they seem to (R2).
-pub(super) fn check_models(cx: &mut Context<'_>, permissions: &[RolePermission], models: &[Model]) {
+pub(in crate::config) fn check_models(
+    cx: &mut Context<'_>,
+    permissions: &[RolePermission],
+    models: &[Model],
+) {
     let listed: HashSet<&str> = models.iter().map(|model| model.name.as_str()).collect();
     let patterns: Vec<_> =
         listed.iter().filter(|name| name.contains('*')).map(|name| Pattern::new(name)).collect();

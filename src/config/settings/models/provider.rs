@@ -1,15 +1,15 @@
 //! The providers whose endpoints are known.
 
-use super::Provider;
+use crate::config::settings::types::Provider;
 use crate::providers;
 
 /// What LiteLLM knows of a provider.
-pub(super) struct Known {
+pub(in crate::config) struct Known {
     /// What stands before the slash of `provider/name`.
-    pub(super) name: &'static str,
-    pub(super) provider: Provider,
+    pub(in crate::config) name: &'static str,
+    pub(in crate::config) provider: Provider,
     /// The endpoint, unless the configuration or a variable names another.
-    pub(super) api_base: Option<&'static str>,
+    pub(in crate::config) api_base: Option<&'static str>,
     /// Environment variables that may name the endpoint; the first that is set counts.
     pub(super) base_variables: &'static [&'static str],
     /// Environment variables that may hold the key; the first that is set counts.
@@ -129,7 +129,7 @@ const KNOWN: [Known; 14] = [
 ];
 
 /// The provider of `provider/name` or of a bare name, with the name at the upstream.
-pub(super) fn find(model: &str) -> Option<(&'static Known, &str)> {
+pub(in crate::config) fn find(model: &str) -> Option<(&'static Known, &str)> {
     let (provider, name) = match model.split_once('/') {
         Some((provider, name)) => (provider, name),
         None => (providers::of_bare_name(model)?, model),

@@ -1,9 +1,9 @@
 //! Routes as lists of the configuration name them.
 
-use super::RoutePattern;
 use super::context::Context;
-use super::problem::{Caution, Problem};
-use super::suggest::{list, nearest};
+use crate::config::problem::{Caution, Problem};
+use crate::config::suggest::{list, nearest};
+use crate::routes::RoutePattern;
 use crate::routes::{group_names, is_group};
 
 /// LiteLLM's `admin_allowed_routes` unless set (R5).
@@ -14,7 +14,11 @@ pub(super) fn admin_default() -> Vec<RoutePattern> {
 }
 
 /// The list at `path`.
-pub(super) fn patterns(cx: &mut Context<'_>, path: &str, routes: Vec<String>) -> Vec<RoutePattern> {
+pub(in crate::config) fn patterns(
+    cx: &mut Context<'_>,
+    path: &str,
+    routes: Vec<String>,
+) -> Vec<RoutePattern> {
     routes.into_iter().enumerate().map(|(i, route)| pattern(cx, &format!("{path}[{i}]"), route)).collect()
 }
 

@@ -6,7 +6,8 @@ use std::ops::Range;
 use foldhash::fast::RandomState;
 
 use super::environment::REFERENCE;
-use super::yaml::{Entry, Node, Span, Value};
+use super::key_name::name_in;
+use super::tree::{Entry, Node, Span, Value};
 
 /// Parts of keys whose strings are not for showing. Too many is harmless: a star for a character of a snippet.
 const WORDS: [&str; 10] = [
@@ -27,7 +28,7 @@ const LONG_NUMBER: usize = 8;
 const LONG_WORD: usize = 24;
 
 /// The text with a star for each byte of a secret, by the positions that the tree knows.
-pub(super) fn blot(text: &str, root: &Node) -> String {
+pub(in crate::config) fn blot(text: &str, root: &Node) -> String {
     let mut blotting = Blotting { bytes: text.as_bytes().to_vec(), judged: HashMap::default() };
     blotting.node(root, false);
     let mut bytes = blotting.bytes;
@@ -98,7 +99,7 @@ fn blot_span(bytes: &mut [u8], span: Span) {
 
 /// The same for text that could not be read: everything after a telling key, to the end of its line, and all lines
 /// below it that are indented further or items of its list; and whatever looks like a key by itself.
-pub(super) fn blot_lines(text: &str) -> String {
+pub(in crate::config) fn blot_lines(text: &str) -> String {
     let mut bytes = text.as_bytes().to_vec();
     let mut below = None;
     let mut start = 0;
@@ -151,12 +152,6 @@ fn random_words(line: &str) -> impl Iterator<Item = Range<usize>> {
 /// Whether a key is a name that somebody made up to be read.
 fn is_word(key: &str) -> bool {
     key.len() < LONG_WORD && key.chars().all(|c| c.is_ascii_alphabetic() || c == '_')
-}
-
-/// The part of a key that is a name for certain: without a colon's blank, the rest may be a secret.
-pub(super) fn name_in(key: &str) -> &str {
-    let end = if key.starts_with("sk-") { Some(0) } else { key.find([':', ' ', '=']) };
-    key.get(..end.unwrap_or(key.len())).unwrap_or_default()
 }
 
 fn is_secret(key: &str) -> bool {

@@ -1,4 +1,9 @@
 //! `model_list`: names, access groups, and where requests go.
+//!
+//! In come the entries as they are written. Out go models, each with the deployment that serves it. `provider` knows what the name
+//! of a model says of its provider.
+
+mod provider;
 
 use std::time::Duration;
 
@@ -7,10 +12,12 @@ use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
 use super::context::Context;
-use super::environment::Environment;
-use super::problem::Problem;
-use super::provider::{self, Known};
-use super::{Deployment, Model, Provider, endpoint, raw};
+use super::endpoint;
+use super::types::{Deployment, Model, Provider};
+use crate::config::problem::Problem;
+use crate::config::raw;
+use crate::config::yaml::environment::Environment;
+use provider::Known;
 
 /// Headers that belong to one connection, or that say where the body ends and whom it is for.
 const FRAMING: [&str; 10] = [
@@ -45,7 +52,7 @@ impl At {
 }
 
 /// The typed list. Without a proxy behind it, every model must have an upstream of its own.
-pub(super) fn models(
+pub(in crate::config) fn models(
     cx: &mut Context<'_>,
     env: &Environment<'_>,
     models: Vec<raw::Model>,
@@ -207,7 +214,7 @@ fn first_set(
 }
 
 /// A credential that can be sent as a header.
-pub(super) fn secret(
+pub(in crate::config) fn secret(
     cx: &mut Context<'_>,
     path: &str,
     key: &str,

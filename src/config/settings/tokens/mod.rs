@@ -1,20 +1,28 @@
 //! How tokens are verified: `JWT_*` variables, and durations from two blocks.
+//!
+//! In come variables and blocks. Out go [`TokenRules`]. `issuers` reads the list of that name, `opaque` says who is asked about
+//! tokens that are no JWTs.
+
+pub(in crate::config) mod issuers;
+mod opaque;
 
 use std::time::Duration;
 
 use url::Url;
 
 use super::context::Context;
-use super::environment::Environment;
-use super::problem::{Caution, Problem};
-use super::{OpaqueTokens, TokenRules, endpoint, issuers, jwt, opaque, raw};
+use super::types::{OpaqueTokens, TokenRules};
+use super::{endpoint, jwt};
+use crate::config::problem::{Caution, Problem};
+use crate::config::raw;
+use crate::config::yaml::environment::Environment;
 
 const TTL: Duration = Duration::from_secs(600);
 /// Long enough for an identity provider's bad day, short enough that a withdrawn key does not serve for weeks.
 const STALE_TTL: Duration = Duration::from_secs(24 * 60 * 60);
 const COOLDOWN: Duration = Duration::from_secs(30);
 
-pub(super) fn token_rules(
+pub(in crate::config) fn token_rules(
     cx: &mut Context<'_>,
     env: &Environment<'_>,
     jwt: &raw::JwtAuth,
@@ -50,7 +58,7 @@ pub(super) fn token_rules(
 }
 
 /// Warns where every token of the identity provider would do, and where no token comes to the global check (D9).
-pub(super) fn check_scoping(cx: &mut Context<'_>, tokens: &TokenRules) {
+pub(in crate::config) fn check_scoping(cx: &mut Context<'_>, tokens: &TokenRules) {
     // Each entry of `issuers` has an audience of its own, or says that it has none.
     let global =
         tokens.issuers.is_empty() || matches!(tokens.opaque, Some(OpaqueTokens::Introspection { .. }));
@@ -67,7 +75,11 @@ pub(super) fn check_scoping(cx: &mut Context<'_>, tokens: &TokenRules) {
 }
 
 /// A variable's value. An empty one is refused: whoever wrote it did not mean "any".
-pub(super) fn not_empty(cx: &mut Context<'_>, env: &Environment<'_>, name: &str) -> Option<String> {
+pub(in crate::config) fn not_empty(
+    cx: &mut Context<'_>,
+    env: &Environment<'_>,
+    name: &str,
+) -> Option<String> {
     let value = variable(cx, env, name)?;
     if value.trim().is_empty() {
         cx.problems.push((Problem::Empty { key: name.to_owned() }, env.span(name)));

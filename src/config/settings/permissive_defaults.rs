@@ -1,8 +1,9 @@
 //! What LiteLLM leaves open, where this file does: `modelgate.strict` closes it.
 
 use super::context::Context;
-use super::problem::Caution;
-use super::{JwtAuth, RolePermission, jwt};
+use super::jwt;
+use super::types::{JwtAuth, RolePermission};
+use crate::config::problem::Caution;
 use crate::names::Role;
 use crate::routes::RouteList;
 
@@ -11,7 +12,7 @@ const PERMISSIONS: &str = "general_settings.role_permissions";
 const MODEL_ROUTE: &str = "/v1/chat/completions";
 
 /// Warns of each opening. Only for role permissions that are in force.
-pub(super) fn check(cx: &mut Context<'_>, jwt: &JwtAuth, permissions: Option<&[RolePermission]>) {
+pub(in crate::config) fn check(cx: &mut Context<'_>, jwt: &JwtAuth, permissions: Option<&[RolePermission]>) {
     if !jwt.user_allowed_roles.is_empty() {
         let of_issuers = jwt.tokens.issuers.iter().enumerate();
         let of_issuers = of_issuers.map(|(i, issuer)| (format!("issuers[{i}]."), &issuer.user_id_jwt_field));

@@ -5,7 +5,7 @@
 
 /// What becomes of a key.
 #[derive(Clone, Copy)]
-pub(super) enum Fate {
+pub(in crate::config) enum Fate {
     /// Nothing here depends on it.
     Ignore,
     /// Ignoring it opens nothing, but the operator may expect more. The reason completes "has no effect here:".

@@ -3,14 +3,16 @@
 use std::collections::HashMap;
 
 use super::context::Context;
-use super::problem::Problem;
-use super::suggest::nearest;
-use super::{TokenRole, raw, routes};
+use super::routes;
+use super::types::TokenRole;
+use crate::config::problem::Problem;
+use crate::config::raw;
+use crate::config::suggest::nearest;
 
-pub(super) const PATH: &str = "modelgate.role_permissions";
+pub(in crate::config) const PATH: &str = "modelgate.role_permissions";
 
 /// The typed list: names are unique, and inheritance has neither holes nor circles.
-pub(super) fn token_roles(cx: &mut Context<'_>, entries: Vec<raw::TokenRole>) -> Vec<TokenRole> {
+pub(in crate::config) fn token_roles(cx: &mut Context<'_>, entries: Vec<raw::TokenRole>) -> Vec<TokenRole> {
     let mut index_of: HashMap<String, usize> = HashMap::new();
     let mut converted = Vec::with_capacity(entries.len());
     for (i, entry) in entries.into_iter().enumerate() {
@@ -35,7 +37,7 @@ pub(super) fn token_roles(cx: &mut Context<'_>, entries: Vec<raw::TokenRole>) ->
 }
 
 /// The claim that the names are in must be known.
-pub(super) fn check_claim(cx: &mut Context<'_>, jwt: &raw::JwtAuth) {
+pub(in crate::config) fn check_claim(cx: &mut Context<'_>, jwt: &raw::JwtAuth) {
     if jwt.user_roles_jwt_field.is_none() && jwt.roles_jwt_field.is_none() {
         let problem = Problem::Needs {
             key: "modelgate.role_permissions",
@@ -47,7 +49,7 @@ pub(super) fn check_claim(cx: &mut Context<'_>, jwt: &raw::JwtAuth) {
 }
 
 /// `strict` without role permissions in force would promise what it does not keep.
-pub(super) fn check_strict(cx: &mut Context<'_>, jwt: &raw::JwtAuth, ours: &raw::Modelgate) {
+pub(in crate::config) fn check_strict(cx: &mut Context<'_>, jwt: &raw::JwtAuth, ours: &raw::Modelgate) {
     if ours.strict && !jwt.enforce_rbac && ours.role_permissions.is_none() {
         let problem = Problem::Needs {
             key: "strict",

@@ -8,7 +8,9 @@ use ipnet::IpNet;
 use secrecy::SecretString;
 use url::Url;
 
-use super::{Limits, Lines, Warning};
+use super::limits::Limits;
+use crate::config::error::Warning;
+use crate::config::yaml::lines::Lines;
 use crate::names::{ClaimPath, ModelName, Role};
 use crate::routes::RoutePattern;
 

@@ -8,35 +8,35 @@ use foldhash::fast::RandomState;
 use url::Url;
 
 use super::endpoint;
-use super::problem::{Caution, Problem};
-use super::yaml::{Node, Span};
+use crate::config::problem::{Caution, Problem};
+use crate::config::yaml::tree::{Node, Span};
 use crate::names::{ClaimPath, ModelName, Role};
 
 /// Findings by YAML path, such as `general_settings.role_permissions[0].role`.
-pub(super) struct Context<'n> {
+pub(in crate::config) struct Context<'n> {
     root: &'n Node,
-    pub(super) problems: Vec<(Problem, Option<Span>)>,
-    pub(super) warnings: Vec<(Caution, Option<Span>)>,
+    pub(in crate::config) problems: Vec<(Problem, Option<Span>)>,
+    pub(in crate::config) warnings: Vec<(Caution, Option<Span>)>,
     /// As they were written: thousands of models may be at the same.
     api_bases: HashMap<String, Url, RandomState>,
 }
 
 impl<'n> Context<'n> {
-    pub(super) fn new(root: &'n Node, warnings: Vec<(Caution, Option<Span>)>) -> Self {
+    pub(in crate::config) fn new(root: &'n Node, warnings: Vec<(Caution, Option<Span>)>) -> Self {
         Self { root, problems: Vec::new(), warnings, api_bases: HashMap::default() }
     }
 
     /// Whether the file has the key, even without a value.
-    pub(super) fn has(&self, path: &str) -> bool {
+    pub(in crate::config) fn has(&self, path: &str) -> bool {
         self.root.place(path).is_some()
     }
 
-    pub(super) fn line(&self, path: &str) -> u32 {
+    pub(in crate::config) fn line(&self, path: &str) -> u32 {
         self.root.place(path).map_or(0, |place| place.key.line)
     }
 
     /// Refuses the value at `path`.
-    pub(super) fn refuse(&mut self, path: &str, problem: Problem) {
+    pub(in crate::config) fn refuse(&mut self, path: &str, problem: Problem) {
         let span = self.root.place(path).map(|place| place.value);
         self.problems.push((problem, span));
     }
@@ -54,12 +54,12 @@ impl<'n> Context<'n> {
     }
 
     /// Warns of the key at `path`.
-    pub(super) fn warn_key(&mut self, path: &str, caution: Caution) {
+    pub(in crate::config) fn warn_key(&mut self, path: &str, caution: Caution) {
         let span = self.root.place(path).map(|place| place.key);
         self.warnings.push((caution, span));
     }
 
-    pub(super) fn role(&mut self, path: &str, role: &str) -> Option<Role> {
+    pub(in crate::config) fn role(&mut self, path: &str, role: &str) -> Option<Role> {
         let parsed = role.parse().ok();
         if parsed.is_none() {
             self.refuse(path, Problem::UnknownRole { role: role.to_owned() });
@@ -82,7 +82,11 @@ impl<'n> Context<'n> {
     }
 
     /// There may be very many of them: the path is only worked out for one that is refused.
-    pub(super) fn model_name(&mut self, path: impl FnOnce() -> String, name: &str) -> Option<ModelName> {
+    pub(in crate::config) fn model_name(
+        &mut self,
+        path: impl FnOnce() -> String,
+        name: &str,
+    ) -> Option<ModelName> {
         let parsed = ModelName::new(name).ok();
         if parsed.is_none() {
             self.refuse(&path(), Problem::Empty { key: "the name of a model".to_owned() });
@@ -91,7 +95,12 @@ impl<'n> Context<'n> {
     }
 
     /// An endpoint, by what is written at `path` or stands for that.
-    pub(super) fn api_base(&mut self, path: impl FnOnce() -> String, key: &str, text: &str) -> Option<Url> {
+    pub(in crate::config) fn api_base(
+        &mut self,
+        path: impl FnOnce() -> String,
+        key: &str,
+        text: &str,
+    ) -> Option<Url> {
         if let Some(known) = self.api_bases.get(text) {
             return Some(known.clone());
         }
@@ -108,7 +117,7 @@ impl<'n> Context<'n> {
     }
 
     /// Refuses the empty string.
-    pub(super) fn not_empty(&mut self, path: &str, value: &str) {
+    pub(in crate::config) fn not_empty(&mut self, path: &str, value: &str) {
         if value.is_empty() {
             let key = path.rsplit('.').next().unwrap_or(path).to_owned();
             self.refuse(path, Problem::Empty { key });
@@ -116,7 +125,7 @@ impl<'n> Context<'n> {
     }
 
     /// A duration in seconds within `range`, or `default`.
-    pub(super) fn seconds(
+    pub(in crate::config) fn seconds(
         &mut self,
         path: &str,
         seconds: Option<f64>,

@@ -1,7 +1,7 @@
 //! The lines of a file's keys, when the file itself is gone.
 
 use super::path;
-use super::yaml::{Entry, Node, Value};
+use super::tree::{Entry, Node, Value};
 
 /// The line of each key of the file, by its YAML path, such as `general_settings.role_permissions[0].models`.
 #[derive(Clone, Debug, Default)]
@@ -23,7 +23,7 @@ struct Line {
 }
 
 impl Lines {
-    pub(super) fn of(root: Node) -> Self {
+    pub(in crate::config) fn of(root: Node) -> Self {
         Self(Below::of(root.value))
     }
 

@@ -1,10 +1,10 @@
 //! What becomes of each key of each block: read, ignored, warned of, or refused.
 
-use super::litellm::{self, Fate, Rule};
-use super::problem::{Caution, Problem};
-use super::secrets;
-use super::suggest::{list, nearest};
-use super::yaml::Value;
+use super::fates::{self, Fate, Rule};
+use crate::config::problem::{Caution, Problem};
+use crate::config::suggest::{list, nearest};
+use crate::config::yaml::key_name::name_in;
+use crate::config::yaml::tree::Value;
 
 /// The decision on one key.
 pub(super) enum Verdict {
@@ -19,34 +19,34 @@ pub(super) enum Verdict {
 }
 
 /// What a block takes beside its own fields.
-pub(super) struct Block {
-    pub(super) rules: &'static [Rule],
+pub(in crate::config) struct Block {
+    pub(in crate::config) rules: &'static [Rule],
     /// More keys that are ignored.
-    pub(super) ignored: &'static str,
-    pub(super) others: Others,
+    pub(in crate::config) ignored: &'static str,
+    pub(in crate::config) others: Others,
 }
 
 /// What becomes of keys that no rule names.
 #[derive(Clone, Copy)]
-pub(super) enum Others {
+pub(in crate::config) enum Others {
     Unknown,
     Ignored,
     IgnoredAndNamed,
 }
 
 /// Keys of `general_settings` whose loss nobody would notice at the top level.
-pub(super) const MISPLACED: [&str; 5] =
+pub(in crate::config) const MISPLACED: [&str; 5] =
     ["role_permissions", "litellm_jwtauth", "enable_jwt_auth", "enforce_rbac", "master_key"];
 
 /// What the block of this name takes; the top level's is empty.
-pub(super) fn block(name: &str) -> Block {
+pub(in crate::config) fn block(name: &str) -> Block {
     let (rules, ignored, others) = match name {
-        "" => (litellm::TOP, "", Others::IgnoredAndNamed),
-        "general_settings" => (litellm::GENERAL, litellm::GENERAL_IGNORED, Others::Unknown),
-        "litellm_jwtauth" => (litellm::JWT_AUTH, "", Others::Unknown),
-        "issuers" => (litellm::ISSUERS, "", Others::Unknown),
-        "litellm_params" => (litellm::LITELLM_PARAMS, "", Others::IgnoredAndNamed),
-        "model_info" => (litellm::MODEL_INFO, "", Others::Ignored),
+        "" => (fates::TOP, "", Others::IgnoredAndNamed),
+        "general_settings" => (fates::GENERAL, fates::GENERAL_IGNORED, Others::Unknown),
+        "litellm_jwtauth" => (fates::JWT_AUTH, "", Others::Unknown),
+        "issuers" => (fates::ISSUERS, "", Others::Unknown),
+        "litellm_params" => (fates::LITELLM_PARAMS, "", Others::IgnoredAndNamed),
+        "model_info" => (fates::MODEL_INFO, "", Others::Ignored),
         _ => (&[] as &[Rule], "", Others::Unknown),
     };
     Block { rules, ignored, others }
@@ -58,7 +58,7 @@ pub(super) fn judge(name: &str, fields: &'static [&'static str], key: &str, valu
         return Verdict::Read;
     }
     let block = block(name);
-    let shown = secrets::name_in(key);
+    let shown = name_in(key);
     let full_name = if name.is_empty() { shown.to_owned() } else { format!("{name}.{shown}") };
     if let Some((_, fate)) = block.rules.iter().find(|(keys, _)| keys.contains(&key)) {
         return match fate {
@@ -88,7 +88,7 @@ pub(super) fn judge(name: &str, fields: &'static [&'static str], key: &str, valu
 
 fn unknown(name: &str, key: &str, help: String) -> Problem {
     let place = if name.is_empty() { "at the top level".to_owned() } else { format!("in `{name}`") };
-    Problem::UnknownKey { key: secrets::name_in(key).to_owned(), place, help }
+    Problem::UnknownKey { key: name_in(key).to_owned(), place, help }
 }
 
 /// Whether a feature is named only to be left switched off. An empty list may well mean "nobody".

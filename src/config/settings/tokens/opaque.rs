@@ -5,11 +5,13 @@ use std::time::Duration;
 use secrecy::ExposeSecret as _;
 use url::Url;
 
-use super::context::Context;
-use super::problem::{Caution, Problem};
-use super::{OpaqueTokens, endpoint, raw};
+use crate::config::problem::{Caution, Problem};
+use crate::config::raw;
+use crate::config::settings::context::Context;
+use crate::config::settings::endpoint;
+use crate::config::settings::types::OpaqueTokens;
 
-pub(super) const USERINFO: &str = "general_settings.litellm_jwtauth.oidc_userinfo_enabled";
+pub(in crate::config) const USERINFO: &str = "general_settings.litellm_jwtauth.oidc_userinfo_enabled";
 const USERINFO_ENDPOINT: &str = "general_settings.litellm_jwtauth.oidc_userinfo_endpoint";
 const USERINFO_TTL: &str = "general_settings.litellm_jwtauth.oidc_userinfo_cache_ttl";
 const INTROSPECTION: &str = "modelgate.introspection";

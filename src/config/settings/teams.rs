@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 
 use super::context::Context;
-use super::problem::Problem;
-use super::{Team, raw};
+use super::types::Team;
+use crate::config::problem::Problem;
+use crate::config::raw;
 
-pub(super) fn teams(cx: &mut Context<'_>, teams: Vec<raw::Team>) -> Vec<Team> {
+pub(in crate::config) fn teams(cx: &mut Context<'_>, teams: Vec<raw::Team>) -> Vec<Team> {
     let mut first_by_id: HashMap<String, usize> = HashMap::new();
     let mut converted = Vec::with_capacity(teams.len());
     for (i, team) in teams.into_iter().enumerate() {

@@ -5,34 +5,35 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::{Error, Location, SnippetMode, Spanned};
 
-use super::problem::Problem;
-use super::{path, secrets};
+use super::key_name::name_in;
+use super::path;
+use crate::config::problem::Problem;
 
 /// A stretch of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Span {
+pub(in crate::config) struct Span {
     /// The first byte.
-    pub(super) start: usize,
+    pub(in crate::config) start: usize,
     /// How many bytes.
-    pub(super) len: usize,
+    pub(in crate::config) len: usize,
     /// The line of the first byte, from 1.
-    pub(super) line: u32,
+    pub(in crate::config) line: u32,
 }
 
 /// A value and where it was written; for what an alias or a merge key brought in, where that was written.
-pub(super) struct Node {
-    pub(super) value: Value,
+pub(in crate::config) struct Node {
+    pub(in crate::config) value: Value,
     span: Span,
 }
 
 /// Where a key stands, and where its value does; an item of a list has no key but itself.
-pub(super) struct Place {
-    pub(super) key: Span,
-    pub(super) value: Span,
+pub(in crate::config) struct Place {
+    pub(in crate::config) key: Span,
+    pub(in crate::config) value: Span,
 }
 
 /// What YAML can say. Plain `yes`, `on` and their kin are booleans, as PyYAML has it.
-pub(super) enum Value {
+pub(in crate::config) enum Value {
     Null,
     Bool(bool),
     Integer(i128),
@@ -43,15 +44,15 @@ pub(super) enum Value {
 }
 
 /// A key of a mapping with its value.
-pub(super) struct Entry {
-    pub(super) key: String,
-    pub(super) key_span: Span,
-    pub(super) value: Node,
+pub(in crate::config) struct Entry {
+    pub(in crate::config) key: String,
+    pub(in crate::config) key_span: Span,
+    pub(in crate::config) value: Node,
 }
 
 impl Node {
     /// The tree of a file with exactly one YAML (or JSON) document and no duplicate key.
-    pub(super) fn parse(text: &str) -> Result<Self, (Problem, Option<Span>)> {
+    pub(in crate::config) fn parse(text: &str) -> Result<Self, (Problem, Option<Span>)> {
         let options = serde_saphyr::options! {
             // Room for some hundred thousand teams, while no alias bomb makes much more of a file than it is.
             budget: serde_saphyr::budget! { max_events: 10_000_000, max_nodes: 5_000_000, max_depth: 32 },
@@ -62,7 +63,7 @@ impl Node {
     }
 
     /// Where to point: a block mapping itself has no width, so its first key stands for it.
-    pub(super) fn span(&self) -> Span {
+    pub(in crate::config) fn span(&self) -> Span {
         match (&self.value, self.span.len) {
             (Value::Mapping(entries), 0) => entries.first().map_or(self.span, |first| first.key_span),
             (Value::Sequence(items), 0) => items.first().map_or(self.span, Self::span),
@@ -71,7 +72,7 @@ impl Node {
     }
 
     /// The place of what a path such as `teams[0].models` names.
-    pub(super) fn place(&self, path: &str) -> Option<Place> {
+    pub(in crate::config) fn place(&self, path: &str) -> Option<Place> {
         match &self.value {
             Value::Mapping(entries) => entries.iter().find_map(|entry| {
                 let (value, key) = (&entry.value, entry.key_span);
@@ -94,7 +95,7 @@ impl Node {
     }
 
     /// The value at `key` of a mapping.
-    pub(super) fn get(&self, key: &str) -> Option<&Self> {
+    pub(in crate::config) fn get(&self, key: &str) -> Option<&Self> {
         let Value::Mapping(entries) = &self.value else { return None };
         entries.iter().find(|entry| entry.key == key).map(|entry| &entry.value)
     }
@@ -102,7 +103,7 @@ impl Node {
 
 impl Value {
     /// What the value is, as an error message says it.
-    pub(super) fn kind(&self) -> &'static str {
+    pub(in crate::config) fn kind(&self) -> &'static str {
         match self {
             Self::Null => "nothing",
             Self::Bool(_) => "a boolean",
@@ -118,7 +119,7 @@ fn problem(error: &Error, text: &str) -> (Problem, Option<Span>) {
     let span = error.location().map(|location| span_in(text, location));
     let problem = match error.without_snippet() {
         Error::DuplicateMappingKey { key: Some(key), .. } => {
-            Problem::DuplicateKey { key: secrets::name_in(key).to_owned() }
+            Problem::DuplicateKey { key: name_in(key).to_owned() }
         }
         Error::MultipleDocuments { .. } => {
             Problem::Syntax("more than one YAML document in the file".to_owned())

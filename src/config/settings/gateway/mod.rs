@@ -1,4 +1,9 @@
 //! `modelgate`, our own block.
+//!
+//! In comes the block as it is written. Out go [`GatewaySettings`], as far as they are not those of tokens. `decision_log` reads the
+//! block of that name.
+
+mod decision_log;
 
 use std::net::IpAddr;
 use std::path::Path;
@@ -11,8 +16,10 @@ use ipnet::IpNet;
 
 use super::context::Context;
 use super::models::secret;
-use super::problem::{Caution, Problem};
-use super::{GatewaySettings, Mode, TlsFiles, Upstream, decision_log, endpoint, limits, raw};
+use super::types::{GatewaySettings, Mode, TlsFiles, Upstream};
+use super::{endpoint, limits};
+use crate::config::problem::{Caution, Problem};
+use crate::config::raw;
 
 /// How often a bundle of policies is asked for.
 const POLL: Duration = Duration::from_secs(30);
@@ -20,7 +27,11 @@ const DEFAULT_BODY: u64 = 32 * 1024 * 1024;
 /// A gibibyte: a body is held in memory while it is judged.
 const LARGEST_BODY: u64 = 1024 * 1024 * 1024;
 
-pub(super) fn settings(cx: &mut Context<'_>, block: raw::Modelgate, directory: &Path) -> GatewaySettings {
+pub(in crate::config) fn settings(
+    cx: &mut Context<'_>,
+    block: raw::Modelgate,
+    directory: &Path,
+) -> GatewaySettings {
     // What is not read here is part of `TokenRules`.
     let raw::Modelgate {
         upstream,

@@ -32,7 +32,6 @@
 //! The limits: teams are declared in the configuration, and compressed bodies are refused.
 
 pub mod authn;
-pub mod casefile;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod config;
@@ -45,10 +44,13 @@ pub mod gateway;
 pub mod identity;
 mod memo;
 pub mod names;
-pub mod offline;
 pub mod pattern;
 pub mod providers;
 pub mod request;
 pub mod routes;
 pub mod sources;
+mod tools;
 pub mod translate;
+
+pub use tools::cases as casefile;
+pub use tools::offline;

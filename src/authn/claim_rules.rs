@@ -6,7 +6,8 @@ use serde_json::{Map, Value};
 
 use crate::config::{Issuer, TokenRules};
 
-use super::error::{TokenError, shown};
+use super::error::TokenError;
+use super::shown::shown;
 
 /// The end of the year 9999. A date beyond it is no date but a mistake, most often milliseconds, and such a token would
 /// never expire.

@@ -1,4 +1,7 @@
 //! Routes: LiteLLM's groups of path templates, and the lists of routes that a configuration writes.
+//!
+//! In come paths, names of groups and patterns. Out goes whether a list contains a path, and which template a path is of.
+//! `groups` is LiteLLM's table as data, `template` matches a path with a row of it.
 
 mod groups;
 mod template;

@@ -10,11 +10,11 @@ use http::{HeaderMap, Method};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{Case, CaseFile, Expect};
+use super::case::{Case, CaseFile, Expect};
 use crate::config::{ConfigError, Problem, StrictFile};
 use crate::engine::Rule;
-use crate::offline::{self, Question, UNJUDGED};
 use crate::request::{Circumstances, TEAM_HEADER};
+use crate::tools::offline::{self, Question, UNJUDGED};
 
 /// Where a model is asked for, unless the case says.
 const CHAT: &str = "/v1/chat/completions";

@@ -5,12 +5,12 @@ use std::time::SystemTime;
 
 use crate::config::{Issuer, TokenRules};
 
-use super::bearer::Bearer;
-use super::claim_rules::{self, ClaimRules};
-use super::claims::VerifiedClaims;
-use super::error::TokenError;
-use super::key_set::KeySet;
 use super::token::{self, Token};
+use crate::authn::bearer::Bearer;
+use crate::authn::claim_rules::{self, ClaimRules};
+use crate::authn::claims::VerifiedClaims;
+use crate::authn::error::TokenError;
+use crate::authn::keys::key_set::KeySet;
 
 /// Verifies a token: its shape, its signature by a key of its issuer, then its claims.
 ///

@@ -3,9 +3,10 @@
 use jsonwebtoken::Algorithm;
 use serde_json::{Map, Value};
 
-use super::error::shown;
-use super::json::{self, JsonError};
-use super::jwk::{Key, KeyRefusal};
+use super::jwk::Key;
+use super::refusal::KeyRefusal;
+use crate::authn::json::{self, JsonError};
+use crate::authn::shown::shown;
 
 /// The most keys that a set may hold; the largest providers publish about ten.
 const MAX_KEYS: usize = 256;
@@ -96,7 +97,7 @@ impl KeySet {
     }
 
     /// The key for a token that names `kid` and `algorithm`; without `kid`, the only key that fits the algorithm.
-    pub(super) fn find(&self, kid: Option<&str>, algorithm: Algorithm) -> Found<'_> {
+    pub(in crate::authn) fn find(&self, kid: Option<&str>, algorithm: Algorithm) -> Found<'_> {
         let mut named = self.keys.iter().filter(|key| kid.is_none() || key.kid.as_deref() == kid).peekable();
         let any = named.peek().is_some();
         let mut fitting = named.filter(|key| key.allows(algorithm));
@@ -110,7 +111,7 @@ impl KeySet {
 }
 
 /// What a set has for a token.
-pub(super) enum Found<'k> {
+pub(in crate::authn) enum Found<'k> {
     Key(&'k Key),
     Several,
     OtherAlgorithm,

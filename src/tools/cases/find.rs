@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::CaseError;
+use super::error::CaseError;
 use crate::config::read_text;
 
 /// Deeper than anybody sorts cases, so that links in a circle end.

@@ -11,15 +11,16 @@ use jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER;
 use jsonwebtoken::{Algorithm, DecodingKey, DecodingKeyKind};
 use serde_json::{Map, Value};
 
-use super::algorithm::{self, MAX_KEY_ID_BYTES, Named};
-use super::error::shown;
+use super::refusal::KeyRefusal;
 use super::rsa;
+use crate::authn::algorithm::{self, MAX_KEY_ID_BYTES, Named};
+use crate::authn::shown::shown;
 
 /// Members that only private and symmetric keys have (RFC 7518 sections 6.2.2, 6.3.2, 6.4).
 const PRIVATE_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
 /// A public key that verifies signatures, with the algorithms that it may be used with.
-pub(super) struct Key {
+pub(in crate::authn) struct Key {
     pub(super) kid: Option<String>,
     algorithms: &'static [Named],
     public: DecodingKey,
@@ -79,7 +80,12 @@ impl Key {
     }
 
     /// Whether `signature` is this key's for `message`.
-    pub(super) fn verifies(&self, algorithm: Algorithm, message: &[u8], signature: &Vec<u8>) -> bool {
+    pub(in crate::authn) fn verifies(
+        &self,
+        algorithm: Algorithm,
+        message: &[u8],
+        signature: &Vec<u8>,
+    ) -> bool {
         // The process-wide provider of jsonwebtoken panics where another crate enables a second backend, so it is
         // passed by.
         self.allows(algorithm)
@@ -162,60 +168,4 @@ fn text<'j>(jwk: &'j Map<String, Value>, name: &'static str) -> Result<Option<&'
 fn bytes(jwk: &Map<String, Value>, name: &'static str) -> Result<Vec<u8>, KeyRefusal> {
     let encoded = text(jwk, name)?.ok_or(KeyRefusal::Member { name })?;
     BASE64_URL_SAFE_NO_PAD.decode(encoded).map_err(|_| KeyRefusal::Member { name })
-}
-
-/// Why a key of a set is not used.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum KeyRefusal {
-    /// Not a JSON object.
-    #[error("not a JSON object")]
-    NotAnObject,
-    /// A member is missing, of another type, or not strict base64url.
-    #[error("member `{name}` is missing or malformed")]
-    Member {
-        /// The member.
-        name: &'static str,
-    },
-    /// The set publishes a private or symmetric key, which anybody can now sign with.
-    #[error("the key is private or symmetric, not public")]
-    Private,
-    /// `use` or `key_ops` say that the key is not for verifying signatures.
-    #[error("the key is not for verifying signatures")]
-    Purpose,
-    /// `kty` is not RSA, EC or OKP.
-    #[error("key type `{name}` is not supported")]
-    Type {
-        /// What `kty` says.
-        name: String,
-    },
-    /// `crv` is not P-256, P-384 or Ed25519.
-    #[error("curve `{name}` is not supported")]
-    Curve {
-        /// What `crv` says.
-        name: String,
-    },
-    /// `alg` is not accepted, or does not fit the key.
-    #[error("algorithm `{name}` is not accepted for this key")]
-    Algorithm {
-        /// What `alg` says.
-        name: String,
-    },
-    /// An RSA modulus outside 2048 to 8192 bits.
-    #[error("the RSA modulus has {bits} bits, expected 2048 to 8192")]
-    RsaSize {
-        /// Its size.
-        bits: usize,
-    },
-    /// An RSA exponent that is even, 1, or over 33 bits.
-    #[error("the RSA exponent is unsound")]
-    RsaExponent,
-    /// An RSA modulus that can be factored (CVE-2017-15361).
-    #[error("the RSA key comes from a flawed generator (ROCA)")]
-    RsaRoca,
-    /// Numbers that are no key: a point off the curve, a coordinate of the wrong length.
-    #[error("the key material is invalid")]
-    Material,
-    /// Another key of the set has the same id and could be used with the same algorithm.
-    #[error("another key of the set has the same id")]
-    DuplicateId,
 }

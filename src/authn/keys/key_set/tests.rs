@@ -146,7 +146,7 @@ fn a_point_off_the_curve_is_refused() {
 
 #[test]
 fn a_modulus_with_a_leading_zero_is_the_same_key() {
-    let n = super::super::testing::b64(&[&[0][..], &modulus()].concat());
+    let n = b64(&[&[0][..], &modulus()].concat());
     set(&[RSA[0].jwk_with(json!({"kid": "k"})), RSA[0].jwk_with(json!({"kid": "k", "n": n}))]);
 }
 

@@ -1,6 +1,6 @@
 //! Which RSA public keys are worth trusting.
 
-use super::jwk::KeyRefusal;
+use super::refusal::KeyRefusal;
 
 const MIN_BITS: usize = 2048;
 // What aws-lc verifies with; beyond that a signature costs more than a caller should be able to spend.

@@ -6,8 +6,8 @@ use crate::config::Config;
 use crate::engine::{Explanation, PolicyView, Rule, Snapshot};
 use crate::identity::{Caller, Reason};
 use crate::names::ModelName;
-use crate::offline::Answer;
 use crate::pattern::Pattern;
+use crate::tools::offline::Answer;
 use crate::translate::JWTAUTH;
 
 /// What of a snapshot the cases touched. Gates that every configuration has are left out: nothing in a file is theirs.

@@ -6,11 +6,12 @@ use serde_json::{Map, Value};
 
 use crate::config::{Issuer, TokenRules};
 
-use super::algorithm::{self, MAX_KEY_ID_BYTES, Named};
-use super::claim_rules;
-use super::error::{TokenError, shown};
-use super::json;
-use super::key_set::{Found, KeySet};
+use crate::authn::algorithm::{self, MAX_KEY_ID_BYTES, Named};
+use crate::authn::claim_rules;
+use crate::authn::error::TokenError;
+use crate::authn::json;
+use crate::authn::keys::key_set::{Found, KeySet};
+use crate::authn::shown::shown;
 
 /// Header members that change what the rest means: extensions that must be understood (RFC 7515 section 4.1.11), an
 /// unencoded payload (RFC 7797), encryption and compression (RFC 7516).

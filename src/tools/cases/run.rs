@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
+use super::case::{Case, CaseFile, Expect};
 use super::coverage::{Coverage, Touched};
-use super::{Case, CaseFile, Expect};
 use crate::engine::{Considered, Explanation, Snapshot};
-use crate::offline::Answer;
+use crate::tools::offline::Answer;
 
 /// What became of the cases of some files.
 #[derive(Clone, Debug)]

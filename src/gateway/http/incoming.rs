@@ -1,4 +1,4 @@
-//! A request as it arrives.
+//! A request whose head was read, and whose body is still to come.
 
 use std::net::IpAddr;
 

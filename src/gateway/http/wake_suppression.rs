@@ -1,7 +1,7 @@
-//! A waker that does not wake whoever is awake.
+//! A waker that does not wake a task which is already running.
 //!
-//! Whoever takes a piece of a body from hyper wakes the connection that it comes from, so that more is read. Where it is the
-//! connection's own task that takes it, and looks after the rest itself, that would be another turn for nothing.
+//! A task that takes a piece of a body from hyper wakes the connection that the piece comes from, so that hyper reads more.
+//! If the connection's own task takes it, that task reads on anyway, and the wake would cost another turn for nothing.
 
 use std::cell::Cell;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,7 +20,7 @@ enum Wakes {
     Stayed,
 }
 
-/// The waker of one connection, whoever polls that.
+/// The waker of one connection. It wakes the task that polls the connection.
 #[derive(Debug)]
 pub(in crate::gateway) struct Hush {
     task: Arc<Task>,
@@ -67,8 +67,8 @@ impl Wake for Task {
     }
 }
 
-/// Does something by which this thread wakes no connection. What other threads have to say passes. Returns whether a wake
-/// stayed behind.
+/// Does something that wakes no connection from this thread. Wakes from other threads pass. Returns whether a wake was held
+/// back.
 pub(in crate::gateway) fn hushed<T>(doing: impl FnOnce() -> T) -> (T, bool) {
     /// Lets wakes pass again, even if there was a panic.
     struct Staying;

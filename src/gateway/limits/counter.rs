@@ -1,4 +1,4 @@
-//! Counts of what is in flight. Whoever takes a share brings the bound, since a reload may change it.
+//! Counts of what is in flight. The caller passes the limit each time, since a reload may change it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -52,3 +52,8 @@ pub mod request;
 pub mod routes;
 pub mod sources;
 pub mod translate;
+
+/// The README's Rust block runs as a documentation test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -54,3 +54,8 @@ pub mod translate;
 
 pub use tools::cases as casefile;
 pub use tools::offline;
+
+/// The README's Rust block runs as a documentation test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

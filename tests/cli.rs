@@ -150,7 +150,8 @@ fn a_hangup_reloads_and_does_not_end_the_process() {
     };
     let admin = after("the admin listener is on http://");
     let address = after("listening on http://");
-    let hang_up = || Command::new("kill").args(["-HUP", &serve.0.id().to_string()]).status().unwrap();
+    let hang_up =
+        || Command::new("sh").args(["-c", &format!("kill -HUP {}", serve.0.id())]).status().unwrap();
     assert!(hang_up().success());
     assert!(after("reloaded at SIGHUP").contains("Unchanged"));
 

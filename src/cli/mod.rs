@@ -6,6 +6,7 @@ mod demo;
 mod diff;
 mod explain;
 mod init;
+mod next_steps;
 mod observing;
 mod remote;
 mod replay;
@@ -131,6 +132,9 @@ pub fn run() -> Exit {
             let exit = if error.use_stderr() { Exit::Invalid } else { Exit::Yes };
             // Nobody is left to tell when the terminal is gone.
             let _ = error.print();
+            if let Some(advice) = next_steps::after(&error) {
+                eprint!("{advice}");
+            }
             return exit;
         }
     };

@@ -114,7 +114,9 @@ impl Gate {
 
     pub(crate) fn signal(&self, name: &str) {
         let process = self.process.id().to_string();
-        assert!(Command::new("kill").args([name, &process]).status().unwrap().success());
+        assert!(
+            Command::new("sh").args(["-c", &format!("kill {name} {process}")]).status().unwrap().success()
+        );
     }
 
     /// Ends it as an operator would.

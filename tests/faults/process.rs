@@ -122,7 +122,13 @@ impl Gate {
     }
 
     pub(crate) fn signal(&self, name: &str) {
-        assert!(Command::new("kill").args([name, &self.pid().to_string()]).status().unwrap().success());
+        assert!(
+            Command::new("sh")
+                .args(["-c", &format!("kill {name} {}", self.pid())])
+                .status()
+                .unwrap()
+                .success()
+        );
     }
 
     /// How it ended, once it has; its output is complete then.

@@ -32,3 +32,6 @@ mod smuggling;
 mod streaming;
 mod tls;
 mod unchanged;
+
+#[path = "../support/skip.rs"]
+mod skip;

@@ -1,10 +1,5 @@
 //! The first minutes of a new user: the demo, `init`, the examples, and what the README says.
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-)]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod before_litellm;
 mod demo;

@@ -55,6 +55,9 @@ mod token;
 #[cfg(feature = "gateway")]
 #[path = "../fuzz/oracles/wire.rs"]
 mod wire;
+#[cfg(feature = "gateway")]
+#[path = "../fuzz/oracles/world.rs"]
+mod world;
 
 fn replay(target: &str, oracle: fn(&[u8])) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds").join(target);
@@ -150,4 +153,10 @@ fn token_seeds_hold() {
 #[test]
 fn wire_seeds_hold() {
     replay("wire", wire::check);
+}
+
+#[cfg(feature = "gateway")]
+#[test]
+fn world_seeds_hold() {
+    replay("world", world::check);
 }

@@ -36,8 +36,8 @@ const TUESDAY_NOON: u64 = 1_795_521_600;
 
 const PRINCIPALS: [&str; 9] = [
     "principal",
-    "principal == Caller::\"ada\"",
-    "principal == Caller::\"eve\"",
+    "principal == Caller::\"#ada\"",
+    "principal == Caller::\"#eve\"",
     "principal in Role::\"internal_user\"",
     "principal in Role::\"team\"",
     "principal in TokenRole::\"r1\"",
@@ -221,9 +221,14 @@ fn naive(asked: &Asked, [live, on_trial]: &[[PolicySet; 2]; 2]) -> Outcome {
         (true, BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     for (action, resource, model) in questions {
         let context = context(asked, model);
-        let request =
-            Request::new(uid("Caller", asked.subject), uid("Action", action), resource, context, None)
-                .expect("a request");
+        let request = Request::new(
+            uid("Caller", &format!("#{}", asked.subject)),
+            uid("Action", action),
+            resource,
+            context,
+            None,
+        )
+        .expect("a request");
         let ask = |set: &PolicySet| {
             let response = Authorizer::new().is_authorized(&request, set, &entities);
             let holding: BTreeSet<String> =
@@ -262,7 +267,7 @@ fn entities(asked: &Asked) -> Entities {
     let text = |text: &str| Expression::new_string(text.to_owned());
     let roles = asked.roles.iter().map(|role| uid("TokenRole", role));
     let caller = Entity::new(
-        uid("Caller", asked.subject),
+        uid("Caller", &format!("#{}", asked.subject)),
         HashMap::from([
             ("admin".to_owned(), Expression::new_bool(false)),
             ("roles".to_owned(), texts(&asked.roles)),

@@ -3,17 +3,33 @@
 use super::{ConfigArgs, Exit};
 use crate::config::{Config, Issuer, OpaqueTokens, place};
 use crate::engine::Snapshot;
+use crate::identity::entity_id;
 
 pub(super) fn run(args: &ConfigArgs) -> miette::Result<Exit> {
     let loaded = args.load()?;
-    let warnings = loaded.snapshot.config().warnings.len();
+    let misnamed = loaded.snapshot.misnamed_callers();
+    for named in &misnamed {
+        eprintln!("  ⚠ {named}\n");
+    }
+    let warnings = loaded.snapshot.config().warnings.len() + misnamed.len();
     super::say(summary(&loaded.snapshot));
     if let Some(directory) = &loaded.policies {
         super::say(format_args!("dropped-in policies: {} in {}\n", loaded.policy_count, directory.display()));
+        super::say(format_args!("callers in policies: {}\n", callers(loaded.snapshot.config())));
     }
     let told = if warnings == 0 { "no warnings".to_owned() } else { format!("{warnings} warning(s), above") };
     super::say(format_args!("the configuration is valid: {told}\n"));
     Ok(Exit::Yes)
+}
+
+/// How policies name a caller, by each issuer that the configuration names.
+fn callers(config: &Config) -> String {
+    let tokens = config.jwt.as_ref().map(|jwt| &jwt.tokens);
+    let listed = tokens.into_iter().flat_map(|tokens| tokens.issuers.iter().map(|entry| &entry.issuer));
+    let issuers = listed.chain(tokens.and_then(|tokens| tokens.issuer.as_ref()));
+    let named: Vec<String> =
+        issuers.map(|issuer| format!("`Caller::\"{}\"`", entity_id(issuer, "SUBJECT"))).collect();
+    if named.is_empty() { "`Caller::\"ISSUER#SUBJECT\"`".to_owned() } else { named.join(", ") }
 }
 
 fn summary(snapshot: &Snapshot) -> String {

@@ -136,11 +136,14 @@ fn by_fit<'c>(
 ) -> Result<Option<&'c str>, Rule> {
     let teams = &snapshot.teams;
     let is_on_route = OnceCell::new();
-    let routes = || snapshot.lists.routes.get(TEAM_ROUTES).unwrap_or(&teams.default_routes);
+    let is_on = |route| match snapshot.lists.routes.get(TEAM_ROUTES) {
+        Some(routes) => snapshot.is_in_list(route, routes, Some(TEAM_ROUTES)),
+        None => snapshot.is_in_list(route, &teams.default_routes, None),
+    };
     let fits = |id: &&str| {
         teams.get(id).is_some()
-            && *is_on_route.get_or_init(|| routes().contains(asked.facts.route))
-            && asked.models.iter().all(|model| may_use(snapshot, id, model))
+            && *is_on_route.get_or_init(|| is_on(asked.facts.route))
+            && asked.models.iter().all(|model| snapshot.team_may_use(id, model.as_str()))
     };
     let mut fitting = caller.claimed_teams().filter(fits).peekable();
     let first = fitting.peek().copied();
@@ -157,9 +160,4 @@ fn by_fit<'c>(
         None if asked.models.is_empty() => Ok(None),
         None => Err(Rule::NoTeamWithModel),
     }
-}
-
-fn may_use(snapshot: &Snapshot, team: &str, model: &ModelName) -> bool {
-    snapshot.lists.teams.get(team).is_some_and(|models| models.all)
-        || snapshot.lists.team_lists(team, model.as_str())
 }

@@ -22,7 +22,7 @@ use crate::request::{Circumstances, ModelUse};
 /// Policies that read whatever there is to read.
 const POLICIES: [&str; 26] = [
     "permit(principal, action, resource) when { principal has user_id && principal.user_id == \"u1\" };",
-    "permit(principal == Caller::\"u2\", action, resource);",
+    "permit(principal == Caller::\"#u2\", action, resource);",
     "permit(principal in TokenRole::\"dev\", action == Action::\"use_model\", resource in AccessGroup::\"g\");",
     "permit(principal in Organization::\"org\", action, resource);",
     "permit(principal, action == Action::\"use_model\", resource in Scope::\"s.one\");",
@@ -47,13 +47,13 @@ const POLICIES: [&str; 26] = [
     "forbid(principal, action, resource) when { context has source && context.source.isLoopback() };",
     // Fails to evaluate for those who have a user id.
     "forbid(principal, action, resource) when { principal has user_id && 9223372036854775807 + (if principal.user_id == \"u3\" then 1 else 0) > 0 && false };",
-    "permit(principal in Division::\"east\", action, resource) when { resource in Division::\"east\" || principal == Caller::\"u3\" || true };",
+    "permit(principal in Division::\"east\", action, resource) when { resource in Division::\"east\" || principal == Caller::\"i#u3\" || true };",
 ];
 
 const SCHEMA: &str = "entity Division; entity Team in [Division]; entity Caller in [Division]; entity Model in [Division] { tier?: String, owner?: Caller };\n";
-const FILES: &str = r#"[
+const FILES: &str = r##"[
     {"uid": {"type": "Team", "id": "blue"}, "attrs": {}, "parents": [{"type": "Division", "id": "east"}]},
-    {"uid": {"type": "Model", "id": "a"}, "attrs": {"tier": "gold", "owner": {"type": "Caller", "id": "u1"}}, "parents": []}]"#;
+    {"uid": {"type": "Model", "id": "a"}, "attrs": {"tier": "gold", "owner": {"type": "Caller", "id": "#u1"}}, "parents": []}]"##;
 const OWNED: &str = "forbid(principal, action == Action::\"use_model\", resource) when { resource has owner && resource.owner == principal };\n";
 
 fn config(gates: bool, identity: bool) -> Config {

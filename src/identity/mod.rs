@@ -15,6 +15,7 @@ use crate::config::JwtAuth;
 use crate::engine::Profile;
 use crate::memo::Hashed;
 use crate::names::{ClaimPath, Role};
+use crate::translate::MASTER_KEY_ROLE;
 
 use claim::{names, scalar};
 use kept::Kept;
@@ -212,6 +213,20 @@ impl Caller {
         self.user_id.as_deref()
     }
 
+    /// The id of the caller's entity in policies: `ISSUER#SUBJECT`, by the claims `iss` and `sub` of the token, or
+    /// `master_key`.
+    ///
+    /// No other claim stands in for either: where the token has none, that part is empty. A `#` in an issuer is written
+    /// `%23`, and a `%` is written `%25`, so that no two callers have one id.
+    #[must_use]
+    pub fn entity_id(&self) -> String {
+        if self.master_key {
+            return MASTER_KEY_ROLE.to_owned();
+        }
+        let claim = |name| self.claims.as_map().get(name).and_then(Value::as_str).unwrap_or_default();
+        entity_id(claim("iss"), claim("sub"))
+    }
+
     /// Whether this is the master key, or a token with the admin scope (R5).
     #[must_use]
     pub fn is_admin(&self) -> bool {
@@ -240,6 +255,14 @@ impl Caller {
         let (local, domain) = self.email.as_deref()?.rsplit_once('@')?;
         (!local.is_empty()).then_some(domain)
     }
+}
+
+/// The id of the entity of an issuer's subject.
+pub(crate) fn entity_id(issuer: &str, subject: &str) -> String {
+    if issuer.contains(['%', '#']) {
+        return format!("{}#{subject}", issuer.replace('%', "%25").replace('#', "%23"));
+    }
+    format!("{issuer}#{subject}")
 }
 
 /// R1.2.

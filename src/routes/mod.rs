@@ -41,6 +41,11 @@ impl RouteList {
             RoutePattern::Prefix(prefix) => path.starts_with(prefix.as_str()),
         })
     }
+
+    /// Whether the list names the group `name`, and so holds every route that a file of entities places in it.
+    pub(crate) fn names_group(&self, name: &str) -> bool {
+        self.0.iter().any(|pattern| matches!(pattern, RoutePattern::Group(group) if group == name))
+    }
 }
 
 #[cfg(test)]

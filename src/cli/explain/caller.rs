@@ -18,6 +18,8 @@ pub(super) struct Who {
     /// Each role that counts.
     pub(super) roles: Vec<RoleFound>,
     pub(super) user_id: Option<String>,
+    /// What policies name it by.
+    pub(super) entity: String,
 }
 
 /// A claim that the configuration reads.
@@ -46,6 +48,7 @@ impl Who {
             claims: config.jwt.as_ref().map(|jwt| claims_read(jwt, claims)).unwrap_or_default(),
             roles: roles.collect(),
             user_id: caller.user_id().map(str::to_owned),
+            entity: snapshot.entity_of(caller).to_string(),
         }
     }
 
@@ -55,7 +58,8 @@ impl Who {
         let roles = self.roles.iter();
         let roles =
             roles.map(|found| json!({"role": found.role, "because": found.because, "source": found.source}));
-        json!({"claims": claims.collect::<Vec<_>>(), "roles": roles.collect::<Vec<_>>(), "user_id": self.user_id})
+        json!({"claims": claims.collect::<Vec<_>>(), "roles": roles.collect::<Vec<_>>(), "user_id": self.user_id,
+            "entity": self.entity})
     }
 }
 

@@ -44,6 +44,7 @@ fn write_caller(out: &mut String, who: &Who) -> std::fmt::Result {
     for found in &who.roles {
         writeln!(out, "  role: {}{}\n    {}", found.role, at(found.source.as_deref()), found.because)?;
     }
+    writeln!(out, "  in policies: {}", who.entity)?;
     writeln!(out, "  user id: {}", who.user_id.as_deref().unwrap_or("none"))
 }
 

@@ -12,7 +12,9 @@ use ipnet::IpNet;
 use super::context::Context;
 use super::models::secret;
 use super::problem::{Caution, Problem};
-use super::{GatewaySettings, Mode, TlsFiles, Upstream, decision_log, endpoint, limits, raw};
+use super::{
+    GatewaySettings, Mode, TlsFiles, Upstream, UpstreamHeaders, decision_log, endpoint, limits, raw,
+};
 
 /// How often a bundle of policies is asked for.
 const POLL: Duration = Duration::from_secs(30);
@@ -28,6 +30,8 @@ pub(super) fn settings(cx: &mut Context<'_>, block: raw::Modelgate, directory: &
         listen,
         mode,
         admin,
+        admin_hosts,
+        upstream_headers,
         tls,
         policies,
         policies_key,
@@ -51,6 +55,8 @@ pub(super) fn settings(cx: &mut Context<'_>, block: raw::Modelgate, directory: &
         limits: limits::settings(cx, limits.unwrap_or_default(), max_body_bytes),
         listen: listen.and_then(|text| address(cx, "listen", "127.0.0.1:4000", &text)),
         admin: admin.and_then(|text| address(cx, "admin", "127.0.0.1:4001` or `off", &text)),
+        admin_hosts: hosts(cx, admin_hosts.unwrap_or_default()),
+        upstream_headers: upstream_headers.map(|text| headers_mode(cx, &text)).unwrap_or_default(),
         mode: mode.map(|text| self::mode(cx, &text)).unwrap_or_default(),
         policies: policies.map(|text| if is_web(&text) { text.into() } else { directory.join(text) }),
         policies_key: policies_key.and_then(|text| public_key(cx, &text)),
@@ -107,6 +113,38 @@ fn mode(cx: &mut Context<'_>, text: &str) -> Mode {
         }
     }
     Mode::Enforce
+}
+
+fn headers_mode(cx: &mut Context<'_>, text: &str) -> UpstreamHeaders {
+    match text {
+        "hide" => {}
+        "pass" => return UpstreamHeaders::Pass,
+        _ => {
+            let range = "`hide` or `pass`".to_owned();
+            let problem = Problem::OutOfRange { key: "upstream_headers".to_owned(), range };
+            cx.refuse("modelgate.upstream_headers", problem);
+        }
+    }
+    UpstreamHeaders::Hide
+}
+
+/// Names of hosts in lower case, without ports.
+fn hosts(cx: &mut Context<'_>, texts: Vec<String>) -> Vec<String> {
+    let mut hosts = Vec::with_capacity(texts.len());
+    for (i, text) in texts.iter().enumerate() {
+        let name = text.strip_prefix('.').unwrap_or(text);
+        let is_part = |part: &str| {
+            !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+        };
+        if name.split('.').all(is_part) {
+            hosts.push(text.to_ascii_lowercase());
+        } else {
+            let range = "a host name without a port, or `.example.com` for all names below one".to_owned();
+            let problem = Problem::OutOfRange { key: "admin_hosts".to_owned(), range };
+            cx.refuse(&format!("modelgate.admin_hosts[{i}]"), problem);
+        }
+    }
+    hosts
 }
 
 fn is_web(text: &str) -> bool {

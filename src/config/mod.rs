@@ -50,7 +50,7 @@ pub use problem::{Caution, Problem};
 pub use types::{
     AdminListen, Config, DecisionLog, Deployment, GatewaySettings, Issuer, JwtAuth, Masked, Mode, Model,
     OpaqueTokens, Provider, RoleMapping, RolePermission, ScopeMapping, Team, TlsFiles, TokenRole, TokenRules,
-    Upstream,
+    Upstream, UpstreamHeaders,
 };
 
 #[cfg(feature = "cli")]

@@ -19,7 +19,7 @@ use super::remote::unpack;
 use super::streams::Streams;
 use super::{BundleError, Gateway, connection, headers, source};
 use crate::authn::{Assertion, ClaimRules, TokenError, VerifiedClaims, check_claims};
-use crate::config::{Limits, TokenRules};
+use crate::config::{Limits, TokenRules, UpstreamHeaders};
 use crate::dropins::{DropInError, DropIns};
 
 /// The headers of a request that go upstream.
@@ -32,7 +32,7 @@ pub fn upstream_headers(mut headers: HeaderMap) -> HeaderMap {
 /// The headers of an answer that go back.
 #[must_use]
 pub fn downstream_headers(mut headers: HeaderMap) -> HeaderMap {
-    headers::downstream(&mut headers);
+    headers::downstream(&mut headers, UpstreamHeaders::Hide);
     headers
 }
 

@@ -124,6 +124,10 @@ impl Files {
         self.directory.join(name)
     }
 
+    pub(crate) fn upstream(&self) -> SocketAddr {
+        self.upstream
+    }
+
     pub(crate) fn write(&self, name: &str, text: impl AsRef<[u8]>) {
         std::fs::write(self.path(name), text).unwrap();
     }
@@ -134,7 +138,7 @@ impl Files {
         std::fs::rename(self.path("new"), self.path(name)).unwrap();
     }
 
-    fn yaml(&self, models: &str) -> String {
+    pub(crate) fn yaml(&self, models: &str) -> String {
         self.yaml_with("", models)
     }
 

@@ -87,6 +87,13 @@ pub(in crate::gateway) struct Proof {
     times: Times,
 }
 
+impl Proof {
+    /// When the token ends, in seconds since 1970.
+    pub(super) fn end(&self, rules: &TokenRules) -> f64 {
+        self.times.end(rules.leeway)
+    }
+}
+
 /// The groups that a configuration asks for: the global one, then one for each entry of `issuers`.
 pub(super) fn groups(rules: &TokenRules) -> impl Iterator<Item = (Option<&str>, &[Url])> {
     let bound = rules.issuers.iter();

@@ -1,0 +1,65 @@
+//! How long a judgement counts: until the rules change or the token ends.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use arc_swap::ArcSwap;
+
+use super::InForce;
+use super::keys::Moment;
+
+/// The active configuration, shared by everything that asks whether a judgement still counts.
+pub(super) type Active = Arc<ArcSwap<InForce>>;
+
+/// What a request was judged by, and until when its token is valid.
+#[derive(Clone)]
+pub(super) struct Judged {
+    pub(super) in_force: Arc<InForce>,
+    /// Seconds since 1970, leeway included; infinite without an end.
+    pub(super) expires: f64,
+}
+
+impl Judged {
+    /// Whether the same rules would still accept the token at `now`.
+    pub(super) fn counts(&self, active: &ArcSwap<InForce>, now: SystemTime) -> bool {
+        // A clock before 1970 cannot tell that anything is still valid.
+        let now = now.duration_since(UNIX_EPOCH).map_or(f64::INFINITY, |since| since.as_secs_f64());
+        // The configuration that is held here keeps its place in memory, so no other one can have the same address.
+        now < self.expires && std::ptr::eq(Arc::as_ptr(&active.load()), Arc::as_ptr(&self.in_force))
+    }
+}
+
+/// Asks once more when the first bytes of a body are about to be sent, where hyper chooses the connection.
+pub(super) struct Gate {
+    active: Active,
+    judged: Judged,
+    shut: Arc<AtomicBool>,
+}
+
+impl Gate {
+    /// A gate, and whether it was found shut.
+    pub(super) fn new(active: &Active, judged: &Judged) -> (Self, Arc<AtomicBool>) {
+        let shut = Arc::new(AtomicBool::new(false));
+        (Self { active: Arc::clone(active), judged: judged.clone(), shut: Arc::clone(&shut) }, shut)
+    }
+
+    /// Whether the judgement counts now.
+    pub(super) fn lets_through(self) -> bool {
+        let counts = self.judged.counts(&self.active, Moment::now().wall);
+        self.shut.store(!counts, Ordering::Release);
+        counts
+    }
+}
+
+impl fmt::Debug for Gate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Gate(..)")
+    }
+}
+
+/// The rules changed, or the token ended, before the request was sent.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the rules or the token changed before the request was sent")]
+pub(super) struct Overtaken;

@@ -10,7 +10,7 @@ use miette::Diagnostic;
 use rustls::sign::CertifiedKey;
 
 use super::in_force::{InForce, Origin};
-use super::keys::files::{KeyFile, KeyFiles, key_files};
+use super::keys::files::{KeyFile, KeyFiles, NamedFile, key_files};
 use super::{TokenVerifier, tls};
 use crate::config::{Config, JwtAuth, TlsFiles};
 use crate::dropins;
@@ -97,7 +97,7 @@ impl Candidate {
                 files: configs.map(|sources| sources.config().to_owned()).collect(),
                 policies: policies.into_iter().flatten().map(Path::to_owned).collect(),
             };
-            roots.files.extend(named_keys(config).into_iter().map(|(_, path)| path));
+            roots.files.extend(named_keys(config).into_iter().map(|file| file.path));
             roots
                 .files
                 .extend(config.gateway.tls.iter().flat_map(|tls| [tls.certificate.clone(), tls.key.clone()]));
@@ -105,9 +105,10 @@ impl Candidate {
         let of_candidate = inputs.candidate.as_ref().and_then(|candidate| candidate.policies.clone());
         roots.policies.extend(of_candidate.filter(|policies| !roots.policies.contains(policies)));
         let mut key_files = KeyFiles::new();
-        for (url, path) in named_keys(&inputs.config) {
+        for NamedFile { url, path, issuer } in named_keys(&inputs.config) {
             let file = read_file(&path)?;
-            let keys = KeyFile::parse(&url, &file.content).map_err(|error| unusable(&path, &error))?;
+            let keys = KeyFile::parse(&url, issuer.as_deref(), &file.content)
+                .map_err(|error| unusable(&path, &error))?;
             key_files.insert(url, keys);
             inputs.files.push(file);
         }
@@ -200,7 +201,7 @@ fn verifier(
     }))
 }
 
-fn named_keys(config: &Config) -> Vec<(url::Url, PathBuf)> {
+fn named_keys(config: &Config) -> Vec<NamedFile> {
     config.jwt.as_ref().map(|jwt| key_files(&jwt.tokens)).unwrap_or_default()
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use foldhash::fast::RandomState;
+use foldhash::fast::{FixedState, RandomState};
 use http::Uri;
 use http::header::{AUTHORIZATION, HeaderName, HeaderValue, InvalidHeaderValue};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -59,7 +59,6 @@ pub(super) struct Deployments {
     wildcards: Vec<(Pattern, usize)>,
     /// Whose turn it is under wildcards, by the hash of the name that was asked for: such names are without number.
     turns: [AtomicUsize; SHARED_TURNS],
-    hasher: RandomState,
     upstream: Option<(Option<Base>, Headers)>,
 }
 
@@ -120,7 +119,7 @@ impl Deployments {
         let upstream = config.gateway.upstream.as_ref();
         let upstream = upstream.map(|upstream| (Base::of(&upstream.api_base), upstream_headers(upstream)));
         let turns = std::array::from_fn(|_| AtomicUsize::default());
-        Self { entries, exact, wildcards, turns, hasher: RandomState::default(), upstream }
+        Self { entries, exact, wildcards, turns, upstream }
     }
 
     /// The target of a permitted call. Nothing of the caller's credential is left in its query.
@@ -170,7 +169,7 @@ impl Deployments {
     }
 
     fn turn_below_wildcards(&self, model: &ModelName) -> Option<&AtomicUsize> {
-        let hash = usize::try_from(self.hasher.hash_one(model) % SHARED_TURNS as u64).ok()?;
+        let hash = usize::try_from(FixedState::default().hash_one(model) % SHARED_TURNS as u64).ok()?;
         self.turns.get(hash)
     }
 
@@ -318,6 +317,7 @@ fn secret(text: &str) -> Result<HeaderValue, InvalidHeaderValue> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
     use std::sync::LazyLock;
 
     use http::{HeaderMap, Method};
@@ -333,6 +333,12 @@ model_list:
   - {model_name: gemini, litellm_params: {model: gemini/gemini-2.0-flash, api_key: k}}
   - {model_name: 'groq/*', litellm_params: {model: 'groq/*'}}
   - {model_name: 'groq/big-*', litellm_params: {model: openai/big, api_base: 'http://big/v1'}}
+  - {model_name: twin-a, litellm_params: {model: openai/t, api_base: 'http://one/v1'}}
+  - {model_name: twin-a, litellm_params: {model: openai/t, api_base: 'http://two/v1'}}
+  - {model_name: twin-b, litellm_params: {model: openai/t, api_base: 'http://one/v1'}}
+  - {model_name: twin-b, litellm_params: {model: openai/t, api_base: 'http://two/v1'}}
+  - {model_name: 'many/*', litellm_params: {model: 'openai/*', api_base: 'http://one/v1'}}
+  - {model_name: 'many/*', litellm_params: {model: 'openai/*', api_base: 'http://two/v1'}}
 ";
 
     static DEPLOYMENTS: LazyLock<Deployments> = LazyLock::new(|| {
@@ -410,6 +416,17 @@ model_list:
         let target = at(CHAT, Some("groq/llama"), None).unwrap();
         assert_eq!((target.uri.host(), target.model.as_deref()), (Some("api.groq.com"), Some("llama")));
         assert_eq!(uri(CHAT, "groq/big-1").as_deref(), Some("http://big/v1/chat/completions"));
+    }
+
+    #[test]
+    fn names_that_are_asked_for_in_strict_turn_take_all_their_deployments() {
+        for names in [["twin-a", "twin-b"], ["many/a", "many/b"]] {
+            let mut hosts = BTreeSet::new();
+            for _ in 0..4 {
+                hosts.extend(names.map(|name| (name, uri(CHAT, name).unwrap())));
+            }
+            assert_eq!(hosts.len(), 4, "{hosts:?}");
+        }
     }
 
     #[test]

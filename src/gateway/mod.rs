@@ -58,6 +58,6 @@ pub use in_force::{InForce, Origin};
 pub use observe::{Metrics, Observers, Stage, Traces, TracesError};
 pub use pipeline::Gateway;
 pub use reload::{Failure, Outcome, Reloader, Status, Trial, Variables};
-pub use remote::{BundleError, Mirror, remote};
+pub use remote::{BundleError, BundleVersion, Mirror, remote};
 pub use server::{Server, ServerError};
 pub use verifier::TokenVerifier;

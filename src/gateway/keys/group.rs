@@ -56,9 +56,9 @@ impl Group {
         self.issuer.as_deref()
     }
 
-    /// The source that fetches from this URL, with the keys that it has.
-    pub(super) fn source(&self, url: &Url) -> Option<Arc<Source>> {
-        self.sources.iter().find(|source| source.is_for(url)).cloned()
+    /// The source that fetches the keys of this issuer from this URL, with the keys that it has.
+    pub(super) fn source(&self, url: &Url, expected: Option<&str>) -> Option<Arc<Source>> {
+        self.sources.iter().find(|source| source.is_for(url, expected)).cloned()
     }
 
     pub(super) fn state(&self, now: Instant) -> impl Iterator<Item = KeySource> {

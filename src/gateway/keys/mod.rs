@@ -1,5 +1,6 @@
 //! The providers' keys: fetched, cached, and served through outages.
 
+mod discovery;
 pub(super) mod fetch;
 pub(super) mod files;
 mod group;

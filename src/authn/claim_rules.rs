@@ -96,6 +96,11 @@ impl Times {
         Ok(Self { exp: date(claims, "exp")?, nbf: date(claims, "nbf")?, iat: date(claims, "iat")? })
     }
 
+    /// From when on the token is not valid any more, in seconds since 1970.
+    pub(crate) fn end(&self, leeway: Duration) -> f64 {
+        self.exp.map_or(f64::INFINITY, |exp| exp + leeway.as_secs_f64())
+    }
+
     pub(crate) fn check(&self, leeway: Duration, now: SystemTime) -> Result<(), TokenError> {
         // A clock before 1970 can't tell whether anything is still valid.
         let now = now.duration_since(UNIX_EPOCH).map_or(f64::INFINITY, |since| since.as_secs_f64());

@@ -26,7 +26,7 @@ pub use settings::tokens::issuers::ClaimFields;
 pub use settings::types::{
     AdminListen, Config, DecisionLog, Deployment, GatewaySettings, Issuer, JwtAuth, Masked, Mode, Model,
     OpaqueTokens, Provider, RoleMapping, RolePermission, ScopeMapping, Team, TlsFiles, TokenRole, TokenRules,
-    Upstream,
+    Upstream, UpstreamHeaders,
 };
 pub use yaml::lines::Lines;
 

@@ -5,6 +5,7 @@
 
 mod chain;
 mod file;
+mod json;
 mod line;
 mod mask;
 mod writer;

@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::file::LogFile;
 use super::mask::Mask;
-use super::{Chain, DecisionLogError, Line};
+use super::{Chain, DecisionLogError, Line, json};
 use crate::config;
 
 /// How many lines wait at most; further ones are dropped.
@@ -208,7 +208,7 @@ impl Writer {
     fn encode(&self, line: &mut Line) -> Option<Vec<u8>> {
         let untold = self.counts.dropped.load(Ordering::Relaxed).saturating_sub(self.state.told);
         line.dropped = (untold > 0).then_some(untold);
-        serde_json::to_vec(line).ok()
+        json::to_vec(line).ok()
     }
 
     /// Writes what is gathered. What cannot be written is dropped, and the chain goes on from the last line that was.

@@ -22,7 +22,7 @@ use super::pipeline::Gateway;
 use super::reload::bundle::BundleError;
 use super::reload::bundle::unpack;
 use crate::authn::{Assertion, ClaimRules, TokenError, VerifiedClaims, check_claims};
-use crate::config::{Limits, TokenRules};
+use crate::config::{Limits, TokenRules, UpstreamHeaders};
 use crate::dropins::{DropInError, DropIns};
 
 /// The headers of a request that go upstream.
@@ -35,7 +35,7 @@ pub fn upstream_headers(mut headers: HeaderMap) -> HeaderMap {
 /// The headers of an answer that go back.
 #[must_use]
 pub fn downstream_headers(mut headers: HeaderMap) -> HeaderMap {
-    headers::downstream(&mut headers);
+    headers::downstream(&mut headers, UpstreamHeaders::Hide);
     headers
 }
 

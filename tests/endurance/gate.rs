@@ -92,7 +92,7 @@ impl Gate {
     pub(crate) async fn ask(&self, method: &str, path: &str) -> String {
         let asked = async {
             let mut stream = TcpStream::connect(self.admin).await.unwrap();
-            let head = format!("{method} {path} HTTP/1.1\r\nhost: admin\r\nconnection: close\r\n\r\n");
+            let head = format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
             stream.write_all(head.as_bytes()).await.unwrap();
             let mut answer = String::new();
             stream.read_to_string(&mut answer).await.unwrap();

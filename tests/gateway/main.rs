@@ -10,6 +10,7 @@
 mod admin;
 mod attacked;
 mod bundle;
+mod credentials;
 mod exhaustion;
 mod fixture;
 mod floods;
@@ -27,6 +28,7 @@ mod places;
 mod policies;
 mod refusing;
 mod reload;
+mod sending;
 mod sequences;
 mod smuggling;
 mod streaming;

@@ -31,6 +31,12 @@ pub(in crate::config) struct Modelgate {
     #[serde(default, deserialize_with = "text_or_off")]
     #[cfg_attr(feature = "cli", schemars(with = "Option<super::shapes::TextOrOff>"))]
     pub(in crate::config) admin: Option<String>,
+    /// Names that the admin listener may be called by, beside `localhost` and its address; `.name` stands for all below it.
+    #[serde(default)]
+    pub(in crate::config) admin_hosts: Option<Vec<String>>,
+    /// `hide`, the default, or `pass`: whether callers see headers of answers that tell of upstreams.
+    #[serde(default)]
+    pub(in crate::config) upstream_headers: Option<String>,
     /// The certificate of the listener, which speaks TLS then.
     #[serde(default, deserialize_with = "present")]
     pub(in crate::config) tls: Option<Tls>,

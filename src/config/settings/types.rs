@@ -278,6 +278,10 @@ pub struct GatewaySettings {
     pub listen: Option<SocketAddr>,
     /// `modelgate.admin`: where the admin listener listens, unless the command line says.
     pub admin: Option<AdminListen>,
+    /// `modelgate.admin_hosts`: names beside those of this machine that the admin listener may be called by.
+    pub admin_hosts: Vec<String>,
+    /// `modelgate.upstream_headers`: whether callers see headers that tell of upstreams.
+    pub upstream_headers: UpstreamHeaders,
     /// `modelgate.tls`: what the listener proves itself by; `None`: it speaks plain HTTP.
     pub tls: Option<TlsFiles>,
     /// `modelgate.max_body_bytes`: the largest request body; 32 MiB unless set.
@@ -310,6 +314,16 @@ pub enum Mode {
     Enforce,
     /// `log_only`: denials are reported and not enforced, while a company migrates. Tokens are verified all the same.
     LogOnly,
+}
+
+/// `modelgate.upstream_headers`: whether answers keep the headers that tell which upstream served them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UpstreamHeaders {
+    /// `hide`, the default: they are removed.
+    #[default]
+    Hide,
+    /// `pass`: they go back to the caller.
+    Pass,
 }
 
 /// `modelgate.decision_log`: where decisions are written, and what of them. At least one place is named.

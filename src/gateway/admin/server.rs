@@ -11,7 +11,9 @@ use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
+use super::guard;
 use crate::config::{Limits, Mode};
+use crate::display::escape;
 use crate::gateway::http::error_response::{Answer, json_answer};
 use crate::gateway::limits::counter::Meter;
 use crate::gateway::listener::connection::Common;
@@ -29,6 +31,7 @@ pub struct Admin {
 
 struct Routes {
     reloader: Arc<Reloader>,
+    address: SocketAddr,
     draining: AtomicBool,
 }
 
@@ -40,7 +43,9 @@ impl Admin {
     /// [`ServerError`] when the address is taken or not ours.
     pub async fn bind(address: SocketAddr, reloader: Arc<Reloader>) -> Result<Self, ServerError> {
         let listener = server::bind(address).await?;
-        Ok(Self { listener, routes: Arc::new(Routes { reloader, draining: AtomicBool::new(false) }) })
+        let address = listener.local_addr().unwrap_or(address);
+        let routes = Routes { reloader, address, draining: AtomicBool::new(false) };
+        Ok(Self { listener, routes: Arc::new(routes) })
     }
 
     /// Where it listens.
@@ -71,8 +76,19 @@ impl Admin {
 }
 
 impl Routes {
-    /// The table of routes.
     async fn answer(&self, head: &Parts) -> Answer {
+        let in_force = self.reloader.gateway().in_force();
+        match guard::check(head, self.address, &in_force.snapshot().config().gateway.admin_hosts) {
+            Ok(()) => self.route(head).await,
+            Err(stranger) => {
+                tracing::warn!(path = head.uri.path(), "refused by the admin listener: {stranger}");
+                json_answer(StatusCode::FORBIDDEN, &json!({"error": stranger.to_string()}))
+            }
+        }
+    }
+
+    /// The table of routes.
+    async fn route(&self, head: &Parts) -> Answer {
         match (&head.method, head.uri.path()) {
             (&Method::GET, "/health/liveliness" | "/health/liveness") => healthy(),
             (&Method::GET, "/health/readiness") => self.readiness(head.uri.query()),
@@ -81,7 +97,7 @@ impl Routes {
             (&Method::POST, "/-/reload") => self.reload().await,
             (_, path) => json_answer(
                 StatusCode::NOT_FOUND,
-                &json!({"error": format!("no such route of the admin listener: {} {path}", head.method)}),
+                &json!({"error": format!("no such route of the admin listener: {} {}", head.method, escape(path))}),
             ),
         }
     }
@@ -117,7 +133,9 @@ impl Routes {
     fn snapshot(&self) -> Value {
         let (in_force, status) = (self.reloader.gateway().in_force(), self.reloader.status());
         let origin = in_force.origin();
-        let error = status.last_error.map(|error| json!({"at": time(error.at), "message": error.message}));
+        let error = status
+            .last_error
+            .map(|error| json!({"at": time(error.at), "message": escape_lines(&error.message)}));
         json!({
             "generation": in_force.snapshot().generation(),
             "hash": origin.map(|origin| &origin.hash),
@@ -129,6 +147,11 @@ impl Routes {
             "last_error": error,
         })
     }
+}
+
+/// A text of several lines, each of which is escaped.
+fn escape_lines(text: &str) -> String {
+    text.split('\n').map(escape).collect::<Vec<_>>().join("\n")
 }
 
 /// RFC 3339, in UTC.

@@ -46,20 +46,22 @@ impl KnownTokens {
         Self(Memo::with_capacity(tokens))
     }
 
-    /// Whose token this is, if it was verified before and would be now.
+    /// Whose token this is and when it ends, if it was verified before and would be now.
     pub(in crate::gateway) fn caller(
         &self,
         presented: &[u8],
         store: &KeyStore,
         rules: &TokenRules,
         now: Moment,
-    ) -> Option<Arc<Caller>> {
-        let known =
-            |_: &_, known: &Known| store.holds(&known.proof, rules, now).then(|| known.caller.clone());
+    ) -> Option<(Arc<Caller>, f64)> {
+        let known = |_: &_, known: &Known| {
+            let holds = store.holds(&known.proof, rules, now);
+            holds.then(|| (known.caller.clone(), known.proof.end(rules)))
+        };
         self.0.get(&Compact(presented), |Compact(kept)| **kept == *presented, known)?
     }
 
-    /// Verifies a token, and remembers whose it is.
+    /// Verifies a token, and remembers whose it is. Says when it ends.
     pub(in crate::gateway) async fn verify(
         &self,
         bearer: &Bearer<'_>,
@@ -67,14 +69,14 @@ impl KnownTokens {
         rules: &TokenRules,
         now: Moment,
         identify: impl FnOnce(&VerifiedClaims) -> Caller,
-    ) -> Result<Arc<Caller>, AuthnError> {
+    ) -> Result<(Arc<Caller>, f64), AuthnError> {
         let (claims, proof) = store.verified(bearer, rules, now).await?;
-        let caller = Arc::new(identify(&claims));
+        let (caller, end) = (Arc::new(identify(&claims)), proof.end(rules));
         if bearer.expose().len() <= MAX_BYTES {
             self.0
                 .insert(Compact(bearer.expose().as_bytes().into()), Known { caller: caller.clone(), proof });
         }
-        Ok(caller)
+        Ok((caller, end))
     }
 }
 

@@ -9,7 +9,7 @@ use super::jwks::files::KeyFiles;
 use super::opaque::{self, OpaqueStore};
 use super::stats::{Cache, KeySource};
 use super::token_cache::KnownTokens;
-use crate::authn::{Bearer, VerifiedClaims, is_opaque};
+use crate::authn::{Bearer, Times, VerifiedClaims, is_opaque};
 use crate::config::TokenRules;
 use crate::gateway::clock::Moment;
 use crate::identity::Caller;
@@ -78,26 +78,27 @@ impl TokenVerifier {
         }
     }
 
-    /// Whose token this is, if it is a JWT that [`Self::caller`] has verified before, by the same rules, and would now. It
+    /// Whose token this is and when it ends, if it is a JWT that [`Self::caller`] has verified before, by the same rules, and would now. It
     /// need not have been looked at: it is known if it is every byte of one that was.
     pub(in crate::gateway) fn known(
         &self,
         presented: &[u8],
         rules: &TokenRules,
         now: Moment,
-    ) -> Option<Arc<Caller>> {
+    ) -> Option<(Arc<Caller>, f64)> {
         self.known.caller(presented, &self.keys, rules, now)
     }
 
-    /// Verifies a token now, and says whose it is. `rules` and `identify` are the same for each of them.
+    /// Verifies a token now, and says whose it is and when it ends, in seconds since 1970. `rules` and `identify` are the same for each of them.
     pub(in crate::gateway) async fn caller(
         &self,
         bearer: &Bearer<'_>,
         rules: &TokenRules,
         identify: impl FnOnce(&VerifiedClaims) -> Caller,
-    ) -> Result<Arc<Caller>, AuthnError> {
+    ) -> Result<(Arc<Caller>, f64), AuthnError> {
         if rules.opaque.is_some() && is_opaque(bearer) {
-            return Ok(Arc::new(identify(&self.verify(bearer, rules).await?)));
+            let claims = self.verify(bearer, rules).await?;
+            return Ok((Arc::new(identify(&claims)), Times::of(claims.as_map())?.end(rules.leeway)));
         }
         self.known.verify(bearer, &self.keys, rules, Moment::now(), identify).await
     }

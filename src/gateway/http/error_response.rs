@@ -10,6 +10,7 @@ use http_body_util::{BodyExt as _, Full};
 use serde_json::{Value, json};
 
 use crate::authn::{BearerError, TokenError};
+use crate::display::escape;
 use crate::engine::{Denied, Rule};
 use crate::gateway::auth::error::AuthnError;
 use crate::gateway::limits::limit::Limit;
@@ -78,6 +79,10 @@ pub(in crate::gateway) enum Refusal {
     NoUpstream,
     #[error("the upstream cannot be reached")]
     UpstreamDown,
+    #[error("the upstream switched protocols unasked")]
+    UpstreamSwitched,
+    #[error("the rules changed while the request was on its way")]
+    Overtaken,
     #[error("the upstream took too long to connect")]
     UpstreamConnectTimeout,
     #[error("the upstream took too long")]
@@ -109,10 +114,12 @@ impl Refusal {
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::UnknownModel | Self::NoUpstream => StatusCode::NOT_FOUND,
-            Self::UpstreamDown => StatusCode::BAD_GATEWAY,
-            Self::KeysUnavailable | Self::ProviderUnavailable | Self::Overloaded | Self::NoRoom => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::UpstreamDown | Self::UpstreamSwitched => StatusCode::BAD_GATEWAY,
+            Self::KeysUnavailable
+            | Self::ProviderUnavailable
+            | Self::Overloaded
+            | Self::NoRoom
+            | Self::Overtaken => StatusCode::SERVICE_UNAVAILABLE,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
             Self::UpstreamConnectTimeout | Self::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
@@ -153,7 +160,9 @@ impl Refusal {
     /// In how many seconds another attempt may fare better.
     fn retry_after(&self) -> Option<HeaderValue> {
         match self {
-            Self::Overloaded | Self::NoRoom | Self::TooManyRequests => Some(HeaderValue::from_static("1")),
+            Self::Overloaded | Self::NoRoom | Self::Overtaken | Self::TooManyRequests => {
+                Some(HeaderValue::from_static("1"))
+            }
             Self::KeysUnavailable | Self::ProviderUnavailable => Some(HeaderValue::from_static("5")),
             _ => None,
         }
@@ -179,6 +188,8 @@ impl Refusal {
             Self::Method => ("invalid_request_error", "method_not_supported"),
             Self::NoUpstream => ("invalid_request_error", "unknown_route"),
             Self::UpstreamDown => ("api_error", "upstream_unreachable"),
+            Self::UpstreamSwitched => ("api_error", "upstream_protocol"),
+            Self::Overtaken => ("api_error", "rules_changed"),
             Self::UpstreamConnectTimeout | Self::UpstreamTimeout => ("api_error", "upstream_timeout"),
             Self::KeysUnavailable => ("api_error", "keys_unavailable"),
             Self::ProviderUnavailable => ("api_error", "provider_unavailable"),
@@ -206,7 +217,7 @@ impl Refusal {
         let status = self.status();
         let (kind, code) = self.kind();
         self.log(status, code, request_id);
-        let body = json!({"error": {"message": self.to_string(), "type": kind, "param": null, "code": code,
+        let body = json!({"error": {"message": escape(&self.to_string()), "type": kind, "param": null, "code": code,
             "request_id": request_id.to_str().unwrap_or_default()}});
         let mut answer = json_answer(status, &body);
         let headers = answer.headers_mut();
@@ -231,7 +242,7 @@ impl Refusal {
             Self::Overloaded | Self::NoRoom => {
                 tracing::debug!(status, request_id, code, "refused: {self}");
             }
-            _ => tracing::info!(status, request_id, code, "refused: {self}"),
+            _ => tracing::info!(status, request_id, code, "refused: {}", escape(&self.to_string())),
         }
     }
 }

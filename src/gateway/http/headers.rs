@@ -2,52 +2,33 @@
 
 use http::header::{CONNECTION, HeaderMap, HeaderName, HeaderValue};
 
-use crate::authn::{Bearer, CREDENTIAL_HEADERS};
+use super::header_names::{is_hop_by_hop, is_of_the_caller, names_an_upstream};
+use crate::authn::Bearer;
+use crate::config::UpstreamHeaders;
 
-/// An upgrade goes no further, and nor does what was said for it; browsers put their credential there.
-const NOT_THE_CALLERS_PREFIXES: [&str; 5] =
-    ["x-forwarded-", "x-litellm-", "x-modelgate-", "proxy-", "sec-websocket-"];
+/// The headers of a request that do not go upstream.
+pub(in crate::gateway) fn not_for_upstream(
+    headers: &HeaderMap,
+    credential: Option<&[u8]>,
+) -> Vec<HeaderName> {
+    stripped(headers, |name, value| {
+        !is_of_the_caller(name)
+            || is_disguised(name)
+            || credential.is_some_and(|credential| contains(value.as_bytes(), credential))
+    })
+}
 
 /// Leaves the headers of a request that go upstream.
 pub(in crate::gateway) fn upstream(headers: &mut HeaderMap) {
-    let credential = Bearer::presented(headers).ok();
-    let stripped = stripped(headers, |name, value| {
-        !is_the_callers(name)
-            || is_disguised(name)
-            || credential.is_some_and(|credential| contains(value.as_bytes(), credential))
-    });
+    let stripped = not_for_upstream(headers, Bearer::presented(headers, None).ok());
     remove(headers, stripped);
-}
-
-/// RFC 9110 section 7.6.1, and `Content-Length`, which each side writes for itself.
-fn is_hop_by_hop(name: &str) -> bool {
-    matches!(
-        name,
-        "connection"
-            | "content-length"
-            | "keep-alive"
-            | "proxy-authenticate"
-            | "proxy-authorization"
-            | "te"
-            | "trailer"
-            | "transfer-encoding"
-            | "upgrade"
-    )
-}
-
-/// Whether a header is the caller's to send. Others say who calls or how the request came: an upstream must not take them
-/// from the caller.
-fn is_the_callers(name: &str) -> bool {
-    !matches!(name, "host" | "expect" | "cookie" | "forwarded" | "x-real-ip")
-        && !CREDENTIAL_HEADERS.contains(&name)
-        && !NOT_THE_CALLERS_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
 /// A server that hands headers on as CGI variables (RFC 3875 section 4.1.18) reads `_` and `-` alike.
 fn is_disguised(name: &str) -> bool {
     name.contains('_') && {
         let name = name.replace('_', "-");
-        is_hop_by_hop(&name) || !is_the_callers(&name)
+        is_hop_by_hop(&name) || !is_of_the_caller(&name)
     }
 }
 
@@ -60,8 +41,12 @@ fn contains(value: &[u8], credential: &[u8]) -> bool {
 }
 
 /// Leaves the headers of an upstream's answer that go back.
-pub(in crate::gateway) fn downstream(headers: &mut HeaderMap) {
-    let stripped = stripped(headers, |name, _| name == "set-cookie");
+pub(in crate::gateway) fn downstream(headers: &mut HeaderMap, mode: UpstreamHeaders) {
+    let hides = mode == UpstreamHeaders::Hide;
+    // `Alt-Svc` would send the caller past the gateway (RFC 7838).
+    let stripped = stripped(headers, |name, _| {
+        matches!(name, "set-cookie" | "alt-svc") || (hides && names_an_upstream(name))
+    });
     remove(headers, stripped);
 }
 
@@ -79,7 +64,7 @@ fn stripped(headers: &HeaderMap, also: impl Fn(&str, &HeaderValue) -> bool) -> V
     stripped
 }
 
-fn remove(headers: &mut HeaderMap, names: Vec<HeaderName>) {
+pub(in crate::gateway) fn remove(headers: &mut HeaderMap, names: Vec<HeaderName>) {
     for name in names {
         headers.remove(name);
     }
@@ -126,6 +111,7 @@ mod tests {
             "proxy-features",
             "content-length",
             "sec-websocket-protocol",
+            "http2-settings",
         ];
         assert!(sent(&names.map(|name| (name, "1"))).is_empty());
     }
@@ -176,5 +162,99 @@ mod tests {
             ("x-real-ip", "1.2.3.4"),
         ];
         assert!(sent(&pairs).is_empty());
+    }
+
+    #[test]
+    fn what_chooses_an_account_a_deployment_a_method_or_a_path_does_not_pass() {
+        let names = [
+            "openai-organization",
+            "openai-project",
+            "x-goog-user-project",
+            "x-http-method-override",
+            "x-http-method",
+            "x-method-override",
+            "azureml-model-deployment",
+            "ai-language-model-id",
+            "ai-embedding-model-id",
+            "x-model",
+            "x-ms-deployment-name",
+            "x-amzn-sagemaker-target-variant",
+            "x-portkey-provider",
+            "helicone-target-url",
+            "x-original-url",
+            "x-rewrite-url",
+            "openai_organization",
+            "x_http_method_override",
+        ];
+        assert!(sent(&names.map(|name| (name, "1"))).is_empty());
+    }
+
+    #[test]
+    fn a_name_that_only_contains_such_a_word_passes() {
+        let names = ["x-remodeled", "anthropic-beta", "openai-beta", "x-stainless-arch", "models-x"];
+        assert_eq!(sent(&names.map(|name| (name, "1"))), names);
+    }
+
+    #[test]
+    fn who_calls_is_not_for_the_caller_to_say() {
+        let names = [
+            "true-client-ip",
+            "cf-connecting-ip",
+            "x-client-ip",
+            "x-remote-user",
+            "x-auth-request-email",
+            "x-amzn-oidc-data",
+            "x-ms-client-principal",
+            "x-goog-iap-jwt-assertion",
+            "x-envoy-original-path",
+        ];
+        assert!(sent(&names.map(|name| (name, "1"))).is_empty());
+    }
+
+    fn returned(names: &[&'static str], mode: UpstreamHeaders) -> Vec<String> {
+        let pairs = names.iter().map(|name| (HeaderName::from_static(name), HeaderValue::from_static("1")));
+        let mut headers: HeaderMap = pairs.collect();
+        downstream(&mut headers, mode);
+        headers.keys().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn headers_that_name_an_upstream_go_back_only_if_the_operator_says_so() {
+        let naming = [
+            "x-litellm-model-api-base",
+            "x-litellm-model-id",
+            "x-litellm-model-region",
+            "x-litellm-version",
+            "x-litellm-key-spend",
+            "llm_provider-openai-organization",
+            "openai-organization",
+            "openai-project",
+            "x-ms-deployment-name",
+            "azureml-model-session",
+        ];
+        assert!(returned(&naming, UpstreamHeaders::Hide).is_empty());
+        assert_eq!(returned(&naming, UpstreamHeaders::Pass), naming);
+    }
+
+    #[test]
+    fn headers_that_tell_of_the_request_go_back() {
+        let telling = [
+            "content-type",
+            "retry-after",
+            "x-ratelimit-remaining-requests",
+            "openai-processing-ms",
+            "openai-version",
+            "x-litellm-call-id",
+            "x-litellm-model-group",
+            "x-litellm-response-cost",
+            "x-litellm-attempted-fallbacks",
+        ];
+        assert_eq!(returned(&telling, UpstreamHeaders::Hide), telling);
+    }
+
+    #[test]
+    fn cookies_alternatives_and_hop_headers_never_go_back() {
+        let names = ["set-cookie", "alt-svc", "proxy-authenticate", "keep-alive", "upgrade", "trailer"];
+        assert!(returned(&names, UpstreamHeaders::Pass).is_empty());
     }
 }

@@ -5,9 +5,12 @@
 
 pub(super) mod body;
 pub(super) mod client_ip;
+pub(super) mod credential;
 pub(super) mod error_response;
+mod header_names;
 pub(super) mod headers;
 pub(super) mod incoming;
 pub(super) mod request_id;
 pub(super) mod segmented_body;
+pub(super) mod send_gate;
 pub(super) mod wake_suppression;

@@ -1,7 +1,6 @@
 //! Request bodies that are sent on in pieces, as they came.
 
 use std::collections::VecDeque;
-use std::convert::Infallible;
 use std::ops::Range;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -9,6 +8,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 
+use super::send_gate::{Gate, Overtaken};
 use crate::gateway::limits::counter::Share;
 
 /// To put so few bytes together costs less than to send them one by one.
@@ -22,17 +22,33 @@ pub(in crate::gateway) struct Pieces {
     rest: VecDeque<Bytes>,
     /// The room that they take, until they are sent.
     room: Option<Share>,
+    /// Asked before the first piece is sent.
+    gate: Option<Gate>,
 }
 
 impl Pieces {
     pub(in crate::gateway) fn of(pieces: impl IntoIterator<Item = Bytes>) -> Self {
         let mut pieces = pieces.into_iter().filter(|piece| !piece.is_empty());
-        Self { first: pieces.next().unwrap_or_default(), rest: pieces.collect(), room: None }
+        Self { first: pieces.next().unwrap_or_default(), rest: pieces.collect(), room: None, gate: None }
     }
 
     /// The same, which keep this room until they are sent.
     pub(in crate::gateway) fn keeping(self, room: Share) -> Self {
         Self { room: Some(room), ..self }
+    }
+
+    /// The same pieces, which are sent only if the gate lets them through.
+    pub(in crate::gateway) fn behind(self, gate: Gate) -> Self {
+        Self { gate: Some(gate), ..self }
+    }
+
+    /// The same pieces once more. They share their bytes, and take no room of their own.
+    pub(in crate::gateway) fn copied(&self) -> Self {
+        Self { first: self.first.clone(), rest: self.rest.clone(), room: None, gate: None }
+    }
+
+    pub(in crate::gateway) fn len(&self) -> usize {
+        self.iter().map(Bytes::len).sum()
     }
 
     pub(in crate::gateway) fn first(&self) -> &[u8] {
@@ -57,22 +73,31 @@ impl Pieces {
             [Some(before), by, Some(behind)].into_iter().flatten()
         });
         let replaced = Self::of(parts);
-        Self { room: self.room, ..replaced }
+        Self { room: self.room, gate: self.gate, ..replaced }
     }
 
-    fn iter(&self) -> impl Iterator<Item = &Bytes> {
+    /// A copy of some of the bytes: as many as there are of the range.
+    pub(in crate::gateway) fn slice(&self, range: Range<usize>) -> Vec<u8> {
+        let bytes = self.iter().flat_map(|piece| piece.iter().copied());
+        bytes.skip(range.start).take(range.len()).collect()
+    }
+
+    pub(in crate::gateway) fn iter(&self) -> impl Iterator<Item = &Bytes> {
         std::iter::once(&self.first).chain(&self.rest)
     }
 }
 
 impl Body for Pieces {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = Overtaken;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, Overtaken>>> {
+        if self.gate.take().is_some_and(|gate| !gate.lets_through()) {
+            return Poll::Ready(Some(Err(Overtaken)));
+        }
         let next = self.rest.pop_front().unwrap_or_default();
         let piece = std::mem::replace(&mut self.first, next);
         Poll::Ready((!piece.is_empty()).then(|| Ok(Frame::data(piece))))
@@ -83,7 +108,7 @@ impl Body for Pieces {
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.iter().map(|piece| piece.len() as u64).sum())
+        SizeHint::with_exact(self.len() as u64)
     }
 }
 

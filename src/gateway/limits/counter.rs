@@ -18,6 +18,13 @@ impl Meter {
         share.grow(1, limit).then_some(share)
     }
 
+    /// A share of what is there already, whatever the limit.
+    pub(in crate::gateway) fn of(&self, amount: usize) -> Share {
+        let mut share = self.nothing();
+        share.grow(amount, usize::MAX);
+        share
+    }
+
     /// A share that may grow.
     pub(in crate::gateway) fn nothing(&self) -> Share {
         Share { meter: self.clone(), amount: 0 }

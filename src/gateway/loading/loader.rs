@@ -12,7 +12,7 @@ use super::generation::InForce;
 use super::origin::{Fingerprint, Origin, Roots};
 use crate::config::{Config, JwtAuth, TlsFiles};
 use crate::dropins;
-use crate::gateway::auth::jwks::files::{KeyFile, KeyFiles, key_files};
+use crate::gateway::auth::jwks::files::{KeyFile, KeyFiles, NamedFile, key_files};
 use crate::gateway::auth::verifier::TokenVerifier;
 use crate::gateway::tls::certificate;
 use crate::sources::{Inputs, LoadError, SourceFile, Sources};
@@ -88,7 +88,7 @@ impl Candidate {
                 files: configs.map(|sources| sources.config().to_owned()).collect(),
                 policies: policies.into_iter().flatten().map(Path::to_owned).collect(),
             };
-            roots.files.extend(named_keys(config).into_iter().map(|(_, path)| path));
+            roots.files.extend(named_keys(config).into_iter().map(|file| file.path));
             roots
                 .files
                 .extend(config.gateway.tls.iter().flat_map(|tls| [tls.certificate.clone(), tls.key.clone()]));
@@ -96,9 +96,10 @@ impl Candidate {
         let of_candidate = inputs.candidate.as_ref().and_then(|candidate| candidate.policies.clone());
         roots.policies.extend(of_candidate.filter(|policies| !roots.policies.contains(policies)));
         let mut key_files = KeyFiles::new();
-        for (url, path) in named_keys(&inputs.config) {
+        for NamedFile { url, path, issuer } in named_keys(&inputs.config) {
             let file = read_file(&path)?;
-            let keys = KeyFile::parse(&url, &file.content).map_err(|error| unusable(&path, &error))?;
+            let keys = KeyFile::parse(&url, issuer.as_deref(), &file.content)
+                .map_err(|error| unusable(&path, &error))?;
             key_files.insert(url, keys);
             inputs.files.push(file);
         }
@@ -173,7 +174,7 @@ fn verifier(
     }))
 }
 
-fn named_keys(config: &Config) -> Vec<(url::Url, PathBuf)> {
+fn named_keys(config: &Config) -> Vec<NamedFile> {
     config.jwt.as_ref().map(|jwt| key_files(&jwt.tokens)).unwrap_or_default()
 }
 

@@ -95,9 +95,30 @@ impl Observation {
         if let Some(spans) = &mut self.spans {
             spans.judged_by(snapshot.config());
         }
-        if let Some(line) = self.line.as_mut().filter(|_| snapshot.config().gateway.mode == Mode::LogOnly) {
-            line.mode = Some(Cow::Borrowed("log_only"));
+        if let Some(line) = &mut self.line {
+            let is_log_only = snapshot.config().gateway.mode == Mode::LogOnly;
+            line.mode = is_log_only.then_some(Cow::Borrowed("log_only"));
         }
+    }
+
+    /// The request is judged again, since what it was judged by does not count any more.
+    pub(in crate::gateway) fn judged_again(&mut self) {
+        self.decided = None;
+        self.claims = None;
+        if let Some(line) = &mut self.line {
+            line.caller = None;
+            line.policies = Vec::new();
+            line.shadow = Vec::new();
+            line.unenforced = None;
+            line.candidate = None;
+            line.decision_us = None;
+            line.input = None;
+        }
+    }
+
+    /// The time now.
+    pub(in crate::gateway) fn now(&self) -> Moment {
+        self.began.after(self.began.monotonic.elapsed())
     }
 
     /// The credential was verified, or refused.

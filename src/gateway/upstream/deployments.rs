@@ -2,17 +2,19 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::hash::BuildHasher as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use foldhash::fast::RandomState;
+use foldhash::fast::{FixedState, RandomState};
 use http::header::{AUTHORIZATION, HeaderName, HeaderValue, InvalidHeaderValue};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::base_url::{Base, join};
 use crate::config::{Config, Deployment, Provider, Upstream};
+use crate::gateway::http::credential::clean_query;
 use crate::gateway::http::error_response::Refusal;
 use crate::gateway::target::{Target, operation};
 use crate::names::ModelName;
@@ -34,16 +36,27 @@ const OPENAI_OPERATIONS: [&str; 11] = [
     "rerank",
 ];
 
-static TURN: AtomicUsize = AtomicUsize::new(0);
+/// How many counters the names below wildcards share. Two names with one counter are served as evenly together.
+const SHARED_TURNS: usize = 64;
 
 /// The deployments of a configuration, to be found by the names of models.
 pub(in crate::gateway) struct Deployments {
     entries: Vec<Entry>,
-    /// Positions among the entries.
-    exact: HashMap<ModelName, Vec<usize>, RandomState>,
+    exact: HashMap<ModelName, Shared, RandomState>,
     /// The longest first.
     wildcards: Vec<(Pattern, usize)>,
+    /// Whose turn it is under wildcards, by the hash of the name that was asked for: such names are without number.
+    turns: [AtomicUsize; SHARED_TURNS],
     upstream: Option<(Option<Base>, Headers)>,
+}
+
+/// The deployments of one name.
+#[derive(Default)]
+struct Shared {
+    /// Positions among the entries.
+    positions: Vec<usize>,
+    /// Whose turn it is. Each name has its own, so that names that are asked for in strict turn take all deployments.
+    turn: AtomicUsize,
 }
 
 struct Entry {
@@ -81,10 +94,10 @@ impl Deployments {
                 deployment: model.deployment.as_ref().map(|deployment| Prepared::of(deployment, &mut bases)),
             })
             .collect();
-        let mut exact: HashMap<_, Vec<_>, _> = HashMap::default();
+        let mut exact: HashMap<_, Shared, _> = HashMap::default();
         let mut wildcards = Vec::new();
         for (position, entry) in entries.iter().enumerate() {
-            exact.entry(entry.name.clone()).or_default().push(position);
+            exact.entry(entry.name.clone()).or_default().positions.push(position);
             if entry.name.as_str().contains('*') {
                 wildcards.push((Pattern::new(entry.name.as_str()), entry.name.as_str().len(), position));
             }
@@ -93,30 +106,36 @@ impl Deployments {
         let wildcards = wildcards.into_iter().map(|(pattern, _, position)| (pattern, position)).collect();
         let upstream = config.gateway.upstream.as_ref();
         let upstream = upstream.map(|upstream| (Base::of(&upstream.api_base), upstream_headers(upstream)));
-        Self { entries, exact, wildcards, upstream }
+        let turns = std::array::from_fn(|_| AtomicUsize::default());
+        Self { entries, exact, wildcards, turns, upstream }
     }
 
-    /// The target of a permitted call.
+    /// The target of a permitted call. Nothing of the caller's credential is left in its query.
     pub(in crate::gateway) fn target(
         &self,
         call: &ApiCall,
         query: Option<&str>,
+        credential: Option<&[u8]>,
     ) -> Result<Target<'_>, Refusal> {
         let served = call.model().and_then(|model| self.choose(model));
         let known = served.is_some();
         if let Some((deployment, model)) = served
-            && let Some(target) = at_deployment(deployment, model, call, query)?
+            && let Some(target) = at_deployment(deployment, model, call, query, credential)?
         {
             return Ok(target);
         }
         match &self.upstream {
-            Some((base, headers)) => Ok(Target {
-                uri: join(base.as_ref(), call.route().encoded().trim_start_matches('/'), query)?,
-                model: None,
-                headers: headers.as_deref().ok_or(Refusal::NoUpstream)?,
-                timeout: None,
-                provider: None,
-            }),
+            Some((base, headers)) => {
+                let query = query.and_then(|query| clean_query(query.into(), credential, false));
+                let path = call.route().encoded();
+                Ok(Target {
+                    uri: join(base.as_ref(), path.trim_start_matches('/'), query.as_deref())?,
+                    model: None,
+                    headers: headers.as_deref().ok_or(Refusal::NoUpstream)?,
+                    timeout: None,
+                    provider: None,
+                })
+            }
             None if call.model().is_some() && !known => Err(Refusal::UnknownModel),
             None => Err(Refusal::NoUpstream),
         }
@@ -125,16 +144,21 @@ impl Deployments {
     /// A deployment of the model, in turn where there are several, and the model's name there. An exact name goes before a
     /// wildcard, and a longer wildcard before a shorter one.
     fn choose(&self, model: &ModelName) -> Option<(&Prepared, String)> {
-        let positions = match self.exact.get(model) {
-            Some(positions) => Cow::Borrowed(positions.as_slice()),
-            None => Cow::Owned(self.fitting(model.as_str())),
+        let (positions, turn) = match self.exact.get(model) {
+            Some(shared) => (Cow::Borrowed(shared.positions.as_slice()), &shared.turn),
+            None => (Cow::Owned(self.fitting(model.as_str())), self.turn_below_wildcards(model)?),
         };
         let entries = positions.iter().filter_map(|position| self.entries.get(*position));
-        let deployed = entries.filter_map(|entry| Some((&entry.name, entry.deployment.as_ref()?)));
+        let mut deployed = entries.filter_map(|entry| Some((&entry.name, entry.deployment.as_ref()?)));
         let count = deployed.clone().count();
-        let turn = TURN.fetch_add(1, Ordering::Relaxed).checked_rem(count)?;
-        let (name, deployment) = deployed.clone().nth(turn)?;
+        let turn = if count > 1 { turn.fetch_add(1, Ordering::Relaxed) % count } else { 0 };
+        let (name, deployment) = deployed.nth(turn)?;
         Some((deployment, filled(&deployment.model, name.as_str(), model.as_str())))
+    }
+
+    fn turn_below_wildcards(&self, model: &ModelName) -> Option<&AtomicUsize> {
+        let hash = usize::try_from(FixedState::default().hash_one(model) % SHARED_TURNS as u64).ok()?;
+        self.turns.get(hash)
     }
 
     /// The wildcards of the greatest length that fit.
@@ -201,6 +225,7 @@ fn at_deployment<'d>(
     model: String,
     call: &ApiCall,
     query: Option<&str>,
+    credential: Option<&[u8]>,
 ) -> Result<Option<Target<'d>>, Refusal> {
     // What a configuration writes shall end no field of a form and no line of a head.
     if model.chars().any(char::is_control) {
@@ -226,7 +251,8 @@ fn at_deployment<'d>(
     };
 
     let renamed = query.map(|query| renamed_query(call, query, &model));
-    let query = renamed.as_deref();
+    let query = renamed.and_then(|query| clean_query(query.into(), credential, true));
+    let query = query.as_deref();
     let version = deployment.api_version.as_deref().map(|version| format!("api-version={version}"));
     let query = if deployment.provider == Provider::Azure { version.as_deref().or(query) } else { query };
     // Google's own paths name the model, so that a body that does not is left alone.
@@ -268,6 +294,7 @@ fn secret(text: &str) -> Result<HeaderValue, InvalidHeaderValue> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
     use std::sync::LazyLock;
 
     use http::{HeaderMap, Method};
@@ -283,6 +310,12 @@ model_list:
   - {model_name: gemini, litellm_params: {model: gemini/gemini-2.0-flash, api_key: k}}
   - {model_name: 'groq/*', litellm_params: {model: 'groq/*'}}
   - {model_name: 'groq/big-*', litellm_params: {model: openai/big, api_base: 'http://big/v1'}}
+  - {model_name: twin-a, litellm_params: {model: openai/t, api_base: 'http://one/v1'}}
+  - {model_name: twin-a, litellm_params: {model: openai/t, api_base: 'http://two/v1'}}
+  - {model_name: twin-b, litellm_params: {model: openai/t, api_base: 'http://one/v1'}}
+  - {model_name: twin-b, litellm_params: {model: openai/t, api_base: 'http://two/v1'}}
+  - {model_name: 'many/*', litellm_params: {model: 'openai/*', api_base: 'http://one/v1'}}
+  - {model_name: 'many/*', litellm_params: {model: 'openai/*', api_base: 'http://two/v1'}}
 ";
 
     static DEPLOYMENTS: LazyLock<Deployments> = LazyLock::new(|| {
@@ -294,7 +327,7 @@ model_list:
         let headers = HeaderMap::new();
         let parts =
             RequestParts { method: &Method::POST, path, query, headers: &headers, body: body.as_bytes() };
-        DEPLOYMENTS.target(&classify(&parts).unwrap(), query).ok()
+        DEPLOYMENTS.target(&classify(&parts).unwrap(), query, None).ok()
     }
 
     fn uri(path: &str, model: &str) -> Option<String> {
@@ -360,6 +393,17 @@ model_list:
         let target = at(CHAT, Some("groq/llama"), None).unwrap();
         assert_eq!((target.uri.host(), target.model.as_deref()), (Some("api.groq.com"), Some("llama")));
         assert_eq!(uri(CHAT, "groq/big-1").as_deref(), Some("http://big/v1/chat/completions"));
+    }
+
+    #[test]
+    fn names_that_are_asked_for_in_strict_turn_take_all_their_deployments() {
+        for names in [["twin-a", "twin-b"], ["many/a", "many/b"]] {
+            let mut hosts = BTreeSet::new();
+            for _ in 0..4 {
+                hosts.extend(names.map(|name| (name, uri(CHAT, name).unwrap())));
+            }
+            assert_eq!(hosts.len(), 4, "{hosts:?}");
+        }
     }
 
     #[test]

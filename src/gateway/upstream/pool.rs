@@ -26,6 +26,7 @@ use tokio::net::TcpStream;
 use tokio::task::coop;
 
 use crate::gateway::http::segmented_body::Pieces;
+use crate::gateway::http::send_gate::Overtaken;
 use crate::gateway::http::wake_suppression::{Hush, hushed};
 
 /// What is read of an answer before its caller takes it.
@@ -52,6 +53,8 @@ pub(super) enum PoolError {
     Connect(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("{0}")]
     Http(#[from] hyper::Error),
+    #[error(transparent)]
+    Overtaken(#[from] Overtaken),
 }
 
 impl Pool {
@@ -59,18 +62,26 @@ impl Pool {
         Self { connector: TowerToHyperService::new(connector), idle: Arc::default() }
     }
 
-    /// Sends a request whose URI is absolute.
+    /// A connection that is at hand.
+    pub(super) fn idle(&self, target: &Uri) -> Option<Box<Link>> {
+        self.idle.take(target.authority()?)
+    }
+
+    /// Sends a request whose URI is absolute, over a connection to its authority.
     ///
-    /// A connection that turns out to be closed before anything of the request was sent is replaced by another. Nothing is
-    /// ever sent twice.
+    /// A connection that turns out to be closed before anything of the request was sent is replaced by another, if the
+    /// request `may_be_sent` then. Nothing is ever sent twice.
     pub(in crate::gateway) async fn send(
         &self,
         request: &mut Request<Pieces>,
+        link: Box<Link>,
+        may_be_sent: &(dyn Fn() -> bool + Sync),
     ) -> Result<Response<PooledBody>, PoolError> {
         let origin = request.uri().path_and_query().cloned();
         let target = std::mem::replace(request.uri_mut(), Uri::from(origin.unwrap_or_else(root)));
         let authority = target.authority().ok_or(PoolError::Address)?;
-        while let Some(mut link) = self.idle.take(authority) {
+        let mut next = Some(link);
+        while let Some(mut link) = next {
             match link.exchange(request).await {
                 Ok(answer) => return Ok(self.pooled(answer, link)),
                 Err(mut error) => match error.take_message() {
@@ -78,17 +89,26 @@ impl Pool {
                     None => return Err(error.into_error().into()),
                 },
             }
+            if !may_be_sent() {
+                return Err(Overtaken.into());
+            }
+            next = self.idle.take(authority);
         }
-        // By itself, so that a request for which there is a connection has no room for it.
-        let mut link = Box::pin(self.connect(target)).await?;
+        // Boxed, so that a request for which there is a connection has no room for it.
+        let mut link = Box::pin(self.connect(&target)).await?;
+        if !may_be_sent() {
+            return Err(Overtaken.into());
+        }
         let answer = link.exchange(request).await.map_err(TrySendError::into_error)?;
         Ok(self.pooled(answer, link))
     }
 
-    async fn connect(&self, target: Uri) -> Result<Box<Link>, PoolError> {
+    /// A new connection.
+    pub(super) async fn connect(&self, target: &Uri) -> Result<Box<Link>, PoolError> {
         let authority = target.authority().cloned().ok_or(PoolError::Address)?;
         let host = host(&authority).ok_or(PoolError::Address)?;
-        let stream = self.connector.call(target).await.map_err(|error| PoolError::Connect(error.into()))?;
+        let stream = self.connector.call(target.clone()).await;
+        let stream = stream.map_err(|error| PoolError::Connect(error.into()))?;
         let (sender, connection) = http1::Builder::new().max_buf_size(READ_BUFFER).handshake(stream).await?;
         Ok(Box::new(Link { authority, host, sender, connection: Some(connection), hush: Hush::new() }))
     }
@@ -121,7 +141,7 @@ fn host(authority: &Authority) -> Option<HeaderValue> {
 
 /// One connection, with both of its ends.
 #[derive(Debug)]
-struct Link {
+pub(in crate::gateway) struct Link {
     authority: Authority,
     host: HeaderValue,
     sender: SendRequest<Pieces>,

@@ -16,7 +16,7 @@ use ipnet::IpNet;
 
 use super::context::Context;
 use super::models::secret;
-use super::types::{GatewaySettings, Mode, TlsFiles, Upstream};
+use super::types::{GatewaySettings, Mode, TlsFiles, Upstream, UpstreamHeaders};
 use super::{endpoint, limits};
 use crate::config::problem::{Caution, Problem};
 use crate::config::raw;
@@ -39,6 +39,8 @@ pub(in crate::config) fn settings(
         listen,
         mode,
         admin,
+        admin_hosts,
+        upstream_headers,
         tls,
         policies,
         policies_key,
@@ -62,6 +64,8 @@ pub(in crate::config) fn settings(
         limits: limits::settings(cx, limits.unwrap_or_default(), max_body_bytes),
         listen: listen.and_then(|text| address(cx, "listen", "127.0.0.1:4000", &text)),
         admin: admin.and_then(|text| address(cx, "admin", "127.0.0.1:4001` or `off", &text)),
+        admin_hosts: hosts(cx, admin_hosts.unwrap_or_default()),
+        upstream_headers: upstream_headers.map(|text| headers_mode(cx, &text)).unwrap_or_default(),
         mode: mode.map(|text| self::mode(cx, &text)).unwrap_or_default(),
         policies: policies.map(|text| if is_web(&text) { text.into() } else { directory.join(text) }),
         policies_key: policies_key.and_then(|text| public_key(cx, &text)),
@@ -118,6 +122,38 @@ fn mode(cx: &mut Context<'_>, text: &str) -> Mode {
         }
     }
     Mode::Enforce
+}
+
+fn headers_mode(cx: &mut Context<'_>, text: &str) -> UpstreamHeaders {
+    match text {
+        "hide" => {}
+        "pass" => return UpstreamHeaders::Pass,
+        _ => {
+            let range = "`hide` or `pass`".to_owned();
+            let problem = Problem::OutOfRange { key: "upstream_headers".to_owned(), range };
+            cx.refuse("modelgate.upstream_headers", problem);
+        }
+    }
+    UpstreamHeaders::Hide
+}
+
+/// Names of hosts in lower case, without ports.
+fn hosts(cx: &mut Context<'_>, texts: Vec<String>) -> Vec<String> {
+    let mut hosts = Vec::with_capacity(texts.len());
+    for (i, text) in texts.iter().enumerate() {
+        let name = text.strip_prefix('.').unwrap_or(text);
+        let is_part = |part: &str| {
+            !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+        };
+        if name.split('.').all(is_part) {
+            hosts.push(text.to_ascii_lowercase());
+        } else {
+            let range = "a host name without a port, or `.example.com` for all names below one".to_owned();
+            let problem = Problem::OutOfRange { key: "admin_hosts".to_owned(), range };
+            cx.refuse(&format!("modelgate.admin_hosts[{i}]"), problem);
+        }
+    }
+    hosts
 }
 
 fn is_web(text: &str) -> bool {

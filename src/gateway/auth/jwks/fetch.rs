@@ -21,6 +21,8 @@ use crate::authn::{JsonError, KeySet, KeySetError, json_object};
 use crate::gateway::error_chain::causes;
 use crate::gateway::tls::native_roots;
 
+use super::discovery;
+
 /// How much a provider may cost.
 #[derive(Clone, Copy, Debug)]
 pub struct FetchLimits {
@@ -59,9 +61,9 @@ impl Fetcher {
         Self { client, limits }
     }
 
-    /// The keys at `url`: a JWKS document, or the one that an OpenID discovery document there points to.
-    pub(super) async fn key_set(&self, url: &Url) -> Result<KeySet, FetchError> {
-        self.in_time(self.follow(url)).await
+    /// The keys at `url`: a JWKS document, or the one that an OpenID discovery document of the configured issuer points to.
+    pub(super) async fn key_set(&self, url: &Url, issuer: Option<&str>) -> Result<KeySet, FetchError> {
+        self.in_time(self.follow(url, issuer)).await
     }
 
     /// The outcome, if it comes within the time limit.
@@ -72,8 +74,8 @@ impl Fetcher {
         tokio::time::timeout(self.limits.timeout, steps).await.unwrap_or(Err(FetchError::Timeout.into()))
     }
 
-    async fn follow(&self, url: &Url) -> Result<KeySet, FetchError> {
-        match published(url, &self.document(url).await?)? {
+    async fn follow(&self, url: &Url, issuer: Option<&str>) -> Result<KeySet, FetchError> {
+        match published(url, issuer, &self.document(url).await?)? {
             Published::Keys(keys) => Ok(keys),
             Published::Elsewhere(jwks_uri) => Ok(KeySet::parse(&self.document(&jwks_uri).await?)?),
         }
@@ -142,12 +144,13 @@ pub(super) enum Published {
     Elsewhere(Url),
 }
 
-pub(super) fn published(url: &Url, document: &[u8]) -> Result<Published, FetchError> {
+pub(super) fn published(url: &Url, issuer: Option<&str>, document: &[u8]) -> Result<Published, FetchError> {
     let document = json_object(document)?;
     if document.contains_key("keys") {
         return Ok(Published::Keys(KeySet::from_object(&document)?));
     }
     let Some(Value::String(jwks_uri)) = document.get("jwks_uri") else { return Err(FetchError::NoKeys) };
+    discovery::check(url, issuer, &document)?;
     let jwks_uri = Url::parse(jwks_uri).map_err(|_| FetchError::JwksUri)?;
     if may_point_to(url, &jwks_uri) { Ok(Published::Elsewhere(jwks_uri)) } else { Err(FetchError::JwksUri) }
 }
@@ -203,6 +206,11 @@ pub(in crate::gateway) enum FetchError {
     Json(#[from] JsonError),
     #[error("the document has neither `keys` nor `jwks_uri`")]
     NoKeys,
+    #[error(
+        "the discovery document is of the issuer `{found}`, not of `{expected}`, so its keys are not used; if that is right, \
+         set JWT_ISSUER, or `issuer` of the entry, to the issuer that tokens name"
+    )]
+    Issuer { found: String, expected: String },
     #[error("`jwks_uri` is not a URL, or leads to a less safe place than the document's own")]
     JwksUri,
     #[error(transparent)]

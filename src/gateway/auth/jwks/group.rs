@@ -26,11 +26,24 @@ pub(super) struct Group {
     fetcher: Arc<Fetcher>,
 }
 
+/// Keys that a configuration asks for.
+#[derive(Clone, Copy)]
+pub(super) struct WantedKeys<'r> {
+    /// The entry of `issuers`; `None`: those of `JWT_PUBLIC_KEY_URL`.
+    pub(super) entry: Option<&'r str>,
+    /// The issuer that a discovery document must be of; `None`: none is configured.
+    pub(super) expected: Option<&'r str>,
+    pub(super) urls: &'r [Url],
+}
+
 /// The groups that a configuration asks for: the global one, then one for each entry of `issuers`.
-pub(super) fn groups(rules: &TokenRules) -> impl Iterator<Item = (Option<&str>, &[Url])> {
-    let bound = rules.issuers.iter();
-    let bound = bound.map(|entry| (Some(entry.issuer.as_str()), std::slice::from_ref(&entry.key_url)));
-    std::iter::once((None, rules.key_urls.as_slice())).chain(bound)
+pub(super) fn groups(rules: &TokenRules) -> impl Iterator<Item = WantedKeys<'_>> {
+    let bound = rules.issuers.iter().map(|entry| {
+        let issuer = Some(entry.issuer.as_str());
+        WantedKeys { entry: issuer, expected: issuer, urls: std::slice::from_ref(&entry.key_url) }
+    });
+    let global = WantedKeys { entry: None, expected: rules.issuer.as_deref(), urls: &rules.key_urls };
+    std::iter::once(global).chain(bound)
 }
 
 /// A token, and what it is held against.
@@ -64,9 +77,9 @@ impl Group {
         self.issuer.as_deref()
     }
 
-    /// The source that fetches from this URL, with the keys that it has.
-    pub(super) fn source(&self, url: &Url) -> Option<Arc<Source>> {
-        self.sources.iter().find(|source| source.is_for(url)).cloned()
+    /// The source that fetches the keys of this issuer from this URL, with the keys that it has.
+    pub(super) fn source(&self, url: &Url, expected: Option<&str>) -> Option<Arc<Source>> {
+        self.sources.iter().find(|source| source.is_for(url, expected)).cloned()
     }
 
     pub(super) fn state(&self, now: Instant) -> impl Iterator<Item = KeySource> {

@@ -22,6 +22,8 @@ const MIN_TTL: Duration = Duration::from_secs(1);
 /// A URL and what it last gave.
 pub(super) struct Source {
     url: Url,
+    /// The issuer that a discovery document there must be of.
+    issuer: Option<String>,
     /// Whether the keys are those of a file that was read with the configuration. They change with it, and not by age: the
     /// file may by now be one half of a change that was refused.
     fixed: bool,
@@ -63,10 +65,11 @@ pub(super) enum Cause {
 }
 
 impl Source {
-    pub(super) fn new(url: Url) -> Arc<Self> {
+    pub(super) fn new(url: Url, issuer: Option<&str>) -> Arc<Self> {
+        let issuer = issuer.map(str::to_owned);
         let (loaded, failing, refresh) = Default::default();
         let (fetches, failures) = Default::default();
-        Arc::new(Self { url, fixed: false, loaded, failing, refresh, fetches, failures })
+        Arc::new(Self { url, issuer, fixed: false, loaded, failing, refresh, fetches, failures })
     }
 
     /// A source whose keys are known and stay as they are.
@@ -75,13 +78,13 @@ impl Source {
         let loaded = Arc::new(Loaded { keys, at: Instant::now() });
         let loaded = ArcSwapOption::new(Some(loaded));
         let (fetches, failures) = Default::default();
-        let source = Self { url, fixed: true, loaded, failing, refresh, fetches, failures };
+        let source = Self { url, issuer: None, fixed: true, loaded, failing, refresh, fetches, failures };
         Arc::new(source)
     }
 
     /// Whether another configuration can go on with this source.
-    pub(super) fn is_for(&self, url: &Url) -> bool {
-        !self.fixed && self.url == *url
+    pub(super) fn is_for(&self, url: &Url, issuer: Option<&str>) -> bool {
+        !self.fixed && self.url == *url && self.issuer.as_deref() == issuer
     }
 
     /// How the keys fare, for metrics.
@@ -161,7 +164,7 @@ impl Source {
 
     async fn fetch(&self, fetcher: &Fetcher, now: Instant) {
         let started = Instant::now();
-        let result = fetcher.key_set(&self.url).await;
+        let result = fetcher.key_set(&self.url, self.issuer.as_deref()).await;
         let at = now + started.elapsed();
         self.fetches.fetch_add(1, Ordering::Relaxed);
         match result {

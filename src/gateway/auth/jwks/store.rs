@@ -11,7 +11,7 @@ use crate::config::TokenRules;
 
 use super::fetch::{FetchLimits, Fetcher};
 use super::files::{KeyFile, KeyFiles};
-use super::group::{Case, Group, groups, one_of};
+use super::group::{Case, Group, WantedKeys, groups, one_of};
 use super::source::Source;
 use crate::gateway::auth::error::AuthnError;
 use crate::gateway::auth::stats::KeySource;
@@ -40,37 +40,47 @@ pub(in crate::gateway) struct Proof {
     times: Times,
 }
 
+impl Proof {
+    /// When the token ends, in seconds since 1970.
+    pub(in crate::gateway) fn end(&self, rules: &TokenRules) -> f64 {
+        self.times.end(rules.leeway)
+    }
+}
+
 impl KeyStore {
     /// A store for these rules, with this idea of trust and limits. Nothing is fetched yet.
     #[must_use]
     pub fn with(rules: &TokenRules, tls: ClientConfig, limits: FetchLimits) -> Self {
-        Self::of(rules, Arc::new(Fetcher::new(tls, limits)), |_, url| Source::new(url.clone()))
+        Self::of(rules, Arc::new(Fetcher::new(tls, limits)), |keys, url| {
+            Source::new(url.clone(), keys.expected)
+        })
     }
 
     /// A store for other rules that goes on with the keys of every issuer and URL which both have. `files` has the key
     /// sets that were read from `file:` URLs; they are never read again.
     pub(in crate::gateway) fn renewed(&self, rules: &TokenRules, files: &KeyFiles) -> Self {
-        Self::of(rules, self.fetcher.clone(), |issuer, url| match files.get(url) {
+        Self::of(rules, self.fetcher.clone(), |wanted, url| match files.get(url) {
             Some(KeyFile::Keys(keys)) => Source::fixed(url.clone(), Arc::clone(keys)),
-            Some(KeyFile::Elsewhere(url)) => self.known(issuer, url),
-            None => self.known(issuer, url),
+            Some(KeyFile::Elsewhere(url)) => self.known(wanted, url),
+            None => self.known(wanted, url),
         })
     }
 
     /// Keys are bound to their issuer, so those of another one's URL are not these.
-    fn known(&self, issuer: Option<&str>, url: &Url) -> Arc<Source> {
-        let group = self.groups.iter().find(|group| group.issuer() == issuer);
-        group.and_then(|group| group.source(url)).unwrap_or_else(|| Source::new(url.clone()))
+    fn known(&self, wanted: WantedKeys<'_>, url: &Url) -> Arc<Source> {
+        let group = self.groups.iter().find(|group| group.issuer() == wanted.entry);
+        let source = group.and_then(|group| group.source(url, wanted.expected));
+        source.unwrap_or_else(|| Source::new(url.clone(), wanted.expected))
     }
 
     fn of(
         rules: &TokenRules,
         fetcher: Arc<Fetcher>,
-        source: impl Fn(Option<&str>, &Url) -> Arc<Source>,
+        source: impl Fn(WantedKeys<'_>, &Url) -> Arc<Source>,
     ) -> Self {
-        let group = |(issuer, urls): (Option<&str>, &[Url])| {
-            let sources = urls.iter().map(|url| source(issuer, url)).collect();
-            Group::new(issuer, sources, &fetcher)
+        let group = |wanted: WantedKeys<'_>| {
+            let sources = wanted.urls.iter().map(|url| source(wanted, url)).collect();
+            Group::new(wanted.entry, sources, &fetcher)
         };
         Self { groups: groups(rules).map(group).collect(), fetcher }
     }

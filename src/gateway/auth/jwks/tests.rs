@@ -151,7 +151,7 @@ async fn keys_that_were_read_with_the_configuration_change_with_it_alone() {
     let directory = tempfile::tempdir().unwrap();
     let url = Url::from_file_path(directory.path().join("jwks.json")).unwrap();
     let read = |issuer: &Issuer| {
-        KeyFiles::from([(url.clone(), KeyFile::parse(&url, issuer.jwks().as_bytes()).unwrap())])
+        KeyFiles::from([(url.clone(), KeyFile::parse(&url, None, issuer.jwks().as_bytes()).unwrap())])
     };
     let (rules, now) = (rules_for(&[&url]), start());
     let first = store(&[&url]).renewed(&rules, &read(&a));
@@ -170,8 +170,10 @@ async fn a_discovery_document_in_a_file_leads_to_keys_that_are_fetched() {
     let a = Issuer::new("a");
     let provider = Provider::start(ok(&a.jwks())).await;
     let (url, document) = ("file:///k".parse().unwrap(), json!({"jwks_uri": provider.url.as_str()}));
-    let files =
-        KeyFiles::from([(Url::clone(&url), KeyFile::parse(&url, document.to_string().as_bytes()).unwrap())]);
+    let files = KeyFiles::from([(
+        Url::clone(&url),
+        KeyFile::parse(&url, None, document.to_string().as_bytes()).unwrap(),
+    )]);
     let store = store(&[&url]).renewed(&rules_for(&[&url]), &files);
     assert!(judge(&store, &a.token(), start()).await.is_ok());
     let again = store.renewed(&rules_for(&[&url]), &files);

@@ -21,6 +21,9 @@ pub enum BundleError {
     /// It is no bundle of policies.
     #[error("the bundle is refused: {0}")]
     Contents(String),
+    /// It is older than one that was accepted, or says no version after one that did.
+    #[error("the bundle is refused: {0}")]
+    Version(String),
     /// It cannot be written down.
     #[error("the bundle cannot be unpacked: {0}")]
     Io(#[from] std::io::Error),

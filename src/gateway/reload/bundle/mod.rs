@@ -3,12 +3,13 @@
 //! In comes a `.tar.gz` from an HTTP server, which `unpack` takes apart within limits. Out goes a directory of policies, and
 //! word to the reloader that it has changed.
 
+mod directory;
 mod error;
+mod manifest;
 pub(in crate::gateway) mod unpack;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
@@ -20,18 +21,18 @@ use http::{HeaderValue, Request, StatusCode};
 use http_body_util::Full;
 use url::Url;
 
+use directory::PrivateDirectory;
 pub use error::BundleError;
+pub use manifest::BundleVersion;
+use unpack::Contents;
 
-use super::reloader::Reloader;
+use super::reloader::{Outcome, Reloader};
 use crate::config::place;
 use crate::gateway::auth::jwks::FetchLimits;
 use crate::gateway::auth::jwks::fetch::{FetchError, Fetcher, native_tls, uri};
 
 /// A bundle is fetched in one piece, and kept in memory while it is verified.
 const LIMITS: FetchLimits = FetchLimits { timeout: Duration::from_secs(30), max_bytes: 16 * 1024 * 1024 };
-
-/// How many mirrors the process has had, so that each has a directory of its own.
-static MIRRORS: AtomicU64 = AtomicU64::new(0);
 
 /// A local copy of a bundle of policies: `.tar.gz`, polled with its `ETag`.
 #[derive(Debug)]
@@ -40,9 +41,11 @@ pub struct Mirror {
     key: Option<Vec<u8>>,
     fetcher: Fetcher,
     /// Ours alone; gone with the mirror.
-    directory: PathBuf,
+    directory: PrivateDirectory,
     etag: Option<HeaderValue>,
-    version: u64,
+    /// How many bundles were unpacked.
+    unpacked: u64,
+    newest: Option<BundleVersion>,
 }
 
 impl Mirror {
@@ -57,16 +60,26 @@ impl Mirror {
             return Err(BundleError::Plain(place(&url).to_string()));
         }
         let tls = native_tls().map_err(std::io::Error::other)?;
-        let (process, count) = (std::process::id(), MIRRORS.fetch_add(1, Ordering::Relaxed));
-        let directory = std::env::temp_dir().join(format!("modelgate-policies-{process}-{count}"));
-        unpack::private_directory(&directory)?;
-        Ok(Self { url, key, fetcher: Fetcher::new(tls, LIMITS), directory, etag: None, version: 0 })
+        let (fetcher, directory) = (Fetcher::new(tls, LIMITS), PrivateDirectory::new()?);
+        Ok(Self { url, key, fetcher, directory, etag: None, unpacked: 0, newest: None })
+    }
+
+    /// The same mirror, which accepts no bundle that is older than `newest`.
+    #[must_use]
+    pub fn not_before(self, newest: BundleVersion) -> Self {
+        Self { newest: Some(newest), ..self }
+    }
+
+    /// The newest bundle with a version that was accepted.
+    #[must_use]
+    pub fn newest(&self) -> Option<&BundleVersion> {
+        self.newest.as_ref()
     }
 
     /// Where the policies are, once they were fetched.
     #[must_use]
     pub fn policies(&self) -> PathBuf {
-        self.directory.join("current")
+        self.directory.path().join("current")
     }
 
     /// Fetches the bundle if it is another one, and says whether it was.
@@ -77,18 +90,20 @@ impl Mirror {
     pub async fn refresh(&mut self) -> Result<bool, BundleError> {
         let Some((bundle, etag)) = self.get(&self.url, self.etag.as_ref()).await? else { return Ok(false) };
         self.check_signature(&bundle).await?;
-        let version = self.version + 1;
-        let next = self.directory.join(format!("v{version}"));
-        let (current, previous) = (self.policies(), self.directory.join(format!("v{}", self.version)));
+        let (number, current, newest) = (self.unpacked + 1, self.policies(), self.newest.clone());
+        let numbered = |number: u64| self.directory.path().join(format!("v{number}"));
+        let (next, previous) = (numbered(number), numbered(self.unpacked));
         let unpacked = tokio::task::spawn_blocking(move || {
-            unpack::unpack(&bundle, &next)?;
+            let contents = Contents::read(&bundle)?;
+            let newest = BundleVersion::after(newest.as_ref(), contents.version, &bundle)?;
+            contents.write(&next)?;
             unpack::point(&current, &next)?;
             // What remains of it is in nobody's way.
             let _ = std::fs::remove_dir_all(previous);
-            Ok::<_, BundleError>(())
+            Ok::<_, BundleError>(newest)
         });
-        unpacked.await.map_err(std::io::Error::other)??;
-        (self.version, self.etag) = (version, etag);
+        self.newest = unpacked.await.map_err(std::io::Error::other)??;
+        (self.unpacked, self.etag) = (number, etag);
         Ok(true)
     }
 
@@ -126,22 +141,19 @@ impl Mirror {
     }
 }
 
-impl Drop for Mirror {
-    fn drop(&mut self) {
-        // What is left behind is a copy, in a directory for what is left behind.
-        let _ = std::fs::remove_dir_all(&self.directory);
-    }
-}
-
 impl Reloader {
     /// Polls a mirror, and puts in force what it brings. Goes on until it is dropped.
     pub async fn follow(self: Arc<Self>, mut mirror: Mirror, every: Duration) {
         loop {
             tokio::time::sleep(every).await;
+            let before = mirror.newest().cloned();
             match mirror.refresh().await {
                 Ok(false) => {}
                 Ok(true) => {
-                    self.reload().await;
+                    // What never was in force need not be followed by something newer.
+                    if self.reload().await == Outcome::Refused {
+                        mirror.newest = before;
+                    }
                 }
                 Err(error) => self.refused(error.to_string()),
             }

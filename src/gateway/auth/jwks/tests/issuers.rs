@@ -152,3 +152,39 @@ async fn a_renewed_store_does_not_give_an_issuer_the_keys_of_another() {
         assert_eq!(judge_by(&swapped, &after, &token_by(key, iss), now).await.is_ok(), good, "{iss}");
     }
 }
+
+fn discovery(issuer: &str, keys: &Provider) -> Reply {
+    ok(&json!({"issuer": issuer, "jwks_uri": keys.url.as_str()}).to_string())
+}
+
+#[tokio::test]
+async fn the_keys_of_another_issuers_document_are_not_used() {
+    let key = Issuer::new("k");
+    let keys = Provider::start(ok(&key.jwks())).await;
+    for (found, good) in [(A, true), (B, false), ("https://a.example.evil", false)] {
+        let provider = Provider::start(discovery(found, &keys)).await;
+        let global = TokenRules { issuer: Some(A.to_owned()), ..rules_for(&[&provider.url]) };
+        for rules in [listing(&[(A, &provider.url)]), global] {
+            let before = keys.hits();
+            let judged = judge_by(&store_for(&rules), &rules, &token_by(&key, A), start()).await;
+            assert_eq!(judged.is_ok(), good, "{found}: {judged:?}");
+            assert_eq!(keys.hits() > before, good, "{found}");
+            if !good {
+                assert_eq!(judged, Err(AuthnError::KeysUnavailable));
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn another_configured_issuer_has_the_document_looked_at_again() {
+    let key = Issuer::new("k");
+    let keys = Provider::start(ok(&key.jwks())).await;
+    let provider = Provider::start(discovery(A, &keys)).await;
+    let of = |issuer: &str| TokenRules { issuer: Some(issuer.to_owned()), ..rules_for(&[&provider.url]) };
+    let store = store_for(&of(A));
+    assert!(judge_by(&store, &of(A), &token_by(&key, A), start()).await.is_ok());
+    let renewed = store.renewed(&of(B), &KeyFiles::new());
+    let judged = judge_by(&renewed, &of(B), &token_by(&key, B), start()).await;
+    assert_eq!(judged, Err(AuthnError::KeysUnavailable));
+}

@@ -28,8 +28,8 @@ impl Gate {
         let bearer = Bearer::new(token).unwrap();
         let known = self.known.caller(token.as_bytes(), &self.store, &self.rules, now);
         let caller = match known {
-            Some(caller) => caller,
-            None => self.known.verify(&bearer, &self.store, &self.rules, now, identify).await?,
+            Some((caller, _)) => caller,
+            None => self.known.verify(&bearer, &self.store, &self.rules, now, identify).await?.0,
         };
         Ok(caller.subject.clone().unwrap())
     }

@@ -15,7 +15,7 @@ async fn refusal(reply: Reply) -> FetchError {
 async fn refusal_within(timeout: Duration, reply: Reply) -> FetchError {
     let provider = Provider::start(reply).await;
     let fetcher = Fetcher::new(native_tls().unwrap(), FetchLimits { timeout, max_bytes: 64 * 1024 });
-    fetcher.key_set(&provider.url).await.unwrap_err()
+    fetcher.key_set(&provider.url, None).await.unwrap_err()
 }
 
 #[tokio::test]

@@ -132,6 +132,9 @@ impl Kind {
 fn occurrences(body: &Pieces, credential: &[u8]) -> Vec<Range<usize>> {
     let length = credential.len();
     let mut found = Vec::new();
+    if body.len() < length {
+        return found;
+    }
     // The end of what came before, too short to hold a whole one.
     let (mut tail, mut at): (Vec<u8>, usize) = (Vec::new(), 0);
     let mut pieces = body.iter().peekable();

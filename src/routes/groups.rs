@@ -46,6 +46,14 @@ pub fn is_in_group(name: &str, path: &str) -> bool {
     })
 }
 
+/// The paths and templates of a group.
+#[cfg(test)]
+pub(super) fn templates_of(name: &str) -> impl Iterator<Item = &'static str> {
+    let group = GROUPS.get(name);
+    let templates = |group: &'static Group| group.templates.iter().map(|(text, _)| text.as_str());
+    group.into_iter().flat_map(move |group| group.exact.iter().map(String::as_str).chain(templates(group)))
+}
+
 /// A path for each route of every group, sorted; `x` stands for what a template leaves open.
 #[cfg(feature = "cli")]
 pub(crate) fn known_paths() -> std::collections::BTreeSet<String> {

@@ -1,6 +1,8 @@
-//! Routes: LiteLLM's groups of path templates, and the lists of routes that a configuration writes.
+//! Routes: LiteLLM's groups of path templates, the lists of routes that a configuration writes, and what each route of an LLM
+//! API runs.
 
 mod groups;
+pub mod surface;
 mod template;
 
 #[cfg(feature = "cli")]

@@ -9,6 +9,12 @@ mod template;
 pub(crate) use groups::known_paths;
 pub use groups::{group_names, is_group, is_in_group, template_of};
 
+/// The group of LiteLLM's routes that call models (R9).
+pub const LLM_ROUTES: &str = "llm_api_routes";
+
+/// The group of the prefixes below which LiteLLM passes a request on as it is (R9). Each ends in `*`.
+const PASSED_ON: &str = "passthrough_routes_wildcard";
+
 /// A route as a configuration lists it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum RoutePattern {
@@ -28,6 +34,15 @@ impl RouteList {
     /// A list that matches what any of `patterns` matches. The empty list matches nothing.
     #[must_use]
     pub fn new(patterns: Vec<RoutePattern>) -> Self {
+        Self(patterns)
+    }
+
+    /// The routes that R9 leaves open: LiteLLM's routes that call models, and what it passes on.
+    #[must_use]
+    pub fn floor() -> Self {
+        let prefixes = groups::members(PASSED_ON).filter_map(|path| path.strip_suffix('*'));
+        let mut patterns = vec![RoutePattern::Group(LLM_ROUTES.to_owned())];
+        patterns.extend(prefixes.map(|prefix| RoutePattern::Prefix(prefix.to_owned())));
         Self(patterns)
     }
 
@@ -69,6 +84,19 @@ mod tests {
         let exact = list(RoutePattern::Exact("/custom".to_owned()));
         assert!(exact.contains("/custom"));
         assert!(!exact.contains("/custom/"));
+    }
+
+    #[test]
+    fn the_floor_has_what_litellm_passes_on_and_nothing_that_only_begins_alike() {
+        let floor = RouteList::floor();
+        for path in
+            ["/v1/chat/completions", "/anthropic/v1/messages", "/vertex_ai/v1/projects/p", "/bedrock/x"]
+        {
+            assert!(floor.contains(path), "{path}");
+        }
+        for path in ["/anthropicx/v1/messages", "/key/generate", "/v1/chat", "/langfusex", "/containers/a"] {
+            assert!(!floor.contains(path), "{path}");
+        }
     }
 
     #[test]

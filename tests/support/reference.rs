@@ -302,7 +302,9 @@ pub(crate) fn decide(
     }
     // R9
     let team_route = out.team_id.is_some() && jwt.get("team_allowed_routes").is_some();
-    if !listed(&json!(["llm_api_routes"]), path) && !role_routes && !team_route {
+    let passed_on = &GROUPS["passthrough_routes_wildcard"];
+    let is_passed_on = passed_on.iter().any(|prefix| path.starts_with(prefix.trim_end_matches('*')));
+    if !listed(&json!(["llm_api_routes"]), path) && !is_passed_on && !role_routes && !team_route {
         return deny("R9.floor", out);
     }
     Outcome { allow: true, ..out }

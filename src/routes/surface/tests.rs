@@ -31,7 +31,7 @@ fn no_row_is_hidden_behind_one_that_answers_otherwise() {
 
 #[test]
 fn no_route_that_only_litellm_manages_is_open() {
-    let recorded: BTreeSet<&str> = group_names().flat_map(crate::routes::groups::templates_of).collect();
+    let recorded: BTreeSet<&str> = group_names().flat_map(crate::routes::groups::members).collect();
     let managed = recorded.into_iter().map(filled).filter(|path| !is_in_group("llm_api_routes", path));
     let open: Vec<_> = managed.filter(|path| path.starts_with('/') && is_sdk_route(path)).collect();
     assert!(open.is_empty(), "{open:?}");
@@ -39,7 +39,7 @@ fn no_route_that_only_litellm_manages_is_open() {
 
 #[test]
 fn every_llm_route_of_litellm_is_in_the_table() {
-    let missing: Vec<_> = crate::routes::groups::templates_of("llm_api_routes")
+    let missing: Vec<_> = crate::routes::groups::members("llm_api_routes")
         .filter(|template| !template.contains(['*', '?']))
         .filter(|template| Index::get().first(&filled(template)).is_none())
         .collect();

@@ -127,7 +127,8 @@ fn by_header<'c>(teams: &'c TeamDirectory, caller: &'c Caller, header: &str) -> 
     teams.get(id).map(|_| id).ok_or(Rule::UnknownTeam)
 }
 
-/// R6.4: the first claimed team that fits, and is not blocked if there is one (D5).
+/// R6.4: of the claimed teams that fit, the first in the order of code points, and of those that are not blocked if there is
+/// one (D5).
 fn by_fit<'c>(
     snapshot: &'c Snapshot,
     caller: &'c Caller,
@@ -138,15 +139,22 @@ fn by_fit<'c>(
     let is_on_route = OnceCell::new();
     let routes = || snapshot.lists.routes.get(TEAM_ROUTES).unwrap_or(&teams.default_routes);
     let fits = |id: &&str| {
-        teams.get(id).is_some()
-            && *is_on_route.get_or_init(|| routes().contains(asked.facts.route))
+        *is_on_route.get_or_init(|| routes().contains(asked.facts.route))
             && asked.models.iter().all(|model| may_use(snapshot, id, model))
     };
-    let mut fitting = caller.claimed_teams().filter(fits).peekable();
-    let first = fitting.peek().copied();
-    let open = fitting.find(|id| teams.get(id).is_some_and(|team| !team.blocked));
-    match open.or(first) {
-        Some(team) => Ok(Some(team)),
+    // The team that is in the lead: whether it is blocked, which comes last, and its id, whose bytes are in the order of code
+    // points.
+    let mut best: Option<(bool, &str)> = None;
+    for id in caller.claimed_teams() {
+        let Some(team) = teams.get(id) else { continue };
+        let candidate = (team.blocked, id);
+        // A team that cannot win need not be looked up in the lists.
+        if best.is_none_or(|best| candidate < best) && fits(&id) {
+            best = Some(candidate);
+        }
+    }
+    match best {
+        Some((_, team)) => Ok(Some(team)),
         None if caller.claimed_teams().next().is_none() => {
             if required {
                 Err(Rule::NoTeam)

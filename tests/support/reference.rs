@@ -367,7 +367,8 @@ fn select_team(
         team_of(config, id)
             .is_some_and(|t| listed(routes, path) && model.is_none_or(|m| may_use(config, t, m)))
     };
-    let fitting: Vec<_> = claimed.iter().filter(fit).collect();
+    let mut fitting: Vec<_> = claimed.iter().filter(fit).collect();
+    fitting.sort();
     let open = fitting.iter().find(|id| team_of(config, id).unwrap()["blocked"] != true);
     match open.or(fitting.first()) {
         Some(id) => Ok(Some((*id).clone())),

@@ -62,7 +62,10 @@ impl Index {
     fn fitting(&self, path: &str) -> impl Iterator<Item = &Route> {
         let exact = self.exact.get(path).into_iter().flatten();
         let folders = path.rmatch_indices('/').filter_map(|(at, _)| self.folders.get(path.get(..at)?));
-        let templates = folders.flatten().filter(|(template, _)| template.matches(path));
+        // `/v1/chat/completions/` is no completion without a name; a server may take it for `/v1/chat/completions`.
+        let may_fit = |route: &Route| route.floor == Floor::Pass || !path.ends_with('/');
+        let templates =
+            folders.flatten().filter(move |(template, route)| may_fit(route) && template.matches(path));
         exact.chain(templates.map(|(_, route)| route))
     }
 

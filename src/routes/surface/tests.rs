@@ -74,6 +74,16 @@ fn an_open_verb_of_google_opens_no_other_model_path() {
 }
 
 #[test]
+fn a_slash_at_the_end_makes_no_other_route() {
+    for path in
+        ["/v1/chat/completions/", "/v1/responses/", "/v1/messages/batches/", "/v1/containers/", "/api/chat/"]
+    {
+        assert!(post(path).is_none() && !is_sdk_route(path), "{path}");
+    }
+    assert_eq!(post("/anthropic/v1/messages/"), Some(ModelUse::Default));
+}
+
+#[test]
 fn what_manages_accounts_is_closed() {
     for path in [
         "/v1/organization/admin_api_keys",

@@ -36,6 +36,7 @@ pub(super) fn settings(cx: &mut Context<'_>, block: raw::Modelgate, directory: &
         tests,
         decision_log,
         limits,
+        routes,
         leeway: _,
         public_key_stale_ttl: _,
         public_key_cooldown: _,
@@ -52,6 +53,7 @@ pub(super) fn settings(cx: &mut Context<'_>, block: raw::Modelgate, directory: &
         listen: listen.and_then(|text| address(cx, "listen", "127.0.0.1:4000", &text)),
         admin: admin.and_then(|text| address(cx, "admin", "127.0.0.1:4001` or `off", &text)),
         mode: mode.map(|text| self::mode(cx, &text)).unwrap_or_default(),
+        sdk_routes: sdk_routes(cx, routes.and_then(|block| block.sdk).as_deref()),
         policies: policies.map(|text| if is_web(&text) { text.into() } else { directory.join(text) }),
         policies_key: policies_key.and_then(|text| public_key(cx, &text)),
         policies_poll: cx.seconds("modelgate.policies_poll", policies_poll, 1..=86_400, POLL),
@@ -107,6 +109,19 @@ fn mode(cx: &mut Context<'_>, text: &str) -> Mode {
         }
     }
     Mode::Enforce
+}
+
+/// Whether the SDKs' routes are open.
+fn sdk_routes(cx: &mut Context<'_>, text: Option<&str>) -> bool {
+    match text {
+        None | Some("open") => true,
+        Some("closed") => false,
+        Some(_) => {
+            let range = "`open` or `closed`".to_owned();
+            cx.refuse("modelgate.routes.sdk", Problem::OutOfRange { key: "sdk".to_owned(), range });
+            false
+        }
+    }
 }
 
 fn is_web(text: &str) -> bool {

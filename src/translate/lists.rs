@@ -71,7 +71,7 @@ impl Lists {
             let groups = lists.access_groups.entry(model.name.as_str().to_owned()).or_default();
             groups.extend(model.access_groups.iter().cloned());
         }
-        lists.routes.insert(LLM_ROUTES.to_owned(), RouteList::floor());
+        lists.routes.insert(LLM_ROUTES.to_owned(), RouteList::floor(config.gateway.sdk_routes));
         if config.jwt.as_ref().is_some_and(|jwt| jwt.enforce_rbac) {
             lists.add_roles(config);
         }

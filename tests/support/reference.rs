@@ -163,7 +163,8 @@ fn as_its_issuer_has_it(config: &Value, claims: &Map<String, Value>) -> Value {
     config
 }
 
-/// Decides by the rules, in their order.
+/// Decides by the rules, in their order. The model of a request that names none is the empty one where its route runs one all
+/// the same (D10).
 pub(crate) fn decide(
     config: &Value,
     claims: &Map<String, Value>,
@@ -283,11 +284,11 @@ pub(crate) fn decide(
     }
     if let Some(id) = out.team_id.clone() {
         let team = team_of(config, &id);
-        if team.is_some_and(|team| team["blocked"] == true) {
-            return deny("R6.blocked", out);
-        }
         if jwt.get("team_allowed_routes").is_some() && !listed(&jwt["team_allowed_routes"], path) {
             return deny("R6.team_route", out);
+        }
+        if team.is_some_and(|team| team["blocked"] == true) {
+            return deny("R6.blocked", out);
         }
         if team.zip(model).is_some_and(|(team, model)| !may_use(config, team, model)) {
             return deny("R6.team_model", out);

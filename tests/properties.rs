@@ -246,13 +246,10 @@ fn engine(snapshot: &Snapshot, claims: &Map<String, Value>, request: &Value) -> 
 
 fn by_reference(config: &Value, claims: &Map<String, Value>, request: &Value) -> Outcome {
     let header = request["headers"]["x-litellm-team-id"].as_str();
-    reference::decide(
-        config,
-        claims,
-        header,
-        request["path"].as_str().unwrap(),
-        request["body"]["model"].as_str(),
-    )
+    let path = request["path"].as_str().unwrap();
+    let method = request["method"].as_str().unwrap_or("POST");
+    let model = request["body"]["model"].as_str().or_else(|| support::unnamed_on(method, path));
+    reference::decide(config, claims, header, path, model)
 }
 
 /// Something that must hold beside what a configuration says already.

@@ -42,6 +42,6 @@ impl Snapshot {
             circumstances: inquiry.circumstances,
             model_use: inquiry.model_use,
         };
-        self.decide_asked(caller, Asked { facts, header: inquiry.team_header.as_deref(), models: &models })
+        self.decide_asked(caller, Asked::new(facts, inquiry.team_header.as_deref(), &models))
     }
 }

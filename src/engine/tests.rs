@@ -65,7 +65,7 @@ fn config(gates: bool, identity: bool) -> Config {
             "role_permissions": [{"role": "internal_user", "models": ["a", "b"]}],
         },
         "teams": [{"team_id": "red", "team_alias": "R", "models": ["a"]}, {"team_id": "blue", "organization_id": "org"},
-            {"team_id": "grey", "blocked": true}],
+            {"team_id": "grey", "organization_id": "org", "blocked": true}],
         "model_list": [{"model_name": "a", "litellm_params": {"model": "openai/x"}, "model_info": {"access_groups": ["g"]}},
             {"model_name": "b", "litellm_params": {"model": "openai/x"}}, {"model_name": "c", "litellm_params": {"model": "openai/x"}}],
         "modelgate": {"role_permissions": [{"role": "dev", "models": ["c"], "routes": ["openai_routes"]},
@@ -254,7 +254,7 @@ fn callers_who_differ_in_what_a_policy_reads_share_nothing() {
     let cases = [
         (POLICIES[0], json!({"sub": "u1"})),
         (POLICIES[1], json!({"sub": "u2"})),
-        (POLICIES[3], json!({"groups": ["red", "blue"]})),
+        (POLICIES[3], json!({"groups": ["red", "grey"]})),
         (POLICIES[5], json!({"email": "bob@b.com"})),
         (POLICIES[6], json!({"azp": "app"})),
         (POLICIES[7], json!({"roles": ["dev", "other"]})),

@@ -1,4 +1,4 @@
-//! The two ways of reading a claim.
+//! The ways of reading a claim.
 
 use serde_json::Value;
 
@@ -8,6 +8,14 @@ pub(super) fn names(value: Option<&Value>) -> Vec<String> {
         Some(Value::String(text)) => text.split_whitespace().map(str::to_owned).collect(),
         Some(Value::Array(list)) => list.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
         _ => Vec::new(),
+    }
+}
+
+/// A claim of roles: names, or an object whose keys are the roles, as Zitadel writes them (D11).
+pub(super) fn roles(value: Option<&Value>) -> Vec<String> {
+    match value {
+        Some(Value::Object(roles)) => roles.keys().cloned().collect(),
+        value => names(value),
     }
 }
 
@@ -36,6 +44,13 @@ mod tests {
         for value in [json!(1), json!(true), json!(null), json!({"a": "b"})] {
             assert!(names(Some(&value)).is_empty(), "{value}");
         }
+    }
+
+    #[test]
+    fn roles_are_names_or_the_keys_of_an_object() {
+        assert_eq!(roles(Some(&json!({"admin": {"1": "a.com"}, "user": null}))), ["admin", "user"]);
+        assert_eq!(roles(Some(&json!("a b"))), ["a", "b"]);
+        assert!(roles(Some(&json!({}))).is_empty() && roles(None).is_empty());
     }
 
     #[test]

@@ -17,7 +17,7 @@ use crate::memo::Hashed;
 use crate::names::{ClaimPath, Role};
 use crate::translate::MASTER_KEY_ROLE;
 
-use claim::{names, scalar};
+use claim::{names, roles, scalar};
 use kept::Kept;
 use roles::Evidence;
 
@@ -123,8 +123,8 @@ impl Caller {
         let team = token_team(fields.team_id, jwt, claims);
         let user = scalar(field(fields.user_id));
         let email = scalar(field(fields.user_email));
-        let user_roles = names(at(&jwt.user_roles_jwt_field));
-        let mapped_roles = names(at(&jwt.roles_jwt_field));
+        let user_roles = roles(at(&jwt.user_roles_jwt_field));
+        let mapped_roles = roles(at(&jwt.roles_jwt_field));
 
         let evidence = Evidence {
             admin,

@@ -7,7 +7,7 @@ use http::Method;
 use super::keys::Keys;
 use super::spelling::is_disguised;
 use super::{Malformed, RoutePath};
-use crate::routes::is_in_group;
+use crate::routes::{is_in_group, surface};
 
 /// What ends the model's name in a path.
 enum After {
@@ -84,22 +84,6 @@ pub(super) static FIELDS: Keys<Reads, 12> = Keys::new([
 /// In the lines of files in a form whose `purpose` is `batch`, where a path ends so; each line has a `body` with fields like the
 /// above.
 const BATCHES: &str = "/files";
-
-/// Routes that always take a model when posted to, below each of their prefixes.
-const MODEL_ROUTES: [&str; 9] = [
-    "chat/completions",
-    "completions",
-    "embeddings",
-    "responses",
-    "messages",
-    "messages/count_tokens",
-    "audio/speech",
-    "audio/transcriptions",
-    "rerank",
-];
-
-const MODEL_ROUTE_PREFIXES: [&str; 6] =
-    ["/", "/v1/", "/v2/", "/openai/v1/", "/cursor/", "/claude_code_gateway/v1/"];
 
 /// The model that the path names.
 ///
@@ -191,13 +175,7 @@ pub(super) fn form_field(name: &str) -> Result<Option<FormField>, String> {
 
 /// Whether a POST to `path` always takes a model.
 pub(super) fn always_takes_model(path: &str) -> bool {
-    MODEL_ROUTES.iter().any(|route| {
-        path.strip_suffix(route).is_some_and(|prefix| {
-            MODEL_ROUTE_PREFIXES.contains(&prefix)
-                || prefix.starts_with("/openai/deployments/")
-                || prefix.starts_with("/engines/")
-        })
-    })
+    surface::lookup(&Method::POST, path).is_some_and(|route| route.model_use() == surface::ModelUse::Named)
 }
 
 /// The lists of models, whose members are judged as the list is: who may see the list may ask for each of its members.
@@ -298,6 +276,10 @@ mod tests {
             "/v2/rerank",
             "/openai/v1/responses",
             "/engines/x/completions",
+            "/anthropic/v1/messages",
+            "/backend-api/codex/responses",
+            "/azure/openai/deployments/d/embeddings",
+            "/api/chat",
         ] {
             assert!(always_takes_model(path), "{path}");
         }

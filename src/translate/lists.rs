@@ -14,7 +14,7 @@ pub(crate) const ADMIN_ROUTES: &str = "general_settings.litellm_jwtauth.admin_al
 /// The entity of R6's list of routes.
 pub(crate) const TEAM_ROUTES: &str = "general_settings.litellm_jwtauth.team_allowed_routes";
 /// The entity of R9's routes.
-pub(crate) const LLM_ROUTES: &str = "llm_api_routes";
+pub(crate) use crate::routes::LLM_ROUTES;
 
 /// Which models and routes are in which list, as sets that answer in constant time.
 #[derive(Clone, Debug)]
@@ -71,8 +71,7 @@ impl Lists {
             let groups = lists.access_groups.entry(model.name.as_str().to_owned()).or_default();
             groups.extend(model.access_groups.iter().cloned());
         }
-        let group = RoutePattern::Group(LLM_ROUTES.to_owned());
-        lists.routes.insert(LLM_ROUTES.to_owned(), RouteList::new(vec![group]));
+        lists.routes.insert(LLM_ROUTES.to_owned(), RouteList::floor(config.gateway.sdk_routes));
         if config.jwt.as_ref().is_some_and(|jwt| jwt.enforce_rbac) {
             lists.add_roles(config);
         }

@@ -30,6 +30,10 @@ fn names(value: Option<&Value>) -> Vec<String> {
     }
 }
 
+fn roles_in(value: Option<&Value>) -> Vec<String> {
+    value.and_then(Value::as_object).map_or_else(|| names(value), |roles| roles.keys().cloned().collect())
+}
+
 fn scalar(value: Option<&Value>) -> Option<String> {
     let first = if let Some(Value::Array(list)) = value { list.first() } else { value };
     first?.as_str().filter(|s| !s.is_empty()).map(Into::into)
@@ -159,7 +163,8 @@ fn as_its_issuer_has_it(config: &Value, claims: &Map<String, Value>) -> Value {
     config
 }
 
-/// Decides by the rules, in their order.
+/// Decides by the rules, in their order. The model of a request that names none is the empty one where its route runs one all
+/// the same (D10).
 pub(crate) fn decide(
     config: &Value,
     claims: &Map<String, Value>,
@@ -172,7 +177,7 @@ pub(crate) fn decide(
     let (jwt, claims) = (&general["litellm_jwtauth"], &Value::Object(claims.clone()));
     let at = |key: &str| find(claims, &jwt[key]);
     let on = |key: &str| jwt[key] == true;
-    let any = |key: &str, list: &str| names(at(key)).iter().any(|name| strings(&jwt[list]).contains(name));
+    let any = |key: &str, list: &str| roles_in(at(key)).iter().any(|name| strings(&jwt[list]).contains(name));
 
     // R1
     let scopes = names(claims.get("scope"));
@@ -183,7 +188,7 @@ pub(crate) fn decide(
     };
     let strict = config["modelgate"]["strict"] == true;
     let mapped = jwt["role_mappings"].as_array().into_iter().flatten();
-    let names_of_roles = names(at("roles_jwt_field"));
+    let names_of_roles = roles_in(at("roles_jwt_field"));
     let mapped = mapped
         .filter(|m| names_of_roles.iter().any(|role| m["role"] == **role))
         .filter_map(|m| m["internal_role"].as_str());
@@ -222,7 +227,7 @@ pub(crate) fn decide(
         grants = role_grants(config, &roles, path, model, strict);
     }
     if config["modelgate"].get("role_permissions").is_some() {
-        let all_names = [names(at("user_roles_jwt_field")), names_of_roles].concat();
+        let all_names = [roles_in(at("user_roles_jwt_field")), names_of_roles].concat();
         let (own, deny) = own_grants(config, &all_names, path, model);
         grants.extend(own);
         denied = deny;
@@ -279,11 +284,11 @@ pub(crate) fn decide(
     }
     if let Some(id) = out.team_id.clone() {
         let team = team_of(config, &id);
-        if team.is_some_and(|team| team["blocked"] == true) {
-            return deny("R6.blocked", out);
-        }
         if jwt.get("team_allowed_routes").is_some() && !listed(&jwt["team_allowed_routes"], path) {
             return deny("R6.team_route", out);
+        }
+        if team.is_some_and(|team| team["blocked"] == true) {
+            return deny("R6.blocked", out);
         }
         if team.zip(model).is_some_and(|(team, model)| !may_use(config, team, model)) {
             return deny("R6.team_model", out);
@@ -302,7 +307,9 @@ pub(crate) fn decide(
     }
     // R9
     let team_route = out.team_id.is_some() && jwt.get("team_allowed_routes").is_some();
-    if !listed(&json!(["llm_api_routes"]), path) && !role_routes && !team_route {
+    let passed_on = &GROUPS["passthrough_routes_wildcard"];
+    let is_passed_on = passed_on.iter().any(|prefix| path.starts_with(prefix.trim_end_matches('*')));
+    if !listed(&json!(["llm_api_routes"]), path) && !is_passed_on && !role_routes && !team_route {
         return deny("R9.floor", out);
     }
     Outcome { allow: true, ..out }
@@ -365,7 +372,8 @@ fn select_team(
         team_of(config, id)
             .is_some_and(|t| listed(routes, path) && model.is_none_or(|m| may_use(config, t, m)))
     };
-    let fitting: Vec<_> = claimed.iter().filter(fit).collect();
+    let mut fitting: Vec<_> = claimed.iter().filter(fit).collect();
+    fitting.sort();
     let open = fitting.iter().find(|id| team_of(config, id).unwrap()["blocked"] != true);
     match open.or(fitting.first()) {
         Some(id) => Ok(Some((*id).clone())),

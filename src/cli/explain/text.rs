@@ -87,7 +87,11 @@ fn write_request(out: &mut String, asked: &Asked) -> std::fmt::Result {
 }
 
 fn question(considered: &Considered) -> String {
-    considered.model.as_ref().map_or("route".to_owned(), |model: &ModelName| format!("model {model}"))
+    match considered.model.as_ref().map(ModelName::as_str) {
+        None => "route".to_owned(),
+        Some("") => "model that the route runs unnamed".to_owned(),
+        Some(model) => format!("model {model}"),
+    }
 }
 
 fn yes_or_no(yes: bool) -> &'static str {

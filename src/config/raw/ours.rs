@@ -68,6 +68,9 @@ pub(in crate::config) struct Modelgate {
     /// What the token's own roles open and deny.
     #[serde(default, deserialize_with = "present")]
     pub(in crate::config) role_permissions: Option<Vec<TokenRole>>,
+    /// Which routes are open beside LiteLLM's.
+    #[serde(default)]
+    pub(in crate::config) routes: Option<Routes>,
     /// Where decisions are logged, and how.
     #[serde(default)]
     pub(in crate::config) decision_log: Option<DecisionLog>,
@@ -188,6 +191,15 @@ pub(in crate::config) struct Tls {
     pub(in crate::config) certificate: String,
     /// The file of its key, in PEM.
     pub(in crate::config) key: String,
+}
+
+#[derive(Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
+#[serde(rename = "routes", deny_unknown_fields)]
+pub(in crate::config) struct Routes {
+    /// `open`, or `closed`: the routes that the SDKs have and LiteLLM's groups do not.
+    #[serde(default)]
+    pub(in crate::config) sdk: Option<String>,
 }
 
 #[derive(Deserialize)]

@@ -290,6 +290,8 @@ pub struct GatewaySettings {
     pub limits: Limits,
     /// `modelgate.mode`: whether denials are enforced.
     pub mode: Mode,
+    /// `modelgate.routes.sdk`: whether the SDKs' routes that LiteLLM's groups do not have are open (R9).
+    pub sdk_routes: bool,
     /// `modelgate.policies`: the directory of dropped-in policies, or the URL of a bundle of them.
     pub policies: Option<PathBuf>,
     /// `modelgate.policies_key`: the ed25519 public key that bundles of policies are signed with, 32 bytes.

@@ -132,3 +132,15 @@ fn a_mapped_admin_without_an_entry_is_an_opening() {
     let found = warnings(text);
     assert!(found.len() == 1 && found[0].contains("names `proxy_admin`"), "{found:?}");
 }
+
+#[test]
+fn the_routes_of_the_sdks_are_open_unless_they_are_closed() {
+    let sdk_routes = |block: &str| parse(&with("", block)).unwrap().gateway.sdk_routes;
+    assert!(
+        sdk_routes("  strict: false\n")
+            && sdk_routes("  routes: {sdk: open}\n")
+            && sdk_routes("  routes: {}\n")
+    );
+    assert!(!sdk_routes("  routes: {sdk: closed}\n"));
+    assert_eq!(problems(&with("", "  routes: {sdk: shut}\n")), ["5:17 `sdk` must be `open` or `closed`"]);
+}

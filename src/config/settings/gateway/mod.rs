@@ -49,6 +49,7 @@ pub(in crate::config) fn settings(
         tests,
         decision_log,
         limits,
+        routes,
         leeway: _,
         public_key_stale_ttl: _,
         public_key_cooldown: _,
@@ -67,6 +68,7 @@ pub(in crate::config) fn settings(
         admin_hosts: hosts(cx, admin_hosts.unwrap_or_default()),
         upstream_headers: upstream_headers.map(|text| headers_mode(cx, &text)).unwrap_or_default(),
         mode: mode.map(|text| self::mode(cx, &text)).unwrap_or_default(),
+        sdk_routes: sdk_routes(cx, routes.and_then(|block| block.sdk).as_deref()),
         policies: policies.map(|text| if is_web(&text) { text.into() } else { directory.join(text) }),
         policies_key: policies_key.and_then(|text| public_key(cx, &text)),
         policies_poll: cx.seconds("modelgate.policies_poll", policies_poll, 1..=86_400, POLL),
@@ -154,6 +156,19 @@ fn hosts(cx: &mut Context<'_>, texts: Vec<String>) -> Vec<String> {
         }
     }
     hosts
+}
+
+/// Whether the SDKs' routes are open.
+fn sdk_routes(cx: &mut Context<'_>, text: Option<&str>) -> bool {
+    match text {
+        None | Some("open") => true,
+        Some("closed") => false,
+        Some(_) => {
+            let range = "`open` or `closed`".to_owned();
+            cx.refuse("modelgate.routes.sdk", Problem::OutOfRange { key: "sdk".to_owned(), range });
+            false
+        }
+    }
 }
 
 fn is_web(text: &str) -> bool {

@@ -38,6 +38,7 @@ pub mod cli;
 pub mod config;
 #[cfg(feature = "gateway")]
 pub mod decision_log;
+mod display;
 pub mod dropins;
 pub mod engine;
 #[cfg(feature = "gateway")]

@@ -45,7 +45,7 @@ pub(super) fn run(args: &DiffArgs) -> miette::Result<Exit> {
     let changed = changes::find(&universe, &old, &new);
     match args.format {
         Format::Text => super::say(text::render(&universe, &changed)),
-        Format::Json => super::say(format_args!("{:#}\n", text::to_json(&universe, &changed))),
+        Format::Json => super::say_json(&text::to_json(&universe, &changed)),
     }
     Ok(if changed.is_empty() { Exit::Yes } else { Exit::Changed })
 }

@@ -21,19 +21,28 @@ pub(crate) fn escape(text: &str) -> Cow<'_, str> {
 /// The same for text that is laid out already: line breaks and tabs stay.
 #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "only the command prints reports"))]
 pub(crate) fn escape_lines(text: &str) -> Cow<'_, str> {
-    replace(text, |c| is_harmful(c) && !matches!(c, '\n' | '\t'), |out, c| {
-        write!(out, "\\u{{{:x}}}", u32::from(c))
-    })
+    replace(
+        text,
+        |c| is_harmful(c) && !matches!(c, '\n' | '\t'),
+        |out, c| write!(out, "\\u{{{:x}}}", u32::from(c)),
+    )
 }
 
 /// JSON with every harmful character of its strings written as `\uXXXX`, which means the same to every reader. JSON has none outside
 /// of strings, apart from the white space of its layout.
-#[cfg_attr(not(feature = "gateway"), expect(dead_code, reason = "only the command and the gateway write JSON"))]
+#[cfg_attr(
+    not(feature = "gateway"),
+    expect(dead_code, reason = "only the command and the gateway write JSON")
+)]
 pub(crate) fn escape_json(json: &str) -> Cow<'_, str> {
-    replace(json, |c| is_harmful(c) && !matches!(c, '\n' | '\t' | '\r'), |out, c| {
-        // All of them are in the basic plane.
-        write!(out, "\\u{:04x}", u32::from(c))
-    })
+    replace(
+        json,
+        |c| is_harmful(c) && !matches!(c, '\n' | '\t' | '\r'),
+        |out, c| {
+            // All of them are in the basic plane.
+            write!(out, "\\u{:04x}", u32::from(c))
+        },
+    )
 }
 
 fn replace(
@@ -69,7 +78,9 @@ mod tests {
         for c in HARMFUL.chars() {
             assert_eq!(escape(&c.to_string()), format!("\\u{{{:x}}}", u32::from(c)));
         }
-        for harmless in ["", "gpt-4o", "Grüße 日本 🙂 é\u{301}", "\u{a0}\u{ad}\u{200d}\u{2010}\u{2027}\u{202f}"] {
+        for harmless in
+            ["", "gpt-4o", "Grüße 日本 🙂 é\u{301}", "\u{a0}\u{ad}\u{200d}\u{2010}\u{2027}\u{202f}"]
+        {
             assert!(matches!(escape(harmless), Cow::Borrowed(text) if text == harmless), "{harmless:?}");
         }
     }

@@ -49,7 +49,8 @@ impl Snapshot {
     ) -> Vec<ModelName> {
         let listed: BTreeSet<&ModelName> = self.config().models.iter().map(|model| &model.name).collect();
         if self.config().gateway.mode == Mode::LogOnly {
-            let may_call = |model: &&ModelName| self.is_let_through(caller, team_header, circumstances, model);
+            let may_call =
+                |model: &&ModelName| self.is_let_through(caller, team_header, circumstances, model);
             return listed.into_iter().filter(may_call).cloned().collect();
         }
         let mut questions = Questions {

@@ -46,7 +46,12 @@ impl Who {
             RoleFound { role: role.as_str(), because, source: source(&format!("{JWTAUTH}.{key}")) }
         });
         Self {
-            claims: config.jwt.as_ref().zip(claims).map(|(jwt, claims)| claims_read(jwt, claims)).unwrap_or_default(),
+            claims: config
+                .jwt
+                .as_ref()
+                .zip(claims)
+                .map(|(jwt, claims)| claims_read(jwt, claims))
+                .unwrap_or_default(),
             roles: roles.collect(),
             user_id: caller.user_id().map(str::to_owned),
         }
@@ -54,8 +59,10 @@ impl Who {
 
     pub(super) fn to_json(&self) -> Value {
         let claims = self.claims.iter();
-        let claims = claims.map(|read| json!({"key": read.key, "claim": read.claim, "value": read.value,
-            "nearest": read.nearest}));
+        let claims = claims.map(|read| {
+            json!({"key": read.key, "claim": read.claim, "value": read.value,
+            "nearest": read.nearest})
+        });
         let roles = self.roles.iter();
         let roles =
             roles.map(|found| json!({"role": found.role, "because": found.because, "source": found.source}));

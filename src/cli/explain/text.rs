@@ -56,11 +56,7 @@ fn write_caller(out: &mut String, who: &Who) -> std::fmt::Result {
         let (claim, key) = (escape(&read.claim), read.key);
         writeln!(out, "  claim {claim} ({key}): {}", value_of(read.value.as_ref()))?;
         if let Some(nearest) = &read.nearest {
-            writeln!(
-                out,
-                "    claim path {claim}: absent in this token; nearest: {}",
-                escape(nearest)
-            )?;
+            writeln!(out, "    claim path {claim}: absent in this token; nearest: {}", escape(nearest))?;
         }
     }
     if who.roles.is_empty() {
@@ -117,7 +113,10 @@ fn or_none(text: Option<&str>) -> Cow<'_, str> {
 }
 
 fn question(considered: &Considered) -> String {
-    considered.model.as_ref().map_or("route".to_owned(), |model: &ModelName| format!("model {}", escape(model.as_str())))
+    considered
+        .model
+        .as_ref()
+        .map_or("route".to_owned(), |model: &ModelName| format!("model {}", escape(model.as_str())))
 }
 
 fn yes_or_no(yes: bool) -> &'static str {

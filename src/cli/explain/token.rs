@@ -69,8 +69,12 @@ pub(super) fn cure(error: &TokenError, token: &str) -> String {
             "see that JWT_PUBLIC_KEY_URL or `litellm_jwtauth.issuers` has the keys of the token's issuer, which says it is {}",
             said(|token| token.issuer)
         ),
-        TokenError::NotAccepted => "get a new token: the provider says that this one does not count".to_owned(),
-        _ => "get a token from the identity provider that the configuration trusts, as it issued it".to_owned(),
+        TokenError::NotAccepted => {
+            "get a new token: the provider says that this one does not count".to_owned()
+        }
+        _ => {
+            "get a token from the identity provider that the configuration trusts, as it issued it".to_owned()
+        }
     }
 }
 

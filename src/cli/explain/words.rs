@@ -19,8 +19,10 @@ impl Words {
 }
 
 /// Of a request that cannot be judged.
-pub(super) const UNJUDGED: Words =
-    Words { meaning: "a request must name its model once, in a way that every reader understands alike", anchor: "d2" };
+pub(super) const UNJUDGED: Words = Words {
+    meaning: "a request must name its model once, in a way that every reader understands alike",
+    anchor: "d2",
+};
 
 /// What a rule says.
 pub(super) fn of(rule: Rule) -> Words {
@@ -28,10 +30,13 @@ pub(super) fn of(rule: Rule) -> Words {
         Rule::Evaluation => ("a policy that cannot be evaluated denies", "other-rules"),
         Rule::Policy => ("a policy file of the operator forbids requests like this one", "other-rules"),
         Rule::MasterKey => ("the master key is for what its policy permits", "other-rules"),
-        Rule::Overage => {
-            ("a token must carry the claims that roles and teams are read from, not a pointer to them", "other-rules")
+        Rule::Overage => (
+            "a token must carry the claims that roles and teams are read from, not a pointer to them",
+            "other-rules",
+        ),
+        Rule::DeniedModel => {
+            ("a model that `deny_models` of a role lists is denied, whatever else permits it", "other-rules")
         }
-        Rule::DeniedModel => ("a model that `deny_models` of a role lists is denied, whatever else permits it", "other-rules"),
         Rule::Unmatched => ("with role permissions in force, a token needs a role", "r2"),
         Rule::Model => ("a role may use the models that its entry lists, by their exact names", "r2"),
         Rule::Route => ("a role may call the routes that its entry lists", "r2"),
@@ -40,13 +45,17 @@ pub(super) fn of(rule: Rule) -> Words {
         Rule::TeamHeader => ("`x-litellm-team-id` may only name a team that the token claims", "r6"),
         Rule::UnknownTeam => ("the team that the token names must be declared under `teams`", "r6"),
         Rule::NoTeam => ("where a claim for the team is configured, the token must have it", "r6"),
-        Rule::NoTeamWithModel => ("one of the teams that the token claims must be allowed the model on this route", "r6"),
+        Rule::NoTeamWithModel => {
+            ("one of the teams that the token claims must be allowed the model on this route", "r6")
+        }
         Rule::Blocked => ("a blocked team may do nothing", "r6"),
         Rule::TeamRoute => ("a team calls the routes of `team_allowed_routes`", "r6"),
         Rule::TeamModel => ("a team may use the models that it lists", "r6"),
         Rule::EmailDomain => ("the caller's email must be of the configured domain", "r7"),
         Rule::Identity => ("the token must say which user or which team calls", "r8"),
-        Rule::Floor => ("routes that are no LLM API are for admins, unless a configured list names them", "r9"),
+        Rule::Floor => {
+            ("routes that are no LLM API are for admins, unless a configured list names them", "r9")
+        }
     };
     Words { meaning, anchor }
 }

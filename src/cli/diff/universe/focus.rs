@@ -1,0 +1,198 @@
+//! What differs between the sides: names alone, or something that concerns everybody.
+
+use std::collections::BTreeSet;
+
+use super::super::conditions;
+use super::alike::{Treatment, ancestry};
+use super::kinds::Name;
+use super::names::Names;
+use crate::config::{Config, RoutePattern};
+use crate::dropins::{DropIns, annotation};
+
+/// The names whose treatment differs. Nothing changes for tokens without any of them, unless something else differs too.
+#[derive(Debug, Default)]
+pub(in crate::cli::diff) struct Focus {
+    roles: BTreeSet<String>,
+    teams: BTreeSet<String>,
+    aliases: BTreeSet<String>,
+    scopes: BTreeSet<String>,
+    /// Something differs that concerns everybody.
+    is_wide: bool,
+}
+
+impl Focus {
+    pub(in crate::cli::diff) fn new(
+        sides: [(&Config, &DropIns); 2],
+        names: &Names,
+        treatment: &Treatment<'_>,
+    ) -> Self {
+        let changed = |all: &BTreeSet<String>, treat: &dyn Fn(&str) -> [String; 2]| -> BTreeSet<String> {
+            let differs = |name: &&String| {
+                let [old, new] = treat(name);
+                old != new
+            };
+            all.iter().filter(differs).cloned().collect()
+        };
+        let [old, new] = sides.map(|(config, _)| common(config));
+        let mut focus = Self {
+            roles: changed(&names.roles, &|role| treatment.role(role)),
+            teams: changed(&names.teams, &|team| treatment.team(team)),
+            aliases: BTreeSet::new(),
+            scopes: changed(&names.scopes, &|scope| treatment.scope(scope)),
+            is_wide: old != new,
+        };
+        for (config, _) in sides {
+            let of_changed = config.teams.iter().filter(|team| focus.teams.contains(&team.team_id));
+            let aliases: Vec<String> = of_changed.filter_map(|team| team.team_alias.clone()).collect();
+            focus.aliases.extend(aliases);
+        }
+        // Without a team of its own, a token has the default one.
+        let defaults = sides.iter().filter_map(|(config, _)| config.jwt.as_ref()?.team_id_default.as_ref());
+        focus.is_wide |= defaults.into_iter().any(|team| focus.teams.contains(team));
+        focus.add_policies(sides, names);
+        focus
+    }
+
+    /// The policies that are on one side alone.
+    fn add_policies(&mut self, sides: [(&Config, &DropIns); 2], names: &Names) {
+        let enforced = sides.map(|(_, dropins)| {
+            let enforced = dropins.policies.iter().filter(|one| annotation(&one.policy, "shadow").is_none());
+            enforced.map(|one| (conditions::canonical(&one.policy), &one.policy)).collect::<Vec<_>>()
+        });
+        let texts =
+            enforced.each_ref().map(|list| list.iter().map(|(text, _)| text).collect::<BTreeSet<_>>());
+        let [old, new] = &texts;
+        let differing =
+            enforced.iter().flatten().filter(|(text, _)| old.contains(text) != new.contains(text));
+        let has_files = |(_, dropins): &(&Config, &DropIns)| !dropins.entities.is_empty();
+        let files = sides.map(|(_, dropins)| {
+            let files = dropins.entities.iter().chain(&dropins.schemas);
+            files.map(|file| file.text.to_string()).collect::<Vec<_>>()
+        });
+        let [old_files, new_files] = &files;
+        self.is_wide |= old_files != new_files;
+        for (_, policy) in differing {
+            let role = match policy.principal_constraint() {
+                cedar_policy::PrincipalConstraint::In(uid)
+                | cedar_policy::PrincipalConstraint::IsIn(_, uid) => {
+                    Some(uid).filter(|uid| uid.type_name().to_string() == "TokenRole")
+                }
+                _ => None,
+            };
+            // Files may put any role into another.
+            let Some(role) = role.filter(|_| !sides.iter().any(has_files)) else {
+                self.is_wide = true;
+                continue;
+            };
+            let role = role.id().unescaped();
+            let heirs = names.roles.iter().filter(|name| {
+                sides.iter().any(|(config, _)| ancestry(config, name).iter().any(|entry| entry.role == role))
+            });
+            self.roles.extend(heirs.cloned().chain([role.to_owned()]));
+        }
+    }
+
+    /// Whether only tokens with a name that changed can be decided otherwise.
+    pub(in crate::cli::diff) fn is_narrow(&self) -> bool {
+        !self.is_wide
+    }
+
+    /// Whether nothing that decides differs.
+    pub(in crate::cli::diff) fn is_empty(&self) -> bool {
+        !self.is_wide && self.roles.is_empty() && self.teams.is_empty() && self.scopes.is_empty()
+    }
+
+    pub(in crate::cli::diff) fn has_role(&self, roles: &BTreeSet<String>) -> bool {
+        !self.roles.is_disjoint(roles)
+    }
+
+    pub(in crate::cli::diff) fn has_scope(&self, scope: &str) -> bool {
+        self.scopes.contains(scope)
+    }
+
+    pub(in crate::cli::diff) fn has_team<'n>(
+        &self,
+        ids: impl Iterator<Item = &'n Name>,
+        alias: Option<&Name>,
+    ) -> bool {
+        let is_in = |list: &BTreeSet<String>, name: &Name| match name {
+            Name::Named(name) => list.contains(name),
+            Name::Other => false,
+        };
+        ids.into_iter().any(|id| is_in(&self.teams, id))
+            || alias.is_some_and(|alias| is_in(&self.aliases, alias))
+    }
+}
+
+/// What holds for everybody, as one text: two that are the same decide alike.
+fn common(config: &Config) -> String {
+    let sorted = |routes: &[RoutePattern]| -> BTreeSet<String> {
+        routes.iter().map(|route| format!("{route:?}")).collect()
+    };
+    let first_of_each_role: Vec<_> = {
+        let mut seen = BTreeSet::new();
+        let entries = config.role_permissions.iter().flatten().filter(|entry| seen.insert(entry.role));
+        let sorted_entry = |entry: &crate::config::RolePermission| {
+            let models: Option<BTreeSet<_>> =
+                entry.models.as_ref().map(|models| models.iter().cloned().collect());
+            (entry.role, models, entry.routes.as_ref().map(|routes| sorted(routes)))
+        };
+        let mut entries: Vec<_> = entries.map(sorted_entry).collect();
+        entries.sort();
+        entries
+    };
+    let groups: BTreeSet<(&str, BTreeSet<&String>)> = config
+        .models
+        .iter()
+        .filter(|model| !model.access_groups.is_empty())
+        .map(|model| (model.name.as_str(), model.access_groups.iter().collect()))
+        .collect();
+    let jwt = config.jwt.as_ref().map(|jwt| {
+        let routes =
+            (sorted(&jwt.admin_allowed_routes), jwt.team_allowed_routes.as_ref().map(|list| sorted(list)));
+        let fields = [
+            &jwt.team_id_jwt_field,
+            &jwt.team_ids_jwt_field,
+            &jwt.team_alias_jwt_field,
+            &jwt.user_id_jwt_field,
+            &jwt.user_email_jwt_field,
+            &jwt.user_roles_jwt_field,
+            &jwt.roles_jwt_field,
+            &jwt.object_id_jwt_field,
+        ];
+        let issuers: Vec<_> = jwt
+            .tokens
+            .issuers
+            .iter()
+            .map(|entry| {
+                let fields = [
+                    &entry.team_id_jwt_field,
+                    &entry.team_ids_jwt_field,
+                    &entry.user_id_jwt_field,
+                    &entry.user_email_jwt_field,
+                ];
+                (&entry.issuer, format!("{fields:?}"))
+            })
+            .collect();
+        let switches = [
+            jwt.enforce_rbac,
+            jwt.strict,
+            jwt.enforce_scope_based_access && !jwt.scope_mappings.is_empty(),
+            jwt.enforce_team_based_model_access,
+        ];
+        let (domain, default) = (&jwt.user_allowed_email_domain, &jwt.team_id_default);
+        format!(
+            "{routes:?} {fields:?} {issuers:?} {switches:?} {domain:?} {default:?} {:?}",
+            jwt.tokens.issuer
+        )
+    });
+    // Which mapping comes first counts, whatever the names are: that is in their treatment only for each alone.
+    let mappings: Vec<_> = config.jwt.iter().flat_map(|jwt| &jwt.role_mappings).collect();
+    let gates = (
+        config.require_identity,
+        config.master_key.is_some(),
+        config.gateway.mode,
+        config.token_roles.is_some(),
+    );
+    format!("{first_of_each_role:?} {groups:?} {jwt:?} {mappings:?} {gates:?}")
+}

@@ -94,10 +94,9 @@ struct ConfigArgs {
 
 /// The configuration to work with, where it may also be named without a flag.
 #[derive(Clone, Debug, Args)]
-#[group(id = "which", required = true, multiple = false, args = ["file", "config"])]
 struct FileArgs {
     /// LiteLLM's YAML file
-    #[arg(value_name = "FILE")]
+    #[arg(value_name = "FILE", required_unless_present = "config", conflicts_with = "config")]
     file: Option<PathBuf>,
     /// The same, by name
     #[arg(long, value_name = "FILE")]

@@ -104,7 +104,7 @@ fn a_grant_that_hangs_on_a_condition_is_told_with_the_condition() {
 
     let (_, told) = folder.run("diff old.yaml old.yaml --new-policies policies --format json");
     let told: Value = serde_json::from_str(&told).unwrap();
-    assert_eq!(told["changes"].as_array().unwrap().len(), 1, "{told}");
+    assert_eq!(told["changes"][0]["name"], "extra", "{told}");
     assert_eq!(told["changes"][0]["caller"]["role"], json!({"name": "dev"}));
     assert_eq!(told["changes"][0]["old"], json!({"allow": true}));
     assert_eq!(told["changes"][0]["new"]["allow"], Value::Null);
@@ -206,7 +206,10 @@ general_settings:
     let told = changes(old, &old.replace("[a, b]", "[a]"));
     assert!(told.contains("scope `chat`\n  loses                    model  b"), "{told}");
     let told = changes(old, &old.replace("[openai_routes]", "[info_routes]"));
-    assert!(told.contains("scope `chat`, the admin scope\n  loses                    model  a, b"), "{told}");
+    assert!(
+        told.starts_with("the admin scope\n") && told.contains("loses                    route  "),
+        "{told}"
+    );
 }
 
 #[test]
@@ -230,7 +233,7 @@ teams: [{team_id: red}, {team_id: blue}]
     assert!(told.contains("issuer `https://b`, team id `blue`") && told.contains("loses"), "{told}");
     assert!(!told.contains("issuer `https://a`"), "{told}");
     // Which tokens are valid is another question, and is said.
-    let (code, told) = diff(old, &old.replacen("audience: x", "audience: y", 1));
+    let (code, told) = diff(old, &old.replacen("audience: x", "audience: other", 1));
     assert!(code == 4 && told.contains("not compared: which tokens are valid: issuers differs"), "{told}");
 }
 

@@ -16,7 +16,7 @@ fn text(name: &Name) -> &str {
 }
 
 /// The same roles, teams and user, each in the claims that the side reads it from.
-pub(super) fn of(kind: &Kind, jwt: &JwtAuth) -> Map<String, Value> {
+pub(in crate::cli) fn of(kind: &Kind, jwt: &JwtAuth) -> Map<String, Value> {
     let mut claims = Map::new();
     // An entry of `issuers` may read claims of its own.
     let issuer = kind.issuer.as_deref();

@@ -4,12 +4,12 @@
 //! since all of them are treated alike by both sides. What is not asked is told, and then the sides are not called the same.
 
 mod changes;
-mod claims;
+pub(super) mod claims;
 mod conditions;
 mod json;
 mod side;
 mod text;
-mod universe;
+pub(super) mod universe;
 mod unseen;
 
 use std::path::PathBuf;
@@ -17,6 +17,8 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::{Exit, Format};
+pub(super) use universe::kinds;
+
 use side::Side;
 use universe::Universe;
 

@@ -1,10 +1,11 @@
 //! What differs between the sides, or may, and is not compared. Each is a sentence.
 
+use std::collections::BTreeSet;
 use std::fmt::Debug;
 
 use super::side::Side;
 use super::universe::Universe;
-use crate::config::{ClaimFields, JwtAuth, TokenRules};
+use crate::config::{ClaimFields, Issuer, JwtAuth, TokenRules};
 
 pub(super) fn of(universe: &Universe, old: &Side, new: &Side) -> Vec<String> {
     let mut unseen = Vec::new();
@@ -72,25 +73,31 @@ fn claims(old: &JwtAuth, new: &JwtAuth) -> Vec<String> {
     moved
 }
 
-/// Which tokens are valid at all.
+/// Which tokens are valid at all. Every setting is named, so that a new one is judged here too.
 fn tokens(old: &TokenRules, new: &TokenRules) -> Vec<String> {
-    let issuer = |rules: &TokenRules| -> Vec<String> {
-        let mut entries: Vec<_> = rules
-            .issuers
-            .iter()
-            .map(|entry| format!("{} {} {:?}", entry.issuer, entry.key_url, entry.audience))
-            .collect();
-        entries.sort();
-        entries
+    let TokenRules {
+        key_urls,
+        audience,
+        issuer,
+        issuers,
+        opaque,
+        leeway,
+        // How long keys serve does not say whose tokens count.
+        public_key_ttl: _,
+        public_key_stale_ttl: _,
+        public_key_cooldown: _,
+    } = old;
+    let entries = |issuers: &[Issuer]| {
+        let entry = |entry: &Issuer| format!("{} {} {:?}", entry.issuer, entry.key_url, entry.audience);
+        issuers.iter().map(entry).collect::<BTreeSet<_>>()
     };
-    let opaque = |rules: &TokenRules| format!("{:?}", rules.opaque);
     let differing = [
-        ("JWT_AUDIENCE", old.audience != new.audience),
-        ("JWT_ISSUER", old.issuer != new.issuer),
-        ("JWT_PUBLIC_KEY_URL", old.key_urls != new.key_urls),
-        ("issuers", issuer(old) != issuer(new)),
-        ("the provider of opaque tokens", opaque(old) != opaque(new)),
-        ("leeway", old.leeway != new.leeway),
+        ("JWT_AUDIENCE", *audience != new.audience),
+        ("JWT_ISSUER", *issuer != new.issuer),
+        ("JWT_PUBLIC_KEY_URL", *key_urls != new.key_urls),
+        ("issuers", entries(issuers) != entries(&new.issuers)),
+        ("the provider of opaque tokens", format!("{opaque:?}") != format!("{:?}", new.opaque)),
+        ("leeway", *leeway != new.leeway),
     ];
     let differing: Vec<&str> =
         differing.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect();

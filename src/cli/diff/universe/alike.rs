@@ -3,23 +3,23 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::names::Names;
-use crate::config::{Config, TokenRole};
+use crate::config::{Config, Team, TokenRole};
 
 /// By the name that stands for them, the others that are treated as it is.
-pub(in crate::cli::diff) type Alike = BTreeMap<String, Vec<String>>;
+pub(in crate::cli) type Alike = BTreeMap<String, Vec<String>>;
 
 /// What the sides make of a name. Names that have the same are alike, and one whose sides differ has changed.
-pub(in crate::cli::diff) struct Treatment<'a> {
+pub(in crate::cli) struct Treatment<'a> {
     names: &'a Names,
     configs: [&'a Config; 2],
 }
 
 impl<'a> Treatment<'a> {
-    pub(in crate::cli::diff) fn new(names: &'a Names, configs: [&'a Config; 2]) -> Self {
+    pub(in crate::cli) fn new(names: &'a Names, configs: [&'a Config; 2]) -> Self {
         Self { names, configs }
     }
 
-    pub(in crate::cli::diff) fn role(&self, role: &str) -> [String; 2] {
+    pub(in crate::cli) fn role(&self, role: &str) -> [String; 2] {
         self.configs.map(|config| {
             let jwt = config.jwt.as_ref();
             let is_allowed = jwt.is_some_and(|jwt| jwt.user_allowed_roles.iter().any(|known| known == role));
@@ -52,12 +52,14 @@ impl<'a> Treatment<'a> {
         })
     }
 
-    pub(in crate::cli::diff) fn team(&self, id: &str) -> [String; 2] {
+    pub(in crate::cli) fn team(&self, id: &str) -> [String; 2] {
         self.configs.map(|config| {
             let declared = config.teams.iter().find(|team| team.team_id == id);
             let declared = declared.map(|team| {
-                let models: BTreeSet<&String> = team.models.iter().collect();
-                (models, team.blocked, &team.team_alias, &team.organization_id)
+                // Every field is named, so that a new one is judged here too.
+                let Team { team_id: _, team_alias, models, blocked, organization_id } = team;
+                let models: BTreeSet<&String> = models.iter().collect();
+                (models, blocked, team_alias, organization_id)
             });
             let is_default =
                 config.jwt.as_ref().is_some_and(|jwt| jwt.team_id_default.as_deref() == Some(id));
@@ -66,7 +68,7 @@ impl<'a> Treatment<'a> {
         })
     }
 
-    pub(in crate::cli::diff) fn scope(&self, scope: &str) -> [String; 2] {
+    pub(in crate::cli) fn scope(&self, scope: &str) -> [String; 2] {
         self.configs.map(|config| {
             let mappings = config.jwt.iter().flat_map(|jwt| &jwt.scope_mappings);
             let mappings = mappings.filter(|mapping| mapping.scope == scope);
@@ -78,7 +80,7 @@ impl<'a> Treatment<'a> {
 }
 
 /// The entries of a role and of all that it inherits from.
-pub(in crate::cli::diff) fn ancestry<'c>(config: &'c Config, role: &str) -> Vec<&'c TokenRole> {
+pub(in crate::cli) fn ancestry<'c>(config: &'c Config, role: &str) -> Vec<&'c TokenRole> {
     let entries = config.token_roles.as_deref().unwrap_or_default();
     let entry = |name: &str| entries.iter().find(|entry| entry.role == name);
     let mut found: Vec<&TokenRole> = entry(role).into_iter().collect();
@@ -95,10 +97,7 @@ pub(in crate::cli::diff) fn ancestry<'c>(config: &'c Config, role: &str) -> Vec<
 }
 
 /// One name of each class, with the others.
-pub(in crate::cli::diff) fn classes(
-    names: &BTreeSet<String>,
-    treatment: impl Fn(&str) -> [String; 2],
-) -> Alike {
+pub(in crate::cli) fn classes(names: &BTreeSet<String>, treatment: impl Fn(&str) -> [String; 2]) -> Alike {
     let mut classes: BTreeMap<[String; 2], Vec<String>> = BTreeMap::new();
     for name in names {
         classes.entry(treatment(name)).or_default().push(name.clone());

@@ -6,12 +6,13 @@ use super::super::conditions;
 use super::alike::{Treatment, ancestry};
 use super::kinds::Name;
 use super::names::Names;
-use crate::config::{Config, RoutePattern};
+use crate::config::{Config, JwtAuth, RolePermission, RoutePattern};
 use crate::dropins::{DropIns, annotation};
+use crate::names::{ModelName, Role};
 
 /// The names whose treatment differs. Nothing changes for tokens without any of them, unless something else differs too.
 #[derive(Debug, Default)]
-pub(in crate::cli::diff) struct Focus {
+pub(in crate::cli) struct Focus {
     roles: BTreeSet<String>,
     teams: BTreeSet<String>,
     aliases: BTreeSet<String>,
@@ -21,7 +22,7 @@ pub(in crate::cli::diff) struct Focus {
 }
 
 impl Focus {
-    pub(in crate::cli::diff) fn new(
+    pub(in crate::cli) fn new(
         sides: [(&Config, &DropIns); 2],
         names: &Names,
         treatment: &Treatment<'_>,
@@ -93,24 +94,24 @@ impl Focus {
     }
 
     /// Whether only tokens with a name that changed can be decided otherwise.
-    pub(in crate::cli::diff) fn is_narrow(&self) -> bool {
+    pub(in crate::cli) fn is_narrow(&self) -> bool {
         !self.is_wide
     }
 
     /// Whether nothing that decides differs.
-    pub(in crate::cli::diff) fn is_empty(&self) -> bool {
+    pub(in crate::cli) fn is_empty(&self) -> bool {
         !self.is_wide && self.roles.is_empty() && self.teams.is_empty() && self.scopes.is_empty()
     }
 
-    pub(in crate::cli::diff) fn has_role(&self, roles: &BTreeSet<String>) -> bool {
+    pub(in crate::cli) fn has_role(&self, roles: &BTreeSet<String>) -> bool {
         !self.roles.is_disjoint(roles)
     }
 
-    pub(in crate::cli::diff) fn has_scope(&self, scope: &str) -> bool {
+    pub(in crate::cli) fn has_scope(&self, scope: &str) -> bool {
         self.scopes.contains(scope)
     }
 
-    pub(in crate::cli::diff) fn has_team<'n>(
+    pub(in crate::cli) fn has_team<'n>(
         &self,
         ids: impl Iterator<Item = &'n Name>,
         alias: Option<&Name>,
@@ -124,75 +125,95 @@ impl Focus {
     }
 }
 
-/// What holds for everybody, as one text: two that are the same decide alike.
+/// What holds for everybody, as one text: two that are the same decide alike. Every field is named, so that a new one is judged here too.
 fn common(config: &Config) -> String {
-    let sorted = |routes: &[RoutePattern]| -> BTreeSet<String> {
-        routes.iter().map(|route| format!("{route:?}")).collect()
-    };
-    let first_of_each_role: Vec<_> = {
-        let mut seen = BTreeSet::new();
-        let entries = config.role_permissions.iter().flatten().filter(|entry| seen.insert(entry.role));
-        let sorted_entry = |entry: &crate::config::RolePermission| {
-            let models: Option<BTreeSet<_>> =
-                entry.models.as_ref().map(|models| models.iter().cloned().collect());
-            (entry.role, models, entry.routes.as_ref().map(|routes| sorted(routes)))
-        };
-        let mut entries: Vec<_> = entries.map(sorted_entry).collect();
-        entries.sort();
-        entries
-    };
-    let groups: BTreeSet<(&str, BTreeSet<&String>)> = config
-        .models
+    let Config {
+        jwt,
+        role_permissions,
+        token_roles,
+        require_identity,
+        master_key,
+        models,
+        gateway,
+        // What these say of a name is in its treatment.
+        teams: _,
+        file: _,
+        lines: _,
+        foreign_blocks: _,
+        warnings: _,
+    } = config;
+    let mut first_of_each_role: Vec<(Role, Option<BTreeSet<&ModelName>>, Option<BTreeSet<String>>)> =
+        Vec::new();
+    for RolePermission { role, models, routes } in role_permissions.iter().flatten() {
+        if first_of_each_role.iter().all(|(known, ..)| known != role) {
+            let models: Option<BTreeSet<_>> = models.as_ref().map(|models| models.iter().collect());
+            first_of_each_role.push((*role, models, routes.as_ref().map(|routes| sorted(routes))));
+        }
+    }
+    first_of_each_role.sort_by_key(|(role, ..)| *role);
+    let groups: BTreeSet<(&str, BTreeSet<&String>)> = models
         .iter()
         .filter(|model| !model.access_groups.is_empty())
         .map(|model| (model.name.as_str(), model.access_groups.iter().collect()))
         .collect();
-    let jwt = config.jwt.as_ref().map(|jwt| {
-        let routes =
-            (sorted(&jwt.admin_allowed_routes), jwt.team_allowed_routes.as_ref().map(|list| sorted(list)));
-        let fields = [
-            &jwt.team_id_jwt_field,
-            &jwt.team_ids_jwt_field,
-            &jwt.team_alias_jwt_field,
-            &jwt.user_id_jwt_field,
-            &jwt.user_email_jwt_field,
-            &jwt.user_roles_jwt_field,
-            &jwt.roles_jwt_field,
-            &jwt.object_id_jwt_field,
-        ];
-        let issuers: Vec<_> = jwt
-            .tokens
-            .issuers
-            .iter()
-            .map(|entry| {
-                let fields = [
-                    &entry.team_id_jwt_field,
-                    &entry.team_ids_jwt_field,
-                    &entry.user_id_jwt_field,
-                    &entry.user_email_jwt_field,
-                ];
-                (&entry.issuer, format!("{fields:?}"))
-            })
-            .collect();
-        let switches = [
-            jwt.enforce_rbac,
-            jwt.strict,
-            jwt.enforce_scope_based_access && !jwt.scope_mappings.is_empty(),
-            jwt.enforce_team_based_model_access,
-        ];
-        let (domain, default) = (&jwt.user_allowed_email_domain, &jwt.team_id_default);
-        format!(
-            "{routes:?} {fields:?} {issuers:?} {switches:?} {domain:?} {default:?} {:?}",
-            jwt.tokens.issuer
-        )
-    });
-    // Which mapping comes first counts, whatever the names are: that is in their treatment only for each alone.
-    let mappings: Vec<_> = config.jwt.iter().flat_map(|jwt| &jwt.role_mappings).collect();
-    let gates = (
-        config.require_identity,
-        config.master_key.is_some(),
-        config.gateway.mode,
-        config.token_roles.is_some(),
-    );
-    format!("{first_of_each_role:?} {groups:?} {jwt:?} {mappings:?} {gates:?}")
+    let switches = (require_identity, master_key.is_some(), gateway.mode, token_roles.is_some());
+    format!("{first_of_each_role:?} {groups:?} {:?} {switches:?}", jwt.as_ref().map(common_of_tokens))
+}
+
+fn common_of_tokens(jwt: &JwtAuth) -> String {
+    let JwtAuth {
+        admin_allowed_routes,
+        team_id_jwt_field,
+        team_id_default,
+        team_ids_jwt_field,
+        team_alias_jwt_field,
+        team_allowed_routes,
+        enforce_team_based_model_access,
+        user_id_jwt_field,
+        user_email_jwt_field,
+        user_allowed_email_domain,
+        user_roles_jwt_field,
+        roles_jwt_field,
+        role_mappings,
+        object_id_jwt_field,
+        enforce_rbac,
+        strict,
+        enforce_scope_based_access,
+        scope_mappings,
+        tokens,
+        // Each side's admins have the scope that it asks for; what is said of names is in their treatment.
+        admin_jwt_scope: _,
+        user_allowed_roles: _,
+    } = jwt;
+    let routes = (sorted(admin_allowed_routes), team_allowed_routes.as_ref().map(|list| sorted(list)));
+    let fields = [
+        team_id_jwt_field,
+        team_ids_jwt_field,
+        team_alias_jwt_field,
+        user_id_jwt_field,
+        user_email_jwt_field,
+        user_roles_jwt_field,
+        roles_jwt_field,
+        object_id_jwt_field,
+    ];
+    let issuers: Vec<_> = tokens
+        .issuers
+        .iter()
+        .map(|entry| format!("{} {:?}", entry.issuer, jwt.claim_fields(Some(&entry.issuer))))
+        .collect();
+    let switches = [
+        *enforce_rbac,
+        *strict,
+        *enforce_scope_based_access && !scope_mappings.is_empty(),
+        *enforce_team_based_model_access,
+    ];
+    // Which mapping comes first counts too, which the treatment of one name does not say.
+    format!(
+        "{routes:?} {fields:?} {issuers:?} {switches:?} {user_allowed_email_domain:?} {team_id_default:?} {:?} {role_mappings:?}",
+        tokens.issuer
+    )
+}
+
+fn sorted(routes: &[RoutePattern]) -> BTreeSet<String> {
+    routes.iter().map(|route| format!("{route:?}")).collect()
 }

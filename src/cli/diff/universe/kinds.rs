@@ -4,44 +4,44 @@ use std::collections::BTreeSet;
 
 /// A kind of caller. What is `None`, empty or false the token does not have.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(in crate::cli::diff) struct Kind {
-    pub(in crate::cli::diff) master_key: bool,
+pub(in crate::cli) struct Kind {
+    pub(in crate::cli) master_key: bool,
     /// `None` where the issuer makes no difference.
-    pub(in crate::cli::diff) issuer: Option<String>,
-    pub(in crate::cli::diff) roles: BTreeSet<String>,
-    pub(in crate::cli::diff) team: Team,
-    pub(in crate::cli::diff) scope: Option<String>,
+    pub(in crate::cli) issuer: Option<String>,
+    pub(in crate::cli) roles: BTreeSet<String>,
+    pub(in crate::cli) team: Team,
+    pub(in crate::cli) scope: Option<String>,
     /// The admin scope, whatever each side calls it.
-    pub(in crate::cli::diff) admin: bool,
-    pub(in crate::cli::diff) person: Person,
+    pub(in crate::cli) admin: bool,
+    pub(in crate::cli) person: Person,
 }
 
 /// The teams that a token names, each in its claim, and the one that the request selects.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(in crate::cli::diff) struct Team {
+pub(in crate::cli) struct Team {
     /// At `team_id_jwt_field`.
-    pub(in crate::cli::diff) id: Option<Name>,
+    pub(in crate::cli) id: Option<Name>,
     /// At `team_ids_jwt_field`.
-    pub(in crate::cli::diff) ids: BTreeSet<Name>,
+    pub(in crate::cli) ids: BTreeSet<Name>,
     /// At `team_alias_jwt_field`.
-    pub(in crate::cli::diff) alias: Option<Name>,
+    pub(in crate::cli) alias: Option<Name>,
     /// At `object_id_jwt_field`.
-    pub(in crate::cli::diff) object: Option<Name>,
+    pub(in crate::cli) object: Option<Name>,
     /// The header `x-litellm-team-id`.
-    pub(in crate::cli::diff) header: Option<String>,
+    pub(in crate::cli) header: Option<String>,
 }
 
 /// Who calls.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(in crate::cli::diff) struct Person {
-    pub(in crate::cli::diff) without_user: bool,
+pub(in crate::cli) struct Person {
+    pub(in crate::cli) without_user: bool,
     /// What stands behind the `@` of the email.
-    pub(in crate::cli::diff) domain: Option<Name>,
+    pub(in crate::cli) domain: Option<Name>,
 }
 
 /// A name in a token.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(in crate::cli::diff) enum Name {
+pub(in crate::cli) enum Name {
     Named(String),
     /// One that neither side names.
     Other,
@@ -49,21 +49,23 @@ pub(in crate::cli::diff) enum Name {
 
 /// Part of what a token says: how much it is, and whether it is among what changed.
 #[derive(Clone, Debug)]
-pub(in crate::cli::diff) struct Choice<T> {
-    pub(in crate::cli::diff) says: usize,
-    pub(in crate::cli::diff) changed: bool,
-    pub(in crate::cli::diff) what: T,
+pub(in crate::cli) struct Choice<T> {
+    pub(in crate::cli) says: usize,
+    pub(in crate::cli) changed: bool,
+    pub(in crate::cli) what: T,
 }
 
 /// The choices for each part.
 #[derive(Debug)]
-pub(in crate::cli::diff) struct Choices {
-    pub(in crate::cli::diff) issuers: Vec<Choice<Option<String>>>,
-    pub(in crate::cli::diff) roles: Vec<Choice<BTreeSet<String>>>,
-    pub(in crate::cli::diff) teams: Vec<Choice<Team>>,
-    pub(in crate::cli::diff) scopes: Vec<Choice<Option<String>>>,
-    pub(in crate::cli::diff) admins: Vec<Choice<bool>>,
-    pub(in crate::cli::diff) persons: Vec<Choice<Person>>,
+pub(in crate::cli) struct Choices {
+    pub(in crate::cli) issuers: Vec<Choice<Option<String>>>,
+    pub(in crate::cli) roles: Vec<Choice<BTreeSet<String>>>,
+    pub(in crate::cli) scopes: Vec<Choice<Option<String>>>,
+    /// The first of these says nothing.
+    pub(in crate::cli) teams: Vec<Choice<Team>>,
+    pub(in crate::cli) persons: Vec<Choice<Person>>,
+    /// Whether it makes no difference for an admin which team and user the token names (R5).
+    pub(in crate::cli) admins_are_alike: bool,
 }
 
 /// The most that tokens say in the largest comparison.
@@ -71,26 +73,23 @@ const MOST_SAID: usize = 12;
 
 impl Choices {
     /// How much tokens may say so that there are at most `most` kinds; `None`: anything.
-    pub(in crate::cli::diff) fn limit(&self, focused: bool, most: usize) -> Option<usize> {
-        let parts = [
-            counts(&self.issuers),
-            counts(&self.roles),
-            counts(&self.teams),
-            counts(&self.scopes),
-            counts(&self.admins),
-            counts(&self.persons),
-        ];
-        let start = Counts::one();
-        let all = parts.iter().fold(start, |all, part| all.times(part));
-        let kinds_up_to = |limit: usize| -> usize {
-            let sizes = all.unchanged.iter().zip(&all.changed).take(limit + 1);
-            sizes
-                .map(
-                    |(unchanged, changed)| {
-                        if focused { *changed } else { unchanged.saturating_add(*changed) }
-                    },
-                )
-                .fold(0, usize::saturating_add)
+    pub(in crate::cli) fn limit(&self, focused: bool, most: usize) -> Option<usize> {
+        let common = counts(&self.issuers).times(&counts(&self.roles)).times(&counts(&self.scopes));
+        let of_users = |teams: &[_], persons: &[_]| common.times(&counts(teams)).times(&counts(persons));
+        let plain = of_users(&self.teams, &self.persons);
+        let [teams, persons] = self.of_admins();
+        let admins = of_users(
+            self.teams.get(..teams).unwrap_or_default(),
+            self.persons.get(..persons).unwrap_or_default(),
+        );
+        let count = |counts: &Counts, size: usize| {
+            let at = |list: &[usize]| list.get(size).copied().unwrap_or_default();
+            at(&counts.changed).saturating_add(if focused { 0 } else { at(&counts.unchanged) })
+        };
+        let kinds_up_to = |limit: usize| {
+            let plain = (0..=limit).map(|size| count(&plain, size));
+            let admins = (0..limit).map(|size| count(&admins, size));
+            plain.chain(admins).fold(0, usize::saturating_add)
         };
         if kinds_up_to(MOST_SAID) <= most {
             return None;
@@ -98,39 +97,27 @@ impl Choices {
         Some((1..MOST_SAID).rev().find(|limit| kinds_up_to(*limit) <= most).unwrap_or(1))
     }
 
+    /// How many of the choices of teams and persons there are for admins.
+    fn of_admins(&self) -> [usize; 2] {
+        if self.admins_are_alike { [1, 1] } else { [self.teams.len(), self.persons.len()] }
+    }
+
     /// Every combination that says no more than `limit`, those that say least first.
-    pub(in crate::cli::diff) fn kinds(&self, focused: bool, limit: Option<usize>) -> Vec<Kind> {
+    pub(in crate::cli) fn kinds(&self, focused: bool, limit: Option<usize>) -> Vec<Kind> {
         let limit = limit.unwrap_or(usize::MAX);
+        let [admin_teams, admin_persons] = self.of_admins();
         let mut kinds: Vec<(usize, Kind)> = Vec::new();
-        for issuer in &self.issuers {
-            for role in self.roles.iter().filter(|role| issuer.says + role.says <= limit) {
-                for team in &self.teams {
-                    for scope in &self.scopes {
-                        for admin in &self.admins {
-                            for person in &self.persons {
-                                let says =
-                                    [issuer.says, role.says, team.says, scope.says, admin.says, person.says];
-                                let says = says.into_iter().sum::<usize>();
-                                let changed = issuer.changed
-                                    || role.changed
-                                    || team.changed
-                                    || scope.changed
-                                    || admin.changed
-                                    || person.changed;
-                                if says > limit || (focused && !changed) {
-                                    continue;
-                                }
-                                let kind = Kind {
-                                    master_key: false,
-                                    issuer: issuer.what.clone(),
-                                    roles: role.what.clone(),
-                                    team: team.what.clone(),
-                                    scope: scope.what.clone(),
-                                    admin: admin.what,
-                                    person: person.what.clone(),
-                                };
-                                kinds.push((says, kind));
-                            }
+        for common in self.common(limit) {
+            for admin in [false, true] {
+                let [teams, persons] =
+                    if admin { [admin_teams, admin_persons] } else { [self.teams.len(), self.persons.len()] };
+                for team in self.teams.iter().take(teams) {
+                    for person in self.persons.iter().take(persons) {
+                        let says = common.says + team.says + person.says + usize::from(admin);
+                        let changed = common.changed || team.changed || person.changed;
+                        if says <= limit && (changed || !focused) {
+                            let (team, person) = (team.what.clone(), person.what.clone());
+                            kinds.push((says, Kind { team, person, admin, ..common.what.clone() }));
                         }
                     }
                 }
@@ -138,6 +125,29 @@ impl Choices {
         }
         kinds.sort_by_key(|(says, _)| *says);
         kinds.into_iter().map(|(_, kind)| kind).collect()
+    }
+
+    /// Issuers, roles and scopes together.
+    fn common(&self, limit: usize) -> Vec<Choice<Kind>> {
+        let mut all = Vec::new();
+        for issuer in &self.issuers {
+            for role in &self.roles {
+                for scope in &self.scopes {
+                    let says = issuer.says + role.says + scope.says;
+                    let what = || Kind {
+                        issuer: issuer.what.clone(),
+                        roles: role.what.clone(),
+                        scope: scope.what.clone(),
+                        ..Kind::default()
+                    };
+                    if says <= limit {
+                        let changed = issuer.changed || role.changed || scope.changed;
+                        all.push(Choice { says, changed, what: what() });
+                    }
+                }
+            }
+        }
+        all
     }
 }
 
@@ -159,12 +169,6 @@ fn counts<T>(choices: &[Choice<T>]) -> Counts {
 }
 
 impl Counts {
-    fn one() -> Self {
-        let mut one = Self { unchanged: vec![0; MOST_SAID + 1], changed: vec![0; MOST_SAID + 1] };
-        one.unchanged.iter_mut().take(1).for_each(|count| *count = 1);
-        one
-    }
-
     fn times(&self, other: &Self) -> Self {
         let mut product = Self { unchanged: vec![0; MOST_SAID + 1], changed: vec![0; MOST_SAID + 1] };
         let add = |list: &mut Vec<usize>, a: &[usize], b: &[usize]| {
@@ -185,8 +189,16 @@ impl Counts {
 }
 
 impl Kind {
+    /// Whether the token says one thing at most, and the request selects no team.
+    pub(in crate::cli) fn says_one_thing(&self) -> bool {
+        let Team { id, ids, alias, object, header } = &self.team;
+        let single = [id.is_some(), alias.is_some(), object.is_some(), self.scope.is_some(), self.admin];
+        let count = single.into_iter().filter(|is| *is).count() + self.roles.len() + ids.len();
+        header.is_none() && count + usize::from(self.person.without_user) <= 1
+    }
+
     /// Whether the other says all that this one says, and more.
-    pub(in crate::cli::diff) fn is_part_of(&self, other: &Self) -> bool {
+    pub(in crate::cli) fn is_part_of(&self, other: &Self) -> bool {
         let none_or_same = |less: &Option<Name>, more: &Option<Name>| less.is_none() || less == more;
         self != other
             && self.master_key == other.master_key
@@ -205,7 +217,7 @@ impl Kind {
 }
 
 /// The subsets of at most `most` names.
-pub(in crate::cli::diff) fn subsets<T: Clone + Ord>(names: &[T], most: usize) -> Vec<BTreeSet<T>> {
+pub(in crate::cli) fn subsets<T: Clone + Ord>(names: &[T], most: usize) -> Vec<BTreeSet<T>> {
     let mut all = vec![BTreeSet::new()];
     let mut of_size = vec![(0, BTreeSet::new())];
     for _ in 0..most.min(names.len()) {
@@ -237,8 +249,8 @@ mod tests {
             roles,
             teams: vec![Choice { says: 0, changed: false, what: Team::default() }],
             scopes: one(None),
-            admins: [false, true].map(|what| Choice { says: usize::from(what), changed: false, what }).into(),
             persons: vec![Choice { says: 0, changed: false, what: Person::default() }],
+            admins_are_alike: true,
         }
     }
 

@@ -2,7 +2,7 @@
 
 mod alike;
 mod focus;
-pub(super) mod kinds;
+pub(in crate::cli) mod kinds;
 mod models;
 mod names;
 mod routes;
@@ -19,7 +19,7 @@ use names::Names;
 use routes::RouteClass;
 
 /// The most questions that are asked of each side.
-const MOST_QUESTIONS: usize = 120_000;
+const MOST_QUESTIONS: usize = 60_000;
 /// With so few roles, every set of them is asked for.
 const FEW_ROLES: usize = 5;
 /// Otherwise sets of so many: one that grants the route, one that grants the model, and one that denies.
@@ -30,31 +30,42 @@ const TEAMS_AT_ONCE: usize = 2;
 const MOST_SETS: usize = 20_000;
 
 /// Everything that is compared.
-pub(in crate::cli::diff) struct Universe {
-    pub(in crate::cli::diff) kinds: Vec<Kind>,
-    pub(in crate::cli::diff) models: Vec<ModelClass>,
-    pub(in crate::cli::diff) routes: Vec<RouteClass>,
+pub(in crate::cli) struct Universe {
+    pub(in crate::cli) kinds: Vec<Kind>,
+    pub(in crate::cli) models: Vec<ModelClass>,
+    pub(in crate::cli) routes: Vec<RouteClass>,
     /// Names that stand for others too.
-    pub(in crate::cli::diff) alike: Alike,
+    pub(in crate::cli) alike: Alike,
     /// How much a token says at most, if that is limited.
-    pub(in crate::cli::diff) limit: Option<usize>,
+    pub(in crate::cli) limit: Option<usize>,
     /// How many roles a token has at most, if that is limited.
-    pub(in crate::cli::diff) roles_at_once: Option<usize>,
+    pub(in crate::cli) roles_at_once: Option<usize>,
     /// Whether only tokens with a name that changed are looked at.
-    pub(in crate::cli::diff) focused: bool,
+    pub(in crate::cli) focused: bool,
     /// Whether larger combinations could be decided otherwise than those that are looked at.
-    pub(in crate::cli::diff) is_partial: bool,
+    pub(in crate::cli) is_partial: bool,
+    /// Whether policies ask for what is not compared.
+    pub(in crate::cli) has_conditions: bool,
     /// How many of each the configurations name.
-    pub(in crate::cli::diff) named: BTreeMap<&'static str, usize>,
+    pub(in crate::cli) named: BTreeMap<&'static str, usize>,
 }
 
 impl Universe {
-    pub(in crate::cli::diff) fn new(sides: [(&Config, &DropIns); 2]) -> Self {
+    pub(in crate::cli) fn new(sides: [(&Config, &DropIns); 2]) -> Self {
         Self::within(sides, MOST_QUESTIONS)
     }
 
+    /// All kinds of callers of one configuration, whatever changes.
+    pub(in crate::cli) fn of_one(config: &Config, dropins: &DropIns) -> Self {
+        Self::with([(config, dropins), (config, dropins)], MOST_QUESTIONS, true)
+    }
+
     /// The same with so many questions.
-    pub(in crate::cli::diff) fn within(sides: [(&Config, &DropIns); 2], most: usize) -> Self {
+    pub(in crate::cli) fn within(sides: [(&Config, &DropIns); 2], most: usize) -> Self {
+        Self::with(sides, most, false)
+    }
+
+    fn with(sides: [(&Config, &DropIns); 2], most: usize, everybody: bool) -> Self {
         let configs = sides.map(|(config, _)| config);
         let names = Names::of(sides);
         let (models, routes) = (models::classes(&names, configs), routes::classes(&names));
@@ -81,10 +92,13 @@ impl Universe {
                     what,
                 })
                 .collect(),
-            admins: [false, true].map(|what| Choice { says: usize::from(what), changed: false, what }).into(),
             persons: persons(&names.domains),
+            // Policies of files may ask for anything, and under `strict` an admin has other roles too.
+            admins_are_alike: sides.iter().all(|(config, dropins)| {
+                dropins.policies.is_empty() && config.jwt.as_ref().is_none_or(|jwt| !jwt.strict)
+            }),
         };
-        let focused = focus.is_narrow();
+        let focused = focus.is_narrow() && !everybody;
         let most_kinds = (most / ((models.len() + 1) * routes.len()).max(1)).max(1);
         let limit = choices.limit(focused, most_kinds);
         let mut kinds = choices.kinds(focused, limit);
@@ -116,6 +130,9 @@ impl Universe {
             routes,
             limit,
             focused,
+            has_conditions: sides.iter().any(|(_, dropins)| {
+                dropins.policies.iter().any(|dropin| super::conditions::is_conditional(&dropin.policy))
+            }),
             named,
         }
     }
@@ -178,7 +195,7 @@ fn issuers(configs: [&Config; 2]) -> Vec<Choice<Option<String>>> {
 }
 
 /// Whether tokens of an issuer get in (D9).
-pub(in crate::cli::diff) fn accepts(jwt: &JwtAuth, issuer: Option<&str>) -> bool {
+pub(in crate::cli) fn accepts(jwt: &JwtAuth, issuer: Option<&str>) -> bool {
     let Some(issuer) = issuer else { return true };
     let by_name = jwt.tokens.issuer.as_deref().map(|named| named == issuer);
     if jwt.tokens.issuers.is_empty() {
@@ -213,6 +230,11 @@ fn team_choices(names: &Names, teams: &Alike, configs: [&Config; 2], focus: &Foc
     let mut choices = Vec::new();
     for (id, object) in product(&one_of(&named, reads_id), &one_of(&named, reads_object)) {
         for (ids, alias) in product(&sets, &one_of(&aliases, reads_alias)) {
+            // Where another claim selects the team, a list of teams is for the header, and for policies that name one.
+            let selected = id.is_some() || object.is_some() || alias.is_some();
+            if selected && ids.len() > 1 && !names.mentioned.iter().any(|(ty, _)| ty == "Team") {
+                continue;
+            }
             let claimed: BTreeSet<&Name> = ids.iter().chain(&id).collect();
             let headers = claimed.into_iter().filter_map(|name| match name {
                 Name::Named(name) => Some(Some(name.clone())),
@@ -273,8 +295,8 @@ mod tests {
     fn few_names_are_compared_in_every_combination() {
         let universe = universe(2, usize::MAX);
         assert!(!universe.focused && !universe.is_partial && universe.limit.is_none());
-        // All sets of two roles; no team, each, both, another, and each with its header; an admin or not; a user or not.
-        assert_eq!(universe.kinds.len(), 4 * (5 + 4) * 2 * 2);
+        // All sets of two roles; no team, each, both, another, and each with its header; a user or not; and an admin.
+        assert_eq!(universe.kinds.len(), 4 * ((5 + 4) * 2 + 1));
     }
 
     #[test]

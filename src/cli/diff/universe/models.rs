@@ -10,11 +10,11 @@ use crate::providers;
 
 /// Models that every list of both sides treats alike.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::cli::diff) struct ModelClass {
+pub(in crate::cli) struct ModelClass {
     /// The one that is asked for.
-    pub(in crate::cli::diff) name: ModelName,
+    pub(in crate::cli) name: ModelName,
     /// All of them, as people read them.
-    pub(in crate::cli::diff) shown: Vec<String>,
+    pub(in crate::cli) shown: Vec<String>,
 }
 
 const OTHER: &str = "a-model-that-nobody-names";
@@ -43,7 +43,7 @@ impl List {
 }
 
 /// The classes, in the order of their names.
-pub(in crate::cli::diff) fn classes(names: &Names, configs: [&Config; 2]) -> Vec<ModelClass> {
+pub(in crate::cli) fn classes(names: &Names, configs: [&Config; 2]) -> Vec<ModelClass> {
     let lists = lists(names, configs);
     let groups: [HashMap<&str, BTreeSet<&str>>; 2] = configs.map(|config| {
         let mut groups: HashMap<&str, BTreeSet<&str>> = HashMap::new();

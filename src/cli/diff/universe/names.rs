@@ -11,29 +11,30 @@ use crate::names::ModelName;
 
 /// Names by what they are names of.
 #[derive(Debug, Default)]
-pub(in crate::cli::diff) struct Names {
-    pub(in crate::cli::diff) roles: BTreeSet<String>,
-    pub(in crate::cli::diff) teams: BTreeSet<String>,
-    pub(in crate::cli::diff) aliases: BTreeSet<String>,
-    pub(in crate::cli::diff) scopes: BTreeSet<String>,
-    pub(in crate::cli::diff) domains: BTreeSet<String>,
+pub(in crate::cli) struct Names {
+    pub(in crate::cli) roles: BTreeSet<String>,
+    pub(in crate::cli) teams: BTreeSet<String>,
+    pub(in crate::cli) aliases: BTreeSet<String>,
+    pub(in crate::cli) scopes: BTreeSet<String>,
+    pub(in crate::cli) domains: BTreeSet<String>,
     /// Models as they are written.
-    pub(in crate::cli::diff) models: BTreeSet<String>,
+    pub(in crate::cli) models: BTreeSet<String>,
     /// Wildcards for models.
-    pub(in crate::cli::diff) wildcards: BTreeSet<String>,
+    pub(in crate::cli) wildcards: BTreeSet<String>,
     /// Routes as they are written.
-    pub(in crate::cli::diff) routes: BTreeSet<String>,
-    pub(in crate::cli::diff) patterns: Vec<RoutePattern>,
+    pub(in crate::cli) routes: BTreeSet<String>,
+    /// Lists of routes, each once.
+    pub(in crate::cli) route_lists: Vec<Vec<RoutePattern>>,
     /// Wildcards for routes, in policies.
-    pub(in crate::cli::diff) route_wildcards: BTreeSet<String>,
+    pub(in crate::cli) route_wildcards: BTreeSet<String>,
     /// Entities that policies and entity files name, by type and id: each may be treated in a way of its own.
-    pub(in crate::cli::diff) mentioned: BTreeSet<(String, String)>,
+    pub(in crate::cli) mentioned: BTreeSet<(String, String)>,
     /// Names of roles that policies compare with as texts.
     texts: BTreeSet<String>,
 }
 
 impl Names {
-    pub(in crate::cli::diff) fn of(sides: [(&Config, &DropIns); 2]) -> Self {
+    pub(in crate::cli) fn of(sides: [(&Config, &DropIns); 2]) -> Self {
         let mut names = Self::default();
         let groups: BTreeSet<&String> = sides
             .iter()
@@ -58,11 +59,11 @@ impl Names {
         for entry in config.role_permissions.iter().flatten() {
             // Stars are ordinary characters there (R2), and wildcards elsewhere.
             self.models.extend(entry.models.iter().flat_map(|models| texts(models)));
-            self.patterns.extend(entry.routes.iter().flatten().cloned());
+            self.add_routes(entry.routes.as_deref());
         }
         for entry in config.token_roles.iter().flatten() {
             self.roles.insert(entry.role.clone());
-            self.patterns.extend(entry.routes.iter().flatten().cloned());
+            self.add_routes(entry.routes.as_deref());
         }
         let of_roles = config
             .token_roles
@@ -89,8 +90,13 @@ impl Names {
         let opened = jwt.scope_mappings.iter().flat_map(|mapping| &mapping.models);
         self.models.extend(opened.map(ModelName::to_string));
         self.domains.extend(jwt.user_allowed_email_domain.clone());
-        self.patterns.extend(jwt.admin_allowed_routes.iter().cloned());
-        self.patterns.extend(jwt.team_allowed_routes.iter().flatten().cloned());
+        self.add_routes(Some(&jwt.admin_allowed_routes));
+        self.add_routes(jwt.team_allowed_routes.as_deref());
+    }
+
+    fn add_routes(&mut self, list: Option<&[RoutePattern]>) {
+        let new = list.filter(|list| self.route_lists.iter().all(|known| known != list));
+        self.route_lists.extend(new.map(<[_]>::to_vec));
     }
 
     fn add_listed(&mut self, name: &str) {
@@ -126,7 +132,7 @@ impl Names {
         };
         list.map(|list| list.insert(id.to_owned()));
         if ty == "RouteGroup" {
-            self.patterns.push(RoutePattern::Group(id.to_owned()));
+            self.add_routes(Some(&[RoutePattern::Group(id.to_owned())]));
         }
         self.mentioned.insert((ty.to_owned(), id.to_owned()));
     }
@@ -145,12 +151,12 @@ impl Names {
         }
     }
 
-    pub(in crate::cli::diff) fn mentions(&self, ty: &str, id: &str) -> bool {
+    pub(in crate::cli) fn mentions(&self, ty: &str, id: &str) -> bool {
         self.mentioned.contains(&(ty.to_owned(), id.to_owned()))
     }
 
     /// Whether a policy compares a role's name with this text.
-    pub(in crate::cli::diff) fn is_text(&self, role: &str) -> bool {
+    pub(in crate::cli) fn is_text(&self, role: &str) -> bool {
         self.texts.contains(role)
     }
 }

@@ -13,46 +13,65 @@ use crate::pattern::Pattern;
 use crate::request::{RequestParts, classify};
 use crate::routes::{RouteList, known_paths};
 
-/// Groups of routes that make a difference whether named or not.
-const GROUPS: [&str; 5] =
-    ["llm_api_routes", "openai_routes", "info_routes", "mcp_routes", "management_routes"];
-/// Paths that do, beside the groups (R6).
-const PATHS: [&str; 2] = ["/v1/messages", "/v1/messages/count_tokens"];
+/// The list of R9, and the one of R6 where none is configured: they make a difference whether named or not.
+const ALWAYS: [&[&str]; 2] = [
+    &["llm_api_routes"],
+    &["openai_routes", "info_routes", "mcp_routes", "/v1/messages", "/v1/messages/count_tokens"],
+];
 const OTHER: &str = "/a-route-that-nobody-names";
 
 /// Routes that every list of both sides treats alike.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::cli::diff) struct RouteClass {
+pub(in crate::cli) struct RouteClass {
     /// As people read it.
-    pub(in crate::cli::diff) shown: String,
+    pub(in crate::cli) shown: String,
     /// The method and path of a request without a model.
-    pub(in crate::cli::diff) bare: (Method, String),
+    pub(in crate::cli) bare: (Method, String),
     /// The path of one whose body names a model, if any can.
-    pub(in crate::cli::diff) with_model: Option<String>,
+    pub(in crate::cli) with_model: Option<String>,
 }
 
-pub(in crate::cli::diff) fn classes(names: &Names) -> Vec<RouteClass> {
-    let mut patterns = names.patterns.clone();
-    patterns.extend(GROUPS.map(|name| RoutePattern::Group(name.to_owned())));
-    patterns.extend(PATHS.map(|path| RoutePattern::Exact(path.to_owned())));
-    let lists: BTreeMap<String, RouteList> =
-        patterns.iter().map(|pattern| (shown(pattern), RouteList::new(vec![pattern.clone()]))).collect();
-    let wildcards: Vec<(&String, Pattern)> =
-        names.route_wildcards.iter().map(|wildcard| (wildcard, Pattern::new(wildcard))).collect();
+pub(in crate::cli) fn classes(names: &Names) -> Vec<RouteClass> {
+    let always = ALWAYS.iter().map(|list| list.iter().map(|route| pattern(route)).collect());
+    let lists: Vec<Vec<RoutePattern>> = names.route_lists.iter().cloned().chain(always).collect();
+    let patterns: Vec<&RoutePattern> = lists.iter().flatten().collect();
+    let shown: BTreeMap<String, RouteList> =
+        patterns.iter().map(|pattern| (shown(pattern), RouteList::new(vec![(*pattern).clone()]))).collect();
+    let paths = paths(names, &patterns);
+    let wildcards: Vec<Pattern> =
+        names.route_wildcards.iter().map(|wildcard| Pattern::new(wildcard)).collect();
+    let lists: Vec<RouteList> = lists.into_iter().map(RouteList::new).collect();
 
-    let mut classes: BTreeMap<BTreeSet<String>, Vec<String>> = BTreeMap::new();
-    for path in paths(names, &patterns) {
-        let listed = lists.iter().filter(|(_, list)| list.contains(&path)).map(|(name, _)| name);
-        let wild = wildcards.iter().filter(|(_, pattern)| pattern.matches(&path)).map(|(name, _)| *name);
-        let own = names.routes.contains(&path).then_some(&path);
-        let class: BTreeSet<String> = listed.chain(wild).chain(own).cloned().collect();
-        classes.entry(class).or_default().push(path);
+    let mut classes: BTreeMap<(Vec<bool>, Option<String>), Vec<String>> = BTreeMap::new();
+    for path in paths {
+        let listed = lists.iter().map(|list| list.contains(&path));
+        let wild = wildcards.iter().map(|pattern| pattern.matches(&path));
+        let own = names.routes.contains(&path).then(|| path.clone());
+        classes.entry((listed.chain(wild).collect(), own)).or_default().push(path);
     }
-    classes.into_iter().map(|(class, paths)| RouteClass::new(&class, &paths)).collect()
+    let mut classes: Vec<RouteClass> = classes
+        .into_values()
+        .map(|paths| {
+            let first = paths.first().map_or(OTHER, String::as_str);
+            let of_first =
+                shown.iter().filter(|(_, list)| list.contains(first)).map(|(name, _)| name.clone());
+            RouteClass::new(&of_first.collect(), &paths)
+        })
+        .collect();
+    classes.sort_by(|a, b| a.shown.cmp(&b.shown));
+    classes
+}
+
+fn pattern(route: &str) -> RoutePattern {
+    if route.starts_with('/') {
+        RoutePattern::Exact(route.to_owned())
+    } else {
+        RoutePattern::Group(route.to_owned())
+    }
 }
 
 /// The paths that are named, those that LiteLLM knows, and one that nobody does.
-fn paths(names: &Names, patterns: &[RoutePattern]) -> Vec<String> {
+fn paths(names: &Names, patterns: &[&RoutePattern]) -> Vec<String> {
     let mut paths: Vec<String> = names.routes.iter().cloned().collect();
     paths.extend(names.route_wildcards.iter().map(|wildcard| wildcard.replace('*', "x")));
     for pattern in patterns {

@@ -37,7 +37,6 @@ pub mod cli;
 pub mod config;
 #[cfg(feature = "gateway")]
 pub mod decision_log;
-#[cfg(feature = "gateway")]
 mod display;
 pub mod dropins;
 pub mod engine;

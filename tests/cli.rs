@@ -327,14 +327,15 @@ fn a_closed_gate_is_explained() {
     assert!(text(&output.stdout).contains("NO  route: overage:"), "{output:?}");
 }
 
+/// The key of RFC 7517, appendix A.1.
+const KEYS: &str = r#"{"keys": [{"kty": "EC", "crv": "P-256", "kid": "1", "x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
+    "y": "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"}]}"#;
+
 #[test]
 fn a_refused_token_is_explained_by_the_check_that_failed() {
     let directory = tempfile::tempdir().unwrap();
     let keys = directory.path().join("keys.json");
-    // The key of RFC 7517, appendix A.1.
-    let key = r#"{"keys": [{"kty": "EC", "crv": "P-256", "kid": "1", "x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
-        "y": "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"}]}"#;
-    std::fs::write(&keys, key).unwrap();
+    std::fs::write(&keys, KEYS).unwrap();
     let token = "eyJhbGciOiJSUzI1NiIsImtpZCI6ImsxIn0.eyJzdWIiOiJhIn0.c2lnbmF0dXJl";
     let output = modelgate(&[
         "explain",

@@ -11,7 +11,7 @@ use super::json::JsonError;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
     /// Not three base64url parts: no JSON Web Token at all.
-    #[error("the credential has not the shape of a token: three base64url parts")]
+    #[error("malformed JWT: expected three base64url parts")]
     Shape,
     /// Base64url with bits to spare, or of an impossible length (RFC 4648 section 3.5).
     #[error("the token's {part} is not strict base64url")]

@@ -5,7 +5,6 @@
 
 mod chain;
 mod file;
-mod json;
 mod line;
 mod mask;
 mod writer;

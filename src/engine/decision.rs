@@ -75,7 +75,7 @@ impl Denied {
     }
 }
 
-/// The rule that denies, in the order in which rules are reported when several do.
+/// The rule that denies, in the order in which rules are reported when several do. `docs/rules.md` has each of them in words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Rule {
     /// Cedar could not evaluate a policy, or the request does not fit the schema.

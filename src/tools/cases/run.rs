@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::case::{Case, CaseFile, Expect};
 use super::coverage::{Coverage, Touched};
+use crate::display::escape;
 use crate::engine::{Considered, Explanation, Snapshot};
 use crate::tools::offline::Answer;
 
@@ -155,10 +156,10 @@ fn shown(considered: &Considered) -> String {
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let verdict = if self.mismatches.is_empty() { "ok  " } else { "FAIL" };
-        writeln!(f, "{verdict} {}:{} {}", self.file, self.line, self.note)?;
+        writeln!(f, "{verdict} {}:{} {}", escape(&self.file), self.line, escape(&self.note))?;
         for Mismatch { what, expected, actual } in &self.mismatches {
-            writeln!(f, "       {what}: expected {expected}, got {actual}")?;
+            writeln!(f, "       {what}: expected {}, got {}", escape(expected), escape(actual))?;
         }
-        writeln!(f, "       {}", self.because)
+        writeln!(f, "       {}", escape(&self.because))
     }
 }

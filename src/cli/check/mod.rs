@@ -1,0 +1,57 @@
+//! `modelgate check`: what a configuration says.
+//!
+//! Who may use what is not read off the file: the engine is asked, so that each sentence is what `decide` answers.
+
+mod callers;
+mod lists;
+mod summary;
+
+use miette::{MietteDiagnostic, Severity};
+
+use super::{ConfigArgs, Exit};
+use crate::config::Config;
+use crate::display::escape;
+use crate::dropins::DropIns;
+use crate::identity::entity_id;
+
+pub(super) fn run(args: &ConfigArgs) -> miette::Result<Exit> {
+    let loaded = args.load()?;
+    let snapshot = &loaded.snapshot;
+    let dropins = match &loaded.policies {
+        // They were read before, so that what is refused was refused.
+        Some(directory) => DropIns::load(directory).map_err(|error| miette::Report::new(*error))?,
+        None => DropIns::default(),
+    };
+    let unmatched = lists::unmatched(snapshot.config());
+    for (message, help) in &unmatched {
+        let warning = MietteDiagnostic::new(message).with_severity(Severity::Warning).with_help(help);
+        super::complain(&miette::Report::new(warning));
+    }
+    let misnamed = snapshot.misnamed_callers();
+    for named in &misnamed {
+        let warning = MietteDiagnostic::new(named.to_string()).with_severity(Severity::Warning);
+        super::complain(&miette::Report::new(warning));
+    }
+    let access = callers::Access::new(snapshot, &dropins);
+    super::say(summary::of(snapshot.config(), &access));
+    super::say(access.render());
+    if let Some(directory) = &loaded.policies {
+        let directory = directory.display().to_string();
+        super::say(format_args!("dropped-in policies: {} in {}\n", loaded.policy_count, escape(&directory)));
+        super::say(format_args!("callers in policies: {}\n", callers_in_policies(snapshot.config())));
+    }
+    let warnings = snapshot.config().warnings.len() + unmatched.len() + misnamed.len();
+    let told = if warnings == 0 { "no warnings".to_owned() } else { format!("{warnings} warning(s), above") };
+    super::say(format_args!("the configuration is valid: {told}\n"));
+    Ok(Exit::Yes)
+}
+
+/// How policies name a caller, by each issuer that the configuration names.
+fn callers_in_policies(config: &Config) -> String {
+    let tokens = config.jwt.as_ref().map(|jwt| &jwt.tokens);
+    let listed = tokens.into_iter().flat_map(|tokens| tokens.issuers.iter().map(|entry| &entry.issuer));
+    let issuers = listed.chain(tokens.and_then(|tokens| tokens.issuer.as_ref()));
+    let named: Vec<String> =
+        issuers.map(|issuer| format!("`Caller::\"{}\"`", escape(&entity_id(issuer, "SUBJECT")))).collect();
+    if named.is_empty() { "`Caller::\"ISSUER#SUBJECT\"`".to_owned() } else { named.join(", ") }
+}

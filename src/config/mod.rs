@@ -49,8 +49,8 @@ pub use lines::Lines;
 pub use problem::{Caution, Problem};
 pub use types::{
     AdminListen, Config, DecisionLog, Deployment, GatewaySettings, Issuer, JwtAuth, Masked, Mode, Model,
-    OpaqueTokens, Provider, RoleMapping, RolePermission, ScopeMapping, Team, TlsFiles, TokenRole, TokenRules,
-    Upstream,
+    OpaqueTokens, PassedMembers, Provider, RoleMapping, RolePermission, ScopeMapping, Team, TlsFiles,
+    TokenRole, TokenRules, Upstream,
 };
 
 #[cfg(feature = "cli")]

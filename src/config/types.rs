@@ -391,4 +391,29 @@ pub struct Upstream {
     pub api_base: Url,
     /// Sent as `Authorization: Bearer`.
     pub api_key: Option<SecretString>,
+    /// `modelgate.upstream.pass`: which members of request bodies go on.
+    pub pass: PassedMembers,
+}
+
+/// Which members at the top of a request's body go on to `modelgate.upstream`.
+///
+/// A LiteLLM proxy has many of its own beside those of providers' APIs, some of which choose what runs, and its next release
+/// will have more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PassedMembers {
+    /// `openai`, unless set: those of providers' APIs, and these besides.
+    Api(Vec<String>),
+    /// `all`.
+    All,
+}
+
+impl PassedMembers {
+    /// Whether a member that is of no provider's API goes on.
+    #[must_use]
+    pub fn allows(&self, member: &str) -> bool {
+        match self {
+            Self::Api(besides) => besides.iter().any(|name| name == member),
+            Self::All => true,
+        }
+    }
 }

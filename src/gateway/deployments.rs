@@ -14,10 +14,10 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::address::{Base, join};
 use super::respond::Refusal;
-use crate::config::{Config, Deployment, Provider, Upstream};
+use crate::config::{Config, Deployment, PassedMembers, Provider, Upstream};
 use crate::names::ModelName;
 use crate::pattern::Pattern;
-use crate::request::ApiCall;
+use crate::request::{ApiCall, Malformed};
 
 /// Where a request goes.
 #[derive(Debug)]
@@ -55,7 +55,15 @@ pub(super) struct Deployments {
     exact: HashMap<ModelName, Vec<usize>, RandomState>,
     /// The longest first.
     wildcards: Vec<(Pattern, usize)>,
-    upstream: Option<(Option<Base>, Headers)>,
+    upstream: Option<Proxy>,
+}
+
+/// `modelgate.upstream`.
+struct Proxy {
+    /// `None`: it is no address.
+    base: Option<Base>,
+    headers: Headers,
+    pass: PassedMembers,
 }
 
 struct Entry {
@@ -104,7 +112,11 @@ impl Deployments {
         wildcards.sort_by_key(|(_, length, _)| std::cmp::Reverse(*length));
         let wildcards = wildcards.into_iter().map(|(pattern, _, position)| (pattern, position)).collect();
         let upstream = config.gateway.upstream.as_ref();
-        let upstream = upstream.map(|upstream| (Base::of(&upstream.api_base), upstream_headers(upstream)));
+        let upstream = upstream.map(|upstream| Proxy {
+            base: Base::of(&upstream.api_base),
+            headers: upstream_headers(upstream),
+            pass: upstream.pass.clone(),
+        });
         Self { entries, exact, wildcards, upstream }
     }
 
@@ -118,13 +130,18 @@ impl Deployments {
             return Ok(target);
         }
         match &self.upstream {
-            Some((base, headers)) => Ok(Target {
-                uri: join(base.as_ref(), call.route().encoded().trim_start_matches('/'), query)?,
-                model: None,
-                headers: headers.as_deref().ok_or(Refusal::NoUpstream)?,
-                timeout: None,
-                provider: None,
-            }),
+            Some(Proxy { base, headers, pass }) => {
+                if let Some(member) = call.litellm_members().find(|member| !pass.allows(member)) {
+                    return Err(Malformed::LiteLlmMember(member.into()).into());
+                }
+                Ok(Target {
+                    uri: join(base.as_ref(), call.route().encoded().trim_start_matches('/'), query)?,
+                    model: call.replaced_model().map(ToString::to_string),
+                    headers: headers.as_deref().ok_or(Refusal::NoUpstream)?,
+                    timeout: None,
+                    provider: None,
+                })
+            }
             None if call.model().is_some() && !known => Err(Refusal::UnknownModel),
             None => Err(Refusal::NoUpstream),
         }

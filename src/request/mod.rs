@@ -3,37 +3,22 @@
 //! Everything here is pure: bytes in, facts out. What cannot be read in exactly one way is refused, because the
 //! upstream might read it in the other (D2).
 
-mod batch;
 mod body;
 mod call;
-mod circumstances;
-mod content;
-mod content_type;
-mod details;
+mod context;
 mod form;
-mod further;
+mod head;
 mod json;
-mod keys;
-mod model_use;
-mod multipart;
-mod needle;
-mod part;
-mod path;
-mod places;
-mod query;
-mod reading;
-mod scan;
-mod spelling;
-mod string;
-mod walk;
+mod malformed;
+mod models;
+mod parser;
 
-pub use call::{ApiCall, Malformed, RequestHead, RequestParts};
-pub use circumstances::Circumstances;
-pub use model_use::ModelUse;
-pub use path::RoutePath;
-pub use reading::{Reading, StreamedBody, WholeBody};
-
-use crate::names::ModelName;
+pub use call::{ApiCall, RequestHead, RequestParts};
+pub use context::Circumstances;
+pub use head::path::RoutePath;
+pub use malformed::Malformed;
+pub use models::model_use::ModelUse;
+pub use parser::{Reading, StreamedBody, WholeBody};
 
 /// The header that selects a team (R6.1).
 pub const TEAM_HEADER: &str = "x-litellm-team-id";
@@ -67,16 +52,6 @@ pub fn classify(parts: &RequestParts<'_>) -> Result<ApiCall, Malformed> {
             streamed.finish()
         }
     }
-}
-
-/// A name that every reader takes for the same: one with a NUL ends there for some, and a line break ends a field.
-fn model_name(place: &'static str, name: &str) -> Result<ModelName, Malformed> {
-    // Beyond ASCII there are control characters too.
-    let is_visible = name.bytes().fold(true, |all, byte| all & (b' '..0x7f).contains(&byte));
-    if !is_visible && name.chars().any(char::is_control) {
-        return Err(Malformed::ControlCharacter { place });
-    }
-    ModelName::new(name).map_err(|_| Malformed::EmptyModel { place })
 }
 
 #[cfg(test)]

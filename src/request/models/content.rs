@@ -5,27 +5,34 @@ use std::ops::Range;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::ModelUse;
-use crate::names::ModelName;
+use super::api_members::LiteLlmMembers;
+use super::model_use::ModelUse;
+use super::names::Names;
 
 /// What a body says about models.
 #[derive(Debug, Default, PartialEq)]
-pub(super) struct Content<'b> {
+pub(in crate::request) struct Content<'b> {
     /// The value of `model`, which often stands in the body as it is.
-    pub model: Option<Cow<'b, str>>,
+    pub(in crate::request) model: Option<Cow<'b, str>>,
+    /// `models/` stands before it, as in Google's API.
+    pub(in crate::request) has_prefix: bool,
     /// Where the model stands; `None` where there is no place for one.
-    pub slot: Option<Slot>,
+    pub(in crate::request) slot: Option<Slot>,
     /// Models that the upstream may use besides.
-    pub further: Vec<ModelName>,
+    pub(in crate::request) names: Names,
     /// How the model is used.
-    pub model_use: ModelUse,
+    pub(in crate::request) model_use: ModelUse,
+    /// The members at the top that no provider's API has.
+    pub(in crate::request) litellm_members: LiteLlmMembers,
 }
 
 /// Where a body names its model, or where it could.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Slot {
+pub(in crate::request) enum Slot {
     /// A JSON string, quotes included.
     Json(Range<usize>),
+    /// The word `null` in its place.
+    Null(Range<usize>),
     /// Behind the opening brace of a JSON object without a model.
     Object { at: usize, is_empty: bool },
     /// The content of a multipart field.
@@ -40,18 +47,23 @@ pub(super) enum Slot {
 
 impl Slot {
     /// Where the model stands, if there is one.
-    pub(super) fn model(&self) -> Option<Range<usize>> {
+    pub(in crate::request) fn model(&self) -> Option<Range<usize>> {
         match self {
             Self::Json(range) | Self::Part(range) | Self::Form(range) => Some(range.clone()),
-            Self::Object { .. } | Self::Parts { .. } | Self::Fields => None,
+            Self::Null(_) | Self::Object { .. } | Self::Parts { .. } | Self::Fields => None,
         }
     }
 
+    /// Whether something stands where the model does.
+    pub(in crate::request) fn is_taken(&self) -> bool {
+        matches!(self, Self::Null(_)) || self.model().is_some()
+    }
+
     /// What to write, and in which range's place, so that the body names `model`.
-    pub(super) fn edit(&self, model: &str) -> (Range<usize>, String) {
+    pub(in crate::request) fn edit(&self, model: &str) -> (Range<usize>, String) {
         let form = || utf8_percent_encode(model, NON_ALPHANUMERIC).to_string();
         match self {
-            Self::Json(range) => (range.clone(), in_json(model)),
+            Self::Json(range) | Self::Null(range) => (range.clone(), in_json(model)),
             Self::Object { at, is_empty } => {
                 (*at..*at, format!("\"model\":{}{}", in_json(model), if *is_empty { "" } else { "," }))
             }

@@ -3,19 +3,17 @@
 //! The limits and the grammar are those of `serde_json`, which decodes what is looked at, and the rare number that may be out
 //! of range. Unlike its `IgnoredAny` nothing here skips unread: depth is counted and a lone surrogate is refused everywhere.
 
-use serde::de::DeserializeOwned;
-
-use super::string::{self, Token};
+use super::token::{self, Token, decoded};
 
 /// Objects and lists within each other, as many as `serde_json` reads.
-pub(super) const MAX_DEPTH: usize = 127;
+pub(in crate::request) const MAX_DEPTH: usize = 127;
 
 /// Digits of a number that is in range whatever they are.
 const DIGITS_IN_RANGE: usize = 300;
 
 /// What a value is, by its first byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(in crate::request) enum Kind {
     Object,
     List,
     Text,
@@ -26,7 +24,7 @@ pub(super) enum Kind {
 
 /// Text, and what of it was not read yet.
 #[derive(Debug)]
-pub(super) struct Json<'b> {
+pub(in crate::request) struct Json<'b> {
     text: &'b str,
     rest: &'b [u8],
     depth: usize,
@@ -38,18 +36,18 @@ impl<'b> Json<'b> {
     /// # Errors
     ///
     /// If it is not UTF-8.
-    pub(super) fn new(bytes: &'b [u8]) -> Result<Self, String> {
+    pub(in crate::request) fn new(bytes: &'b [u8]) -> Result<Self, String> {
         let text = simdutf8::basic::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned())?;
         Ok(Self { text, rest: text.as_bytes(), depth: 0 })
     }
 
     /// The whole text.
-    pub(super) fn text(&self) -> &'b str {
+    pub(in crate::request) fn text(&self) -> &'b str {
         self.text
     }
 
     /// Goes to the next value, and says what it must be.
-    pub(super) fn next_kind(&mut self) -> Result<Kind, String> {
+    pub(in crate::request) fn next_kind(&mut self) -> Result<Kind, String> {
         self.skip_blanks();
         Ok(match self.rest.first() {
             Some(b'{') => Kind::Object,
@@ -63,7 +61,7 @@ impl<'b> Json<'b> {
     }
 
     /// Reads an object that stands here. `member` is given each key, and must read the value.
-    pub(super) fn object(
+    pub(in crate::request) fn object(
         &mut self,
         mut member: impl FnMut(&mut Self, Token<'b>) -> Result<(), String>,
     ) -> Result<(), String> {
@@ -79,7 +77,7 @@ impl<'b> Json<'b> {
     }
 
     /// Reads a list that stands here. `element` must read a value.
-    pub(super) fn list(
+    pub(in crate::request) fn list(
         &mut self,
         element: impl FnMut(&mut Self) -> Result<(), String>,
     ) -> Result<(), String> {
@@ -89,22 +87,22 @@ impl<'b> Json<'b> {
 
     /// Reads a string that stands here.
     #[inline(always)]
-    pub(super) fn string(&mut self) -> Result<Token<'b>, String> {
+    pub(in crate::request) fn string(&mut self) -> Result<Token<'b>, String> {
         let [b'"', inside @ ..] = self.rest else { return self.refused("a string") };
-        match string::end(inside) {
-            Ok(string::End { rest, is_escaped }) => {
+        match token::end(inside) {
+            Ok(token::End { rest, is_escaped }) => {
                 self.rest = rest;
                 Ok(Token::new(self.text, inside, rest, is_escaped))
             }
-            Err(string::Wrong { rest, expected }) => {
+            Err(token::Wrong { rest, expected }) => {
                 self.rest = rest;
                 self.refused(expected)
             }
         }
     }
 
-    /// Reads a number that stands here.
-    pub(super) fn number(&mut self) -> Result<(), String> {
+    /// Reads a number that stands here, and returns its text.
+    pub(in crate::request) fn number(&mut self) -> Result<&'b str, String> {
         let start = self.at();
         self.skip(b'-');
         let begins_with_zero = self.rest.first() == Some(&b'0');
@@ -123,25 +121,27 @@ impl<'b> Json<'b> {
                 return self.refused("a digit");
             }
         }
+        let text = self.text.get(start..self.at()).unwrap_or_default();
         if is_scaled || !is_in_range {
-            decoded::<f64>(self.text.get(start..self.at()).unwrap_or_default())?;
+            decoded::<f64>(text)?;
         }
-        Ok(())
+        Ok(text)
     }
 
-    /// Reads `true`, `false` or `null`, one of which stands here.
-    pub(super) fn word(&mut self) -> Result<(), String> {
-        self.rest = match self.rest {
-            [b't', b'r', b'u', b'e', rest @ ..]
-            | [b'n', b'u', b'l', b'l', rest @ ..]
-            | [b'f', b'a', b'l', b's', b'e', rest @ ..] => rest,
+    /// Reads `true`, `false` or `null`, one of which stands here. `null` is `None`.
+    pub(in crate::request) fn word(&mut self) -> Result<Option<bool>, String> {
+        let (value, rest) = match self.rest {
+            [b't', b'r', b'u', b'e', rest @ ..] => (Some(true), rest),
+            [b'n', b'u', b'l', b'l', rest @ ..] => (None, rest),
+            [b'f', b'a', b'l', b's', b'e', rest @ ..] => (Some(false), rest),
             _ => return self.refused("a value"),
         };
-        Ok(())
+        self.rest = rest;
+        Ok(value)
     }
 
     /// Where the next value begins, and after `read` where it ended; and its text.
-    pub(super) fn spanned(
+    pub(in crate::request) fn spanned(
         &mut self,
         read: impl FnOnce(&mut Self) -> Result<(), String>,
     ) -> Result<(usize, &'b str), String> {
@@ -152,7 +152,7 @@ impl<'b> Json<'b> {
     }
 
     /// Reads the end of the text.
-    pub(super) fn end(&mut self) -> Result<(), String> {
+    pub(in crate::request) fn end(&mut self) -> Result<(), String> {
         self.skip_blanks();
         if self.rest.is_empty() { Ok(()) } else { self.refused("nothing more") }
     }
@@ -222,11 +222,6 @@ impl<'b> Json<'b> {
     fn refused<T>(&self, expected: &str) -> Result<T, String> {
         Err(format!("{expected} is expected at byte {}", self.at()))
     }
-}
-
-/// What the text of a value says.
-pub(super) fn decoded<T: DeserializeOwned>(text: &str) -> Result<T, String> {
-    serde_json::from_str(text).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

@@ -2,15 +2,21 @@
 
 use std::ops::Range;
 
-use http::{HeaderMap, HeaderName, Method};
+use http::Method;
 
 use super::body::{Reader, Whole};
-use super::content::Content;
-use super::content_type::Kind;
-use super::multipart::Multipart;
-use super::{
-    ApiCall, Circumstances, Malformed, RequestHead, RoutePath, TEAM_HEADER, model_name, places, query, scan,
-};
+use super::call::SlotForm;
+use super::form::multipart::Multipart;
+use super::head::content_type::Kind;
+use super::head::headers::Judged;
+use super::head::model_path::path_model;
+use super::head::path::RoutePath;
+use super::head::{query, routes};
+use super::json::scan::MAX_DEPTH;
+use super::models::content::Content;
+use super::models::names::{Names, model_name};
+use super::models::rules::Rules;
+use super::{ApiCall, Circumstances, Malformed, RequestHead};
 use crate::names::ModelName;
 
 /// A request whose head was read, by what its body needs.
@@ -59,7 +65,7 @@ impl WholeBody {
     ///
     /// [`Malformed`] for a request that cannot be judged.
     pub fn finish(self, body: &[u8]) -> Result<ApiCall, Malformed> {
-        self.finish_within(body, scan::MAX_DEPTH)
+        self.finish_within(body, MAX_DEPTH)
     }
 
     /// The same, of a body whose arrays and objects stand inside each other at most so deep.
@@ -68,7 +74,9 @@ impl WholeBody {
     ///
     /// [`Malformed`] for a request that cannot be judged.
     pub fn finish_within(self, body: &[u8], depth: usize) -> Result<ApiCall, Malformed> {
-        self.begun.finish(self.whole.read(body, depth)?, body.len())
+        let rules = Rules { route: self.begun.route.as_str() };
+        let content = self.whole.read(body, depth, rules)?;
+        self.begun.finish(content, body.len())
     }
 }
 
@@ -100,44 +108,69 @@ struct Begun {
     route: RoutePath,
     team_header: Option<String>,
     asked: Asked,
+    /// The path's model stands for the body's (D12).
+    path_replaces: bool,
+    additional: Names,
     query_model: Option<Range<usize>>,
 }
 
 impl Begun {
     fn new(head: &RequestHead<'_>) -> Result<Self, Malformed> {
-        let route = places::route(head.method, head.path)?;
+        let route = routes::route(head.method, head.path)?;
+        let Judged { team, names: mut additional } = Judged::read(head.method, head.headers)?;
         let mut asked = Asked::default();
-        asked.ask("the path", places::path_model(head.method, route.as_str())?)?;
-        let query = head.query.filter(|_| places::query_may_name_model(route.as_str()));
-        let in_query = query.map(query::model).transpose().map_err(Malformed::Query)?.flatten();
-        asked.ask("the query", in_query.as_ref().map(|value| value.text.as_str()))?;
+        let in_path = path_model(head.method, route.as_str())?;
+        asked.ask("the path", in_path.map(|model| model.name))?;
+        let path_replaces = in_path.is_some_and(|model| model.replaces);
+        let query = head.query.filter(|_| !Rules { route: route.as_str() }.is_report());
+        let in_query = query.map(query::models).transpose().map_err(Malformed::Query)?.unwrap_or_default();
+        asked.ask("the query", in_query.model.as_ref().map(|value| value.text.as_str()))?;
+        additional.extend(&in_query.names).map_err(Malformed::Query)?;
         Ok(Self {
             method: head.method.clone(),
             route,
-            team_header: team_header(head.headers)?,
+            team_header: team,
             asked,
-            query_model: in_query.map(|value| value.range),
+            path_replaces,
+            additional,
+            query_model: in_query.model.map(|value| value.range),
         })
     }
 
     fn finish(self, content: Content<'_>, body_bytes: usize) -> Result<ApiCall, Malformed> {
-        let Self { method, route, team_header, mut asked, query_model } = self;
-        asked.ask("the body", content.model.as_deref())?;
-        if asked.name.is_none() && method == Method::POST && places::always_takes_model(route.as_str()) {
+        let Self { method, route, team_header, mut asked, path_replaces, mut additional, query_model } = self;
+        let Content { model: in_body, has_prefix, slot, names, model_use, litellm_members } = content;
+        let mut is_replaced = false;
+        match &in_body {
+            Some(name) if path_replaces => {
+                // It is no second model, but a name all the same.
+                is_replaced = asked.name.as_ref() != Some(&model_name("the body", name)?);
+            }
+            name => asked.ask("the body", name.as_deref())?,
+        }
+        if asked.name.is_none() && routes::runs(&method) && routes::always_takes_model(route.as_str()) {
             return Err(Malformed::NoModel);
         }
-        let model_use = content.model_use.on(route.as_str());
+        if let Some(name) = &asked.name
+            && name.as_str().contains(',')
+        {
+            additional.add_parts(name.as_str()).map_err(Malformed::Body)?;
+        }
+        additional.extend(&names).map_err(Malformed::Body)?;
+        let model_use = model_use.on(route.as_str());
         Ok(ApiCall {
             method,
             route,
             model: asked.name,
-            further: content.further,
+            additional: additional.into_vec(),
             team_header,
-            slot: content.slot,
+            slot,
+            slot_form: SlotForm { has_prefix, is_replaced },
             query_model,
             model_use,
+            litellm_members,
             body_bytes,
-            circumstances: Circumstances::default(),
+            context: Circumstances::default(),
         })
     }
 }
@@ -162,15 +195,4 @@ impl Asked {
             }
         }
     }
-}
-
-static TEAM: HeaderName = HeaderName::from_static(TEAM_HEADER);
-
-fn team_header(headers: &HeaderMap) -> Result<Option<String>, Malformed> {
-    let mut values = headers.get_all(&TEAM).iter();
-    let Some(value) = values.next() else { return Ok(None) };
-    if values.next().is_some() {
-        return Err(Malformed::TeamHeader);
-    }
-    value.to_str().map(|text| Some(text.to_owned())).map_err(|_| Malformed::TeamHeader)
 }

@@ -3,11 +3,11 @@
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, TRANSFER_ENCODING};
 
-use super::Malformed;
+use crate::request::Malformed;
 
 /// How a body is to be read.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(in crate::request) enum Kind {
     /// One strict JSON object.
     Json,
     /// `application/x-www-form-urlencoded`.
@@ -20,7 +20,7 @@ pub(super) enum Kind {
 
 impl Kind {
     /// The kind that the headers announce.
-    pub(super) fn of(headers: &HeaderMap) -> Result<Self, Malformed> {
+    pub(in crate::request) fn of(headers: &HeaderMap) -> Result<Self, Malformed> {
         // Every value counts: a second header line is an encoding upon the first.
         let all_are = |name, plain: &str| {
             headers.get_all(name).iter().all(|v| v.as_bytes().eq_ignore_ascii_case(plain.as_bytes()))

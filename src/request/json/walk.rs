@@ -1,10 +1,10 @@
 //! Looking at a JSON value without building a tree: one reader, many things to look for.
 
 use super::scan::{Json, Kind};
-use super::string::Token;
+use super::token::Token;
 
 /// What looks at a value, and at the values inside it.
-pub(super) trait Look {
+pub(in crate::request) trait Look {
     /// What looks at a value inside.
     type Inside<'l>: Look
     where
@@ -15,16 +15,29 @@ pub(super) trait Look {
         Ok(())
     }
 
-    /// Sees a number, `true` or `false`.
-    fn number_or_bool(&mut self) -> Result<(), String> {
+    /// Sees the text of a number.
+    fn number(&mut self, _: &str) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// Sees `true` or `false`.
+    fn bool(&mut self, _: bool) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// Whether nothing in the value is of interest, so that it is validated alone.
+    #[inline(always)]
+    fn is_over(&self) -> bool {
+        false
+    }
+
+    /// An object or a list begins.
+    fn opens(&mut self, _: Kind) -> Result<(), String> {
         Ok(())
     }
 
     /// What looks at the next member of a list.
     fn element(&mut self) -> Self::Inside<'_>;
-
-    /// A member of the list was there and has been looked at.
-    fn element_ended(&mut self) {}
 
     /// What looks at a member of an object. The key was validated, but not decoded.
     fn member(&mut self, key: Token<'_>) -> Result<Self::Inside<'_>, String>;
@@ -32,7 +45,7 @@ pub(super) trait Look {
 
 /// Reads and validates the next value, and lets a look see every part of it.
 #[inline(always)]
-pub(super) fn walk<L: Look>(json: &mut Json<'_>, mut look: L) -> Result<(), String> {
+pub(in crate::request) fn walk<L: Look>(json: &mut Json<'_>, mut look: L) -> Result<(), String> {
     match json.next_kind()? {
         Kind::Object => walk_object(json, look),
         Kind::List => walk_list(json, look),
@@ -41,42 +54,55 @@ pub(super) fn walk<L: Look>(json: &mut Json<'_>, mut look: L) -> Result<(), Stri
             look.text(text)
         }
         Kind::Number => {
-            json.number()?;
-            look.number_or_bool()
+            let text = json.number()?;
+            look.number(text)
         }
-        Kind::Bool => {
-            json.word()?;
-            look.number_or_bool()
-        }
-        Kind::Null => json.word(),
+        Kind::Bool | Kind::Null => match json.word()? {
+            Some(value) => look.bool(value),
+            None => Ok(()),
+        },
     }
 }
 
 // Only what has values inside is worth a call.
 #[inline(never)]
 fn walk_object<L: Look>(json: &mut Json<'_>, mut look: L) -> Result<(), String> {
+    if look.is_over() {
+        return nothing_in_object(json);
+    }
+    look.opens(Kind::Object)?;
     json.object(|json, key| walk(json, look.member(key)?))
 }
 
 #[inline(never)]
 fn walk_list<L: Look>(json: &mut Json<'_>, mut look: L) -> Result<(), String> {
-    json.list(|json| {
-        walk(json, look.element())?;
-        look.element_ended();
-        Ok(())
-    })
+    if look.is_over() {
+        return nothing_in_list(json);
+    }
+    look.opens(Kind::List)?;
+    json.list(|json| walk(json, look.element()))
 }
 
-/// Reads and validates the next value, and returns where it stands, and what it says.
-pub(super) fn raw<'b>(json: &mut Json<'b>) -> Result<(usize, &'b str), String> {
-    json.spanned(|json| walk(json, Nothing))
+#[inline(never)]
+fn nothing_in_object(json: &mut Json<'_>) -> Result<(), String> {
+    json.object(|json, _| walk(json, Nothing))
+}
+
+#[inline(never)]
+fn nothing_in_list(json: &mut Json<'_>) -> Result<(), String> {
+    json.list(|json| walk(json, Nothing))
 }
 
 /// Looks for nothing.
-pub(super) struct Nothing;
+pub(in crate::request) struct Nothing;
 
 impl Look for Nothing {
     type Inside<'l> = Self;
+
+    #[inline(always)]
+    fn is_over(&self) -> bool {
+        true
+    }
 
     fn element(&mut self) -> Self {
         Self

@@ -2,11 +2,16 @@
 
 use std::borrow::Cow;
 
-use super::scan::decoded;
+use serde::de::DeserializeOwned;
+
+/// Decodes the text of a value.
+pub(in crate::request) fn decoded<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+    serde_json::from_str(text).map_err(|error| error.to_string())
+}
 
 /// A string in the text.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Token<'b> {
+pub(in crate::request) struct Token<'b> {
     text: &'b str,
     /// How many bytes of the text there are from the first character on, and from the closing quote on.
     from: usize,
@@ -17,40 +22,77 @@ pub(super) struct Token<'b> {
 impl<'b> Token<'b> {
     /// The string in `text` whose inside begins where `inside` does, and behind whose closing quote `rest` stands.
     #[inline(always)]
-    pub(super) fn new(text: &'b str, inside: &[u8], rest: &[u8], is_escaped: bool) -> Self {
+    pub(in crate::request) fn new(text: &'b str, inside: &[u8], rest: &[u8], is_escaped: bool) -> Self {
         Self { text, from: inside.len(), to: rest.len() + 1, is_escaped }
     }
 
     /// What the string says.
     #[inline(always)]
-    pub(super) fn decoded(self) -> Result<Cow<'b, str>, String> {
+    pub(in crate::request) fn decoded(self) -> Result<Cow<'b, str>, String> {
         let (from, to) = (self.text.len() - self.from, self.text.len() - self.to);
         if self.is_escaped {
             return decoded(self.text.get(from - 1..=to).unwrap_or_default()).map(Cow::Owned);
         }
         Ok(Cow::Borrowed(self.text.get(from..to).unwrap_or_default()))
     }
+
+    /// The string as it is written, without its quotes.
+    #[inline(always)]
+    pub(in crate::request) fn as_written(self) -> &'b str {
+        let (from, to) = (self.text.len() - self.from, self.text.len() - self.to);
+        self.text.get(from..to).unwrap_or_default()
+    }
+
+    /// Whether the string begins with `prefix`, which is ASCII, in any case. Decodes no more than it compares.
+    #[inline]
+    pub(in crate::request) fn begins_with(self, prefix: &str) -> bool {
+        self.behind(prefix).is_some()
+    }
+
+    /// Whether the string is `word`, which is ASCII, in any case.
+    #[inline]
+    pub(in crate::request) fn is(self, word: &str) -> bool {
+        self.behind(word).is_some_and(<[u8]>::is_empty)
+    }
+
+    /// What is written behind `prefix`.
+    fn behind(self, prefix: &str) -> Option<&'b [u8]> {
+        let mut rest = self.as_written().as_bytes();
+        for expected in prefix.bytes() {
+            let (found, behind) = match rest {
+                [b'\\', b'u', ..] => (u8::try_from(unit(rest)?).ok()?, rest.get(6..)?),
+                [b'\\', escaped, behind @ ..] => (*escaped, behind),
+                [byte, behind @ ..] => (*byte, behind),
+                [] => return None,
+            };
+            if !found.eq_ignore_ascii_case(&expected) {
+                return None;
+            }
+            rest = behind;
+        }
+        Some(rest)
+    }
 }
 
 /// A string that was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct End<'b> {
+pub(in crate::request) struct End<'b> {
     /// What stands behind its closing quote.
-    pub(super) rest: &'b [u8],
-    pub(super) is_escaped: bool,
+    pub(in crate::request) rest: &'b [u8],
+    pub(in crate::request) is_escaped: bool,
 }
 
 /// A string that is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Wrong<'b> {
+pub(in crate::request) struct Wrong<'b> {
     /// What follows, from the first byte on that is not as expected.
-    pub(super) rest: &'b [u8],
-    pub(super) expected: &'static str,
+    pub(in crate::request) rest: &'b [u8],
+    pub(in crate::request) expected: &'static str,
 }
 
 /// Finds the end of a string, given all that follows its opening quote.
 #[inline(always)]
-pub(super) fn end(inside: &[u8]) -> Result<End<'_>, Wrong<'_>> {
+pub(in crate::request) fn end(inside: &[u8]) -> Result<End<'_>, Wrong<'_>> {
     // Most strings are short, keys above all.
     if let Some([b'"', rest @ ..]) = inside.get(short(inside)..) {
         return Ok(End { rest, is_escaped: false });
@@ -246,6 +288,24 @@ mod tests {
                 let theirs = serde_json::from_str::<String>(&format!("\"{inside}")).is_ok();
                 assert_eq!(ours, theirs, "{inside}");
             }
+        }
+    }
+
+    #[test]
+    fn a_string_is_compared_as_it_is_decoded() {
+        for (text, word, begins, is) in [
+            (r"data:x", "data:", true, false),
+            (r"D\u0041ta\u003a", "data:", true, true),
+            (r"image\/png", "image/", true, false),
+            (r"dat", "data:", false, false),
+            (r"\ndata:", "data:", false, false),
+            (r"\u0164ata:", "data:", false, false),
+            (r"dat\u00e1", "data", false, false),
+        ] {
+            let inside = format!("{text}\"");
+            let whole = format!("\"{inside}");
+            let token = Token::new(&whole, inside.as_bytes(), b"", true);
+            assert_eq!((token.begins_with(word), token.is(word)), (begins, is), "{text}");
         }
     }
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 /// Whether `key` would be read as `name` by some reader, although it is not `name`.
-pub(super) fn is_disguised(key: &str, name: &str) -> bool {
+pub(in crate::request) fn is_disguised(key: &str, name: &str) -> bool {
     may_be_read_as(key, name) && Spelling::of(key).is_disguised(name)
 }
 
@@ -18,14 +18,14 @@ fn may_be_read_as(key: &str, name: &str) -> bool {
 
 /// A key, and what a reader makes of it that folds case, as Go's does, drops blanks, or takes what follows for a path into a
 /// list or an object, as PHP's and Rails' do.
-pub(super) struct Spelling<'k> {
+pub(in crate::request) struct Spelling<'k> {
     as_written: &'k str,
     /// Its case is not folded yet.
     as_read: Cow<'k, str>,
 }
 
 impl<'k> Spelling<'k> {
-    pub(super) fn of(key: &'k str) -> Self {
+    pub(in crate::request) fn of(key: &'k str) -> Self {
         // As nearly all keys are: nobody reads such a one as anything longer or shorter.
         let is_plain = key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
         let as_read = if is_plain { Cow::Borrowed(key) } else { Cow::Owned(stem(key)) };
@@ -33,12 +33,12 @@ impl<'k> Spelling<'k> {
     }
 
     /// What it is read as, in any case.
-    pub(super) fn as_read(&self) -> &str {
+    pub(in crate::request) fn as_read(&self) -> &str {
         &self.as_read
     }
 
     /// Whether it would be read as `name`, although it is not `name`.
-    pub(super) fn is_disguised(&self, name: &str) -> bool {
+    pub(in crate::request) fn is_disguised(&self, name: &str) -> bool {
         self.as_written != name && self.as_read.eq_ignore_ascii_case(name)
     }
 }

@@ -3,23 +3,25 @@
 //! Readers of this format differ in what they forgive, so nothing is forgiven here: the body is delimiters, plain heads
 //! and contents, and the boundary stands nowhere else.
 
-use super::Malformed;
-use super::batch::Batch;
-use super::content::{Content, Slot};
-use super::form::{Fields, Value};
-use super::needle::Needle;
-use super::part::Head;
-use super::places::{self, FormField};
-use crate::names::ModelName;
+use super::batch::{Batch, Models};
+use super::delimiter::Needle;
+use super::field::{Field, field};
+use super::fields::Fields;
+use super::part::{Head, Media};
+use crate::request::Malformed;
+use crate::request::head::pairs::Value;
+use crate::request::models::content::{Content, Slot};
 
 const MAX_PARTS: usize = 256;
 const MAX_HEAD: usize = 4 * 1024;
 /// The longest value of a field that counts.
 const MAX_VALUE: usize = 1024;
+/// The longest JSON in a field.
+const MAX_JSON: usize = 256 * 1024;
 
 /// A body being read.
 #[derive(Debug)]
-pub(super) struct Multipart {
+pub(in crate::request) struct Multipart {
     boundary: String,
     delimiter: Needle,
     /// The boundary without the line break before it, which some readers take for a delimiter.
@@ -30,8 +32,8 @@ pub(super) struct Multipart {
     offset: usize,
     fields: Fields,
     may_take_batches: bool,
-    /// The models in the files so far, or why one of them is no batch.
-    batches: Result<Vec<ModelName>, String>,
+    /// The models in the files so far.
+    batches: Models,
 }
 
 #[derive(Debug)]
@@ -59,13 +61,13 @@ struct Part {
 #[derive(Debug)]
 enum PartContent {
     Passed,
-    Field(FormField, Vec<u8>),
+    Field { name: String, field: Field, value: Vec<u8> },
     File(Batch),
 }
 
 impl Multipart {
     /// A body with this boundary; `may_take_batches` says whether its files may be batches.
-    pub(super) fn new(boundary: String, may_take_batches: bool) -> Self {
+    pub(in crate::request) fn new(boundary: String, may_take_batches: bool) -> Self {
         let mut delimiter = Needle::new(format!("\r\n--{boundary}").into_bytes());
         // The first delimiter has no line break before it.
         delimiter.assume(2);
@@ -79,12 +81,12 @@ impl Multipart {
             offset: 0,
             fields: Fields::default(),
             may_take_batches,
-            batches: Ok(Vec::new()),
+            batches: Models::default(),
         }
     }
 
     /// Takes the next bytes of the body.
-    pub(super) fn feed(&mut self, mut bytes: &[u8]) -> Result<(), Malformed> {
+    pub(in crate::request) fn feed(&mut self, mut bytes: &[u8]) -> Result<(), Malformed> {
         while !bytes.is_empty() {
             let used = self.step(bytes).map_err(Malformed::Body)?;
             self.offset += used;
@@ -94,18 +96,22 @@ impl Multipart {
     }
 
     /// What the body said, now that it has ended.
-    pub(super) fn finish(self) -> Result<Content<'static>, Malformed> {
+    pub(in crate::request) fn finish(self) -> Result<Content<'static>, Malformed> {
         if self.offset == 0 {
             return Ok(Content::default());
         }
         if !matches!(&self.state, State::End(behind) if matches!(behind.as_slice(), b"" | b"\r\n")) {
             return Err(Malformed::Body("its last delimiter is missing".to_owned()));
         }
-        let batches = if self.fields.may_be_batch() { self.batches } else { Ok(Vec::new()) };
-        let further = batches.map_err(|why| Malformed::Body(format!("the batch cannot be read: {why}")))?;
+        let Models { names, fault, excess } = self.batches;
+        let fault = excess.or(fault.filter(|_| self.fields.may_be_batch()));
+        if let Some(why) = fault {
+            return Err(Malformed::Body(format!("the batch cannot be read: {why}")));
+        }
         let mut content = self.fields.into_content(Slot::Part);
+        content.names.extend(&names).map_err(Malformed::Body)?;
         content.slot.get_or_insert(Slot::Parts { boundary: self.boundary });
-        Ok(Content { further, ..content })
+        Ok(content)
     }
 
     /// Reads some of `bytes`, at least one, and says how many.
@@ -152,15 +158,41 @@ impl Multipart {
             return Err("the head of a part has the boundary in it".to_owned());
         }
         let head = Head::parse(text.strip_suffix("\r\n\r\n").unwrap_or_default())?;
-        let content = match places::form_field(&head.name)? {
-            Some(field) if !head.is_plain_text => {
-                return Err(format!("the field `{field}` is no plain text"));
-            }
-            Some(field) => PartContent::Field(field, Vec::new()),
-            None if self.may_take_batches && head.is_file => PartContent::File(Batch::new()),
-            None => PartContent::Passed,
-        };
+        match head.media {
+            Some(Media::Image) => self.fields.found.model_use.images = true,
+            Some(Media::Audio) => self.fields.found.model_use.audio = true,
+            None => {}
+        }
+        let content = self.content_of(&head)?;
         Ok(Part { content, start: self.offset + 1, len: 0, announced: head.length })
+    }
+
+    /// What is to be done with the content of the part with this head.
+    fn content_of(&mut self, head: &Head) -> Result<PartContent, String> {
+        let field = field(&head.name)?;
+        let is_flag = matches!(field, Some(Field::Image | Field::Audio));
+        if matches!(field, None | Some(Field::Text)) && head.is_file && self.may_take_batches {
+            self.fields.note(&head.name);
+            return Ok(PartContent::File(Batch::default()));
+        }
+        // A file is what the caller sends to be kept or read, unless it says that it is JSON and is none of the usual ones.
+        let is_kept = head.is_file && (!head.is_json || head.name.starts_with("file"));
+        match field {
+            Some(field) if field != Field::Text && !is_flag && !head.is_plain_text => {
+                Err(format!("the field `{field}` is no plain text"))
+            }
+            Some(field) if is_flag => {
+                self.fields.set(&head.name, field, Value { text: String::new(), range: 0..0 })?;
+                Ok(PartContent::Passed)
+            }
+            Some(field) if field != Field::Text || !is_kept => {
+                Ok(PartContent::Field { name: head.name.clone(), field, value: Vec::new() })
+            }
+            _ => {
+                self.fields.note(&head.name);
+                Ok(PartContent::Passed)
+            }
+        }
     }
 
     /// Reads content up to the next delimiter, or all of `bytes`.
@@ -208,21 +240,17 @@ impl Multipart {
         }
         match part.content {
             PartContent::Passed => Ok(()),
-            PartContent::Field(field, value) => {
-                if part.len > MAX_VALUE {
-                    return Err(format!("the field `{field}` is too long"));
+            PartContent::Field { name, field, value } => {
+                if part.len > value.len() {
+                    return Err(format!("the field `{name}` is too long"));
                 }
                 let text =
-                    String::from_utf8(value).map_err(|_| format!("the field `{field}` is not UTF-8"))?;
-                self.fields.set(field, Value { text, range: part.start..part.start + part.len })
+                    String::from_utf8(value).map_err(|_| format!("the field `{name}` is not UTF-8"))?;
+                let range = part.start..part.start + part.len;
+                self.fields.set(&name, field, Value { text, range })
             }
             PartContent::File(batch) => {
-                self.batches = std::mem::replace(&mut self.batches, Ok(Vec::new())).and_then(|mut names| {
-                    for name in batch.finish()? {
-                        super::further::add(&mut names, name.as_str())?;
-                    }
-                    Ok(names)
-                });
+                self.batches.add(batch.finish());
                 Ok(())
             }
         }
@@ -235,7 +263,16 @@ impl Part {
         match &mut self.content {
             PartContent::Passed => {}
             PartContent::File(batch) => batch.feed(bytes),
-            PartContent::Field(_, value) => {
+            PartContent::Field { field: Field::Text, value, .. } => {
+                let room = MAX_JSON.saturating_sub(value.len());
+                value.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
+                // Other text is of no interest, however long.
+                let first = value.iter().find(|byte| !byte.is_ascii_whitespace());
+                if first.is_some_and(|first| !matches!(first, b'{' | b'[')) {
+                    self.content = PartContent::Passed;
+                }
+            }
+            PartContent::Field { value, .. } => {
                 let room = MAX_VALUE.saturating_sub(value.len());
                 value.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
             }

@@ -281,6 +281,10 @@ pub(super) struct ModelInfo {
     /// Names under which teams, roles and policies may list it with others.
     #[serde(default)]
     pub(super) access_groups: Option<Vec<String>>,
+    /// LiteLLM's id of the deployment, which a request cannot ask for here.
+    #[serde(default, deserialize_with = "ours::text_or_number")]
+    #[cfg_attr(feature = "cli", schemars(with = "Option<crate::config::schema::TextOrNumber>"))]
+    pub(super) id: Option<String>,
 }
 
 /// A value that must be there once its key is: an empty one is a wrong type.

@@ -21,6 +21,15 @@ pub(super) enum OneOrMany {
     Many(Vec<String>),
 }
 
+/// A string, or an integer.
+#[derive(schemars::JsonSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(super) enum TextOrNumber {
+    Text(String),
+    Number(u64),
+}
+
 /// An address, or `off`, which YAML takes for a boolean.
 #[derive(schemars::JsonSchema)]
 #[serde(untagged)]

@@ -225,6 +225,8 @@ pub struct Model {
     pub name: ModelName,
     /// `model_info.access_groups`.
     pub access_groups: Vec<String>,
+    /// `model_info.id`: LiteLLM takes it for a name too.
+    pub id: Option<String>,
     /// `litellm_params.model` as it is written.
     pub litellm_model: String,
     /// `litellm_params`; `None` when only `modelgate.upstream`, which is set then, can serve the model.

@@ -13,11 +13,12 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::address::{Base, join};
+use super::proxy::Proxy;
 use super::respond::Refusal;
-use crate::config::{Config, Deployment, PassedMembers, Provider, Upstream};
+use crate::config::{Config, Deployment, Provider};
 use crate::names::ModelName;
 use crate::pattern::Pattern;
-use crate::request::{ApiCall, Malformed};
+use crate::request::ApiCall;
 
 /// Where a request goes.
 #[derive(Debug)]
@@ -56,14 +57,6 @@ pub(super) struct Deployments {
     /// The longest first.
     wildcards: Vec<(Pattern, usize)>,
     upstream: Option<Proxy>,
-}
-
-/// `modelgate.upstream`.
-struct Proxy {
-    /// `None`: it is no address.
-    base: Option<Base>,
-    headers: Headers,
-    pass: PassedMembers,
 }
 
 struct Entry {
@@ -111,12 +104,7 @@ impl Deployments {
         }
         wildcards.sort_by_key(|(_, length, _)| std::cmp::Reverse(*length));
         let wildcards = wildcards.into_iter().map(|(pattern, _, position)| (pattern, position)).collect();
-        let upstream = config.gateway.upstream.as_ref();
-        let upstream = upstream.map(|upstream| Proxy {
-            base: Base::of(&upstream.api_base),
-            headers: upstream_headers(upstream),
-            pass: upstream.pass.clone(),
-        });
+        let upstream = Proxy::of(config, bearer);
         Self { entries, exact, wildcards, upstream }
     }
 
@@ -130,14 +118,12 @@ impl Deployments {
             return Ok(target);
         }
         match &self.upstream {
-            Some(Proxy { base, headers, pass }) => {
-                if let Some(member) = call.litellm_members().find(|member| !pass.allows(member)) {
-                    return Err(Malformed::LiteLlmMember(member.into()).into());
-                }
+            Some(proxy) => {
+                proxy.check(call)?;
                 Ok(Target {
-                    uri: join(base.as_ref(), call.route().encoded().trim_start_matches('/'), query)?,
+                    uri: join(proxy.base.as_ref(), call.route().encoded().trim_start_matches('/'), query)?,
                     model: call.replaced_model().map(ToString::to_string),
-                    headers: headers.as_deref().ok_or(Refusal::NoUpstream)?,
+                    headers: proxy.headers.as_deref().ok_or(Refusal::NoUpstream)?,
                     timeout: None,
                     provider: None,
                 })
@@ -207,10 +193,6 @@ fn deployment_headers(
         headers.push(credential(key).ok()?);
     }
     Some(headers)
-}
-
-fn upstream_headers(upstream: &Upstream) -> Headers {
-    Some(upstream.api_key.as_ref().map(bearer).transpose().ok()?.into_iter().collect())
 }
 
 /// A deployment's model with its star filled with what the entry's star stood for.

@@ -31,6 +31,7 @@ mod opaque;
 mod pieces;
 mod pipeline;
 mod pool;
+mod proxy;
 mod reload;
 mod remote;
 mod request_id;

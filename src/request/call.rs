@@ -7,7 +7,7 @@ use http::{HeaderMap, Method};
 use super::Circumstances;
 use super::head::path::RoutePath;
 use super::head::routes;
-use super::models::api_members::LiteLlmMembers;
+use super::keys::api_members::LiteLlmMembers;
 use super::models::content::Slot;
 use super::models::model_use::ModelUse;
 use crate::names::ModelName;

@@ -67,6 +67,9 @@ pub enum Malformed {
         "a header such as `x-http-method-override` asks for another method; send the request with that method"
     )]
     MethodOverride,
+    /// A deployment is asked for by LiteLLM's id, past the names that rules are about.
+    #[error("the request asks for a deployment by its id; ask for a model by its name")]
+    DeploymentId,
     /// A member of the body that only LiteLLM knows, where the configuration does not let it pass.
     #[error(
         "the member `{0}` is of no provider's API; leave it out, or ask the operator to list it in `modelgate.upstream.pass`"

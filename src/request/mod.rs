@@ -9,19 +9,18 @@ mod context;
 mod form;
 mod head;
 mod json;
+mod keys;
 mod malformed;
 mod models;
 mod parser;
 
 pub use call::{ApiCall, RequestHead, RequestParts};
 pub use context::Circumstances;
+pub use head::headers::TEAM_HEADER;
 pub use head::path::RoutePath;
 pub use malformed::Malformed;
 pub use models::model_use::ModelUse;
 pub use parser::{Reading, StreamedBody, WholeBody};
-
-/// The header that selects a team (R6.1).
-pub const TEAM_HEADER: &str = "x-litellm-team-id";
 
 /// Says what a request asks for.
 ///

@@ -248,6 +248,33 @@ fn text_or_off<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Stri
     deserializer.deserialize_any(TextOrOff)
 }
 
+/// A string, or an integer as one.
+pub(super) fn text_or_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    struct TextOrNumber;
+
+    impl Visitor<'_> for TextOrNumber {
+        type Value = Option<String>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a string")
+        }
+
+        fn visit_unit<E>(self) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+
+        fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
+            Ok(Some(number.to_string()))
+        }
+
+        fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+            Ok(Some(text.to_owned()))
+        }
+    }
+
+    deserializer.deserialize_any(TextOrNumber)
+}
+
 /// A string, or a list of strings.
 pub(super) fn one_or_many<'de, D: Deserializer<'de>>(
     deserializer: D,

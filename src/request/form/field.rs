@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use crate::request::models::api_members::is_api_member;
-use crate::request::models::members::{MEMBERS, Member};
-use crate::request::models::naming::names_model;
-use crate::request::models::spelling::is_disguised;
+use crate::request::keys::api_members::is_api_member;
+use crate::request::keys::members::{MEMBERS, Member};
+use crate::request::keys::naming::names_model;
+use crate::request::keys::spelling::is_disguised;
 use crate::request::models::usage::Usage;
 
 /// A field of a form that counts.
@@ -44,7 +44,7 @@ impl fmt::Display for Field {
 /// What a form's field says. A form has no one way to write lists and objects, so that a field of them is refused, as is
 /// `_charset_`, which tells the reader how to decode the rest.
 pub(in crate::request) fn field(name: &str) -> Result<Option<Field>, String> {
-    if let Some((_, member)) = MEMBERS.get(name) {
+    if let Some((name, member, true)) = MEMBERS.in_any_case(name) {
         return known(name, member);
     }
     match name {
@@ -60,14 +60,14 @@ pub(in crate::request) fn field(name: &str) -> Result<Option<Field>, String> {
     // `svg[model]` and `svg.model` are a member of an object to some readers.
     let mut segments = name.split(['[', ']', '.']).filter(|segment| !segment.is_empty());
     match segments.clone().next().and_then(|first| MEMBERS.get(first)) {
-        Some((_, Member::Free | Member::Said | Member::Schema | Member::Metadata)) => Ok(None),
-        Some((_, Member::Image)) => Ok(Some(Field::Image)),
+        Some((_, _, Member::Free | Member::Said | Member::Schema | Member::Metadata)) => Ok(None),
+        Some((_, _, Member::Image)) => Ok(Some(Field::Image)),
         _ if segments.any(names_model) || names_model(name) => Ok(Some(Field::Name)),
         _ => Ok(Some(Field::Text)),
     }
 }
 
-fn known(name: &str, member: Member) -> Result<Option<Field>, String> {
+fn known(name: &'static str, member: Member) -> Result<Option<Field>, String> {
     Ok(Some(match member {
         Member::Model => Field::Model,
         Member::Stream => Field::Stream,
@@ -76,7 +76,7 @@ fn known(name: &str, member: Member) -> Result<Option<Field>, String> {
         Member::Temperature => Field::Number(Usage::Temperature),
         Member::Image => Field::Image,
         Member::Audio => Field::Audio,
-        Member::Reference => Field::Reference(MEMBERS.in_any_case(name).map_or("", |(name, _)| name)),
+        Member::Reference => Field::Reference(name),
         Member::Settings | Member::Metadata | Member::Modalities => Field::Text,
         Member::Free | Member::Schema | Member::Said | Member::Input | Member::Prompt => return Ok(None),
         Member::Names
@@ -93,7 +93,7 @@ fn known(name: &str, member: Member) -> Result<Option<Field>, String> {
 /// Whether no provider's API has a field of this name.
 pub(in crate::request) fn is_litellms(name: &str) -> bool {
     let first = name.split(['[', '.']).next().unwrap_or_default();
-    !is_api_member(first) && MEMBERS.get(first).is_none_or(|(_, member)| member.is_litellms())
+    !is_api_member(first) && MEMBERS.get(first).is_none_or(|(_, _, member)| member.is_litellms())
 }
 
 #[cfg(test)]

@@ -5,9 +5,10 @@ use std::ops::Range;
 
 use super::field::{Field, field, is_litellms};
 use crate::request::head::pairs::{Value, decode, pairs};
-use crate::request::models::api_members::LiteLlmMembers;
-use crate::request::models::collect::{Depth, Found, Zone};
+use crate::request::keys::api_members::LiteLlmMembers;
+use crate::request::models::collect::Found;
 use crate::request::models::content::{Content, Slot};
+use crate::request::models::zone::{Depth, Zone};
 
 /// Reads an `application/x-www-form-urlencoded` body.
 pub(in crate::request) fn read(body: &[u8]) -> Result<Content<'static>, String> {

@@ -8,8 +8,8 @@ use super::delimiter::Needle;
 use super::field::{Field, field};
 use super::fields::Fields;
 use super::part::{Head, Media};
-use crate::request::Malformed;
 use crate::request::head::pairs::Value;
+use crate::request::malformed::Malformed;
 use crate::request::models::content::{Content, Slot};
 
 const MAX_PARTS: usize = 256;

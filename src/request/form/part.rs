@@ -1,6 +1,6 @@
 //! The head of a part of a form (RFC 7578 section 4).
 
-use crate::request::models::spelling::is_disguised;
+use crate::request::keys::spelling::is_disguised;
 
 /// What the head says.
 #[derive(Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, TRANSFER_ENCODING};
 
-use crate::request::Malformed;
+use crate::request::malformed::Malformed;
 
 /// How a body is to be read.
 #[derive(Debug, PartialEq, Eq)]

@@ -2,8 +2,11 @@
 
 use http::{HeaderMap, HeaderValue, Method};
 
+use crate::request::malformed::Malformed;
 use crate::request::models::names::Names;
-use crate::request::{Malformed, TEAM_HEADER};
+
+/// The header that selects a team (R6.1).
+pub const TEAM_HEADER: &str = "x-litellm-team-id";
 
 /// What the headers of a request say.
 #[derive(Debug, Default)]

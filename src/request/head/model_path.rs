@@ -2,7 +2,7 @@
 
 use http::Method;
 
-use crate::request::Malformed;
+use crate::request::malformed::Malformed;
 
 /// What ends the model's name in a path.
 enum After {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::fmt::Write as _;
 
-use crate::request::Malformed;
+use crate::request::malformed::Malformed;
 
 /// A path in normal form: decoded for matching, and encoded in one way for forwarding.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -1,9 +1,9 @@
 //! The models in a query string.
 
 use super::pairs::{self, Value};
+use crate::request::keys::naming::names_model;
+use crate::request::keys::spelling::is_disguised;
 use crate::request::models::names::Names;
-use crate::request::models::naming::names_model;
-use crate::request::models::spelling::is_disguised;
 
 /// What a query says about models.
 #[derive(Debug, Default)]

@@ -3,7 +3,7 @@
 use http::Method;
 
 use super::path::RoutePath;
-use crate::request::Malformed;
+use crate::request::malformed::Malformed;
 
 /// Routes that always take a model when something is sent to them, below each of their prefixes.
 const MODEL_ROUTES: [&str; 9] = [

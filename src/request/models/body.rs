@@ -1,14 +1,15 @@
 //! Reads a JSON body: what it says about models, once, strictly, without a tree.
 
-use super::api_members::is_api_member;
-use super::collect::{Depth, Found};
+use super::collect::Found;
 use super::content::{Content, Slot};
-use super::members::{MEMBERS, Member};
 use super::rules::Rules;
-use super::spelling::{Spelling, is_disguised};
-use crate::request::Malformed;
+use super::zone::Depth;
 use crate::request::json::scan::{Json, Kind, MAX_DEPTH};
 use crate::request::json::walk::{Nothing, walk};
+use crate::request::keys::api_members::is_api_member;
+use crate::request::keys::members::{MEMBERS, Member};
+use crate::request::keys::spelling::{Spelling, is_disguised};
+use crate::request::malformed::Malformed;
 
 /// Reads a body that must be one JSON object, and says so if its depth is what is wrong with it.
 pub(in crate::request) fn read_within<'b>(
@@ -73,7 +74,7 @@ fn top_level<'b>(json: &mut Json<'b>, rules: Rules<'_>) -> Result<Content<'b>, S
     let mut seen = 0_u128;
     json.object(|json, key| {
         let key = key.decoded()?;
-        let Some((number, member)) = MEMBERS.get(&key) else {
+        let Some((number, known, member)) = MEMBERS.get(&key) else {
             check_spelling(&key)?;
             if !is_api_member(&key) {
                 content.litellm_members.note(&key);
@@ -92,7 +93,7 @@ fn top_level<'b>(json: &mut Json<'b>, rules: Rules<'_>) -> Result<Content<'b>, S
             return read_model(json, &mut content);
         }
         check_kind(json, &key, member)?;
-        let zone = found.zone_of(&key, member, Depth::Top)?;
+        let zone = found.zone_of(known, member, Depth::Top)?;
         found.read(json, zone)
     })?;
     let Found { names, model_use, elsewhere, .. } = found;
@@ -113,7 +114,7 @@ fn top_level<'b>(json: &mut Json<'b>, rules: Rules<'_>) -> Result<Content<'b>, S
 fn check_spelling(key: &str) -> Result<(), String> {
     let spelling = Spelling::of(key);
     match MEMBERS.in_any_case(spelling.as_read()) {
-        Some((name, member)) if member.has_one_spelling() => {
+        Some((name, member, _)) if member.has_one_spelling() => {
             Err(format!("a key is spelled almost like `{name}`"))
         }
         _ => Ok(()),

@@ -1,15 +1,16 @@
 //! Collects what the members of a body say: models, and how they are used. One pass, while the body is validated.
 
 use super::managed_id;
-use super::members::{MEMBERS, Member, PARTS, Part, counts_in_metadata};
 use super::model_use::ModelUse;
 use super::names::Names;
-use super::naming::names_model;
 use super::rules::Rules;
 use super::usage::Usage;
+use super::zone::{Depth, Form, Zone};
 use crate::request::json::scan::{Json, Kind};
 use crate::request::json::token::Token;
 use crate::request::json::walk::{Look, walk};
+use crate::request::keys::members::{MEMBERS, Member, PARTS, Part, counts_in_metadata};
+use crate::request::keys::naming::names_model;
 
 /// What was found so far.
 #[derive(Debug, Default)]
@@ -19,68 +20,6 @@ pub(in crate::request) struct Found<'r> {
     /// Numbers in places that no API is known to read.
     pub(in crate::request) elsewhere: ModelUse,
     pub(in crate::request) rules: Rules<'r>,
-}
-
-/// Where in a body a value stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::request) enum Zone {
-    /// Members are what [`MEMBERS`] says.
-    Settings(Depth),
-    /// Names, lists of them, and objects of lists.
-    Names(Form),
-    /// A list is of names; nothing else is.
-    NameList,
-    /// Each value of an object is a name, or a list of them.
-    NameMap,
-    /// A name, or the word `default`, which names none.
-    Fallbacks,
-    /// Stands for a model, under this key.
-    Reference(&'static str),
-    Metadata,
-    Free,
-    /// What is said to the model. Whether it is the kind of a part.
-    Said {
-        is_kind: bool,
-    },
-    Input,
-    Prompt,
-    Tools,
-    Offer,
-    Number(Usage, Depth),
-    Stream,
-    Image,
-    Audio,
-    Modalities,
-}
-
-/// Which settings those are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::request) enum Depth {
-    /// The body itself. Numbers must be numbers.
-    Top,
-    /// An object that some API reads.
-    Known,
-    /// What LiteLLM adds to a request as it is.
-    Extra,
-    /// What a fallback has instead of the request's own.
-    Fallback,
-    /// Any other object.
-    Other,
-    /// A tool.
-    Tool,
-    /// A deployment of LiteLLM's.
-    Deployment,
-}
-
-/// How names are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::request) enum Form {
-    /// Names alone; an object has settings for a model, or lists of models.
-    Fallbacks,
-    /// Names alone; an object has one at `id` or `name`.
-    Models,
-    /// The same, if it is a name at all.
-    Any,
 }
 
 impl Found<'_> {
@@ -138,7 +77,11 @@ impl Found<'_> {
 
     /// Where the value of a member of settings stands.
     pub(in crate::request) fn zone_in_settings(&self, key: &str, depth: Depth) -> Result<Zone, String> {
-        if let Some((_, member)) = MEMBERS.get(key) {
+        let known = MEMBERS.in_any_case(key);
+        if let Some((key, member, is_exact)) = known
+            // What folds case reads the same numbers and tools.
+            && (is_exact || member.is_usage())
+        {
             return self.zone_of(key, member, depth);
         }
         if depth == Depth::Deployment
@@ -146,15 +89,6 @@ impl Found<'_> {
             && !self.rules.is_report()
         {
             return Err(format!("`{key}` is not the caller's to choose"));
-        }
-        // What folds case reads the same numbers and tools.
-        if let Some((_, member)) = MEMBERS.in_any_case(key)
-            && matches!(
-                member,
-                Member::Stream | Member::Tools | Member::MaxTokens | Member::N | Member::Temperature
-            )
-        {
-            return self.zone_of(key, *member, depth);
         }
         if names_model(key) {
             return Ok(Zone::Names(Form::Any));
@@ -168,7 +102,7 @@ impl Found<'_> {
     /// Where the value of a known member stands.
     pub(in crate::request) fn zone_of(
         &self,
-        key: &str,
+        key: &'static str,
         member: Member,
         depth: Depth,
     ) -> Result<Zone, String> {
@@ -179,7 +113,7 @@ impl Found<'_> {
             Member::Names if key == "models" => Zone::Names(Form::Models),
             Member::Names => Zone::Names(Form::Fallbacks),
             Member::NameMap => Zone::NameMap,
-            Member::Reference => Zone::Reference(MEMBERS.in_any_case(key).map_or("", |(key, _)| key)),
+            Member::Reference => Zone::Reference(key),
             Member::Chooses | Member::Address if self.rules.is_report() => Zone::Settings(Depth::Other),
             Member::Address if !is_direct && depth != Depth::Deployment => Zone::Settings(Depth::Other),
             Member::Chooses | Member::Address => {
@@ -231,6 +165,9 @@ impl Found<'_> {
 
     /// Notes what the kind of a part, or a type of data, says.
     fn kind(&mut self, text: Token<'_>) {
+        if !matches!(text.as_written().as_bytes(), [b'i' | b'I' | b'c' | b'C' | b'a' | b'A' | b'\\', ..]) {
+            return;
+        }
         let image = ["image_url", "image", "input_image", "computer_screenshot"];
         let audio = ["input_audio", "audio", "audio_url"];
         let is = |kinds: &[&str]| kinds.iter().any(|kind| text.is(kind));
@@ -365,11 +302,11 @@ impl<'r> Look for Collector<'_, 'r> {
             Zone::Settings(depth) => self.found.zone_in_settings(&key, depth)?,
             Zone::Said { .. } => match PARTS.get(&key) {
                 None => Zone::Said { is_kind: false },
-                Some((_, Part::Kind)) => Zone::Said { is_kind: true },
-                Some((_, Part::Image)) => Zone::Image,
-                Some((_, Part::Audio)) => Zone::Audio,
-                Some((_, Part::Tools)) => Zone::Tools,
-                Some((_, Part::Free)) => Zone::Free,
+                Some((_, _, Part::Kind)) => Zone::Said { is_kind: true },
+                Some((_, _, Part::Image)) => Zone::Image,
+                Some((_, _, Part::Audio)) => Zone::Audio,
+                Some((_, _, Part::Tools)) => Zone::Tools,
+                Some((_, _, Part::Free)) => Zone::Free,
             },
             Zone::Names(form) => self.found.zone_in_names(&key, form)?,
             Zone::Fallbacks => self.found.zone_in_names(&key, Form::Fallbacks)?,

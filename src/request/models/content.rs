@@ -5,9 +5,9 @@ use std::ops::Range;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::api_members::LiteLlmMembers;
 use super::model_use::ModelUse;
 use super::names::Names;
+use crate::request::keys::api_members::LiteLlmMembers;
 
 /// What a body says about models.
 #[derive(Debug, Default, PartialEq)]

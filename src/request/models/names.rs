@@ -1,7 +1,7 @@
 //! The models that a body names besides the one that it asks for.
 
 use crate::names::ModelName;
-use crate::request::Malformed;
+use crate::request::malformed::Malformed;
 
 /// The most additional models that a request may name.
 const MAX_ADDITIONAL: usize = 64;

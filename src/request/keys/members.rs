@@ -4,7 +4,7 @@
 //! and whatever it holds is looked at in turn. The places that a caller fills freely are the table's [`Member::Free`],
 //! [`Member::Said`], [`Member::Metadata`] and [`Member::Schema`].
 
-use super::keys::Keys;
+use super::table::Keys;
 
 /// What a member is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +66,11 @@ impl Member {
                 | Self::Settings
                 | Self::Metadata
         ) && !matches!(self, Self::Reference | Self::Image | Self::Audio | Self::Modalities)
+    }
+
+    /// Whether it says how a model is used.
+    pub(in crate::request) fn is_usage(self) -> bool {
+        matches!(self, Self::Stream | Self::Tools | Self::MaxTokens | Self::N | Self::Temperature)
     }
 
     /// Whether only LiteLLM knows such a member.

@@ -46,23 +46,23 @@ impl<T: Copy, const N: usize> Keys<T, N> {
         self.entries.iter()
     }
 
-    /// The entry of the key, and its number among all.
+    /// The entry of the key, with its number among all.
     #[inline]
-    pub(in crate::request) fn get(&self, key: &str) -> Option<(usize, T)> {
+    pub(in crate::request) fn get(&self, key: &str) -> Option<(usize, &'static str, T)> {
         // The first letter alone nearly always tells.
         let first = key.as_bytes().first();
         self.find(key.len(), |known| known.as_bytes().first() == first && known == key)
-            .map(|(at, (_, value))| (at, *value))
+            .map(|(at, (known, value))| (at, *known, *value))
     }
 
-    /// The entry of the key that is the same in any case.
+    /// The entry of the key that is the same in any case, and whether it is written in the same.
     #[inline]
-    pub(in crate::request) fn in_any_case(&self, key: &str) -> Option<&(&'static str, T)> {
+    pub(in crate::request) fn in_any_case(&self, key: &str) -> Option<(&'static str, T, bool)> {
         let first = key.as_bytes().first().map(u8::to_ascii_lowercase);
         let is_it = |known: &str| {
             known.as_bytes().first().map(u8::to_ascii_lowercase) == first && known.eq_ignore_ascii_case(key)
         };
-        self.find(key.len(), is_it).map(|(_, entry)| entry)
+        self.find(key.len(), is_it).map(|(_, (known, value))| (*known, *value, *known == key))
     }
 
     #[inline]
@@ -83,7 +83,7 @@ mod tests {
     #[test]
     fn each_key_is_found_and_nothing_else() {
         for (at, (name, value)) in KEYS.iter().enumerate() {
-            assert_eq!(KEYS.get(name), Some((at, *value)));
+            assert_eq!(KEYS.get(name), Some((at, *name, *value)));
         }
         for name in ["b", "abc", "BC", "A", &"a".repeat(39), &"a".repeat(40), &"a".repeat(64)] {
             assert_eq!(KEYS.get(name), None, "{name}");
@@ -93,7 +93,8 @@ mod tests {
     #[test]
     fn case_counts_unless_it_is_said_otherwise() {
         assert_eq!(KEYS.get("dE"), None);
-        assert_eq!(KEYS.in_any_case("dE"), Some(&("de", 4)));
+        assert_eq!(KEYS.in_any_case("dE"), Some(("de", 4, false)));
+        assert_eq!(KEYS.in_any_case("de"), Some(("de", 4, true)));
         assert_eq!(KEYS.in_any_case("df"), None);
     }
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Method};
-use modelgate::request::{ApiCall, Malformed, Reading, RequestHead, RequestParts, RoutePath, classify};
+use modelgate::request::{ApiCall, Malformed, RequestHead, RequestParser, RequestParts, RoutePath, classify};
 use serde_json::{Map, Value};
 
 use crate::{further, plain};
@@ -56,9 +56,9 @@ pub(crate) fn check(data: &[u8]) {
 
 /// Reads a body that arrives in pieces of these lengths, again and again.
 fn in_pieces(head: &RequestHead<'_>, mut body: &[u8], sizes: &[usize]) -> Result<ApiCall, Malformed> {
-    match Reading::begin(head)? {
-        Reading::Whole(whole) => whole.finish(body),
-        Reading::Streamed(mut streamed) => {
+    match RequestParser::begin(head)? {
+        RequestParser::Whole(whole) => whole.finish(body),
+        RequestParser::Streamed(mut streamed) => {
             for size in sizes.iter().cycle() {
                 let (piece, rest) = body.split_at((*size).min(body.len()));
                 streamed.feed(piece)?;

@@ -14,7 +14,7 @@ use super::{Case, CaseFile, Expect};
 use crate::config::{ConfigError, Problem, StrictFile};
 use crate::engine::Rule;
 use crate::offline::{self, Question, UNJUDGED};
-use crate::request::{Circumstances, TEAM_HEADER};
+use crate::request::{RequestContext, TEAM_HEADER};
 
 /// Where a model is asked for, unless the case says.
 const CHAT: &str = "/v1/chat/completions";
@@ -129,7 +129,7 @@ fn question(file: &mut StrictFile, path: &str, claims: Map<String, Value>, reque
         path: route,
         headers,
         body,
-        circumstances: Circumstances { time, source },
+        circumstances: RequestContext { time, source },
     }
 }
 

@@ -9,7 +9,7 @@ use super::{ConfigArgs, Exit};
 use crate::engine::Snapshot;
 use crate::names::{ModelName, Role};
 use crate::offline::{self, Question};
-use crate::request::Circumstances;
+use crate::request::RequestContext;
 
 /// One line of input.
 #[derive(Deserialize)]
@@ -60,7 +60,7 @@ fn question(line: Line) -> Result<Question, String> {
         path: line.path,
         headers: offline::headers(headers).map_err(|name| format!("header `{name}` is not valid"))?,
         body: offline::body(line.body),
-        circumstances: Circumstances::now(),
+        circumstances: RequestContext::now(),
     })
 }
 

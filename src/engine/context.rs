@@ -6,7 +6,7 @@ use cedar_policy::{Context, RestrictedExpression as Value};
 use chrono::{DateTime, Datelike as _, SecondsFormat, Utc, Weekday};
 
 use super::reads::Names;
-use crate::request::{Circumstances, ModelUse};
+use crate::request::{ModelUse, RequestContext};
 
 /// What a request says beside its caller, its route and its models.
 #[derive(Clone, Copy, Debug, Default)]
@@ -14,21 +14,21 @@ pub(super) struct Facts<'a> {
     pub(super) method: &'a str,
     pub(super) route: &'a str,
     pub(super) body_bytes: usize,
-    pub(super) circumstances: Circumstances,
+    pub(super) circumstances: RequestContext,
     pub(super) model_use: ModelUse,
 }
 
 impl Facts<'_> {
     /// The same without what is not `read`.
     pub(super) fn only(&self, read: &Names) -> Self {
-        let (used, Circumstances { time, source }) = (&self.model_use, self.circumstances);
+        let (used, RequestContext { time, source }) = (&self.model_use, self.circumstances);
         let is_read = |name: &str| read.contains(name);
         let text = |name, text| if is_read(name) { text } else { "" };
         Self {
             method: text("method", self.method),
             route: text("route", self.route),
             body_bytes: if is_read("body_bytes") { self.body_bytes } else { 0 },
-            circumstances: Circumstances {
+            circumstances: RequestContext {
                 time: time.filter(|_| is_read("time") || is_read("weekday")),
                 source: source.filter(|_| is_read("source")),
             },
@@ -47,7 +47,7 @@ impl Facts<'_> {
     /// What to find an answer again by. Nothing, where the answer depends on what hardly comes twice.
     pub(super) fn recurring(&self) -> Option<Recurring> {
         // Every part by name, so that a new one cannot be left out here.
-        let Self { method, route, body_bytes, circumstances: Circumstances { time, source }, model_use } =
+        let Self { method, route, body_bytes, circumstances: RequestContext { time, source }, model_use } =
             *self;
         let ModelUse { stream, max_tokens, n, temperature, tools, images, audio } = model_use;
         let recurs = time.is_none() && body_bytes == 0;

@@ -16,7 +16,7 @@ use super::meter::Share;
 use super::pieces::Pieces;
 use super::respond::Refusal;
 use crate::config::Limits;
-use crate::request::{ApiCall, Malformed, Reading};
+use crate::request::{ApiCall, Malformed, RequestParser};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -36,8 +36,11 @@ pub(super) struct Room<'l> {
 }
 
 /// Reads a request body. One that cannot be judged is refused as soon as that is known.
-pub(super) async fn read(reading: &mut Reading, arriving: &mut Arriving<'_>) -> Result<Pieces, Refusal> {
-    let Reading::Streamed(streamed) = reading else {
+pub(super) async fn read(
+    reading: &mut RequestParser,
+    arriving: &mut Arriving<'_>,
+) -> Result<Pieces, Refusal> {
+    let RequestParser::Streamed(streamed) = reading else {
         return Ok(Pieces::of([arriving.joined().await?]));
     };
     let mut frames = Frames::default();
@@ -49,10 +52,10 @@ pub(super) async fn read(reading: &mut Reading, arriving: &mut Arriving<'_>) -> 
 }
 
 /// What a request asks for whose body was read.
-pub(super) fn understood(reading: Reading, body: &Pieces, depth: usize) -> Result<ApiCall, Malformed> {
+pub(super) fn understood(reading: RequestParser, body: &Pieces, depth: usize) -> Result<ApiCall, Malformed> {
     match reading {
-        Reading::Whole(whole) => whole.finish_within(body.first(), depth),
-        Reading::Streamed(streamed) => streamed.finish(),
+        RequestParser::Whole(whole) => whole.finish_within(body.first(), depth),
+        RequestParser::Streamed(streamed) => streamed.finish(),
     }
 }
 

@@ -22,7 +22,7 @@ use super::{InForce, TokenVerifier, body, models, source};
 use crate::authn::{Bearer, TokenError, VerifiedClaims, is_master_key};
 use crate::config::GatewaySettings;
 use crate::identity::Caller;
-use crate::request::{Circumstances, Reading, RequestHead};
+use crate::request::{RequestContext, RequestHead, RequestParser};
 
 /// The gateway, without a socket: requests in, answers out.
 pub struct Gateway {
@@ -134,7 +134,7 @@ impl Gateway {
         if matches!(head.method, Method::CONNECT | Method::TRACE) {
             return Err(Refusal::Method);
         }
-        let mut reading = Reading::begin(&RequestHead {
+        let mut reading = RequestParser::begin(&RequestHead {
             method: &head.method,
             path: head.uri.path(),
             query: head.uri.query(),
@@ -147,7 +147,7 @@ impl Gateway {
         // What is only needed until the request is sent ends with this block, and takes no room while the answer is waited for.
         let mut outgoing = {
             let call = body::understood(reading, &body, limits.json_depth)?;
-            let call = call.with_circumstances(Circumstances { time: Some(seen.has_read()), source });
+            let call = call.with_context(RequestContext { time: Some(seen.has_read()), source });
             seen.understood(&call);
             let candidate = in_force.candidate.as_ref();
             let on_trial = candidate.map(|rules| rules.decide(&rules.identify_again(&caller), &call));

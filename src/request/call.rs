@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use http::{HeaderMap, Method};
 
-use super::Circumstances;
+use super::RequestContext;
 use super::head::path::RoutePath;
 use super::head::routes;
 use super::keys::api_members::LiteLlmMembers;
@@ -57,7 +57,7 @@ pub struct ApiCall {
     pub(super) model_use: ModelUse,
     pub(super) litellm_members: LiteLlmMembers,
     pub(super) body_bytes: usize,
-    pub(super) context: Circumstances,
+    pub(super) context: RequestContext,
 }
 
 /// How the body names its model.
@@ -72,13 +72,13 @@ pub(super) struct SlotForm {
 impl ApiCall {
     /// The same call, with when and from where it came.
     #[must_use]
-    pub fn with_circumstances(self, context: Circumstances) -> Self {
+    pub fn with_context(self, context: RequestContext) -> Self {
         Self { context, ..self }
     }
 
     /// When and from where the call came.
     #[must_use]
-    pub fn circumstances(&self) -> Circumstances {
+    pub fn context(&self) -> RequestContext {
         self.context
     }
 

@@ -7,14 +7,14 @@ use std::time::SystemTime;
 ///
 /// A policy that asks for the time of a request without one fails to evaluate, and so denies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Circumstances {
+pub struct RequestContext {
     /// When.
     pub time: Option<SystemTime>,
     /// The address that the caller has, seen past trusted proxies.
     pub source: Option<IpAddr>,
 }
 
-impl Circumstances {
+impl RequestContext {
     /// Now, from an unknown address.
     #[must_use]
     pub fn now() -> Self {

@@ -15,12 +15,12 @@ mod models;
 mod parser;
 
 pub use call::{ApiCall, RequestHead, RequestParts};
-pub use context::Circumstances;
+pub use context::RequestContext;
 pub use head::headers::TEAM_HEADER;
 pub use head::path::RoutePath;
 pub use malformed::Malformed;
 pub use models::model_use::ModelUse;
-pub use parser::{Reading, StreamedBody, WholeBody};
+pub use parser::{RequestParser, StreamedBody, WholeBody};
 
 /// Says what a request asks for.
 ///
@@ -44,9 +44,9 @@ pub use parser::{Reading, StreamedBody, WholeBody};
 /// [`Malformed`] for a request that cannot be judged.
 pub fn classify(parts: &RequestParts<'_>) -> Result<ApiCall, Malformed> {
     let RequestParts { method, path, query, headers, body } = *parts;
-    match Reading::begin(&RequestHead { method, path, query, headers })? {
-        Reading::Whole(whole) => whole.finish(body),
-        Reading::Streamed(mut streamed) => {
+    match RequestParser::begin(&RequestHead { method, path, query, headers })? {
+        RequestParser::Whole(whole) => whole.finish(body),
+        RequestParser::Streamed(mut streamed) => {
             streamed.feed(body)?;
             streamed.finish()
         }

@@ -16,12 +16,12 @@ use super::json::scan::MAX_DEPTH;
 use super::models::content::Content;
 use super::models::names::{Names, model_name};
 use super::models::rules::Rules;
-use super::{ApiCall, Circumstances, Malformed, RequestHead};
+use super::{ApiCall, Malformed, RequestContext, RequestHead};
 use crate::names::ModelName;
 
 /// A request whose head was read, by what its body needs.
 #[derive(Debug)]
-pub enum Reading {
+pub enum RequestParser {
     /// The body is read in one piece.
     Whole(WholeBody),
     /// The body is read as it arrives.
@@ -43,7 +43,7 @@ pub struct StreamedBody {
     bytes: usize,
 }
 
-impl Reading {
+impl RequestParser {
     /// Reads the head of a request.
     ///
     /// # Errors
@@ -170,7 +170,7 @@ impl Begun {
             model_use,
             litellm_members,
             body_bytes,
-            context: Circumstances::default(),
+            context: RequestContext::default(),
         })
     }
 }

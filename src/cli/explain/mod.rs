@@ -19,7 +19,7 @@ use crate::engine::Snapshot;
 use crate::gateway::TokenVerifier;
 use crate::gateway::keys::AuthnError;
 use crate::identity::Caller;
-use crate::request::{Circumstances, RequestParts, TEAM_HEADER, classify};
+use crate::request::{RequestContext, RequestParts, TEAM_HEADER, classify};
 
 use report::Report;
 
@@ -130,7 +130,7 @@ fn explain(snapshot: &Snapshot, args: &ExplainArgs, claims: &VerifiedClaims) -> 
     let parts = RequestParts { method: &method, path, query, headers: &headers, body: body.as_bytes() };
     Ok(match classify(&parts) {
         Ok(call) => {
-            let call = call.with_circumstances(Circumstances { source: args.source, ..Circumstances::now() });
+            let call = call.with_context(RequestContext { source: args.source, ..RequestContext::now() });
             Report::decided(&call, who, snapshot.explain(&caller, &call))
         }
         Err(malformed) => Report::malformed(who, &malformed),

@@ -75,7 +75,7 @@ impl Head {
         let is_text = kind.is_none_or(|kind| TEXTS.iter().any(|text| kind.eq_ignore_ascii_case(text)));
         Ok(Self {
             is_plain_text: is_text && !is_file,
-            is_file: is_file || name == "file" || is_disguised(&name, "file"),
+            is_file: is_file || name == "file" || is_disguised(name, "file"),
             is_json: kind.is_some_and(|kind| kind.to_ascii_lowercase().contains("json")),
             media: Media::of(kind, filename),
             length: length.map(parse_length).transpose()?,

@@ -30,10 +30,10 @@ impl Judged {
                     }
                 }
                 // A server that obeys these would run another method than the one that is judged.
-                "x-http-method-override" | "x-http-method" | "x-method-override" => {
-                    if !value.as_bytes().eq_ignore_ascii_case(method.as_str().as_bytes()) {
-                        return Err(Malformed::MethodOverride);
-                    }
+                "x-http-method-override" | "x-http-method" | "x-method-override"
+                    if !value.as_bytes().eq_ignore_ascii_case(method.as_str().as_bytes()) =>
+                {
+                    return Err(Malformed::MethodOverride);
                 }
                 // Azure ML's, Vercel's and LiteLLM's.
                 "azureml-model-deployment" => judged.add("the header `azureml-model-deployment`", value)?,

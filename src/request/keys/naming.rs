@@ -40,7 +40,7 @@ pub(in crate::request) fn names_model(key: &str) -> bool {
     }
     // To some readers brackets, dots and the like lead into a value, and blanks are nothing.
     let folded: String = key.chars().map(fold).collect();
-    folded.split(|c: char| matches!(c, '[' | ']' | '.' | '/' | ':')).any(ends_with_word)
+    folded.split(['[', ']', '.', '/', ':']).any(ends_with_word)
 }
 
 /// U+017F and U+212A are `s` and `k` to readers that fold case.

@@ -40,6 +40,8 @@ mod jwks;
 mod log;
 #[path = "../fuzz/oracles/pattern.rs"]
 mod pattern;
+#[path = "../fuzz/oracles/places.rs"]
+mod places;
 #[path = "../fuzz/oracles/plain.rs"]
 mod plain;
 #[path = "support/reference.rs"]
@@ -130,6 +132,25 @@ fn log_seeds_hold() {
 #[test]
 fn pattern_seeds_hold() {
     replay("pattern", pattern::check);
+}
+
+#[test]
+fn places_seeds_hold() {
+    replay("places", places::check);
+}
+
+/// Every key at the top, and below every other.
+#[test]
+fn every_place_is_judged_refused_or_free() {
+    for inner in 0..93 {
+        for route in 0..6 {
+            (0..3).for_each(|form| places::check(&[route, form, inner]));
+        }
+        for outer in 0..93 {
+            places::check(&[0, 0, inner, outer]);
+            places::check(&[1, 1, inner, 255, outer]);
+        }
+    }
 }
 
 #[test]

@@ -13,7 +13,7 @@ mod support;
 use modelgate::authn::VerifiedClaims;
 use modelgate::config::Config;
 use modelgate::engine::{Permit, Snapshot};
-use modelgate::request::Circumstances;
+use modelgate::request::RequestContext;
 use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Map, Value, json};
@@ -175,7 +175,7 @@ proptest! {
     fn what_is_listed_is_what_may_be_called(config in config(), claims in claims()) {
         let snapshot = snapshot(&config);
         let caller = snapshot.identify(&VerifiedClaims::dangerous_trust(claims));
-        let listed = snapshot.callable_models(&caller, None, Circumstances::default());
+        let listed = snapshot.callable_models(&caller, None, RequestContext::default());
         for model in &MODELS[..4] {
             let allowed = ["/v1/chat/completions", "/v1/embeddings"].iter().any(|path| {
                 let request = json!({"method": "POST", "path": path, "body": {"model": model}});

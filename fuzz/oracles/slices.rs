@@ -16,7 +16,7 @@ use modelgate::authn::VerifiedClaims;
 use modelgate::config::Config;
 use modelgate::engine::Snapshot;
 use modelgate::gateway::internal;
-use modelgate::request::{Circumstances, RequestParts, classify};
+use modelgate::request::{RequestContext, RequestParts, classify};
 use modelgate::routes::is_in_group;
 use serde_json::{Map, Value, json};
 
@@ -115,7 +115,7 @@ struct Asked {
     path: &'static str,
     models: Vec<&'static str>,
     body: Map<String, Value>,
-    circumstances: Circumstances,
+    circumstances: RequestContext,
 }
 
 impl Asked {
@@ -141,7 +141,7 @@ impl Asked {
         }
         let time = SystemTime::UNIX_EPOCH + Duration::from_secs(TUESDAY_NOON);
         let known = choices.below(4);
-        let circumstances = Circumstances {
+        let circumstances = RequestContext {
             time: (known != 3).then_some(time),
             source: [None, Some([10, 1, 2, 3].into()), Some([192, 0, 2, 1].into()), None][known],
         };
@@ -198,7 +198,7 @@ fn decide(snapshot: &Snapshot, asked: &Asked) -> Outcome {
         headers: &headers,
         body: body.as_bytes(),
     };
-    let call = classify(&parts).expect("a plain request").with_circumstances(asked.circumstances);
+    let call = classify(&parts).expect("a plain request").with_context(asked.circumstances);
     let decided = snapshot.decide(&caller, &call);
     let allow = match &decided {
         Ok(_) => Some(true),

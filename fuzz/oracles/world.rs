@@ -17,7 +17,7 @@ use modelgate::authn::VerifiedClaims;
 use modelgate::config::Config;
 use modelgate::engine::Snapshot;
 use modelgate::gateway::internal;
-use modelgate::request::{Circumstances, RequestParts, classify};
+use modelgate::request::{RequestContext, RequestParts, classify};
 use serde_json::{Map, Value, json};
 
 use naive::Naive;
@@ -244,8 +244,8 @@ fn decide(snapshot: &Snapshot, asked: &Asked) -> Outcome {
         headers: &headers,
         body: body.as_bytes(),
     };
-    let circumstances = Circumstances { time: None, source: asked.source.map(Into::into) };
-    let call = classify(&parts).expect("a plain request").with_circumstances(circumstances);
+    let circumstances = RequestContext { time: None, source: asked.source.map(Into::into) };
+    let call = classify(&parts).expect("a plain request").with_context(circumstances);
     let decided = snapshot.decide(&caller, &call);
     let allow = match &decided {
         Ok(_) => Some(true),

@@ -11,7 +11,7 @@ use crate::display;
 use crate::engine::Snapshot;
 use crate::names::{ModelName, Role};
 use crate::offline::{self, Question};
-use crate::request::Circumstances;
+use crate::request::RequestContext;
 
 /// One line of input. Any other field is refused: ignoring it would answer another question than the one that was asked.
 #[derive(Deserialize)]
@@ -77,7 +77,7 @@ fn question(line: Line) -> Result<Question, String> {
     };
     let headers = line.headers.iter().map(text).collect::<Result<Vec<_>, _>>()?;
     let pairs = headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    let now = Circumstances::now();
+    let now = RequestContext::now();
     let time = match &line.time {
         Some(time) => Some(instant(time)?),
         None => now.time,
@@ -91,7 +91,7 @@ fn question(line: Line) -> Result<Question, String> {
         path: line.path,
         headers: offline::headers(pairs).map_err(|name| format!("header `{name}` is not valid"))?,
         body: offline::body(line.body),
-        circumstances: Circumstances { time, source: source.transpose()? },
+        circumstances: RequestContext { time, source: source.transpose()? },
     })
 }
 

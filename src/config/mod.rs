@@ -25,8 +25,8 @@ pub use settings::limits::Limits;
 pub use settings::tokens::issuers::ClaimFields;
 pub use settings::types::{
     AdminListen, Config, DecisionLog, Deployment, GatewaySettings, Issuer, JwtAuth, Masked, Mode, Model,
-    OpaqueTokens, Provider, RoleMapping, RolePermission, ScopeMapping, Team, TlsFiles, TokenRole, TokenRules,
-    Upstream, UpstreamHeaders,
+    OpaqueTokens, PassedMembers, Provider, RoleMapping, RolePermission, ScopeMapping, Team, TlsFiles,
+    TokenRole, TokenRules, Upstream, UpstreamHeaders,
 };
 pub use yaml::lines::Lines;
 

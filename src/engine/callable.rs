@@ -11,7 +11,7 @@ use super::team::{self, Asked};
 use crate::config::Mode;
 use crate::identity::Caller;
 use crate::names::ModelName;
-use crate::request::Circumstances;
+use crate::request::RequestContext;
 
 /// Routes on which a model is called.
 pub(crate) const MODEL_ROUTES: [&str; 9] = [
@@ -32,7 +32,7 @@ struct Questions<'s> {
     snapshot: &'s Snapshot,
     caller: &'s Caller,
     header: Option<&'s str>,
-    circumstances: Circumstances,
+    circumstances: RequestContext,
     /// By route and team: the situation, if it may call the route.
     situations: HashMap<(&'static str, Option<&'s str>), Option<Situation<'s>>>,
 }
@@ -45,7 +45,7 @@ impl Snapshot {
         &self,
         caller: &Caller,
         team_header: Option<&str>,
-        circumstances: Circumstances,
+        circumstances: RequestContext,
     ) -> Vec<ModelName> {
         let listed: BTreeSet<&ModelName> = self.config().models.iter().map(|model| &model.name).collect();
         if self.config().gateway.mode == Mode::LogOnly {
@@ -70,7 +70,7 @@ impl Snapshot {
         &self,
         caller: &Caller,
         team_header: Option<&str>,
-        circumstances: Circumstances,
+        circumstances: RequestContext,
         model: &ModelName,
     ) -> bool {
         MODEL_ROUTES.into_iter().any(|route| {

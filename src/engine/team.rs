@@ -87,7 +87,7 @@ impl<'a> Asked<'a> {
             method: call.method().as_str(),
             route: call.judged_route(),
             body_bytes: call.body_bytes(),
-            circumstances: call.circumstances(),
+            circumstances: call.context(),
             model_use: call.model_use(),
         };
         Self::new(facts, call.team_header(), models)

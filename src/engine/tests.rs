@@ -17,7 +17,7 @@ use crate::config::Config;
 use crate::dropins::DropIns;
 use crate::identity::Caller;
 use crate::names::ModelName;
-use crate::request::{Circumstances, ModelUse};
+use crate::request::{ModelUse, RequestContext};
 
 /// Policies that read whatever there is to read.
 const POLICIES: [&str; 26] = [
@@ -161,7 +161,7 @@ fn inquiry() -> impl Strategy<Value = Inquiry> {
             models: models.into_iter().map(|model| ModelName::new(model).unwrap()).collect(),
             model_use: ModelUse { stream, max_tokens, tools, ..ModelUse::default() },
             body_bytes: 1,
-            circumstances: Circumstances {
+            circumstances: RequestContext {
                 time: when.map(|seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)),
                 source: from.map(Into::into),
             },

@@ -15,7 +15,7 @@ use super::pipeline::Gateway;
 use super::telemetry::Observation;
 use crate::engine::Permit;
 use crate::identity::Caller;
-use crate::request::{ApiCall, Circumstances, Malformed, Reading, RequestHead};
+use crate::request::{ApiCall, Malformed, RequestContext, RequestHead, RequestParser};
 
 /// How often the rules may change under one request before it is given up.
 const ATTEMPTS: usize = 8;
@@ -36,7 +36,7 @@ impl Case {
         seen: &mut Observation,
     ) -> Result<(Judged, Arc<Caller>, Permit), Refusal> {
         let Self { judged, caller, call, time } = self;
-        let call = call.with_circumstances(Circumstances { time: Some(time), source });
+        let call = call.with_context(RequestContext { time: Some(time), source });
         seen.understood(&call);
         let InForce { snapshot, candidate, .. } = &*judged.in_force;
         let on_trial = candidate.as_ref().map(|rules| rules.decide(&rules.identify_again(&caller), &call));
@@ -85,8 +85,8 @@ impl Gateway {
 }
 
 /// Begins to read a request.
-pub(super) fn reading(head: &Parts) -> Result<Reading, Malformed> {
-    Reading::begin(&RequestHead {
+pub(super) fn reading(head: &Parts) -> Result<RequestParser, Malformed> {
+    RequestParser::begin(&RequestHead {
         method: &head.method,
         path: head.uri.path(),
         query: head.uri.query(),
@@ -96,7 +96,7 @@ pub(super) fn reading(head: &Parts) -> Result<Reading, Malformed> {
 
 fn read_again(head: &Parts, body: &Pieces, depth: usize) -> Result<ApiCall, Malformed> {
     let mut reading = reading(head)?;
-    if let Reading::Streamed(streamed) = &mut reading {
+    if let RequestParser::Streamed(streamed) = &mut reading {
         body.iter().try_for_each(|piece| streamed.feed(piece))?;
     }
     body::understood(reading, body, depth)

@@ -22,7 +22,7 @@ pub(super) fn answer(
     if *call.method() != Method::GET {
         return None;
     }
-    let callable = || snapshot.callable_models(caller, call.team_header(), call.circumstances());
+    let callable = || snapshot.callable_models(caller, call.team_header(), call.context());
     let path = call.route().as_str();
     match path {
         "/model/info" | "/v1/model/info" => return Some(Ok(info(snapshot, &callable()))),

@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
-/// A claim of names: a list of strings, or one string split at white space (D1). Anything else names nothing.
+/// A claim of names: a list of strings, or one string split at ASCII white space (D1). Anything else names nothing.
 pub(super) fn names(value: Option<&Value>) -> Vec<String> {
     match value {
-        Some(Value::String(text)) => text.split_whitespace().map(str::to_owned).collect(),
+        Some(Value::String(text)) => text.split_ascii_whitespace().map(str::to_owned).collect(),
         Some(Value::Array(list)) => list.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
         _ => Vec::new(),
     }
@@ -37,6 +37,8 @@ mod tests {
     fn names_come_from_lists_and_from_words() {
         assert_eq!(names(Some(&json!(["a", 1, "b c"]))), ["a", "b c"]);
         assert_eq!(names(Some(&json!(" a  b\tc "))), ["a", "b", "c"]);
+        // OAuth separates scopes by spaces: to any other reader these are one name.
+        assert_eq!(names(Some(&json!("a\u{a0}b c\u{2003}d\u{85}e"))), ["a\u{a0}b", "c\u{2003}d\u{85}e"]);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::authn::VerifiedClaims;
 use crate::engine::{Decision, Denied, Snapshot};
 use crate::identity::Caller;
 use crate::names::ModelName;
-use crate::request::{ApiCall, Circumstances, Malformed, RequestParts, classify};
+use crate::request::{ApiCall, Malformed, RequestContext, RequestParts, classify};
 
 /// A caller's claims, and what it asks for.
 #[derive(Clone, Debug)]
@@ -25,7 +25,7 @@ pub struct Question {
     /// The whole body.
     pub body: Vec<u8>,
     /// When, and from where.
-    pub circumstances: Circumstances,
+    pub circumstances: RequestContext,
 }
 
 /// How a question is answered.
@@ -58,7 +58,7 @@ impl Question {
         };
         let Self { method, headers, body, .. } = self;
         let call = classify(&RequestParts { method, path, query, headers, body })?;
-        Ok(call.with_circumstances(self.circumstances))
+        Ok(call.with_context(self.circumstances))
     }
 
     /// Who asks.

@@ -151,7 +151,7 @@ async fn a_compressed_bomb_is_refused_unread() {
 async fn two_models_are_refused() {
     let gate = Fixture::start().await;
     let headers = bearer(&gate.token(&["basic_user"]));
-    let path = "/openai/deployments/openai-gpt-4o/chat/completions";
+    let path = "/engines/openai-gpt-4o/chat/completions";
     assert_eq!(gate.refused("POST", path, &headers, ALLOWED).await.status(), "400");
 }
 

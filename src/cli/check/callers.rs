@@ -10,7 +10,7 @@ use crate::display::escape;
 use crate::dropins::DropIns;
 use crate::engine::{Inquiry, MODEL_ROUTES, Snapshot};
 use crate::names::ModelName;
-use crate::request::Circumstances;
+use crate::request::RequestContext;
 
 /// The most lines about callers.
 const MOST_LINES: usize = 40;
@@ -41,7 +41,7 @@ pub(super) struct Access {
 impl Access {
     pub(super) fn new(snapshot: &Snapshot, dropins: &DropIns) -> Self {
         let config = snapshot.config();
-        let now = Circumstances::now();
+        let now = RequestContext::now();
         let universe = Universe::of_one(config, dropins);
         let all: BTreeSet<&ModelName> = config.models.iter().map(|model| &model.name).collect();
         let mut unused: Vec<ModelName> = all.iter().map(|name| (*name).clone()).collect();

@@ -22,7 +22,7 @@ use crate::engine::Snapshot;
 use crate::gateway::TokenVerifier;
 use crate::gateway::keys::AuthnError;
 use crate::identity::Caller;
-use crate::request::{Circumstances, RequestParts, TEAM_HEADER, classify};
+use crate::request::{RequestContext, RequestParts, TEAM_HEADER, classify};
 
 use report::Report;
 
@@ -166,8 +166,8 @@ fn explain(
     let parts = RequestParts { method: &method, path, query, headers: &headers, body: body.as_bytes() };
     Ok(match classify(&parts) {
         Ok(call) => {
-            let time = args.time.or(Circumstances::now().time);
-            let call = call.with_circumstances(Circumstances { source: args.source, time });
+            let time = args.time.or(RequestContext::now().time);
+            let call = call.with_context(RequestContext { source: args.source, time });
             Report::decided(snapshot, &call, who, snapshot.explain(caller, &call))
         }
         Err(malformed) => Report::malformed(who, &malformed),

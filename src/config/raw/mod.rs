@@ -282,4 +282,8 @@ pub(super) struct ModelInfo {
     /// Names under which teams, roles and policies may list it with others.
     #[serde(default)]
     pub(super) access_groups: Option<Vec<String>>,
+    /// LiteLLM's id of the deployment, which a request cannot ask for here.
+    #[serde(default, deserialize_with = "shapes::text_or_number")]
+    #[cfg_attr(feature = "cli", schemars(with = "Option<shapes::TextOrNumber>"))]
+    pub(super) id: Option<String>,
 }

@@ -228,4 +228,9 @@ pub(in crate::config) struct Upstream {
     #[serde(default)]
     #[cfg_attr(feature = "cli", schemars(with = "Option<String>"))]
     pub(in crate::config) api_key: Option<SecretString>,
+    /// Which members of request bodies go on: `openai`, those of providers' APIs, unless set; `all`, LiteLLM's own too; or a list
+    /// of members that go on besides.
+    #[serde(default, deserialize_with = "one_or_many")]
+    #[cfg_attr(feature = "cli", schemars(with = "Option<super::shapes::OneOrMany>"))]
+    pub(in crate::config) pass: Option<Vec<String>>,
 }

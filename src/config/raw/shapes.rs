@@ -40,6 +40,33 @@ pub(super) fn text_or_off<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
     deserializer.deserialize_any(TextOrOff)
 }
 
+/// A string, or an integer as one.
+pub(super) fn text_or_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    struct TextOrNumber;
+
+    impl Visitor<'_> for TextOrNumber {
+        type Value = Option<String>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a string")
+        }
+
+        fn visit_unit<E>(self) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+
+        fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
+            Ok(Some(number.to_string()))
+        }
+
+        fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+            Ok(Some(text.to_owned()))
+        }
+    }
+
+    deserializer.deserialize_any(TextOrNumber)
+}
+
 /// A string, or a list of strings.
 pub(super) fn one_or_many<'de, D: Deserializer<'de>>(
     deserializer: D,
@@ -87,4 +114,14 @@ pub(super) enum OneOrMany {
 pub(super) enum TextOrOff {
     Text(String),
     Off(bool),
+}
+
+/// A string, or an integer.
+#[cfg(feature = "cli")]
+#[derive(schemars::JsonSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(super) enum TextOrNumber {
+    Text(String),
+    Number(u64),
 }

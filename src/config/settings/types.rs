@@ -227,6 +227,8 @@ pub struct Model {
     pub name: ModelName,
     /// `model_info.access_groups`.
     pub access_groups: Vec<String>,
+    /// `model_info.id`: LiteLLM takes it for a name too.
+    pub id: Option<String>,
     /// `litellm_params.model` as it is written.
     pub litellm_model: String,
     /// `litellm_params`; `None` when only `modelgate.upstream`, which is set then, can serve the model.
@@ -409,4 +411,29 @@ pub struct Upstream {
     pub api_base: Url,
     /// Sent as `Authorization: Bearer`.
     pub api_key: Option<SecretString>,
+    /// `modelgate.upstream.pass`: which members of request bodies go on.
+    pub pass: PassedMembers,
+}
+
+/// Which members at the top of a request's body go on to `modelgate.upstream`.
+///
+/// A LiteLLM proxy has many of its own beside those of providers' APIs, some of which choose what runs, and its next release
+/// will have more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PassedMembers {
+    /// `openai`, unless set: those of providers' APIs, and these besides.
+    Api(Vec<String>),
+    /// `all`.
+    All,
+}
+
+impl PassedMembers {
+    /// Whether a member that is of no provider's API goes on.
+    #[must_use]
+    pub fn allows(&self, member: &str) -> bool {
+        match self {
+            Self::Api(besides) => besides.iter().any(|name| name == member),
+            Self::All => true,
+        }
+    }
 }

@@ -16,7 +16,7 @@ use super::segmented_body::Pieces;
 use super::wake_suppression::hushed;
 use crate::config::Limits;
 use crate::gateway::limits::counter::Share;
-use crate::request::{ApiCall, Malformed, Reading};
+use crate::request::{ApiCall, Malformed, RequestParser};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -37,10 +37,10 @@ pub(in crate::gateway) struct Room<'l> {
 
 /// Reads a request body. One that cannot be judged is refused as soon as that is known.
 pub(in crate::gateway) async fn read(
-    reading: &mut Reading,
+    reading: &mut RequestParser,
     arriving: &mut Arriving<'_>,
 ) -> Result<Pieces, Refusal> {
-    let Reading::Streamed(streamed) = reading else {
+    let RequestParser::Streamed(streamed) = reading else {
         return Ok(Pieces::of([arriving.joined().await?]));
     };
     let mut frames = Frames::default();
@@ -53,13 +53,13 @@ pub(in crate::gateway) async fn read(
 
 /// What a request asks for whose body was read.
 pub(in crate::gateway) fn understood(
-    reading: Reading,
+    reading: RequestParser,
     body: &Pieces,
     depth: usize,
 ) -> Result<ApiCall, Malformed> {
     match reading {
-        Reading::Whole(whole) => whole.finish_within(body.first(), depth),
-        Reading::Streamed(streamed) => streamed.finish(),
+        RequestParser::Whole(whole) => whole.finish_within(body.first(), depth),
+        RequestParser::Streamed(streamed) => streamed.finish(),
     }
 }
 

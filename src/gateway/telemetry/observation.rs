@@ -347,7 +347,7 @@ fn note(line: &mut Line, decision: &Decision, took: Duration) {
 
 fn input(call: &ApiCall, claims: Option<Arc<Map<String, Value>>>) -> Input {
     let asked = call.model();
-    let circumstances = call.circumstances();
+    let circumstances = call.context();
     Input {
         claims,
         method: cut(call.method().as_str()),

@@ -13,7 +13,8 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::base_url::{Base, join};
-use crate::config::{Config, Deployment, Provider, Upstream};
+use super::proxy::Proxy;
+use crate::config::{Config, Deployment, Provider};
 use crate::gateway::http::credential::clean_query;
 use crate::gateway::http::error_response::Refusal;
 use crate::gateway::target::{Target, operation};
@@ -47,7 +48,7 @@ pub(in crate::gateway) struct Deployments {
     wildcards: Vec<(Pattern, usize)>,
     /// Whose turn it is under wildcards, by the hash of the name that was asked for: such names are without number.
     turns: [AtomicUsize; SHARED_TURNS],
-    upstream: Option<(Option<Base>, Headers)>,
+    upstream: Option<Proxy>,
 }
 
 /// The deployments of one name.
@@ -104,8 +105,7 @@ impl Deployments {
         }
         wildcards.sort_by_key(|(_, length, _)| std::cmp::Reverse(*length));
         let wildcards = wildcards.into_iter().map(|(pattern, _, position)| (pattern, position)).collect();
-        let upstream = config.gateway.upstream.as_ref();
-        let upstream = upstream.map(|upstream| (Base::of(&upstream.api_base), upstream_headers(upstream)));
+        let upstream = Proxy::of(config, bearer);
         let turns = std::array::from_fn(|_| AtomicUsize::default());
         Self { entries, exact, wildcards, turns, upstream }
     }
@@ -125,13 +125,14 @@ impl Deployments {
             return Ok(target);
         }
         match &self.upstream {
-            Some((base, headers)) => {
+            Some(proxy) => {
+                proxy.check(call)?;
                 let query = query.and_then(|query| clean_query(query.into(), credential, false));
                 let path = call.route().encoded();
                 Ok(Target {
-                    uri: join(base.as_ref(), path.trim_start_matches('/'), query.as_deref())?,
-                    model: None,
-                    headers: headers.as_deref().ok_or(Refusal::NoUpstream)?,
+                    uri: join(proxy.base.as_ref(), path.trim_start_matches('/'), query.as_deref())?,
+                    model: call.replaced_model().map(ToString::to_string),
+                    headers: proxy.headers.as_deref().ok_or(Refusal::NoUpstream)?,
                     timeout: None,
                     provider: None,
                 })
@@ -206,10 +207,6 @@ fn deployment_headers(
         headers.push(credential(key).ok()?);
     }
     Some(headers)
-}
-
-fn upstream_headers(upstream: &Upstream) -> Headers {
-    Some(upstream.api_key.as_ref().map(bearer).transpose().ok()?.into_iter().collect())
 }
 
 /// A deployment's model with its star filled with what the entry's star stood for.

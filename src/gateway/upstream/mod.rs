@@ -8,3 +8,4 @@ pub(super) mod client;
 mod deadline_body;
 pub(super) mod deployments;
 mod pool;
+mod proxy;

@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use super::case::{Case, CaseFile, Expect};
 use crate::config::{ConfigError, Problem, StrictFile};
 use crate::engine::Rule;
-use crate::request::{Circumstances, TEAM_HEADER};
+use crate::request::{RequestContext, TEAM_HEADER};
 use crate::tools::offline::{self, Question, UNJUDGED};
 
 /// Where a model is asked for, unless the case says.
@@ -129,7 +129,7 @@ fn question(file: &mut StrictFile, path: &str, claims: Map<String, Value>, reque
         path: route,
         headers,
         body,
-        circumstances: Circumstances { time, source },
+        circumstances: RequestContext { time, source },
     }
 }
 

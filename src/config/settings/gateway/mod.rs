@@ -16,7 +16,7 @@ use ipnet::IpNet;
 
 use super::context::Context;
 use super::models::secret;
-use super::types::{GatewaySettings, Mode, TlsFiles, Upstream, UpstreamHeaders};
+use super::types::{GatewaySettings, Mode, PassedMembers, TlsFiles, Upstream, UpstreamHeaders};
 use super::{endpoint, limits};
 use crate::config::problem::{Caution, Problem};
 use crate::config::raw;
@@ -81,14 +81,32 @@ pub(in crate::config) fn settings(
 }
 
 fn proxy(cx: &mut Context<'_>, block: raw::Upstream) -> Option<Upstream> {
-    let raw::Upstream { api_base, api_key } = block;
+    let raw::Upstream { api_base, api_key, pass } = block;
+    let pass = passed(cx, pass.unwrap_or_default());
     let api_key = api_key.and_then(|key| secret(cx, "modelgate.upstream.api_key", "api_key", key));
     match endpoint::api_base(&api_base) {
-        Ok(api_base) => Some(Upstream { api_base, api_key }),
+        Ok(api_base) => Some(Upstream { api_base, api_key, pass }),
         Err(reason) => {
             let key = "api_base".to_owned();
             cx.refuse("modelgate.upstream.api_base", Problem::Url { key, reason });
             None
+        }
+    }
+}
+
+/// `openai` or `all` alone, or the names of members.
+fn passed(cx: &mut Context<'_>, names: Vec<String>) -> PassedMembers {
+    let is_word = |name: &String| name == "openai" || name == "all";
+    match names.as_slice() {
+        [all] if all == "all" => PassedMembers::All,
+        [openai] if openai == "openai" => PassedMembers::Api(Vec::new()),
+        _ => {
+            if names.iter().any(|name| is_word(name) || name.is_empty()) {
+                let range = "`openai`, `all`, or a list of members".to_owned();
+                let problem = Problem::OutOfRange { key: "pass".to_owned(), range };
+                cx.refuse("modelgate.upstream.pass", problem);
+            }
+            PassedMembers::Api(names)
         }
     }
 }

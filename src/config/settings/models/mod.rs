@@ -83,8 +83,9 @@ fn convert(
     check_wildcard(cx, at, name.as_str(), &litellm_params.model);
     let litellm_model = litellm_params.model.clone();
     let deployment = deployment(cx, env, at, litellm_params, has_upstream);
-    let access_groups = model_info.and_then(|info| info.access_groups).unwrap_or_default();
-    Some(Model { name, access_groups, litellm_model, deployment })
+    let (access_groups, id) = model_info.map(|info| (info.access_groups, info.id)).unwrap_or_default();
+    let access_groups = access_groups.unwrap_or_default();
+    Some(Model { name, access_groups, id, litellm_model, deployment })
 }
 
 fn check_wildcard(cx: &mut Context<'_>, at: At, name: &str, model: &str) {

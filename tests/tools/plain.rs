@@ -36,6 +36,11 @@ fn texts(value: &Value) -> Vec<String> {
     }
 }
 
+/// A list of routes that exists: its id, what it lists, and whose it is.
+type List<'c> = (String, Value, Option<Whose<'c>>);
+/// The type of a role, and its name.
+type Whose<'c> = (&'c str, &'c str);
+
 /// Whether a list of routes, as a configuration writes it, has the path.
 fn has_route(list: &Value, path: &str) -> bool {
     texts(list).iter().any(|route| match route.strip_suffix('*') {
@@ -94,8 +99,7 @@ impl<'c> Printed<'c> {
         found
     }
 
-    /// The lists of routes that exist, by id, and whose they are.
-    fn lists(&self) -> Vec<(String, Value, Option<(&str, &str)>)> {
+    fn lists(&self) -> Vec<List<'_>> {
         let jwt = &self.config["general_settings"]["litellm_jwtauth"];
         let admin = &jwt["admin_allowed_routes"];
         let admin = if admin.is_null() { json!(ADMIN_ROUTES) } else { admin.clone() };
@@ -141,7 +145,7 @@ impl<'c> Printed<'c> {
         };
         attrs.insert("scopes".to_owned(), entities("Scope", &scopes));
         let is_in_force = |ty: &str| ty == "TokenRole" || jwt["enforce_rbac"] == true;
-        let own = |whose: Option<(&str, &str)>| {
+        let own = |whose: Option<Whose<'_>>| {
             whose.is_some_and(|(ty, name)| {
                 is_in_force(ty)
                     && (role == Some(name) && ty == "Role" || ty == "TokenRole" && token_roles.contains(name))

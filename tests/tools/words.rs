@@ -185,7 +185,7 @@ fn nothing_that_a_caller_chose_moves_the_cursor() {
     is_clean(&run(&["decide", "examples/azure-ad.yaml"], &line.to_string()));
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("config.yaml");
-    std::fs::write(&file, format!("general_settings:\n  \"x\u{202e}y\u{9b}z\": 1\n")).unwrap();
+    std::fs::write(&file, "general_settings:\n  \"x\u{202e}y\u{9b}z\": 1\n").unwrap();
     let shown = is_clean(&run(&["check", file.to_str().unwrap()], ""));
     assert!(shown.contains("\\u{202e}"), "{shown}");
 }

@@ -95,12 +95,13 @@ fn reads(expression: &Value) -> bool {
 
 /// Whether an attribute is among what is compared.
 fn is_compared(access: &Value) -> bool {
-    let (left, attribute) = (&access["left"], access["attr"].as_str().unwrap_or_default());
-    let of = match (left["Var"].as_str(), left["."]["attr"].as_str()) {
-        (Some(variable), _) => variable,
-        (None, Some("team")) if left["."]["left"]["Var"] == "principal" => "team",
+    let text = |path: &str| access.pointer(path).and_then(Value::as_str);
+    let of = match (text("/left/Var"), text("/left/./attr"), text("/left/./left/Var")) {
+        (Some(variable), ..) => variable,
+        (None, Some("team"), Some("principal")) => "team",
         _ => return false,
     };
+    let attribute = text("/attr").unwrap_or_default();
     COMPARED.iter().any(|(whose, attributes)| *whose == of && attributes.contains(&attribute))
 }
 
@@ -108,7 +109,7 @@ fn is_compared(access: &Value) -> bool {
 pub(super) fn without(dropin: &DropIn) -> Option<DropIn> {
     let mut json = dropin.policy.to_json().ok()?;
     *json.get_mut("conditions")? = Value::Array(Vec::new());
-    if names_a_caller(&dropin.policy) && json["principal"]["op"] == "==" {
+    if names_a_caller(&dropin.policy) && json.pointer("/principal/op").is_some_and(|op| op == "==") {
         *json.get_mut("principal")? = serde_json::json!({"op": "All"});
     }
     let policy = Policy::from_json(Some(dropin.policy.id().clone()), json).ok()?;
@@ -129,7 +130,9 @@ pub(super) struct Texts {
 pub(super) fn texts(policy: &Policy) -> Texts {
     let Ok(json) = policy.to_json() else { return Texts::default() };
     let (mut texts, mut attributes) = (BTreeSet::new(), BTreeSet::new());
-    collect(&json["conditions"], &mut texts, &mut attributes);
+    if let Some(conditions) = json.get("conditions") {
+        collect(conditions, &mut texts, &mut attributes);
+    }
     let of = |attribute: &str| if attributes.contains(attribute) { texts.clone() } else { BTreeSet::new() };
     let routes = of("path").into_iter().filter(|path| path.starts_with('/')).collect();
     let no_wildcard = |name: &String| !name.is_empty() && !name.contains('*');
@@ -144,7 +147,9 @@ fn collect(expression: &Value, texts: &mut BTreeSet<String>, attributes: &mut BT
                     ("attr", Value::String(name)) => drop(attributes.insert(name.clone())),
                     ("Value", Value::String(text)) => drop(texts.insert(text.clone())),
                     ("pattern", Value::Array(elements)) => {
-                        let element = |element: &Value| element["Literal"].as_str().unwrap_or("*").to_owned();
+                        let element = |element: &Value| {
+                            element.get("Literal").and_then(Value::as_str).unwrap_or("*").to_owned()
+                        };
                         texts.insert(elements.iter().map(element).collect());
                     }
                     _ => collect(operands, texts, attributes),

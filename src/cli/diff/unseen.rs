@@ -6,6 +6,7 @@ use std::fmt::Debug;
 use super::side::Side;
 use super::universe::Universe;
 use crate::config::{ClaimFields, Issuer, JwtAuth, TokenRules};
+use crate::names::ClaimPath;
 
 pub(super) fn of(universe: &Universe, old: &Side, new: &Side) -> Vec<String> {
     let mut unseen = Vec::new();
@@ -46,20 +47,9 @@ fn claims(old: &JwtAuth, new: &JwtAuth) -> Vec<String> {
             moved.push(format!("`{key}` differs: compared as if tokens had moved along with it"));
         }
     };
-    let text = |path: &Option<crate::names::ClaimPath>| path.as_ref().map(|path| path.as_str().to_owned());
     compare("admin_jwt_scope", &old.admin_jwt_scope, &new.admin_jwt_scope);
-    let fields: [(&str, fn(&JwtAuth) -> &Option<crate::names::ClaimPath>); 8] = [
-        ("team_id_jwt_field", |jwt| &jwt.team_id_jwt_field),
-        ("team_ids_jwt_field", |jwt| &jwt.team_ids_jwt_field),
-        ("team_alias_jwt_field", |jwt| &jwt.team_alias_jwt_field),
-        ("user_id_jwt_field", |jwt| &jwt.user_id_jwt_field),
-        ("user_email_jwt_field", |jwt| &jwt.user_email_jwt_field),
-        ("user_roles_jwt_field", |jwt| &jwt.user_roles_jwt_field),
-        ("roles_jwt_field", |jwt| &jwt.roles_jwt_field),
-        ("object_id_jwt_field", |jwt| &jwt.object_id_jwt_field),
-    ];
-    for (key, field) in fields {
-        compare(key, &text(field(old)), &text(field(new)));
+    for ((key, old), (_, new)) in fields(old).into_iter().zip(fields(new)) {
+        compare(key, &old.map(ClaimPath::as_str), &new.map(ClaimPath::as_str));
     }
     // Each side may list issuers of its own, whose tokens are read in a way of their own.
     let both = old.tokens.issuers.iter().filter(|entry| new.tokens.entry(&entry.issuer).is_some());
@@ -71,6 +61,20 @@ fn claims(old: &JwtAuth, new: &JwtAuth) -> Vec<String> {
         compare(&format!("issuers: {issuer}"), &read(old), &read(new));
     }
     moved
+}
+
+/// The claims that both sides read from any token.
+fn fields(jwt: &JwtAuth) -> [(&'static str, Option<&ClaimPath>); 8] {
+    [
+        ("team_id_jwt_field", jwt.team_id_jwt_field.as_ref()),
+        ("team_ids_jwt_field", jwt.team_ids_jwt_field.as_ref()),
+        ("team_alias_jwt_field", jwt.team_alias_jwt_field.as_ref()),
+        ("user_id_jwt_field", jwt.user_id_jwt_field.as_ref()),
+        ("user_email_jwt_field", jwt.user_email_jwt_field.as_ref()),
+        ("user_roles_jwt_field", jwt.user_roles_jwt_field.as_ref()),
+        ("roles_jwt_field", jwt.roles_jwt_field.as_ref()),
+        ("object_id_jwt_field", jwt.object_id_jwt_field.as_ref()),
+    ]
 }
 
 /// Which tokens are valid at all. Every setting is named, so that a new one is judged here too.

@@ -1,6 +1,6 @@
 //! What differs between the sides: names alone, or something that concerns everybody.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::conditions;
 use super::alike::{Treatment, ancestry};
@@ -142,15 +142,12 @@ fn common(config: &Config) -> String {
         foreign_blocks: _,
         warnings: _,
     } = config;
-    let mut first_of_each_role: Vec<(Role, Option<BTreeSet<&ModelName>>, Option<BTreeSet<String>>)> =
-        Vec::new();
+    let mut first_of_each_role: BTreeMap<Role, String> = BTreeMap::new();
     for RolePermission { role, models, routes } in role_permissions.iter().flatten() {
-        if first_of_each_role.iter().all(|(known, ..)| known != role) {
-            let models: Option<BTreeSet<_>> = models.as_ref().map(|models| models.iter().collect());
-            first_of_each_role.push((*role, models, routes.as_ref().map(|routes| sorted(routes))));
-        }
+        let models: Option<BTreeSet<&ModelName>> = models.as_ref().map(|models| models.iter().collect());
+        let routes = routes.as_ref().map(|routes| sorted(routes));
+        first_of_each_role.entry(*role).or_insert_with(|| format!("{models:?} {routes:?}"));
     }
-    first_of_each_role.sort_by_key(|(role, ..)| *role);
     let groups: BTreeSet<(&str, BTreeSet<&String>)> = models
         .iter()
         .filter(|model| !model.access_groups.is_empty())

@@ -37,7 +37,9 @@ pub(in crate::cli) fn classes(names: &Names) -> Vec<RouteClass> {
     let patterns: Vec<&RoutePattern> = lists.iter().flatten().collect();
     let shown: BTreeMap<String, RouteList> =
         patterns.iter().map(|pattern| (shown(pattern), RouteList::new(vec![(*pattern).clone()]))).collect();
-    let paths = paths(names, &patterns);
+    let configured = configured(names);
+    let paths: Vec<String> =
+        configured.iter().cloned().chain([OTHER.to_owned()]).chain(known_paths()).collect();
     let wildcards: Vec<Pattern> =
         names.route_wildcards.iter().map(|wildcard| Pattern::new(wildcard)).collect();
     let lists: Vec<RouteList> = lists.into_iter().map(RouteList::new).collect();
@@ -52,10 +54,14 @@ pub(in crate::cli) fn classes(names: &Names) -> Vec<RouteClass> {
     let mut classes: Vec<RouteClass> = classes
         .into_values()
         .map(|paths| {
-            let first = paths.first().map_or(OTHER, String::as_str);
+            // What is written says most, and what clients use more than the first by name.
+            let written = paths.iter().find(|path| configured.contains(path));
+            let used = || MODEL_ROUTES.into_iter().find(|route| paths.iter().any(|path| path == route));
+            let first = written.or(paths.first()).map_or(OTHER, String::as_str);
+            let first = if written.is_some() { first } else { used().unwrap_or(first) };
             let of_first =
                 shown.iter().filter(|(_, list)| list.contains(first)).map(|(name, _)| name.clone());
-            RouteClass::new(&of_first.collect(), &paths)
+            RouteClass::new(first, &of_first.collect(), &paths)
         })
         .collect();
     classes.sort_by(|a, b| a.shown.cmp(&b.shown));
@@ -70,27 +76,22 @@ fn pattern(route: &str) -> RoutePattern {
     }
 }
 
-/// The paths that are named, those that LiteLLM knows, and one that nobody does.
-fn paths(names: &Names, patterns: &[&RoutePattern]) -> Vec<String> {
+/// The paths that lists and policies name, and one for each beginning that they name.
+fn configured(names: &Names) -> Vec<String> {
     let mut paths: Vec<String> = names.routes.iter().cloned().collect();
     paths.extend(names.route_wildcards.iter().map(|wildcard| wildcard.replace('*', "x")));
-    for pattern in patterns {
+    for pattern in names.route_lists.iter().flatten() {
         match pattern {
             RoutePattern::Exact(path) => paths.push(path.clone()),
-            RoutePattern::Prefix(prefix) => {
-                paths.extend([format!("{prefix}x"), format!("{prefix}/x")]);
-            }
+            RoutePattern::Prefix(prefix) => paths.extend([format!("{prefix}x"), format!("{prefix}/x")]),
             RoutePattern::Group(_) => {}
         }
     }
-    paths.push(OTHER.to_owned());
-    paths.extend(known_paths());
     paths
 }
 
 impl RouteClass {
-    fn new(class: &BTreeSet<String>, paths: &[String]) -> Self {
-        let first = paths.first().map_or(OTHER, String::as_str);
+    fn new(first: &str, class: &BTreeSet<String>, paths: &[String]) -> Self {
         let takes_no_model = |path: &&String| names_of(&Method::POST, path, &[]).is_some();
         let bare = match paths.iter().find(takes_no_model) {
             Some(path) => (Method::POST, path.clone()),
@@ -98,7 +99,8 @@ impl RouteClass {
         };
         // A path that clients use says more than the first by name.
         let mut candidates: Vec<&String> = paths.iter().collect();
-        candidates.sort_by_key(|path| !MODEL_ROUTES.contains(&path.as_str()));
+        let place = |path: &&String| MODEL_ROUTES.iter().position(|route| route == path);
+        candidates.sort_by_key(|path| place(path).unwrap_or(usize::MAX));
         let sample = ModelName::new("m").ok();
         let body = json!({"model": "m"}).to_string();
         let takes_one = |path: &&&String| {

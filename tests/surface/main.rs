@@ -1,6 +1,7 @@
 //! Every request that the pinned SDKs send has its route in the table.
 //!
 //! `recorded.jsonl` is what `run` recorded, one request a line. `SURFACE_RECORDING` names another recording to test.
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::path::{Path, PathBuf};
 

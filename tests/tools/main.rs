@@ -1,6 +1,7 @@
 //! `test`, `diff`, `replay`, `init` and what editors read, as a user runs them.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod callers;
 mod cases;
 mod diff;
 mod replay;

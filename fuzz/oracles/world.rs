@@ -7,6 +7,8 @@
 mod entities;
 #[path = "world/naive.rs"]
 mod naive;
+#[path = "world/plain.rs"]
+mod plain;
 #[path = "world/policies.rs"]
 mod policies;
 
@@ -95,8 +97,15 @@ pub(crate) const TOKEN_ROLES: &str = "modelgate.role_permissions";
 /// What each role of LiteLLM's opens, in the order of the list.
 pub(crate) const ROLES: [(&str, &[&str], &[&str]); 2] =
     [("internal_user", &["small", "large"], &["openai_routes"]), ("team", &["small", "extra"], &["/custom"])];
-/// The token's roles: what each opens, what it denies, which routes, and from whom it inherits.
-pub(crate) const BY_TOKEN: [(&str, &[&str], &[&str], Option<&[&str]>, &[&str]); 3] = [
+/// A role by the token's own name: what it opens, what it denies, which routes, and from whom it inherits.
+type TokenRole = (
+    &'static str,
+    &'static [&'static str],
+    &'static [&'static str],
+    Option<&'static [&'static str]>,
+    &'static [&'static str],
+);
+pub(crate) const BY_TOKEN: [TokenRole; 3] = [
     ("base", &["small", "cheap"], &["gold", "ext*"], None, &[]),
     ("dev", &["*"], &[], Some(&["openai_routes"]), &["base"]),
     ("ops", &["gold"], &["cheap"], Some(&["/custom", "info_routes"]), &[]),
@@ -154,13 +163,7 @@ impl Settings {
         let mut config = json!({"general_settings": {"enable_jwt_auth": true, "litellm_jwtauth": jwt, "role_permissions": roles},
             "teams": teams, "model_list": models});
         if self.token_roles {
-            let entry = |(role, models, denied, routes, inherits): &(
-                &str,
-                &[&str],
-                &[&str],
-                Option<&[&str]>,
-                &[&str],
-            )| {
+            let entry = |(role, models, denied, routes, inherits): &TokenRole| {
                 let mut entry =
                     json!({"role": role, "models": models, "deny_models": denied, "inherits": inherits});
                 if let Some(routes) = routes {

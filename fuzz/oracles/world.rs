@@ -69,8 +69,8 @@ pub(crate) fn check(data: &[u8]) {
     // Strict validation refuses some policies, and circles of entities are refused.
     let Ok(snapshot) = Snapshot::with_policies(config, &dropins) else { return };
     let naive = Naive::new(&settings, &additions, &snapshot);
-    for _ in 0..4 {
-        let asked = Asked::choose(&mut choices);
+    let mut asked = Asked::choose(&mut choices);
+    for _ in 0..6 {
         let expected = naive.decide(&asked);
         for round in 0..2 {
             let decided = decide(&snapshot, &asked);
@@ -79,6 +79,12 @@ pub(crate) fn check(data: &[u8]) {
                 "round {round}\n{asked:?}\n{settings:?}\n{text}\n{}\n{}",
                 additions.schema, additions.json
             );
+        }
+        // Requests that differ in little are those that might share an answer by mistake.
+        if choices.below(4) == 0 {
+            asked = Asked::choose(&mut choices);
+        } else {
+            asked.vary(&mut choices);
         }
     }
 }
@@ -229,6 +235,21 @@ impl Asked {
             body.insert("max_tokens".to_owned(), json!(choices.below(20)));
         }
         Self { claims, method: Method::POST, path, models, body, source }
+    }
+
+    /// Changes one thing.
+    fn vary(&mut self, choices: &mut Choices<'_>) {
+        let other = Self::choose(choices);
+        let changed =
+            ["sub", "iss", "team", "scope", "email", "department", "roles", "groups", "source", "path"];
+        match choices.one(&changed) {
+            "source" => self.source = other.source,
+            "path" if self.method == other.method => self.path = other.path,
+            claim => match other.claims.get(claim) {
+                Some(value) => _ = self.claims.insert(claim.to_owned(), value.clone()),
+                None => _ = self.claims.remove(claim),
+            },
+        }
     }
 
     /// The body as it is sent.

@@ -12,7 +12,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, max_shrink_iters: 400, cases: 96, ..ProptestConfig::default() })]
 
     #[test]
-    fn policies_decide_as_cedar_does_on_the_whole_world(data in proptest::collection::vec(any::<u8>(), 300..900)) {
+    fn policies_decide_as_cedar_does_on_the_whole_world(data in proptest::collection::vec(any::<u8>(), 300..1000)) {
         world::check(&data);
     }
 }

@@ -7,6 +7,8 @@
 mod entities;
 #[path = "world/naive.rs"]
 mod naive;
+#[path = "world/plain.rs"]
+mod plain;
 #[path = "world/policies.rs"]
 mod policies;
 
@@ -67,8 +69,8 @@ pub(crate) fn check(data: &[u8]) {
     // Strict validation refuses some policies, and circles of entities are refused.
     let Ok(snapshot) = Snapshot::with_policies(config, &dropins) else { return };
     let naive = Naive::new(&settings, &additions, &snapshot);
-    for _ in 0..4 {
-        let asked = Asked::choose(&mut choices);
+    let mut asked = Asked::choose(&mut choices);
+    for _ in 0..6 {
         let expected = naive.decide(&asked);
         for round in 0..2 {
             let decided = decide(&snapshot, &asked);
@@ -77,6 +79,12 @@ pub(crate) fn check(data: &[u8]) {
                 "round {round}\n{asked:?}\n{settings:?}\n{text}\n{}\n{}",
                 additions.schema, additions.json
             );
+        }
+        // Requests that differ in little are those that might share an answer by mistake.
+        if choices.below(4) == 0 {
+            asked = Asked::choose(&mut choices);
+        } else {
+            asked.vary(&mut choices);
         }
     }
 }
@@ -95,8 +103,15 @@ pub(crate) const TOKEN_ROLES: &str = "modelgate.role_permissions";
 /// What each role of LiteLLM's opens, in the order of the list.
 pub(crate) const ROLES: [(&str, &[&str], &[&str]); 2] =
     [("internal_user", &["small", "large"], &["openai_routes"]), ("team", &["small", "extra"], &["/custom"])];
-/// The token's roles: what each opens, what it denies, which routes, and from whom it inherits.
-pub(crate) const BY_TOKEN: [(&str, &[&str], &[&str], Option<&[&str]>, &[&str]); 3] = [
+/// A role by the token's own name: what it opens, what it denies, which routes, and from whom it inherits.
+type TokenRole = (
+    &'static str,
+    &'static [&'static str],
+    &'static [&'static str],
+    Option<&'static [&'static str]>,
+    &'static [&'static str],
+);
+pub(crate) const BY_TOKEN: [TokenRole; 3] = [
     ("base", &["small", "cheap"], &["gold", "ext*"], None, &[]),
     ("dev", &["*"], &[], Some(&["openai_routes"]), &["base"]),
     ("ops", &["gold"], &["cheap"], Some(&["/custom", "info_routes"]), &[]),
@@ -154,13 +169,7 @@ impl Settings {
         let mut config = json!({"general_settings": {"enable_jwt_auth": true, "litellm_jwtauth": jwt, "role_permissions": roles},
             "teams": teams, "model_list": models});
         if self.token_roles {
-            let entry = |(role, models, denied, routes, inherits): &(
-                &str,
-                &[&str],
-                &[&str],
-                Option<&[&str]>,
-                &[&str],
-            )| {
+            let entry = |(role, models, denied, routes, inherits): &TokenRole| {
                 let mut entry =
                     json!({"role": role, "models": models, "deny_models": denied, "inherits": inherits});
                 if let Some(routes) = routes {
@@ -226,6 +235,21 @@ impl Asked {
             body.insert("max_tokens".to_owned(), json!(choices.below(20)));
         }
         Self { claims, method: Method::POST, path, models, body, source }
+    }
+
+    /// Changes one thing.
+    fn vary(&mut self, choices: &mut Choices<'_>) {
+        let other = Self::choose(choices);
+        let changed =
+            ["sub", "iss", "team", "scope", "email", "department", "roles", "groups", "source", "path"];
+        match choices.one(&changed) {
+            "source" => self.source = other.source,
+            "path" if self.method == other.method => self.path = other.path,
+            claim => match other.claims.get(claim) {
+                Some(value) => _ = self.claims.insert(claim.to_owned(), value.clone()),
+                None => _ = self.claims.remove(claim),
+            },
+        }
     }
 
     /// The body as it is sent.

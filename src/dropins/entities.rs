@@ -74,6 +74,11 @@ impl StaticEntities {
             .map(|(uid, described)| (described.finding(&format!("`{uid}`")).place(), uid.clone()))
     }
 
+    /// Everything that files place an entity in.
+    pub(crate) fn ancestors(&self, uid: &EntityUid) -> impl Iterator<Item = &EntityUid> {
+        self.get(uid).into_iter().flat_map(|described| &described.ancestors)
+    }
+
     /// Every entity that files describe, in no order.
     pub(crate) fn described(&self) -> impl Iterator<Item = &EntityUid> {
         self.described.keys()

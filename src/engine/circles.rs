@@ -17,7 +17,15 @@ impl Snapshot {
             return Ok(());
         }
         let lists = Candidates::all(&self.lists);
-        let mut described: Vec<&EntityUid> = statics.described().collect();
+        // The configuration and tokens place nothing in a model, a route or a caller.
+        let names = &self.names;
+        let is_placed_by_files_alone =
+            |uid: &EntityUid| [&names.model, &names.route, &names.caller].contains(&uid.type_name());
+        let holding: HashSet<&EntityUid> =
+            statics.described().flat_map(|uid| statics.ancestors(uid)).collect();
+        let described = statics.described();
+        let mut described: Vec<&EntityUid> =
+            described.filter(|uid| holding.contains(uid) || !is_placed_by_files_alone(uid)).collect();
         described.sort();
         let findings: Vec<Finding> =
             described.into_iter().filter_map(|uid| self.circle_at(uid, &lists)).collect();

@@ -17,6 +17,8 @@ pub(super) struct Dropped {
     pub(super) subjects: BTreeSet<EntityUid>,
     /// What dropped-in policies read.
     by_policies: Reads,
+    /// The same with what attributes and tags of entities in files hold: by these names policies ask what is in an entity.
+    pub(super) asked_about: Reads,
     /// The same with all that files of entities name.
     pub(super) reads: Reads,
 }
@@ -46,9 +48,10 @@ impl Dropped {
             subjects.extend(literals.filter(|uid| its.is_subject(uid) && !is_action(uid)));
             by_policies.add_all(&its);
         }
-        let mut reads = by_policies.clone();
+        let (mut asked_about, mut reads) = (by_policies.clone(), by_policies.clone());
+        asked_about.add_values(statics.all());
         reads.add_entities(statics.all());
-        Ok(Self { schema, statics, subjects, by_policies, reads })
+        Ok(Self { schema, statics, subjects, by_policies, asked_about, reads })
     }
 
     /// The entities that a policy can reach from one by its attributes and tags.

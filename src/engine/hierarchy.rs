@@ -8,8 +8,6 @@ use cedar_policy::EntityUid;
 
 use super::Snapshot;
 use super::names::uid;
-use super::reads::Reads;
-use super::team::TeamDirectory;
 use crate::names::Role;
 use crate::providers;
 use crate::routes::RouteList;
@@ -45,23 +43,37 @@ enum Through {
 }
 
 impl NamedLists {
-    /// Those that dropped-in files name, by what they `read`.
-    pub(super) fn new(read: &Reads, lists: &Lists, directory: &TeamDirectory) -> Self {
-        let routes = lists.role_routes.iter().filter(|(_, (id, _))| read.names(id));
-        let is_named = |role: &TokenRoleLists| {
-            let routes = role.routes.iter().map(|(id, _)| id);
-            role.models.iter().map(|(id, _)| id).chain(routes).any(|id| read.names(id))
+    /// The lists that a policy can ask about although the caller does not bring them: those that dropped-in files name to ask
+    /// what is in them, and those that are in such an entity, or in another list or group.
+    pub(super) fn new(snapshot: &Snapshot) -> Self {
+        let Snapshot { lists, names, dropped, .. } = snapshot;
+        let holds_more = [
+            &names.team,
+            &names.scope,
+            &names.model_set,
+            &names.access_group,
+            &names.model,
+            &names.route_group,
+            &names.route,
+        ];
+        let is_named = |list: EntityUid| {
+            let is_asked_about = |uid: &EntityUid| dropped.asked_about.names(uid.id().unescaped());
+            let above = snapshot.above(&list, &Candidates::default());
+            is_asked_about(&list)
+                || above.iter().any(|uid| is_asked_about(uid) || holds_more.contains(&uid.type_name()))
         };
-        let token_roles = lists.token_roles.iter().filter(|(_, role)| is_named(role));
-        let organization = |team: &str| directory.get(team).and_then(|team| team.organization.as_deref());
-        let teams = lists.teams.keys();
-        let teams =
-            teams.filter(|team| read.names(team) || organization(team).is_some_and(|id| read.names(id)));
+        let routes = |(id, _): &(String, RouteList)| is_named(uid(&names.route_group, id));
+        let is_named_role = |role: &TokenRoleLists| {
+            role.models.iter().any(|(id, _)| is_named(names.model_set_uid(id)))
+                || role.routes.as_ref().is_some_and(routes)
+        };
+        let roles = lists.role_routes.iter().filter(|(_, list)| routes(list));
+        let token_roles = lists.token_roles.iter().filter(|(_, role)| is_named_role(role));
         Self {
-            roles: routes.map(|(role, _)| *role).collect(),
+            roles: roles.map(|(role, _)| *role).collect(),
             token_roles: token_roles.map(|(name, _)| name.clone()).collect(),
-            scopes: lists.scopes.keys().filter(|scope| read.names(scope)).cloned().collect(),
-            teams: teams.cloned().collect(),
+            scopes: lists.scopes.keys().filter(|id| is_named(names.scope_uid(id))).cloned().collect(),
+            teams: lists.teams.keys().filter(|id| is_named(names.team_uid(id))).cloned().collect(),
         }
     }
 }

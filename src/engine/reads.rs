@@ -81,6 +81,20 @@ impl Reads {
         reads
     }
 
+    /// What the attributes and tags of entities in files name.
+    pub(super) fn add_values(&mut self, entities: &Entities) {
+        if entities.is_empty() {
+            return;
+        }
+        let Ok(Value::Array(all)) = entities.to_json_value() else {
+            *self = Self::everything();
+            return;
+        };
+        let values =
+            all.iter().flat_map(|entity| ["attrs", "tags"].into_iter().filter_map(|part| entity.get(part)));
+        values.for_each(|value| self.add_texts(value));
+    }
+
     /// What files of entities name: policies may reach it through them.
     pub(super) fn add_entities(&mut self, entities: &Entities) {
         if entities.is_empty() {

@@ -1,6 +1,7 @@
 //! A caller with its selected team, as Cedar is asked about it.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use cedar_policy::{Entities, Entity, EntityUid};
@@ -101,11 +102,10 @@ impl<'s> Situation<'s> {
         let mut open: Vec<EntityUid> = all.keys().flat_map(|uid| dropped.held_by(uid)).cloned().collect();
         open.extend(dropped.subjects.iter().cloned());
         while let Some(uid) = open.pop() {
-            if !all.contains_key(&uid) {
-                open.extend(dropped.held_by(&uid).cloned());
-                let entity = entities::other(self.snapshot, &self.ties.candidates, &uid)?;
-                all.insert(uid, entity);
-            }
+            let Entry::Vacant(place) = all.entry(uid) else { continue };
+            open.extend(dropped.held_by(place.key()).cloned());
+            let entity = entities::other(self.snapshot, &self.ties.candidates, place.key())?;
+            place.insert(entity);
         }
         Ok(())
     }

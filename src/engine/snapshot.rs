@@ -120,16 +120,15 @@ impl Snapshot {
         };
         let mut lists = bundle.lists;
         lists.add_route_groups(group_names().filter(|group| dropped.reads.names(group)));
-        let teams = TeamDirectory::new(&config.teams);
-        let snapshot = Self {
+        let mut snapshot = Self {
             generation: GENERATION.fetch_add(1, Ordering::Relaxed) + 1,
             facts: by_id.collect(),
             authorizer: Authorizer::new(),
             call_route: policies(names.action("call_route"))?,
             use_model: policies(names.action("use_model"))?,
             facts_in_order,
-            named_lists: NamedLists::new(&dropped.reads, &lists, &teams),
-            teams,
+            named_lists: NamedLists::default(),
+            teams: TeamDirectory::new(&config.teams),
             lists,
             names,
             dropped,
@@ -138,6 +137,7 @@ impl Snapshot {
             answers: Memo::with_capacity(ANSWERS),
             config,
         };
+        snapshot.named_lists = NamedLists::new(&snapshot);
         snapshot.check_circles()?;
         Ok(snapshot)
     }

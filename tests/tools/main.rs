@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod agree;
+mod callers;
 mod cases;
 mod diff;
 #[path = "../support/generate.rs"]

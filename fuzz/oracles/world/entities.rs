@@ -33,7 +33,7 @@ const MORE_PARENTS: [(&str, &[&str]); 11] = [
     ("Zone", &["Zone"]),
     ("Vendor", &["Zone"]),
     ("Model", &["Zone", "Model", "Vendor"]),
-    ("Team", &["Zone", "Team", "TokenRole"]),
+    ("Team", &["Zone", "Team", "TokenRole", "AccessGroup"]),
     ("Caller", &["Zone", "Vendor"]),
     ("TokenRole", &["Zone"]),
     ("AccessGroup", &["AccessGroup", "Zone", "Team"]),

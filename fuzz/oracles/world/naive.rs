@@ -3,22 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use cedar_policy::{
-    Authorizer, Context, Decision, Effect, Entities, Entity, EntityUid, Policy, PolicySet, Request,
+    Authorizer, Decision, Effect, Entities, Entity, EntityUid, Policy, PolicySet, Request,
     RestrictedExpression as Expression,
 };
-use http::Method;
 use modelgate::engine::Snapshot;
 use modelgate::routes::{group_names, is_in_group};
 use serde_json::Value;
 
 use super::entities::{Additions, IDS};
-use super::{Asked, BY_TOKEN, MODELS, Outcome, PERMISSIONS, ROLES, SCOPES, Settings, TEAMS, TOKEN_ROLES};
+use super::plain::{List, context, model_lists, route_lists, tags_of};
+use super::{Asked, BY_TOKEN, MODELS, Outcome, PERMISSIONS, ROLES, Settings, TEAMS, TOKEN_ROLES};
 
-const ADMIN_ROUTES: &str = "general_settings.litellm_jwtauth.admin_allowed_routes";
-const TEAM_ROUTES: &str = "general_settings.litellm_jwtauth.team_allowed_routes";
-
-/// A list of models or of routes, and the entity that it is.
-type List = (EntityUid, Vec<&'static str>);
+pub(super) const ADMIN_ROUTES: &str = "general_settings.litellm_jwtauth.admin_allowed_routes";
+pub(super) const TEAM_ROUTES: &str = "general_settings.litellm_jwtauth.team_allowed_routes";
 
 pub(crate) struct Naive<'w> {
     settings: &'w Settings,
@@ -40,15 +37,15 @@ struct Described {
 
 type Parents = BTreeMap<EntityUid, BTreeSet<EntityUid>>;
 
-fn uid(ty: &str, id: &str) -> EntityUid {
+pub(super) fn uid(ty: &str, id: &str) -> EntityUid {
     EntityUid::from_type_name_and_id(ty.parse().expect("a type"), cedar_policy::EntityId::new(id))
 }
 
-fn text(text: &str) -> Expression {
+pub(super) fn text(text: &str) -> Expression {
     Expression::new_string(text.to_owned())
 }
 
-fn texts<'t>(all: impl IntoIterator<Item = &'t str>) -> Expression {
+pub(super) fn texts<'t>(all: impl IntoIterator<Item = &'t str>) -> Expression {
     Expression::new_set(all.into_iter().map(text))
 }
 
@@ -382,76 +379,4 @@ fn described(json: &str) -> Vec<Described> {
             Described { uid, attributes, parents, tags: tag.into_iter().collect() }
         })
         .collect()
-}
-
-fn model_lists(settings: &Settings) -> Vec<List> {
-    let mut lists: Vec<List> = Vec::new();
-    for (i, (_, models, _)) in ROLES.iter().enumerate() {
-        // R2's lists name models alone, and know no wildcards; none of these names is one.
-        lists.push((uid("ModelSet", &format!("{PERMISSIONS}[{i}].models")), models.to_vec()));
-    }
-    lists.extend(TEAMS.iter().map(|(id, models, ..)| (uid("Team", id), models.to_vec())));
-    if settings.scopes {
-        lists.extend(SCOPES.iter().map(|(scope, models)| (uid("Scope", scope), models.to_vec())));
-    }
-    if settings.token_roles {
-        for (i, (_, models, denied, ..)) in BY_TOKEN.iter().enumerate() {
-            lists.push((uid("ModelSet", &format!("{TOKEN_ROLES}[{i}].models")), models.to_vec()));
-            lists.push((uid("ModelSet", &format!("{TOKEN_ROLES}[{i}].deny_models")), denied.to_vec()));
-        }
-    }
-    lists
-}
-
-fn route_lists(settings: &Settings) -> Vec<List> {
-    let mut lists: Vec<List> = Vec::new();
-    for (i, (.., routes)) in ROLES.iter().enumerate() {
-        lists.push((uid("RouteGroup", &format!("{PERMISSIONS}[{i}].routes")), routes.to_vec()));
-    }
-    if settings.token_roles {
-        for (i, (_, _, _, routes, _)) in BY_TOKEN.iter().enumerate() {
-            lists.extend(
-                routes.map(|routes| {
-                    (uid("RouteGroup", &format!("{TOKEN_ROLES}[{i}].routes")), routes.to_vec())
-                }),
-            );
-        }
-    }
-    let admin = ["management_routes", "spend_tracking_routes", "global_spend_tracking_routes", "info_routes"];
-    lists.push((uid("RouteGroup", ADMIN_ROUTES), admin.to_vec()));
-    if settings.team_routes {
-        lists.push((uid("RouteGroup", TEAM_ROUTES), vec!["openai_routes"]));
-    }
-    lists
-}
-
-/// Every claim that is no attribute.
-fn tags_of(asked: &Asked) -> impl Iterator<Item = (String, Expression)> {
-    let others = asked.claims.iter().filter(|(name, _)| !["iss", "sub", "scope"].contains(&name.as_str()));
-    others.map(|(name, value)| {
-        let values: Vec<&str> = match value {
-            Value::Array(all) => all.iter().filter_map(Value::as_str).collect(),
-            value => value.as_str().into_iter().collect(),
-        };
-        (name.clone(), texts(values))
-    })
-}
-
-fn context(asked: &Asked, of_model: bool) -> Context {
-    let mut pairs = vec![
-        ("method", text(asked.method.as_str())),
-        ("route", text(asked.path)),
-        ("body_bytes", Expression::new_long(i64::try_from(asked.text().len()).expect("a short body"))),
-    ];
-    let source = asked.source.map(|[a, b, c, d]| format!("{a}.{b}.{c}.{d}"));
-    pairs.extend(source.map(|source| ("source", Expression::new_ip(source))));
-    if of_model {
-        pairs.push(("stream", Expression::new_bool(false)));
-        pairs.push(("tools", Expression::new_long(0)));
-        pairs.push(("images", Expression::new_bool(false)));
-        pairs.push(("audio", Expression::new_bool(asked.method == Method::TRACE)));
-        let tokens = asked.body.get("max_tokens").and_then(Value::as_i64);
-        pairs.extend(tokens.map(|tokens| ("max_tokens", Expression::new_long(tokens))));
-    }
-    Context::from_pairs(pairs.into_iter().map(|(name, value)| (name.to_owned(), value))).expect("a context")
 }

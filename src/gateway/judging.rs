@@ -11,14 +11,10 @@ use super::http::error_response::Refusal;
 use super::http::segmented_body::Pieces;
 use super::judged::Judged;
 use super::loading::generation::InForce;
-use super::pipeline::Gateway;
 use super::telemetry::Observation;
 use crate::engine::Permit;
 use crate::identity::Caller;
 use crate::request::{ApiCall, Malformed, RequestContext, RequestHead, RequestParser};
-
-/// How often the rules may change under one request before it is given up.
-const ATTEMPTS: usize = 8;
 
 /// What is decided: a caller who asks for something, at a time.
 pub(super) struct Case {
@@ -50,40 +46,6 @@ impl Case {
     }
 }
 
-impl Gateway {
-    /// Verifies the token again and reads the request again, both by the newest rules. Nothing of an earlier judgement is
-    /// kept.
-    pub(super) async fn judge_again(
-        &self,
-        head: &Parts,
-        body: &Pieces,
-        seen: &mut Observation,
-    ) -> Result<Case, Refusal> {
-        for _ in 0..ATTEMPTS {
-            let in_force = self.in_force();
-            let settings = &in_force.snapshot().config().gateway;
-            seen.judged_again();
-            seen.judged_by(in_force.snapshot());
-            if head.headers.len() > settings.limits.headers {
-                return Err(Refusal::TooManyHeaders { limit: settings.limits.headers });
-            }
-            let authenticated = self.authenticate(&in_force, &head.headers, seen.now()).await;
-            seen.authenticated(authenticated.as_ref().ok().map(|(caller, _)| &**caller));
-            let (caller, expires) = authenticated?;
-            if body.len() > settings.max_body_bytes {
-                return Err(Refusal::BodyTooLarge { limit: settings.max_body_bytes });
-            }
-            let call = read_again(head, body, settings.limits.json_depth)?;
-            let (judged, time) = (Judged { in_force, expires }, seen.now().wall);
-            // To verify the token may have taken a while, too.
-            if judged.counts(self.active(), time) {
-                return Ok(Case { judged, caller, call, time });
-            }
-        }
-        Err(Refusal::Overtaken)
-    }
-}
-
 /// Begins to read a request.
 pub(super) fn reading(head: &Parts) -> Result<RequestParser, Malformed> {
     RequestParser::begin(&RequestHead {
@@ -94,7 +56,8 @@ pub(super) fn reading(head: &Parts) -> Result<RequestParser, Malformed> {
     })
 }
 
-fn read_again(head: &Parts, body: &Pieces, depth: usize) -> Result<ApiCall, Malformed> {
+/// Reads the same request again, by other limits.
+pub(super) fn read_again(head: &Parts, body: &Pieces, depth: usize) -> Result<ApiCall, Malformed> {
     let mut reading = reading(head)?;
     if let RequestParser::Streamed(streamed) = &mut reading {
         body.iter().try_for_each(|piece| streamed.feed(piece))?;

@@ -15,9 +15,10 @@ use super::http::body::{Arriving, Room};
 use super::http::error_response::{Answer, REQUEST_ID, Refusal, answer_of, json_answer};
 use super::http::incoming::Arrival;
 use super::http::request_id::RequestIds;
+use super::http::segmented_body::Pieces;
 use super::http::{body, client_ip};
 use super::judged::{self, Active, Judged};
-use super::judging::{Case, reading};
+use super::judging::{Case, read_again, reading};
 use super::limits::admission::Load;
 use super::loading::generation::InForce;
 use super::model_list;
@@ -28,6 +29,9 @@ use super::upstream::client::{Connection, Forwarder};
 use crate::authn::{Bearer, TokenError, VerifiedClaims, is_master_key};
 use crate::config::GatewaySettings;
 use crate::identity::Caller;
+
+/// How often the rules may change under one request before it is given up.
+const ATTEMPTS: usize = 8;
 
 /// The gateway, without a socket: requests in, answers out.
 pub struct Gateway {
@@ -196,8 +200,40 @@ impl Gateway {
         }
     }
 
+    /// Verifies the token again and reads the request again, both by the newest rules. Nothing of an earlier judgement is
+    /// kept.
+    async fn judge_again(
+        &self,
+        head: &Parts,
+        body: &Pieces,
+        seen: &mut Observation,
+    ) -> Result<Case, Refusal> {
+        for _ in 0..ATTEMPTS {
+            let in_force = self.in_force();
+            let settings = &in_force.snapshot().config().gateway;
+            seen.judged_again();
+            seen.judged_by(in_force.snapshot());
+            if head.headers.len() > settings.limits.headers {
+                return Err(Refusal::TooManyHeaders { limit: settings.limits.headers });
+            }
+            let authenticated = self.authenticate(&in_force, &head.headers, seen.now()).await;
+            seen.authenticated(authenticated.as_ref().ok().map(|(caller, _)| &**caller));
+            let (caller, expires) = authenticated?;
+            if body.len() > settings.max_body_bytes {
+                return Err(Refusal::BodyTooLarge { limit: settings.max_body_bytes });
+            }
+            let call = read_again(head, body, settings.limits.json_depth)?;
+            let (judged, time) = (Judged { in_force, expires }, seen.now().wall);
+            // To verify the token may have taken a while, too.
+            if judged.counts(self.active(), time) {
+                return Ok(Case { judged, caller, call, time });
+            }
+        }
+        Err(Refusal::Overtaken)
+    }
+
     /// Who calls, and when the token ends, in seconds since 1970.
-    pub(super) async fn authenticate(
+    async fn authenticate(
         &self,
         in_force: &InForce,
         headers: &HeaderMap,

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use super::super::template::Template;
-use super::table::{self, Methods};
-use super::{Floor, Route};
+use super::route::{Floor, Methods, Route};
+use super::table;
 
 pub(super) const TABLE: &str = include_str!("table.txt");
 

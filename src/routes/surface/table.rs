@@ -1,59 +1,6 @@
 //! Reads `table.txt`. A line that cannot be read is left out, and a test says that there is none.
 
-use http::Method;
-
-use super::{ErrorShape, Floor, ModelUse, Place, Route};
-
-/// The methods of a route.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Methods(u8);
-
-const NAMES: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
-
-impl Methods {
-    pub(super) const GET: Self = Self(1);
-    pub(super) const POST: Self = Self(2);
-    const OTHER: Self = Self(1 << 5);
-
-    /// What a request's method counts as.
-    pub(super) fn of(method: &Method) -> Self {
-        if [Method::HEAD, Method::OPTIONS].contains(method) {
-            Self::GET
-        } else {
-            Self::named(method.as_str())
-        }
-    }
-
-    fn named(name: &str) -> Self {
-        NAMES.iter().position(|known| *known == name).map_or(Self::OTHER, |at| Self(1 << at))
-    }
-
-    pub(super) fn contains(self, asked: Self) -> bool {
-        self.0 & asked.0 != 0
-    }
-
-    /// Whether a request with this method is more than a question.
-    pub(super) fn may_change(self) -> bool {
-        self != Self::GET
-    }
-
-    /// `*`, or names with commas between them. `HEAD` counts as `GET`.
-    fn parse(text: &str) -> Self {
-        if text == "*" {
-            return Self(u8::MAX);
-        }
-        let named = |name| if name == "HEAD" { Self::GET } else { Self::named(name) };
-        Self(text.split(',').map(|name| named(name).0).fold(0, |all, one| all | one))
-    }
-}
-
-/// Whose errors the clients of a route read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Shape {
-    One(ErrorShape),
-    /// Several APIs have the path.
-    Shared,
-}
+use super::route::{ErrorShape, Floor, Methods, ModelUse, Place, Route, Shape};
 
 /// The head of a section.
 struct Section {

@@ -1,5 +1,7 @@
 use std::collections::BTreeSet;
 
+use http::HeaderMap;
+
 use super::*;
 use crate::routes::{group_names, is_in_group};
 

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::fetch::FetchError;
+use super::fetch_error::FetchError;
 use crate::display::escape;
 
 /// Where a document stands below its issuer (OpenID Connect Discovery section 4), or between its host and its path (RFC 8414).

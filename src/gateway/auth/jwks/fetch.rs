@@ -17,11 +17,12 @@ use serde_json::Value;
 use tokio::io::AsyncReadExt as _;
 use url::Url;
 
-use crate::authn::{JsonError, KeySet, KeySetError, json_object};
+use crate::authn::{KeySet, json_object};
 use crate::gateway::error_chain::causes;
 use crate::gateway::tls::native_roots;
 
 use super::discovery;
+use super::fetch_error::FetchError;
 
 /// How much a provider may cost.
 #[derive(Clone, Copy, Debug)]
@@ -185,38 +186,4 @@ pub(in crate::gateway) fn native_tls() -> Result<ClientConfig, rustls::Error> {
         tracing::warn!(%error, "no root certificates: keys can't be fetched by https");
         Ok(native_roots::builder()?.with_root_certificates(RootCertStore::empty()).with_no_client_auth())
     })
-}
-
-/// Why a provider's answer can't be had; nothing here comes from its content but the reasons of its keys.
-#[derive(Debug, thiserror::Error)]
-pub(in crate::gateway) enum FetchError {
-    #[error("no complete answer in time")]
-    Timeout,
-    #[error("{0}")]
-    Connection(String),
-    #[error("reading the file: {0}")]
-    File(#[from] std::io::Error),
-    #[error("the answer has status {}, expected 200", .0.as_u16())]
-    Status(StatusCode),
-    #[error("the answer has a content encoding that was not asked for")]
-    Encoding,
-    #[error("the document is larger than allowed")]
-    TooLarge,
-    #[error("the document is not acceptable JSON: {0}")]
-    Json(#[from] JsonError),
-    #[error("the document has neither `keys` nor `jwks_uri`")]
-    NoKeys,
-    #[error(
-        "the discovery document is of the issuer `{found}`, not of `{expected}`, so its keys are not used; if that is right, \
-         set JWT_ISSUER, or `issuer` of the entry, to the issuer that tokens name"
-    )]
-    Issuer { found: String, expected: String },
-    #[error("`jwks_uri` is not a URL, or leads to a less safe place than the document's own")]
-    JwksUri,
-    #[error(transparent)]
-    KeySet(#[from] KeySetError),
-    #[error("the URL is not one that keys can be fetched from")]
-    Scheme,
-    #[error("the URL has a user or a password, which are not sent")]
-    Credentials,
 }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use url::Url;
 
-use super::fetch::{FetchError, Published, published};
+use super::fetch::{Published, published};
+use super::fetch_error::FetchError;
 use super::group::groups;
 use crate::authn::KeySet;
 use crate::config::TokenRules;

@@ -5,6 +5,7 @@
 
 mod discovery;
 pub(in crate::gateway) mod fetch;
+pub(in crate::gateway) mod fetch_error;
 pub(in crate::gateway) mod files;
 mod group;
 mod source;

@@ -17,7 +17,8 @@ use rustls::ClientConfig;
 use tokio::sync::{Semaphore, watch};
 
 use super::error::AuthnError;
-use super::jwks::fetch::{FetchError, FetchLimits, Fetcher};
+use super::jwks::fetch::{FetchLimits, Fetcher};
+use super::jwks::fetch_error::FetchError;
 use super::stats::Cache;
 use crate::authn::{AnswerError, Assertion, Bearer, TokenError, VerifiedClaims};
 use crate::config::{OpaqueTokens, TokenRules};

@@ -29,7 +29,8 @@ use unpack::Contents;
 use super::reloader::{Outcome, Reloader};
 use crate::config::place;
 use crate::gateway::auth::jwks::FetchLimits;
-use crate::gateway::auth::jwks::fetch::{FetchError, Fetcher, native_tls, uri};
+use crate::gateway::auth::jwks::fetch::{Fetcher, native_tls, uri};
+use crate::gateway::auth::jwks::fetch_error::FetchError;
 
 /// A bundle is fetched in one piece, and kept in memory while it is verified.
 const LIMITS: FetchLimits = FetchLimits { timeout: Duration::from_secs(30), max_bytes: 16 * 1024 * 1024 };

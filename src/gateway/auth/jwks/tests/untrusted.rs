@@ -5,7 +5,8 @@ use flate2::write::GzEncoder;
 
 use super::provider::{Reply, response};
 use super::*;
-use crate::gateway::auth::jwks::fetch::{FetchError, Fetcher};
+use crate::gateway::auth::jwks::fetch::Fetcher;
+use crate::gateway::auth::jwks::fetch_error::FetchError;
 
 /// Why this answer gives no keys.
 async fn refusal(reply: Reply) -> FetchError {

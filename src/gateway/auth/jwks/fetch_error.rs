@@ -1,0 +1,39 @@
+//! Why keys cannot be fetched.
+
+use http::StatusCode;
+
+use crate::authn::{JsonError, KeySetError};
+
+/// Why a provider's answer can't be had; nothing here comes from its content but the reasons of its keys.
+#[derive(Debug, thiserror::Error)]
+pub(in crate::gateway) enum FetchError {
+    #[error("no complete answer in time")]
+    Timeout,
+    #[error("{0}")]
+    Connection(String),
+    #[error("reading the file: {0}")]
+    File(#[from] std::io::Error),
+    #[error("the answer has status {}, expected 200", .0.as_u16())]
+    Status(StatusCode),
+    #[error("the answer has a content encoding that was not asked for")]
+    Encoding,
+    #[error("the document is larger than allowed")]
+    TooLarge,
+    #[error("the document is not acceptable JSON: {0}")]
+    Json(#[from] JsonError),
+    #[error("the document has neither `keys` nor `jwks_uri`")]
+    NoKeys,
+    #[error(
+        "the discovery document is of the issuer `{found}`, not of `{expected}`, so its keys are not used; if that is right, \
+         set JWT_ISSUER, or `issuer` of the entry, to the issuer that tokens name"
+    )]
+    Issuer { found: String, expected: String },
+    #[error("`jwks_uri` is not a URL, or leads to a less safe place than the document's own")]
+    JwksUri,
+    #[error(transparent)]
+    KeySet(#[from] KeySetError),
+    #[error("the URL is not one that keys can be fetched from")]
+    Scheme,
+    #[error("the URL has a user or a password, which are not sent")]
+    Credentials,
+}

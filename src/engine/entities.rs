@@ -7,11 +7,11 @@ use cedar_policy::{Entity, EntityUid, RestrictedExpression as Value};
 
 use super::hierarchy::Candidates;
 use super::names::uid;
-use super::profile::TEXTS;
 use super::reads::Reads;
 use super::ties::Ties;
 use super::{Rule, Snapshot};
-use crate::translate::MASTER_KEY_ROLE;
+use crate::identity::TEXTS;
+use crate::rules::MASTER_KEY_ROLE;
 
 /// The id of a caller that no policy and no file names: that of a token without issuer and subject.
 pub(super) const ANYBODY: &str = "#";

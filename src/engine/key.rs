@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use super::profile::Profile;
 use super::team::Asked;
 use super::{Rule, Snapshot};
-use crate::identity::Caller;
+use crate::identity::{Caller, Profile};
 use crate::memo::Hashed;
 use crate::names::ModelName;
 

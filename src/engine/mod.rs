@@ -28,12 +28,13 @@ mod ties;
 
 #[cfg(feature = "cli")]
 pub(crate) use callable::MODEL_ROUTES;
-pub use decision::{Decision, Denied, Permit, Rule};
+pub use decision::{Decision, Denied, Permit};
 pub use explain::{Considered, Explanation};
 pub use facts::PolicyView;
 pub use inquiry::Inquiry;
-pub(crate) use profile::Profile;
 pub use snapshot::{Snapshot, SnapshotError};
+
+pub use crate::rules::Rule;
 
 #[cfg(test)]
 mod tests;

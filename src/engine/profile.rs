@@ -4,30 +4,8 @@ use std::sync::Arc;
 
 use super::Snapshot;
 use super::entities::ANYBODY;
-use crate::identity::Caller;
+use crate::identity::{Caller, Profile, TEXTS};
 use crate::memo::Hashed;
-use crate::names::Role;
-
-/// Everything that the policies of a snapshot can tell apart about a caller, whatever it asks for.
-#[derive(Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Profile {
-    pub(super) roles: Vec<Role>,
-    pub(super) admin: bool,
-    pub(super) master_key: bool,
-    /// The identity provider left out a claim.
-    pub(super) overage: bool,
-    /// The name of the caller's entity, if it is one that is named somewhere.
-    pub(super) id: Option<String>,
-    pub(super) role_names: Vec<String>,
-    pub(super) claimed_teams: Vec<String>,
-    pub(super) scopes: Vec<String>,
-    /// In the order of [`TEXTS`]; the empty text where policies only ask whether there is one.
-    pub(super) texts: [Option<String>; TEXTS.len()],
-    pub(super) tags: Vec<(String, Vec<String>)>,
-}
-
-/// The caller's attributes of one text.
-pub(super) const TEXTS: [&str; 6] = ["issuer", "subject", "client_id", "user_id", "email", "email_domain"];
 
 impl Profile {
     fn new(snapshot: &Snapshot, caller: &Caller) -> Self {
@@ -78,14 +56,6 @@ impl Profile {
                 .map(text),
             tags: tags.into_iter().map(owned).collect(),
         }
-    }
-
-    /// All texts in it.
-    pub(super) fn all_texts(&self) -> impl Iterator<Item = &str> {
-        let Self { id, role_names, claimed_teams, scopes, texts, tags, .. } = self;
-        let lists = [role_names, claimed_teams, scopes].into_iter().flatten();
-        let tags = tags.iter().flat_map(|(name, values)| values.iter().chain([name]));
-        lists.chain(texts.iter().chain([id]).flatten()).chain(tags).map(String::as_str)
     }
 }
 

@@ -23,7 +23,8 @@ use crate::dropins::{DropInError, DropIns};
 use crate::identity::Caller;
 use crate::memo::Memo;
 use crate::routes::group_names;
-use crate::translate::{self, Lists, MASTER_KEY_ROLE, TranslateError};
+use crate::rules::MASTER_KEY_ROLE;
+use crate::translate::{self, Lists, TranslateError};
 
 static GENERATION: AtomicU64 = AtomicU64::new(0);
 

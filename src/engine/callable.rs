@@ -4,10 +4,10 @@ use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 
 use super::Snapshot;
-use super::context::Facts;
-use super::key::Key;
+use super::policy::asked::Asked;
+use super::policy::context::Facts;
 use super::situation::Situation;
-use super::team::{self, Asked};
+use super::team;
 use crate::config::Mode;
 use crate::identity::Caller;
 use crate::names::ModelName;
@@ -83,7 +83,7 @@ impl Snapshot {
 
 impl<'s> Questions<'s> {
     fn may_call(&mut self, model: &ModelName) -> bool {
-        let reads_context = !self.snapshot.reads.context.is_empty();
+        let reads_context = !self.snapshot.world.reads.context.is_empty();
         let mut denied_to = Vec::new();
         MODEL_ROUTES.into_iter().any(|route| {
             let facts =
@@ -114,7 +114,7 @@ impl<'s> Questions<'s> {
             Entry::Occupied(known) => known.into_mut().as_ref(),
             Entry::Vacant(new) => {
                 let asked = Asked { facts: *facts, header: None, models: &[] };
-                let situation = Situation::new(snapshot, Key::new(snapshot, caller, Ok(team), &asked)).ok();
+                let situation = Situation::new(snapshot, snapshot.key(caller, Ok(team), &asked)).ok();
                 let may_call_route = |situation: &Situation<'_>| {
                     situation.ask_route(facts).is_ok_and(|verdict| verdict.allows())
                 };

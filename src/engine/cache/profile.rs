@@ -1,15 +1,15 @@
 //! What policies can read of a caller.
 
-use std::sync::Arc;
-
-use super::Snapshot;
-use super::entities::ANYBODY;
+use crate::engine::policy::reads::Reads;
+use crate::engine::teams::TeamDirectory;
 use crate::identity::{Caller, Profile, TEXTS};
-use crate::memo::Hashed;
+
+/// The id of a caller that no policy and no file names: that of a token without issuer and subject.
+pub(in crate::engine) const ANYBODY: &str = "#";
 
 impl Profile {
-    fn new(snapshot: &Snapshot, caller: &Caller) -> Self {
-        let reads = &snapshot.reads;
+    /// Everything about a caller that policies with these reads can tell apart.
+    pub(in crate::engine) fn new(reads: &Reads, teams: &TeamDirectory, caller: &Caller) -> Self {
         let readable = |list: &'static str| {
             let all = reads.value_of(list);
             move |name: &&str| all || reads.names(name)
@@ -17,7 +17,7 @@ impl Profile {
         let listed = |list: &'static str, names: &[String]| {
             names.iter().map(String::as_str).filter(readable(list)).map(str::to_owned).collect()
         };
-        let organization = |team: &str| snapshot.teams.get(team)?.organization.as_deref();
+        let organization = |team: &str| teams.get(team)?.organization.as_deref();
         let is_in_a_named_one = |team: &&str| organization(team).is_some_and(|id| reads.names(id));
         let is_readable = readable("teams");
         let claimed_teams =
@@ -55,18 +55,6 @@ impl Profile {
             texts: [(a, issuer), (b, subject), (c, client_id), (d, user_id), (e, email), (f, email_domain)]
                 .map(text),
             tags: tags.into_iter().map(owned).collect(),
-        }
-    }
-}
-
-impl Snapshot {
-    /// What can be read of a caller: the same for all of its requests, so that it is worked out for the first.
-    pub(super) fn profile(&self, caller: &Caller) -> Arc<Hashed<Profile>> {
-        let anew = || Arc::new(self.answers.hashed(Profile::new(self, caller)));
-        match caller.profile.or_keep(|| (self.generation(), anew())) {
-            (generation, profile) if *generation == self.generation() => Arc::clone(profile),
-            // Other rules asked first, whose policies read other things.
-            _ => anew(),
         }
     }
 }

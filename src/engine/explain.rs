@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use cedar_policy::{Effect, Entities, EntityUid, PrincipalConstraint};
 
+use super::authz_context::AuthzContext;
 use super::policy::asked::Asked;
 use super::policy::facts::PolicyFacts;
 use super::policy::index::{Policies, applies};
 use super::policy::questions::Verdict;
-use super::situation::Situation;
 use super::team;
 use super::{Decision, Denied, Rule, Snapshot};
 use crate::identity::Caller;
@@ -54,11 +54,11 @@ impl Snapshot {
         let mut explanation = Explanation { outcome, grants: Vec::new(), gates: Vec::new() };
         let team = team::select(self, caller, asked);
         let key = self.key(caller, team, &asked);
-        let Ok(situation) = Situation::new(self, key) else { return explanation };
-        let Ok(questions) = situation.ask() else { return explanation };
+        let Ok(authz_context) = AuthzContext::new(self, key) else { return explanation };
+        let Ok(questions) = authz_context.ask() else { return explanation };
         let Ok(verdicts) = questions.verdicts(&self.policies, &asked.facts) else { return explanation };
 
-        let for_caller = self.policies_for(&situation);
+        let for_caller = self.policies_for(&authz_context);
         let of_models = models.iter().map(|model| (&self.policies.use_model, Some(*model)));
         let asked = std::iter::once((&self.policies.call_route, None)).chain(of_models);
         for ((policies, model), verdict) in asked.zip(&verdicts) {
@@ -68,8 +68,8 @@ impl Snapshot {
     }
 
     /// The policies whose scope has a place for the caller, in the order of the rules.
-    fn policies_for(&self, situation: &Situation<'_>) -> Vec<&PolicyFacts> {
-        let (principal, entities) = situation.principal();
+    fn policies_for(&self, authz_context: &AuthzContext<'_>) -> Vec<&PolicyFacts> {
+        let (principal, entities) = authz_context.principal();
         let entities = Entities::from_entities(entities.iter().cloned(), None).unwrap_or_default();
         let is_in = |uid: &EntityUid| uid == principal || entities.is_ancestor_of(uid, principal);
         let has_place = |facts: &&PolicyFacts| match facts.policy.principal_constraint() {
@@ -94,13 +94,13 @@ impl Explanation {
         for facts in
             for_caller.iter().filter(|facts| !facts.shadow && applies(&facts.policy, &policies.action))
         {
-            let mut holding = verdict.live.permits.iter().chain(&verdict.live.forbids);
+            let mut matched = verdict.live.permits.iter().chain(&verdict.live.forbids);
             let considered = Considered {
                 model: model.cloned(),
                 id: facts.id.clone(),
                 rule: facts.rule,
                 source: facts.source.clone(),
-                holds: holding.any(|holding| holding.id == facts.id),
+                holds: matched.any(|matched| matched.id == facts.id),
             };
             let is_grant = facts.policy.effect() == Effect::Permit;
             if is_grant { &mut self.grants } else { &mut self.gates }.push(considered);

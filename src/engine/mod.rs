@@ -4,6 +4,7 @@
 //! that denies. One snapshot decides a request from its beginning to its end, so that no request sees half of a change.
 
 mod authorize;
+mod authz_context;
 mod cache;
 mod callable;
 mod decision;
@@ -12,7 +13,6 @@ mod explain;
 mod inquiry;
 mod listing;
 mod policy;
-mod situation;
 mod snapshot;
 mod team;
 mod teams;

@@ -8,7 +8,7 @@ use cedar_policy::{EntityUid, Policy, PolicySet, ValidationMode, Validator};
 use miette::Diagnostic;
 
 use super::cache::answer::Answer;
-use super::cache::key::{KeptKey, Key};
+use super::cache::key::{Key, MemoizedKey};
 use super::entities::candidates::NamedLists;
 use super::entities::names::{Names, uid};
 use super::entities::world::World;
@@ -37,10 +37,10 @@ pub struct Snapshot {
     pub(super) policies: PolicyStore,
     pub(super) world: World,
     /// What Cedar answered before: another snapshot begins without.
-    pub(super) answers: Memo<KeptKey, Answer>,
+    pub(super) answers: Memo<MemoizedKey, Answer>,
 }
 
-/// Combinations of callers' ties, routes and models. An entry takes a kilobyte or so.
+/// Combinations of what can be read of callers, routes and models. An entry takes a kilobyte or so.
 const ANSWERS: usize = 4_096;
 
 /// A configuration that cannot be put in force.

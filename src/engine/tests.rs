@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use serde_json::{Map, Value, json};
 
-use super::cache::key::KeptKey;
+use super::cache::key::MemoizedKey;
 use super::policy::asked::Asked;
 use super::policy::context::Facts;
 use super::policy::reads::Reads;
@@ -225,7 +225,7 @@ fn share(policies: &[&str], first: Value, second: Value) -> bool {
     let key = |caller| snapshot.key(caller, team::select(&snapshot, caller, asked), &asked).to_owned();
     let (of_first, of_second) = (key(&first), key(&second));
     let _ = snapshot.decide_asked(&first, asked);
-    let is_kept = |key: &KeptKey| snapshot.answers.get(key, |known| known == key, |_, _| ()).is_some();
+    let is_kept = |key: &MemoizedKey| snapshot.answers.get(key, |known| known == key, |_, _| ()).is_some();
     let found = is_kept(&of_second);
     assert!(is_kept(&of_first), "the first is kept");
     assert_eq!(found, of_first == of_second);

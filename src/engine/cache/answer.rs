@@ -10,8 +10,8 @@ use crate::memo::Memo;
 /// What is kept of the questions of a request.
 #[derive(Debug)]
 pub(in crate::engine) enum Answer {
-    Settled(Outcome),
-    Open {
+    ContextFree(Outcome),
+    ContextDependent {
         questions: Questions,
         /// What their policies read of the context.
         reads: Names,
@@ -26,8 +26,8 @@ const CONTEXTS: usize = 8;
 impl Answer {
     pub(in crate::engine) fn new(questions: Questions) -> Self {
         match questions.reads() {
-            Some(reads) => Self::Open { questions, reads, before: Memo::with_capacity(CONTEXTS) },
-            None => Self::Settled(Outcome::new(questions.is_matched, &questions.settled())),
+            Some(reads) => Self::ContextDependent { questions, reads, before: Memo::with_capacity(CONTEXTS) },
+            None => Self::ContextFree(Outcome::new(questions.is_matched, &questions.context_free())),
         }
     }
 
@@ -37,8 +37,8 @@ impl Answer {
         facts: &Facts<'_>,
     ) -> Result<Outcome, String> {
         let (questions, reads, before) = match self {
-            Self::Settled(outcome) => return Ok(outcome.clone()),
-            Self::Open { questions, reads, before } => (questions, reads, before),
+            Self::ContextFree(outcome) => return Ok(outcome.clone()),
+            Self::ContextDependent { questions, reads, before } => (questions, reads, before),
         };
         let facts = facts.only(reads);
         let recurring = facts.recurring();

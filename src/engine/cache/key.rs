@@ -26,7 +26,7 @@ pub(in crate::engine) struct KeyOf<S, M> {
 pub(in crate::engine) type Key<'a> = KeyOf<&'a str, &'a [&'a ModelName]>;
 
 /// The same, to keep.
-pub(in crate::engine) type KeptKey = KeyOf<Arc<str>, Box<[ModelName]>>;
+pub(in crate::engine) type MemoizedKey = KeyOf<Arc<str>, Box<[ModelName]>>;
 
 /// More text than this is not worth keeping; whoever writes a token or a request could fill the memory with it.
 const MOST_BYTES: usize = 4_096;
@@ -58,7 +58,7 @@ impl<'a> Key<'a> {
     }
 
     /// The same, to keep.
-    pub(in crate::engine) fn to_owned(&self) -> KeptKey {
+    pub(in crate::engine) fn to_owned(&self) -> MemoizedKey {
         let Self { caller, team, route, method, models } = self;
         KeyOf {
             caller: Arc::clone(caller),
@@ -70,7 +70,7 @@ impl<'a> Key<'a> {
     }
 
     /// Whether nothing differs.
-    pub(in crate::engine) fn is(&self, other: &KeptKey) -> bool {
+    pub(in crate::engine) fn is(&self, other: &MemoizedKey) -> bool {
         // Every part by name, so that a new one cannot be left out here.
         let KeyOf { caller, team, route, method, models } = other;
         self.caller == *caller
@@ -87,7 +87,7 @@ impl<'a> Key<'a> {
     }
 }
 
-impl KeptKey {
+impl MemoizedKey {
     /// The same without a copy.
     pub(in crate::engine) fn team_id(&self) -> Option<Arc<str>> {
         self.team.as_ref().ok().and_then(Option::clone)

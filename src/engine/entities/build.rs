@@ -7,22 +7,26 @@ use cedar_policy::{Entity, EntityUid, RestrictedExpression as Value};
 
 use super::candidates::Candidates;
 use super::names::uid;
-use super::ties::Ties;
+use super::principal_context::PrincipalContext;
 use super::world::World;
 use crate::engine::policy::reads::Reads;
 use crate::identity::TEXTS;
 
 /// A caller as an entity of Cedar, and its teams.
-pub(in crate::engine) fn caller(world: &World, ties: &Ties<'_>) -> Result<(EntityUid, Vec<Entity>), String> {
-    let (names, profile) = (&world.names, &*ties.key.caller);
+pub(in crate::engine) fn caller(
+    world: &World,
+    context: &PrincipalContext<'_>,
+) -> Result<(EntityUid, Vec<Entity>), String> {
+    let (names, profile) = (&world.names, &*context.key.caller);
     let mut attrs = Attributes::new(&world.reads);
     attrs.add("admin", || Value::new_bool(profile.admin));
     attrs.add("routes", || {
         Value::new_set(
-            ties.candidates
+            context
+                .candidates
                 .routes
                 .iter()
-                .take(ties.own_routes)
+                .take(context.own_routes)
                 .map(|(id, _)| Value::new_entity_uid(uid(&names.route_group, id))),
         )
     });
@@ -36,13 +40,13 @@ pub(in crate::engine) fn caller(world: &World, ties: &Ties<'_>) -> Result<(Entit
     for (name, value) in TEXTS.into_iter().zip(&profile.texts) {
         attrs.add_some(name, value.as_deref().map(text));
     }
-    attrs.add_some("team", ties.selected_team().map(|id| Value::new_entity_uid(names.team_uid(id))));
+    attrs.add_some("team", context.selected_team().map(|id| Value::new_entity_uid(names.team_uid(id))));
 
     let texts = |texts: &[String]| Value::new_set(texts.iter().map(|value| text(value)));
     let tags = profile.tags.iter().map(|(name, values)| (name.clone(), texts(values))).collect();
-    let teams: BTreeSet<&str> = ties.teams().collect();
-    let me = ties.principal.clone();
-    let mut entities = vec![complete(world, me.clone(), attrs, ties.above.clone(), tags)?];
+    let teams: BTreeSet<&str> = context.teams().collect();
+    let me = context.principal.clone();
+    let mut entities = vec![complete(world, me.clone(), attrs, context.above.clone(), tags)?];
     for id in teams {
         entities.push(team(world, &world.reads, id)?);
     }

@@ -8,5 +8,5 @@ pub(super) mod candidates;
 mod circles;
 mod hierarchy;
 pub(super) mod names;
-pub(super) mod ties;
+pub(super) mod principal_context;
 pub(super) mod world;

@@ -23,7 +23,7 @@ pub(in crate::engine) struct Effects<T> {
 
 /// What there is of policies in force, and of those that are tried and not enforced.
 #[derive(Clone, Debug, Default)]
-pub(in crate::engine) struct Standing<T> {
+pub(in crate::engine) struct PolicySets<T> {
     pub(in crate::engine) live: Effects<T>,
     pub(in crate::engine) shadow: Effects<T>,
 }
@@ -36,8 +36,8 @@ pub(in crate::engine) struct Standing<T> {
 #[derive(Debug)]
 pub(in crate::engine) struct Policies {
     pub(in crate::engine) action: EntityUid,
-    pub(in crate::engine) settled: Standing<PolicyIndex>,
-    pub(in crate::engine) open: Standing<PolicyIndex>,
+    pub(in crate::engine) context_free: PolicySets<PolicyIndex>,
+    pub(in crate::engine) context_dependent: PolicySets<PolicyIndex>,
 }
 
 impl<T> Effects<T> {
@@ -55,25 +55,26 @@ impl Policies {
         facts: &[Arc<PolicyFacts>],
         action: EntityUid,
     ) -> Result<Self, Box<PolicySetError>> {
-        let of = |open: bool, shadow: bool, effect: Effect| {
-            let facts =
-                facts.iter().filter(|facts| facts.context.is_empty() != open && facts.shadow == shadow);
+        let of = |reads_context: bool, shadow: bool, effect: Effect| {
+            let facts = facts
+                .iter()
+                .filter(|facts| facts.context.is_empty() != reads_context && facts.shadow == shadow);
             let policies = facts.map(|facts| &facts.policy).filter(|policy| policy.effect() == effect);
             PolicyIndex::new(policies, &action)
         };
-        let effects = |open, shadow| {
+        let effects = |reads_context, shadow| {
             Ok::<_, Box<PolicySetError>>(Effects {
-                permits: of(open, shadow, Effect::Permit)?,
-                forbids: of(open, shadow, Effect::Forbid)?,
+                permits: of(reads_context, shadow, Effect::Permit)?,
+                forbids: of(reads_context, shadow, Effect::Forbid)?,
             })
         };
-        let standing = |open| {
-            Ok::<_, Box<PolicySetError>>(Standing {
-                live: effects(open, false)?,
-                shadow: effects(open, true)?,
+        let policy_sets = |reads_context| {
+            Ok::<_, Box<PolicySetError>>(PolicySets {
+                live: effects(reads_context, false)?,
+                shadow: effects(reads_context, true)?,
             })
         };
-        Ok(Self { settled: standing(false)?, open: standing(true)?, action })
+        Ok(Self { context_free: policy_sets(false)?, context_dependent: policy_sets(true)?, action })
     }
 }
 

@@ -1,7 +1,6 @@
 //! Cedar's answers: which policies hold.
 //!
-//! What does not read the context is answered once for all requests with the same key. The rest is open until there is a
-//! context.
+//! What does not read the context is answered once for all requests with the same key. The rest waits for a context.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -10,26 +9,26 @@ use cedar_policy::{Context, Entities, EntityUid, PolicySet, Request};
 
 use super::context::Facts;
 use super::facts::PolicyFacts;
-use super::index::{Effects, Ends, Policies, PolicyIndex, Standing};
+use super::index::{Effects, Ends, Policies, PolicyIndex, PolicySets};
 use super::reads::Names;
 use super::store::PolicyStore;
 
 /// The policies that hold.
-pub(in crate::engine) type Holding = Vec<Arc<PolicyFacts>>;
+pub(in crate::engine) type Matched = Vec<Arc<PolicyFacts>>;
 
 /// What Cedar answered to one question. It is allowed when something permits and nothing forbids.
-pub(in crate::engine) type Verdict = Standing<Holding>;
+pub(in crate::engine) type Verdict = PolicySets<Matched>;
 
 /// What a caller may do is asked so: may it call this route, may it use this model.
 #[derive(Debug)]
 pub(in crate::engine) struct Question {
-    settled: Verdict,
-    open: Option<Open>,
+    context_free: Verdict,
+    context_dependent: Option<ContextDependent>,
 }
 
 /// The policies that read the context, of those whose scope matches.
 #[derive(Debug)]
-struct Open {
+struct ContextDependent {
     live: ReadingContext,
     shadow: ReadingContext,
     principal: EntityUid,
@@ -84,23 +83,27 @@ impl Question {
     ) -> Result<Self, String> {
         let ends = Ends::new(principal, &resource, entities);
         let request = request(principal, &policies.action, &resource, Context::empty())?;
-        let mut settled = Verdict::default();
-        settled
+        let mut context_free = Verdict::default();
+        context_free
             .live
-            .extend(store, &request, entities, &policies.settled.live, |index| index.relevant(&ends))?;
-        settled.shadow.extend_or_skip(store, &request, entities, &policies.settled.shadow, |index| {
-            index.relevant(&ends)
-        });
+            .extend(store, &request, entities, &policies.context_free.live, |index| index.relevant(&ends))?;
+        context_free.shadow.extend_or_skip(
+            store,
+            &request,
+            entities,
+            &policies.context_free.shadow,
+            |index| index.relevant(&ends),
+        );
 
-        let matching = |open: &Effects<PolicyIndex>| open.try_map(|index| index.matching(&ends));
-        let live = matching(&policies.open.live).map_err(|error| error.to_string())?;
+        let matching = |policies: &Effects<PolicyIndex>| policies.try_map(|index| index.matching(&ends));
+        let live = matching(&policies.context_dependent.live).map_err(|error| error.to_string())?;
         let live = ReadingContext::new(store, live)?;
-        let shadow = matching(&policies.open.shadow).unwrap_or_default();
+        let shadow = matching(&policies.context_dependent.shadow).unwrap_or_default();
         let shadow = ReadingContext::new(store, shadow)?;
         if live.is_empty() && shadow.is_empty() {
-            return Ok(Self { settled, open: None });
+            return Ok(Self { context_free, context_dependent: None });
         }
-        let open = Open {
+        let context_dependent = ContextDependent {
             live,
             shadow,
             principal: principal.clone(),
@@ -109,7 +112,7 @@ impl Question {
             resource,
             entities: Arc::clone(entities),
         };
-        Ok(Self { settled, open: Some(open) })
+        Ok(Self { context_free, context_dependent: Some(context_dependent) })
     }
 
     /// The answer in this context.
@@ -118,16 +121,18 @@ impl Question {
         store: &PolicyStore,
         facts: &Facts<'_>,
     ) -> Result<Cow<'_, Verdict>, String> {
-        let Some(open) = &self.open else { return Ok(Cow::Borrowed(&self.settled)) };
-        let mut verdict = self.settled.clone();
-        let Open { live, shadow, entities, .. } = open;
+        let Some(context_dependent) = &self.context_dependent else {
+            return Ok(Cow::Borrowed(&self.context_free));
+        };
+        let mut verdict = self.context_free.clone();
+        let ContextDependent { live, shadow, entities, .. } = context_dependent;
         if !live.is_empty() {
-            let request = open.request(live, facts)?;
+            let request = context_dependent.request(live, facts)?;
             verdict.live.extend(store, &request, entities, &live.policies, unless_empty)?;
         }
         // A shadow policy whose context cannot be built holds as little as one that fails.
         if !shadow.is_empty()
-            && let Ok(request) = open.request(shadow, facts)
+            && let Ok(request) = context_dependent.request(shadow, facts)
         {
             verdict.shadow.extend_or_skip(store, &request, entities, &shadow.policies, unless_empty);
         }
@@ -135,7 +140,7 @@ impl Question {
     }
 }
 
-impl Open {
+impl ContextDependent {
     fn request(&self, asked: &ReadingContext, facts: &Facts<'_>) -> Result<Request, String> {
         let context =
             if self.is_of_route { facts.of_route(&asked.reads) } else { facts.of_model(&asked.reads) }?;
@@ -171,7 +176,7 @@ fn request(
         .map_err(|error| error.to_string())
 }
 
-impl Effects<Holding> {
+impl Effects<Matched> {
     /// Adds the policies that hold, out of those in some sets.
     ///
     /// Cedar skips a policy whose evaluation fails, a `forbid` too: that is an error here.
@@ -183,10 +188,10 @@ impl Effects<Holding> {
         policies: &'p Effects<P>,
         sets: impl Fn(&'p P) -> I,
     ) -> Result<(), String> {
-        for (holding, policies) in
+        for (matched, policies) in
             [(&mut self.permits, &policies.permits), (&mut self.forbids, &policies.forbids)]
         {
-            if let Some(error) = ask(store, request, entities, sets(policies), holding)? {
+            if let Some(error) = ask(store, request, entities, sets(policies), matched)? {
                 return Err(error);
             }
         }
@@ -214,14 +219,14 @@ fn ask<'p>(
     request: &Request,
     entities: &Entities,
     sets: impl Iterator<Item = &'p PolicySet>,
-    holding: &mut Holding,
+    matched: &mut Matched,
 ) -> Result<Option<String>, String> {
     let mut failure = None;
     for set in sets {
         let response = store.authorizer.is_authorized(request, set, entities);
         failure = failure.or_else(|| Some(response.diagnostics().errors().next()?.to_string()));
         for id in response.diagnostics().reason() {
-            holding.push(Arc::clone(store.facts_of(id)?));
+            matched.push(Arc::clone(store.facts_of(id)?));
         }
     }
     Ok(failure)
@@ -236,12 +241,13 @@ impl Questions {
     ) -> Result<Vec<Cow<'_, Verdict>>, String> {
         self.all.iter().map(|question| question.verdict(store, facts)).collect()
     }
-    /// What the policies that are still open read of the context; `None` where no answer is open.
+    /// What the policies that read the context read of it; `None` where none does.
     pub(in crate::engine) fn reads(&self) -> Option<Names> {
-        let mut open = self.all.iter().filter_map(|question| question.open.as_ref()).peekable();
-        open.peek()?;
+        let mut context_dependent =
+            self.all.iter().filter_map(|question| question.context_dependent.as_ref()).peekable();
+        context_dependent.peek()?;
         let mut reads = Names::default();
-        for Open { live, shadow, .. } in open {
+        for ContextDependent { live, shadow, .. } in context_dependent {
             reads.add_all(&live.reads);
             reads.add_all(&shadow.reads);
         }
@@ -249,7 +255,7 @@ impl Questions {
     }
 
     /// The answers as far as they do not depend on the context, that on the route first.
-    pub(in crate::engine) fn settled(&self) -> Vec<&Verdict> {
-        self.all.iter().map(|question| &question.settled).collect()
+    pub(in crate::engine) fn context_free(&self) -> Vec<&Verdict> {
+        self.all.iter().map(|question| &question.context_free).collect()
     }
 }

@@ -1,4 +1,4 @@
-//! What a caller is tied to: its place in the hierarchy, and the lists that its roles, teams and scopes bring.
+//! What a caller brings to a request: its place in the hierarchy, and the lists of its roles, teams and scopes.
 
 use std::collections::HashSet;
 
@@ -13,9 +13,9 @@ use crate::names::Role;
 use crate::rules::{MASTER_KEY_ROLE, Rule};
 use crate::translate::TokenRoleLists;
 
-/// What can be read of a caller, and what that ties it to.
+/// What can be read of a caller, and what follows from it.
 #[derive(Debug)]
-pub(in crate::engine) struct Ties<'s> {
+pub(in crate::engine) struct PrincipalContext<'s> {
     pub(in crate::engine) key: Key<'s>,
     /// The caller's entity.
     pub(in crate::engine) principal: EntityUid,
@@ -30,7 +30,7 @@ pub(in crate::engine) struct Ties<'s> {
     pub(in crate::engine) own_routes: usize,
 }
 
-impl<'s> Ties<'s> {
+impl<'s> PrincipalContext<'s> {
     pub(in crate::engine) fn new(world: &'s World, key: Key<'s>) -> Self {
         let (names, lists) = (&world.names, &world.lists);
         let principal = uid(&names.caller, key.caller.id.as_deref().unwrap_or(ANYBODY));

@@ -9,31 +9,31 @@ use cedar_policy::{Entities, Entity, EntityUid};
 use super::Snapshot;
 use super::cache::key::Key;
 use super::entities::build;
-use super::entities::ties::Ties;
+use super::entities::principal_context::PrincipalContext;
 use super::policy::context::Facts;
 use super::policy::questions::{Question, Questions, Verdict};
 use super::policy::store::PolicyStore;
 
 /// A caller, with the team that was selected: the part of a decision that all questions of a request share.
-pub(super) struct Situation<'s> {
+pub(super) struct AuthzContext<'s> {
     snapshot: &'s Snapshot,
-    ties: Ties<'s>,
+    context: PrincipalContext<'s>,
     principal: EntityUid,
     principal_entities: Vec<Entity>,
 }
 
-impl<'s> Situation<'s> {
+impl<'s> AuthzContext<'s> {
     pub(super) fn new(snapshot: &'s Snapshot, key: Key<'s>) -> Result<Self, String> {
-        let ties = Ties::new(&snapshot.world, key);
-        let (principal, principal_entities) = build::caller(&snapshot.world, &ties)?;
-        Ok(Self { snapshot, ties, principal, principal_entities })
+        let context = PrincipalContext::new(&snapshot.world, key);
+        let (principal, principal_entities) = build::caller(&snapshot.world, &context)?;
+        Ok(Self { snapshot, context, principal, principal_entities })
     }
 
     /// Asks for the route, and for each of the models.
     pub(super) fn ask(&self) -> Result<Questions, String> {
         let PolicyStore { call_route, use_model, .. } = &self.snapshot.policies;
         let (route, route_entity) = self.route()?;
-        let models = self.ties.key.models.iter().map(|model| self.model(model.as_str()));
+        let models = self.context.key.models.iter().map(|model| self.model(model.as_str()));
         let (models, model_entities): (Vec<_>, Vec<_>) =
             models.collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
         // One store for all questions: building it costs more than a question.
@@ -64,12 +64,12 @@ impl<'s> Situation<'s> {
     }
 
     fn route(&self) -> Result<(EntityUid, Entity), String> {
-        let Key { route, method, .. } = self.ties.key;
-        build::route(&self.snapshot.world, &self.ties.candidates, route, method)
+        let Key { route, method, .. } = self.context.key;
+        build::route(&self.snapshot.world, &self.context.candidates, route, method)
     }
 
     fn model(&self, name: &str) -> Result<(EntityUid, Entity), String> {
-        build::model(&self.snapshot.world, &self.snapshot.world.reads, &self.ties.candidates, name)
+        build::model(&self.snapshot.world, &self.snapshot.world.reads, &self.context.candidates, name)
     }
 
     /// Whether the caller has a role that something is granted to.
@@ -77,7 +77,7 @@ impl<'s> Situation<'s> {
         let config = self.snapshot.config();
         let token_roles_alone =
             config.token_roles.is_some() && !config.jwt.as_ref().is_some_and(|jwt| jwt.enforce_rbac);
-        self.ties.has_token_role || (self.ties.has_role && !token_roles_alone)
+        self.context.has_token_role || (self.context.has_role && !token_roles_alone)
     }
 
     /// The caller with its teams, for questions that no policy answers.
@@ -106,7 +106,7 @@ impl<'s> Situation<'s> {
         while let Some(uid) = open.pop() {
             let Entry::Vacant(place) = all.entry(uid) else { continue };
             open.extend(dropped.held_by(place.key()).cloned());
-            let entity = build::other(&self.snapshot.world, &self.ties.candidates, place.key())?;
+            let entity = build::other(&self.snapshot.world, &self.context.candidates, place.key())?;
             place.insert(entity);
         }
         Ok(())

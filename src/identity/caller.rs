@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::claim::{names, roles, scalar};
 use super::kept::Kept;
@@ -221,7 +221,7 @@ impl Caller {
 
     /// All of the token's claims; `None` for the master key.
     #[cfg(feature = "gateway")]
-    pub(crate) fn claims(&self) -> Option<Arc<Map<String, Value>>> {
+    pub(crate) fn claims(&self) -> Option<Arc<serde_json::Map<String, Value>>> {
         (!self.master_key).then(|| self.claims.shared())
     }
 

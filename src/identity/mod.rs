@@ -13,6 +13,7 @@ mod tags;
 mod token_team;
 
 pub use caller::Caller;
+#[cfg(feature = "cli")]
 pub(crate) use caller::entity_id;
 pub(crate) use profile::{Profile, TEXTS};
 pub use roles::Reason;

@@ -49,6 +49,7 @@ pub mod pattern;
 pub mod providers;
 pub mod request;
 pub mod routes;
+pub mod rules;
 pub mod sources;
 mod tools;
 pub mod translate;

@@ -1,30 +1,32 @@
-//! The command line: one file for each subcommand.
+//! The command line: one file or folder for each subcommand.
+//!
+//! The arguments and the environment of the process come in. Text or JSON leaves, and an [`Exit`]. Subcommands share `args`,
+//! what `load` reads for them, and `output`.
 
+mod args;
 mod check;
 mod decide;
 mod demo;
 mod diff;
 mod explain;
 mod init;
+mod load;
 mod next_steps;
 mod observing;
-mod remote;
+mod output;
 mod replay;
 mod serve;
 mod test;
 mod translate;
 mod verify_log;
 
-use std::borrow::Cow;
-use std::path::{Path, PathBuf};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
-use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
-use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme};
+use args::{ConfigArgs, FileArgs, Format};
+use load::{environment, runtime, warn};
+use output::{complain, failed, failed_with_help, say, say_json};
 
-use crate::config::Config;
-use crate::display;
-use crate::engine::Snapshot;
-use crate::sources::Loaded;
+pub use output::Exit;
 
 /// The policy layer in front of LLM APIs.
 ///
@@ -81,76 +83,6 @@ enum Command {
     VerifyLog(verify_log::VerifyLogArgs),
 }
 
-/// The configuration to work with.
-#[derive(Debug, Args)]
-struct ConfigArgs {
-    /// LiteLLM's YAML file
-    #[arg(long, value_name = "FILE")]
-    config: PathBuf,
-    /// A directory of Cedar policies to enforce beside it, or the URL of a bundle of them (.tar.gz)
-    /// [default: `modelgate.policies`]
-    #[arg(long, value_name = "DIR|URL")]
-    policies: Option<PathBuf>,
-}
-
-/// The configuration to work with, where it may also be named without a flag.
-#[derive(Clone, Debug, Args)]
-struct FileArgs {
-    /// LiteLLM's YAML file
-    #[arg(value_name = "FILE", required_unless_present = "config", conflicts_with = "config")]
-    file: Option<PathBuf>,
-    /// The same, by name
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// A directory of Cedar policies to enforce beside it, or the URL of a bundle of them (.tar.gz)
-    /// [default: `modelgate.policies`]
-    #[arg(long, value_name = "DIR|URL")]
-    policies: Option<PathBuf>,
-}
-
-impl From<FileArgs> for ConfigArgs {
-    fn from(FileArgs { file, config, policies }: FileArgs) -> Self {
-        // The command line is refused without either.
-        Self { config: config.or(file).unwrap_or_default(), policies }
-    }
-}
-
-/// How to print what a command found.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Format {
-    /// For people
-    Text,
-    /// For machines
-    Json,
-}
-
-/// How the command ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Exit {
-    /// Yes, or done: 0.
-    Yes,
-    /// Two things that are compared differ: 1.
-    Changed,
-    /// Denied, or broken: 2.
-    Denied,
-    /// The configuration or the input is invalid, or the command cannot run: 3.
-    Invalid,
-    /// Nothing was found, and not everything was looked at: 4.
-    Undecided,
-}
-
-impl From<Exit> for std::process::ExitCode {
-    fn from(exit: Exit) -> Self {
-        match exit {
-            Exit::Yes => Self::SUCCESS,
-            Exit::Changed => Self::from(1),
-            Exit::Denied => Self::from(2),
-            Exit::Invalid => Self::from(3),
-            Exit::Undecided => Self::from(4),
-        }
-    }
-}
-
 /// Runs the command that the arguments of the process ask for.
 #[must_use]
 pub fn run() -> Exit {
@@ -193,77 +125,4 @@ pub fn run() -> Exit {
         complain(&report);
         Exit::Invalid
     })
-}
-
-impl ConfigArgs {
-    /// Reads everything under the environment of the process, and prints the warnings.
-    fn load(&self) -> miette::Result<Loaded> {
-        let brought = serve::runtime()?.block_on(remote::bring(self))?;
-        let loaded = remote::sources(self, brought.as_ref()).load(&environment)?;
-        warn(loaded.snapshot.config(), loaded.policies.as_deref().filter(|_| loaded.policy_count == 0));
-        Ok(loaded)
-    }
-
-    fn snapshot(&self) -> miette::Result<Snapshot> {
-        Ok(self.load()?.snapshot)
-    }
-}
-
-/// Prints what is allowed but probably not meant.
-fn warn(config: &Config, empty_directory: Option<&Path>) {
-    for warning in &config.warnings {
-        complain(&miette::Report::new(warning.clone()));
-    }
-    if let Some(directory) = empty_directory {
-        eprintln!(
-            "  ⚠ there is no policy in `{}`: it adds nothing and forbids nothing\n",
-            directory.display()
-        );
-    }
-}
-
-/// A variable of the process's environment.
-fn environment(name: &str) -> Option<String> {
-    std::env::var(name).ok()
-}
-
-/// Prints to standard output. Nothing in it can move a terminal's cursor. A reader that went away has seen enough.
-fn say(text: impl std::fmt::Display) {
-    let text = text.to_string();
-    let _ = std::io::Write::write_all(&mut std::io::stdout().lock(), display::escape_lines(&text).as_bytes());
-}
-
-/// The same for JSON, over several lines.
-fn say_json(value: &serde_json::Value) {
-    let text = format!("{value:#}\n");
-    let _ = std::io::Write::write_all(&mut std::io::stdout().lock(), display::escape_json(&text).as_bytes());
-}
-
-/// Prints an error or a warning. One that quotes control characters is printed without colors, so that they can be told from those.
-fn complain(report: &miette::Report) {
-    let handler = GraphicalReportHandler::new_themed(GraphicalTheme::unicode_nocolor());
-    let mut plain = String::new();
-    let rendered = handler.render_report(&mut plain, report.as_ref());
-    match display::escape_lines(&plain) {
-        Cow::Owned(escaped) if rendered.is_ok() => eprintln!("{escaped}"),
-        _ => eprintln!("{report:?}"),
-    }
-}
-
-/// Any error as a report.
-fn failed(error: impl std::fmt::Display) -> miette::Report {
-    miette::Report::new(Failed { message: error.to_string(), help: None })
-}
-
-/// The same, with what to do.
-fn failed_with_help(error: impl std::fmt::Display, help: impl Into<String>) -> miette::Report {
-    miette::Report::new(Failed { message: error.to_string(), help: Some(help.into()) })
-}
-
-#[derive(Debug, thiserror::Error, Diagnostic)]
-#[error("{message}")]
-struct Failed {
-    message: String,
-    #[help]
-    help: Option<String>,
 }

@@ -9,8 +9,9 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use tracing_subscriber::EnvFilter;
 
-use super::remote::{self, Brought};
-use super::{ConfigArgs, Exit};
+use super::args::ConfigArgs;
+use super::load::{self, Brought, runtime};
+use super::output::Exit;
 use crate::casefile;
 use crate::config::AdminListen;
 use crate::gateway::{Admin, Origin, Reloader, Server, Trial};
@@ -49,7 +50,7 @@ impl ServeArgs {
         let (config, policies) = (self.shadow_config.as_deref(), self.shadow_policies.as_deref());
         let on_trial = config.is_some() || policies.is_some();
         let candidate = || Sources::new(config.unwrap_or(&self.config.config), policies);
-        remote::sources(&self.config, brought).with_candidate(on_trial.then(candidate))
+        load::sources(&self.config, brought).with_candidate(on_trial.then(candidate))
     }
 }
 
@@ -64,7 +65,7 @@ pub(super) fn run(args: &ServeArgs) -> miette::Result<Exit> {
 
 async fn serve(args: &ServeArgs) -> miette::Result<Exit> {
     let trial: Trial = Box::new(|snapshot| casefile::check(snapshot).map_err(|error| error.to_string()));
-    let brought = remote::bring(&args.config).await?;
+    let brought = load::bring(&args.config).await?;
     let reloader =
         Reloader::start(args.sources(brought.as_ref()), Box::new(super::environment), Some(trial))?;
     let gateway = reloader.gateway();
@@ -139,10 +140,6 @@ async fn bind_admin(listen: AdminListen, reloader: Arc<Reloader>) -> miette::Res
     })?;
     tracing::info!("the admin listener is on http://{}", admin.local_addr().map_err(super::failed)?);
     Ok(Some(admin))
-}
-
-pub(super) fn runtime() -> miette::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(super::failed)
 }
 
 /// Logs to standard error, at the level that `RUST_LOG` says.

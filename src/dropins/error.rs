@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode, SourceSpan};
 
-use super::TextFile;
+use super::text_file::TextFile;
 
 /// Files of a policy directory that are refused, all at once. The error itself tells of the first, the others are related to it.
 #[derive(Debug, Default, thiserror::Error)]

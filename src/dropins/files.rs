@@ -3,47 +3,26 @@
 use std::fs;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use super::Finding;
+use super::error::Finding;
+use super::text_file::TextFile;
 
 const ENDINGS: [&str; 3] = [".cedar", ".cedarschema", ".entities.json"];
 /// Deeper than anybody sorts policies, so that links in a circle end.
 const DEEPEST: usize = 16;
 const LARGEST_FILE: u64 = 64 * 1024 * 1024;
 
-/// A file that was read.
-#[derive(Clone, Debug)]
-pub(crate) struct TextFile {
-    /// Its path, as diagnostics and sources show it.
-    pub(crate) name: Arc<str>,
-    pub(crate) text: Arc<str>,
-}
-
-impl TextFile {
-    pub(super) fn read(path: &Path) -> Result<Self, Finding> {
-        let name = path.to_string_lossy();
-        let mut text = String::new();
-        let unread =
-            |error: std::io::Error| Finding::unread(&name, format!("the file cannot be read: {error}"));
-        let file = fs::File::open(path).map_err(unread)?;
-        file.take(LARGEST_FILE + 1).read_to_string(&mut text).map_err(unread)?;
-        if text.len() as u64 > LARGEST_FILE {
-            return Err(Finding::unread(&name, format!("the file is larger than {LARGEST_FILE} bytes")));
-        }
-        Ok(Self { name: name.into(), text: text.into() })
+/// Reads a file as a whole.
+pub(super) fn read(path: &Path) -> Result<TextFile, Finding> {
+    let name = path.to_string_lossy();
+    let mut text = String::new();
+    let unread = |error: std::io::Error| Finding::unread(&name, format!("the file cannot be read: {error}"));
+    let file = fs::File::open(path).map_err(unread)?;
+    file.take(LARGEST_FILE + 1).read_to_string(&mut text).map_err(unread)?;
+    if text.len() as u64 > LARGEST_FILE {
+        return Err(Finding::unread(&name, format!("the file is larger than {LARGEST_FILE} bytes")));
     }
-
-    /// The line of a position, counted from 1.
-    pub(crate) fn line_at(&self, offset: usize) -> usize {
-        1 + self.lines_between(0, offset)
-    }
-
-    /// How many lines end between two positions.
-    pub(super) fn lines_between(&self, from: usize, to: usize) -> usize {
-        let between = self.text.as_bytes().get(from..to.min(self.text.len())).unwrap_or_default();
-        between.iter().filter(|byte| **byte == b'\n').count()
-    }
+    Ok(TextFile { name: name.into(), text: text.into() })
 }
 
 /// Whether a file of this name is read.

@@ -3,24 +3,25 @@
 //! A dropped-in `permit` adds to what the configuration grants, a `forbid` takes away, and the gates of the configuration
 //! hold all the same. Everything is validated strictly before any of it is in force.
 
+mod drop_in;
 mod entities;
 mod error;
 mod files;
 mod policies;
 mod schema;
+mod text_file;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use cedar_policy::Policy;
-
 pub use error::{DropInError, Finding};
 
+pub(crate) use drop_in::{DropIn, annotation};
 pub(crate) use entities::StaticEntities;
-pub(crate) use files::TextFile;
 #[cfg(feature = "gateway")]
 pub(crate) use files::{is_ours, list};
 pub(crate) use schema::MergedSchema;
+pub(crate) use text_file::TextFile;
 
 /// What a directory of policies holds, read but not validated yet: that takes the schema of a snapshot.
 #[derive(Clone, Debug, Default)]
@@ -29,31 +30,6 @@ pub struct DropIns {
     pub(crate) schemas: Vec<TextFile>,
     pub(crate) entities: Vec<TextFile>,
     files: Vec<(PathBuf, Arc<str>)>,
-}
-
-/// A policy of a file.
-#[derive(Clone, Debug)]
-pub(crate) struct DropIn {
-    /// Its id is its `@id`, or `file#n` by its place in the file.
-    pub(crate) policy: Policy,
-    /// The same without its text, which Cedar would read again to write the policy as data.
-    pub(crate) parsed: Policy,
-    pub(crate) file: TextFile,
-    /// Where in the file it begins.
-    pub(crate) offset: usize,
-    pub(crate) line: usize,
-}
-
-/// The value of an annotation. Cedar's own way to one parses its name each time.
-pub(crate) fn annotation<'p>(policy: &'p Policy, name: &str) -> Option<&'p str> {
-    policy.annotations().find(|(known, _)| *known == name).map(|(_, value)| value)
-}
-
-impl DropIn {
-    /// `file:line`.
-    pub(crate) fn source(&self) -> String {
-        format!("{}:{}", self.file.name, self.line)
-    }
 }
 
 impl DropIns {
@@ -71,7 +47,7 @@ impl DropIns {
             Vec::new()
         });
         for path in paths {
-            match TextFile::read(&path) {
+            match files::read(&path) {
                 Ok(file) => {
                     dropins.files.push((path, file.text.clone()));
                     dropins.add(file, &mut findings);

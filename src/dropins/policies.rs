@@ -2,7 +2,9 @@
 
 use cedar_policy::{Policy, PolicyId, PolicySet};
 
-use super::{DropIn, Finding, TextFile, annotation};
+use super::drop_in::{DropIn, annotation};
+use super::error::Finding;
+use super::text_file::TextFile;
 
 /// Every policy of the file, in order.
 pub(super) fn parse(file: &TextFile) -> Result<Vec<DropIn>, Vec<Finding>> {

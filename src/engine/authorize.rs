@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use super::key::{KeptKey, Key};
-use super::outcome::Outcome;
-use super::questions::Answer;
-use super::situation::Situation;
-use super::team::{self, Asked};
+use super::authz_context::AuthzContext;
+use super::cache::answer::Answer;
+use super::cache::key::{Key, MemoizedKey};
+use super::policy::asked::Asked;
+use super::policy::outcome::Outcome;
+use super::team;
 use super::{Decision, Denied, Permit, Rule, Snapshot};
 use crate::config::Mode;
 use crate::identity::Caller;
@@ -51,7 +52,7 @@ impl Snapshot {
 
     pub(super) fn decide_asked(&self, caller: &Caller, asked: Asked<'_>) -> Result<Decision, Box<Denied>> {
         let team = team::select(self, caller, asked);
-        let (outcome, team_id) = self.outcome(Key::new(self, caller, team, &asked), &asked);
+        let (outcome, team_id) = self.outcome(self.key(caller, team, &asked), &asked);
         let decision = |policies, shadow| Decision {
             role: caller.role(),
             user_id: caller.user_id.clone(),
@@ -76,7 +77,9 @@ impl Snapshot {
 
     /// What Cedar says now, or said before of the same key, and the team in it.
     fn outcome(&self, key: Key<'_>, asked: &Asked<'_>) -> (Result<Outcome, String>, Option<Arc<str>>) {
-        let again = |kept: &KeptKey, answer: &Answer| (answer.outcome(self, &asked.facts), kept.team_id());
+        let again = |kept: &MemoizedKey, answer: &Answer| {
+            (answer.outcome(&self.policies, &asked.facts), kept.team_id())
+        };
         if let Some(known) = self.answers.get(&key, |known| key.is(known), again) {
             return known;
         }
@@ -87,8 +90,8 @@ impl Snapshot {
     /// The same the first time. An error is never kept.
     fn first_outcome(&self, key: Key<'_>, asked: &Asked<'_>) -> Result<Outcome, String> {
         let kept = key.is_small().then(|| key.to_owned());
-        let answer = Answer::new(Situation::new(self, key)?.ask()?);
-        let outcome = answer.outcome(self, &asked.facts)?;
+        let answer = Answer::new(AuthzContext::new(self, key)?.ask()?);
+        let outcome = answer.outcome(&self.policies, &asked.facts)?;
         if let Some(key) = kept {
             self.answers.insert(key, answer);
         }

@@ -4,10 +4,10 @@ use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 
 use super::Snapshot;
-use super::context::Facts;
-use super::key::Key;
-use super::situation::Situation;
-use super::team::{self, Asked};
+use super::authz_context::AuthzContext;
+use super::policy::asked::Asked;
+use super::policy::context::Facts;
+use super::team;
 use crate::config::Mode;
 use crate::identity::Caller;
 use crate::names::ModelName;
@@ -26,15 +26,15 @@ pub(crate) const MODEL_ROUTES: [&str; 9] = [
     "/v1/rerank",
 ];
 
-/// Decisions on many models. Callers with the same team on the same route share one situation, and a model that was
+/// Decisions on many models. Callers with the same team on the same route share one context, and a model that was
 /// denied to a team is not asked for again on the next route.
 struct Questions<'s> {
     snapshot: &'s Snapshot,
     caller: &'s Caller,
     header: Option<&'s str>,
     circumstances: RequestContext,
-    /// By route and team: the situation, if it may call the route.
-    situations: HashMap<(&'static str, Option<&'s str>), Option<Situation<'s>>>,
+    /// By route and team: the context, if it may call the route.
+    authz_contexts: HashMap<(&'static str, Option<&'s str>), Option<AuthzContext<'s>>>,
 }
 
 impl Snapshot {
@@ -58,7 +58,7 @@ impl Snapshot {
             caller,
             header: team_header,
             circumstances,
-            situations: HashMap::new(),
+            authz_contexts: HashMap::new(),
         };
         listed.into_iter().filter(|model| questions.may_call(model)).cloned().collect()
     }
@@ -83,7 +83,7 @@ impl Snapshot {
 
 impl<'s> Questions<'s> {
     fn may_call(&mut self, model: &ModelName) -> bool {
-        let reads_context = !self.snapshot.reads.context.is_empty();
+        let reads_context = !self.snapshot.world.reads.context.is_empty();
         let mut denied_to = Vec::new();
         MODEL_ROUTES.into_iter().any(|route| {
             let facts =
@@ -93,8 +93,9 @@ impl<'s> Questions<'s> {
             if denied_to.contains(&team) {
                 return false;
             }
-            let Some(situation) = self.situation(&facts, route, team) else { return false };
-            let allowed = situation.ask_model(model.as_str(), &facts).is_ok_and(|verdict| verdict.allows());
+            let Some(authz_context) = self.authz_context(&facts, route, team) else { return false };
+            let allowed =
+                authz_context.ask_model(model.as_str(), &facts).is_ok_and(|verdict| verdict.allows());
             // What reads the context may answer otherwise on another route.
             if !reads_context {
                 denied_to.push(team);
@@ -103,22 +104,22 @@ impl<'s> Questions<'s> {
         })
     }
 
-    fn situation(
+    fn authz_context(
         &mut self,
         facts: &Facts<'static>,
         route: &'static str,
         team: Option<&'s str>,
-    ) -> Option<&Situation<'s>> {
+    ) -> Option<&AuthzContext<'s>> {
         let (snapshot, caller) = (self.snapshot, self.caller);
-        match self.situations.entry((route, team)) {
+        match self.authz_contexts.entry((route, team)) {
             Entry::Occupied(known) => known.into_mut().as_ref(),
             Entry::Vacant(new) => {
                 let asked = Asked { facts: *facts, header: None, models: &[] };
-                let situation = Situation::new(snapshot, Key::new(snapshot, caller, Ok(team), &asked)).ok();
-                let may_call_route = |situation: &Situation<'_>| {
-                    situation.ask_route(facts).is_ok_and(|verdict| verdict.allows())
+                let authz_context = AuthzContext::new(snapshot, snapshot.key(caller, Ok(team), &asked)).ok();
+                let may_call_route = |authz_context: &AuthzContext<'_>| {
+                    authz_context.ask_route(facts).is_ok_and(|verdict| verdict.allows())
                 };
-                new.insert(situation.filter(may_call_route)).as_ref()
+                new.insert(authz_context.filter(may_call_route)).as_ref()
             }
         }
     }

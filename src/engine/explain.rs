@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use cedar_policy::{Effect, Entities, EntityUid, PrincipalConstraint};
 
-use super::facts::PolicyFacts;
-use super::index::{Policies, applies};
-use super::key::Key;
-use super::questions::Verdict;
-use super::situation::Situation;
-use super::team::{self, Asked};
+use super::authz_context::AuthzContext;
+use super::policy::asked::Asked;
+use super::policy::facts::PolicyFacts;
+use super::policy::index::{Policies, applies};
+use super::policy::questions::Verdict;
+use super::team;
 use super::{Decision, Denied, Rule, Snapshot};
 use crate::identity::Caller;
 use crate::names::ModelName;
@@ -53,14 +53,14 @@ impl Snapshot {
         let outcome = self.decide(caller, call);
         let mut explanation = Explanation { outcome, grants: Vec::new(), gates: Vec::new() };
         let team = team::select(self, caller, asked);
-        let key = Key::new(self, caller, team, &asked);
-        let Ok(situation) = Situation::new(self, key) else { return explanation };
-        let Ok(questions) = situation.ask() else { return explanation };
-        let Ok(verdicts) = questions.verdicts(self, &asked.facts) else { return explanation };
+        let key = self.key(caller, team, &asked);
+        let Ok(authz_context) = AuthzContext::new(self, key) else { return explanation };
+        let Ok(questions) = authz_context.ask() else { return explanation };
+        let Ok(verdicts) = questions.verdicts(&self.policies, &asked.facts) else { return explanation };
 
-        let for_caller = self.policies_for(&situation);
-        let of_models = models.iter().map(|model| (&self.use_model, Some(*model)));
-        let asked = std::iter::once((&self.call_route, None)).chain(of_models);
+        let for_caller = self.policies_for(&authz_context);
+        let of_models = models.iter().map(|model| (&self.policies.use_model, Some(*model)));
+        let asked = std::iter::once((&self.policies.call_route, None)).chain(of_models);
         for ((policies, model), verdict) in asked.zip(&verdicts) {
             explanation.add(&for_caller, policies, model, verdict);
         }
@@ -68,18 +68,18 @@ impl Snapshot {
     }
 
     /// The policies whose scope has a place for the caller, in the order of the rules.
-    fn policies_for(&self, situation: &Situation<'_>) -> Vec<&PolicyFacts> {
-        let (principal, entities) = situation.principal();
+    fn policies_for(&self, authz_context: &AuthzContext<'_>) -> Vec<&PolicyFacts> {
+        let (principal, entities) = authz_context.principal();
         let entities = Entities::from_entities(entities.iter().cloned(), None).unwrap_or_default();
         let is_in = |uid: &EntityUid| uid == principal || entities.is_ancestor_of(uid, principal);
         let has_place = |facts: &&PolicyFacts| match facts.policy.principal_constraint() {
             PrincipalConstraint::Any | PrincipalConstraint::Is(_) => true,
             PrincipalConstraint::Eq(uid) => uid == *principal,
             // A refusal is for every caller: its gate is open as long as the caller has none.
-            PrincipalConstraint::In(uid) if *uid.type_name() == self.names.refusal => true,
+            PrincipalConstraint::In(uid) if *uid.type_name() == self.world.names.refusal => true,
             PrincipalConstraint::In(uid) | PrincipalConstraint::IsIn(_, uid) => is_in(&uid),
         };
-        self.facts_in_order.iter().map(AsRef::as_ref).filter(has_place).collect()
+        self.policies.in_order.iter().map(AsRef::as_ref).filter(has_place).collect()
     }
 }
 
@@ -94,13 +94,13 @@ impl Explanation {
         for facts in
             for_caller.iter().filter(|facts| !facts.shadow && applies(&facts.policy, &policies.action))
         {
-            let mut holding = verdict.live.permits.iter().chain(&verdict.live.forbids);
+            let mut matched = verdict.live.permits.iter().chain(&verdict.live.forbids);
             let considered = Considered {
                 model: model.cloned(),
                 id: facts.id.clone(),
                 rule: facts.rule,
                 source: facts.source.clone(),
-                holds: holding.any(|holding| holding.id == facts.id),
+                holds: matched.any(|matched| matched.id == facts.id),
             };
             let is_grant = facts.policy.effect() == Effect::Permit;
             if is_grant { &mut self.grants } else { &mut self.gates }.push(considered);

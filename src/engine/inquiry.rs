@@ -1,7 +1,7 @@
 //! Decisions on requests of which only the facts are at hand.
 
-use super::context::Facts;
-use super::team::Asked;
+use super::policy::asked::Asked;
+use super::policy::context::Facts;
 use super::{Decision, Denied, Snapshot};
 use crate::identity::Caller;
 use crate::names::ModelName;

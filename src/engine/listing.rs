@@ -6,9 +6,9 @@ use cedar_policy::{Entities, Entity, EntityUid};
 use serde_json::Value;
 
 use super::Snapshot;
-use super::entities;
-use super::hierarchy::Candidates;
-use super::reads::Reads;
+use super::entities::build;
+use super::entities::candidates::Candidates;
+use super::policy::reads::Reads;
 use crate::names::ModelName;
 
 impl Snapshot {
@@ -19,12 +19,12 @@ impl Snapshot {
     /// What Cedar says of an entity that it refuses.
     pub fn entities(&self) -> Result<Value, String> {
         let (reads, mut all): (_, Vec<Entity>) = (Reads::everything(), Vec::new());
-        let lists = Candidates::all(&self.lists);
+        let lists = Candidates::all(&self.world.lists);
         for model in self.model_names() {
-            all.push(self.in_fewest(entities::model(self, &reads, &lists, model.as_str())?.1)?);
+            all.push(self.in_fewest(build::model(&self.world, &reads, &lists, model.as_str())?.1)?);
         }
         for team in &self.config().teams {
-            all.push(self.in_fewest(entities::team(self, &reads, &team.team_id)?)?);
+            all.push(self.in_fewest(build::team(&self.world, &reads, &team.team_id)?)?);
         }
         let entities = Entities::from_entities(all, None).map_err(|error| error.to_string())?;
         entities.to_json_value().map(sorted).map_err(|error| error.to_string())
@@ -33,11 +33,16 @@ impl Snapshot {
     /// The same entity without those parents that another parent is in: the schema says what an entity may be in by one step.
     fn in_fewest(&self, entity: Entity) -> Result<Entity, String> {
         let (me, attributes, mut parents) = entity.into_inner();
-        let above = |uid: &EntityUid| self.above(uid, &Candidates::default());
+        let above = |uid: &EntityUid| self.world.above(uid, &Candidates::default());
         let indirect: HashSet<EntityUid> = parents.iter().flat_map(above).collect();
         parents.retain(|parent| !indirect.contains(parent));
-        let tags =
-            self.dropped.statics.get(&me).into_iter().flat_map(|described| described.tags.iter().cloned());
+        let tags = self
+            .world
+            .dropped
+            .statics
+            .get(&me)
+            .into_iter()
+            .flat_map(|described| described.tags.iter().cloned());
         Entity::new_with_tags(me, attributes, parents, tags).map_err(|error| error.to_string())
     }
 

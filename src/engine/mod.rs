@@ -1,39 +1,31 @@
 //! Decisions: an immutable [`Snapshot`] of everything that a decision needs.
 //!
-//! Whoever decides keeps one snapshot from the beginning of a request to its end, and so never sees half of a change.
+//! A configuration with its policies comes in, then a caller and a request. A [`Permit`] leaves, or [`Denied`] with the rule
+//! that denies. One snapshot decides a request from its beginning to its end, so that no request sees half of a change.
 
 mod authorize;
+mod authz_context;
+mod cache;
 mod callable;
-mod circles;
-mod context;
 mod decision;
-mod dropped;
 mod entities;
 mod explain;
-mod facts;
-mod hierarchy;
-mod index;
 mod inquiry;
-mod key;
 mod listing;
-mod names;
-mod outcome;
-mod profile;
-mod questions;
-mod reads;
-mod situation;
+mod policy;
 mod snapshot;
 mod team;
-mod ties;
+mod teams;
 
 #[cfg(feature = "cli")]
 pub(crate) use callable::MODEL_ROUTES;
-pub use decision::{Decision, Denied, Permit, Rule};
+pub use decision::{Decision, Denied, Permit};
 pub use explain::{Considered, Explanation};
-pub use facts::PolicyView;
 pub use inquiry::Inquiry;
-pub(crate) use profile::Profile;
+pub use policy::facts::PolicyView;
 pub use snapshot::{Snapshot, SnapshotError};
+
+pub use crate::rules::Rule;
 
 #[cfg(test)]
 mod tests;

@@ -1,29 +1,31 @@
 //! Everything that a decision needs, checked as a whole and then never changed.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use cedar_policy::{Authorizer, EntityUid, Policy, PolicyId, PolicySet, ValidationMode, Validator};
+use cedar_policy::{EntityUid, Policy, PolicySet, ValidationMode, Validator};
 use miette::Diagnostic;
 
-use super::Rule;
-use super::dropped::Dropped;
-use super::facts::{PolicyFacts, PolicyView};
-use super::hierarchy::NamedLists;
-use super::index::Policies;
-use super::key::KeptKey;
-use super::names::{Names, uid};
-use super::questions::Answer;
-use super::reads::Reads;
-use super::team::TeamDirectory;
+use super::cache::answer::Answer;
+use super::cache::key::{Key, MemoizedKey};
+use super::entities::candidates::NamedLists;
+use super::entities::names::{Names, uid};
+use super::entities::world::World;
+use super::policy::asked::Asked;
+use super::policy::dropped::Dropped;
+use super::policy::facts::{PolicyFacts, PolicyView};
+use super::policy::reads::Reads;
+use super::policy::store::PolicyStore;
+use super::teams::TeamDirectory;
 use crate::authn::VerifiedClaims;
 use crate::config::Config;
 use crate::dropins::{DropInError, DropIns};
-use crate::identity::Caller;
-use crate::memo::Memo;
+use crate::identity::{Caller, Profile};
+use crate::memo::{Hashed, Memo};
 use crate::routes::group_names;
-use crate::translate::{self, Lists, MASTER_KEY_ROLE, TranslateError};
+use crate::rules::{MASTER_KEY_ROLE, Rule};
+use crate::translate::{self, TranslateError};
 
 static GENERATION: AtomicU64 = AtomicU64::new(0);
 
@@ -32,26 +34,13 @@ static GENERATION: AtomicU64 = AtomicU64::new(0);
 pub struct Snapshot {
     generation: u64,
     config: Config,
-    pub(super) authorizer: Authorizer,
-    pub(super) call_route: Policies,
-    pub(super) use_model: Policies,
-    facts: HashMap<PolicyId, Arc<PolicyFacts>>,
-    /// The same in the order of the rules, dropped-in policies last.
-    pub(super) facts_in_order: Vec<Arc<PolicyFacts>>,
-    pub(super) lists: Lists,
-    /// The lists that dropped-in files name.
-    pub(super) named_lists: NamedLists,
-    pub(super) teams: TeamDirectory,
-    pub(super) names: Names,
-    pub(super) dropped: Dropped,
-    pub(super) reads: Reads,
-    /// Whether it is told apart by which method a route is called.
-    pub(super) reads_method: bool,
+    pub(super) policies: PolicyStore,
+    pub(super) world: World,
     /// What Cedar answered before: another snapshot begins without.
-    pub(super) answers: Memo<KeptKey, Answer>,
+    pub(super) answers: Memo<MemoizedKey, Answer>,
 }
 
-/// Combinations of callers' ties, routes and models. An entry takes a kilobyte or so.
+/// Combinations of what can be read of callers, routes and models. An entry takes a kilobyte or so.
 const ANSWERS: usize = 4_096;
 
 /// A configuration that cannot be put in force.
@@ -114,32 +103,29 @@ impl Snapshot {
             let its = reads_of(&dropin.parsed);
             facts_in_order.push(Arc::new(PolicyFacts::of_dropped(dropin, &its)));
         }
-        let by_id = facts_in_order.iter().map(|facts| (facts.policy.id().clone(), facts.clone()));
-        let policies = |action: EntityUid| {
-            Policies::new(&facts_in_order, action).map_err(|error| SnapshotError::Invalid(error.to_string()))
-        };
         let mut lists = bundle.lists;
         lists.add_route_groups(group_names().filter(|group| dropped.reads.names(group)));
-        let mut snapshot = Self {
-            generation: GENERATION.fetch_add(1, Ordering::Relaxed) + 1,
-            facts: by_id.collect(),
-            authorizer: Authorizer::new(),
-            call_route: policies(names.action("call_route"))?,
-            use_model: policies(names.action("use_model"))?,
-            facts_in_order,
+        let policies =
+            PolicyStore::new(facts_in_order, names.action("call_route"), names.action("use_model"))
+                .map_err(|error| SnapshotError::Invalid(error.to_string()))?;
+        let mut world = World {
+            names,
+            lists,
             named_lists: NamedLists::default(),
             teams: TeamDirectory::new(&config.teams),
-            lists,
-            names,
             dropped,
             reads_method: reads.attribute("method"),
             reads,
-            answers: Memo::with_capacity(ANSWERS),
-            config,
         };
-        snapshot.named_lists = NamedLists::new(&snapshot);
-        snapshot.check_circles()?;
-        Ok(snapshot)
+        world.named_lists = NamedLists::new(&world);
+        world.check_circles()?;
+        Ok(Self {
+            generation: GENERATION.fetch_add(1, Ordering::Relaxed) + 1,
+            config,
+            policies,
+            world,
+            answers: Memo::with_capacity(ANSWERS),
+        })
     }
 
     /// The configuration that the snapshot was built from.
@@ -156,7 +142,7 @@ impl Snapshot {
 
     /// Every policy, in the order of the rules, dropped-in ones last.
     pub fn policies(&self) -> impl Iterator<Item = PolicyView<'_>> {
-        self.facts_in_order.iter().map(|facts| PolicyView(facts))
+        self.policies.in_order.iter().map(|facts| PolicyView(facts))
     }
 
     /// The same caller by this snapshot's rules, when another one identified it.
@@ -165,20 +151,36 @@ impl Snapshot {
         caller.again(self.config.jwt.as_ref())
     }
 
-    /// Every policy of the snapshot is known: one that is not could not be reported.
-    pub(super) fn facts_of(&self, id: &PolicyId) -> Result<&Arc<PolicyFacts>, String> {
-        self.facts.get(id).ok_or_else(|| "a policy is not known".to_owned())
-    }
-
     /// The ids of all policies, in the order of the rules.
     pub fn policy_ids(&self) -> impl Iterator<Item = &Arc<str>> {
-        self.facts_in_order.iter().map(|facts| &facts.id)
+        self.policies.in_order.iter().map(|facts| &facts.id)
+    }
+
+    /// Everything that the policies can tell apart about a request, its context aside.
+    pub(super) fn key<'a>(
+        &self,
+        caller: &Caller,
+        team: Result<Option<&'a str>, Rule>,
+        asked: &Asked<'a>,
+    ) -> Key<'a> {
+        Key::new(self.profile(caller), team, asked, self.world.reads_method)
+    }
+
+    /// What can be read of a caller: the same for all of its requests, so that it is worked out for the first.
+    fn profile(&self, caller: &Caller) -> Arc<Hashed<Profile>> {
+        let anew =
+            || Arc::new(self.answers.hashed(Profile::new(&self.world.reads, &self.world.teams, caller)));
+        match caller.profile.or_keep(|| (self.generation(), anew())) {
+            (generation, profile) if *generation == self.generation() => Arc::clone(profile),
+            // Other rules asked first, whose policies read other things.
+            _ => anew(),
+        }
     }
 
     /// The entity that policies know a caller by.
     #[must_use]
     pub fn entity_of(&self, caller: &Caller) -> EntityUid {
-        uid(&self.names.caller, &caller.entity_id())
+        uid(&self.world.names.caller, &caller.entity_id())
     }
 
     /// Dropped-in policies and entities that name a caller who cannot be: each with its place.
@@ -186,14 +188,14 @@ impl Snapshot {
     pub fn misnamed_callers(&self) -> Vec<String> {
         let is_misnamed = |uid: &EntityUid| {
             let id = uid.id().unescaped();
-            *uid.type_name() == self.names.caller && !id.contains('#') && id != MASTER_KEY_ROLE
+            *uid.type_name() == self.world.names.caller && !id.contains('#') && id != MASTER_KEY_ROLE
         };
-        let of_policies = self.facts_in_order.iter().filter(|facts| facts.rule == Rule::Policy);
+        let of_policies = self.policies.in_order.iter().filter(|facts| facts.rule == Rule::Policy);
         let of_policies = of_policies.flat_map(|facts| {
             let place = facts.source.clone().unwrap_or_default();
             facts.policy.entity_literals().into_iter().map(move |uid| (place.clone(), uid))
         });
-        let of_files = self.dropped.statics.places();
+        let of_files = self.world.dropped.statics.places();
         let all: BTreeSet<(String, EntityUid)> =
             of_policies.chain(of_files).filter(|(_, uid)| is_misnamed(uid)).collect();
         let text = |(place, uid): (String, EntityUid)| {

@@ -7,10 +7,11 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use serde_json::{Map, Value, json};
 
-use super::context::Facts;
-use super::key::{KeptKey, Key};
-use super::reads::Reads;
-use super::team::{self, Asked};
+use super::cache::key::MemoizedKey;
+use super::policy::asked::Asked;
+use super::policy::context::Facts;
+use super::policy::reads::Reads;
+use super::team;
 use super::{Decision, Denied, Inquiry, Rule, Snapshot};
 use crate::authn::VerifiedClaims;
 use crate::config::Config;
@@ -221,10 +222,10 @@ fn share(policies: &[&str], first: Value, second: Value) -> bool {
         caller(&all, &snapshot)
     };
     let [first, second] = [with_defaults(first), with_defaults(second)];
-    let key = |caller| Key::new(&snapshot, caller, team::select(&snapshot, caller, asked), &asked).to_owned();
+    let key = |caller| snapshot.key(caller, team::select(&snapshot, caller, asked), &asked).to_owned();
     let (of_first, of_second) = (key(&first), key(&second));
     let _ = snapshot.decide_asked(&first, asked);
-    let is_kept = |key: &KeptKey| snapshot.answers.get(key, |known| known == key, |_, _| ()).is_some();
+    let is_kept = |key: &MemoizedKey| snapshot.answers.get(key, |known| known == key, |_, _| ()).is_some();
     let found = is_kept(&of_second);
     assert!(is_kept(&of_first), "the first is kept");
     assert_eq!(found, of_first == of_second);
@@ -304,7 +305,7 @@ fn an_error_is_not_kept() {
     let caller = caller(&json!({"sub": "ada", "roles": "dev"}), &snapshot);
     for _ in 0..2 {
         assert_eq!(snapshot.decide_asked(&caller, asked).unwrap_err().rule, Rule::Evaluation);
-        let key = Key::new(&snapshot, &caller, team::select(&snapshot, &caller, asked), &asked);
+        let key = snapshot.key(&caller, team::select(&snapshot, &caller, asked), &asked);
         assert!(snapshot.answers.get(&key, |known| key.is(known), |_, _| ()).is_none());
     }
 }
@@ -317,6 +318,6 @@ fn what_is_too_large_is_decided_and_not_kept() {
     let asked = Asked { facts, header: None, models: &[&model] };
     let caller = caller(&json!({"sub": "ada", "roles": "dev"}), &snapshot);
     assert_eq!(snapshot.decide_asked(&caller, asked).unwrap_err().rule, Rule::Model);
-    let key = Key::new(&snapshot, &caller, team::select(&snapshot, &caller, asked), &asked);
+    let key = snapshot.key(&caller, team::select(&snapshot, &caller, asked), &asked);
     assert!(snapshot.answers.get(&key, |known| key.is(known), |_, _| ()).is_none());
 }

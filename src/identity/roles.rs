@@ -3,7 +3,7 @@
 use crate::config::JwtAuth;
 use crate::names::Role;
 
-use super::TokenTeam;
+use super::token_team::TokenTeam;
 
 /// What gave a role.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,7 +1,9 @@
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::*;
+use super::Caller;
+use crate::authn::VerifiedClaims;
 use crate::config::Config;
+use crate::names::Role;
 
 pub(super) fn identify(jwtauth: &str, claims: Value) -> Caller {
     let yaml =

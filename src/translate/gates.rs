@@ -1,13 +1,13 @@
 //! What must hold whoever grants: R3 and R5 to R9, each a `forbid`.
 
+use super::lists::{ADMIN_ROUTES, LLM_ROUTES, TEAM_ROUTES};
 use super::pst::{
     Ex, action, and, attr, entity, eq, has, is_in, not, or, principal, principal_in, resource, string,
     unless, when,
 };
-use super::{Draft, JWTAUTH, TranslateError, Writer};
+use super::writer::{Draft, JWTAUTH, TranslateError, Writer};
 use crate::config::JwtAuth;
-use crate::engine::Rule;
-use crate::translate::lists::{ADMIN_ROUTES, LLM_ROUTES, TEAM_ROUTES};
+use crate::rules::{MASTER_KEY_ROLE, Rule};
 
 pub(super) fn write(writer: &mut Writer<'_>) -> Result<(), TranslateError> {
     let Some(jwt) = &writer.config.jwt else { return Ok(()) };
@@ -137,5 +137,5 @@ fn write_floor(writer: &mut Writer<'_>, jwt: &JwtAuth) -> Result<(), TranslateEr
 }
 
 fn master_key() -> Result<Ex, TranslateError> {
-    Ok(is_in(principal(), entity("Role", super::grants::MASTER_KEY_ROLE)?))
+    Ok(is_in(principal(), entity("Role", MASTER_KEY_ROLE)?))
 }

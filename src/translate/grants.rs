@@ -5,13 +5,11 @@ use std::collections::BTreeSet;
 use cedar_policy::pst::PstConstructionError;
 
 use super::pst::{action, entity, is_in, or, principal, principal_in, resource_in, when};
-use super::{Draft, JWTAUTH, TranslateError, Writer, token_roles};
+use super::token_roles;
+use super::writer::{Draft, JWTAUTH, TranslateError, Writer};
 use crate::config::RolePermission;
-use crate::engine::Rule;
 use crate::names::Role;
-
-/// The role of the master key's holder.
-pub(crate) const MASTER_KEY_ROLE: &str = "master_key";
+use crate::rules::{MASTER_KEY_ROLE, Rule};
 
 pub(super) fn write(writer: &mut Writer<'_>) -> Result<(), TranslateError> {
     if writer.config.master_key.is_some() {

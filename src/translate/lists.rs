@@ -2,11 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use super::token_roles;
+use super::model_list::ModelList;
+use super::token_role_lists::{self, TokenRoleLists};
 use crate::config::{Config, RoutePattern};
 use crate::names::Role;
-use crate::pattern::Pattern;
-use crate::providers;
 use crate::routes::RouteList;
 
 /// The entity of R5's list of routes.
@@ -35,24 +34,6 @@ pub struct Lists {
     pub(crate) access_groups: HashMap<String, BTreeSet<String>>,
 }
 
-/// What an entry of `modelgate.role_permissions` lists.
-#[derive(Clone, Debug)]
-pub(crate) struct TokenRoleLists {
-    /// Each set of models, with its id: what the role opens, and what it denies.
-    pub(crate) models: [(String, ModelList); 2],
-    pub(crate) routes: Option<(String, RouteList)>,
-    /// The role, and every role that it inherits from.
-    pub(crate) ancestry: Vec<String>,
-}
-
-/// Models, wildcards and access groups: what a team may use (R6), and what the token's own roles give.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct ModelList {
-    pub(crate) all: bool,
-    names: HashSet<String>,
-    patterns: Vec<Pattern>,
-}
-
 impl Lists {
     /// Collects the lists of a configuration.
     #[must_use]
@@ -61,7 +42,7 @@ impl Lists {
         let mut lists = Self {
             role_models: BTreeMap::new(),
             role_routes: BTreeMap::new(),
-            token_roles: token_roles::lists(config),
+            token_roles: token_role_lists::of(config),
             routes: BTreeMap::new(),
             scopes: HashMap::new(),
             teams: teams.map(|team| (team.team_id.clone(), ModelList::of_team(&team.models))).collect(),
@@ -122,47 +103,5 @@ impl Lists {
     /// Whether a declared team lists the model, by name, wildcard or access group (R6).
     pub(crate) fn team_lists(&self, team: &str, model: &str) -> bool {
         self.teams.get(team).is_some_and(|models| models.contains(model, self.groups_of(model)))
-    }
-}
-
-impl ModelList {
-    pub(super) fn new(listed: &[String]) -> Self {
-        let (patterns, names): (Vec<_>, Vec<_>) = listed.iter().partition(|name| name.contains('*'));
-        Self {
-            all: listed.iter().any(|name| name == "*"),
-            names: names.into_iter().cloned().collect(),
-            patterns: patterns.into_iter().map(|text| Pattern::new(text)).collect(),
-        }
-    }
-
-    /// For a team, an empty list and `all-proxy-models` open everything.
-    fn of_team(listed: &[String]) -> Self {
-        let all = listed.is_empty() || listed.iter().any(|name| name == "all-proxy-models");
-        let list = Self::new(listed);
-        Self { all: all || list.all, ..list }
-    }
-
-    pub(crate) fn contains<'g>(&self, model: &str, mut groups: impl Iterator<Item = &'g str>) -> bool {
-        self.contains_model(model) || groups.any(|group| self.names_group(group))
-    }
-
-    /// Whether the list holds the model by its own name.
-    pub(crate) fn contains_model(&self, model: &str) -> bool {
-        self.names.contains(model) || self.fits_a_pattern(model)
-    }
-
-    /// Whether the list names the access group, and so holds every model that is in it.
-    pub(crate) fn names_group(&self, group: &str) -> bool {
-        self.names.contains(group)
-    }
-
-    fn fits_a_pattern(&self, model: &str) -> bool {
-        if self.patterns.is_empty() {
-            return false;
-        }
-        let qualified = providers::of_bare_name(model).map(|provider| format!("{provider}/{model}"));
-        self.patterns.iter().any(|pattern| {
-            pattern.matches(model) || qualified.as_deref().is_some_and(|qualified| pattern.matches(qualified))
-        })
     }
 }

@@ -7,24 +7,23 @@ mod answer;
 mod client;
 mod provider;
 mod script;
+mod session;
 mod steps;
 mod tour;
 mod upstream;
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
 
-use super::Exit;
+use super::output::Exit;
 use super::serve::{self, DEFAULT_LISTEN};
 use crate::gateway::{Reloader, Server};
 use crate::sources::Sources;
 use provider::Provider;
-
-const EXAMPLE: &str = include_str!("../../../examples/azure-ad.yaml");
+use session::{Demo, Files};
 
 /// Port 0: the system chooses a free port.
 const FREE_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
@@ -41,21 +40,12 @@ pub(super) struct DemoArgs {
     listen: Option<SocketAddr>,
 }
 
-/// What runs, and the files that can be edited meanwhile.
-struct Demo {
-    address: SocketAddr,
-    provider: Provider,
-    files: Files,
-    /// What `modelgate serve` would read from the environment.
-    variables: HashMap<&'static str, String>,
-}
-
 pub(super) fn run(args: &DemoArgs) -> miette::Result<Exit> {
     // The tour says itself what happens.
     if !args.tour || std::env::var_os("RUST_LOG").is_some() {
         serve::log();
     }
-    serve::runtime()?.block_on(demo(args))
+    super::runtime()?.block_on(demo(args))
 }
 
 async fn demo(args: &DemoArgs) -> miette::Result<Exit> {
@@ -97,39 +87,4 @@ async fn demo(args: &DemoArgs) -> miette::Result<Exit> {
     super::say(script::script(&demo)?);
     server.run(stop).await;
     Ok(Exit::Yes)
-}
-
-/// The example and a directory for policies, to be edited while the demo runs; removed when it ends.
-struct Files(PathBuf);
-
-impl Files {
-    fn create() -> std::io::Result<Self> {
-        let files = Self(std::env::temp_dir().join(format!("modelgate-demo-{}", std::process::id())));
-        // Never a directory that somebody else has made.
-        std::fs::create_dir(&files.0)?;
-        std::fs::create_dir(files.policies())?;
-        std::fs::write(files.config(), EXAMPLE)?;
-        std::fs::write(files.policy(), "// Rules that the YAML cannot say go here.\n")?;
-        Ok(files)
-    }
-
-    fn config(&self) -> PathBuf {
-        self.0.join("config.yaml")
-    }
-
-    fn policies(&self) -> PathBuf {
-        self.0.join("policies")
-    }
-
-    /// The policy that the demo changes.
-    fn policy(&self) -> PathBuf {
-        self.policies().join("mine.cedar")
-    }
-}
-
-impl Drop for Files {
-    fn drop(&mut self) {
-        // If removing fails, a copy of the example stays behind in the system's directory for temporary files.
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
 }

@@ -1,11 +1,12 @@
 //! What to paste into another terminal, one step at a time.
 
-use super::{Demo, steps};
+use super::session::Demo;
+use super::steps;
 
 /// The steps of the demo as shell commands, each with what it shows.
 pub(super) fn script(demo: &Demo) -> miette::Result<String> {
     let (address, files) = (demo.address, &demo.files);
-    let token = |roles: &[&str]| demo.provider.token(roles).map_err(crate::cli::failed);
+    let token = |roles: &[&str]| demo.provider.token(roles).map_err(crate::cli::output::failed);
     let chat = |model: &str, extra: &str| {
         format!(
             "curl -sN -w '\\n' http://{address}/v1/chat/completions -H \"Authorization: Bearer $TOKEN\" \\\n  \

@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 
 use http::StatusCode;
 
+use super::answer;
 use super::client::{self, Call};
+use super::session::Demo;
 use super::steps::{CHAT, CLOSING, DENIED, OTHER_ROLE, ROLE, Sender, Step, allowed, requests};
-use super::{Demo, Exit, answer};
-use crate::cli::{failed, say};
+use crate::cli::output::{Exit, failed, say};
 
 const STEPS: usize = 8;
 /// A new policy is in force well within a second; a busy machine may take longer.

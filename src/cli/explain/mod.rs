@@ -1,4 +1,7 @@
 //! `modelgate explain`: why a request is allowed or denied.
+//!
+//! A configuration, a token or claims, and a request come in. A report leaves, as text or as JSON: who the caller is, what was
+//! decided, and each policy that was asked.
 
 mod caller;
 mod claims;
@@ -128,7 +131,7 @@ fn explain_token(snapshot: &Snapshot, args: &ExplainArgs) -> miette::Result<Repo
         ));
     };
     let verifier = TokenVerifier::new(&jwt.tokens).map_err(super::failed)?;
-    match super::serve::runtime()?.block_on(verifier.verify(&bearer, &jwt.tokens)) {
+    match super::runtime()?.block_on(verifier.verify(&bearer, &jwt.tokens)) {
         Ok(claims) => explain(snapshot, args, &snapshot.identify(&claims), Some(&claims)),
         Err(AuthnError::Token(error)) => Ok(Report::refused_token(&error, token)),
         Err(AuthnError::KeysUnavailable) => Err(super::failed_with_help(

@@ -1,4 +1,6 @@
 //! `modelgate replay`: the decisions of a log, made again by other rules.
+//!
+//! A configuration and the lines of a decision log come in. A tally of what would have changed leaves, as text or as JSON.
 
 mod line;
 mod tally;

@@ -1,4 +1,7 @@
 //! `modelgate test`: runs files of cases.
+//!
+//! Case files and the configuration that they name come in. The outcome of each case leaves, and on request a JUnit report and
+//! the coverage of policies and entries.
 
 mod junit;
 

@@ -1,4 +1,6 @@
 //! Who and what is compared: everything that either side names, and one of each kind that neither does.
+//!
+//! Two configurations with their policies come in. A `Universe` leaves: kinds of callers, classes of models and of routes.
 
 mod alike;
 mod focus;

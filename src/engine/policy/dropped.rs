@@ -9,23 +9,23 @@ use crate::dropins::{DropIn, DropInError, DropIns, Finding, MergedSchema, Static
 
 /// What dropped-in files bring to every decision.
 #[derive(Debug)]
-pub(super) struct Dropped {
+pub(in crate::engine) struct Dropped {
     /// Ours, with the additions.
-    pub(super) schema: Schema,
-    pub(super) statics: StaticEntities,
+    pub(in crate::engine) schema: Schema,
+    pub(in crate::engine) statics: StaticEntities,
     /// Entities that policies name to ask about them: what they hold, and what they are in.
-    pub(super) subjects: BTreeSet<EntityUid>,
+    pub(in crate::engine) subjects: BTreeSet<EntityUid>,
     /// What dropped-in policies read.
     by_policies: Reads,
     /// The same with what attributes and tags of entities in files hold: by these names policies ask what is in an entity.
-    pub(super) asked_about: Reads,
+    pub(in crate::engine) asked_about: Reads,
     /// The same with all that files of entities name.
-    pub(super) reads: Reads,
+    pub(in crate::engine) reads: Reads,
 }
 
 impl Dropped {
     /// Validates what was read, to go beside the translated policies. `reads_of` says what each policy reads.
-    pub(super) fn new(
+    pub(in crate::engine) fn new(
         dropins: &DropIns,
         translated: &[Policy],
         reads_of: impl Fn(&Policy) -> Reads,
@@ -55,7 +55,7 @@ impl Dropped {
     }
 
     /// The entities that a policy can reach from one by its attributes and tags.
-    pub(super) fn held_by(&self, uid: &EntityUid) -> impl Iterator<Item = &EntityUid> {
+    pub(in crate::engine) fn held_by(&self, uid: &EntityUid) -> impl Iterator<Item = &EntityUid> {
         let held = self.statics.get(uid).into_iter().flat_map(|described| &described.holds);
         let is_read = |name: &Option<String>| match name {
             Some(attribute) => self.by_policies.value_of(attribute),

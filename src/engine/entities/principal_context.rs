@@ -1,46 +1,47 @@
-//! What a caller is tied to: its place in the hierarchy, and the lists that its roles, teams and scopes bring.
+//! What a caller brings to a request: its place in the hierarchy, and the lists of its roles, teams and scopes.
 
 use std::collections::HashSet;
 
 use cedar_policy::EntityUid;
 
-use super::Snapshot;
-use super::entities::{ANYBODY, parents_of_caller};
-use super::hierarchy::Candidates;
-use super::key::Key;
+use super::candidates::Candidates;
 use super::names::uid;
+use super::world::World;
+use crate::engine::cache::key::Key;
+use crate::engine::cache::profile::ANYBODY;
 use crate::names::Role;
+use crate::rules::{MASTER_KEY_ROLE, Rule};
 use crate::translate::TokenRoleLists;
 
-/// What can be read of a caller, and what that ties it to.
+/// What can be read of a caller, and what follows from it.
 #[derive(Debug)]
-pub(super) struct Ties<'s> {
-    pub(super) key: Key<'s>,
+pub(in crate::engine) struct PrincipalContext<'s> {
+    pub(in crate::engine) key: Key<'s>,
     /// The caller's entity.
-    pub(super) principal: EntityUid,
+    pub(in crate::engine) principal: EntityUid,
     /// Everything that the caller is in.
-    pub(super) above: HashSet<EntityUid>,
+    pub(in crate::engine) above: HashSet<EntityUid>,
     /// Whether it has a role of LiteLLM's, and whether it has one of `modelgate.role_permissions`.
-    pub(super) has_role: bool,
-    pub(super) has_token_role: bool,
+    pub(in crate::engine) has_role: bool,
+    pub(in crate::engine) has_token_role: bool,
     /// The lists that a request of the caller is compared with.
-    pub(super) candidates: Candidates<'s>,
+    pub(in crate::engine) candidates: Candidates<'s>,
     /// How many of the candidates' lists of routes are the caller's own: the first ones.
-    pub(super) own_routes: usize,
+    pub(in crate::engine) own_routes: usize,
 }
 
-impl<'s> Ties<'s> {
-    pub(super) fn new(snapshot: &'s Snapshot, key: Key<'s>) -> Self {
-        let (names, lists) = (&snapshot.names, &snapshot.lists);
+impl<'s> PrincipalContext<'s> {
+    pub(in crate::engine) fn new(world: &'s World, key: Key<'s>) -> Self {
+        let (names, lists) = (&world.names, &world.lists);
         let principal = uid(&names.caller, key.caller.id.as_deref().unwrap_or(ANYBODY));
-        let mut parents = parents_of_caller(snapshot, &key);
-        if let Some(described) = snapshot.dropped.statics.get(&principal) {
+        let mut parents = parents_of_caller(world, &key);
+        if let Some(described) = world.dropped.statics.get(&principal) {
             parents.extend(described.ancestors.iter().cloned());
         }
-        let mut above = snapshot.with_above(parents, &Candidates::default());
+        let mut above = world.with_above(parents, &Candidates::default());
         // A file may place callers in a model or a route, which are in lists.
         if above.iter().any(|uid| *uid.type_name() == names.model || *uid.type_name() == names.route) {
-            above = snapshot.with_above(above, &Candidates::all(lists));
+            above = world.with_above(above, &Candidates::all(lists));
         }
 
         // A file may place a caller, a team or a role in a role. Then it is the caller's as those of the token are.
@@ -60,7 +61,7 @@ impl<'s> Ties<'s> {
         let own_routes = routes.len();
         let (has_role, has_token_role) = (!roles.is_empty(), !token_roles.is_empty());
         let mut candidates = Candidates { token_roles, routes, ..Candidates::default() };
-        candidates.add_named(snapshot);
+        candidates.add_named(&world.named_lists, lists);
         let scopes = key.caller.scopes.iter().filter_map(|scope| lists.scopes.get_key_value(scope.as_str()));
         candidates.scopes.extend(scopes.map(|(scope, _)| scope.as_str()));
         let claimed = key.caller.claimed_teams.iter().map(String::as_str).chain(selected);
@@ -69,12 +70,27 @@ impl<'s> Ties<'s> {
         Self { key, principal, above, has_role, has_token_role, candidates, own_routes }
     }
 
-    pub(super) fn selected_team(&self) -> Option<&'s str> {
+    pub(in crate::engine) fn selected_team(&self) -> Option<&'s str> {
         self.key.team.ok().flatten()
     }
 
     /// The teams that the token claims, and the one that was selected.
-    pub(super) fn teams(&self) -> impl Iterator<Item = &str> {
+    pub(in crate::engine) fn teams(&self) -> impl Iterator<Item = &str> {
         self.key.caller.claimed_teams.iter().map(String::as_str).chain(self.selected_team())
     }
+}
+
+/// The caller's parents by its token and its team, before the hierarchy.
+fn parents_of_caller(world: &World, key: &Key<'_>) -> HashSet<EntityUid> {
+    let (names, profile) = (&world.names, &*key.caller);
+    let teams = profile.claimed_teams.iter().map(String::as_str).chain(key.team.ok().flatten());
+    let mut parents: HashSet<_> = teams.map(|id| names.team_uid(id)).collect();
+    parents.extend(profile.roles.iter().map(|role| uid(&names.role, role.as_str())));
+    parents.extend(profile.role_names.iter().map(|role| uid(&names.token_role, role)));
+    let refusals = profile.overage.then_some(Rule::Overage).into_iter().chain(key.team.err());
+    parents.extend(refusals.map(|rule| uid(&names.refusal, rule.as_str())));
+    if profile.master_key {
+        parents.insert(uid(&names.role, MASTER_KEY_ROLE));
+    }
+    parents
 }

@@ -4,14 +4,14 @@ use std::collections::HashSet;
 
 use cedar_policy::EntityUid;
 
-use super::hierarchy::Candidates;
+use super::candidates::Candidates;
 use super::names::uid;
-use super::{Snapshot, SnapshotError};
+use super::world::World;
 use crate::dropins::{DropInError, Finding};
 
-impl Snapshot {
+impl World {
     /// Refuses files of entities that place an entity in itself, together with the configuration and with what tokens may say.
-    pub(super) fn check_circles(&self) -> Result<(), SnapshotError> {
+    pub(in crate::engine) fn check_circles(&self) -> Result<(), Box<DropInError>> {
         let statics = &self.dropped.statics;
         if statics.is_empty() {
             return Ok(());
@@ -29,7 +29,7 @@ impl Snapshot {
         described.sort();
         let findings: Vec<Finding> =
             described.into_iter().filter_map(|uid| self.circle_at(uid, &lists)).collect();
-        Ok(DropInError::unless_empty(findings)?)
+        DropInError::unless_empty(findings)
     }
 
     fn circle_at(&self, of: &EntityUid, lists: &Candidates<'_>) -> Option<Finding> {

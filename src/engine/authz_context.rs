@@ -7,38 +7,40 @@ use std::sync::Arc;
 use cedar_policy::{Entities, Entity, EntityUid};
 
 use super::Snapshot;
-use super::context::Facts;
-use super::entities;
-use super::key::Key;
-use super::questions::{Question, Questions, Verdict};
-use super::ties::Ties;
+use super::cache::key::Key;
+use super::entities::build;
+use super::entities::principal_context::PrincipalContext;
+use super::policy::context::Facts;
+use super::policy::questions::{Question, Questions, Verdict};
+use super::policy::store::PolicyStore;
 
 /// A caller, with the team that was selected: the part of a decision that all questions of a request share.
-pub(super) struct Situation<'s> {
+pub(super) struct AuthzContext<'s> {
     snapshot: &'s Snapshot,
-    ties: Ties<'s>,
+    context: PrincipalContext<'s>,
     principal: EntityUid,
     principal_entities: Vec<Entity>,
 }
 
-impl<'s> Situation<'s> {
+impl<'s> AuthzContext<'s> {
     pub(super) fn new(snapshot: &'s Snapshot, key: Key<'s>) -> Result<Self, String> {
-        let ties = Ties::new(snapshot, key);
-        let (principal, principal_entities) = entities::caller(snapshot, &ties)?;
-        Ok(Self { snapshot, ties, principal, principal_entities })
+        let context = PrincipalContext::new(&snapshot.world, key);
+        let (principal, principal_entities) = build::caller(&snapshot.world, &context)?;
+        Ok(Self { snapshot, context, principal, principal_entities })
     }
 
     /// Asks for the route, and for each of the models.
     pub(super) fn ask(&self) -> Result<Questions, String> {
-        let Snapshot { call_route, use_model, .. } = self.snapshot;
+        let PolicyStore { call_route, use_model, .. } = &self.snapshot.policies;
         let (route, route_entity) = self.route()?;
-        let models = self.ties.key.models.iter().map(|model| self.model(model.as_str()));
+        let models = self.context.key.models.iter().map(|model| self.model(model.as_str()));
         let (models, model_entities): (Vec<_>, Vec<_>) =
             models.collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
         // One store for all questions: building it costs more than a question.
         let entities = self.entities(model_entities.into_iter().chain([route_entity]))?;
-        let ask =
-            |policies, resource| Question::new(self.snapshot, policies, &self.principal, resource, &entities);
+        let ask = |policies, resource| {
+            Question::new(&self.snapshot.policies, policies, &self.principal, resource, &entities)
+        };
         let all =
             std::iter::once((call_route, route)).chain(models.into_iter().map(|model| (use_model, model)));
         let all = all.map(|(policies, resource)| ask(policies, resource)).collect::<Result<_, _>>()?;
@@ -48,26 +50,26 @@ impl<'s> Situation<'s> {
     pub(super) fn ask_route(&self, facts: &Facts<'_>) -> Result<Verdict, String> {
         let (route, entity) = self.route()?;
         let entities = self.entities([entity])?;
-        let question =
-            Question::new(self.snapshot, &self.snapshot.call_route, &self.principal, route, &entities)?;
-        question.verdict(self.snapshot, facts).map(std::borrow::Cow::into_owned)
+        let store = &self.snapshot.policies;
+        let question = Question::new(store, &store.call_route, &self.principal, route, &entities)?;
+        question.verdict(store, facts).map(std::borrow::Cow::into_owned)
     }
 
     pub(super) fn ask_model(&self, model: &str, facts: &Facts<'_>) -> Result<Verdict, String> {
         let (model, entity) = self.model(model)?;
         let entities = self.entities([entity])?;
-        let question =
-            Question::new(self.snapshot, &self.snapshot.use_model, &self.principal, model, &entities)?;
-        question.verdict(self.snapshot, facts).map(std::borrow::Cow::into_owned)
+        let store = &self.snapshot.policies;
+        let question = Question::new(store, &store.use_model, &self.principal, model, &entities)?;
+        question.verdict(store, facts).map(std::borrow::Cow::into_owned)
     }
 
     fn route(&self) -> Result<(EntityUid, Entity), String> {
-        let Key { route, method, .. } = self.ties.key;
-        entities::route(self.snapshot, &self.ties.candidates, route, method)
+        let Key { route, method, .. } = self.context.key;
+        build::route(&self.snapshot.world, &self.context.candidates, route, method)
     }
 
     fn model(&self, name: &str) -> Result<(EntityUid, Entity), String> {
-        entities::model(self.snapshot, &self.snapshot.reads, &self.ties.candidates, name)
+        build::model(&self.snapshot.world, &self.snapshot.world.reads, &self.context.candidates, name)
     }
 
     /// Whether the caller has a role that something is granted to.
@@ -75,7 +77,7 @@ impl<'s> Situation<'s> {
         let config = self.snapshot.config();
         let token_roles_alone =
             config.token_roles.is_some() && !config.jwt.as_ref().is_some_and(|jwt| jwt.enforce_rbac);
-        self.ties.has_token_role || (self.ties.has_role && !token_roles_alone)
+        self.context.has_token_role || (self.context.has_role && !token_roles_alone)
     }
 
     /// The caller with its teams, for questions that no policy answers.
@@ -86,7 +88,7 @@ impl<'s> Situation<'s> {
     /// The caller, its teams and what is asked for, with every entity that a policy can reach from them or by its name.
     fn entities(&self, resources: impl IntoIterator<Item = Entity>) -> Result<Arc<Entities>, String> {
         let entities = self.principal_entities.iter().cloned().chain(resources);
-        let dropped = &self.snapshot.dropped;
+        let dropped = &self.snapshot.world.dropped;
         let entities = if dropped.statics.is_empty() && dropped.subjects.is_empty() {
             Entities::from_entities(entities, None)
         } else {
@@ -98,13 +100,13 @@ impl<'s> Situation<'s> {
     }
 
     fn add_reachable(&self, all: &mut HashMap<EntityUid, Entity>) -> Result<(), String> {
-        let dropped = &self.snapshot.dropped;
+        let dropped = &self.snapshot.world.dropped;
         let mut open: Vec<EntityUid> = all.keys().flat_map(|uid| dropped.held_by(uid)).cloned().collect();
         open.extend(dropped.subjects.iter().cloned());
         while let Some(uid) = open.pop() {
             let Entry::Vacant(place) = all.entry(uid) else { continue };
             open.extend(dropped.held_by(place.key()).cloned());
-            let entity = entities::other(self.snapshot, &self.ties.candidates, place.key())?;
+            let entity = build::other(&self.snapshot.world, &self.context.candidates, place.key())?;
             place.insert(entity);
         }
         Ok(())

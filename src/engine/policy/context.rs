@@ -10,17 +10,17 @@ use crate::request::{ModelUse, RequestContext};
 
 /// What a request says beside its caller, its route and its models.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Facts<'a> {
-    pub(super) method: &'a str,
-    pub(super) route: &'a str,
-    pub(super) body_bytes: usize,
-    pub(super) circumstances: RequestContext,
-    pub(super) model_use: ModelUse,
+pub(in crate::engine) struct Facts<'a> {
+    pub(in crate::engine) method: &'a str,
+    pub(in crate::engine) route: &'a str,
+    pub(in crate::engine) body_bytes: usize,
+    pub(in crate::engine) circumstances: RequestContext,
+    pub(in crate::engine) model_use: ModelUse,
 }
 
 impl Facts<'_> {
     /// The same without what is not `read`.
-    pub(super) fn only(&self, read: &Names) -> Self {
+    pub(in crate::engine) fn only(&self, read: &Names) -> Self {
         let (used, RequestContext { time, source }) = (&self.model_use, self.circumstances);
         let is_read = |name: &str| read.contains(name);
         let text = |name, text| if is_read(name) { text } else { "" };
@@ -45,7 +45,7 @@ impl Facts<'_> {
     }
 
     /// What to find an answer again by. Nothing, where the answer depends on what hardly comes twice.
-    pub(super) fn recurring(&self) -> Option<Recurring> {
+    pub(in crate::engine) fn recurring(&self) -> Option<Recurring> {
         // Every part by name, so that a new one cannot be left out here.
         let Self { method, route, body_bytes, circumstances: RequestContext { time, source }, model_use } =
             *self;
@@ -61,14 +61,14 @@ impl Facts<'_> {
     }
 
     /// The context of `call_route`, as far as it is `read`.
-    pub(super) fn of_route(&self, read: &Names) -> Result<Context, String> {
+    pub(in crate::engine) fn of_route(&self, read: &Names) -> Result<Context, String> {
         let mut pairs = Pairs { read, all: Vec::new() };
         self.add_common(&mut pairs);
         pairs.context()
     }
 
     /// The context of `use_model`, as far as it is `read`.
-    pub(super) fn of_model(&self, read: &Names) -> Result<Context, String> {
+    pub(in crate::engine) fn of_model(&self, read: &Names) -> Result<Context, String> {
         let used = &self.model_use;
         let mut pairs = Pairs { read, all: Vec::new() };
         self.add_common(&mut pairs);
@@ -98,7 +98,7 @@ impl Facts<'_> {
 
 /// Facts that are likely to come again.
 #[derive(Debug, PartialEq, Eq, Hash)]
-pub(super) struct Recurring {
+pub(in crate::engine) struct Recurring {
     texts: [String; 2],
     source: Option<IpAddr>,
     flags: [bool; 3],

@@ -16,22 +16,22 @@ use serde_json::Value;
 
 /// Some names, or every name that there is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Names {
+pub(in crate::engine) enum Names {
     Some(HashSet<Box<str>, RandomState>),
     All,
 }
 
 /// The names that policies can read by.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Reads {
+pub(in crate::engine) struct Reads {
     /// Every text of the policies, except for what follows.
     named: Names,
     /// Attributes that a policy asks after with `has`.
     tested: Names,
     /// Tags.
-    pub(super) tags: Names,
+    pub(in crate::engine) tags: Names,
     /// What is read of the context.
-    pub(super) context: Names,
+    pub(in crate::engine) context: Names,
     /// Entities that a policy names to ask what they hold or what they are in, as Cedar writes them.
     subjects: Names,
 }
@@ -43,14 +43,14 @@ impl Default for Names {
 }
 
 impl Names {
-    pub(super) fn contains(&self, name: &str) -> bool {
+    pub(in crate::engine) fn contains(&self, name: &str) -> bool {
         match self {
             Self::Some(names) => names.contains(name),
             Self::All => true,
         }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(in crate::engine) fn is_empty(&self) -> bool {
         matches!(self, Self::Some(names) if names.is_empty())
     }
 
@@ -62,7 +62,7 @@ impl Names {
         }
     }
 
-    pub(super) fn add_all(&mut self, others: &Self) {
+    pub(in crate::engine) fn add_all(&mut self, others: &Self) {
         match others {
             Self::All => *self = Self::All,
             Self::Some(others) => others.iter().for_each(|name| self.add(name)),
@@ -72,7 +72,7 @@ impl Names {
 
 impl Reads {
     /// What one policy reads: everything, if Cedar cannot write it as data.
-    pub(super) fn of(policy: &Policy) -> Self {
+    pub(in crate::engine) fn of(policy: &Policy) -> Self {
         let mut reads = Self::default();
         match policy.to_pst() {
             Ok(PstPolicy::Static(whole)) => reads.add_policy(whole.body()),
@@ -82,7 +82,7 @@ impl Reads {
     }
 
     /// What the attributes and tags of entities in files name.
-    pub(super) fn add_values(&mut self, entities: &Entities) {
+    pub(in crate::engine) fn add_values(&mut self, entities: &Entities) {
         if entities.is_empty() {
             return;
         }
@@ -96,7 +96,7 @@ impl Reads {
     }
 
     /// What files of entities name: policies may reach it through them.
-    pub(super) fn add_entities(&mut self, entities: &Entities) {
+    pub(in crate::engine) fn add_entities(&mut self, entities: &Entities) {
         if entities.is_empty() {
             return;
         }
@@ -106,7 +106,7 @@ impl Reads {
         }
     }
 
-    pub(super) fn add_all(&mut self, others: &Self) {
+    pub(in crate::engine) fn add_all(&mut self, others: &Self) {
         let Self { named, tested, tags, context, subjects } = others;
         self.named.add_all(named);
         self.tested.add_all(tested);
@@ -116,7 +116,7 @@ impl Reads {
     }
 
     /// Whatever there is.
-    pub(super) fn everything() -> Self {
+    pub(in crate::engine) fn everything() -> Self {
         Self {
             named: Names::All,
             tested: Names::All,
@@ -128,7 +128,7 @@ impl Reads {
 
     /// Whether a policy may ask what the entity holds, or what it is in. It is enough for no policy to do so that each
     /// compares others with it.
-    pub(super) fn is_subject(&self, uid: &EntityUid) -> bool {
+    pub(in crate::engine) fn is_subject(&self, uid: &EntityUid) -> bool {
         match &self.subjects {
             Names::Some(subjects) if subjects.is_empty() => false,
             subjects => subjects.contains(&subject(&uid.clone().into())),
@@ -136,17 +136,17 @@ impl Reads {
     }
 
     /// Whether an entity, or a text, of this name can be told apart from others.
-    pub(super) fn names(&self, name: &str) -> bool {
+    pub(in crate::engine) fn names(&self, name: &str) -> bool {
         self.named.contains(name)
     }
 
     /// Whether what an attribute holds can be read.
-    pub(super) fn value_of(&self, attribute: &str) -> bool {
+    pub(in crate::engine) fn value_of(&self, attribute: &str) -> bool {
         self.named.contains(attribute)
     }
 
     /// Whether it can be read, or at least asked after.
-    pub(super) fn attribute(&self, attribute: &str) -> bool {
+    pub(in crate::engine) fn attribute(&self, attribute: &str) -> bool {
         self.value_of(attribute) || self.tested.contains(attribute)
     }
 

@@ -6,33 +6,12 @@ use std::collections::HashSet;
 
 use cedar_policy::EntityUid;
 
-use super::Snapshot;
+use super::candidates::{Candidates, NamedLists};
 use super::names::uid;
-use crate::names::Role;
+use super::world::World;
 use crate::providers;
 use crate::routes::RouteList;
-use crate::translate::{Lists, TokenRoleLists};
-
-/// The lists that a model or a route is compared with.
-///
-/// A policy reaches a list only through the caller, or by a name in a dropped-in file. No other list is looked at, so the
-/// cost of a decision does not grow with the configuration.
-#[derive(Debug, Default)]
-pub(super) struct Candidates<'s> {
-    pub(super) token_roles: Vec<&'s TokenRoleLists>,
-    pub(super) routes: Vec<&'s (String, RouteList)>,
-    pub(super) scopes: Vec<&'s str>,
-    pub(super) teams: Vec<&'s str>,
-}
-
-/// The lists that dropped-in files name, whoever asks.
-#[derive(Debug, Default)]
-pub(super) struct NamedLists {
-    roles: Vec<Role>,
-    token_roles: Vec<String>,
-    scopes: Vec<String>,
-    teams: Vec<String>,
-}
+use crate::translate::TokenRoleLists;
 
 /// What a path through the hierarchy came through: lists hold groups of models, and groups of routes, for their members.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -45,8 +24,8 @@ enum Through {
 impl NamedLists {
     /// The lists that a policy can ask about although the caller does not bring them: those that dropped-in files name to ask
     /// what is in them, and those that are in such an entity, or in another list or group.
-    pub(super) fn new(snapshot: &Snapshot) -> Self {
-        let Snapshot { lists, names, dropped, .. } = snapshot;
+    pub(in crate::engine) fn new(world: &World) -> Self {
+        let World { lists, names, dropped, .. } = world;
         let holds_more = [
             &names.team,
             &names.scope,
@@ -58,7 +37,7 @@ impl NamedLists {
         ];
         let is_named = |list: EntityUid| {
             let is_asked_about = |uid: &EntityUid| dropped.asked_about.names(uid.id().unescaped());
-            let above = snapshot.above(&list, &Candidates::default());
+            let above = world.above(&list, &Candidates::default());
             is_asked_about(&list)
                 || above.iter().any(|uid| is_asked_about(uid) || holds_more.contains(&uid.type_name()))
         };
@@ -78,41 +57,16 @@ impl NamedLists {
     }
 }
 
-impl<'s> Candidates<'s> {
-    /// Adds the lists that dropped-in files name.
-    pub(super) fn add_named(&mut self, snapshot: &'s Snapshot) {
-        let (named, lists) = (&snapshot.named_lists, &snapshot.lists);
-        let token_roles = || named.token_roles.iter().filter_map(|name| lists.token_roles.get(name));
-        self.routes.extend(named.roles.iter().filter_map(|role| lists.role_routes.get(role)));
-        self.routes.extend(token_roles().filter_map(|role| role.routes.as_ref()));
-        self.token_roles.extend(token_roles());
-        self.scopes.extend(named.scopes.iter().map(String::as_str));
-        self.teams.extend(named.teams.iter().map(String::as_str));
-    }
-
-    /// Every list of the configuration.
-    pub(super) fn all(lists: &'s Lists) -> Self {
-        let token_roles = || lists.token_roles.values();
-        let routes = lists.role_routes.values();
-        Self {
-            token_roles: token_roles().collect(),
-            routes: routes.chain(token_roles().filter_map(|role| role.routes.as_ref())).collect(),
-            scopes: lists.scopes.keys().map(String::as_str).collect(),
-            teams: lists.teams.keys().map(String::as_str).collect(),
-        }
-    }
-}
-
-impl Snapshot {
+impl World {
     /// Everything that an entity is in, by any number of steps. The entity itself is among it only if it is in itself.
-    pub(super) fn above(&self, of: &EntityUid, candidates: &Candidates<'_>) -> HashSet<EntityUid> {
+    pub(in crate::engine) fn above(&self, of: &EntityUid, candidates: &Candidates<'_>) -> HashSet<EntityUid> {
         let mut open = Vec::new();
         self.add_parents(of, Through::Neither, candidates, &mut open);
         self.close(open, candidates)
     }
 
     /// `parents`, and everything that they are in.
-    pub(super) fn with_above(
+    pub(in crate::engine) fn with_above(
         &self,
         parents: impl IntoIterator<Item = EntityUid>,
         candidates: &Candidates<'_>,
@@ -208,7 +162,7 @@ impl Snapshot {
     }
 
     /// Whether a declared team may use a model (R6).
-    pub(super) fn team_may_use(&self, team: &str, model: &str) -> bool {
+    pub(in crate::engine) fn team_may_use(&self, team: &str, model: &str) -> bool {
         let lists = &self.lists;
         if lists.teams.get(team).is_some_and(|models| models.all) || lists.team_lists(team, model) {
             return true;
@@ -216,17 +170,17 @@ impl Snapshot {
         // A file may place the model in the team, or in a group that the team lists.
         !self.dropped.statics.is_empty() && {
             let mut candidates = Candidates { teams: vec![team], ..Candidates::default() };
-            candidates.add_named(self);
+            candidates.add_named(&self.named_lists, &self.lists);
             self.above(&uid(&self.names.model, model), &candidates).contains(&self.names.team_uid(team))
         }
     }
 
     /// Whether a route is in a list, whose entity has this id if it has one.
-    pub(super) fn is_in_list(&self, route: &str, list: &RouteList, id: Option<&str>) -> bool {
+    pub(in crate::engine) fn is_in_list(&self, route: &str, list: &RouteList, id: Option<&str>) -> bool {
         list.contains(route)
             || !self.dropped.statics.is_empty() && {
                 let mut candidates = Candidates::default();
-                candidates.add_named(self);
+                candidates.add_named(&self.named_lists, &self.lists);
                 let above = self.above(&uid(&self.names.route, route), &candidates);
                 let groups = above.iter().filter(|uid| *uid.type_name() == self.names.route_group);
                 let mut groups = groups.map(|uid| uid.id().unescaped());

@@ -16,16 +16,16 @@ use super::facts::PolicyFacts;
 
 /// What there is of `permit`s, and of `forbid`s.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Effects<T> {
-    pub(super) permits: T,
-    pub(super) forbids: T,
+pub(in crate::engine) struct Effects<T> {
+    pub(in crate::engine) permits: T,
+    pub(in crate::engine) forbids: T,
 }
 
 /// What there is of policies in force, and of those that are tried and not enforced.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Standing<T> {
-    pub(super) live: Effects<T>,
-    pub(super) shadow: Effects<T>,
+pub(in crate::engine) struct PolicySets<T> {
+    pub(in crate::engine) live: Effects<T>,
+    pub(in crate::engine) shadow: Effects<T>,
 }
 
 /// The policies that can apply to one action.
@@ -34,56 +34,60 @@ pub(super) struct Standing<T> {
 /// granted at all, and that is the first thing an operator asks. Those that read the context are apart from those that do
 /// not: the answers of the others can be kept.
 #[derive(Debug)]
-pub(super) struct Policies {
-    pub(super) action: EntityUid,
-    pub(super) settled: Standing<PolicyIndex>,
-    pub(super) open: Standing<PolicyIndex>,
+pub(in crate::engine) struct Policies {
+    pub(in crate::engine) action: EntityUid,
+    pub(in crate::engine) context_free: PolicySets<PolicyIndex>,
+    pub(in crate::engine) context_dependent: PolicySets<PolicyIndex>,
 }
 
 impl<T> Effects<T> {
-    pub(super) fn try_map<U, E>(&self, map: impl Fn(&T) -> Result<U, E>) -> Result<Effects<U>, E> {
+    pub(in crate::engine) fn try_map<U, E>(&self, map: impl Fn(&T) -> Result<U, E>) -> Result<Effects<U>, E> {
         Ok(Effects { permits: map(&self.permits)?, forbids: map(&self.forbids)? })
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
+    pub(in crate::engine) fn iter(&self) -> impl Iterator<Item = &T> {
         [&self.permits, &self.forbids].into_iter()
     }
 }
 
 impl Policies {
-    pub(super) fn new(facts: &[Arc<PolicyFacts>], action: EntityUid) -> Result<Self, Box<PolicySetError>> {
-        let of = |open: bool, shadow: bool, effect: Effect| {
-            let facts =
-                facts.iter().filter(|facts| facts.context.is_empty() != open && facts.shadow == shadow);
+    pub(in crate::engine) fn new(
+        facts: &[Arc<PolicyFacts>],
+        action: EntityUid,
+    ) -> Result<Self, Box<PolicySetError>> {
+        let of = |reads_context: bool, shadow: bool, effect: Effect| {
+            let facts = facts
+                .iter()
+                .filter(|facts| facts.context.is_empty() != reads_context && facts.shadow == shadow);
             let policies = facts.map(|facts| &facts.policy).filter(|policy| policy.effect() == effect);
             PolicyIndex::new(policies, &action)
         };
-        let effects = |open, shadow| {
+        let effects = |reads_context, shadow| {
             Ok::<_, Box<PolicySetError>>(Effects {
-                permits: of(open, shadow, Effect::Permit)?,
-                forbids: of(open, shadow, Effect::Forbid)?,
+                permits: of(reads_context, shadow, Effect::Permit)?,
+                forbids: of(reads_context, shadow, Effect::Forbid)?,
             })
         };
-        let standing = |open| {
-            Ok::<_, Box<PolicySetError>>(Standing {
-                live: effects(open, false)?,
-                shadow: effects(open, true)?,
+        let policy_sets = |reads_context| {
+            Ok::<_, Box<PolicySetError>>(PolicySets {
+                live: effects(reads_context, false)?,
+                shadow: effects(reads_context, true)?,
             })
         };
-        Ok(Self { settled: standing(false)?, open: standing(true)?, action })
+        Ok(Self { context_free: policy_sets(false)?, context_dependent: policy_sets(true)?, action })
     }
 }
 
 /// The policies of one effect that can apply to one action.
 #[derive(Debug, Default)]
-pub(super) struct PolicyIndex {
+pub(in crate::engine) struct PolicyIndex {
     /// Their scope names no entity.
     always: PolicySet,
     by_entity: HashMap<EntityUid, PolicySet>,
 }
 
 /// Who asks for what, and what they are in.
-pub(super) struct Ends<'q> {
+pub(in crate::engine) struct Ends<'q> {
     principal: &'q EntityUid,
     resource: &'q EntityUid,
     entities: &'q Entities,
@@ -93,7 +97,7 @@ pub(super) struct Ends<'q> {
 
 impl PolicyIndex {
     /// Slices those of `policies` that apply to `action`.
-    pub(super) fn new<'p>(
+    pub(in crate::engine) fn new<'p>(
         policies: impl Iterator<Item = &'p Policy>,
         action: &EntityUid,
     ) -> Result<Self, Box<PolicySetError>> {
@@ -116,14 +120,17 @@ impl PolicyIndex {
     }
 
     /// The sets that hold every policy whose scope the request can match.
-    pub(super) fn relevant<'i>(&'i self, ends: &'i Ends<'_>) -> impl Iterator<Item = &'i PolicySet> {
+    pub(in crate::engine) fn relevant<'i>(
+        &'i self,
+        ends: &'i Ends<'_>,
+    ) -> impl Iterator<Item = &'i PolicySet> {
         let places = ends.places.iter().filter(|_| !self.by_entity.is_empty());
         let indexed = places.filter_map(|uid| self.by_entity.get(*uid));
         std::iter::once(&self.always).filter(|set| !set.is_empty()).chain(indexed)
     }
 
     /// Every policy whose scope the request does match, and no other.
-    pub(super) fn matching(&self, ends: &Ends<'_>) -> Result<PolicySet, Box<PolicySetError>> {
+    pub(in crate::engine) fn matching(&self, ends: &Ends<'_>) -> Result<PolicySet, Box<PolicySetError>> {
         let relevant = self.relevant(ends).flat_map(PolicySet::policies);
         let mut set = PolicySet::new();
         for policy in relevant.filter(|policy| ends.are_in_scope(policy)) {
@@ -134,7 +141,11 @@ impl PolicyIndex {
 }
 
 impl<'q> Ends<'q> {
-    pub(super) fn new(principal: &'q EntityUid, resource: &'q EntityUid, entities: &'q Entities) -> Self {
+    pub(in crate::engine) fn new(
+        principal: &'q EntityUid,
+        resource: &'q EntityUid,
+        entities: &'q Entities,
+    ) -> Self {
         let both = [principal, resource].into_iter();
         let above = both.clone().filter_map(|uid| entities.ancestors(uid)).flatten();
         Self { principal, resource, entities, places: both.chain(above).collect() }
@@ -166,7 +177,7 @@ impl<'q> Ends<'q> {
 }
 
 /// Whether a policy can apply to the action.
-pub(super) fn applies(policy: &Policy, action: &EntityUid) -> bool {
+pub(in crate::engine) fn applies(policy: &Policy, action: &EntityUid) -> bool {
     match policy.action_constraint() {
         ActionConstraint::Eq(uid) => uid == *action,
         // A group of actions may hold this one.

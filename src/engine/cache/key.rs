@@ -2,54 +2,53 @@
 
 use std::sync::Arc;
 
-use super::profile::Profile;
-use super::team::Asked;
-use super::{Rule, Snapshot};
-use crate::identity::Caller;
+use crate::engine::policy::asked::Asked;
+use crate::identity::Profile;
 use crate::memo::Hashed;
 use crate::names::ModelName;
+use crate::rules::Rule;
 
 /// Everything that the policies of a snapshot can tell apart about a request, its context aside.
 ///
 /// Entities are built from this and from the snapshot, and from nothing else. So requests with the same key have the same
 /// entities, and what is not in here no policy can read.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct KeyOf<S, M> {
-    pub(super) caller: Arc<Hashed<Profile>>,
+pub(in crate::engine) struct KeyOf<S, M> {
+    pub(in crate::engine) caller: Arc<Hashed<Profile>>,
     /// The team that was selected for the request, or the rule that refuses (R6).
-    pub(super) team: Result<Option<S>, Rule>,
-    pub(super) route: S,
-    pub(super) method: Option<S>,
-    pub(super) models: M,
+    pub(in crate::engine) team: Result<Option<S>, Rule>,
+    pub(in crate::engine) route: S,
+    pub(in crate::engine) method: Option<S>,
+    pub(in crate::engine) models: M,
 }
 
 /// Of a request.
-pub(super) type Key<'a> = KeyOf<&'a str, &'a [&'a ModelName]>;
+pub(in crate::engine) type Key<'a> = KeyOf<&'a str, &'a [&'a ModelName]>;
 
 /// The same, to keep.
-pub(super) type KeptKey = KeyOf<Arc<str>, Box<[ModelName]>>;
+pub(in crate::engine) type MemoizedKey = KeyOf<Arc<str>, Box<[ModelName]>>;
 
 /// More text than this is not worth keeping; whoever writes a token or a request could fill the memory with it.
 const MOST_BYTES: usize = 4_096;
 
 impl<'a> Key<'a> {
-    pub(super) fn new(
-        snapshot: &Snapshot,
-        caller: &Caller,
+    pub(in crate::engine) fn new(
+        caller: Arc<Hashed<Profile>>,
         team: Result<Option<&'a str>, Rule>,
         asked: &Asked<'a>,
+        reads_method: bool,
     ) -> Self {
         Self {
-            caller: snapshot.profile(caller),
+            caller,
             team,
             route: asked.facts.route,
-            method: Some(asked.facts.method).filter(|_| snapshot.reads_method),
+            method: Some(asked.facts.method).filter(|_| reads_method),
             models: asked.models,
         }
     }
 
     /// Whether it is small enough to be kept.
-    pub(super) fn is_small(&self) -> bool {
+    pub(in crate::engine) fn is_small(&self) -> bool {
         let Self { caller, team, route, method, models } = self;
         let single = method.iter().chain(team.iter().flatten()).chain([route]);
         let texts =
@@ -59,7 +58,7 @@ impl<'a> Key<'a> {
     }
 
     /// The same, to keep.
-    pub(super) fn to_owned(&self) -> KeptKey {
+    pub(in crate::engine) fn to_owned(&self) -> MemoizedKey {
         let Self { caller, team, route, method, models } = self;
         KeyOf {
             caller: Arc::clone(caller),
@@ -71,7 +70,7 @@ impl<'a> Key<'a> {
     }
 
     /// Whether nothing differs.
-    pub(super) fn is(&self, other: &KeptKey) -> bool {
+    pub(in crate::engine) fn is(&self, other: &MemoizedKey) -> bool {
         // Every part by name, so that a new one cannot be left out here.
         let KeyOf { caller, team, route, method, models } = other;
         self.caller == *caller
@@ -83,14 +82,14 @@ impl<'a> Key<'a> {
     }
 
     /// The selected team, for the decision.
-    pub(super) fn team_id(&self) -> Option<Arc<str>> {
+    pub(in crate::engine) fn team_id(&self) -> Option<Arc<str>> {
         self.team.ok().flatten().map(Arc::from)
     }
 }
 
-impl KeptKey {
+impl MemoizedKey {
     /// The same without a copy.
-    pub(super) fn team_id(&self) -> Option<Arc<str>> {
+    pub(in crate::engine) fn team_id(&self) -> Option<Arc<str>> {
         self.team.as_ref().ok().and_then(Option::clone)
     }
 }

@@ -4,28 +4,28 @@ use std::sync::Arc;
 
 use cedar_policy::Policy;
 
-use super::Rule;
 use super::reads::{Names, Reads};
 use crate::dropins::{DropIn, annotation};
+use crate::rules::Rule;
 
 /// A policy's id and annotations, once for all requests.
 #[derive(Debug)]
-pub(super) struct PolicyFacts {
-    pub(super) id: Arc<str>,
-    pub(super) rule: Rule,
-    pub(super) policy: Policy,
+pub(in crate::engine) struct PolicyFacts {
+    pub(in crate::engine) id: Arc<str>,
+    pub(in crate::engine) rule: Rule,
+    pub(in crate::engine) policy: Policy,
     /// `file:line`.
-    pub(super) source: Option<String>,
+    pub(in crate::engine) source: Option<String>,
     /// `@reason`: what a caller is told whom the policy denies.
-    pub(super) reason: Option<Arc<str>>,
+    pub(in crate::engine) reason: Option<Arc<str>>,
     /// `@shadow`: evaluated and reported, never enforced.
-    pub(super) shadow: bool,
+    pub(in crate::engine) shadow: bool,
     /// What it reads of the context.
-    pub(super) context: Names,
+    pub(in crate::engine) context: Names,
 }
 
 impl PolicyFacts {
-    pub(super) fn of_translated(policy: &Policy, reads: &Reads) -> Self {
+    pub(in crate::engine) fn of_translated(policy: &Policy, reads: &Reads) -> Self {
         Self {
             id: Arc::from(policy.id().to_string()),
             rule: annotation(policy, "rule").and_then(Rule::from_name).unwrap_or(Rule::Policy),
@@ -37,7 +37,7 @@ impl PolicyFacts {
         }
     }
 
-    pub(super) fn of_dropped(dropin: &DropIn, reads: &Reads) -> Self {
+    pub(in crate::engine) fn of_dropped(dropin: &DropIn, reads: &Reads) -> Self {
         let policy = &dropin.policy;
         Self {
             id: Arc::from(policy.id().to_string()),
@@ -53,7 +53,7 @@ impl PolicyFacts {
 
 /// A policy of a snapshot, and where it comes from.
 #[derive(Clone, Copy, Debug)]
-pub struct PolicyView<'s>(pub(super) &'s PolicyFacts);
+pub struct PolicyView<'s>(pub(in crate::engine) &'s PolicyFacts);
 
 impl<'s> PolicyView<'s> {
     /// Its id, unique in the snapshot.

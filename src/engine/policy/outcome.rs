@@ -3,26 +3,26 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::Rule;
 use super::facts::PolicyFacts;
 use super::questions::Verdict;
+use crate::rules::Rule;
 
 /// A decision, as far as it does not depend on who asks.
 #[derive(Clone, Debug)]
-pub(super) struct Outcome {
+pub(in crate::engine) struct Outcome {
     /// The first rule, in the order of the rules, that denies.
-    pub(super) denying: Option<Rule>,
+    pub(in crate::engine) denying: Option<Rule>,
     /// The ids of the policies that decided, sorted.
-    pub(super) policies: Arc<[Arc<str>]>,
+    pub(in crate::engine) policies: Arc<[Arc<str>]>,
     /// The same of the policies under trial that would have decided otherwise.
-    pub(super) shadow: Arc<[Arc<str>]>,
-    pub(super) reason: Option<Arc<str>>,
-    pub(super) is_floor: bool,
+    pub(in crate::engine) shadow: Arc<[Arc<str>]>,
+    pub(in crate::engine) reason: Option<Arc<str>>,
+    pub(in crate::engine) is_floor: bool,
 }
 
 impl Outcome {
     /// The verdict on the route comes first.
-    pub(super) fn new(is_matched: bool, verdicts: &[&Verdict]) -> Self {
+    pub(in crate::engine) fn new(is_matched: bool, verdicts: &[&Verdict]) -> Self {
         let shadow = ids(verdicts.iter().flat_map(|verdict| verdict.disagreeing()));
         let Some(rule) = denying(is_matched, verdicts) else {
             let policies = ids(verdicts.iter().flat_map(|verdict| &verdict.live.permits));

@@ -1,0 +1,59 @@
+//! What is kept of Cedar's answers, for requests with the same key.
+
+use crate::engine::policy::context::{Facts, Recurring};
+use crate::engine::policy::outcome::Outcome;
+use crate::engine::policy::questions::{Questions, Verdict};
+use crate::engine::policy::reads::Names;
+use crate::engine::policy::store::PolicyStore;
+use crate::memo::Memo;
+
+/// What is kept of the questions of a request.
+#[derive(Debug)]
+pub(in crate::engine) enum Answer {
+    ContextFree(Outcome),
+    ContextDependent {
+        questions: Questions,
+        /// What their policies read of the context.
+        reads: Names,
+        /// What they came to before, in the same context.
+        before: Memo<Recurring, Outcome>,
+    },
+}
+
+/// Contexts in which an answer is kept.
+const CONTEXTS: usize = 8;
+
+impl Answer {
+    pub(in crate::engine) fn new(questions: Questions) -> Self {
+        match questions.reads() {
+            Some(reads) => Self::ContextDependent { questions, reads, before: Memo::with_capacity(CONTEXTS) },
+            None => Self::ContextFree(Outcome::new(questions.is_matched, &questions.context_free())),
+        }
+    }
+
+    pub(in crate::engine) fn outcome(
+        &self,
+        store: &PolicyStore,
+        facts: &Facts<'_>,
+    ) -> Result<Outcome, String> {
+        let (questions, reads, before) = match self {
+            Self::ContextFree(outcome) => return Ok(outcome.clone()),
+            Self::ContextDependent { questions, reads, before } => (questions, reads, before),
+        };
+        let facts = facts.only(reads);
+        let recurring = facts.recurring();
+        let known = recurring.as_ref().and_then(|facts| {
+            before.get(facts, |known| known == facts, |_, outcome: &Outcome| outcome.clone())
+        });
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let verdicts = questions.verdicts(store, &facts)?;
+        let verdicts: Vec<&Verdict> = verdicts.iter().map(AsRef::as_ref).collect();
+        let outcome = Outcome::new(questions.is_matched, &verdicts);
+        if let Some(facts) = recurring {
+            before.insert(facts, outcome.clone());
+        }
+        Ok(outcome)
+    }
+}

@@ -1,0 +1,43 @@
+//! The policies of a snapshot, ready to be asked.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use cedar_policy::{Authorizer, EntityUid, PolicyId, PolicySetError};
+
+use super::facts::PolicyFacts;
+use super::index::Policies;
+
+/// Every policy, by action and by id, and what evaluates them.
+#[derive(Debug)]
+pub(in crate::engine) struct PolicyStore {
+    pub(in crate::engine) authorizer: Authorizer,
+    pub(in crate::engine) call_route: Policies,
+    pub(in crate::engine) use_model: Policies,
+    /// In the order of the rules, dropped-in policies last.
+    pub(in crate::engine) in_order: Vec<Arc<PolicyFacts>>,
+    by_id: HashMap<PolicyId, Arc<PolicyFacts>>,
+}
+
+impl PolicyStore {
+    /// Indexes the policies for the actions `call_route` and `use_model`.
+    pub(in crate::engine) fn new(
+        in_order: Vec<Arc<PolicyFacts>>,
+        call_route: EntityUid,
+        use_model: EntityUid,
+    ) -> Result<Self, Box<PolicySetError>> {
+        let by_id = in_order.iter().map(|facts| (facts.policy.id().clone(), facts.clone())).collect();
+        Ok(Self {
+            authorizer: Authorizer::new(),
+            call_route: Policies::new(&in_order, call_route)?,
+            use_model: Policies::new(&in_order, use_model)?,
+            in_order,
+            by_id,
+        })
+    }
+
+    /// Every policy of the snapshot is known: one that is not could not be reported.
+    pub(in crate::engine) fn facts_of(&self, id: &PolicyId) -> Result<&Arc<PolicyFacts>, String> {
+        self.by_id.get(id).ok_or_else(|| "a policy is not known".to_owned())
+    }
+}

@@ -1,0 +1,27 @@
+//! The team that a token names (R1.2).
+
+use serde_json::{Map, Value};
+
+use super::claim::scalar;
+use crate::config::JwtAuth;
+use crate::names::ClaimPath;
+
+/// The team id of R1.2.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TokenTeam {
+    pub(crate) id: String,
+    /// It is `team_id_default`, not a claim.
+    pub(crate) default: bool,
+}
+
+/// R1.2.
+pub(super) fn token_team(
+    field: Option<&ClaimPath>,
+    jwt: &JwtAuth,
+    claims: &Map<String, Value>,
+) -> Option<TokenTeam> {
+    match field.and_then(|path| path.find(claims)) {
+        Some(value) => scalar(Some(value)).map(|id| TokenTeam { id, default: false }),
+        None => jwt.team_id_default.clone().map(|id| TokenTeam { id, default: true }),
+    }
+}

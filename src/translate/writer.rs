@@ -1,0 +1,115 @@
+//! Writes policies as data, each with its id, its rule and its place in the configuration.
+
+use std::collections::BTreeMap;
+
+use cedar_policy::Policy;
+use cedar_policy::pst::{
+    ActionConstraint, Clause, Effect, Policy as PstPolicy, PrincipalConstraint, PstConstructionError,
+    ResourceConstraint, StaticPolicy, Template,
+};
+
+use crate::config::Config;
+use crate::rules::Rule;
+
+/// The YAML path of LiteLLM's token settings.
+pub(crate) const JWTAUTH: &str = "general_settings.litellm_jwtauth";
+
+/// A configuration could not be written as Cedar policies.
+#[derive(Debug, thiserror::Error)]
+pub enum TranslateError {
+    /// Cedar refused a policy.
+    #[error("a policy could not be built: {0}")]
+    Policy(#[from] PstConstructionError),
+    /// Two policies have the same id.
+    #[error("the policies do not form a set: {0}")]
+    Set(String),
+}
+
+/// Collects the policies of a configuration.
+pub(super) struct Writer<'c> {
+    pub(super) config: &'c Config,
+    pub(super) policies: Vec<Policy>,
+}
+
+/// The parts of a policy that differ from one to the next.
+pub(super) struct Draft {
+    /// Unique; begins with `key`.
+    pub(super) id: String,
+    /// The YAML path of the key that the policy comes from.
+    pub(super) key: String,
+    pub(super) rule: Rule,
+    pub(super) effect: Effect,
+    pub(super) principal: PrincipalConstraint,
+    pub(super) action: ActionConstraint,
+    pub(super) resource: ResourceConstraint,
+    pub(super) clauses: Vec<Clause>,
+}
+
+impl Draft {
+    pub(super) fn permit(key: &str, rule: Rule) -> Self {
+        Self::new(Effect::Permit, key, rule)
+    }
+
+    pub(super) fn forbid(key: &str, rule: Rule) -> Self {
+        Self::new(Effect::Forbid, key, rule)
+    }
+
+    fn new(effect: Effect, key: &str, rule: Rule) -> Self {
+        Self {
+            id: key.to_owned(),
+            key: key.to_owned(),
+            rule,
+            effect,
+            principal: PrincipalConstraint::Any,
+            action: ActionConstraint::Any,
+            resource: ResourceConstraint::Any,
+            clauses: Vec::new(),
+        }
+    }
+
+    /// For a key that several policies come from: the rule tells them apart.
+    pub(super) fn with_rule_in_id(self) -> Self {
+        Self { id: format!("{}:{}", self.key, self.rule), ..self }
+    }
+
+    pub(super) fn clause(mut self, clause: Clause) -> Self {
+        self.clauses.push(clause);
+        self
+    }
+}
+
+impl<'c> Writer<'c> {
+    pub(super) fn new(config: &'c Config) -> Self {
+        Self { config, policies: Vec::new() }
+    }
+
+    pub(super) fn add(&mut self, draft: Draft) -> Result<(), TranslateError> {
+        let annotations = BTreeMap::from([
+            ("id".to_owned(), draft.id.as_str().into()),
+            ("rule".to_owned(), draft.rule.as_str().into()),
+            ("source".to_owned(), self.source(&draft.key).into()),
+        ]);
+        let template =
+            Template::new(draft.id.as_str(), draft.effect, draft.principal, draft.action, draft.resource)
+                .try_with_clauses(draft.clauses)?
+                .with_annotations(annotations);
+        let policy = StaticPolicy::try_from(template).map_err(PstConstructionError::from)?;
+        self.policies.push(Policy::from_pst(PstPolicy::Static(policy))?);
+        Ok(())
+    }
+
+    /// `file:line` of a key, or of the closest key above it that the file contains.
+    fn source(&self, key: &str) -> String {
+        let file = &self.config.file;
+        let mut path = key;
+        loop {
+            if let Some(line) = self.config.lines.get(path) {
+                return format!("{file}:{line}");
+            }
+            match path.rfind(['.', '[']) {
+                Some(end) => path = path.get(..end).unwrap_or_default(),
+                None => return file.clone(),
+            }
+        }
+    }
+}

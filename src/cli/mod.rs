@@ -48,7 +48,7 @@ enum Command {
     /// Verify, decide and forward requests
     Serve(serve::ServeArgs),
     /// Read a configuration, and say what it means and what is wrong with it
-    Check(ConfigArgs),
+    Check(check::CheckArgs),
     /// Print the Cedar policies that a configuration means
     Translate(translate::TranslateArgs),
     /// Decide requests given as JSON lines, without a network

@@ -1,13 +1,13 @@
 //! What the conversions share: where each key stands, and what was found so far.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use foldhash::fast::RandomState;
-use url::Url;
 
-use super::endpoint;
+use super::BaseUrl;
+use super::effect::Finding;
 use super::problem::{Caution, Problem};
 use super::yaml::{Node, Span};
 use crate::names::{ClaimPath, ModelName, Role};
@@ -17,13 +17,24 @@ pub(super) struct Context<'n> {
     root: &'n Node,
     pub(super) problems: Vec<(Problem, Option<Span>)>,
     pub(super) warnings: Vec<(Caution, Option<Span>)>,
+    /// Providers that were warned of, since nothing is known of a key.
+    pub(super) without_key: HashSet<String, RandomState>,
+    /// Keys that have no effect.
+    pub(super) ignored: Vec<Finding>,
     /// As they were written: thousands of models may be at the same.
-    api_bases: HashMap<String, Url, RandomState>,
+    api_bases: HashMap<String, BaseUrl, RandomState>,
 }
 
 impl<'n> Context<'n> {
-    pub(super) fn new(root: &'n Node, warnings: Vec<(Caution, Option<Span>)>) -> Self {
-        Self { root, problems: Vec::new(), warnings, api_bases: HashMap::default() }
+    pub(super) fn new(root: &'n Node, ignored: Vec<Finding>) -> Self {
+        let (problems, warnings) = (Vec::new(), Vec::new());
+        let (api_bases, without_key) = (HashMap::default(), HashSet::default());
+        Self { root, problems, warnings, ignored, without_key, api_bases }
+    }
+
+    /// The file as a tree.
+    pub(super) fn root(&self) -> &'n Node {
+        self.root
     }
 
     /// Whether the file has the key, even without a value.
@@ -91,11 +102,16 @@ impl<'n> Context<'n> {
     }
 
     /// An endpoint, by what is written at `path` or stands for that.
-    pub(super) fn api_base(&mut self, path: impl FnOnce() -> String, key: &str, text: &str) -> Option<Url> {
+    pub(super) fn api_base(
+        &mut self,
+        path: impl FnOnce() -> String,
+        key: &str,
+        text: &str,
+    ) -> Option<BaseUrl> {
         if let Some(known) = self.api_bases.get(text) {
             return Some(known.clone());
         }
-        match endpoint::api_base(text) {
+        match BaseUrl::parse(text) {
             Ok(url) => {
                 self.api_bases.insert(text.to_owned(), url.clone());
                 Some(url)

@@ -12,7 +12,7 @@ use ipnet::IpNet;
 use super::context::Context;
 use super::models::secret;
 use super::problem::{Caution, Problem};
-use super::{GatewaySettings, Mode, TlsFiles, Upstream, decision_log, endpoint, limits, raw};
+use super::{BaseUrl, GatewaySettings, Mode, TlsFiles, Upstream, UpstreamModels, decision_log, limits, raw};
 
 /// How often a bundle of policies is asked for.
 const POLL: Duration = Duration::from_secs(30);
@@ -42,6 +42,7 @@ pub(super) fn settings(cx: &mut Context<'_>, block: raw::Modelgate, directory: &
         introspection: _,
         // Rules, not settings of the gateway.
         strict: _,
+        ignore: _,
         role_permissions: _,
     } = block;
     let max_body_bytes = body_limit(cx, max_body_bytes.unwrap_or(DEFAULT_BODY));
@@ -64,14 +65,27 @@ pub(super) fn settings(cx: &mut Context<'_>, block: raw::Modelgate, directory: &
 }
 
 fn proxy(cx: &mut Context<'_>, block: raw::Upstream) -> Option<Upstream> {
-    let raw::Upstream { api_base, api_key } = block;
+    let raw::Upstream { api_base, api_key, serves } = block;
+    let serves = serves.map(|text| upstream_models(cx, &text)).unwrap_or_default();
     let api_key = api_key.and_then(|key| secret(cx, "modelgate.upstream.api_key", "api_key", key));
-    match endpoint::api_base(&api_base) {
-        Ok(api_base) => Some(Upstream { api_base, api_key }),
+    match BaseUrl::parse(&api_base) {
+        Ok(api_base) => Some(Upstream { api_base, api_key, serves }),
         Err(reason) => {
             let key = "api_base".to_owned();
             cx.refuse("modelgate.upstream.api_base", Problem::Url { key, reason });
             None
+        }
+    }
+}
+
+fn upstream_models(cx: &mut Context<'_>, text: &str) -> UpstreamModels {
+    match text {
+        "unlisted" => UpstreamModels::Unlisted,
+        "all" => UpstreamModels::All,
+        _ => {
+            let range = "`unlisted` or `all`".to_owned();
+            cx.refuse("modelgate.upstream.for", Problem::OutOfRange { key: "for".to_owned(), range });
+            UpstreamModels::default()
         }
     }
 }

@@ -19,6 +19,7 @@ pub(super) fn jwt_auth(
         admin_allowed_routes,
         team_id_jwt_field,
         team_id_default,
+        team_id_upsert,
         team_ids_jwt_field,
         team_alias_jwt_field,
         team_allowed_routes,
@@ -55,6 +56,7 @@ pub(super) fn jwt_auth(
         }),
         team_id_jwt_field: cx.claim_path(&path("team_id_jwt_field"), team_id_jwt_field),
         team_id_default,
+        team_id_upsert,
         team_ids_jwt_field: cx.claim_path(&path("team_ids_jwt_field"), team_ids_jwt_field),
         team_alias_jwt_field: cx.claim_path(&path("team_alias_jwt_field"), team_alias_jwt_field),
         team_allowed_routes: team_allowed_routes

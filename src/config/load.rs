@@ -8,13 +8,14 @@ use std::sync::Arc;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::context::Context;
-use super::de::{self, Findings};
+use super::de;
 use super::environment::{Environment, REFERENCE};
 use super::error::{ConfigError, Excerpt, Located};
 use super::problem::{Caution, Problem};
 use super::yaml::{Node, Span};
 use super::{
-    Config, Lines, gateway, jwt, models, openings, permissions, raw, secrets, teams, token_roles, tokens,
+    Config, Lines, aliases, effect, features, gateway, jwt, key_warnings, models, openings, permissions, raw,
+    router, secrets, teams, token_roles, tokens,
 };
 
 /// More than any configuration, less than what would hurt.
@@ -54,30 +55,53 @@ impl Config {
         directory: &Path,
         env: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self, ConfigError> {
-        let root = Node::parse(text).map_err(|problem| {
+        let mut root = Node::parse(text).map_err(|problem| {
             let excerpt = Excerpt::new(file_name, secrets::blot_lines(text));
             ConfigError::new(file_name, located([problem], &excerpt))
         })?;
         let excerpt = Excerpt::new(file_name, secrets::blot(text, &root));
         let refused = |problems| Err(ConfigError::new(file_name, located(problems, &excerpt)));
 
+        let mut problems = Vec::new();
+        root.take_duplicates(&mut problems);
+        let variables = Environment::new(env, root.get("environment_variables"));
+        let (file, mut findings) = de::read::<raw::File>(&root, &variables);
+        problems.append(&mut findings.problems);
+        findings.prune(&mut root);
         let env = Environment::new(env, root.get("environment_variables"));
-        let (file, findings) = de::read::<raw::File>(&root, &env);
-        let Findings { problems, warnings, ignored } = findings;
-        let Some(file) = file.filter(|_| problems.is_empty()) else { return refused(problems) };
+        let Some(file) = file else { return refused(problems) };
 
-        let mut cx = Context::new(&root, warnings);
+        let mut cx = Context::new(&root, findings.ignored);
         let mut config = convert(&mut cx, file, &env, directory);
-        let Context { problems, warnings, .. } = cx;
+        let Context { problems: further, warnings, ignored, .. } = cx;
+        if problems.is_empty() {
+            problems = further;
+        } else {
+            let independent = further.into_iter().filter(|problem| !follows_from(&problems, problem));
+            problems.extend(independent.collect::<Vec<_>>());
+        }
         if !problems.is_empty() {
             return refused(problems);
         }
         config.file = file_name.to_owned();
-        config.foreign_blocks = ignored.into_iter().collect();
+        config.ignored = effect::summarize(ignored);
         config.warnings = located(warnings, &excerpt);
         config.lines = Lines::of(root);
         Ok(config)
     }
+}
+
+/// Whether a problem may be there only because something else could not be read.
+fn follows_from(known: &[(Problem, Option<Span>)], (problem, span): &(Problem, Option<Span>)) -> bool {
+    let needs_other = matches!(
+        problem,
+        Problem::Needs { .. } | Problem::UnknownParent { .. } | Problem::UnknownCredential { .. }
+    );
+    let needs_other = needs_other || matches!(problem, Problem::Empty { key } if key == "issuers");
+    let contains = |inner: Span| {
+        span.is_some_and(|outer| (outer.start..=outer.start + outer.len).contains(&inner.start))
+    };
+    needs_other || known.iter().filter_map(|(_, known)| *known).any(contains)
 }
 
 /// The text of a file that is not absurdly large.
@@ -104,6 +128,7 @@ fn convert(cx: &mut Context<'_>, file: raw::File, env: &Environment<'_>, directo
         general_settings.unwrap_or_default();
     let mut modelgate = modelgate.unwrap_or_default();
     let has_upstream = modelgate.upstream.is_some();
+    key_warnings::check_literal(cx, "general_settings.master_key", "master_key", master_key.as_ref());
     if let Some(key) = &master_key {
         cx.not_empty("general_settings.master_key", key.expose_secret().trim());
     }
@@ -147,9 +172,19 @@ fn convert(cx: &mut Context<'_>, file: raw::File, env: &Environment<'_>, directo
     }
     let token_role_entries = modelgate.role_permissions.take();
     let token_roles = token_role_entries.map(|entries| token_roles::token_roles(cx, entries));
+    let ignored = modelgate.ignore.take().unwrap_or_default();
+    features::check_ignored(cx, &ignored);
+    features::check(cx, &ignored);
     let gateway = gateway::settings(cx, modelgate, directory);
     let has_models = model_list.is_some();
-    let models = models::models(cx, env, model_list.unwrap_or_default(), has_upstream);
+    let mut models = models::models(cx, env, model_list.unwrap_or_default(), has_upstream);
+    aliases::add(cx, &mut models, has_upstream);
+    let router = router::settings(cx);
+    let teams = teams::teams(cx, team_list.unwrap_or_default());
+    if enable_jwt_auth {
+        teams::check_claims(cx, &jwt, &teams);
+    }
+    features::warn(cx);
     // Without a list, the proxy behind knows the models.
     if has_models || !has_upstream {
         permissions::check_models(cx, role_permissions.as_deref().unwrap_or_default(), &models);
@@ -163,9 +198,10 @@ fn convert(cx: &mut Context<'_>, file: raw::File, env: &Environment<'_>, directo
         require_identity: enforce_rbac,
         master_key,
         models,
-        teams: teams::teams(cx, team_list.unwrap_or_default()),
+        teams,
+        router,
         gateway,
-        foreign_blocks: Vec::new(),
+        ignored: Vec::new(),
         warnings: Vec::new(),
     }
 }

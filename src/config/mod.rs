@@ -5,16 +5,27 @@
 //! crate uses. Nothing outside `config` sees serde or YAML. `keys` and `litellm` decide what becomes of keys that are
 //! not ours.
 
+mod access_words;
+mod aliases;
+mod azure;
+mod base_url;
 mod context;
+mod credentials;
 mod de;
 mod decision_log;
+mod deployment;
+mod destination;
+mod effect;
 mod endpoint;
 mod environment;
 mod error;
+mod features;
 mod gateway;
 mod issuers;
 mod jwt;
+mod key_warnings;
 mod keys;
+mod known_keys;
 mod limits;
 mod lines;
 mod litellm;
@@ -27,12 +38,15 @@ mod permissions;
 mod problem;
 mod provider;
 mod raw;
+mod request_defaults;
+mod router;
 mod routes;
 #[cfg(feature = "cli")]
 mod schema;
 mod secrets;
 mod strict;
 mod suggest;
+mod syntax;
 mod teams;
 mod token_roles;
 mod tokens;
@@ -42,15 +56,19 @@ mod yaml;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub use base_url::BaseUrl;
+pub use destination::Destination;
+pub use effect::{Effect, Ignored};
 pub use error::{ConfigError, Located, Warning};
 pub use issuers::ClaimFields;
 pub use limits::Limits;
 pub use lines::Lines;
 pub use problem::{Caution, Problem};
+pub use router::{Fallback, RouterSettings, Routing};
 pub use types::{
     AdminListen, Config, DecisionLog, Deployment, GatewaySettings, Issuer, JwtAuth, Masked, Mode, Model,
     OpaqueTokens, Provider, RoleMapping, RolePermission, ScopeMapping, Team, TlsFiles, TokenRole, TokenRules,
-    Upstream,
+    Upstream, UpstreamModels,
 };
 
 #[cfg(feature = "cli")]
@@ -58,7 +76,11 @@ pub use schema::json_schema;
 
 #[cfg(feature = "gateway")]
 pub(crate) use endpoint::place;
+#[cfg(feature = "gateway")]
+pub(crate) use known_keys::is_request_parameter;
 pub(crate) use load::read as read_text;
+#[cfg(feature = "gateway")]
+pub(crate) use provider::provider_of;
 pub(crate) use strict::StrictFile;
 
 pub use crate::routes::RoutePattern;

@@ -76,6 +76,9 @@ pub(super) struct JwtAuth {
     /// The team of tokens without one (R1).
     #[serde(default)]
     pub(super) team_id_default: Option<String>,
+    /// Whether a team that is not declared exists all the same, without any restriction (R6).
+    #[serde(default)]
+    pub(super) team_id_upsert: bool,
     /// The claim with the ids of all teams (R6).
     #[serde(default)]
     pub(super) team_ids_jwt_field: Option<String>,
@@ -272,6 +275,29 @@ pub(super) struct LitellmParams {
     /// For how many seconds an answer is waited for.
     #[serde(default)]
     pub(super) timeout: Option<f64>,
+    /// The provider, in the place of the prefix of `model`.
+    #[serde(default)]
+    pub(super) custom_llm_provider: Option<String>,
+    /// Whether another LiteLLM, at `LITELLM_PROXY_API_BASE`, serves it.
+    #[serde(default)]
+    pub(super) use_litellm_proxy: bool,
+    /// An entry of `credential_list` with what is left out here.
+    #[serde(default)]
+    pub(super) litellm_credential_name: Option<String>,
+    /// A token of Entra ID, in the place of `api_key`.
+    #[serde(default)]
+    #[cfg_attr(feature = "cli", schemars(with = "Option<String>"))]
+    pub(super) azure_ad_token: Option<SecretString>,
+    /// The tenant of `client_id` in Entra ID.
+    #[serde(default)]
+    pub(super) tenant_id: Option<String>,
+    /// Our name in Entra ID.
+    #[serde(default)]
+    pub(super) client_id: Option<String>,
+    /// Our secret there; best `os.environ/NAME`.
+    #[serde(default)]
+    #[cfg_attr(feature = "cli", schemars(with = "Option<String>"))]
+    pub(super) client_secret: Option<SecretString>,
 }
 
 #[derive(Deserialize)]

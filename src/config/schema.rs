@@ -60,7 +60,7 @@ fn add_foreign_keys(name: &str, schema: &mut Map<String, Value>) {
     let mut patterns = Map::new();
     for (keys, fate) in block.rules {
         let value = match fate {
-            Fate::Ignore => json!(true),
+            Fate::Ignore | Fate::Read => json!(true),
             Fate::Warn(reason) => json!({"description": format!("Has no effect here: {reason}.")}),
             // One that is named only to be left switched off is as good as absent.
             Fate::Refuse(reason) => {
@@ -69,16 +69,13 @@ fn add_foreign_keys(name: &str, schema: &mut Map<String, Value>) {
         };
         patterns.insert(any_of(keys.iter().copied()), value);
     }
-    if !block.ignored.is_empty() {
-        patterns.insert(any_of(block.ignored.split_whitespace()), json!(true));
-    }
     if name.is_empty() {
         patterns.insert(any_of(MISPLACED), json!(false));
     }
     if !patterns.is_empty() {
         schema.insert("patternProperties".to_owned(), patterns.into());
     }
-    if !matches!(block.others, Others::Unknown) {
+    if block.others != Others::Refused {
         schema.remove("additionalProperties");
     }
 }

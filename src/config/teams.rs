@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use super::context::Context;
-use super::problem::Problem;
-use super::{Team, raw};
+use super::problem::{Caution, Problem};
+use super::{JwtAuth, Team, jwt, raw};
 
 pub(super) fn teams(cx: &mut Context<'_>, teams: Vec<raw::Team>) -> Vec<Team> {
     let mut first_by_id: HashMap<String, usize> = HashMap::new();
@@ -23,4 +23,25 @@ pub(super) fn teams(cx: &mut Context<'_>, teams: Vec<raw::Team>) -> Vec<Team> {
         converted.push(Team { team_id, team_alias, models, blocked, organization_id });
     }
     converted
+}
+
+/// Warns where tokens name teams and the list does not have them (R6).
+pub(super) fn check_claims(cx: &mut Context<'_>, jwt: &JwtAuth, teams: &[Team]) {
+    let fields = ["team_id_jwt_field", "team_ids_jwt_field", "team_alias_jwt_field", "team_id_default"];
+    let path = |field: &str| format!("{}.{field}", jwt::PATH);
+    let named = fields.into_iter().map(path).find(|path| cx.has(path));
+    let by_issuer = jwt.tokens.issuers.iter().enumerate().find_map(|(i, issuer)| {
+        let field = match issuer {
+            _ if issuer.team_id_jwt_field.is_some() => "team_id_jwt_field",
+            _ if issuer.team_ids_jwt_field.is_some() => "team_ids_jwt_field",
+            _ => return None,
+        };
+        Some(format!("{}.issuers[{i}].{field}", jwt::PATH))
+    });
+    let Some(claim) = named.or(by_issuer) else { return };
+    if jwt.team_id_upsert {
+        cx.warn_key(&path("team_id_upsert"), Caution::AnyTeam);
+    } else if teams.is_empty() {
+        cx.warn_key(&claim, Caution::NoTeams);
+    }
 }

@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use secrecy::SecretString;
 use url::Url;
 
-use super::{Limits, Lines, Warning};
+use super::{BaseUrl, Ignored, Limits, Lines, RouterSettings, Routing, Warning};
 use crate::names::{ClaimPath, ModelName, Role};
 use crate::routes::RoutePattern;
 
@@ -33,11 +33,12 @@ pub struct Config {
     pub models: Vec<Model>,
     /// The top-level list `teams`, in order.
     pub teams: Vec<Team>,
+    /// `router_settings`, and what `litellm_settings` says of routing. Nothing is routed by it yet.
+    pub router: RouterSettings,
     /// `modelgate`, our own block.
     pub gateway: GatewaySettings,
-    /// Keys of LiteLLM that are not ours and were ignored, sorted: top-level blocks such as `router_settings`, and
-    /// keys of our blocks such as `general_settings.database_url` or `litellm_params.rpm`.
-    pub foreign_blocks: Vec<String>,
+    /// Keys of LiteLLM that have no effect here, those first that change answers.
+    pub ignored: Vec<Ignored>,
     /// What is allowed but probably not meant, in the order of the file.
     pub warnings: Vec<Warning>,
 }
@@ -53,6 +54,8 @@ pub struct JwtAuth {
     pub team_id_jwt_field: Option<ClaimPath>,
     /// R1.2.
     pub team_id_default: Option<String>,
+    /// R6: a team that is not declared exists without any restriction.
+    pub team_id_upsert: bool,
     /// R6.
     pub team_ids_jwt_field: Option<ClaimPath>,
     /// R6.3.
@@ -227,8 +230,16 @@ pub struct Model {
     pub access_groups: Vec<String>,
     /// `litellm_params.model` as it is written.
     pub litellm_model: String,
-    /// `litellm_params`; `None` when only `modelgate.upstream`, which is set then, can serve the model.
+    /// `litellm_params`; `None` when `modelgate.upstream` alone can serve the model. Without it, requests for the model
+    /// are judged and answered with 501.
     pub deployment: Option<Deployment>,
+    /// For an entry whose `litellm_params.model` is `*`: a deployment for each provider that a request may name. They go
+    /// before `deployment`.
+    pub by_provider: Vec<(String, Deployment)>,
+    /// The model that this one is another name for (`model_group_alias`, `model_alias_map`).
+    pub alias_of: Option<ModelName>,
+    /// Whether lists of models leave it out.
+    pub hidden: bool,
 }
 
 /// Where requests for a model go, from `litellm_params`.
@@ -241,10 +252,10 @@ pub struct Deployment {
     /// The endpoint, without a slash at the end of its path. For [`Provider::OpenAi`] it includes the `/v1` (or
     /// similar) that SDKs call the base URL; for the others it does not: `https://api.anthropic.com`,
     /// `https://generativelanguage.googleapis.com`, `https://name.openai.azure.com`.
-    pub api_base: Url,
+    pub api_base: BaseUrl,
     /// The upstream's credential.
     pub api_key: Option<SecretString>,
-    /// Azure's `api-version`.
+    /// Azure's `api-version`; for other providers `None`.
     pub api_version: Option<String>,
     /// OpenAI's organization header.
     pub organization: Option<String>,
@@ -252,6 +263,10 @@ pub struct Deployment {
     pub extra_headers: Vec<(http::HeaderName, http::HeaderValue)>,
     /// The longest a whole request may take.
     pub timeout: Option<Duration>,
+    /// Parameters that are sent where a request does not set them, each with its value as JSON.
+    pub defaults: Vec<(String, String)>,
+    /// Its share of the requests. Nothing is routed by it yet.
+    pub routing: Routing,
 }
 
 /// How a deployment's endpoint is spoken to.
@@ -388,7 +403,34 @@ pub struct TlsFiles {
 #[derive(Clone, Debug)]
 pub struct Upstream {
     /// The base URL. A request's whole path is appended to it.
-    pub api_base: Url,
+    pub api_base: BaseUrl,
     /// Sent as `Authorization: Bearer`.
     pub api_key: Option<SecretString>,
+    /// `modelgate.upstream.for`: which models it serves.
+    pub serves: UpstreamModels,
+}
+
+/// Which models `modelgate.upstream` serves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UpstreamModels {
+    /// `unlisted`, unless set: those that no deployment of `model_list` serves.
+    #[default]
+    Unlisted,
+    /// `all`: every model. No deployment is asked.
+    All,
+}
+
+impl Model {
+    /// A model that `modelgate.upstream` alone can serve, by another name.
+    pub(super) fn without_deployment(name: ModelName, alias_of: ModelName, hidden: bool) -> Self {
+        Self {
+            name,
+            access_groups: Vec::new(),
+            litellm_model: alias_of.to_string(),
+            deployment: None,
+            by_provider: Vec::new(),
+            alias_of: Some(alias_of),
+            hidden,
+        }
+    }
 }

@@ -47,7 +47,8 @@ impl Snapshot {
         team_header: Option<&str>,
         circumstances: Circumstances,
     ) -> Vec<ModelName> {
-        let listed: BTreeSet<&ModelName> = self.config().models.iter().map(|model| &model.name).collect();
+        let models = self.config().models.iter().filter(|model| !model.hidden);
+        let listed: BTreeSet<&ModelName> = models.map(|model| &model.name).collect();
         if self.config().gateway.mode == Mode::LogOnly {
             return listed.into_iter().cloned().collect();
         }

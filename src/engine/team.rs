@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use super::context::Facts;
 use super::{Rule, Snapshot};
-use crate::config::{RoutePattern, Team};
+use crate::config::{JwtAuth, RoutePattern, Team};
 use crate::identity::Caller;
 use crate::names::ModelName;
 use crate::request::ApiCall;
@@ -109,7 +109,8 @@ pub(super) fn select<'c>(
         && caller.team_alias.is_some()
         && caller.team_ids.is_empty();
     if let Some(team) = caller.team.as_ref().filter(|_| !gives_way) {
-        return if teams.get(&team.id).is_some() { Ok(Some(&team.id)) } else { Err(Rule::UnknownTeam) };
+        let exists = jwt.team_id_upsert || teams.get(&team.id).is_some();
+        return if exists { Ok(Some(&team.id)) } else { Err(Rule::UnknownTeam) };
     }
     if let Some(alias) = &caller.team_alias {
         return teams.by_alias(alias).map(Some).ok_or(Rule::UnknownTeam);
@@ -117,7 +118,7 @@ pub(super) fn select<'c>(
     if caller.team_expected {
         return Err(Rule::NoTeam);
     }
-    by_fit(snapshot, caller, asked, jwt.enforce_team_based_model_access)
+    by_fit(snapshot, caller, asked, jwt)
 }
 
 /// R6.1: an id of a claimed team, or the alias of one that no other declared team has.
@@ -132,23 +133,26 @@ fn by_fit<'c>(
     snapshot: &'c Snapshot,
     caller: &'c Caller,
     asked: Asked<'_>,
-    required: bool,
+    jwt: &JwtAuth,
 ) -> Result<Option<&'c str>, Rule> {
     let teams = &snapshot.teams;
     let is_on_route = OnceCell::new();
     let routes = || snapshot.lists.routes.get(TEAM_ROUTES).unwrap_or(&teams.default_routes);
     let fits = |id: &&str| {
-        teams.get(id).is_some()
-            && *is_on_route.get_or_init(|| routes().contains(asked.facts.route))
-            && asked.models.iter().all(|model| may_use(snapshot, id, model))
+        // A team that `team_id_upsert` creates has no list of models.
+        let may_use_models = match teams.get(id) {
+            Some(_) => asked.models.iter().all(|model| may_use(snapshot, id, model)),
+            None => jwt.team_id_upsert,
+        };
+        may_use_models && *is_on_route.get_or_init(|| routes().contains(asked.facts.route))
     };
     let mut fitting = caller.claimed_teams().filter(fits).peekable();
     let first = fitting.peek().copied();
-    let open = fitting.find(|id| teams.get(id).is_some_and(|team| !team.blocked));
+    let open = fitting.find(|id| teams.get(id).is_none_or(|team| !team.blocked));
     match open.or(first) {
         Some(team) => Ok(Some(team)),
         None if caller.claimed_teams().next().is_none() => {
-            if required {
+            if jwt.enforce_team_based_model_access {
                 Err(Rule::NoTeam)
             } else {
                 Ok(None)

@@ -2,10 +2,9 @@
 
 use std::sync::OnceLock;
 
-use http::uri::{self, Authority, PathAndQuery, Scheme, Uri};
-use url::Url;
-
 use super::respond::Refusal;
+use crate::config::BaseUrl;
+use http::uri::{self, Authority, PathAndQuery, Scheme, Uri};
 
 /// The beginning of an address.
 pub(super) struct Base {
@@ -19,7 +18,7 @@ pub(super) struct Base {
 
 impl Base {
     /// `None`: it is no address.
-    pub(super) fn of(url: &Url) -> Option<Self> {
+    pub(super) fn of(url: &BaseUrl) -> Option<Self> {
         let uri::Parts { scheme, authority, path_and_query, .. } =
             url.as_str().parse::<Uri>().ok()?.into_parts();
         let path = path_and_query.map(|path| path.as_str().trim_end_matches('/').into()).unwrap_or_default();

@@ -13,10 +13,11 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::address::{Base, join};
+use super::defaults::Defaults;
 use super::respond::Refusal;
-use crate::config::{Config, Deployment, Provider, Upstream};
+use crate::config::{Config, Deployment, Provider, Upstream, UpstreamModels, provider_of};
 use crate::names::ModelName;
-use crate::pattern::Pattern;
+use crate::pattern::{Pattern, filled};
 use crate::request::ApiCall;
 
 /// Where a request goes.
@@ -29,6 +30,8 @@ pub(super) struct Target<'d> {
     pub(super) timeout: Option<Duration>,
     /// `None`: a proxy.
     pub(super) provider: Option<Provider>,
+    /// Parameters for a JSON body that does not set them.
+    pub(super) defaults: Defaults<'d>,
 }
 
 /// What OpenAI-shaped endpoints offer for a model, below their base URL.
@@ -56,11 +59,15 @@ pub(super) struct Deployments {
     /// The longest first.
     wildcards: Vec<(Pattern, usize)>,
     upstream: Option<(Option<Base>, Headers)>,
+    /// Whether the upstream serves every model.
+    upstream_serves_all: bool,
 }
 
 struct Entry {
     name: ModelName,
     deployment: Option<Prepared>,
+    /// By the provider that a request names, for an entry whose model is `*`.
+    by_provider: HashMap<String, Prepared, RandomState>,
 }
 
 /// `None`: what the configuration writes is no header, so that nothing can be sent.
@@ -71,6 +78,7 @@ struct Prepared {
     provider: Provider,
     model: String,
     api_version: Option<String>,
+    defaults: Vec<(String, String)>,
     timeout: Option<Duration>,
     /// `None`: it is no address, so that nothing can be sent. Thousands of models may be at the same.
     base: Option<Arc<Base>>,
@@ -91,6 +99,11 @@ impl Deployments {
             .map(|model| Entry {
                 name: model.name.clone(),
                 deployment: model.deployment.as_ref().map(|deployment| Prepared::of(deployment, &mut bases)),
+                by_provider: model
+                    .by_provider
+                    .iter()
+                    .map(|(provider, deployment)| (provider.clone(), Prepared::of(deployment, &mut bases)))
+                    .collect(),
             })
             .collect();
         let mut exact: HashMap<_, Vec<_>, _> = HashMap::default();
@@ -105,13 +118,18 @@ impl Deployments {
         let wildcards = wildcards.into_iter().map(|(pattern, _, position)| (pattern, position)).collect();
         let upstream = config.gateway.upstream.as_ref();
         let upstream = upstream.map(|upstream| (Base::of(&upstream.api_base), upstream_headers(upstream)));
-        Self { entries, exact, wildcards, upstream }
+        let serves = config.gateway.upstream.as_ref().map(|upstream| upstream.serves);
+        let upstream_serves_all = serves == Some(UpstreamModels::All);
+        Self { entries, exact, wildcards, upstream, upstream_serves_all }
     }
 
     /// The target of a permitted call.
     pub(super) fn target(&self, call: &ApiCall, query: Option<&str>) -> Result<Target<'_>, Refusal> {
-        let served = call.model().and_then(|model| self.choose(model));
-        let known = served.is_some();
+        let served = match call.model() {
+            Some(model) if !self.upstream_serves_all => self.choose(model),
+            _ => None,
+        };
+        let has_deployment = served.is_some();
         if let Some((deployment, model)) = served
             && let Some(target) = at_deployment(deployment, model, call, query)?
         {
@@ -124,25 +142,44 @@ impl Deployments {
                 headers: headers.as_deref().ok_or(Refusal::NoUpstream)?,
                 timeout: None,
                 provider: None,
+                defaults: Defaults::default(),
             }),
-            None if call.model().is_some() && !known => Err(Refusal::UnknownModel),
-            None => Err(Refusal::NoUpstream),
+            None => match call.model() {
+                Some(_) if has_deployment => Err(Refusal::NoUpstream),
+                Some(model) if self.is_listed(model) => Err(Refusal::NotServed),
+                Some(_) => Err(Refusal::UnknownModel),
+                None => Err(Refusal::NoUpstream),
+            },
         }
     }
 
     /// A deployment of the model, in turn where there are several, and the model's name there. An exact name goes before a
     /// wildcard, and a longer wildcard before a shorter one.
     fn choose(&self, model: &ModelName) -> Option<(&Prepared, String)> {
-        let positions = match self.exact.get(model) {
-            Some(positions) => Cow::Borrowed(positions.as_slice()),
-            None => Cow::Owned(self.fitting(model.as_str())),
-        };
+        let positions = self.positions(model);
         let entries = positions.iter().filter_map(|position| self.entries.get(*position));
-        let deployed = entries.filter_map(|entry| Some((&entry.name, entry.deployment.as_ref()?)));
+        let deployed = entries.filter_map(|entry| Some((&entry.name, entry.deployment(model)?)));
         let count = deployed.clone().count();
         let turn = TURN.fetch_add(1, Ordering::Relaxed).checked_rem(count)?;
-        let (name, deployment) = deployed.clone().nth(turn)?;
-        Some((deployment, filled(&deployment.model, name.as_str(), model.as_str())))
+        let (name, (deployment, without_provider)) = deployed.clone().nth(turn)?;
+        let at_upstream = match without_provider {
+            Some(rest) => rest.to_owned(),
+            None => filled(&deployment.model, name.as_str(), model.as_str()),
+        };
+        Some((deployment, at_upstream))
+    }
+
+    /// Whether the configuration has the model, even if nothing serves it.
+    fn is_listed(&self, model: &ModelName) -> bool {
+        !self.positions(model).is_empty()
+    }
+
+    /// The entries for a model. An exact name goes before a wildcard.
+    fn positions(&self, model: &ModelName) -> Cow<'_, [usize]> {
+        match self.exact.get(model) {
+            Some(positions) => Cow::Borrowed(positions.as_slice()),
+            None => Cow::Owned(self.fitting(model.as_str())),
+        }
     }
 
     /// The wildcards of the greatest length that fit.
@@ -151,6 +188,19 @@ impl Deployments {
         let mut fitting = self.wildcards.iter().filter(|(pattern, _)| pattern.matches(model)).peekable();
         let longest = fitting.peek().and_then(|(_, position)| length(*position));
         fitting.map(|(_, position)| *position).take_while(|position| length(*position) == longest).collect()
+    }
+}
+
+impl Entry {
+    /// The deployment for a model. Where the provider that the model names chooses it, also the name without the provider.
+    fn deployment<'m>(&self, model: &'m ModelName) -> Option<(&Prepared, Option<&'m str>)> {
+        if !self.by_provider.is_empty()
+            && let Some((provider, name)) = provider_of(model.as_str())
+            && let Some(deployment) = self.by_provider.get(provider)
+        {
+            return Some((deployment, Some(name)));
+        }
+        Some((self.deployment.as_ref()?, None))
     }
 }
 
@@ -169,6 +219,7 @@ impl Prepared {
             provider: deployment.provider,
             model: deployment.model.clone(),
             api_version: deployment.api_version.clone(),
+            defaults: deployment.defaults.clone(),
             timeout: deployment.timeout,
             base: base.clone(),
             bearer: deployment_headers(deployment, bearer),
@@ -194,13 +245,6 @@ fn deployment_headers(
 
 fn upstream_headers(upstream: &Upstream) -> Headers {
     Some(upstream.api_key.as_ref().map(bearer).transpose().ok()?.into_iter().collect())
-}
-
-/// A deployment's model with its star filled with what the entry's star stood for.
-fn filled(template: &str, pattern: &str, name: &str) -> String {
-    let Some((head, tail)) = pattern.split_once('*') else { return template.to_owned() };
-    let stood_for = name.strip_prefix(head).and_then(|rest| rest.strip_suffix(tail)).unwrap_or(name);
-    template.replacen('*', stood_for, 1)
 }
 
 /// `None` when the deployment's provider does not speak the call's operation.
@@ -236,7 +280,8 @@ fn at_deployment<'d>(
     let renamed = query.map(|query| renamed_query(call, query, &model));
     let query = renamed.as_deref();
     let version = deployment.api_version.as_deref().map(|version| format!("api-version={version}"));
-    let query = if deployment.provider == Provider::Azure { version.as_deref().or(query) } else { query };
+    // Azure alone has versions, and takes no other query.
+    let query = version.as_deref().or(query);
     // Google's own paths name the model, so that a body that does not is left alone.
     let rewrites_body = is_openai || is_messages || call.body_model().is_some();
     Ok(Some(Target {
@@ -245,6 +290,7 @@ fn at_deployment<'d>(
         headers: headers.as_deref().ok_or(Refusal::NoUpstream)?,
         timeout: deployment.timeout,
         provider: Some(deployment.provider),
+        defaults: Defaults::new(operation, &deployment.defaults),
     }))
 }
 

@@ -16,7 +16,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::Instant;
 
 use super::bounded::{Bounded, UpstreamBody};
-use super::deployments::Deployments;
+use super::deployments::{Deployments, Target};
 use super::keys::fetch::causes;
 use super::observe::{Observation, Observers};
 use super::pieces::Pieces;
@@ -158,7 +158,7 @@ pub(super) fn outgoing(
     tracing::debug!(model = ?permit.model(), host = target.uri.host(), policies = ?permit.decision().policies, "permitted");
     headers::upstream(&mut head.headers);
     seen.calls(call, &target, &mut head.headers);
-    let mut request = Request::new(upstream_body(call, target.model.as_deref(), sent.body));
+    let mut request = Request::new(upstream_body(call, &target, sent.body));
     *request.method_mut() = head.method.clone();
     *request.uri_mut() = target.uri;
     let headers = request.headers_mut();
@@ -174,9 +174,16 @@ pub(super) fn outgoing(
 }
 
 /// The body with the deployment's model in the place of the caller's; where only the path named the model, it is added.
-fn upstream_body(call: &ApiCall, model: Option<&str>, body: Pieces) -> Pieces {
-    match model.and_then(|model| call.renamed_body(model)) {
+/// Then the deployment's parameters are added that the caller does not set.
+fn upstream_body(call: &ApiCall, target: &Target<'_>, body: Pieces) -> Pieces {
+    let added = target.defaults.members_for(body.first());
+    let body = match target.model.as_deref().and_then(|model| call.renamed_body(model)) {
         Some((range, text)) => body.replaced(range, &text),
+        None => body,
+    };
+    match added {
+        // It stands before everything that was replaced.
+        Some((at, members)) => body.replaced(at..at, &members),
         None => body,
     }
 }

@@ -12,6 +12,7 @@ mod bounded;
 mod callers;
 mod candidate;
 mod connection;
+mod defaults;
 mod deployments;
 mod descriptors;
 mod forward;

@@ -131,7 +131,7 @@ fn explain(snapshot: &Snapshot, args: &ExplainArgs, claims: &VerifiedClaims) -> 
     Ok(match classify(&parts) {
         Ok(call) => {
             let call = call.with_circumstances(Circumstances { source: args.source, ..Circumstances::now() });
-            Report::decided(&call, who, snapshot.explain(&caller, &call))
+            Report::decided(snapshot.config(), &call, who, snapshot.explain(&caller, &call))
         }
         Err(malformed) => Report::malformed(who, &malformed),
     })

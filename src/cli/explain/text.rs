@@ -55,6 +55,9 @@ fn write_request(out: &mut String, asked: &Asked) -> std::fmt::Result {
         "  models: {}",
         if asked.models.is_empty() { "none".to_owned() } else { asked.models.join(", ") }
     )?;
+    for (model, destination) in asked.models.iter().zip(&asked.destinations) {
+        writeln!(out, "  {model} is sent to: {destination}")?;
+    }
     writeln!(out, "  team: {}", asked.team.as_deref().unwrap_or("none"))?;
 
     writeln!(out, "\ngrants: the route, and each model, needs a yes")?;

@@ -60,6 +60,10 @@ pub(in crate::config) struct Modelgate {
     #[serde(default, deserialize_with = "one_or_many")]
     #[cfg_attr(feature = "cli", schemars(with = "Option<crate::config::schema::OneOrMany>"))]
     pub(in crate::config) tests: Option<Vec<String>>,
+    /// What LiteLLM would do by this file and modelgate does not, on purpose: `guardrails`.
+    #[serde(default, deserialize_with = "one_or_many")]
+    #[cfg_attr(feature = "cli", schemars(with = "Option<crate::config::schema::OneOrMany>"))]
+    pub(in crate::config) ignore: Option<Vec<String>>,
     /// Whether what LiteLLM leaves open is closed.
     #[serde(default)]
     pub(in crate::config) strict: bool,
@@ -214,6 +218,9 @@ pub(in crate::config) struct Upstream {
     #[serde(default)]
     #[cfg_attr(feature = "cli", schemars(with = "Option<String>"))]
     pub(in crate::config) api_key: Option<SecretString>,
+    /// `unlisted`, unless set: it serves what no deployment of `model_list` does. `all`: it serves every model.
+    #[serde(default, rename = "for")]
+    pub(in crate::config) serves: Option<String>,
 }
 
 /// A string, or YAML 1.1's `off`, which is a boolean to some readers.

@@ -1,11 +1,29 @@
 //! `modelgate check`: what a configuration says.
 
-use super::{ConfigArgs, Exit};
-use crate::config::{Config, Issuer, OpaqueTokens, place};
+mod json;
+mod models;
+
+use clap::Args;
+
+use super::{ConfigArgs, Exit, Format};
+use crate::config::{Config, Effect, Issuer, OpaqueTokens, place};
 use crate::engine::Snapshot;
 
-pub(super) fn run(args: &ConfigArgs) -> miette::Result<Exit> {
-    let loaded = args.load()?;
+/// What to check, and how to say what was found.
+#[derive(Debug, Args)]
+pub(super) struct CheckArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// How to print what was found
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+pub(super) fn run(args: &CheckArgs) -> miette::Result<Exit> {
+    if let Format::Json = args.format {
+        return json::run(&args.config);
+    }
+    let loaded = args.config.load()?;
     let warnings = loaded.snapshot.config().warnings.len();
     super::say(summary(&loaded.snapshot));
     if let Some(directory) = &loaded.policies {
@@ -32,10 +50,26 @@ fn summary(snapshot: &Snapshot) -> String {
         let routes = count(entry.routes.as_ref().map(Vec::len), "listed route");
         lines.push(format!("role {}: {models}, {routes}", entry.role));
     }
-    if !config.foreign_blocks.is_empty() {
-        lines.push(format!("not used by modelgate: {}", config.foreign_blocks.join(", ")));
-    }
+    lines.extend(models::lines(config));
+    lines.extend(ignored(config));
     lines.iter().map(|line| format!("{line}\n")).collect()
+}
+
+/// What LiteLLM would do by the file, and modelgate does not.
+fn ignored(config: &Config) -> Vec<String> {
+    let mut lines = Vec::new();
+    let of = |effect: Effect| config.ignored.iter().filter(move |ignored| ignored.effect == effect);
+    for ignored in of(Effect::ChangesAnswers) {
+        lines.push(format!(
+            "ignored (changes answers): {}, line {}: {}",
+            ignored.key, ignored.line, ignored.reason
+        ));
+    }
+    let harmless: Vec<_> = of(Effect::Harmless).map(|ignored| ignored.key.as_str()).collect();
+    if !harmless.is_empty() {
+        lines.push(format!("ignored (harmless): {}", harmless.join(", ")));
+    }
+    lines
 }
 
 fn tokens(config: &Config) -> Vec<String> {

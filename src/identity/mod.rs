@@ -36,6 +36,8 @@ pub struct Caller {
     pub(crate) master_key: bool,
     pub(crate) user_id: Option<Arc<str>>,
     pub(crate) email: Option<String>,
+    /// What follows the last `@` of the email, if something comes before it, in small letters (R7).
+    email_domain: Option<String>,
     /// R4's object id of a team.
     pub(crate) object_team: Option<String>,
     pub(crate) team: Option<TokenTeam>,
@@ -117,13 +119,13 @@ impl Caller {
         let fields = jwt.claim_fields(claims.get("iss").and_then(Value::as_str));
         let field = |path: Option<&ClaimPath>| path.and_then(|path| path.find(claims));
 
-        let scopes = names(claims.get("scope"));
+        let scopes = names(scope(claims));
         let admin = scopes.contains(&jwt.admin_jwt_scope);
         let team = token_team(fields.team_id, jwt, claims);
         let user = scalar(field(fields.user_id));
         let email = scalar(field(fields.user_email));
-        let user_roles = names(at(&jwt.user_roles_jwt_field));
-        let mapped_roles = names(at(&jwt.roles_jwt_field));
+        let user_roles = claim::roles(at(&jwt.user_roles_jwt_field));
+        let mapped_roles = claim::roles(at(&jwt.roles_jwt_field));
 
         let evidence = Evidence {
             admin,
@@ -141,6 +143,7 @@ impl Caller {
             left_out: overage::left_out(jwt, claims),
             admin,
             user_id: user.or_else(|| email.clone()).map(Arc::from),
+            email_domain: email.as_deref().and_then(domain),
             email,
             team,
             team_alias: scalar(at(&jwt.team_alias_jwt_field)),
@@ -177,6 +180,7 @@ impl Caller {
             master_key: false,
             user_id: None,
             email: None,
+            email_domain: None,
             object_team: None,
             team: None,
             team_alias: None,
@@ -235,11 +239,21 @@ impl Caller {
         self.team_ids.iter().map(String::as_str).chain(own)
     }
 
-    /// R7: what follows the last `@` of the email, if something comes before it.
+    /// R7.
     pub(crate) fn email_domain(&self) -> Option<&str> {
-        let (local, domain) = self.email.as_deref()?.rsplit_once('@')?;
-        (!local.is_empty()).then_some(domain)
+        self.email_domain.as_deref()
     }
+}
+
+/// Domains of mail have no case (RFC 5321 section 2.4).
+fn domain(email: &str) -> Option<String> {
+    let (local, domain) = email.rsplit_once('@')?;
+    (!local.is_empty()).then(|| domain.to_ascii_lowercase())
+}
+
+/// The claim of scopes (RFC 8693 section 4.2). Entra ID and Okta call it `scp`.
+pub(crate) fn scope(claims: &Map<String, Value>) -> Option<&Value> {
+    ["scope", "scp"].into_iter().find_map(|name| claims.get(name).filter(|value| !value.is_null()))
 }
 
 /// R1.2.

@@ -7,7 +7,7 @@ use modelgate::authn::VerifiedClaims;
 use modelgate::config::Config;
 use modelgate::dropins::DropIns;
 use modelgate::engine::Snapshot;
-use modelgate::request::{ApiCall, Circumstances, RequestParts, classify};
+use modelgate::request::{ApiCall, RequestContext, RequestParts, classify};
 use serde_json::{Map, Value, json};
 
 fn main() {
@@ -52,7 +52,7 @@ fn call_of(model: &str) -> ApiCall {
     let (path, body) = ("/v1/chat/completions", json!({"model": model}).to_string());
     let (method, headers) = (Method::POST, HeaderMap::new());
     let parts = RequestParts { method: &method, path, query: None, headers: &headers, body: body.as_bytes() };
-    classify(&parts).unwrap().with_circumstances(Circumstances::now())
+    classify(&parts).unwrap().with_context(RequestContext::now())
 }
 
 fn claims() -> VerifiedClaims {

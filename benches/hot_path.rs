@@ -10,7 +10,7 @@ use http::{HeaderMap, Method};
 use modelgate::authn::{Bearer, KeySet, VerifiedClaims, verify};
 use modelgate::config::Config;
 use modelgate::engine::Snapshot;
-use modelgate::request::{ApiCall, Circumstances, RequestParts, classify};
+use modelgate::request::{ApiCall, RequestContext, RequestParts, classify};
 
 /// A key's public half, and a token that it signed, which expires in 2100.
 const KEYS: &str = include_str!("hot_path/jwks.json");
@@ -78,6 +78,6 @@ impl Request {
             headers: &self.headers,
             body: BODY.as_bytes(),
         };
-        classify(&parts).unwrap().with_circumstances(Circumstances::now())
+        classify(&parts).unwrap().with_context(RequestContext::now())
     }
 }

@@ -87,6 +87,8 @@ fn line(name: &str, case: &Case, body: &[u8], call: &ApiCall) -> Value {
         "body": hex(body),
         "models": call.models().map(ToString::to_string).collect::<Vec<_>>(),
         "in_body": call.body_model().is_some(),
+        // The path's model stands for another one in the body.
+        "replaced": call.replaced_model().is_some(),
         "renamed": renamed,
     })
 }

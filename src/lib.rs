@@ -32,12 +32,12 @@
 //! The limits: teams are declared in the configuration, and compressed bodies are refused.
 
 pub mod authn;
-pub mod casefile;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod config;
 #[cfg(feature = "gateway")]
 pub mod decision_log;
+mod display;
 pub mod dropins;
 pub mod engine;
 #[cfg(feature = "gateway")]
@@ -45,10 +45,18 @@ pub mod gateway;
 pub mod identity;
 mod memo;
 pub mod names;
-pub mod offline;
 pub mod pattern;
 pub mod providers;
 pub mod request;
 pub mod routes;
 pub mod sources;
+mod tools;
 pub mod translate;
+
+pub use tools::cases as casefile;
+pub use tools::offline;
+
+/// The README's Rust block runs as a documentation test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

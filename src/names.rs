@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 /// The name of a model, as a request or a configuration writes it.
 ///
-/// Never empty. Compared byte by byte: case and Unicode form count (rule R2).
+/// Never empty, but for the model that no request can name. Compared byte by byte: case and Unicode form count (rule R2).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ModelName(Arc<str>);
 
@@ -20,6 +20,11 @@ impl ModelName {
     /// [`EmptyName`] for the empty string.
     pub fn new(name: &str) -> Result<Self, EmptyName> {
         if name.is_empty() { Err(EmptyName) } else { Ok(Self(name.into())) }
+    }
+
+    /// The model that a route runs for a request which names none (D10). No list names it, and of the wildcards only `*` fits it.
+    pub(crate) fn unnamed() -> Self {
+        Self("".into())
     }
 
     /// The name as text.

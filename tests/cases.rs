@@ -5,7 +5,7 @@
 mod cases;
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use modelgate::request::{ApiCall, Malformed, Reading};
+use modelgate::request::{ApiCall, Malformed, RequestParser};
 
 use cases::Case;
 
@@ -42,9 +42,9 @@ fn outcome(read: &Result<ApiCall, Malformed>) -> (Option<Vec<String>>, Option<u1
 }
 
 fn in_pieces(case: &Case, size: usize) -> Result<ApiCall, Malformed> {
-    match case.with(Reading::begin)? {
-        Reading::Whole(whole) => whole.finish(&case.body()),
-        Reading::Streamed(mut streamed) => {
+    match case.with(RequestParser::begin)? {
+        RequestParser::Whole(whole) => whole.finish(&case.body()),
+        RequestParser::Streamed(mut streamed) => {
             for piece in case.body().chunks(size) {
                 streamed.feed(piece)?;
             }

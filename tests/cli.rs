@@ -150,7 +150,8 @@ fn a_hangup_reloads_and_does_not_end_the_process() {
     };
     let admin = after("the admin listener is on http://");
     let address = after("listening on http://");
-    let hang_up = || Command::new("kill").args(["-HUP", &serve.0.id().to_string()]).status().unwrap();
+    let hang_up =
+        || Command::new("sh").args(["-c", &format!("kill -HUP {}", serve.0.id())]).status().unwrap();
     assert!(hang_up().success());
     assert!(after("reloaded at SIGHUP").contains("Unchanged"));
 
@@ -240,7 +241,7 @@ fn send(address: &str, method: &str, path: &str, token: Option<&str>, body: &str
     let mut stream = TcpStream::connect(address).unwrap();
     let bearer = token.map(|token| format!("authorization: Bearer {token}\r\n")).unwrap_or_default();
     let length = body.len();
-    write!(stream, "{method} {path} HTTP/1.1\r\nhost: h\r\nconnection: close\r\n{bearer}content-length: {length}\r\n\r\n{body}").unwrap();
+    write!(stream, "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{bearer}content-length: {length}\r\n\r\n{body}").unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     answer
@@ -326,14 +327,15 @@ fn a_closed_gate_is_explained() {
     assert!(text(&output.stdout).contains("NO  route: overage:"), "{output:?}");
 }
 
+/// The key of RFC 7517, appendix A.1.
+const KEYS: &str = r#"{"keys": [{"kty": "EC", "crv": "P-256", "kid": "1", "x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
+    "y": "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"}]}"#;
+
 #[test]
 fn a_refused_token_is_explained_by_the_check_that_failed() {
     let directory = tempfile::tempdir().unwrap();
     let keys = directory.path().join("keys.json");
-    // The key of RFC 7517, appendix A.1.
-    let key = r#"{"keys": [{"kty": "EC", "crv": "P-256", "kid": "1", "x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
-        "y": "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"}]}"#;
-    std::fs::write(&keys, key).unwrap();
+    std::fs::write(&keys, KEYS).unwrap();
     let token = "eyJhbGciOiJSUzI1NiIsImtpZCI6ImsxIn0.eyJzdWIiOiJhIn0.c2lnbmF0dXJl";
     let output = modelgate(&[
         "explain",
@@ -451,8 +453,10 @@ fn check_sorts_what_has_no_effect_and_says_where_models_go() {
     let file = file.to_str().unwrap();
     let said = text(&run(&["check", "--config", file], "").stdout);
     for line in [
-        "sent to https://api.openai.com/v1: a, fast\n",
-        "sent to http://litellm:4000 (modelgate.upstream): b\n",
+        "  a: gpt-4o at https://api.openai.com/v1 (openai)\n",
+        "  fast: gpt-4o at https://api.openai.com/v1 (openai)\n",
+        "  b: to http://litellm:4000 (modelgate.upstream)\n",
+        "everything else goes to http://litellm:4000 (modelgate.upstream); ",
         "`modelgate.upstream.for: all` sends those above there, too\n",
         "alias fast: opens a to those who may use `fast`\n",
         "ignored (changes answers): litellm_settings.drop_params, line 4: parameters are forwarded as they are\n",

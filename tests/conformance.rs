@@ -84,7 +84,8 @@ fn by_reference(config: &Value, case: &Value) -> Value {
     let claims = case["claims"].as_object().cloned().unwrap_or_default();
     let header = case["headers"]["x-litellm-team-id"].as_str();
     let path = case["path"].as_str().unwrap_or_default();
-    let outcome = support::reference::decide(config, &claims, header, path, case["body"]["model"].as_str());
+    let model = case["body"]["model"].as_str().or_else(|| support::unnamed_on("POST", path));
+    let outcome = support::reference::decide(config, &claims, header, path, model);
     if outcome.allow {
         return json!({"status": 200, "role": outcome.role, "user": outcome.user_id, "team": outcome.team_id});
     }

@@ -21,9 +21,20 @@ struct Block {
 
 /// The blocks of the README and of every page in `docs/`.
 fn blocks() -> Vec<Block> {
-    let pages = std::fs::read_dir(root().join("docs")).unwrap().map(|entry| entry.unwrap().path());
-    let pages = pages.filter(|path| path.extension().is_some_and(|extension| extension == "md"));
-    pages.chain([root().join("README.md")]).flat_map(|page| blocks_of(&page)).collect()
+    let mut found = vec![root().join("README.md")];
+    pages(&root().join("docs"), &mut found);
+    found.iter().flat_map(|page| blocks_of(page)).collect()
+}
+
+fn pages(directory: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            pages(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "md") {
+            found.push(path);
+        }
+    }
 }
 
 fn blocks_of(page: &Path) -> Vec<Block> {

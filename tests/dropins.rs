@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use http::{HeaderMap, Method};
 use modelgate::authn::VerifiedClaims;
 use modelgate::engine::Snapshot;
-use modelgate::request::{Circumstances, RequestParts, classify};
+use modelgate::request::{RequestContext, RequestParts, classify};
 use modelgate::sources::Sources;
 use serde_json::{Value, json};
 
@@ -58,7 +58,7 @@ struct Ask<'a> {
     claims: Value,
     model: &'a str,
     body: Value,
-    circumstances: Circumstances,
+    circumstances: RequestContext,
 }
 
 impl Default for Ask<'_> {
@@ -69,7 +69,7 @@ impl Default for Ask<'_> {
             claims: json!({"sub": "ada"}),
             model: "small",
             body: json!({}),
-            circumstances: Circumstances { time: Some(time), source },
+            circumstances: RequestContext { time: Some(time), source },
         }
     }
 }
@@ -90,7 +90,7 @@ impl Ask<'_> {
             headers: &headers,
             body: body.as_bytes(),
         };
-        let call = classify(&parts).unwrap().with_circumstances(self.circumstances);
+        let call = classify(&parts).unwrap().with_context(self.circumstances);
         snapshot.authorize(&caller, call).err().map(|denied| (denied.rule.to_string(), denied.to_string()))
     }
 
@@ -148,7 +148,7 @@ fn a_policy_that_fails_to_evaluate_denies() {
 fn without_a_time_a_policy_on_time_denies() {
     let snapshot = example("office_hours.cedar");
     let claims = json!({"sub": "ada", "roles": ["contractor"]});
-    let ask = Ask { claims, circumstances: Circumstances::default(), ..Ask::default() };
+    let ask = Ask { claims, circumstances: RequestContext::default(), ..Ask::default() };
     assert_eq!(ask.rule(&snapshot), Some("evaluation".to_owned()));
 }
 
@@ -273,7 +273,7 @@ fn contractors_keep_office_hours() {
     let snapshot = example("office_hours.cedar");
     let at = |seconds: u64, role: &str| {
         let time = Some(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
-        let circumstances = Circumstances { time, source: None };
+        let circumstances = RequestContext { time, source: None };
         Ask { claims: json!({"sub": "ada", "roles": [role]}), circumstances, ..Ask::default() }
             .denied(&snapshot)
     };
@@ -320,7 +320,7 @@ fn requests_come_from_the_companys_networks() {
     let snapshot = example("address_range.cedar");
     let from = |source: Option<&str>| {
         let source = source.map(|ip| ip.parse().unwrap());
-        let circumstances = Circumstances { source, ..Ask::default().circumstances };
+        let circumstances = RequestContext { source, ..Ask::default().circumstances };
         Ask { circumstances, ..Ask::default() }.denied(&snapshot)
     };
     for inside in ["10.9.8.7", "127.0.0.1", "::1"] {
@@ -353,7 +353,7 @@ fn on_call_may_break_the_glass_until_the_day_ends() {
     let snapshot = example("break_glass.cedar");
     let at = |time: u64, role: &str| {
         let circumstances =
-            Circumstances { time: Some(SystemTime::UNIX_EPOCH + Duration::from_secs(time)), source: None };
+            RequestContext { time: Some(SystemTime::UNIX_EPOCH + Duration::from_secs(time)), source: None };
         Ask { claims: json!({"sub": "ada", "roles": role}), model: "extra", circumstances, ..Ask::default() }
             .rule(&snapshot)
     };

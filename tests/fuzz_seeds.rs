@@ -40,6 +40,8 @@ mod jwks;
 mod log;
 #[path = "../fuzz/oracles/pattern.rs"]
 mod pattern;
+#[path = "../fuzz/oracles/places.rs"]
+mod places;
 #[path = "../fuzz/oracles/plain.rs"]
 mod plain;
 #[path = "support/reference.rs"]
@@ -55,6 +57,9 @@ mod token;
 #[cfg(feature = "gateway")]
 #[path = "../fuzz/oracles/wire.rs"]
 mod wire;
+#[cfg(feature = "gateway")]
+#[path = "../fuzz/oracles/world.rs"]
+mod world;
 
 fn replay(target: &str, oracle: fn(&[u8])) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds").join(target);
@@ -130,6 +135,25 @@ fn pattern_seeds_hold() {
 }
 
 #[test]
+fn places_seeds_hold() {
+    replay("places", places::check);
+}
+
+/// Every key at the top, and below every other.
+#[test]
+fn every_place_is_judged_refused_or_free() {
+    for inner in 0..93 {
+        for route in 0..6 {
+            (0..3).for_each(|form| places::check(&[route, form, inner]));
+        }
+        for outer in 0..93 {
+            places::check(&[0, 0, inner, outer]);
+            places::check(&[1, 1, inner, 255, outer]);
+        }
+    }
+}
+
+#[test]
 fn request_seeds_hold() {
     replay("request", request::check);
 }
@@ -150,4 +174,10 @@ fn token_seeds_hold() {
 #[test]
 fn wire_seeds_hold() {
     replay("wire", wire::check);
+}
+
+#[cfg(feature = "gateway")]
+#[test]
+fn world_seeds_hold() {
+    replay("world", world::check);
 }

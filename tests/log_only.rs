@@ -5,7 +5,7 @@ use http::{HeaderMap, Method};
 use modelgate::authn::VerifiedClaims;
 use modelgate::config::Config;
 use modelgate::engine::{Decision, Denied, Rule, Snapshot};
-use modelgate::request::{Circumstances, RequestParts, classify};
+use modelgate::request::{RequestContext, RequestParts, classify};
 use serde_json::json;
 
 fn snapshot(mode: &str) -> Snapshot {
@@ -54,7 +54,7 @@ fn every_model_is_listed_because_every_model_may_be_called() {
     let snapshot = snapshot("log_only");
     let caller = snapshot
         .identify(&VerifiedClaims::dangerous_trust(json!({"sub": "ada"}).as_object().unwrap().clone()));
-    let listed = snapshot.callable_models(&caller, None, Circumstances::default());
+    let listed = snapshot.callable_models(&caller, None, RequestContext::default());
     assert_eq!(listed.iter().map(ToString::to_string).collect::<Vec<_>>(), ["a", "b"]);
 }
 

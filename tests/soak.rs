@@ -1,5 +1,5 @@
-//! Two thousand requests per second through five hundred reloads, good and bad. Run it in release:
-//! `cargo test --release --test soak -- --ignored`.
+//! Two thousand requests per second through five hundred reloads, good and bad. Run it as it is deployed:
+//! `cargo test --profile dist --test soak -- --ignored`.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 #[path = "gateway/key.rs"]
@@ -207,7 +207,7 @@ fn lay_out(root: &Path) {
 }
 
 #[test]
-#[ignore = "half a minute of full load; for release builds"]
+#[ignore = "half a minute of full load; for builds with `--profile dist`"]
 fn requests_do_not_notice_reloads() {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(soak());
 }

@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use http::{HeaderMap, Method};
-use modelgate::request::{ApiCall, Malformed, Reading, RequestHead, RequestParts, classify};
+use modelgate::request::{ApiCall, Malformed, RequestHead, RequestParser, RequestParts, classify};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
@@ -51,7 +51,9 @@ fn headers() -> HeaderMap {
 }
 
 fn in_pieces(head: &RequestHead<'_>, body: &[u8], cuts: &[Index]) -> Result<ApiCall, Malformed> {
-    let Reading::Streamed(mut streamed) = Reading::begin(head)? else { return Err(Malformed::NoModel) };
+    let RequestParser::Streamed(mut streamed) = RequestParser::begin(head)? else {
+        return Err(Malformed::NoModel);
+    };
     let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(body.len() + 1)).collect();
     cuts.sort_unstable();
     let mut start = 0;

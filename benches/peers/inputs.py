@@ -77,8 +77,8 @@ def tokens() -> Path:
 
 @functools.cache
 def built(kind: str, name: str) -> Path:
-    """A program of this repository, in release; `kind` is `bin` or `bench`."""
-    build = ["cargo", "build", "--release", "--locked", f"--{kind}", name, "--message-format", "json"]
+    """A program of this repository, built with `--profile dist`; `kind` is `bin` or `bench`."""
+    build = ["cargo", "build", "--profile", "dist", "--locked", f"--{kind}", name, "--message-format", "json"]
     messages = subprocess.run(build, check=True, stdout=subprocess.PIPE, cwd=ROOT, text=True).stdout
     for message in map(json.loads, messages.splitlines()):
         if message.get("executable") and message["target"]["name"] == name:

@@ -123,18 +123,39 @@ fn naive(entries: &[Entry<'_>]) -> Option<Result<Files, String>> {
             // Long names and attributes of the next entry, a sparse file, and a directory in the old form.
             b'L' | b'K' | b'x' | b'S' => return None,
             _ if path.ends_with('/') => return None,
-            b'5' | b'g' => continue,
-            b'0' | 0 => {}
+            b'g' => continue,
+            b'5' | b'0' | 0 => {}
             kind => return Some(Err(format!("an entry of type {kind}"))),
         }
         let parts: Vec<&str> = path.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
         if path.starts_with('/') || parts.contains(&"..") {
             return Some(Err(format!("{path:?} leads out")));
         }
-        let Some(name) = parts.last() else { continue };
-        if ENDINGS.iter().any(|ending| name.ends_with(ending)) && !name.starts_with('.') {
-            files.insert(format!("v1/{}", parts.join("/")), content.to_vec());
+        if parts.iter().any(|part| part.starts_with('.')) || parts.len() > 16 {
+            return Some(Err(format!("{path:?} would not be read")));
+        }
+        let (false, Some(name)) = (*kind == b'5', parts.last()) else { continue };
+        // Its version is another matter.
+        if parts == ["bundle.json"] {
+            return None;
+        }
+        if ENDINGS.iter().any(|ending| name.ends_with(ending)) {
+            if files.insert(format!("v1/{}", parts.join("/")), content.to_vec()).is_some() {
+                return Some(Err(format!("{path:?} is there twice")));
+            }
+        } else if !is_documentation(name) {
+            return Some(Err(format!("nobody reads {path:?}")));
         }
     }
+    if !files.keys().any(|path| path.ends_with(".cedar")) {
+        return Some(Err("there is no policy".to_owned()));
+    }
     Some(Ok(files))
+}
+
+fn is_documentation(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    ["readme", "license", "licence", "copying", "notice", "changelog", "authors", "codeowners"]
+        .iter()
+        .any(|stem| ["", ".", ".md", ".txt", ".rst"].iter().any(|ending| name == format!("{stem}{ending}")))
 }

@@ -11,7 +11,7 @@ use modelgate::authn::VerifiedClaims;
 use modelgate::config::Config;
 use modelgate::engine::{Decision, Denied, Rule, Snapshot};
 use modelgate::gateway::internal;
-use modelgate::request::{Circumstances, RequestParts, classify};
+use modelgate::request::{RequestContext, RequestParts, classify};
 use modelgate::translate::SCHEMA;
 use serde_json::json;
 
@@ -133,8 +133,8 @@ fn decided(snapshot: &Snapshot) -> Vec<Decided> {
             let parts =
                 RequestParts { method: &method, path, query: None, headers: &headers, body: body.as_bytes() };
             let time = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_795_521_600);
-            let circumstances = Circumstances { time: Some(time), source: source.map(Into::into) };
-            let call = classify(&parts).expect("a plain request").with_circumstances(circumstances);
+            let circumstances = RequestContext { time: Some(time), source: source.map(Into::into) };
+            let call = classify(&parts).expect("a plain request").with_context(circumstances);
             snapshot.decide(&caller, &call)
         };
     asked.into_iter().map(ask).collect()

@@ -1,66 +1,114 @@
-//! The models that an upstream may use besides the one that is asked for, read from a whole JSON body.
+//! The additional models that a plain reader of a whole JSON body sees: fewer than must be judged, but none that need not.
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+/// Members that a caller fills freely, or that are read in a way of their own.
+pub(crate) const FREE: [&str; 41] = [
+    "messages",
+    "input",
+    "inputs",
+    "contents",
+    "content",
+    "system",
+    "systemInstruction",
+    "system_instruction",
+    "instances",
+    "item",
+    "items",
+    "chat_history",
+    "additional_messages",
+    "prompt",
+    "metadata",
+    "litellm_metadata",
+    "json_schema",
+    "schema",
+    "responseSchema",
+    "response_schema",
+    "responseJsonSchema",
+    "response_json_schema",
+    "item_schema",
+    "guided_json",
+    "properties",
+    "arguments",
+    "documents",
+    "logit_bias",
+    "stop",
+    "stop_sequences",
+    "stopSequences",
+    "prompt_variables",
+    "parameters",
+    "parametersJsonSchema",
+    "input_schema",
+    "inputSchema",
+    "output_schema",
+    "args",
+    "response",
+    "json",
+    "fallbacks",
+];
+
+/// Whether the letters of a key end with a word for a model.
+pub(crate) fn is_models(key: &str) -> bool {
+    let letters: String = key.to_ascii_lowercase().chars().filter(char::is_ascii_alphanumeric).collect();
+    let words = ["model", "models", "deployment", "fallback", "fallbacks"];
+    let ends = ["", "id", "ids", "name", "names"];
+    ends.iter().any(|end| words.iter().any(|word| letters.ends_with(&format!("{word}{end}"))))
+}
+
 pub(crate) fn further(body: &Value) -> BTreeSet<&str> {
     let mut found = BTreeSet::new();
-    for key in ["models", "fallbacks", "context_window_fallbacks", "content_policy_fallbacks"] {
-        names(&body[key], &mut found);
-    }
-    let within = [
-        ("extra_body", 1),
-        ("session", 8),
-        ("input_audio_transcription", 1),
-        ("requests", 3),
-        ("generateContentRequest", 1),
-    ];
-    for (key, levels) in within {
-        keyed(&body[key], levels, &mut found);
-    }
-    match &body["tools"] {
-        Value::Array(tools) => tools.iter().for_each(|tool| keyed(tool, 1, &mut found)),
-        tools => keyed(tools, 2, &mut found),
+    walk(body, &mut found);
+    fallbacks(&body["fallbacks"], &mut found);
+    fallbacks(&body["extra_body"]["fallbacks"], &mut found);
+    if let Some(tools) = body["input"].as_array() {
+        tools.iter().for_each(|item| walk(&item["tools"], &mut found));
     }
     found
 }
 
-/// Names, lists of them, objects whose values are lists of them, and those at the key `model`.
-fn names<'v>(value: &'v Value, found: &mut BTreeSet<&'v str>) {
+fn walk<'v>(value: &'v Value, found: &mut BTreeSet<&'v str>) {
     match value {
-        Value::String(name) => {
-            found.insert(name);
-        }
-        Value::Array(list) => list.iter().for_each(|value| names(value, found)),
+        Value::Array(list) => list.iter().for_each(|value| walk(value, found)),
         Value::Object(object) => {
-            let counts = |key: &str, value: &Value| key == "model" || value.is_array();
-            object
-                .iter()
-                .filter(|(key, value)| counts(key, value))
-                .for_each(|(_, value)| names(value, found));
+            for (key, value) in object.iter().filter(|(key, _)| !FREE.contains(&key.as_str())) {
+                if is_models(key) {
+                    strings(value, found);
+                }
+                walk(value, found);
+            }
         }
         _ => {}
     }
 }
 
-/// The strings at the key `model`, so many levels down.
-fn keyed<'v>(value: &'v Value, levels: u8, found: &mut BTreeSet<&'v str>) {
-    if levels == 0 {
-        return;
-    }
+/// A name, or a list of them.
+fn strings<'v>(value: &'v Value, found: &mut BTreeSet<&'v str>) {
     match value {
-        Value::Array(list) => list.iter().for_each(|value| keyed(value, levels - 1, found)),
-        Value::Object(object) => {
-            for (key, value) in object {
-                match value {
-                    Value::String(name) if key == "model" => {
-                        found.insert(name);
-                    }
-                    value => keyed(value, levels - 1, found),
-                }
+        Value::String(name) if !name.is_empty() => {
+            found.insert(name);
+        }
+        Value::Array(list) => list.iter().for_each(|value| strings(value, found)),
+        _ => {}
+    }
+}
+
+/// Lists of names, and objects of such lists or with a `model`.
+fn fallbacks<'v>(value: &'v Value, found: &mut BTreeSet<&'v str>) {
+    let Value::Array(list) = value else { return };
+    for value in list {
+        strings(value, found);
+        if let Value::Object(object) = value {
+            let is_known = |key: &str| {
+                FREE.contains(&key) || ["modalities", "tools", "functions", "plugins"].contains(&key)
+            };
+            let lists =
+                object.iter().filter(|(key, value)| value.is_array() && !is_known(key) && key.len() == 1);
+            lists.for_each(|(_, value)| strings(value, found));
+            if let Some(model) = object.get("model") {
+                strings(model, found);
             }
         }
-        _ => {}
     }
 }

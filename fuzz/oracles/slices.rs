@@ -16,7 +16,7 @@ use modelgate::authn::VerifiedClaims;
 use modelgate::config::Config;
 use modelgate::engine::Snapshot;
 use modelgate::gateway::internal;
-use modelgate::request::{Circumstances, RequestParts, classify};
+use modelgate::request::{RequestContext, RequestParts, classify};
 use modelgate::routes::is_in_group;
 use serde_json::{Map, Value, json};
 
@@ -36,8 +36,8 @@ const TUESDAY_NOON: u64 = 1_795_521_600;
 
 const PRINCIPALS: [&str; 9] = [
     "principal",
-    "principal == Caller::\"ada\"",
-    "principal == Caller::\"eve\"",
+    "principal == Caller::\"#ada\"",
+    "principal == Caller::\"#eve\"",
     "principal in Role::\"internal_user\"",
     "principal in Role::\"team\"",
     "principal in TokenRole::\"r1\"",
@@ -115,7 +115,7 @@ struct Asked {
     path: &'static str,
     models: Vec<&'static str>,
     body: Map<String, Value>,
-    circumstances: Circumstances,
+    circumstances: RequestContext,
 }
 
 impl Asked {
@@ -141,7 +141,7 @@ impl Asked {
         }
         let time = SystemTime::UNIX_EPOCH + Duration::from_secs(TUESDAY_NOON);
         let known = choices.below(4);
-        let circumstances = Circumstances {
+        let circumstances = RequestContext {
             time: (known != 3).then_some(time),
             source: [None, Some([10, 1, 2, 3].into()), Some([192, 0, 2, 1].into()), None][known],
         };
@@ -198,7 +198,7 @@ fn decide(snapshot: &Snapshot, asked: &Asked) -> Outcome {
         headers: &headers,
         body: body.as_bytes(),
     };
-    let call = classify(&parts).expect("a plain request").with_circumstances(asked.circumstances);
+    let call = classify(&parts).expect("a plain request").with_context(asked.circumstances);
     let decided = snapshot.decide(&caller, &call);
     let allow = match &decided {
         Ok(_) => Some(true),
@@ -221,9 +221,14 @@ fn naive(asked: &Asked, [live, on_trial]: &[[PolicySet; 2]; 2]) -> Outcome {
         (true, BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     for (action, resource, model) in questions {
         let context = context(asked, model);
-        let request =
-            Request::new(uid("Caller", asked.subject), uid("Action", action), resource, context, None)
-                .expect("a request");
+        let request = Request::new(
+            uid("Caller", &format!("#{}", asked.subject)),
+            uid("Action", action),
+            resource,
+            context,
+            None,
+        )
+        .expect("a request");
         let ask = |set: &PolicySet| {
             let response = Authorizer::new().is_authorized(&request, set, &entities);
             let holding: BTreeSet<String> =
@@ -262,7 +267,7 @@ fn entities(asked: &Asked) -> Entities {
     let text = |text: &str| Expression::new_string(text.to_owned());
     let roles = asked.roles.iter().map(|role| uid("TokenRole", role));
     let caller = Entity::new(
-        uid("Caller", asked.subject),
+        uid("Caller", &format!("#{}", asked.subject)),
         HashMap::from([
             ("admin".to_owned(), Expression::new_bool(false)),
             ("roles".to_owned(), texts(&asked.roles)),

@@ -3,8 +3,7 @@
 use std::fmt;
 
 use aws_lc_rs::digest::{SHA256, digest};
-use http::HeaderMap;
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret as _, SecretString};
 use subtle::ConstantTimeEq as _;
 
@@ -16,6 +15,8 @@ pub const CREDENTIAL_HEADERS: [&str; 5] =
 pub const MAX_BEARER_BYTES: usize = 16 * 1024;
 
 const SCHEME: &[u8] = b"bearer";
+/// How the keys of LiteLLM, OpenAI and Anthropic begin.
+const API_KEY: &[u8] = b"sk-";
 
 /// A credential as it was presented: visible ASCII, not empty, at most [`MAX_BEARER_BYTES`] long; nobody has checked it.
 ///
@@ -30,27 +31,29 @@ impl<'h> Bearer<'h> {
     ///
     /// # Errors
     ///
-    /// [`BearerError`] when there is none, more than one, or one that can't be a credential.
+    /// [`BearerError`] when there is none, when there are two different ones, or when it can't be a credential.
     pub fn from_headers(headers: &'h HeaderMap) -> Result<Self, BearerError> {
-        Self::new(Self::presented(headers)?)
+        Self::new(Self::presented(headers, None)?)
     }
 
     /// The bytes of the one credential among a request's headers, whatever they are.
     ///
+    /// Clients often fill two headers: Claude Code sends `Authorization` and `x-api-key` where both of its variables are set.
+    /// Equal credentials are one. Beside a token (a JWT, or the master key) other values are placeholders, and ignored; the
+    /// gateway sends none of these headers upstream.
+    ///
     /// # Errors
     ///
-    /// [`BearerError`] when there is none, more than one, or one of another scheme.
-    pub(crate) fn presented(headers: &'h HeaderMap) -> Result<&'h [u8], BearerError> {
+    /// [`BearerError`] when there is none, when there are two different ones, or when its scheme is not `Bearer`.
+    pub(crate) fn presented(
+        headers: &'h HeaderMap,
+        master_key: Option<&SecretString>,
+    ) -> Result<&'h [u8], BearerError> {
         let mut found = headers.iter().filter(|(name, _)| CREDENTIAL_HEADERS.contains(&name.as_str()));
-        let (name, value) = found.next().ok_or(BearerError::Missing)?;
-        let value = value.as_bytes();
-        if found.next().is_some() {
-            return Err(BearerError::Ambiguous);
-        }
-        match without_scheme(value) {
-            Some(credential) => Ok(credential),
-            None if *name == AUTHORIZATION => Err(BearerError::Scheme),
-            None => Ok(value),
+        let first = found.next().map(Candidate::of).ok_or(BearerError::Missing)?;
+        match found.next() {
+            None => first.usable(),
+            Some(_) => one_of_several(headers, master_key)?.usable(),
         }
     }
 
@@ -83,6 +86,100 @@ impl fmt::Debug for Bearer<'_> {
     }
 }
 
+/// What one header presents as a credential.
+#[derive(Clone, Copy)]
+struct Candidate<'h> {
+    credential: &'h [u8],
+    /// `Authorization` without the scheme `Bearer` presents nothing that can be used.
+    has_scheme: bool,
+}
+
+impl<'h> Candidate<'h> {
+    fn of((name, value): (&HeaderName, &'h HeaderValue)) -> Self {
+        let value = value.as_bytes();
+        match without_scheme(value) {
+            Some(credential) => Self { credential, has_scheme: true },
+            None => Self { credential: value, has_scheme: *name != AUTHORIZATION },
+        }
+    }
+
+    fn usable(self) -> Result<&'h [u8], BearerError> {
+        if self.has_scheme { Ok(self.credential) } else { Err(BearerError::Scheme) }
+    }
+
+    /// How much a value looks like a credential. Only the values that look most like one count.
+    fn likeness(self, master_key: Option<&SecretString>) -> Likeness {
+        let is_master = || {
+            let bearer = Bearer::new(self.credential).ok();
+            bearer.zip(master_key).is_some_and(|(bearer, key)| is_master_key(&bearer, key))
+        };
+        if self.credential.is_empty() {
+            Likeness::Nothing
+        } else if is_jwt_shaped(self.credential) || is_master() {
+            Likeness::Token
+        } else if self.credential.starts_with(API_KEY) {
+            Likeness::ApiKey
+        } else {
+            Likeness::Opaque
+        }
+    }
+}
+
+/// What a value in a credential header may be. The order is that of precedence.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Likeness {
+    Nothing,
+    /// A provider's key: only the master key of the gateway looks like it, and that one is known.
+    ApiKey,
+    Opaque,
+    /// A JWT, or the master key.
+    Token,
+}
+
+/// The one credential that several headers present.
+fn one_of_several<'h>(
+    headers: &'h HeaderMap,
+    master_key: Option<&SecretString>,
+) -> Result<Candidate<'h>, BearerError> {
+    let mut best: Option<(Likeness, Candidate<'h>)> = None;
+    let mut is_ambiguous = false;
+    for name in CREDENTIAL_HEADERS {
+        let mut values = headers.get_all(name).iter();
+        let Some(value) = values.next() else { continue };
+        // One header twice is malformed (RFC 9110 section 5.3), even if its values agree.
+        if values.next().is_some() {
+            return Err(BearerError::Ambiguous);
+        }
+        let candidate = Candidate::of((&HeaderName::from_static(name), value));
+        let likeness = candidate.likeness(master_key);
+        match &mut best {
+            Some((known, same)) if *known == likeness && same.credential == candidate.credential => {
+                same.has_scheme |= candidate.has_scheme;
+            }
+            Some((known, _)) if *known == likeness => is_ambiguous = true,
+            Some((known, _)) if *known > likeness => {}
+            Some(_) | None => {
+                best = Some((likeness, candidate));
+                is_ambiguous = false;
+            }
+        }
+    }
+    match best {
+        Some(_) if is_ambiguous => Err(BearerError::Ambiguous),
+        Some((_, candidate)) => Ok(candidate),
+        None => Err(BearerError::Missing),
+    }
+}
+
+/// Three base64url parts, none of which is empty. Nothing in them is read.
+pub(crate) fn is_jwt_shaped(credential: &[u8]) -> bool {
+    let mut parts = 0;
+    credential.split(|byte| *byte == b'.').all(|part| {
+        parts += 1;
+        !part.is_empty() && part.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(byte))
+    }) && parts == 3
+}
+
 /// What follows `Bearer` and its spaces, in any case (RFC 9110 section 11.1).
 fn without_scheme(value: &[u8]) -> Option<&[u8]> {
     let (scheme, rest) = value.split_at_checked(SCHEME.len())?;
@@ -106,8 +203,8 @@ pub enum BearerError {
     /// No header holds one.
     #[error("no credential was sent")]
     Missing,
-    /// Several headers, or one several times: which one counts would be a guess.
-    #[error("credentials were sent in more than one place")]
+    /// Different ones in several headers, or one header several times: which one counts would be a guess.
+    #[error("different credentials were sent in more than one place, or one header twice")]
     Ambiguous,
     /// `Authorization` with another scheme.
     #[error("the authorization scheme is not `Bearer`")]
@@ -175,14 +272,75 @@ mod tests {
         assert_eq!(from(&[("api-key", b"bearer-key-1")]), Ok("bearer-key-1".to_owned()));
     }
 
+    const JWT: &str = "eyJhIjoxfQ.e30.c2ln";
+
     #[test]
-    fn two_places_are_ambiguous_even_when_they_agree() {
-        assert_eq!(from(&[("authorization", b"Bearer k"), ("x-api-key", b"k")]), Err(BearerError::Ambiguous));
-        assert_eq!(from(&[("authorization", b"Basic k"), ("api-key", b"k")]), Err(BearerError::Ambiguous));
-        assert_eq!(
-            from(&[("authorization", b"Bearer k"), ("authorization", b"Bearer k")]),
-            Err(BearerError::Ambiguous)
-        );
+    fn equal_credentials_in_two_places_are_one() {
+        for credential in ["k", JWT, "sk-1"] {
+            let bearer = format!("Bearer {credential}");
+            let pairs = [("authorization", bearer.as_bytes()), ("x-api-key", credential.as_bytes())];
+            assert_eq!(from(&pairs), Ok(credential.to_owned()));
+        }
+        let everywhere = [("api-key", &b"k"[..]), ("x-goog-api-key", b"bearer k"), ("x-api-key", b"k")];
+        assert_eq!(from(&everywhere), Ok("k".to_owned()));
+    }
+
+    #[test]
+    fn different_credentials_in_two_places_are_ambiguous() {
+        let other = "eyJhIjoyfQ.e30.c2ln";
+        let bearer = format!("Bearer {JWT}");
+        let ambiguous = [
+            [("authorization", &b"Bearer k"[..]), ("x-api-key", b"l")],
+            [("authorization", b"Basic k"), ("api-key", b"k")],
+            [("authorization", bearer.as_bytes()), ("x-api-key", other.as_bytes())],
+            [("authorization", other.as_bytes()), ("x-litellm-api-key", JWT.as_bytes())],
+            [("api-key", b"sk-1"), ("x-api-key", b"sk-2")],
+        ];
+        for pairs in ambiguous {
+            assert_eq!(from(&pairs), Err(BearerError::Ambiguous), "{pairs:?}");
+        }
+    }
+
+    #[test]
+    fn one_header_twice_is_ambiguous_even_when_its_values_agree() {
+        let pairs = [("authorization", &b"Bearer k"[..]), ("authorization", b"Bearer k")];
+        assert_eq!(from(&pairs), Err(BearerError::Ambiguous));
+        let pairs = [("x-api-key", &b"k"[..]), ("x-api-key", b"k"), ("authorization", JWT.as_bytes())];
+        assert_eq!(from(&pairs), Err(BearerError::Ambiguous));
+    }
+
+    #[test]
+    fn a_placeholder_beside_a_token_is_ignored_wherever_either_stands() {
+        let bearer = format!("Bearer {JWT}");
+        for placeholder in ["sk-ant-placeholder", "dummy", "", "a.b", "not a token", "a..b", "Basic dTpw"] {
+            let pairs = [("authorization", bearer.as_bytes()), ("x-api-key", placeholder.as_bytes())];
+            assert_eq!(from(&pairs), Ok(JWT.to_owned()), "{placeholder}");
+            let scheme = format!("Bearer {placeholder}");
+            for other in [placeholder, &scheme] {
+                let pairs = [("authorization", other.as_bytes()), ("x-api-key", JWT.as_bytes())];
+                assert_eq!(from(&pairs), Ok(JWT.to_owned()), "{other}");
+            }
+        }
+        let pairs = [("authorization", JWT.as_bytes()), ("x-api-key", b"sk-1")];
+        assert_eq!(from(&pairs), Err(BearerError::Scheme), "a token without the scheme is none");
+    }
+
+    #[test]
+    fn an_opaque_token_is_told_from_an_api_key_beside_it() {
+        let pairs = [("authorization", &b"Bearer 7fq2"[..]), ("x-api-key", b"sk-ant-1")];
+        assert_eq!(from(&pairs), Ok("7fq2".to_owned()));
+    }
+
+    #[test]
+    fn the_master_key_is_told_from_a_placeholder_beside_it() {
+        let mut headers = HeaderMap::new();
+        headers.append("authorization", HeaderValue::from_static("Bearer sk-master"));
+        headers.append("x-api-key", HeaderValue::from_static("sk-ant-1"));
+        let master = SecretString::from("sk-master");
+        assert_eq!(Bearer::presented(&headers, None), Err(BearerError::Ambiguous));
+        assert_eq!(Bearer::presented(&headers, Some(&master)), Ok(&b"sk-master"[..]));
+        headers.append("api-key", HeaderValue::from_static(JWT));
+        assert_eq!(Bearer::presented(&headers, Some(&master)), Err(BearerError::Ambiguous));
     }
 
     #[test]

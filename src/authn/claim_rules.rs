@@ -6,7 +6,8 @@ use serde_json::{Map, Value};
 
 use crate::config::{Issuer, TokenRules};
 
-use super::error::{TokenError, shown};
+use super::error::TokenError;
+use super::shown::shown;
 
 /// The end of the year 9999. A date beyond it is no date but a mistake, most often milliseconds, and such a token would
 /// never expire.
@@ -94,6 +95,11 @@ pub(crate) struct Times {
 impl Times {
     pub(crate) fn of(claims: &Map<String, Value>) -> Result<Self, TokenError> {
         Ok(Self { exp: date(claims, "exp")?, nbf: date(claims, "nbf")?, iat: date(claims, "iat")? })
+    }
+
+    /// From when on the token is not valid any more, in seconds since 1970.
+    pub(crate) fn end(&self, leeway: Duration) -> f64 {
+        self.exp.map_or(f64::INFINITY, |exp| exp + leeway.as_secs_f64())
     }
 
     pub(crate) fn check(&self, leeway: Duration, early: Duration, now: SystemTime) -> Result<(), TokenError> {

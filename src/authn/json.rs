@@ -8,7 +8,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-use super::error::shown;
+use super::shown::shown;
 
 /// How many arrays and objects may stand inside each other.
 const MAX_DEPTH: usize = 32;

@@ -16,23 +16,21 @@ mod error;
 #[cfg(feature = "gateway")]
 mod json;
 #[cfg(feature = "gateway")]
-mod jwk;
+mod jwt;
 #[cfg(feature = "gateway")]
-mod key_set;
+mod keys;
 #[cfg(feature = "gateway")]
 mod opaque;
 #[cfg(feature = "gateway")]
-mod rsa;
+mod shown;
 #[cfg(feature = "gateway")]
 #[cfg(test)]
 pub(crate) mod testing;
-#[cfg(feature = "gateway")]
-mod token;
-#[cfg(feature = "gateway")]
-mod verify;
 
 pub use claims::VerifiedClaims;
 
+#[cfg(feature = "gateway")]
+pub(crate) use bearer::is_jwt_shaped;
 #[cfg(feature = "gateway")]
 pub use bearer::{Bearer, BearerError, CREDENTIAL_HEADERS, MAX_BEARER_BYTES, is_master_key};
 #[cfg(feature = "gateway")]
@@ -40,19 +38,19 @@ pub use error::TokenError;
 #[cfg(feature = "gateway")]
 pub use json::JsonError;
 #[cfg(feature = "gateway")]
-pub use jwk::KeyRefusal;
+pub use jwt::verify::{verify, verify_signature};
 #[cfg(feature = "gateway")]
-pub use key_set::{KeySet, KeySetError, RefusedKey};
+pub use keys::key_set::{KeySet, KeySetError, RefusedKey};
 #[cfg(feature = "gateway")]
-pub use verify::{verify, verify_signature};
+pub use keys::refusal::KeyRefusal;
 
 #[cfg(feature = "gateway")]
 pub(crate) use claim_rules::{ClaimRules, Times, check as check_claims};
 #[cfg(feature = "gateway")]
 pub(crate) use json::object as json_object;
 #[cfg(feature = "gateway")]
+pub(crate) use jwt::token::Token;
+#[cfg(feature = "gateway")]
+pub(crate) use jwt::verify::claims_of;
+#[cfg(feature = "gateway")]
 pub(crate) use opaque::{AnswerError, Assertion, is_opaque};
-#[cfg(feature = "gateway")]
-pub(crate) use token::Token;
-#[cfg(feature = "gateway")]
-pub(crate) use verify::claims_of;

@@ -2,18 +2,24 @@
 
 use std::io::{BufRead as _, BufWriter, Write as _};
 
+use chrono::DateTime;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{ConfigArgs, Exit};
+use crate::display;
 use crate::engine::Snapshot;
 use crate::names::{ModelName, Role};
 use crate::offline::{self, Question};
-use crate::request::Circumstances;
+use crate::request::RequestContext;
 
-/// One line of input.
+/// One line of input. Any other field is refused: ignoring it would answer another question than the one that was asked.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Line {
+    /// Repeated in the answer.
+    #[serde(default, rename = "id")]
+    _id: Value,
     claims: Map<String, Value>,
     method: String,
     /// With the query, if there is one.
@@ -23,7 +29,16 @@ struct Line {
     /// A JSON value is sent as its text; a string is sent as it is.
     #[serde(default)]
     body: Value,
+    /// When the request comes, by RFC 3339; now, unless given.
+    #[serde(default)]
+    time: Option<String>,
+    /// The caller's address; unknown, unless given.
+    #[serde(default)]
+    source: Option<String>,
 }
+
+/// Fields that say nothing of the request: recorded cases carry what they expect, and may be piped in as they stand.
+const NOTES: [&str; 4] = ["note", "expect", "litellm", "differs"];
 
 pub(super) fn run(args: &ConfigArgs) -> miette::Result<Exit> {
     let snapshot = args.snapshot()?;
@@ -31,7 +46,8 @@ pub(super) fn run(args: &ConfigArgs) -> miette::Result<Exit> {
     for line in std::io::stdin().lock().lines() {
         let line = line.map_err(super::failed)?;
         if !line.trim().is_empty() {
-            writeln!(out, "{}", decide(&snapshot, &line)).map_err(super::failed)?;
+            let answer = decide(&snapshot, &line).to_string();
+            writeln!(out, "{}", display::escape_json(&answer)).map_err(super::failed)?;
         }
     }
     out.flush().map_err(super::failed)?;
@@ -39,11 +55,14 @@ pub(super) fn run(args: &ConfigArgs) -> miette::Result<Exit> {
 }
 
 fn decide(snapshot: &Snapshot, line: &str) -> Value {
-    let value: Value = match serde_json::from_str(line) {
+    let mut value: Value = match serde_json::from_str(line) {
         Ok(value) => value,
         Err(error) => return json!({"id": null, "error": error.to_string()}),
     };
     let id = value.get("id").cloned().unwrap_or_default();
+    if let Some(fields) = value.as_object_mut() {
+        fields.retain(|name, _| !NOTES.contains(&name.as_str()));
+    }
     match serde_json::from_value::<Line>(value).map_err(|error| error.to_string()).and_then(question) {
         Ok(question) => answer(id, snapshot, &question),
         Err(error) => json!({"id": id, "error": error}),
@@ -52,16 +71,34 @@ fn decide(snapshot: &Snapshot, line: &str) -> Value {
 
 fn question(line: Line) -> Result<Question, String> {
     let method = line.method.parse().map_err(|_| format!("`{}` is not a method", line.method))?;
-    // What is no string is no value that can be sent.
-    let headers = line.headers.iter().map(|(name, value)| (name.as_str(), value.as_str().unwrap_or("\n")));
+    let text = |(name, value): (&String, &Value)| match value {
+        Value::String(value) => Ok((name.clone(), value.clone())),
+        _ => Err(format!("header `{name}` is not a string")),
+    };
+    let headers = line.headers.iter().map(text).collect::<Result<Vec<_>, _>>()?;
+    let pairs = headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let now = RequestContext::now();
+    let time = match &line.time {
+        Some(time) => Some(instant(time)?),
+        None => now.time,
+    };
+    let source = line.source.as_ref().map(|text| {
+        text.parse().map_err(|_| format!("`source` is not an address such as `10.0.0.1`: `{text}`"))
+    });
     Ok(Question {
         claims: line.claims,
         method,
         path: line.path,
-        headers: offline::headers(headers).map_err(|name| format!("header `{name}` is not valid"))?,
+        headers: offline::headers(pairs).map_err(|name| format!("header `{name}` is not valid"))?,
         body: offline::body(line.body),
-        circumstances: Circumstances::now(),
+        circumstances: RequestContext { time, source: source.transpose()? },
     })
+}
+
+/// A time as RFC 3339 writes it.
+pub(super) fn instant(text: &str) -> Result<std::time::SystemTime, String> {
+    let time = DateTime::parse_from_rfc3339(text);
+    time.map(Into::into).map_err(|_| format!("`{text}` is not a time such as `2026-11-24T12:00:00Z`"))
 }
 
 fn answer(id: Value, snapshot: &Snapshot, question: &Question) -> Value {

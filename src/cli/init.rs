@@ -6,11 +6,17 @@ use clap::Args;
 
 use super::Exit;
 
-/// What `tests/` of the crate runs too.
-const FILES: [(&str, &str); 3] = [
+/// A gateway that calls the providers itself.
+const STARTER: &[(&str, &str)] = &[
     ("config.yaml", include_str!("../../examples/starter/config.yaml")),
     ("policies/example.cedar", include_str!("../../examples/starter/policies/example.cedar")),
     ("tests/cases.yaml", include_str!("../../examples/starter/tests/cases.yaml")),
+];
+
+/// A gateway in front of a LiteLLM proxy.
+const BEFORE_LITELLM: &[(&str, &str)] = &[
+    ("modelgate.yaml", include_str!("../../examples/before-litellm/modelgate.yaml")),
+    ("tests/cases.yaml", include_str!("../../examples/before-litellm/tests/cases.yaml")),
 ];
 
 /// Where to write.
@@ -19,13 +25,17 @@ pub(super) struct InitArgs {
     /// The directory, made if it is not there
     #[arg(value_name = "DIR", default_value = ".")]
     directory: PathBuf,
+    /// Write `modelgate.yaml` for a gateway in front of a LiteLLM proxy, whose own configuration stays as it is
+    #[arg(long)]
+    before_litellm: bool,
     /// Overwrite files that are there
     #[arg(long)]
     force: bool,
 }
 
 pub(super) fn run(args: &InitArgs) -> miette::Result<Exit> {
-    let taken: Vec<String> = FILES
+    let files = if args.before_litellm { BEFORE_LITELLM } else { STARTER };
+    let taken: Vec<String> = files
         .iter()
         .map(|(name, _)| args.directory.join(name))
         // A link that leads nowhere is taken too.
@@ -35,7 +45,7 @@ pub(super) fn run(args: &InitArgs) -> miette::Result<Exit> {
     if !taken.is_empty() && !args.force {
         return Err(super::failed(format!("{} is there already: --force overwrites it", taken.join(", "))));
     }
-    for (name, text) in FILES {
+    for (name, text) in files {
         let path = args.directory.join(name);
         let write = || {
             std::fs::create_dir_all(path.parent().unwrap_or(&args.directory))?;
@@ -44,7 +54,9 @@ pub(super) fn run(args: &InitArgs) -> miette::Result<Exit> {
         write().map_err(|error| super::failed(format!("`{}`: {error}", path.display())))?;
         super::say(format_args!("wrote {}\n", path.display()));
     }
-    let config = args.directory.join("config.yaml");
-    super::say(format_args!("next: modelgate test --config {}\n", config.display()));
+    // The configuration is the first of the files.
+    if let Some((name, _)) = files.first() {
+        super::say(format_args!("next: modelgate test --config {}\n", args.directory.join(name).display()));
+    }
     Ok(Exit::Yes)
 }

@@ -6,6 +6,7 @@ mod demo;
 mod diff;
 mod explain;
 mod init;
+mod next_steps;
 mod observing;
 mod remote;
 mod replay;
@@ -14,12 +15,14 @@ mod test;
 mod translate;
 mod verify_log;
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
-use miette::Diagnostic;
+use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme};
 
 use crate::config::Config;
+use crate::display;
 use crate::engine::Snapshot;
 use crate::sources::Loaded;
 
@@ -33,7 +36,8 @@ use crate::sources::Loaded;
     version,
     max_term_width = 100,
     after_help = "\
-Exit codes: 0 yes or done, 1 changed (diff, replay), 2 denied or broken, 3 invalid configuration or input.
+Exit codes: 0 yes or done, 1 changed (diff, replay), 2 denied or broken, 3 invalid configuration or input, 4 not decided
+completely (diff).
 
 The environment: JWT_PUBLIC_KEY_URL (where tokens' keys are; several separated by commas), JWT_AUDIENCE, JWT_ISSUER,
 LITELLM_MASTER_KEY, and whatever the configuration names as `os.environ/NAME`. RUST_LOG sets the log level (default: info)."
@@ -52,7 +56,7 @@ enum Command {
     /// Print the Cedar policies that a configuration means
     Translate(translate::TranslateArgs),
     /// Decide requests given as JSON lines, without a network
-    Decide(ConfigArgs),
+    Decide(FileArgs),
     /// Say why a request is allowed or denied, policy by policy, with the lines that they come from
     Explain(explain::ExplainArgs),
     /// Run files of cases: requests, and the answers that they must get
@@ -89,6 +93,28 @@ struct ConfigArgs {
     policies: Option<PathBuf>,
 }
 
+/// The configuration to work with, where it may also be named without a flag.
+#[derive(Clone, Debug, Args)]
+struct FileArgs {
+    /// LiteLLM's YAML file
+    #[arg(value_name = "FILE", required_unless_present = "config", conflicts_with = "config")]
+    file: Option<PathBuf>,
+    /// The same, by name
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// A directory of Cedar policies to enforce beside it, or the URL of a bundle of them (.tar.gz)
+    /// [default: `modelgate.policies`]
+    #[arg(long, value_name = "DIR|URL")]
+    policies: Option<PathBuf>,
+}
+
+impl From<FileArgs> for ConfigArgs {
+    fn from(FileArgs { file, config, policies }: FileArgs) -> Self {
+        // The command line is refused without either.
+        Self { config: config.or(file).unwrap_or_default(), policies }
+    }
+}
+
 /// How to print what a command found.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Format {
@@ -109,6 +135,8 @@ pub enum Exit {
     Denied,
     /// The configuration or the input is invalid, or the command cannot run: 3.
     Invalid,
+    /// Nothing was found, and not everything was looked at: 4.
+    Undecided,
 }
 
 impl From<Exit> for std::process::ExitCode {
@@ -118,6 +146,7 @@ impl From<Exit> for std::process::ExitCode {
             Exit::Changed => Self::from(1),
             Exit::Denied => Self::from(2),
             Exit::Invalid => Self::from(3),
+            Exit::Undecided => Self::from(4),
         }
     }
 }
@@ -131,21 +160,24 @@ pub fn run() -> Exit {
             let exit = if error.use_stderr() { Exit::Invalid } else { Exit::Yes };
             // Nobody is left to tell when the terminal is gone.
             let _ = error.print();
+            if let Some(advice) = next_steps::after(&error) {
+                eprint!("{advice}");
+            }
             return exit;
         }
     };
     let outcome = match cli.command {
         Command::Serve(args) => serve::run(&args),
-        Command::Check(args) => check::run(&args),
+        Command::Check(args) => check::run(args),
         Command::Translate(args) => translate::run(&args),
-        Command::Decide(args) => decide::run(&args),
+        Command::Decide(args) => decide::run(&args.into()),
         Command::Explain(args) => explain::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Diff(args) => diff::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Init(args) => init::run(&args),
         Command::Schema => {
-            say(format_args!("{:#}\n", crate::config::json_schema()));
+            say_json(&crate::config::json_schema());
             Ok(Exit::Yes)
         }
         Command::Completions { shell } => {
@@ -158,7 +190,7 @@ pub fn run() -> Exit {
         Command::VerifyLog(args) => verify_log::run(&args),
     };
     outcome.unwrap_or_else(|report| {
-        eprintln!("{report:?}");
+        complain(&report);
         Exit::Invalid
     })
 }
@@ -180,7 +212,7 @@ impl ConfigArgs {
 /// Prints what is allowed but probably not meant.
 fn warn(config: &Config, empty_directory: Option<&Path>) {
     for warning in &config.warnings {
-        eprintln!("{:?}", miette::Report::new(warning.clone()));
+        complain(&miette::Report::new(warning.clone()));
     }
     if let Some(directory) = empty_directory {
         eprintln!(
@@ -195,15 +227,43 @@ fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-/// Prints to standard output. A reader that went away has seen enough.
+/// Prints to standard output. Nothing in it can move a terminal's cursor. A reader that went away has seen enough.
 fn say(text: impl std::fmt::Display) {
-    let _ = std::io::Write::write_fmt(&mut std::io::stdout().lock(), format_args!("{text}"));
+    let text = text.to_string();
+    let _ = std::io::Write::write_all(&mut std::io::stdout().lock(), display::escape_lines(&text).as_bytes());
+}
+
+/// The same for JSON, over several lines.
+fn say_json(value: &serde_json::Value) {
+    let text = format!("{value:#}\n");
+    let _ = std::io::Write::write_all(&mut std::io::stdout().lock(), display::escape_json(&text).as_bytes());
+}
+
+/// Prints an error or a warning. One that quotes control characters is printed without colors, so that they can be told from those.
+fn complain(report: &miette::Report) {
+    let handler = GraphicalReportHandler::new_themed(GraphicalTheme::unicode_nocolor());
+    let mut plain = String::new();
+    let rendered = handler.render_report(&mut plain, report.as_ref());
+    match display::escape_lines(&plain) {
+        Cow::Owned(escaped) if rendered.is_ok() => eprintln!("{escaped}"),
+        _ => eprintln!("{report:?}"),
+    }
 }
 
 /// Any error as a report.
 fn failed(error: impl std::fmt::Display) -> miette::Report {
-    #[derive(Debug, thiserror::Error, Diagnostic)]
-    #[error("{0}")]
-    struct Failed(String);
-    miette::Report::new(Failed(error.to_string()))
+    miette::Report::new(Failed { message: error.to_string(), help: None })
+}
+
+/// The same, with what to do.
+fn failed_with_help(error: impl std::fmt::Display, help: impl Into<String>) -> miette::Report {
+    miette::Report::new(Failed { message: error.to_string(), help: Some(help.into()) })
+}
+
+#[derive(Debug, thiserror::Error, Diagnostic)]
+#[error("{message}")]
+struct Failed {
+    message: String,
+    #[help]
+    help: Option<String>,
 }

@@ -3,14 +3,14 @@
 use cedar_policy_formatter::{Config as Format, policies_str_to_pretty};
 use clap::Args;
 
-use super::{ConfigArgs, Exit};
+use super::{Exit, FileArgs};
 use crate::translate::{SCHEMA, translate};
 
 /// What to print.
 #[derive(Debug, Args)]
 pub(super) struct TranslateArgs {
     #[command(flatten)]
-    config: ConfigArgs,
+    config: FileArgs,
     /// Print the models, teams and lists that the policies refer to, as Cedar entities in JSON
     #[arg(long, conflicts_with = "schema")]
     entities: bool,
@@ -21,12 +21,12 @@ pub(super) struct TranslateArgs {
 
 pub(super) fn run(args: &TranslateArgs) -> miette::Result<Exit> {
     // Validated as a whole before any of it is shown.
-    let snapshot = args.config.snapshot()?;
+    let snapshot = super::ConfigArgs::from(args.config.clone()).snapshot()?;
     if args.schema {
         super::say(SCHEMA);
     } else if args.entities {
         let entities = snapshot.entities().map_err(super::failed)?;
-        super::say(format_args!("{entities:#}\n"));
+        super::say_json(&entities);
     } else {
         let bundle = translate(snapshot.config()).map_err(super::failed)?;
         let text: Vec<_> = bundle.policies.iter().filter_map(cedar_policy::Policy::to_cedar).collect();

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::yaml::Span;
+use crate::config::yaml::tree::Span;
 
 /// How an ignored key would change what callers get from LiteLLM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -48,15 +48,15 @@ pub struct Ignored {
 }
 
 /// An ignored key while the file is read.
-pub(super) struct Finding {
-    pub(super) key: String,
-    pub(super) span: Span,
-    pub(super) effect: Effect,
-    pub(super) reason: &'static str,
+pub(in crate::config) struct Finding {
+    pub(in crate::config) key: String,
+    pub(in crate::config) span: Span,
+    pub(in crate::config) effect: Effect,
+    pub(in crate::config) reason: &'static str,
 }
 
 /// One entry for each key, sorted by effect, the one to think about first, and then by key.
-pub(super) fn summarize(findings: Vec<Finding>) -> Vec<Ignored> {
+pub(in crate::config) fn summarize(findings: Vec<Finding>) -> Vec<Ignored> {
     let mut summary: Vec<Ignored> = Vec::new();
     let mut by_key = std::collections::HashMap::new();
     for Finding { key, span, effect, reason } in findings {

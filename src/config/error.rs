@@ -11,7 +11,7 @@ use miette::{
 };
 
 use super::problem::{Caution, Problem};
-use super::yaml::Span;
+use super::yaml::tree::Span;
 
 /// Why there is no configuration.
 #[derive(Debug, thiserror::Error)]
@@ -91,6 +91,16 @@ pub struct Located<T> {
     /// `None` for what is not in the file, such as an environment variable.
     span: Option<Span>,
     excerpt: Arc<Excerpt>,
+}
+
+/// The findings in the order of the file; those that are not in it come first.
+pub(super) fn located<T>(
+    findings: impl IntoIterator<Item = (T, Option<Span>)>,
+    excerpt: &Arc<Excerpt>,
+) -> Vec<Located<T>> {
+    let mut findings: Vec<_> = findings.into_iter().collect();
+    findings.sort_by_key(|(_, span)| span.map(|span| span.start));
+    findings.into_iter().map(|(what, span)| Located::new(what, span, excerpt)).collect()
 }
 
 impl<T> Located<T> {

@@ -3,20 +3,24 @@
 use std::fs;
 use std::io::{self, Read};
 use std::path::Path;
-use std::sync::Arc;
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::context::Context;
-use super::de;
-use super::environment::{Environment, REFERENCE};
-use super::error::{ConfigError, Excerpt, Located};
+use super::effect;
+use super::error::{ConfigError, Excerpt, located};
+use super::litellm::de;
 use super::problem::{Caution, Problem};
-use super::yaml::{Node, Span};
-use super::{
-    Config, Lines, aliases, effect, features, gateway, jwt, key_warnings, models, openings, permissions, raw,
-    router, secrets, teams, token_roles, tokens,
+use super::raw;
+use super::settings::context::Context;
+use super::settings::models::{aliases, key_warnings, router};
+use super::settings::types::Config;
+use super::settings::{
+    features, gateway, jwt, models, permissions, permissive_defaults, teams, token_roles, tokens,
 };
+use super::yaml::environment::{Environment, REFERENCE};
+use super::yaml::lines::Lines;
+use super::yaml::redaction;
+use super::yaml::tree::{Node, Span};
 
 /// More than any configuration, less than what would hurt.
 const LARGEST_FILE: u64 = 64 * 1024 * 1024;
@@ -56,10 +60,10 @@ impl Config {
         env: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self, ConfigError> {
         let mut root = Node::parse(text).map_err(|problem| {
-            let excerpt = Excerpt::new(file_name, secrets::blot_lines(text));
+            let excerpt = Excerpt::new(file_name, redaction::blot_lines(text));
             ConfigError::new(file_name, located([problem], &excerpt))
         })?;
-        let excerpt = Excerpt::new(file_name, secrets::blot(text, &root));
+        let excerpt = Excerpt::new(file_name, redaction::blot(text, &root));
         let refused = |problems| Err(ConfigError::new(file_name, located(problems, &excerpt)));
 
         let mut problems = Vec::new();
@@ -111,16 +115,6 @@ pub(crate) fn read(path: &Path) -> io::Result<String> {
     if text.len() as u64 > LARGEST_FILE { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(text) }
 }
 
-/// The findings in the order of the file; those that are not in it come first.
-pub(super) fn located<T>(
-    findings: impl IntoIterator<Item = (T, Option<Span>)>,
-    excerpt: &Arc<Excerpt>,
-) -> Vec<Located<T>> {
-    let mut findings: Vec<_> = findings.into_iter().collect();
-    findings.sort_by_key(|(_, span)| span.map(|span| span.start));
-    findings.into_iter().map(|(what, span)| Located::new(what, span, excerpt)).collect()
-}
-
 fn convert(cx: &mut Context<'_>, file: raw::File, env: &Environment<'_>, directory: &Path) -> Config {
     let raw::File { general_settings, model_list, _environment_variables: _, teams: team_list, modelgate } =
         file;
@@ -164,7 +158,7 @@ fn convert(cx: &mut Context<'_>, file: raw::File, env: &Environment<'_>, directo
         cx.warn_key("general_settings.role_permissions", caution);
     }
     if enforced && !modelgate.strict {
-        openings::check(cx, &jwt, role_permissions.as_deref());
+        permissive_defaults::check(cx, &jwt, role_permissions.as_deref());
     }
     if has_token_roles && !enable_jwt_auth {
         let caution = Caution::NoEffect { key: "role_permissions", other: "enable_jwt_auth: true" };

@@ -92,7 +92,9 @@ pub enum Problem {
     },
     /// A role that is not one of LiteLLM's three.
     #[error("unknown role `{role}`")]
-    #[diagnostic(help("a role is `internal_user`, `proxy_admin` or `team`"))]
+    #[diagnostic(help(
+        "a role is `internal_user`, `proxy_admin` or `team`; `modelgate.role_permissions` takes a token's own roles"
+    ))]
     UnknownRole {
         /// The role.
         role: String,

@@ -6,29 +6,11 @@
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
-use super::environment::REFERENCE;
-use super::keys::{MISPLACED, Others, block};
-use super::litellm::Fate;
+use super::litellm::fates::Fate;
+use super::litellm::keys::{MISPLACED, Others, block};
 use super::raw;
+use super::yaml::environment::REFERENCE;
 use crate::names::Role;
-
-/// A string, or a list of strings.
-#[derive(schemars::JsonSchema)]
-#[serde(untagged)]
-#[expect(dead_code, reason = "only its schema is used")]
-pub(super) enum OneOrMany {
-    One(String),
-    Many(Vec<String>),
-}
-
-/// An address, or `off`, which YAML takes for a boolean.
-#[derive(schemars::JsonSchema)]
-#[serde(untagged)]
-#[expect(dead_code, reason = "only its schema is used")]
-pub(super) enum TextOrOff {
-    Text(String),
-    Off(bool),
-}
 
 /// The schema, in draft 2020-12.
 #[must_use]

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
-use super::de;
-use super::environment::Environment;
-use super::error::{ConfigError, Excerpt};
-use super::load::located;
+use super::error::{ConfigError, Excerpt, located};
+use super::litellm::de;
 use super::problem::Problem;
-use super::yaml::{Node, Span};
-use super::{Lines, secrets};
+use super::yaml::environment::Environment;
+use super::yaml::lines::Lines;
+use super::yaml::redaction;
+use super::yaml::tree::{Node, Span};
 
 /// A file whose keys were read, and whose values are still to be judged.
 pub(crate) struct StrictFile {
@@ -25,9 +25,9 @@ impl StrictFile {
     /// looked up in the environment.
     pub(crate) fn parse<T: DeserializeOwned>(name: &str, text: &str) -> Result<(Self, T), ConfigError> {
         let mut root = Node::parse(text).map_err(|problem| {
-            ConfigError::new(name, located([problem], &Excerpt::new(name, secrets::blot_lines(text))))
+            ConfigError::new(name, located([problem], &Excerpt::new(name, redaction::blot_lines(text))))
         })?;
-        let excerpt = Excerpt::new(name, secrets::blot(text, &root));
+        let excerpt = Excerpt::new(name, redaction::blot(text, &root));
         let mut problems = Vec::new();
         root.take_duplicates(&mut problems);
         let (value, findings) = de::read::<T>(&root, &Environment::new(&|_| None, None));

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::{Input, Line, cut};
 use crate::config::Masked;
+use crate::display::escape;
 use crate::names::ClaimPath;
 
 const MASK: &str = "***";
@@ -113,9 +114,9 @@ fn clean(text: &mut String, hidden: &BTreeSet<String>) {
     }
 }
 
-/// A name as it may be shown: of bounded length, and without what looks like a credential.
+/// A name as it may be shown: of bounded length, without what looks like a credential, and escaped.
 pub(crate) fn shown(name: &str) -> String {
-    without_credentials(&cut(name))
+    escape(&without_credentials(&cut(name))).into_owned()
 }
 
 fn without_credentials(text: &str) -> String {

@@ -95,6 +95,22 @@ fn ids(range: std::ops::Range<usize>) -> Vec<String> {
 }
 
 #[tokio::test]
+async fn a_line_cannot_move_the_cursor_of_who_reads_it() {
+    let directory = TempDir::new().unwrap();
+    let log = DecisionLog::start(&settings(&directory)).unwrap();
+    let harmful = "a\u{1b}[2J\u{9b}\u{7f}\u{202e}\u{2028}é";
+    log.write(Box::new(line(harmful)));
+    assert!(log.flush(PATIENCE).await);
+    let text = fs::read_to_string(directory.path().join("log")).unwrap();
+    let shown = text.trim_end_matches('\n');
+    assert!(!shown.chars().any(|c| c.is_control() || ('\u{2028}'..='\u{202e}').contains(&c)), "{shown:?}");
+    // It says the same, and its place in the chain holds for what is written.
+    let read: serde_json::Value = serde_json::from_str(shown).unwrap();
+    assert_eq!(read["request_id"], harmful);
+    Chain::default().follow(shown.as_bytes()).unwrap();
+}
+
+#[tokio::test]
 async fn a_line_is_what_was_handed_over_in_a_fixed_order() {
     let directory = tempfile::tempdir().unwrap();
     let settings = config::DecisionLog { chain: false, ..settings(&directory) };

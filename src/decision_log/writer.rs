@@ -11,6 +11,7 @@ use super::file::LogFile;
 use super::mask::Mask;
 use super::{Chain, DecisionLogError, Line};
 use crate::config;
+use crate::display::escape_json;
 
 /// How many lines wait at most; further ones are dropped.
 const QUEUE: usize = 4096;
@@ -208,7 +209,9 @@ impl Writer {
     fn encode(&self, line: &mut Line) -> Option<Vec<u8>> {
         let untold = self.counts.dropped.load(Ordering::Relaxed).saturating_sub(self.state.told);
         line.dropped = (untold > 0).then_some(untold);
-        serde_json::to_vec(line).ok()
+        let json = serde_json::to_string(line).ok()?;
+        // A log is read in terminals too.
+        Some(escape_json(&json).into_owned().into_bytes())
     }
 
     /// Writes what is gathered. What cannot be written is dropped, and the chain goes on from the last line that was.

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use cedar_policy::{Entities, Entity, EntityUid, RestrictedExpression};
+use cedar_policy::{Entities, Entity, EntityUid, EvalResult, RestrictedExpression};
 use serde_json::Value;
 
 use super::{Finding, MergedSchema, TextFile};
@@ -11,14 +11,29 @@ use super::{Finding, MergedSchema, TextFile};
 #[derive(Debug, Default)]
 pub(crate) struct StaticEntities {
     all: Entities,
+    described: HashMap<EntityUid, Described>,
+}
+
+/// What files say of one entity.
+#[derive(Debug)]
+pub(crate) struct Described {
+    pub(crate) attributes: HashMap<String, RestrictedExpression>,
+    pub(crate) tags: Vec<(String, RestrictedExpression)>,
+    /// Everything that the files place it in, by any number of steps.
+    pub(crate) ancestors: HashSet<EntityUid>,
+    /// The entities that a policy can reach from it, each with the attribute that holds it; `None` for a tag.
+    pub(crate) holds: Vec<(Option<String>, EntityUid)>,
+    file: TextFile,
 }
 
 impl StaticEntities {
     pub(crate) fn new(files: &[TextFile], schema: &MergedSchema) -> Result<Self, Vec<Finding>> {
         let mut findings = Vec::new();
         let mut all = Entities::empty();
+        let mut file_of = HashMap::new();
         for file in files {
             let added = parse(file, schema).and_then(|entities| {
+                file_of.extend(entities.iter().map(|entity| (entity.uid(), file)));
                 let known = std::mem::take(&mut all);
                 known.add_entities(entities, None).map_err(|error| found(file, &error.to_string()))
             });
@@ -27,33 +42,103 @@ impl StaticEntities {
                 Err(finding) => findings.push(finding),
             }
         }
-        if findings.is_empty() { Ok(Self { all }) } else { Err(findings) }
+        if !findings.is_empty() {
+            return Err(findings);
+        }
+        let described = all.iter().filter_map(|entity| {
+            let uid = entity.uid();
+            let file = TextFile::clone(file_of.get(&uid)?);
+            Some((uid, Described::new(entity, file)))
+        });
+        let described = described.collect();
+        Ok(Self { all, described })
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.all.is_empty()
+        self.described.is_empty()
     }
 
     pub(crate) fn all(&self) -> &Entities {
         &self.all
     }
 
-    /// The entity that a file describes.
-    pub(crate) fn get(&self, uid: &EntityUid) -> Option<&Entity> {
-        self.all.get(uid)
+    /// What files say of an entity, if they describe it.
+    pub(crate) fn get(&self, uid: &EntityUid) -> Option<&Described> {
+        self.described.get(uid)
     }
 
-    /// The attributes that the files give an entity.
-    pub(crate) fn attributes(&self, uid: &EntityUid) -> HashMap<String, RestrictedExpression> {
-        let Some(entity) = self.get(uid) else { return HashMap::new() };
-        let (_, attributes, _) = entity.clone().into_inner();
-        attributes
+    /// Every entity that files describe, with its place.
+    pub(crate) fn places(&self) -> impl Iterator<Item = (String, EntityUid)> {
+        self.described
+            .iter()
+            .map(|(uid, described)| (described.finding(&format!("`{uid}`")).place(), uid.clone()))
     }
 
-    /// Everything that the files place an entity in.
-    pub(crate) fn ancestors(&self, uid: &EntityUid) -> HashSet<EntityUid> {
-        self.all.ancestors(uid).into_iter().flatten().cloned().collect()
+    /// Everything that files place an entity in.
+    pub(crate) fn ancestors(&self, uid: &EntityUid) -> impl Iterator<Item = &EntityUid> {
+        self.get(uid).into_iter().flat_map(|described| &described.ancestors)
     }
+
+    /// Every entity that files describe, in no order.
+    pub(crate) fn described(&self) -> impl Iterator<Item = &EntityUid> {
+        self.described.keys()
+    }
+}
+
+impl Described {
+    fn new(entity: &Entity, file: TextFile) -> Self {
+        let mut holds = Vec::new();
+        for (name, value) in entity.attrs() {
+            if let Ok(value) = value {
+                reach(&value, &mut |uid| holds.push((Some(name.to_owned()), uid.clone())));
+            }
+        }
+        let mut tags = Vec::new();
+        for (name, value) in entity.tags() {
+            let Ok(value) = value else { continue };
+            reach(&value, &mut |uid| holds.push((None, uid.clone())));
+            tags.extend(expression(&value).map(|value| (name.to_owned(), value)));
+        }
+        // Cedar gives the ancestors with the parents.
+        let (_, attributes, ancestors) = entity.clone().into_inner();
+        Self { attributes, tags, ancestors, holds, file }
+    }
+
+    /// A finding at the entity, which `message` names first.
+    pub(crate) fn finding(&self, message: &str) -> Finding {
+        found(&self.file, message)
+    }
+}
+
+/// Calls `each` with the entities that a policy can reach through a value. It cannot take a member out of a set.
+fn reach(value: &EvalResult, each: &mut dyn FnMut(&EntityUid)) {
+    match value {
+        EvalResult::EntityUid(uid) => each(uid),
+        EvalResult::Record(members) => members.iter().for_each(|(_, member)| reach(member, each)),
+        EvalResult::Bool(_)
+        | EvalResult::Long(_)
+        | EvalResult::String(_)
+        | EvalResult::Set(_)
+        | EvalResult::ExtensionValue(_) => {}
+    }
+}
+
+/// A value as an expression that makes it again.
+fn expression(value: &EvalResult) -> Option<RestrictedExpression> {
+    Some(match value {
+        EvalResult::Bool(value) => RestrictedExpression::new_bool(*value),
+        EvalResult::Long(value) => RestrictedExpression::new_long(*value),
+        EvalResult::String(value) => RestrictedExpression::new_string(value.clone()),
+        EvalResult::EntityUid(uid) => RestrictedExpression::new_entity_uid(uid.clone()),
+        EvalResult::Set(members) => {
+            RestrictedExpression::new_set(members.iter().map(expression).collect::<Option<Vec<_>>>()?)
+        }
+        EvalResult::Record(members) => {
+            let members = members.iter().map(|(name, member)| Some((name.clone(), expression(member)?)));
+            RestrictedExpression::new_record(members.collect::<Option<Vec<_>>>()?).ok()?
+        }
+        EvalResult::ExtensionValue(call) => call.parse().ok()?,
+    })
 }
 
 fn parse(file: &TextFile, schema: &MergedSchema) -> Result<Vec<Entity>, Finding> {
@@ -69,9 +154,14 @@ fn parse(file: &TextFile, schema: &MergedSchema) -> Result<Vec<Entity>, Finding>
     let described: Vec<Entity> =
         entities.iter().filter(|entity| entity.uid().type_name().basename() != "Action").cloned().collect();
     for entity in &described {
+        let uid = entity.uid();
         if let Some(attribute) = own_attribute(entity, schema) {
-            let message = format!("`{attribute}` of `{}` comes from the configuration", entity.uid());
+            let message = format!("`{uid}`: its attribute `{attribute}` comes from the configuration");
             return Err(found(file, &message).help("leave the attribute out"));
+        }
+        if uid.type_name().to_string() == "Caller" && entity.tags().next().is_some() {
+            let message = format!("`{uid}`: the tags of a caller come from its token");
+            return Err(found(file, &message).help("leave the tags out"));
         }
     }
     Ok(described)
@@ -103,8 +193,15 @@ fn found(file: &TextFile, message: &str) -> Finding {
         .split_once("::\"")
         .and_then(|(_, rest)| rest.split_once('"'))
         .map(|(id, _)| format!("\"{id}\""));
-    match id.and_then(|id| file.text.find(&id).map(|at| (at, id.len()))) {
-        Some((at, length)) => finding.at(file, at, length),
+    let Some(id) = id else { return finding };
+    // Where the entity is described, rather than where another one names it as its parent.
+    let places = || file.text.match_indices(&id).map(|(at, _)| at);
+    let is_described = |at: &usize| {
+        let before = file.text.get(..*at).unwrap_or_default();
+        before.rfind("\"uid\"").is_some_and(|uid| !before.get(uid..).unwrap_or_default().contains('}'))
+    };
+    match places().find(is_described).or_else(|| places().next()) {
+        Some(at) => finding.at(file, at, id.len()),
         None => finding,
     }
 }

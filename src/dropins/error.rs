@@ -1,17 +1,36 @@
 //! What is wrong with dropped-in files.
 
+use std::fmt;
 use std::sync::Arc;
 
-use miette::{Diagnostic, NamedSource, SourceSpan};
+use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode, SourceSpan};
 
 use super::TextFile;
 
-/// Files of a policy directory that are refused, all at once.
-#[derive(Debug, Default, thiserror::Error, Diagnostic)]
+/// Files of a policy directory that are refused, all at once. The error itself tells of the first, the others are related to it.
+#[derive(Debug, Default, thiserror::Error)]
 #[error("{}", summary(.findings))]
 pub struct DropInError {
-    #[related]
     findings: Vec<Finding>,
+}
+
+impl Diagnostic for DropInError {
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        self.findings.first()?.help()
+    }
+
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        self.findings.first()?.source_code()
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        self.findings.first()?.labels()
+    }
+
+    fn related<'a>(&'a self) -> Option<Box<dyn Iterator<Item = &'a dyn Diagnostic> + 'a>> {
+        let others = self.findings.iter().skip(1).map(|finding| finding as &dyn Diagnostic);
+        (self.findings.len() > 1).then(|| Box::new(others) as Box<_>)
+    }
 }
 
 /// One thing that is wrong.
@@ -67,7 +86,15 @@ impl Finding {
     pub(crate) fn from_diagnostic(file: &TextFile, found: &dyn Diagnostic, fallback: usize) -> Self {
         let label = found.labels().and_then(|mut labels| labels.next());
         let (offset, length) = label.map_or((fallback, 0), |label| (label.offset(), label.len()));
-        let help = found.help().map(|help| help.to_string());
+        let is_compared =
+            file.text.get(offset + length..).is_some_and(|rest| rest.trim_start().starts_with("like"));
+        // Cedar takes it for a test of a type.
+        let help = found.help().map(|help| match help.to_string() {
+            help if is_compared && help.contains("`is`") => {
+                "`like` compares texts: write `resource.name like` for a model, `resource.path like` for a route".to_owned()
+            }
+            help => help,
+        });
         Self { help, ..Self::in_file(file, found.to_string()).at(file, offset, length) }
     }
 

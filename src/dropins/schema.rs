@@ -52,9 +52,10 @@ impl MergedSchema {
         }
         let schema = |json: Value| {
             Schema::from_json_value(json).map_err(|error| {
-                additions
-                    .first()
-                    .map_or_else(|| internal(&error), |file| vec![Finding::from_diagnostic(file, &error, 0)])
+                blamed(additions, &error.to_string()).map_or_else(
+                    || internal(&error),
+                    |(file, at)| vec![Finding::from_diagnostic(file, &error, at)],
+                )
             })
         };
         Ok(Self {
@@ -63,6 +64,24 @@ impl MergedSchema {
             ours: own_attributes(&base),
         })
     }
+}
+
+/// The addition that the message speaks of, and where: the one that says the first name in it that any of them says.
+fn blamed<'f>(additions: &'f [TextFile], message: &str) -> Option<(&'f TextFile, usize)> {
+    let names = message.split(['`', '"', ' ', ',']).filter(|name| name.len() > 1 && !name.is_empty());
+    let declared = |name: &str| {
+        additions.iter().find_map(|file| {
+            let is_name = |(at, _): &(usize, &str)| {
+                let around = |c: Option<char>| !c.is_some_and(|c| c.is_alphanumeric() || c == '_');
+                let (before, after) = file.text.split_at(*at);
+                around(before.chars().next_back())
+                    && around(after.get(name.len()..).and_then(|rest| rest.chars().next()))
+            };
+            file.text.match_indices(name).find(is_name).map(|(at, _)| (file, at))
+        })
+    };
+    let quoted = message.split('`').skip(1).step_by(2);
+    quoted.chain(names).find_map(declared).or_else(|| additions.first().map(|file| (file, 0)))
 }
 
 fn internal(error: &dyn std::fmt::Display) -> Vec<Finding> {
@@ -75,9 +94,18 @@ fn fragment_of(file: &TextFile) -> Result<Value, Finding> {
     fragment.to_json_value().map_err(|error| Finding::in_file(file, error.to_string()))
 }
 
+/// Names of Cedar's own types. A type of one of these names would stand for it in our schema too.
+const CEDARS: [&str; 11] = [
+    "Action", "Bool", "Boolean", "Entity", "Long", "Set", "String", "datetime", "decimal", "duration",
+    "ipaddr",
+];
+
 fn merge(into: &mut Value, addition: Value, file: &TextFile, findings: &mut Vec<Finding>) {
     let (Value::Object(into), Value::Object(addition)) = (into, addition) else { return };
     for (namespace, added) in addition {
+        if namespace.is_empty() {
+            refuse_redefinitions(into, &added, file, findings);
+        }
         let Some(known) = into.get_mut(&namespace) else {
             into.insert(namespace, added);
             continue;
@@ -102,18 +130,66 @@ fn merge(into: &mut Value, addition: Value, file: &TextFile, findings: &mut Vec<
     }
 }
 
+/// Refuses types that have a name of Cedar's, and a type of one kind that has the name of one of the other kind: Cedar takes
+/// a name for the common type where it could be both.
+fn refuse_redefinitions(
+    into: &Map<String, Value>,
+    added: &Value,
+    file: &TextFile,
+    findings: &mut Vec<Finding>,
+) {
+    let is_known = |kind: &str, name: &str| {
+        into.get("").and_then(|known| known.get(kind)).is_some_and(|known| known.get(name).is_some())
+    };
+    for (kind, other) in [("commonTypes", "entityTypes"), ("entityTypes", "commonTypes")] {
+        for name in added.get(kind).and_then(Value::as_object).into_iter().flat_map(Map::keys) {
+            if CEDARS.contains(&name.as_str()) {
+                let message = format!("`{name}` is a type of Cedar's");
+                findings.push(found(file, name, message).help("give the type another name"));
+            } else if is_known(other, name) {
+                let message = format!("`{name}` is declared already");
+                findings.push(found(file, name, message).help("give the type another name"));
+            }
+        }
+    }
+}
+
 /// The object at `key`, made if it is not there.
 fn object_at<'v>(value: &'v mut Value, key: &str) -> Option<&'v mut Map<String, Value>> {
     value.as_object_mut()?.entry(key).or_insert_with(|| Value::Object(Map::new())).as_object_mut()
 }
 
-/// A finding at the first place where the file says `name`.
+/// A finding where the file declares `name`, or at the first place where it says it.
 fn found(file: &TextFile, name: &str, message: String) -> Finding {
-    let at = file.text.find(name).unwrap_or_default();
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    let words = || {
+        file.text.match_indices(name).map(|(at, _)| at).filter(|at| {
+            let (before, after) = file.text.split_at(*at);
+            !before.ends_with(is_part)
+                && !after.get(name.len()..).is_some_and(|rest| rest.starts_with(is_part))
+        })
+    };
+    let is_declared = |at: &usize| {
+        let line = file.text.get(..*at).and_then(|before| before.lines().next_back()).unwrap_or_default();
+        ["entity", "type", "action"].iter().any(|keyword| line.trim_start().starts_with(keyword))
+    };
+    let at = words().find(is_declared).or_else(|| words().next()).unwrap_or_default();
     Finding::in_file(file, message).at(file, at, name.len())
 }
 
 fn extend_entity_type(known: &mut Value, added: &Value, name: &str) -> Result<(), String> {
+    if known.get("enum").is_some() || added.get("enum").is_some() {
+        return Err(format!("`{name}` is declared already, so its entities cannot be listed here"));
+    }
+    if let (Some(tags), Some(known)) = (added.get("tags"), known.as_object_mut()) {
+        if known.contains_key("tags") {
+            return Err(format!("`{name}` has tags already"));
+        }
+        known.insert("tags".to_owned(), tags.clone());
+    }
+    if added.get("shape").is_some_and(|shape| shape.get("attributes").is_none()) {
+        return Err(format!("write out the attributes of `{name}`"));
+    }
     let parents: Vec<Value> = added["memberOfTypes"].as_array().cloned().unwrap_or_default();
     let known_parents = known
         .as_object_mut()

@@ -11,7 +11,7 @@ use super::team::{self, Asked};
 use crate::config::Mode;
 use crate::identity::Caller;
 use crate::names::ModelName;
-use crate::request::Circumstances;
+use crate::request::RequestContext;
 
 /// Routes on which a model is called.
 pub(crate) const MODEL_ROUTES: [&str; 9] = [
@@ -32,7 +32,7 @@ struct Questions<'s> {
     snapshot: &'s Snapshot,
     caller: &'s Caller,
     header: Option<&'s str>,
-    circumstances: Circumstances,
+    circumstances: RequestContext,
     /// By route and team: the situation, if it may call the route.
     situations: HashMap<(&'static str, Option<&'s str>), Option<Situation<'s>>>,
 }
@@ -45,12 +45,14 @@ impl Snapshot {
         &self,
         caller: &Caller,
         team_header: Option<&str>,
-        circumstances: Circumstances,
+        circumstances: RequestContext,
     ) -> Vec<ModelName> {
         let models = self.config().models.iter().filter(|model| !model.hidden);
         let listed: BTreeSet<&ModelName> = models.map(|model| &model.name).collect();
         if self.config().gateway.mode == Mode::LogOnly {
-            return listed.into_iter().cloned().collect();
+            let may_call =
+                |model: &&ModelName| self.is_let_through(caller, team_header, circumstances, model);
+            return listed.into_iter().filter(may_call).cloned().collect();
         }
         let mut questions = Questions {
             snapshot: self,
@@ -60,6 +62,23 @@ impl Snapshot {
             situations: HashMap::new(),
         };
         listed.into_iter().filter(|model| questions.may_call(model)).cloned().collect()
+    }
+}
+
+impl Snapshot {
+    /// Whether a call on one of the routes is allowed, or denied by what `log_only` does not enforce.
+    fn is_let_through(
+        &self,
+        caller: &Caller,
+        team_header: Option<&str>,
+        circumstances: RequestContext,
+        model: &ModelName,
+    ) -> bool {
+        MODEL_ROUTES.into_iter().any(|route| {
+            let facts = Facts { method: "POST", route, circumstances, ..Facts::default() };
+            let asked = Asked { facts, header: team_header, models: &[model] };
+            self.decide_asked(caller, asked).map_or_else(|denied| !denied.is_floor, |_| true)
+        })
     }
 }
 

@@ -6,7 +6,7 @@ use cedar_policy::{Context, RestrictedExpression as Value};
 use chrono::{DateTime, Datelike as _, SecondsFormat, Utc, Weekday};
 
 use super::reads::Names;
-use crate::request::{Circumstances, ModelUse};
+use crate::request::{ModelUse, RequestContext};
 
 /// What a request says beside its caller, its route and its models.
 #[derive(Clone, Copy, Debug, Default)]
@@ -14,21 +14,21 @@ pub(super) struct Facts<'a> {
     pub(super) method: &'a str,
     pub(super) route: &'a str,
     pub(super) body_bytes: usize,
-    pub(super) circumstances: Circumstances,
+    pub(super) circumstances: RequestContext,
     pub(super) model_use: ModelUse,
 }
 
 impl Facts<'_> {
     /// The same without what is not `read`.
     pub(super) fn only(&self, read: &Names) -> Self {
-        let (used, Circumstances { time, source }) = (&self.model_use, self.circumstances);
+        let (used, RequestContext { time, source }) = (&self.model_use, self.circumstances);
         let is_read = |name: &str| read.contains(name);
         let text = |name, text| if is_read(name) { text } else { "" };
         Self {
             method: text("method", self.method),
             route: text("route", self.route),
             body_bytes: if is_read("body_bytes") { self.body_bytes } else { 0 },
-            circumstances: Circumstances {
+            circumstances: RequestContext {
                 time: time.filter(|_| is_read("time") || is_read("weekday")),
                 source: source.filter(|_| is_read("source")),
             },
@@ -47,7 +47,7 @@ impl Facts<'_> {
     /// What to find an answer again by. Nothing, where the answer depends on what hardly comes twice.
     pub(super) fn recurring(&self) -> Option<Recurring> {
         // Every part by name, so that a new one cannot be left out here.
-        let Self { method, route, body_bytes, circumstances: Circumstances { time, source }, model_use } =
+        let Self { method, route, body_bytes, circumstances: RequestContext { time, source }, model_use } =
             *self;
         let ModelUse { stream, max_tokens, n, temperature, tools, images, audio } = model_use;
         let recurs = time.is_none() && body_bytes == 0;
@@ -78,7 +78,7 @@ impl Facts<'_> {
         pairs.add("audio", Some(used.audio), Value::new_bool);
         pairs.add("max_tokens", used.max_tokens, Value::new_long);
         pairs.add("n", used.n, Value::new_long);
-        pairs.add("temperature", used.temperature, |t| Value::new_decimal(format!("{t:.4}")));
+        pairs.add("temperature", used.temperature, |t| Value::new_decimal(decimal(t)));
         pairs.context()
     }
 
@@ -124,6 +124,23 @@ impl Pairs<'_> {
     }
 }
 
+/// The number as Cedar's decimal, which has four places. More are not rounded to the nearest: the fourth place of a number that
+/// is cut becomes odd. So a number on one side of a limit with at most three places stays on that side: `1.00001 > 1.0` and
+/// `0.49999 < 0.5` hold.
+fn decimal(number: f64) -> String {
+    // The largest that Cedar holds, in four places that a float has.
+    const LARGEST: f64 = 922_337_203_685_477.0;
+    let written = number.clamp(-LARGEST, LARGEST).to_string();
+    let (whole, places) = written.split_once('.').unwrap_or((&written, ""));
+    let kept = places.get(..4).unwrap_or(places);
+    let is_cut = places.bytes().skip(4).any(|digit| digit != b'0');
+    let last = match kept.as_bytes().get(3) {
+        Some(digit) if is_cut => char::from(digit | 1),
+        _ => return format!("{whole}.{kept:0<4}"),
+    };
+    format!("{whole}.{}{last}", kept.get(..3).unwrap_or_default())
+}
+
 fn weekday(day: Weekday) -> &'static str {
     match day {
         Weekday::Mon => "monday",
@@ -133,5 +150,32 @@ fn weekday(day: Weekday) -> &'static str {
         Weekday::Fri => "friday",
         Weekday::Sat => "saturday",
         Weekday::Sun => "sunday",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_beyond_four_places_stays_on_its_side_of_a_limit() {
+        for (number, written) in [
+            (0.0, "0.0000"),
+            (1.0, "1.0000"),
+            (0.7, "0.7000"),
+            (0.1234, "0.1234"),
+            (1.00001, "1.0001"),
+            (0.49999, "0.4999"),
+            (1.000_000_000_1, "1.0001"),
+            (0.999_999_99, "0.9999"),
+            (-0.49999, "-0.4999"),
+            (-1.00001, "-1.0001"),
+            (1e-300, "0.0001"),
+            (1e300, "922337203685477.0000"),
+            (-1e300, "-922337203685477.0000"),
+            (2.0, "2.0000"),
+        ] {
+            assert_eq!(decimal(number), written, "{number}");
+        }
     }
 }

@@ -58,7 +58,8 @@ impl Permit {
 pub struct Denied {
     /// The first rule, in the order of the rules, that denies.
     pub rule: Rule,
-    /// What the dropped-in policy that denies has to say: its `@reason`.
+    /// What the caller is told instead of the rule's own reason: the `@reason` of the dropped-in policy that denies, or that the
+    /// request names no model.
     pub reason: Option<Arc<str>>,
     /// What Cedar says of a policy whose evaluation failed; for the operator, not for the caller.
     pub error: Option<String>,
@@ -74,7 +75,7 @@ impl Denied {
     }
 }
 
-/// The rule that denies, in the order in which rules are reported when several do.
+/// The rule that denies, in the order in which rules are reported when several do. `docs/rules.md` has each of them in words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Rule {
     /// Cedar could not evaluate a policy, or the request does not fit the schema.
@@ -105,10 +106,10 @@ pub enum Rule {
     NoTeam,
     /// No claimed team may use the model on this route.
     NoTeamWithModel,
-    /// The team is blocked.
-    Blocked,
     /// The team may not call the route.
     TeamRoute,
+    /// The team is blocked.
+    Blocked,
     /// The team may not use the model.
     TeamModel,
     /// The email is of another domain.
@@ -136,8 +137,8 @@ impl Rule {
         Self::UnknownTeam,
         Self::NoTeam,
         Self::NoTeamWithModel,
-        Self::Blocked,
         Self::TeamRoute,
+        Self::Blocked,
         Self::TeamModel,
         Self::EmailDomain,
         Self::Identity,

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cedar_policy::{Entity, EntityUid, Policy, PolicyId, PolicySet, Schema, ValidationMode, Validator};
+use cedar_policy::{EntityUid, Policy, PolicyId, PolicySet, Schema, ValidationMode, Validator};
 
+use super::reads::Reads;
 use crate::dropins::{DropIn, DropInError, DropIns, Finding, MergedSchema, StaticEntities};
 
 /// What dropped-in files bring to every decision.
@@ -12,15 +13,23 @@ pub(super) struct Dropped {
     /// Ours, with the additions.
     pub(super) schema: Schema,
     pub(super) statics: StaticEntities,
-    /// The entities that dropped-in policies name, by type.
-    mentioned: BTreeMap<String, BTreeSet<String>>,
-    /// Entities of files that policies name, with all that they are in: a policy may read their attributes.
-    pub(super) always: Vec<Entity>,
+    /// Entities that policies name to ask about them: what they hold, and what they are in.
+    pub(super) subjects: BTreeSet<EntityUid>,
+    /// What dropped-in policies read.
+    by_policies: Reads,
+    /// The same with what attributes and tags of entities in files hold: by these names policies ask what is in an entity.
+    pub(super) asked_about: Reads,
+    /// The same with all that files of entities name.
+    pub(super) reads: Reads,
 }
 
 impl Dropped {
-    /// Validates what was read, to go beside the translated policies.
-    pub(super) fn new(dropins: &DropIns, translated: &[Policy]) -> Result<Self, Box<DropInError>> {
+    /// Validates what was read, to go beside the translated policies. `reads_of` says what each policy reads.
+    pub(super) fn new(
+        dropins: &DropIns,
+        translated: &[Policy],
+        reads_of: impl Fn(&Policy) -> Reads,
+    ) -> Result<Self, Box<DropInError>> {
         let known = translated.iter().map(|policy| policy.id().clone()).collect();
         let refused = |findings| DropInError::unless_empty(findings).err();
         let merged = MergedSchema::new(&dropins.schemas);
@@ -31,25 +40,28 @@ impl Dropped {
             };
         DropInError::unless_empty(check(&dropins.policies, &known, &schema))?;
 
-        let literals: BTreeSet<EntityUid> =
-            dropins.policies.iter().flat_map(|dropin| dropin.policy.entity_literals()).collect();
-        let mut mentioned: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        for uid in &literals {
-            mentioned.entry(uid.type_name().to_string()).or_default().insert(uid.id().unescaped().to_owned());
+        let (mut by_policies, mut subjects) = (Reads::default(), BTreeSet::new());
+        for dropin in &dropins.policies {
+            let its = reads_of(&dropin.parsed);
+            let literals = dropin.parsed.entity_literals().into_iter();
+            let is_action = |uid: &EntityUid| uid.type_name().basename() == "Action";
+            subjects.extend(literals.filter(|uid| its.is_subject(uid) && !is_action(uid)));
+            by_policies.add_all(&its);
         }
-        let above: BTreeSet<EntityUid> = literals.iter().flat_map(|uid| statics.ancestors(uid)).collect();
-        let always = literals.union(&above).filter_map(|uid| statics.get(uid)).cloned().collect();
-        Ok(Self { schema, statics, mentioned, always })
+        let (mut asked_about, mut reads) = (by_policies.clone(), by_policies.clone());
+        asked_about.add_values(statics.all());
+        reads.add_entities(statics.all());
+        Ok(Self { schema, statics, subjects, by_policies, asked_about, reads })
     }
 
-    /// The ids of the entities of a type that dropped-in policies name.
-    pub(super) fn mentioned(&self, ty: &str) -> impl Iterator<Item = &str> {
-        self.mentioned.get(ty).into_iter().flatten().map(String::as_str)
-    }
-
-    /// The groups of routes that dropped-in policies name.
-    pub(super) fn route_groups(&self) -> impl Iterator<Item = &str> {
-        self.mentioned("RouteGroup")
+    /// The entities that a policy can reach from one by its attributes and tags.
+    pub(super) fn held_by(&self, uid: &EntityUid) -> impl Iterator<Item = &EntityUid> {
+        let held = self.statics.get(uid).into_iter().flat_map(|described| &described.holds);
+        let is_read = |name: &Option<String>| match name {
+            Some(attribute) => self.by_policies.value_of(attribute),
+            None => true,
+        };
+        held.filter(move |(name, _)| is_read(name)).map(|(_, uid)| uid)
     }
 }
 

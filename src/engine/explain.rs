@@ -49,6 +49,7 @@ impl Snapshot {
     pub fn explain(&self, caller: &Caller, call: &ApiCall) -> Explanation {
         let models: Vec<&ModelName> = call.models().collect();
         let asked = Asked::by(call, &models);
+        let models = asked.models;
         let outcome = self.decide(caller, call);
         let mut explanation = Explanation { outcome, grants: Vec::new(), gates: Vec::new() };
         let team = team::select(self, caller, asked);

@@ -4,7 +4,7 @@
 //! that entity, and is only shown to Cedar when the request's principal or resource is that entity or lies below it: in
 //! every other case its scope is false, so it could neither decide nor fail.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use cedar_policy::{
@@ -40,16 +40,13 @@ pub(super) struct Policies {
     pub(super) open: Standing<PolicyIndex>,
 }
 
-impl<T> Standing<T> {
-    pub(super) fn try_map<U, E>(&self, map: impl Fn(&T) -> Result<U, E>) -> Result<Standing<U>, E> {
-        let effects = |effects: &Effects<T>| {
-            Ok(Effects { permits: map(&effects.permits)?, forbids: map(&effects.forbids)? })
-        };
-        Ok(Standing { live: effects(&self.live)?, shadow: effects(&self.shadow)? })
+impl<T> Effects<T> {
+    pub(super) fn try_map<U, E>(&self, map: impl Fn(&T) -> Result<U, E>) -> Result<Effects<U>, E> {
+        Ok(Effects { permits: map(&self.permits)?, forbids: map(&self.forbids)? })
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
-        [&self.live, &self.shadow].into_iter().flat_map(|effects| [&effects.permits, &effects.forbids])
+        [&self.permits, &self.forbids].into_iter()
     }
 }
 
@@ -86,11 +83,12 @@ pub(super) struct PolicyIndex {
 }
 
 /// Who asks for what, and what they are in.
-#[derive(Clone, Copy)]
 pub(super) struct Ends<'q> {
-    pub(super) principal: &'q EntityUid,
-    pub(super) resource: &'q EntityUid,
-    pub(super) entities: &'q Entities,
+    principal: &'q EntityUid,
+    resource: &'q EntityUid,
+    entities: &'q Entities,
+    /// Both, and everything that either is in, each once: a policy must not be shown to Cedar twice.
+    places: HashSet<&'q EntityUid>,
 }
 
 impl PolicyIndex {
@@ -118,15 +116,14 @@ impl PolicyIndex {
     }
 
     /// The sets that hold every policy whose scope the request can match.
-    pub(super) fn relevant<'i>(&'i self, ends: Ends<'i>) -> impl Iterator<Item = &'i PolicySet> {
-        let both = [ends.principal, ends.resource].into_iter();
-        let above = both.clone().filter_map(|uid| ends.entities.ancestors(uid)).flatten();
-        let indexed = both.chain(above).filter_map(|uid| self.by_entity.get(uid));
+    pub(super) fn relevant<'i>(&'i self, ends: &'i Ends<'_>) -> impl Iterator<Item = &'i PolicySet> {
+        let places = ends.places.iter().filter(|_| !self.by_entity.is_empty());
+        let indexed = places.filter_map(|uid| self.by_entity.get(*uid));
         std::iter::once(&self.always).filter(|set| !set.is_empty()).chain(indexed)
     }
 
     /// Every policy whose scope the request does match, and no other.
-    pub(super) fn matching(&self, ends: Ends<'_>) -> Result<PolicySet, Box<PolicySetError>> {
+    pub(super) fn matching(&self, ends: &Ends<'_>) -> Result<PolicySet, Box<PolicySetError>> {
         let relevant = self.relevant(ends).flat_map(PolicySet::policies);
         let mut set = PolicySet::new();
         for policy in relevant.filter(|policy| ends.are_in_scope(policy)) {
@@ -136,7 +133,13 @@ impl PolicyIndex {
     }
 }
 
-impl Ends<'_> {
+impl<'q> Ends<'q> {
+    pub(super) fn new(principal: &'q EntityUid, resource: &'q EntityUid, entities: &'q Entities) -> Self {
+        let both = [principal, resource].into_iter();
+        let above = both.clone().filter_map(|uid| entities.ancestors(uid)).flatten();
+        Self { principal, resource, entities, places: both.chain(above).collect() }
+    }
+
     fn are_in_scope(&self, policy: &Policy) -> bool {
         let is_in =
             |uid: &EntityUid, group: &EntityUid| uid == group || self.entities.is_ancestor_of(group, uid);
@@ -215,7 +218,9 @@ mod tests {
             "principal",
             &["Caller::\"a\"", "Caller::\"b\"", "Role::\"r\"", "Role::\"top\"", "Role::\"s\""],
         );
-        let resource = scope("resource", &["Model::\"x\"", "Model::\"y\"", "Set::\"1\"", "Set::\"2\""]);
+        // The role `r` holds the model `x` too.
+        let resource =
+            scope("resource", &["Model::\"x\"", "Model::\"y\"", "Set::\"1\"", "Set::\"2\"", "Role::\"r\""]);
         let actions = [
             "action",
             "action == Action::\"use\"",
@@ -256,17 +261,17 @@ mod tests {
             let entities = Entities::from_entities([
                 parents("Caller::\"a\"", &["Role::\"r\""]),
                 parents("Role::\"r\"", &["Role::\"top\""]),
-                parents("Model::\"x\"", &["Set::\"1\""]),
+                parents("Model::\"x\"", &["Set::\"1\"", "Role::\"r\""]),
             ], None).unwrap();
             let action = uid("Action::\"use\"");
             let request = Request::new(uid(principal), action.clone(), uid(resource), Context::empty(), None).unwrap();
 
             let index = PolicyIndex::new(policies.iter(), &action).unwrap();
             let (principal, resource) = (uid(principal), uid(resource));
-            let ends = Ends { principal: &principal, resource: &resource, entities: &entities };
-            let sliced = index.relevant(ends).map(|set| answer(&request, set, &entities))
+            let ends = Ends::new(&principal, &resource, &entities);
+            let sliced = index.relevant(&ends).map(|set| answer(&request, set, &entities))
                 .reduce(|mut all, (holding, failed)| { all.0.extend(holding); (all.0, all.1 | failed) });
-            let matching = answer(&request, &index.matching(ends).unwrap(), &entities);
+            let matching = answer(&request, &index.matching(&ends).unwrap(), &entities);
             let whole = answer(&request, &PolicySet::from_policies(policies).unwrap(), &entities);
             prop_assert_eq!(&matching, &whole);
             prop_assert_eq!(sliced.unwrap_or_default(), whole);

@@ -5,7 +5,7 @@ use super::team::Asked;
 use super::{Decision, Denied, Snapshot};
 use crate::identity::Caller;
 use crate::names::ModelName;
-use crate::request::{Circumstances, ModelUse};
+use crate::request::{ModelUse, RequestContext};
 
 /// What a request said, without the request: recorded, or made up.
 #[derive(Clone, Debug, Default)]
@@ -23,7 +23,7 @@ pub struct Inquiry {
     /// The length of its body.
     pub body_bytes: usize,
     /// When and from where it came.
-    pub circumstances: Circumstances,
+    pub circumstances: RequestContext,
 }
 
 impl Snapshot {
@@ -42,6 +42,6 @@ impl Snapshot {
             circumstances: inquiry.circumstances,
             model_use: inquiry.model_use,
         };
-        self.decide_asked(caller, Asked { facts, header: inquiry.team_header.as_deref(), models: &models })
+        self.decide_asked(caller, Asked::new(facts, inquiry.team_header.as_deref(), &models))
     }
 }

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use cedar_policy::{Entities, Entity};
+use cedar_policy::{Entities, Entity, EntityUid};
 use serde_json::Value;
 
 use super::Snapshot;
-use super::entities::{model_entity, team_entity};
+use super::entities;
+use super::hierarchy::Candidates;
 use super::reads::Reads;
 use crate::names::ModelName;
 
@@ -18,14 +19,26 @@ impl Snapshot {
     /// What Cedar says of an entity that it refuses.
     pub fn entities(&self) -> Result<Value, String> {
         let (reads, mut all): (_, Vec<Entity>) = (Reads::everything(), Vec::new());
+        let lists = Candidates::all(&self.lists);
         for model in self.model_names() {
-            all.push(model_entity(self, &reads, model.as_str(), self.parents_of(&model))?.1);
+            all.push(self.in_fewest(entities::model(self, &reads, &lists, model.as_str())?.1)?);
         }
         for team in &self.config().teams {
-            all.push(team_entity(self, &reads, &team.team_id)?);
+            all.push(self.in_fewest(entities::team(self, &reads, &team.team_id)?)?);
         }
         let entities = Entities::from_entities(all, None).map_err(|error| error.to_string())?;
         entities.to_json_value().map(sorted).map_err(|error| error.to_string())
+    }
+
+    /// The same entity without those parents that another parent is in: the schema says what an entity may be in by one step.
+    fn in_fewest(&self, entity: Entity) -> Result<Entity, String> {
+        let (me, attributes, mut parents) = entity.into_inner();
+        let above = |uid: &EntityUid| self.above(uid, &Candidates::default());
+        let indirect: HashSet<EntityUid> = parents.iter().flat_map(above).collect();
+        parents.retain(|parent| !indirect.contains(parent));
+        let tags =
+            self.dropped.statics.get(&me).into_iter().flat_map(|described| described.tags.iter().cloned());
+        Entity::new_with_tags(me, attributes, parents, tags).map_err(|error| error.to_string())
     }
 
     /// Every model that the configuration names, wildcards left out.
@@ -37,21 +50,6 @@ impl Snapshot {
         let scopes =
             config.jwt.iter().flat_map(|jwt| &jwt.scope_mappings).flat_map(|mapping| &mapping.models);
         listed.chain(in_roles).chain(scopes).filter(|name| !name.as_str().contains('*')).cloned().collect()
-    }
-
-    fn parents_of(&self, model: &ModelName) -> HashSet<cedar_policy::EntityUid> {
-        let name = model.as_str();
-        let sets = self.lists.role_models.values().filter(|(_, models)| models.contains(name));
-        let scopes =
-            self.lists.scopes.iter().filter(|(_, models)| models.contains(name)).map(|(scope, _)| scope);
-        let teams = self.lists.teams.keys().filter(|team| self.lists.team_lists(team, name));
-        let of_token_roles = self.lists.token_roles.values().flat_map(|lists| &lists.models);
-        let of_token_roles =
-            of_token_roles.filter(|(_, models)| models.contains(name, self.lists.groups_of(name)));
-        let sets = sets.map(|(id, _)| id).chain(of_token_roles.map(|(id, _)| id));
-        let sets = sets.map(|id| self.names.model_set_uid(id));
-        let scopes = scopes.map(|scope| self.names.scope_uid(scope));
-        sets.chain(scopes).chain(teams.map(|team| self.names.team_uid(team))).collect()
     }
 }
 

@@ -4,16 +4,19 @@
 
 mod authorize;
 mod callable;
+mod circles;
 mod context;
 mod decision;
 mod dropped;
 mod entities;
 mod explain;
 mod facts;
+mod hierarchy;
 mod index;
 mod inquiry;
 mod key;
 mod listing;
+mod names;
 mod outcome;
 mod profile;
 mod questions;
@@ -21,6 +24,7 @@ mod reads;
 mod situation;
 mod snapshot;
 mod team;
+mod ties;
 
 #[cfg(feature = "cli")]
 pub(crate) use callable::MODEL_ROUTES;

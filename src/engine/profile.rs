@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Snapshot;
-use super::entities::{ANYBODY, caller_id};
+use super::entities::ANYBODY;
 use crate::identity::Caller;
 use crate::memo::Hashed;
 use crate::names::Role;
@@ -58,7 +58,7 @@ impl Profile {
         };
         let [issuer, subject, client_id, user_id, email, email_domain] = texts;
         let [a, b, c, d, e, f] = TEXTS;
-        let id = Some(caller_id(caller)).filter(|id| reads.names(id) || reads.names(ANYBODY));
+        let id = Some(caller.entity_id()).filter(|id| reads.names(id) || reads.names(ANYBODY));
         let tags = if reads.tags.is_empty() {
             Vec::new()
         } else {
@@ -70,7 +70,7 @@ impl Profile {
             admin: caller.admin,
             master_key: caller.master_key,
             overage: caller.left_out.is_some(),
-            id: id.map(str::to_owned),
+            id,
             role_names: listed("roles", &caller.role_names),
             claimed_teams: claimed_teams.map(str::to_owned).collect(),
             scopes: listed("scopes", &caller.scopes),

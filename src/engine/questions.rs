@@ -11,7 +11,7 @@ use cedar_policy::{Context, Entities, EntityUid, PolicySet, Request};
 use super::Snapshot;
 use super::context::{Facts, Recurring};
 use super::facts::PolicyFacts;
-use super::index::{Ends, Policies, Standing};
+use super::index::{Effects, Ends, Policies, PolicyIndex, Standing};
 use super::outcome::Outcome;
 use super::reads::Names;
 use crate::memo::Memo;
@@ -32,13 +32,20 @@ pub(super) struct Question {
 /// The policies that read the context, of those whose scope matches.
 #[derive(Debug)]
 struct Open {
-    policies: Standing<PolicySet>,
-    reads: Names,
+    live: ReadingContext,
+    shadow: ReadingContext,
     principal: EntityUid,
     action: EntityUid,
     resource: EntityUid,
     entities: Arc<Entities>,
     is_of_route: bool,
+}
+
+/// Policies, and what they read of the context: those in force are not asked with what the others read.
+#[derive(Debug)]
+struct ReadingContext {
+    policies: Effects<PolicySet>,
+    reads: Names,
 }
 
 /// The questions of a request: its route, and each of its models.
@@ -93,22 +100,27 @@ impl Question {
         resource: EntityUid,
         entities: &Arc<Entities>,
     ) -> Result<Self, String> {
-        let ends = Ends { principal, resource: &resource, entities };
+        let ends = Ends::new(principal, &resource, entities);
         let request = request(principal, &policies.action, &resource, Context::empty())?;
         let mut settled = Verdict::default();
-        settled.extend(snapshot, &request, entities, &policies.settled, |index| index.relevant(ends))?;
+        settled
+            .live
+            .extend(snapshot, &request, entities, &policies.settled.live, |index| index.relevant(&ends))?;
+        settled.shadow.extend_or_skip(snapshot, &request, entities, &policies.settled.shadow, |index| {
+            index.relevant(&ends)
+        });
 
-        let open = policies.open.try_map(|index| index.matching(ends)).map_err(|error| error.to_string())?;
-        if open.iter().all(PolicySet::is_empty) {
+        let matching = |open: &Effects<PolicyIndex>| open.try_map(|index| index.matching(&ends));
+        let live = matching(&policies.open.live).map_err(|error| error.to_string())?;
+        let live = ReadingContext::new(snapshot, live)?;
+        let shadow = matching(&policies.open.shadow).unwrap_or_default();
+        let shadow = ReadingContext::new(snapshot, shadow)?;
+        if live.is_empty() && shadow.is_empty() {
             return Ok(Self { settled, open: None });
         }
-        let mut reads = Names::default();
-        for policy in open.iter().flat_map(PolicySet::policies) {
-            reads.add_all(&snapshot.facts_of(policy.id())?.context);
-        }
         let open = Open {
-            policies: open,
-            reads,
+            live,
+            shadow,
             principal: principal.clone(),
             is_of_route: policies.action == snapshot.call_route.action,
             action: policies.action.clone(),
@@ -121,14 +133,46 @@ impl Question {
     /// The answer in this context.
     pub(super) fn verdict(&self, snapshot: &Snapshot, facts: &Facts<'_>) -> Result<Cow<'_, Verdict>, String> {
         let Some(open) = &self.open else { return Ok(Cow::Borrowed(&self.settled)) };
-        let context =
-            if open.is_of_route { facts.of_route(&open.reads) } else { facts.of_model(&open.reads) }?;
-        let request = request(&open.principal, &open.action, &open.resource, context)?;
         let mut verdict = self.settled.clone();
-        let only = |set| std::iter::once(set).filter(|set: &&PolicySet| !set.is_empty());
-        verdict.extend(snapshot, &request, &open.entities, &open.policies, only)?;
+        let Open { live, shadow, entities, .. } = open;
+        if !live.is_empty() {
+            let request = open.request(live, facts)?;
+            verdict.live.extend(snapshot, &request, entities, &live.policies, unless_empty)?;
+        }
+        // A shadow policy whose context cannot be built holds as little as one that fails.
+        if !shadow.is_empty()
+            && let Ok(request) = open.request(shadow, facts)
+        {
+            verdict.shadow.extend_or_skip(snapshot, &request, entities, &shadow.policies, unless_empty);
+        }
         Ok(Cow::Owned(verdict))
     }
+}
+
+impl Open {
+    fn request(&self, asked: &ReadingContext, facts: &Facts<'_>) -> Result<Request, String> {
+        let context =
+            if self.is_of_route { facts.of_route(&asked.reads) } else { facts.of_model(&asked.reads) }?;
+        request(&self.principal, &self.action, &self.resource, context)
+    }
+}
+
+impl ReadingContext {
+    fn new(snapshot: &Snapshot, policies: Effects<PolicySet>) -> Result<Self, String> {
+        let mut reads = Names::default();
+        for policy in policies.iter().flat_map(PolicySet::policies) {
+            reads.add_all(&snapshot.facts_of(policy.id())?.context);
+        }
+        Ok(Self { policies, reads })
+    }
+
+    fn is_empty(&self) -> bool {
+        self.policies.iter().all(PolicySet::is_empty)
+    }
+}
+
+fn unless_empty(set: &PolicySet) -> impl Iterator<Item = &PolicySet> {
+    std::iter::once(set).filter(|set| !set.is_empty())
 }
 
 fn request(
@@ -141,40 +185,60 @@ fn request(
         .map_err(|error| error.to_string())
 }
 
-impl Verdict {
-    /// Adds the policies that hold, out of those in some sets. A policy under trial whose evaluation fails does not hold.
+impl Effects<Holding> {
+    /// Adds the policies that hold, out of those in some sets.
+    ///
+    /// Cedar skips a policy whose evaluation fails, a `forbid` too: that is an error here.
     fn extend<'p, P, I: Iterator<Item = &'p PolicySet>>(
         &mut self,
         snapshot: &Snapshot,
         request: &Request,
         entities: &Entities,
-        policies: &'p Standing<P>,
+        policies: &'p Effects<P>,
         sets: impl Fn(&'p P) -> I,
     ) -> Result<(), String> {
-        let ask = |holding: &mut Holding, policies: &'p P| -> Result<Option<String>, String> {
-            let mut failure = None;
-            for set in sets(policies) {
-                let response = snapshot.authorizer.is_authorized(request, set, entities);
-                failure = failure.or_else(|| Some(response.diagnostics().errors().next()?.to_string()));
-                for id in response.diagnostics().reason() {
-                    holding.push(Arc::clone(snapshot.facts_of(id)?));
-                }
-            }
-            Ok(failure)
-        };
-        for (holding, policies) in [
-            (&mut self.live.permits, &policies.live.permits),
-            (&mut self.live.forbids, &policies.live.forbids),
-        ] {
-            // Cedar skips a policy whose evaluation fails, a `forbid` too.
-            if let Some(error) = ask(holding, policies)? {
+        for (holding, policies) in
+            [(&mut self.permits, &policies.permits), (&mut self.forbids, &policies.forbids)]
+        {
+            if let Some(error) = ask(snapshot, request, entities, sets(policies), holding)? {
                 return Err(error);
             }
         }
-        ask(&mut self.shadow.permits, &policies.shadow.permits)?;
-        ask(&mut self.shadow.forbids, &policies.shadow.forbids)?;
         Ok(())
     }
+
+    /// The same for shadow policies: one whose evaluation fails does not hold, and changes nothing else.
+    fn extend_or_skip<'p, P, I: Iterator<Item = &'p PolicySet>>(
+        &mut self,
+        snapshot: &Snapshot,
+        request: &Request,
+        entities: &Entities,
+        policies: &'p Effects<P>,
+        sets: impl Fn(&'p P) -> I,
+    ) {
+        // What fails is left out already, and every policy is known.
+        let _ = ask(snapshot, request, entities, sets(&policies.permits), &mut self.permits);
+        let _ = ask(snapshot, request, entities, sets(&policies.forbids), &mut self.forbids);
+    }
+}
+
+/// Adds those policies of some sets that hold, and says what Cedar says of the first that fails.
+fn ask<'p>(
+    snapshot: &Snapshot,
+    request: &Request,
+    entities: &Entities,
+    sets: impl Iterator<Item = &'p PolicySet>,
+    holding: &mut Holding,
+) -> Result<Option<String>, String> {
+    let mut failure = None;
+    for set in sets {
+        let response = snapshot.authorizer.is_authorized(request, set, entities);
+        failure = failure.or_else(|| Some(response.diagnostics().errors().next()?.to_string()));
+        for id in response.diagnostics().reason() {
+            holding.push(Arc::clone(snapshot.facts_of(id)?));
+        }
+    }
+    Ok(failure)
 }
 
 impl Questions {
@@ -193,7 +257,10 @@ impl Answer {
         let mut open = questions.all.iter().filter_map(|question| question.open.as_ref()).peekable();
         if open.peek().is_some() {
             let mut reads = Names::default();
-            open.for_each(|open| reads.add_all(&open.reads));
+            for Open { live, shadow, .. } in open {
+                reads.add_all(&live.reads);
+                reads.add_all(&shadow.reads);
+            }
             return Self::Open { questions, reads, before: Memo::with_capacity(CONTEXTS) };
         }
         let verdicts: Vec<&Verdict> = questions.all.iter().map(|question| &question.settled).collect();

@@ -10,7 +10,7 @@ use cedar_policy::pst::{
     ActionConstraint, BinaryOp, Clause, EntityOrSlot, EntityType, EntityUID, Expr, Literal,
     Policy as PstPolicy, PrincipalConstraint, ResourceConstraint, Template, Var,
 };
-use cedar_policy::{Entities, Policy};
+use cedar_policy::{Entities, EntityUid, Policy};
 use foldhash::fast::RandomState;
 use serde_json::Value;
 
@@ -32,6 +32,8 @@ pub(super) struct Reads {
     pub(super) tags: Names,
     /// What is read of the context.
     pub(super) context: Names,
+    /// Entities that a policy names to ask what they hold or what they are in, as Cedar writes them.
+    subjects: Names,
 }
 
 impl Default for Names {
@@ -79,6 +81,20 @@ impl Reads {
         reads
     }
 
+    /// What the attributes and tags of entities in files name.
+    pub(super) fn add_values(&mut self, entities: &Entities) {
+        if entities.is_empty() {
+            return;
+        }
+        let Ok(Value::Array(all)) = entities.to_json_value() else {
+            *self = Self::everything();
+            return;
+        };
+        let values =
+            all.iter().flat_map(|entity| ["attrs", "tags"].into_iter().filter_map(|part| entity.get(part)));
+        values.for_each(|value| self.add_texts(value));
+    }
+
     /// What files of entities name: policies may reach it through them.
     pub(super) fn add_entities(&mut self, entities: &Entities) {
         if entities.is_empty() {
@@ -91,16 +107,32 @@ impl Reads {
     }
 
     pub(super) fn add_all(&mut self, others: &Self) {
-        let Self { named, tested, tags, context } = others;
+        let Self { named, tested, tags, context, subjects } = others;
         self.named.add_all(named);
         self.tested.add_all(tested);
         self.tags.add_all(tags);
         self.context.add_all(context);
+        self.subjects.add_all(subjects);
     }
 
     /// Whatever there is.
     pub(super) fn everything() -> Self {
-        Self { named: Names::All, tested: Names::All, tags: Names::All, context: Names::All }
+        Self {
+            named: Names::All,
+            tested: Names::All,
+            tags: Names::All,
+            context: Names::All,
+            subjects: Names::All,
+        }
+    }
+
+    /// Whether a policy may ask what the entity holds, or what it is in. It is enough for no policy to do so that each
+    /// compares others with it.
+    pub(super) fn is_subject(&self, uid: &EntityUid) -> bool {
+        match &self.subjects {
+            Names::Some(subjects) if subjects.is_empty() => false,
+            subjects => subjects.contains(&subject(&uid.clone().into())),
+        }
     }
 
     /// Whether an entity, or a text, of this name can be told apart from others.
@@ -152,7 +184,10 @@ impl Reads {
     fn add(&mut self, expression: &Expr) {
         match expression {
             Expr::Literal(Literal::String(text)) => self.named.add(text),
-            Expr::Literal(Literal::EntityUID(uid)) => self.add_uid(uid),
+            Expr::Literal(Literal::EntityUID(uid)) => {
+                self.add_uid(uid);
+                self.subjects.add(&subject(uid));
+            }
             Expr::Literal(Literal::Bool(_) | Literal::Long(_)) => {}
             Expr::Var(Var::Context) => self.context = Names::All,
             Expr::Var(Var::Principal | Var::Action | Var::Resource) => {}
@@ -178,7 +213,7 @@ impl Reads {
             Expr::Is { expr, entity_type, in_expr } => {
                 self.add_type(entity_type);
                 self.add(expr);
-                in_expr.iter().for_each(|group| self.add(group));
+                in_expr.iter().for_each(|group| self.add_group(group));
             }
             Expr::IfThenElse { cond, then_expr, else_expr } => {
                 [cond, then_expr, else_expr].into_iter().for_each(|part| self.add(part));
@@ -202,7 +237,20 @@ impl Reads {
             self.tags = Names::All;
         }
         self.add(left);
-        self.add(right);
+        if op == BinaryOp::In {
+            self.add_group(right);
+        } else {
+            self.add(right);
+        }
+    }
+
+    /// What others are in: nothing is asked of an entity that is named here.
+    fn add_group(&mut self, group: &Expr) {
+        match group {
+            Expr::Literal(Literal::EntityUID(uid)) => self.add_uid(uid),
+            Expr::Set(members) => members.iter().for_each(|member| self.add_group(member)),
+            other => self.add(other),
+        }
     }
 
     fn add_end(&mut self, end: &EntityOrSlot) {
@@ -232,6 +280,10 @@ impl Reads {
             Value::Null | Value::Bool(_) | Value::Number(_) => {}
         }
     }
+}
+
+fn subject(uid: &EntityUID) -> String {
+    format!("{}::{}", uid.ty, uid.eid)
 }
 
 fn is_context(expression: &Expr) -> bool {

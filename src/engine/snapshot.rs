@@ -1,17 +1,19 @@
 //! Everything that a decision needs, checked as a whole and then never changed.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use cedar_policy::{Authorizer, EntityUid, Policy, PolicyId, PolicySet, ValidationMode, Validator};
 use miette::Diagnostic;
 
+use super::Rule;
 use super::dropped::Dropped;
-use super::entities::Names;
 use super::facts::{PolicyFacts, PolicyView};
+use super::hierarchy::NamedLists;
 use super::index::Policies;
 use super::key::KeptKey;
+use super::names::{Names, uid};
 use super::questions::Answer;
 use super::reads::Reads;
 use super::team::TeamDirectory;
@@ -20,7 +22,8 @@ use crate::config::Config;
 use crate::dropins::{DropInError, DropIns};
 use crate::identity::Caller;
 use crate::memo::Memo;
-use crate::translate::{self, Lists, TranslateError};
+use crate::routes::group_names;
+use crate::translate::{self, Lists, MASTER_KEY_ROLE, TranslateError};
 
 static GENERATION: AtomicU64 = AtomicU64::new(0);
 
@@ -36,6 +39,8 @@ pub struct Snapshot {
     /// The same in the order of the rules, dropped-in policies last.
     pub(super) facts_in_order: Vec<Arc<PolicyFacts>>,
     pub(super) lists: Lists,
+    /// The lists that dropped-in files name.
+    pub(super) named_lists: NamedLists,
     pub(super) teams: TeamDirectory,
     pub(super) names: Names,
     pub(super) dropped: Dropped,
@@ -95,11 +100,10 @@ impl Snapshot {
     ) -> Result<Self, SnapshotError> {
         let bundle = translate::translate(&config)?;
         let names = Names::new().map_err(SnapshotError::Schema)?;
-        let dropped = Dropped::new(dropins, &bundle.policies)?;
+        let dropped = Dropped::new(dropins, &bundle.policies, &reads_of)?;
         validate(&bundle.policy_set()?, &dropped)?;
 
-        let mut reads = Reads::default();
-        reads.add_entities(dropped.statics.all());
+        let mut reads = dropped.reads.clone();
         let mut facts_in_order = Vec::new();
         for policy in &bundle.policies {
             let its = reads_of(policy);
@@ -108,7 +112,6 @@ impl Snapshot {
         }
         for dropin in &dropins.policies {
             let its = reads_of(&dropin.parsed);
-            reads.add_all(&its);
             facts_in_order.push(Arc::new(PolicyFacts::of_dropped(dropin, &its)));
         }
         let by_id = facts_in_order.iter().map(|facts| (facts.policy.id().clone(), facts.clone()));
@@ -116,23 +119,27 @@ impl Snapshot {
             Policies::new(&facts_in_order, action).map_err(|error| SnapshotError::Invalid(error.to_string()))
         };
         let mut lists = bundle.lists;
-        lists.add_route_groups(dropped.route_groups());
-        Ok(Self {
+        lists.add_route_groups(group_names().filter(|group| dropped.reads.names(group)));
+        let mut snapshot = Self {
             generation: GENERATION.fetch_add(1, Ordering::Relaxed) + 1,
             facts: by_id.collect(),
             authorizer: Authorizer::new(),
             call_route: policies(names.action("call_route"))?,
             use_model: policies(names.action("use_model"))?,
             facts_in_order,
+            named_lists: NamedLists::default(),
             teams: TeamDirectory::new(&config.teams),
             lists,
             names,
             dropped,
-            reads_method: reads.value_of("method"),
+            reads_method: reads.attribute("method"),
             reads,
             answers: Memo::with_capacity(ANSWERS),
             config,
-        })
+        };
+        snapshot.named_lists = NamedLists::new(&snapshot);
+        snapshot.check_circles()?;
+        Ok(snapshot)
     }
 
     /// The configuration that the snapshot was built from.
@@ -166,6 +173,35 @@ impl Snapshot {
     /// The ids of all policies, in the order of the rules.
     pub fn policy_ids(&self) -> impl Iterator<Item = &Arc<str>> {
         self.facts_in_order.iter().map(|facts| &facts.id)
+    }
+
+    /// The entity that policies know a caller by.
+    #[must_use]
+    pub fn entity_of(&self, caller: &Caller) -> EntityUid {
+        uid(&self.names.caller, &caller.entity_id())
+    }
+
+    /// Dropped-in policies and entities that name a caller who cannot be: each with its place.
+    #[must_use]
+    pub fn misnamed_callers(&self) -> Vec<String> {
+        let is_misnamed = |uid: &EntityUid| {
+            let id = uid.id().unescaped();
+            *uid.type_name() == self.names.caller && !id.contains('#') && id != MASTER_KEY_ROLE
+        };
+        let of_policies = self.facts_in_order.iter().filter(|facts| facts.rule == Rule::Policy);
+        let of_policies = of_policies.flat_map(|facts| {
+            let place = facts.source.clone().unwrap_or_default();
+            facts.policy.entity_literals().into_iter().map(move |uid| (place.clone(), uid))
+        });
+        let of_files = self.dropped.statics.places();
+        let all: BTreeSet<(String, EntityUid)> =
+            of_policies.chain(of_files).filter(|(_, uid)| is_misnamed(uid)).collect();
+        let text = |(place, uid): (String, EntityUid)| {
+            format!(
+                "{place}: `{uid}` is no caller: write `Caller::\"ISSUER#SUBJECT\"`, by the token's `iss` and `sub`"
+            )
+        };
+        all.into_iter().map(text).collect()
     }
 
     /// Who a token belongs to (R1, R4).

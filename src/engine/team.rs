@@ -2,6 +2,9 @@
 
 use std::cell::OnceCell;
 use std::collections::HashMap;
+use std::sync::{Arc, LazyLock};
+
+use http::Method;
 
 use super::context::Facts;
 use super::{Rule, Snapshot};
@@ -9,7 +12,7 @@ use crate::config::{JwtAuth, RoutePattern, Team};
 use crate::identity::Caller;
 use crate::names::ModelName;
 use crate::request::ApiCall;
-use crate::routes::RouteList;
+use crate::routes::{RouteList, surface};
 use crate::translate::TEAM_ROUTES;
 
 /// The declared teams.
@@ -71,8 +74,12 @@ impl TeamDirectory {
 pub(super) struct Asked<'a> {
     pub(super) facts: Facts<'a>,
     pub(super) header: Option<&'a str>,
+    /// The models that it names or, where it names none and its route runs one, the unnamed model (D10).
     pub(super) models: &'a [&'a ModelName],
 }
+
+static UNNAMED: LazyLock<ModelName> = LazyLock::new(ModelName::unnamed);
+static ONLY_UNNAMED: LazyLock<[&ModelName; 1]> = LazyLock::new(|| [&*UNNAMED]);
 
 impl<'a> Asked<'a> {
     pub(super) fn by(call: &'a ApiCall, models: &'a [&'a ModelName]) -> Self {
@@ -80,11 +87,39 @@ impl<'a> Asked<'a> {
             method: call.method().as_str(),
             route: call.judged_route(),
             body_bytes: call.body_bytes(),
-            circumstances: call.circumstances(),
+            circumstances: call.context(),
             model_use: call.model_use(),
         };
-        Self { facts, header: call.team_header(), models }
+        Self::new(facts, call.team_header(), models)
     }
+
+    /// The same of facts, and of the models that the request names.
+    pub(super) fn new(facts: Facts<'a>, header: Option<&'a str>, models: &'a [&'a ModelName]) -> Self {
+        let models = if models.is_empty() && runs_unnamed(&facts) { &*ONLY_UNNAMED } else { models };
+        Self { facts, header, models }
+    }
+
+    /// What to tell a caller who is denied a model by this rule, if the request names none.
+    pub(super) fn reason(&self, rule: Rule) -> Option<Arc<str>> {
+        let is_unnamed = self.models.first().is_some_and(|model| model.as_str().is_empty());
+        let is_of_models = matches!(
+            rule,
+            Rule::Model | Rule::DeniedModel | Rule::Scope | Rule::NoTeamWithModel | Rule::TeamModel
+        );
+        (is_unnamed && is_of_models).then(|| {
+            "the request names no model, and this route runs one all the same: the caller may only use models by name"
+                .into()
+        })
+    }
+}
+
+/// Whether the route runs a model for a request that names none.
+fn runs_unnamed(facts: &Facts<'_>) -> bool {
+    let method = Method::from_bytes(facts.method.as_bytes());
+    method
+        .ok()
+        .and_then(|method| surface::lookup(&method, facts.route))
+        .is_some_and(|route| route.model_use().runs_unnamed())
 }
 
 /// The selected team's id, none where none is needed, or the rule that refuses.
@@ -128,7 +163,8 @@ fn by_header<'c>(teams: &'c TeamDirectory, caller: &'c Caller, header: &str) -> 
     teams.get(id).map(|_| id).ok_or(Rule::UnknownTeam)
 }
 
-/// R6.4: the first claimed team that fits, and is not blocked if there is one (D5).
+/// R6.4: of the claimed teams that fit, the first in the order of code points, and of those that are not blocked if there is
+/// one (D5).
 fn by_fit<'c>(
     snapshot: &'c Snapshot,
     caller: &'c Caller,
@@ -137,20 +173,31 @@ fn by_fit<'c>(
 ) -> Result<Option<&'c str>, Rule> {
     let teams = &snapshot.teams;
     let is_on_route = OnceCell::new();
-    let routes = || snapshot.lists.routes.get(TEAM_ROUTES).unwrap_or(&teams.default_routes);
-    let fits = |id: &&str| {
-        // A team that `team_id_upsert` creates has no list of models.
-        let may_use_models = match teams.get(id) {
-            Some(_) => asked.models.iter().all(|model| may_use(snapshot, id, model)),
-            None => jwt.team_id_upsert,
-        };
-        may_use_models && *is_on_route.get_or_init(|| routes().contains(asked.facts.route))
+    let is_on = |route| match snapshot.lists.routes.get(TEAM_ROUTES) {
+        Some(routes) => snapshot.is_in_list(route, routes, Some(TEAM_ROUTES)),
+        None => snapshot.is_in_list(route, &teams.default_routes, None),
     };
-    let mut fitting = caller.claimed_teams().filter(fits).peekable();
-    let first = fitting.peek().copied();
-    let open = fitting.find(|id| teams.get(id).is_none_or(|team| !team.blocked));
-    match open.or(first) {
-        Some(team) => Ok(Some(team)),
+    let fits = |id: &&str, declared: bool| {
+        // A team that `team_id_upsert` creates has no list of models.
+        *is_on_route.get_or_init(|| is_on(asked.facts.route))
+            && (!declared || asked.models.iter().all(|model| snapshot.team_may_use(id, model.as_str())))
+    };
+    // The team that is in the lead: whether it is blocked, which comes last, and its id, whose bytes are in the order of code
+    // points.
+    let mut best: Option<(bool, &str)> = None;
+    for id in caller.claimed_teams() {
+        let team = teams.get(id);
+        if team.is_none() && !jwt.team_id_upsert {
+            continue;
+        }
+        let candidate = (team.is_some_and(|team| team.blocked), id);
+        // A team that cannot win need not be looked up in the lists.
+        if best.is_none_or(|best| candidate < best) && fits(&id, team.is_some()) {
+            best = Some(candidate);
+        }
+    }
+    match best {
+        Some((_, team)) => Ok(Some(team)),
         None if caller.claimed_teams().next().is_none() => {
             if jwt.enforce_team_based_model_access {
                 Err(Rule::NoTeam)
@@ -161,9 +208,4 @@ fn by_fit<'c>(
         None if asked.models.is_empty() => Ok(None),
         None => Err(Rule::NoTeamWithModel),
     }
-}
-
-fn may_use(snapshot: &Snapshot, team: &str, model: &ModelName) -> bool {
-    snapshot.lists.teams.get(team).is_some_and(|models| models.all)
-        || snapshot.lists.team_lists(team, model.as_str())
 }

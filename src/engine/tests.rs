@@ -17,12 +17,12 @@ use crate::config::Config;
 use crate::dropins::DropIns;
 use crate::identity::Caller;
 use crate::names::ModelName;
-use crate::request::{Circumstances, ModelUse};
+use crate::request::{ModelUse, RequestContext};
 
 /// Policies that read whatever there is to read.
 const POLICIES: [&str; 26] = [
     "permit(principal, action, resource) when { principal has user_id && principal.user_id == \"u1\" };",
-    "permit(principal == Caller::\"u2\", action, resource);",
+    "permit(principal == Caller::\"#u2\", action, resource);",
     "permit(principal in TokenRole::\"dev\", action == Action::\"use_model\", resource in AccessGroup::\"g\");",
     "permit(principal in Organization::\"org\", action, resource);",
     "permit(principal, action == Action::\"use_model\", resource in Scope::\"s.one\");",
@@ -47,13 +47,13 @@ const POLICIES: [&str; 26] = [
     "forbid(principal, action, resource) when { context has source && context.source.isLoopback() };",
     // Fails to evaluate for those who have a user id.
     "forbid(principal, action, resource) when { principal has user_id && 9223372036854775807 + (if principal.user_id == \"u3\" then 1 else 0) > 0 && false };",
-    "permit(principal in Division::\"east\", action, resource) when { resource in Division::\"east\" || principal == Caller::\"u3\" || true };",
+    "permit(principal in Division::\"east\", action, resource) when { resource in Division::\"east\" || principal == Caller::\"i#u3\" || true };",
 ];
 
 const SCHEMA: &str = "entity Division; entity Team in [Division]; entity Caller in [Division]; entity Model in [Division] { tier?: String, owner?: Caller };\n";
-const FILES: &str = r#"[
+const FILES: &str = r##"[
     {"uid": {"type": "Team", "id": "blue"}, "attrs": {}, "parents": [{"type": "Division", "id": "east"}]},
-    {"uid": {"type": "Model", "id": "a"}, "attrs": {"tier": "gold", "owner": {"type": "Caller", "id": "u1"}}, "parents": []}]"#;
+    {"uid": {"type": "Model", "id": "a"}, "attrs": {"tier": "gold", "owner": {"type": "Caller", "id": "#u1"}}, "parents": []}]"##;
 const OWNED: &str = "forbid(principal, action == Action::\"use_model\", resource) when { resource has owner && resource.owner == principal };\n";
 
 fn config(gates: bool, identity: bool) -> Config {
@@ -65,7 +65,7 @@ fn config(gates: bool, identity: bool) -> Config {
             "role_permissions": [{"role": "internal_user", "models": ["a", "b"]}],
         },
         "teams": [{"team_id": "red", "team_alias": "R", "models": ["a"]}, {"team_id": "blue", "organization_id": "org"},
-            {"team_id": "grey", "blocked": true}],
+            {"team_id": "grey", "organization_id": "org", "blocked": true}],
         "model_list": [{"model_name": "a", "litellm_params": {"model": "openai/x"}, "model_info": {"access_groups": ["g"]}},
             {"model_name": "b", "litellm_params": {"model": "openai/x"}}, {"model_name": "c", "litellm_params": {"model": "openai/x"}}],
         "modelgate": {"role_permissions": [{"role": "dev", "models": ["c"], "routes": ["openai_routes"]},
@@ -161,7 +161,7 @@ fn inquiry() -> impl Strategy<Value = Inquiry> {
             models: models.into_iter().map(|model| ModelName::new(model).unwrap()).collect(),
             model_use: ModelUse { stream, max_tokens, tools, ..ModelUse::default() },
             body_bytes: 1,
-            circumstances: Circumstances {
+            circumstances: RequestContext {
                 time: when.map(|seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)),
                 source: from.map(Into::into),
             },
@@ -254,7 +254,7 @@ fn callers_who_differ_in_what_a_policy_reads_share_nothing() {
     let cases = [
         (POLICIES[0], json!({"sub": "u1"})),
         (POLICIES[1], json!({"sub": "u2"})),
-        (POLICIES[3], json!({"groups": ["red", "blue"]})),
+        (POLICIES[3], json!({"groups": ["red", "grey"]})),
         (POLICIES[5], json!({"email": "bob@b.com"})),
         (POLICIES[6], json!({"azp": "app"})),
         (POLICIES[7], json!({"roles": ["dev", "other"]})),

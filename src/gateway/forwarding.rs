@@ -5,16 +5,17 @@ use std::sync::Arc;
 
 use http::{HeaderValue, Request, Uri, uri};
 
-use super::arrival::Arrival;
-use super::body::{Arriving, Room};
-use super::connection::Common;
-use super::forward::{Forwarder, Outgoing};
-use super::meter::Meter;
-use super::observe::Observers;
-use super::pieces::Pieces;
-use super::respond::{Answer, Refusal};
-use super::{headers, server};
-use crate::config::Limits;
+use super::http::body::{Arriving, Room};
+use super::http::error_response::{Answer, Refusal};
+use super::http::headers;
+use super::http::incoming::Arrival;
+use super::http::segmented_body::Pieces;
+use super::limits::counter::Meter;
+use super::listener::connection::Common;
+use super::listener::server;
+use super::telemetry::Observers;
+use super::upstream::client::{Connection, Deadlines, Forwarder, Outgoing};
+use crate::config::{Limits, UpstreamHeaders};
 
 const MAX_BODY_BYTES: usize = 32 * 1024 * 1024;
 
@@ -59,14 +60,20 @@ impl Everything {
         let room = Room { limits: &self.limits, max_body_bytes: MAX_BODY_BYTES, taken };
         let body = Arriving::new(arrival, room)?.joined().await?;
         let uri = uri::Builder::from(self.upstream.clone()).path_and_query(arrival.head.uri.path()).build();
-        let mut outgoing = {
+        let uri = uri.map_err(|_| Refusal::NoUpstream)?;
+        let deadlines = Deadlines::new(&self.limits, None);
+        let link = match self.forwarder.idle(&uri) {
+            Some(link) => link,
+            None => self.forwarder.connect(&uri, deadlines).await?,
+        };
+        let outgoing = {
             let mut request = Request::new(Pieces::of([body]));
-            *request.uri_mut() = uri.map_err(|_| Refusal::NoUpstream)?;
+            *request.uri_mut() = uri;
             *request.method_mut() = std::mem::take(&mut arrival.head.method);
             *request.headers_mut() = std::mem::take(&mut arrival.head.headers);
             headers::upstream(request.headers_mut());
-            Outgoing::new(request, &self.limits, None)
+            Outgoing::new(request, deadlines, Connection::Plain(link), UpstreamHeaders::Hide)
         };
-        self.forwarder.relay(&mut outgoing, &self.observers).await
+        self.forwarder.relay(outgoing, &|| true, &self.observers).await
     }
 }

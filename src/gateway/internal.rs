@@ -14,12 +14,15 @@ use ipnet::IpNet;
 use serde_json::{Map, Value};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::arrival::Arrival;
-use super::remote::unpack;
-use super::streams::Streams;
-use super::{BundleError, Gateway, connection, headers, source};
+use super::http::incoming::Arrival;
+use super::http::{client_ip, headers};
+use super::listener::connection;
+use super::listener::h2_streams::Streams;
+use super::pipeline::Gateway;
+use super::reload::bundle::BundleError;
+use super::reload::bundle::unpack;
 use crate::authn::{Assertion, ClaimRules, TokenError, VerifiedClaims, check_claims};
-use crate::config::{Limits, TokenRules};
+use crate::config::{Limits, TokenRules, UpstreamHeaders};
 use crate::dropins::{DropInError, DropIns};
 
 /// The headers of a request that go upstream.
@@ -32,14 +35,14 @@ pub fn upstream_headers(mut headers: HeaderMap) -> HeaderMap {
 /// The headers of an answer that go back.
 #[must_use]
 pub fn downstream_headers(mut headers: HeaderMap) -> HeaderMap {
-    headers::downstream(&mut headers);
+    headers::downstream(&mut headers, UpstreamHeaders::Hide);
     headers
 }
 
 /// The caller's address, seen past trusted proxies.
 #[must_use]
 pub fn address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> Option<IpAddr> {
-    source::address(peer, headers, trusted)
+    client_ip::address(peer, headers, trusted)
 }
 
 /// Holds the claims of a JWT against the global rules.

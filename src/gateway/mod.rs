@@ -1,57 +1,42 @@
 //! The gateway: everything that waits for the network.
 //!
-//! `pipeline` has the steps of a request on one screen; `respond` alone turns failures into statuses.
+//! In come requests, at `listener`. `pipeline` has the steps of each on one screen: it is authenticated (`auth`), read
+//! (`http`), judged by one generation of the rules (`loading`, `reload`) and sent on (`upstream`). Out go the upstream's
+//! answers, or refusals, and what `telemetry` tells of both. Everything is bounded by `limits`.
 
-mod accept;
-mod activity;
-mod address;
 mod admin;
-mod arrival;
-mod body;
-mod bounded;
-mod callers;
-mod candidate;
-mod connection;
-mod defaults;
-mod deployments;
-mod descriptors;
-mod forward;
+mod auth;
+mod clock;
+mod error_chain;
 mod forwarding;
-mod headers;
-mod hush;
-mod in_force;
+mod http;
 #[doc(hidden)]
 pub mod internal;
-pub mod keys;
-mod limit;
-mod load;
-mod meter;
-mod models;
-mod observe;
-mod opaque;
-mod pieces;
+mod judged;
+mod judging;
+mod limits;
+mod listener;
+mod loading;
+mod model_list;
+mod outgoing;
 mod pipeline;
-mod pool;
+mod probe;
 mod reload;
-mod remote;
-mod request_id;
-mod respond;
-mod server;
-mod source;
-mod streams;
+mod target;
+mod telemetry;
 mod tls;
-mod trust;
-mod verifier;
-mod watch;
+mod upstream;
 
 pub use admin::Admin;
-pub use candidate::CandidateError;
+pub use auth::jwks as keys;
+pub use auth::verifier::TokenVerifier;
 #[doc(hidden)]
 pub use forwarding::forward_everything;
-pub use in_force::{InForce, Origin};
-pub use observe::{Metrics, Observers, Stage, Traces, TracesError};
+pub use listener::server::{Server, ServerError};
+pub use loading::generation::InForce;
+pub use loading::loader::CandidateError;
+pub use loading::origin::Origin;
 pub use pipeline::Gateway;
-pub use reload::{Failure, Outcome, Reloader, Status, Trial, Variables};
-pub use remote::{BundleError, Mirror, remote};
-pub use server::{Server, ServerError};
-pub use verifier::TokenVerifier;
+pub use reload::bundle::{BundleError, BundleVersion, Mirror, remote};
+pub use reload::reloader::{Failure, Outcome, Reloader, Status, Trial, Variables};
+pub use telemetry::{Metrics, Observers, Stage, Traces, TracesError};

@@ -7,26 +7,31 @@ use arc_swap::ArcSwap;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use http_body_util::BodyExt as _;
-use ipnet::IpNet;
 use serde_json::json;
 
-use super::arrival::Arrival;
-use super::body::{Arriving, Room};
-use super::forward::{self, Forwarder, Sent};
-use super::keys::Moment;
-use super::load::Load;
-use super::observe::{Ended, Observation, Observers};
-use super::request_id::RequestIds;
-use super::respond::{Answer, REQUEST_ID, Refusal, answer_of, json_answer};
-use super::{InForce, TokenVerifier, body, models, source};
+use super::auth::verifier::TokenVerifier;
+use super::clock::Moment;
+use super::http::body::{Arriving, Room};
+use super::http::error_response::{Answer, REQUEST_ID, Refusal, answer_of, json_answer};
+use super::http::incoming::Arrival;
+use super::http::request_id::RequestIds;
+use super::http::{body, client_ip};
+use super::judged::{self, Active, Judged};
+use super::judging::{Case, reading};
+use super::limits::admission::Load;
+use super::loading::generation::InForce;
+use super::model_list;
+use super::outgoing::Plan;
+use super::probe::probe;
+use super::telemetry::{Ended, Observation, Observers};
+use super::upstream::client::{Connection, Forwarder};
 use crate::authn::{Bearer, TokenError, VerifiedClaims, is_master_key};
 use crate::config::GatewaySettings;
 use crate::identity::Caller;
-use crate::request::{Circumstances, Reading, RequestHead};
 
 /// The gateway, without a socket: requests in, answers out.
 pub struct Gateway {
-    in_force: ArcSwap<InForce>,
+    active: Active,
     forwarder: Forwarder,
     observers: Arc<Observers>,
     load: Load,
@@ -42,18 +47,20 @@ impl Gateway {
         let observers = Arc::new(Observers::new()?);
         let forwarder = Forwarder::new(&in_force.snapshot().config().gateway.limits)?;
         let load = Load::default();
-        Ok(Self { in_force: ArcSwap::from_pointee(in_force), forwarder, observers, load })
+        let active = Arc::new(ArcSwap::from_pointee(in_force));
+        Ok(Self { active, forwarder, observers, load })
     }
 
-    /// What is in force. Load it once for each request.
+    /// What is in force.
     #[must_use]
     pub fn in_force(&self) -> Arc<InForce> {
-        self.in_force.load_full()
+        self.active.load_full()
     }
 
-    /// Puts something else in force, and returns what was. Requests that hold the old one finish with it.
+    /// Puts something else in force, and returns what was. Requests that were sent upstream by then finish with the old one;
+    /// all others are judged by the new one.
     pub fn put_in_force(&self, next: InForce) -> Arc<InForce> {
-        self.in_force.swap(Arc::new(next))
+        self.active.swap(Arc::new(next))
     }
 
     /// Those who are told of requests.
@@ -89,7 +96,7 @@ impl Gateway {
         // Whatever comes after borrows the request, for the same reason.
         async move {
             let request_id = request_id(&arrival.head);
-            let mut answer = match health(&arrival.head) {
+            let mut answer = match probe(&arrival.head) {
                 Some(answer) => answer,
                 None => self.observed(&mut arrival, &request_id).await,
             };
@@ -116,96 +123,117 @@ impl Gateway {
     }
 
     async fn steps(&self, arrival: &mut Arrival, seen: &mut Observation) -> Result<Answer, Refusal> {
-        // One load: the whole request is verified, judged and forwarded by one generation.
         let in_force = self.in_force();
-        let snapshot = in_force.snapshot();
-        seen.judged_by(snapshot);
-        let GatewaySettings { limits, max_body_bytes, trusted_proxies, .. } = &snapshot.config().gateway;
-        seen.admitted(self.load.admit(limits)?);
+        let GatewaySettings { limits, max_body_bytes, .. } = &in_force.snapshot().config().gateway;
+        seen.judged_by(in_force.snapshot());
+        seen.admitted(self.load.admit(limits).ok_or(Refusal::Overloaded)?);
         if arrival.head.headers.len() > limits.headers {
             return Err(Refusal::TooManyHeaders { limit: limits.headers });
         }
-        let caller = self.authenticate(&in_force, &arrival.head.headers, seen.began()).await;
-        seen.authenticated(caller.as_deref().ok());
-        let caller = caller?;
-        seen.caller_admitted(self.load.admit_caller(&caller, limits)?);
+        let authenticated = self.authenticate(&in_force, &arrival.head.headers, seen.began()).await;
+        seen.authenticated(authenticated.as_ref().ok().map(|(caller, _)| &**caller));
+        let (caller, expires) = authenticated?;
+        let place = self.load.admit_caller(&caller, limits).ok_or(Refusal::TooManyRequests)?;
+        seen.caller_admitted(place);
 
-        let head = &arrival.head;
-        if matches!(head.method, Method::CONNECT | Method::TRACE) {
+        if matches!(arrival.head.method, Method::CONNECT | Method::TRACE) {
             return Err(Refusal::Method);
         }
-        let mut reading = Reading::begin(&RequestHead {
-            method: &head.method,
-            path: head.uri.path(),
-            query: head.uri.query(),
-            headers: &head.headers,
-        })?;
-        let source = source_of(arrival, trusted_proxies);
+        let mut reading = reading(&arrival.head)?;
         let room = Room { limits, max_body_bytes: *max_body_bytes, taken: self.load.body_bytes.nothing() };
         let mut arriving = Arriving::new(arrival, room)?;
-        let body = body::read(&mut reading, &mut arriving).await?.keeping(arriving.taken());
-        // What is only needed until the request is sent ends with this block, and takes no room while the answer is waited for.
-        let mut outgoing = {
-            let call = body::understood(reading, &body, limits.json_depth)?;
-            let call = call.with_circumstances(Circumstances { time: Some(seen.has_read()), source });
-            seen.understood(&call);
-            let candidate = in_force.candidate.as_ref();
-            let on_trial = candidate.map(|rules| rules.decide(&rules.identify_again(&caller), &call));
-            let decided = snapshot.authorize(&caller, call);
-            seen.decided(snapshot, &decided);
-            if let Some(on_trial) = on_trial {
-                seen.compared(&on_trial);
-            }
-            let permit = decided?;
-            if let Some(answer) = models::answer(snapshot, &caller, &permit) {
+        let mut body = body::read(&mut reading, &mut arriving).await?.keeping(arriving.taken());
+        let call = body::understood(reading, &body, limits.json_depth)?;
+        let mut case = Case { judged: Judged { in_force, expires }, caller, call, time: seen.has_read() };
+        // The body may have taken long. A request is decided by what counts when it is sent.
+        if !case.judged.counts(&self.active, case.time) {
+            case = Box::pin(self.judge_again(&arrival.head, &body, seen)).await?;
+        }
+        // Another turn is taken only if the judgement stops counting before the request is sent.
+        loop {
+            let source = source_of(arrival, &case.judged.in_force);
+            let (judged, caller, permit) = case.decide(source, seen)?;
+            let snapshot = judged.in_force.snapshot();
+            if let Some(answer) = model_list::answer(snapshot, &caller, &permit) {
                 return answer;
             }
-            let sent = Sent { head: &mut arrival.head, body };
-            forward::outgoing(&in_force.deployments, limits, &permit, sent, seen)?
-        };
-        let answered = self.forwarder.relay(&mut outgoing, &self.observers).await;
-        seen.upstream(answered.as_ref().map(Response::status));
-        answered
+            let config = snapshot.config();
+            let plan = Plan::new(&judged.in_force, &permit, &arrival.head, &body)?;
+            plan.announce(&permit, &mut arrival.head, seen);
+            drop(permit);
+            let (connection, unsent) = if plan.is_secure() {
+                let (gate, shut) = judged::gate(&self.active, &judged);
+                let unsent = Box::new((arrival.head.headers.clone(), body.copied()));
+                body = body.behind(gate);
+                (Connection::Secure(shut), Some(unsent))
+            } else if let Some(link) = self.forwarder.idle(plan.uri()) {
+                (Connection::Plain(link), None)
+            } else {
+                // Boxed, so that a request for which there is a connection has no room for it.
+                let connected = Box::pin(self.forwarder.connect(plan.uri(), plan.deadlines())).await;
+                let link = connected.inspect_err(|refusal| seen.upstream(Err(refusal)))?;
+                if !judged.counts(&self.active, seen.now().wall) {
+                    case = Box::pin(self.judge_again(&arrival.head, &body, seen)).await?;
+                    continue;
+                }
+                (Connection::Plain(link), None)
+            };
+            let outgoing =
+                plan.outgoing(&config.gateway, &mut arrival.head, std::mem::take(&mut body), connection);
+            let may_be_sent = || judged.counts(&self.active, Moment::now().wall);
+            let answered = self.forwarder.relay(outgoing, &may_be_sent, &self.observers).await;
+            let is_overtaken = matches!(answered, Err(Refusal::Overtaken));
+            if let Some(unsent) = unsent.filter(|_| is_overtaken) {
+                let (headers, copy) = *unsent;
+                arrival.head.headers = headers;
+                let room = self.load.body_bytes.of(copy.len());
+                body = copy.keeping(room);
+                case = Box::pin(self.judge_again(&arrival.head, &body, seen)).await?;
+                continue;
+            }
+            seen.upstream(answered.as_ref().map(Response::status));
+            return answered;
+        }
     }
 
-    async fn authenticate(
+    /// Who calls, and when the token ends, in seconds since 1970.
+    pub(super) async fn authenticate(
         &self,
         in_force: &InForce,
         headers: &HeaderMap,
         now: Moment,
-    ) -> Result<Arc<Caller>, Refusal> {
+    ) -> Result<(Arc<Caller>, f64), Refusal> {
         let config = in_force.snapshot().config();
-        let presented = Bearer::presented(headers)?;
+        let presented = Bearer::presented(headers, config.master_key.as_ref())?;
         let verifying = in_force.verifier.as_ref().zip(config.jwt.as_ref());
         // A token that was verified in this generation is not its master key: that was looked at then.
-        if let Some(caller) =
-            verifying.and_then(|(verifier, jwt)| verifier.known(presented, &jwt.tokens, now))
+        if let Some(known) = verifying.and_then(|(verifier, jwt)| verifier.known(presented, &jwt.tokens, now))
         {
             self.observers.metrics().accepted_token(true);
-            return Ok(caller);
+            return Ok(known);
         }
         let bearer = Bearer::new(presented)?;
         if config.master_key.as_ref().is_some_and(|key| is_master_key(&bearer, key)) {
-            return Ok(Arc::new(Caller::master_key()));
+            return Ok((Arc::new(Caller::master_key()), f64::INFINITY));
         }
         let (verifier, jwt) = verifying.ok_or(Refusal::Token(TokenError::Shape))?;
         let identify = |claims: &VerifiedClaims| in_force.snapshot().identify(claims);
         // By itself, so that a request whose token is known has no room for it.
-        let caller = Box::pin(verifier.caller(&bearer, &jwt.tokens, identify)).await?;
+        let verified = Box::pin(verifier.caller(&bearer, &jwt.tokens, identify)).await?;
         self.observers.metrics().accepted_token(false);
-        Ok(caller)
+        Ok(verified)
+    }
+
+    /// The active configuration, to be asked whether it still is the same.
+    pub(super) fn active(&self) -> &Active {
+        &self.active
     }
 }
 
 /// From where a request comes.
-fn source_of(arrival: &Arrival, trusted_proxies: &[IpNet]) -> Option<IpAddr> {
-    source::address(arrival.peer?, &arrival.head.headers, trusted_proxies)
-}
-
-/// LiteLLM's health routes: open to everybody, and silent about everything but that we are here.
-fn health(head: &Parts) -> Option<Answer> {
-    let known = matches!(head.uri.path(), "/health/liveliness" | "/health/liveness" | "/health/readiness");
-    (known && head.method == Method::GET).then(|| json_answer(StatusCode::OK, &json!({"status": "healthy"})))
+fn source_of(arrival: &Arrival, in_force: &InForce) -> Option<IpAddr> {
+    let trusted_proxies = &in_force.snapshot().config().gateway.trusted_proxies;
+    client_ip::address(arrival.peer?, &arrival.head.headers, trusted_proxies)
 }
 
 static IDS: LazyLock<RequestIds> = LazyLock::new(RequestIds::new);

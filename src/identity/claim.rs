@@ -1,17 +1,17 @@
-//! The two ways of reading a claim.
+//! The ways of reading a claim.
 
 use serde_json::Value;
 
-/// A claim of names: a list of strings, or one string split at white space (D1). Anything else names nothing.
+/// A claim of names: a list of strings, or one string split at ASCII white space (D1). Anything else names nothing.
 pub(super) fn names(value: Option<&Value>) -> Vec<String> {
     match value {
-        Some(Value::String(text)) => text.split_whitespace().map(str::to_owned).collect(),
+        Some(Value::String(text)) => text.split_ascii_whitespace().map(str::to_owned).collect(),
         Some(Value::Array(list)) => list.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
         _ => Vec::new(),
     }
 }
 
-/// A claim of roles: names, or an object whose keys are the roles, as Zitadel writes them (R1).
+/// A claim of roles: names, or an object whose keys are the roles, as Zitadel writes them (D11).
 pub(super) fn roles(value: Option<&Value>) -> Vec<String> {
     match value {
         Some(Value::Object(roles)) => roles.keys().cloned().collect(),
@@ -37,6 +37,8 @@ mod tests {
     fn names_come_from_lists_and_from_words() {
         assert_eq!(names(Some(&json!(["a", 1, "b c"]))), ["a", "b c"]);
         assert_eq!(names(Some(&json!(" a  b\tc "))), ["a", "b", "c"]);
+        // OAuth separates scopes by spaces: to any other reader these are one name.
+        assert_eq!(names(Some(&json!("a\u{a0}b c\u{2003}d\u{85}e"))), ["a\u{a0}b", "c\u{2003}d\u{85}e"]);
     }
 
     #[test]
@@ -47,9 +49,10 @@ mod tests {
     }
 
     #[test]
-    fn the_keys_of_an_object_are_roles() {
-        assert_eq!(roles(Some(&json!({"admin": {"1": "a.example"}, "user": null}))), ["admin", "user"]);
+    fn roles_are_names_or_the_keys_of_an_object() {
+        assert_eq!(roles(Some(&json!({"admin": {"1": "a.com"}, "user": null}))), ["admin", "user"]);
         assert_eq!(roles(Some(&json!("a b"))), ["a", "b"]);
+        assert!(roles(Some(&json!({}))).is_empty() && roles(None).is_empty());
     }
 
     #[test]

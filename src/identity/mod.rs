@@ -15,8 +15,9 @@ use crate::config::JwtAuth;
 use crate::engine::Profile;
 use crate::memo::Hashed;
 use crate::names::{ClaimPath, Role};
+use crate::translate::MASTER_KEY_ROLE;
 
-use claim::{names, scalar};
+use claim::{names, roles, scalar};
 use kept::Kept;
 use roles::Evidence;
 
@@ -124,8 +125,8 @@ impl Caller {
         let team = token_team(fields.team_id, jwt, claims);
         let user = scalar(field(fields.user_id));
         let email = scalar(field(fields.user_email));
-        let user_roles = claim::roles(at(&jwt.user_roles_jwt_field));
-        let mapped_roles = claim::roles(at(&jwt.roles_jwt_field));
+        let user_roles = roles(at(&jwt.user_roles_jwt_field));
+        let mapped_roles = roles(at(&jwt.roles_jwt_field));
 
         let evidence = Evidence {
             admin,
@@ -216,6 +217,20 @@ impl Caller {
         self.user_id.as_deref()
     }
 
+    /// The id of the caller's entity in policies: `ISSUER#SUBJECT`, by the claims `iss` and `sub` of the token, or
+    /// `master_key`.
+    ///
+    /// No other claim stands in for either: where the token has none, that part is empty. A `#` in an issuer is written
+    /// `%23`, and a `%` is written `%25`, so that no two callers have one id.
+    #[must_use]
+    pub fn entity_id(&self) -> String {
+        if self.master_key {
+            return MASTER_KEY_ROLE.to_owned();
+        }
+        let claim = |name| self.claims.as_map().get(name).and_then(Value::as_str).unwrap_or_default();
+        entity_id(claim("iss"), claim("sub"))
+    }
+
     /// Whether this is the master key, or a token with the admin scope (R5).
     #[must_use]
     pub fn is_admin(&self) -> bool {
@@ -254,6 +269,14 @@ fn domain(email: &str) -> Option<String> {
 /// The claim of scopes (RFC 8693 section 4.2). Entra ID and Okta call it `scp`.
 pub(crate) fn scope(claims: &Map<String, Value>) -> Option<&Value> {
     ["scope", "scp"].into_iter().find_map(|name| claims.get(name).filter(|value| !value.is_null()))
+}
+
+/// The id of the entity of an issuer's subject.
+pub(crate) fn entity_id(issuer: &str, subject: &str) -> String {
+    if issuer.contains(['%', '#']) {
+        return format!("{}#{subject}", issuer.replace('%', "%25").replace('#', "%23"));
+    }
+    format!("{issuer}#{subject}")
 }
 
 /// R1.2.

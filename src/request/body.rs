@@ -1,9 +1,13 @@
 //! Which reader a body gets.
 
-use super::content::Content;
-use super::content_type::Kind;
-use super::multipart::Multipart;
-use super::{Malformed, form, json, places};
+use super::Malformed;
+use super::form::fields;
+use super::form::multipart::Multipart;
+use super::head::content_type::Kind;
+use super::head::routes;
+use super::models::body;
+use super::models::content::Content;
+use super::models::rules::Rules;
 
 /// A body about to be read: in one piece, or as it arrives.
 #[derive(Debug)]
@@ -27,7 +31,7 @@ impl Reader {
             Kind::Form => Self::Whole(Whole::Form),
             Kind::Other => Self::Whole(Whole::Other),
             Kind::Multipart { boundary } => {
-                Self::Streamed(Box::new(Multipart::new(boundary, places::may_take_batches(path))))
+                Self::Streamed(Box::new(Multipart::new(boundary, routes::may_take_batches(path))))
             }
         }
     }
@@ -38,13 +42,18 @@ impl Whole {
     ///
     /// A body that any upstream could take for JSON must be one strict JSON object, whatever its content type says:
     /// LiteLLM, for one, does not look at the type.
-    pub(super) fn read<'b>(&self, body: &'b [u8], depth: usize) -> Result<Content<'b>, Malformed> {
+    pub(super) fn read<'b>(
+        &self,
+        bytes: &'b [u8],
+        depth: usize,
+        rules: Rules<'_>,
+    ) -> Result<Content<'b>, Malformed> {
         match self {
-            _ if body.is_empty() => Ok(Content::default()),
-            Self::Json => json::read_within(body, depth),
-            Self::Form if may_be_json(body) => Err(Malformed::Body("the form may be JSON".to_owned())),
-            Self::Form => form::read(body).map_err(Malformed::Body),
-            Self::Other if may_be_json(body) => json::read_within(body, depth),
+            _ if bytes.is_empty() => Ok(Content::default()),
+            Self::Json => body::read_within(bytes, depth, rules),
+            Self::Form if may_be_json(bytes) => Err(Malformed::Body("the form may be JSON".to_owned())),
+            Self::Form => fields::read(bytes).map_err(Malformed::Body),
+            Self::Other if may_be_json(bytes) => body::read_within(bytes, depth, rules),
             Self::Other => Ok(Content::default()),
         }
     }

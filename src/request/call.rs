@@ -1,12 +1,17 @@
-//! What a request asks for, and why one is refused unread.
+//! What a request asks for.
 
 use std::ops::Range;
 
 use http::{HeaderMap, Method};
 
-use super::content::Slot;
-use super::{Circumstances, ModelUse, RoutePath, places};
+use super::RequestContext;
+use super::head::path::RoutePath;
+use super::head::routes;
+use super::keys::api_members::LiteLlmMembers;
+use super::models::content::Slot;
+use super::models::model_use::ModelUse;
 use crate::names::ModelName;
+use crate::routes::is_in_group;
 
 /// The parts of a request that say what it asks for.
 #[derive(Clone, Copy, Debug)]
@@ -17,7 +22,7 @@ pub struct RequestParts<'r> {
     pub path: &'r str,
     /// What stands behind `?`, as it was sent.
     pub query: Option<&'r str>,
-    /// The headers: content type and encoding, and the team header, are looked at.
+    /// The headers: content type and encoding, the team header, and those that choose a model or a method.
     pub headers: &'r HeaderMap,
     /// The whole body.
     pub body: &'r [u8],
@@ -32,7 +37,7 @@ pub struct RequestHead<'r> {
     pub path: &'r str,
     /// What stands behind `?`, as it was sent.
     pub query: Option<&'r str>,
-    /// The headers: content type and encoding, and the team header, are looked at.
+    /// The headers: content type and encoding, the team header, and those that choose a model or a method.
     pub headers: &'r HeaderMap,
 }
 
@@ -44,26 +49,37 @@ pub struct ApiCall {
     pub(super) method: Method,
     pub(super) route: RoutePath,
     pub(super) model: Option<ModelName>,
-    pub(super) further: Vec<ModelName>,
+    pub(super) additional: Vec<ModelName>,
     pub(super) team_header: Option<String>,
     pub(super) slot: Option<Slot>,
+    pub(super) slot_form: SlotForm,
     pub(super) query_model: Option<Range<usize>>,
     pub(super) model_use: ModelUse,
+    pub(super) litellm_members: LiteLlmMembers,
     pub(super) body_bytes: usize,
-    pub(super) circumstances: Circumstances,
+    pub(super) context: RequestContext,
+}
+
+/// How the body names its model.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct SlotForm {
+    /// `models/` stands before the name, as in Google's API.
+    pub(super) has_prefix: bool,
+    /// It is another one than the path names, which replaces it (D12).
+    pub(super) is_replaced: bool,
 }
 
 impl ApiCall {
     /// The same call, with when and from where it came.
     #[must_use]
-    pub fn with_circumstances(self, circumstances: Circumstances) -> Self {
-        Self { circumstances, ..self }
+    pub fn with_context(self, context: RequestContext) -> Self {
+        Self { context, ..self }
     }
 
     /// When and from where the call came.
     #[must_use]
-    pub fn circumstances(&self) -> Circumstances {
-        self.circumstances
+    pub fn context(&self) -> RequestContext {
+        self.context
     }
 
     /// The length of the body, in bytes.
@@ -90,9 +106,9 @@ impl ApiCall {
         self.model.as_ref()
     }
 
-    /// Every model that the request names: the one that it asks for, then the further ones, each once.
+    /// Every model that the request names: the one that it asks for, then the additional ones, each once.
     pub fn models(&self) -> impl Iterator<Item = &ModelName> {
-        self.model.iter().chain(self.further.iter().filter(|further| Some(*further) != self.model.as_ref()))
+        self.model.iter().chain(self.additional.iter().filter(|name| Some(*name) != self.model.as_ref()))
     }
 
     /// The value of the header `x-litellm-team-id`.
@@ -106,7 +122,7 @@ impl ApiCall {
     #[must_use]
     pub fn judged_route(&self) -> &str {
         let path = self.route.as_str();
-        places::listing_of(&self.method, path).unwrap_or(path)
+        routes::listing_of(&self.method, path).unwrap_or(path)
     }
 
     /// Where in the body the value of `model` stands, as bytes; in JSON with its quotes.
@@ -126,7 +142,23 @@ impl ApiCall {
     #[must_use]
     pub fn renamed_body(&self, model: &str) -> Option<(Range<usize>, String)> {
         let slot = self.slot.as_ref()?;
-        (slot.model().is_some() || self.method == Method::POST).then(|| slot.edit(model))
+        let prefix = if self.slot_form.has_prefix { "models/" } else { "" };
+        (slot.is_taken() || routes::runs(&self.method)).then(|| slot.edit(&[prefix, model].concat()))
+    }
+
+    /// The name that must stand in the body before it goes on as it is: the path's, where the body has another (D12).
+    #[must_use]
+    pub fn replaced_model(&self) -> Option<&ModelName> {
+        self.model.as_ref().filter(|_| self.slot_form.is_replaced)
+    }
+
+    /// The members at the top of the body that no provider's API has: only LiteLLM may know them. None on routes where LiteLLM
+    /// manages or reports, or that are its own.
+    pub fn litellm_members(&self) -> impl Iterator<Item = &str> {
+        let groups = ["openai_routes", "anthropic_routes", "google_routes"];
+        let members = self.litellm_members.iter();
+        let route = self.route.as_str();
+        members.filter(move |_| groups.iter().any(|group| is_in_group(group, route)))
     }
 
     /// Whether the body asks for a streamed answer.
@@ -140,54 +172,4 @@ impl ApiCall {
     pub fn model_use(&self) -> ModelUse {
         self.model_use
     }
-}
-
-/// A request that cannot be judged, so is not forwarded.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Malformed {
-    /// The path has more than one reading.
-    #[error("the path is not in normal form: {0}")]
-    Path(&'static str),
-    /// The query has more than one reading.
-    #[error("the query cannot be read: {0}")]
-    Query(String),
-    /// The body cannot be read where a model may be named.
-    #[error("the body cannot be read: {0}")]
-    Body(String),
-    /// Arrays and objects of the body stand inside each other too deep.
-    #[error("the body is nested deeper than {limit} levels")]
-    Depth {
-        /// How deep they may.
-        limit: usize,
-    },
-    /// A body in a format or an encoding that is not judged.
-    #[error("the body's {0} is not supported")]
-    Unsupported(&'static str),
-    /// Two places ask for different models.
-    #[error("{first} and {second} ask for different models")]
-    TwoModels {
-        /// One place.
-        first: &'static str,
-        /// The other.
-        second: &'static str,
-    },
-    /// A model with an empty name.
-    #[error("{place} names an empty model")]
-    EmptyModel {
-        /// The place.
-        place: &'static str,
-    },
-    /// A model whose name some readers cut or change.
-    #[error("{place} names a model with a control character")]
-    ControlCharacter {
-        /// The place.
-        place: &'static str,
-    },
-    /// A POST to a route that always takes a model names none.
-    #[error("this route takes a model, and the request names none")]
-    NoModel,
-    /// The team header is there twice, or is not visible ASCII.
-    #[error("the header `x-litellm-team-id` must be given once, in visible ASCII")]
-    TeamHeader,
 }

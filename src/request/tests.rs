@@ -1,6 +1,7 @@
 use http::{HeaderMap, Method};
 
 use super::*;
+use crate::names::ModelName;
 
 fn post(path: &str, body: &[u8]) -> Result<ApiCall, Malformed> {
     send(path, None, &[], body)
@@ -53,9 +54,80 @@ fn places_that_agree_name_one_model() {
 #[test]
 fn places_that_disagree_are_refused() {
     let refused = Err(Malformed::TwoModels { first: "the path", second: "the body" });
-    assert_eq!(post("/openai/deployments/gpt-4o/chat/completions", br#"{"model": "o1"}"#), refused);
+    assert_eq!(post("/engines/gpt-4o/embeddings", br#"{"model": "o1"}"#), refused);
     let refused = Err(Malformed::TwoModels { first: "the query", second: "the body" });
     assert_eq!(send("/v1/realtime", Some("model=a"), &[], br#"{"model": "b"}"#), refused);
+}
+
+#[test]
+fn a_deployment_in_the_path_replaces_the_bodys_model() {
+    let path = "/openai/deployments/gpt-4o/chat/completions";
+    let call = post(path, br#"{"model": "o1"}"#).unwrap();
+    assert_eq!(names(&call), ["gpt-4o"]);
+    assert_eq!(call.replaced_model().map(ModelName::as_str), Some("gpt-4o"));
+    assert_eq!(call.renamed_body("gpt-4o"), Some((10..14, "\"gpt-4o\"".to_owned())));
+    assert_eq!(post(path, br#"{"model": "gpt-4o"}"#).unwrap().replaced_model(), None);
+    // An absent one is put in the place of the word.
+    let call = post(path, br#"{"model": null}"#).unwrap();
+    assert_eq!((call.replaced_model(), call.body_model()), (None, None));
+    assert_eq!(call.renamed_body("x"), Some((10..14, "\"x\"".to_owned())));
+    assert!(send(path, Some("model=o1"), &[], b"{}").is_err());
+}
+
+#[test]
+fn a_put_or_a_patch_is_judged_as_a_post() {
+    for method in [Method::PUT, Method::PATCH] {
+        let headers = HeaderMap::new();
+        let parts = RequestParts { method: &method, path: CHAT, query: None, headers: &headers, body: b"{}" };
+        assert_eq!(classify(&parts), Err(Malformed::NoModel), "{method}");
+    }
+}
+
+#[test]
+fn headers_that_choose_a_model_or_a_method_are_judged() {
+    let body = br#"{"model": "a"}"#;
+    for name in ["azureml-model-deployment", "ai-language-model-id", "x-litellm-model"] {
+        assert_eq!(names(&send(CHAT, None, &[(name, "b")], body).unwrap()), ["a", "b"], "{name}");
+        assert!(send(CHAT, None, &[(name, "")], body).is_err(), "{name}");
+    }
+    for name in ["x-http-method-override", "x-http-method", "x-method-override"] {
+        assert_eq!(send(CHAT, None, &[(name, "GET")], body), Err(Malformed::MethodOverride), "{name}");
+        assert!(send(CHAT, None, &[(name, "post")], body).is_ok(), "{name}");
+    }
+}
+
+#[test]
+fn a_prefix_of_googles_api_is_no_part_of_the_name() {
+    let body = br#"{"model": "models/gemini", "requests": [{"model": "models/other"}]}"#;
+    let call = post("/v1beta/models/gemini:batchEmbedContents", body).unwrap();
+    assert_eq!(names(&call), ["gemini", "other"]);
+    assert_eq!(call.renamed_body("x"), Some((10..25, "\"models/x\"".to_owned())));
+    assert_eq!(names(&post("/v1/cachedContents", br#"{"model": "models/gemini"}"#).unwrap()), ["gemini"]);
+    assert_eq!(names(&post(CHAT, br#"{"model": "models/gemini"}"#).unwrap()), ["models/gemini"]);
+}
+
+#[test]
+fn a_streaming_verb_asks_for_a_stream() {
+    assert!(post("/v1beta/models/a:streamGenerateContent", b"{}").unwrap().stream());
+    assert!(post("/bedrock/model/a/invoke-with-response-stream", b"{}").unwrap().stream());
+    assert!(!post("/v1beta/models/a:generateContent", b"{}").unwrap().stream());
+}
+
+#[test]
+fn members_that_only_litellm_has_are_told_on_the_routes_of_apis() {
+    let body =
+        br#"{"model": "a", "messages": [], "tags": [], "mock_response": "x", "user_config": {}, "top_k": 1}"#;
+    let members = |path| post(path, body).unwrap().litellm_members().map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(members(CHAT), ["tags", "mock_response", "user_config"]);
+    assert_eq!(members("/key/generate"), Vec::<String>::new());
+}
+
+#[test]
+fn a_name_of_more_than_512_bytes_is_refused() {
+    let body = |length| format!(r#"{{"model": "{}"}}"#, "a".repeat(length));
+    assert!(post(CHAT, body(512).as_bytes()).is_ok());
+    let refused = Err(Malformed::LongName { place: "the body", limit: 512 });
+    assert_eq!(post(CHAT, body(513).as_bytes()), refused);
 }
 
 #[test]

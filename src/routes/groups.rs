@@ -1,4 +1,4 @@
-//! LiteLLM's route groups, recorded from version 1.108.7 in `groups.json`.
+//! LiteLLM's route groups, recorded from version 1.110.2 in `groups.json`.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::LazyLock;
@@ -44,6 +44,13 @@ pub fn is_in_group(name: &str, path: &str) -> bool {
     GROUPS.get(name).is_some_and(|group| {
         group.exact.contains(path) || group.templates.iter().any(|(_, template)| template.matches(path))
     })
+}
+
+/// The paths and templates of a group.
+pub(super) fn members(name: &str) -> impl Iterator<Item = &'static str> {
+    let group = GROUPS.get(name);
+    let templates = |group: &'static Group| group.templates.iter().map(|(text, _)| text.as_str());
+    group.into_iter().flat_map(move |group| group.exact.iter().map(String::as_str).chain(templates(group)))
 }
 
 /// A path for each route of every group, sorted; `x` stands for what a template leaves open.

@@ -1,11 +1,21 @@
 //! Routes: LiteLLM's groups of path templates, and the lists of routes that a configuration writes.
+//!
+//! In come paths, names of groups and patterns. Out goes whether a list contains a path, which template a path is of, and
+//! what a route of an LLM API runs. `groups` and `surface` are tables as data, `template` matches a path with a row of them.
 
 mod groups;
+pub mod surface;
 mod template;
 
 #[cfg(feature = "cli")]
 pub(crate) use groups::known_paths;
 pub use groups::{group_names, is_group, is_in_group, template_of};
+
+/// The group of LiteLLM's routes that call models (R9).
+pub const LLM_ROUTES: &str = "llm_api_routes";
+
+/// The group of the prefixes below which LiteLLM passes a request on as it is (R9). Each ends in `*`.
+const PASSED_ON: &str = "passthrough_routes_wildcard";
 
 /// A route as a configuration lists it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -20,23 +30,43 @@ pub enum RoutePattern {
 
 /// A list of routes from a configuration, such as `role_permissions[].routes`.
 #[derive(Clone, Debug, Default)]
-pub struct RouteList(Vec<RoutePattern>);
+pub struct RouteList {
+    patterns: Vec<RoutePattern>,
+    /// Whether the SDKs' routes are in the list too.
+    with_sdks: bool,
+}
 
 impl RouteList {
     /// A list that matches what any of `patterns` matches. The empty list matches nothing.
     #[must_use]
     pub fn new(patterns: Vec<RoutePattern>) -> Self {
-        Self(patterns)
+        Self { patterns, with_sdks: false }
+    }
+
+    /// The routes that R9 leaves open: LiteLLM's routes that call models, what it passes on and, unless they are closed, the
+    /// SDKs' routes.
+    #[must_use]
+    pub fn floor(with_sdks: bool) -> Self {
+        let prefixes = groups::members(PASSED_ON).filter_map(|path| path.strip_suffix('*'));
+        let mut patterns = vec![RoutePattern::Group(LLM_ROUTES.to_owned())];
+        patterns.extend(prefixes.map(|prefix| RoutePattern::Prefix(prefix.to_owned())));
+        Self { patterns, with_sdks }
     }
 
     /// Whether `path` is in the list.
     #[must_use]
     pub fn contains(&self, path: &str) -> bool {
-        self.0.iter().any(|pattern| match pattern {
+        let is_listed = self.patterns.iter().any(|pattern| match pattern {
             RoutePattern::Group(name) => is_in_group(name, path),
             RoutePattern::Exact(exact) => exact == path,
             RoutePattern::Prefix(prefix) => path.starts_with(prefix.as_str()),
-        })
+        });
+        is_listed || self.with_sdks && surface::is_sdk_route(path)
+    }
+
+    /// Whether the list names the group `name`, and so holds every route that a file of entities places in it.
+    pub(crate) fn names_group(&self, name: &str) -> bool {
+        self.patterns.iter().any(|pattern| matches!(pattern, RoutePattern::Group(group) if group == name))
     }
 }
 
@@ -67,6 +97,30 @@ mod tests {
         let exact = list(RoutePattern::Exact("/custom".to_owned()));
         assert!(exact.contains("/custom"));
         assert!(!exact.contains("/custom/"));
+    }
+
+    #[test]
+    fn the_floor_has_what_litellm_passes_on_and_nothing_that_only_begins_alike() {
+        let floor = RouteList::floor(false);
+        for path in
+            ["/v1/chat/completions", "/anthropic/v1/messages", "/vertex_ai/v1/projects/p", "/bedrock/x"]
+        {
+            assert!(floor.contains(path), "{path}");
+        }
+        for path in ["/anthropicx/v1/messages", "/key/generate", "/v1/chat", "/langfusex", "/containers/a"] {
+            assert!(!floor.contains(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn the_floor_has_the_routes_of_the_sdks_unless_they_are_closed() {
+        for path in
+            ["/v1/conversations", "/v1/messages/batches", "/v2/chat", "/api/chat", "/v1/fim/completions"]
+        {
+            assert!(RouteList::floor(true).contains(path), "{path}");
+            assert!(!RouteList::floor(false).contains(path), "{path}");
+        }
+        assert!(!RouteList::floor(true).contains("/v1/organization/admin_api_keys"));
     }
 
     #[test]

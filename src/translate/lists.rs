@@ -7,14 +7,14 @@ use crate::config::{Config, RoutePattern};
 use crate::names::Role;
 use crate::pattern::Pattern;
 use crate::providers;
-use crate::routes::{RouteList, is_group};
+use crate::routes::RouteList;
 
 /// The entity of R5's list of routes.
 pub(crate) const ADMIN_ROUTES: &str = "general_settings.litellm_jwtauth.admin_allowed_routes";
 /// The entity of R6's list of routes.
 pub(crate) const TEAM_ROUTES: &str = "general_settings.litellm_jwtauth.team_allowed_routes";
 /// The entity of R9's routes.
-pub(crate) const LLM_ROUTES: &str = "llm_api_routes";
+pub(crate) use crate::routes::LLM_ROUTES;
 
 /// Which models and routes are in which list, as sets that answer in constant time.
 #[derive(Clone, Debug)]
@@ -71,8 +71,7 @@ impl Lists {
             let groups = lists.access_groups.entry(model.name.as_str().to_owned()).or_default();
             groups.extend(model.access_groups.iter().cloned());
         }
-        let group = RoutePattern::Group(LLM_ROUTES.to_owned());
-        lists.routes.insert(LLM_ROUTES.to_owned(), RouteList::new(vec![group]));
+        lists.routes.insert(LLM_ROUTES.to_owned(), RouteList::floor(config.gateway.sdk_routes));
         if config.jwt.as_ref().is_some_and(|jwt| jwt.enforce_rbac) {
             lists.add_roles(config);
         }
@@ -107,19 +106,9 @@ impl Lists {
         }
     }
 
-    /// The lists of the roles that a token names, and of those that they inherit from.
-    pub(crate) fn token_roles_of(&self, roles: &[String]) -> Vec<&TokenRoleLists> {
-        if self.token_roles.is_empty() {
-            return Vec::new();
-        }
-        let listed = roles.iter().filter_map(|role| self.token_roles.get(role));
-        let names: BTreeSet<&String> = listed.flat_map(|lists| &lists.ancestry).collect();
-        names.into_iter().filter_map(|name| self.token_roles.get(name)).collect()
-    }
-
-    /// Lets routes be members of these groups of LiteLLM's too. Other names are not groups.
+    /// Lets routes be members of these groups of LiteLLM's too.
     pub(crate) fn add_route_groups<'g>(&mut self, names: impl Iterator<Item = &'g str>) {
-        for name in names.filter(|name| is_group(name)) {
+        for name in names {
             let group = RoutePattern::Group(name.to_owned());
             self.routes.entry(name.to_owned()).or_insert_with(|| RouteList::new(vec![group]));
         }
@@ -154,9 +143,17 @@ impl ModelList {
     }
 
     pub(crate) fn contains<'g>(&self, model: &str, mut groups: impl Iterator<Item = &'g str>) -> bool {
-        self.names.contains(model)
-            || groups.any(|group| self.names.contains(group))
-            || self.fits_a_pattern(model)
+        self.contains_model(model) || groups.any(|group| self.names_group(group))
+    }
+
+    /// Whether the list holds the model by its own name.
+    pub(crate) fn contains_model(&self, model: &str) -> bool {
+        self.names.contains(model) || self.fits_a_pattern(model)
+    }
+
+    /// Whether the list names the access group, and so holds every model that is in it.
+    pub(crate) fn names_group(&self, group: &str) -> bool {
+        self.names.contains(group)
     }
 
     fn fits_a_pattern(&self, model: &str) -> bool {

@@ -92,7 +92,7 @@ impl Gate {
     pub(crate) async fn ask(&self, method: &str, path: &str) -> String {
         let asked = async {
             let mut stream = TcpStream::connect(self.admin).await.unwrap();
-            let head = format!("{method} {path} HTTP/1.1\r\nhost: admin\r\nconnection: close\r\n\r\n");
+            let head = format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
             stream.write_all(head.as_bytes()).await.unwrap();
             let mut answer = String::new();
             stream.read_to_string(&mut answer).await.unwrap();
@@ -114,7 +114,9 @@ impl Gate {
 
     pub(crate) fn signal(&self, name: &str) {
         let process = self.process.id().to_string();
-        assert!(Command::new("kill").args([name, &process]).status().unwrap().success());
+        assert!(
+            Command::new("sh").args(["-c", &format!("kill {name} {process}")]).status().unwrap().success()
+        );
     }
 
     /// Ends it as an operator would.

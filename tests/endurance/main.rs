@@ -1,5 +1,5 @@
-//! The command under load for a long time, and under more than it can take. For release builds:
-//! `cargo test --release --test endurance -- --ignored --test-threads 1 --nocapture`.
+//! The command under load for a long time, and under more than it can take. For builds as they are deployed:
+//! `cargo test --profile dist --test endurance -- --ignored --test-threads 1 --nocapture`.
 //!
 //! | file | what it is |
 //! |---|---|
@@ -47,13 +47,13 @@ fn run(test: impl Future<Output = ()>) {
 }
 
 #[test]
-#[ignore = "half an hour of load, or `MODELGATE_SOAK_SECONDS`; for release builds"]
+#[ignore = "half an hour of load, or `MODELGATE_SOAK_SECONDS`; for builds with `--profile dist`"]
 fn nothing_leaks_and_nothing_is_decided_wrongly() {
     run(soak::soak());
 }
 
 #[test]
-#[ignore = "a minute of load; for release builds on a machine that does nothing else"]
+#[ignore = "a minute of load; for builds with `--profile dist` on a machine that does nothing else"]
 fn five_thousand_slow_clients_are_nothing_to_the_others() {
     run(overload::overload());
 }

@@ -122,7 +122,13 @@ impl Gate {
     }
 
     pub(crate) fn signal(&self, name: &str) {
-        assert!(Command::new("kill").args([name, &self.pid().to_string()]).status().unwrap().success());
+        assert!(
+            Command::new("sh")
+                .args(["-c", &format!("kill {name} {}", self.pid())])
+                .status()
+                .unwrap()
+                .success()
+        );
     }
 
     /// How it ended, once it has; its output is complete then.
@@ -242,8 +248,9 @@ pub(crate) fn chat_on(stream: &mut TcpStream, token: &str) {
 
 pub(crate) fn send_on(stream: &mut TcpStream, method: &str, path: &str, headers: &str, body: &str) {
     let length = body.len();
-    let text =
-        format!("{method} {path} HTTP/1.1\r\nhost: h\r\ncontent-length: {length}\r\n{headers}\r\n{body}");
+    let text = format!(
+        "{method} {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {length}\r\n{headers}\r\n{body}"
+    );
     stream.write_all(text.as_bytes()).unwrap();
 }
 

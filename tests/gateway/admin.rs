@@ -1,5 +1,8 @@
 //! The admin listener: what operators ask, on a socket of its own.
 
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
+
 use crate::fixture::{Fixture, MASTER_KEY, read_message, send, soon};
 use crate::reload::{CLAUDE, Live, json};
 
@@ -64,4 +67,69 @@ async fn it_says_that_it_drains_and_ends_with_the_gateway() {
     .await;
     live.stop_admin.send(()).unwrap();
     soon(live.administered).await.unwrap();
+}
+
+/// The status of a request with these headers, and no others.
+async fn status(live: &Live, method: &str, path: &str, headers: &str) -> String {
+    let mut stream = soon(TcpStream::connect(live.admin)).await.unwrap();
+    let text = format!("{method} {path} HTTP/1.1\r\ncontent-length: 0\r\n{headers}\r\n");
+    soon(stream.write_all(text.as_bytes())).await.unwrap();
+    soon(read_message(&mut stream)).await.status().to_owned()
+}
+
+const ROUTES: [(&str, &str); 4] =
+    [("GET", "/metrics"), ("GET", "/-/snapshot"), ("GET", "/health/readiness"), ("POST", "/-/reload")];
+
+#[tokio::test]
+async fn a_name_that_is_rebound_to_the_listener_reaches_nothing() {
+    let live = Live::start().await;
+    for (method, path) in ROUTES {
+        for host in ["evil.example", "localhost.evil.example:4001", "127.0.0.1.nip.io", "10.1.2.3"] {
+            assert_eq!(
+                status(&live, method, path, &format!("host: {host}\r\n")).await,
+                "403",
+                "{path} {host}"
+            );
+        }
+        assert_eq!(status(&live, method, path, "").await, "403", "{path}");
+        for host in ["localhost", "127.0.0.1:4001", "[::1]:4001", &live.admin.to_string()] {
+            assert_eq!(
+                status(&live, method, path, &format!("host: {host}\r\n")).await,
+                "200",
+                "{path} {host}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_operator_lists_further_names_of_the_listener() {
+    let settings = "admin_hosts: [Gate.internal, .svc.cluster.local]";
+    let live = Live::with(|files| files.write("config.yaml", files.yaml_with(settings, CLAUDE))).await;
+    for (host, expected) in
+        [("gate.internal:4001", "200"), ("x.ops.svc.cluster.local", "200"), ("svc.cluster.local", "403")]
+    {
+        assert_eq!(status(&live, "GET", "/metrics", &format!("host: {host}\r\n")).await, expected, "{host}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_of_another_site_reaches_nothing() {
+    let live = Live::start().await;
+    let before = live.reloader.status().reloads;
+    for (method, path) in ROUTES {
+        for header in [
+            "origin: http://evil.example",
+            "origin: null",
+            "origin: http://localhost:3000",
+            "sec-fetch-site: cross-site",
+            "sec-fetch-site: same-site",
+        ] {
+            let headers = format!("host: localhost:4001\r\n{header}\r\n");
+            assert_eq!(status(&live, method, path, &headers).await, "403", "{path} {header}");
+        }
+    }
+    assert_eq!(live.reloader.status().reloads, before);
+    let own = "host: localhost:4001\r\norigin: http://localhost:4001\r\nsec-fetch-site: same-origin\r\n";
+    assert_eq!(status(&live, "POST", "/-/reload", own).await, "200");
 }

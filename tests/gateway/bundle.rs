@@ -28,12 +28,14 @@ struct Server {
     published: Arc<Mutex<Published>>,
 }
 
-fn bundle(policy: &str) -> Vec<u8> {
+fn bundle(files: &[(&str, &str)]) -> Vec<u8> {
     let mut builder = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
-    let mut header = tar::Header::new_gnu();
-    header.set_size(policy.len() as u64);
-    header.set_mode(0o644);
-    builder.append_data(&mut header, "a.cedar", policy.as_bytes()).unwrap();
+    for (name, text) in files {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(text.len() as u64);
+        header.set_mode(0o644);
+        builder.append_data(&mut header, name, text.as_bytes()).unwrap();
+    }
     builder.into_inner().unwrap().finish().unwrap()
 }
 
@@ -48,7 +50,16 @@ impl Server {
     }
 
     fn publish(&self, policy: &str) {
-        let bundle = bundle(policy);
+        self.publish_files(&[("a.cedar", policy)]);
+    }
+
+    fn publish_version(&self, version: u64, policy: &str) {
+        let manifest = format!("{{\"version\": {version}}}");
+        self.publish_files(&[("bundle.json", &manifest), ("a.cedar", policy)]);
+    }
+
+    fn publish_files(&self, files: &[(&str, &str)]) {
+        let bundle = bundle(files);
         let signature = self.key.sign(&bundle).as_ref().to_vec();
         let mut published = self.published.lock().unwrap();
         (published.bundle, published.signature) = (bundle, signature);
@@ -161,4 +172,96 @@ async fn a_new_bundle_is_in_force_at_the_next_poll() {
 fn plain_http_needs_a_key() {
     let refused = Mirror::new("http://127.0.0.1/bundle.tar.gz".parse().unwrap(), None).unwrap_err();
     assert!(matches!(refused, BundleError::Plain(_)), "{refused}");
+}
+
+#[tokio::test]
+async fn a_bundle_that_is_older_than_one_that_was_accepted_is_refused() {
+    let server = Server::start().await;
+    server.publish_version(41, "// first");
+    let mut mirror = server.mirror();
+    assert!(soon(mirror.refresh()).await.unwrap());
+    server.publish_version(43, "// third");
+    assert!(soon(mirror.refresh()).await.unwrap());
+    let older: [&dyn Fn(); 4] = [
+        &|| server.publish_version(42, "// second"),
+        &|| server.publish_version(41, "// first"),
+        &|| server.publish_version(43, "// another third"),
+        &|| server.publish("// without a version"),
+    ];
+    for publish in older {
+        publish();
+        let refused = soon(mirror.refresh()).await.unwrap_err();
+        assert!(matches!(refused, BundleError::Version(_)), "{refused}");
+        assert_eq!(text(&mirror), "// third");
+    }
+    server.publish_version(44, "// fourth");
+    assert!(soon(mirror.refresh()).await.unwrap());
+    assert_eq!((text(&mirror).as_str(), mirror.newest().unwrap().number), ("// fourth", 44));
+
+    // After a restart the version that was kept counts.
+    let newest = mirror.newest().unwrap().clone();
+    let mut restarted = server.mirror().not_before(newest);
+    assert!(soon(restarted.refresh()).await.unwrap(), "the same bundle is as good as before");
+    server.publish_version(43, "// third");
+    assert!(matches!(soon(restarted.refresh()).await.unwrap_err(), BundleError::Version(_)));
+}
+
+#[tokio::test]
+async fn a_bundle_without_rules_that_count_is_refused_by_the_names_of_its_files() {
+    let server = Server::start().await;
+    server.publish("// first");
+    let mut mirror = server.mirror();
+    assert!(soon(mirror.refresh()).await.unwrap());
+    let wrong: [(&[(&str, &str)], &str); 3] = [
+        (&[("b.Cedar", "forbid (principal, action, resource);")], "b.Cedar"),
+        (&[("a.cedar", ""), ("rules/deny.txt", "")], "rules/deny.txt"),
+        (&[("README.md", "")], "no `.cedar` file"),
+    ];
+    for (files, reason) in wrong {
+        server.publish_files(files);
+        let refused = soon(mirror.refresh()).await.unwrap_err();
+        assert!(
+            matches!(refused, BundleError::Contents(_)) && refused.to_string().contains(reason),
+            "{refused}"
+        );
+    }
+    assert_eq!(text(&mirror), "// first");
+}
+
+#[tokio::test]
+async fn a_version_whose_rules_are_refused_need_not_be_followed_by_a_newer_one() {
+    let server = Server::start().await;
+    server.publish_version(1, "// first");
+    let mut mirror = server.mirror();
+    assert!(soon(mirror.refresh()).await.unwrap());
+    let directory = tempfile::tempdir().unwrap();
+    let config = directory.path().join("config.yaml");
+    std::fs::write(&config, "general_settings: {master_key: sk-1}\nmodel_list: []\n").unwrap();
+    let sources = Sources::new(&config, Some(&mirror.policies()));
+    let reloader = Reloader::start(sources, Box::new(|_| None), None).unwrap();
+    tokio::spawn(Arc::clone(&reloader).follow(mirror, Duration::from_millis(5)));
+    server.publish_version(3, "forbid (principal");
+    soon(async {
+        while reloader.status().failures == 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    server.publish_version(2, "forbid (principal, action, resource);");
+    soon(async {
+        while reloader.gateway().in_force().origin().map(|origin| origin.policy_count) != Some(1) {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+#[test]
+fn what_a_killed_process_left_behind_is_in_nobodys_way() {
+    let server: url::Url = "https://127.0.0.1/bundle.tar.gz".parse().unwrap();
+    let (first, second) = (Mirror::new(server.clone(), None).unwrap(), Mirror::new(server, None).unwrap());
+    assert_ne!(first.policies(), second.policies());
+    // As after a kill: nothing of the first was cleaned up, and this process has the same id.
+    std::mem::forget(first);
+    assert!(Mirror::new("https://127.0.0.1/x".parse().unwrap(), None).is_ok());
 }

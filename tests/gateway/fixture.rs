@@ -164,8 +164,9 @@ pub(crate) async fn send(
 ) -> TcpStream {
     let mut stream = soon(TcpStream::connect(address)).await.unwrap();
     let length = body.len();
-    let text =
-        format!("{method} {path} HTTP/1.1\r\nhost: gate\r\ncontent-length: {length}\r\n{headers}\r\n{body}");
+    let text = format!(
+        "{method} {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {length}\r\n{headers}\r\n{body}"
+    );
     soon(stream.write_all(text.as_bytes())).await.unwrap();
     stream
 }

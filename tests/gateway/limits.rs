@@ -1,6 +1,6 @@
 //! What happens at each limit: the answer, the metric, and that there is room again.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::Request;
@@ -445,8 +445,12 @@ async fn an_answer_that_does_not_end_is_broken_off() {
 async fn requests_in_flight_do_not_keep_a_gateway_that_is_to_stop_for_longer_than_they_may() {
     let live = limited("drain_timeout: 0.2").await;
     let (_client, _upstream) = live.in_flight(&live.user()).await;
+    let stopped = Instant::now();
     live.gate.stop.send(()).unwrap();
     soon(live.gate.served).await.unwrap();
+    let took = stopped.elapsed();
+    // The request gets the time that it may take, and not the 30 seconds of the default.
+    assert!(took >= Duration::from_millis(200) && took < Duration::from_secs(5), "{took:?}");
 }
 
 #[tokio::test]

@@ -273,3 +273,29 @@ async fn rules_under_trial_are_compared_and_not_enforced() {
     assert_eq!((trial.rule.as_deref(), &*trial.policies[0]), (Some("policy"), "trial"));
     assert_eq!((lines[1].verdict, &lines[1].candidate), (Verdict::Denied, &None), "they agree");
 }
+
+#[tokio::test]
+async fn no_answer_or_line_shows_what_a_caller_chose_unescaped() {
+    let gate = logging("replayable: true").await;
+    let subject = "u\u{85}\u{202e}\u{2028}";
+    let claims = json!({"sub": subject, "roles": ["basic_user"], "exp": in_a_while()});
+    let headers = bearer(&gate.token_of(&claims));
+    let model = "gpt\u{202e}\u{2066}\u{200f}";
+    let body = json!({ "model": model }).to_string();
+    let answers = [
+        gate.refused("POST", CHAT, &headers, &body).await,
+        gate.refused("GET", "/v1/models/a\u{202e}", &headers, "").await,
+        gate.refused("POST", &format!("{CHAT}?model={model}"), &headers, ALLOWED).await,
+        gate.refused("POST", CHAT, &bearer("a.b\u{9b}"), ALLOWED).await,
+    ];
+    let is_shown = |c: char| c.is_control() && c != '\n' || "\u{200f}\u{2028}\u{202e}\u{2066}".contains(c);
+    for answer in answers {
+        assert!(!answer.body.contains(is_shown) && answer.status().starts_with('4'), "{answer:?}");
+    }
+    assert!(!text(&gate).await.contains(is_shown), "{}", text(&gate).await);
+    let first = lines(&gate).await.into_iter().next().unwrap();
+    assert_eq!(
+        (first.models, first.caller.unwrap().subject.unwrap().as_str()),
+        (vec![model.to_owned()], subject)
+    );
+}

@@ -11,6 +11,7 @@ mod admin;
 mod attacked;
 mod bundle;
 mod configured;
+mod credentials;
 mod exhaustion;
 mod fixture;
 mod floods;
@@ -28,8 +29,12 @@ mod places;
 mod policies;
 mod refusing;
 mod reload;
+mod sending;
 mod sequences;
 mod smuggling;
 mod streaming;
 mod tls;
 mod unchanged;
+
+#[path = "../support/skip.rs"]
+mod skip;

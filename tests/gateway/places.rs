@@ -179,3 +179,72 @@ async fn model_info_shows_what_may_be_called_without_keys_and_addresses() {
     let all: Value = serde_json::from_str(&gate.get("/model/info", &bearer(MASTER_KEY)).await.body).unwrap();
     assert_eq!(all.pointer("/data").and_then(Value::as_array).map(Vec::len), Some(2));
 }
+
+const LITELLMS: &str = r#"{"model": "unlisted", "mock_response": "x", "tags": []}"#;
+
+#[tokio::test]
+async fn a_member_that_only_litellm_has_is_refused_before_a_proxy() {
+    let gate = Fixture::with("upstream: {api_base: \"http://UPSTREAM\"}").await;
+    let answer = gate.refused("POST", "/v1/chat/completions", &bearer(MASTER_KEY), LITELLMS).await;
+    assert_eq!((answer.status(), answer.code().as_str()), ("400", "invalid_request"));
+    assert!(answer.body.contains("`mock_response`") && answer.body.contains("modelgate.upstream.pass"));
+    let gate = Fixture::with("upstream: {api_base: \"http://UPSTREAM\", pass: [mock_response]}").await;
+    let answer = gate.refused("POST", "/v1/chat/completions", &bearer(MASTER_KEY), LITELLMS).await;
+    assert!(answer.body.contains("`tags`"), "{}", answer.body);
+}
+
+#[tokio::test]
+async fn members_of_litellms_reach_a_proxy_that_they_are_let_through_to() {
+    for pass in ["all", "[tags, mock_response]"] {
+        let block = format!("upstream: {{api_base: \"http://UPSTREAM\", pass: {pass}}}");
+        let gate = Fixture::with(&block).await;
+        let _client = gate.send("POST", "/v1/chat/completions", &bearer(MASTER_KEY), LITELLMS).await;
+        assert_eq!(gate.arriving().await.1.body, LITELLMS);
+    }
+}
+
+#[tokio::test]
+async fn members_of_every_api_reach_a_proxy() {
+    let gate = Fixture::with("upstream: {api_base: \"http://UPSTREAM\"}").await;
+    let body = r#"{"model": "unlisted", "messages": [], "top_k": 5, "chat_template_kwargs": {}, "fallbacks": ["b"]}"#;
+    let _client = gate.send("POST", "/v1/chat/completions", &bearer(MASTER_KEY), body).await;
+    assert_eq!(gate.arriving().await.1.body, body);
+}
+
+#[tokio::test]
+async fn the_model_of_a_deployment_path_takes_the_place_of_the_bodys() {
+    let gate = Fixture::with("upstream: {api_base: \"http://UPSTREAM\"}").await;
+    for (body, forwarded) in [
+        (r#"{"model": "openai-gpt-4o", "n": 1}"#, r#"{"model": "unlisted", "n": 1}"#),
+        (r#"{"n": 1, "model": "unlisted"}"#, r#"{"n": 1, "model": "unlisted"}"#),
+    ] {
+        let path = "/openai/deployments/unlisted/chat/completions";
+        let _client = gate.send("POST", path, &bearer(MASTER_KEY), body).await;
+        assert_eq!(gate.arriving().await.1.body, forwarded);
+    }
+}
+
+#[tokio::test]
+async fn an_absent_model_beside_a_deployment_path_is_filled_in() {
+    let gate = Fixture::start().await;
+    let path = "/openai/deployments/anthropic-claude/chat/completions";
+    for body in [r#"{"model": null, "n": 1}"#, r#"{"model": "openai-gpt-4o", "n": 1}"#] {
+        let _client = gate.send("POST", path, &bearer(MASTER_KEY), body).await;
+        let request: Value = serde_json::from_str(&gate.arriving().await.1.body).unwrap();
+        assert_eq!(request, json!({"model": "claude \"3\"", "n": 1}), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn a_denied_model_anywhere_in_a_body_is_denied() {
+    let gate = Fixture::start().await;
+    for body in [
+        r#"{"model": "anthropic-claude", "moderation": {"model": "openai-gpt-4o"}}"#,
+        r#"{"model": "anthropic-claude", "tools": [{"tools": [{"svg": {"model": "openai-gpt-4o"}}]}]}"#,
+        r#"{"model": "anthropic-claude", "metadata": {"fallbacks": ["openai-gpt-4o"]}}"#,
+        r#"{"model": "anthropic-claude", "prompt": {"id": "pmpt_1"}}"#,
+    ] {
+        let answer = gate.refused("POST", "/v1/chat/completions", &gate.user(), body).await;
+        assert_eq!((answer.status(), answer.code().as_str()), ("403", "model_not_allowed"), "{body}");
+    }
+}

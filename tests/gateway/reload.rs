@@ -124,6 +124,10 @@ impl Files {
         self.directory.join(name)
     }
 
+    pub(crate) fn upstream(&self) -> SocketAddr {
+        self.upstream
+    }
+
     pub(crate) fn write(&self, name: &str, text: impl AsRef<[u8]>) {
         std::fs::write(self.path(name), text).unwrap();
     }
@@ -134,7 +138,7 @@ impl Files {
         std::fs::rename(self.path("new"), self.path(name)).unwrap();
     }
 
-    fn yaml(&self, models: &str) -> String {
+    pub(crate) fn yaml(&self, models: &str) -> String {
         self.yaml_with("", models)
     }
 
@@ -382,11 +386,11 @@ async fn a_stream_that_is_open_during_a_reload_finishes() {
 }
 
 #[tokio::test]
-async fn a_request_is_decided_by_the_rules_that_it_began_with() {
+async fn a_request_is_decided_by_the_rules_in_force_when_its_body_has_come() {
     let live = Live::start().await;
     let mut caller = live.begin().await;
     live.files().write("config.yaml", live.files().yaml("[]"));
     assert_eq!(live.reloader.reload().await, Outcome::Loaded);
-    live.end(&mut caller, true).await;
+    live.end(&mut caller, false).await;
     assert!(live.models().await.is_empty());
 }

@@ -76,11 +76,12 @@ impl Live {
             }
             Step::Request => assert_eq!(self.models().await, LISTS[expected.list]),
             Step::During(steps) => {
-                let (list, mut caller) = (expected.list, self.begin().await);
+                let mut caller = self.begin().await;
                 for step in steps {
                     Box::pin(self.take(step, expected)).await;
                 }
-                self.end(&mut caller, LISTS[list].contains(&"anthropic-claude")).await;
+                // It is decided by the rules in force when its body has come.
+                self.end(&mut caller, LISTS[expected.list].contains(&"anthropic-claude")).await;
             }
         }
         let status = self.reloader.status();

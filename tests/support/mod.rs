@@ -4,6 +4,7 @@ pub(crate) mod reference;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use modelgate::request::{ApiCall, Malformed, RequestParts, classify};
+use modelgate::routes::surface::lookup;
 use serde_json::Value;
 
 /// The call that a recorded case makes: `method`, `path`, `headers`, and a JSON `body`.
@@ -17,4 +18,10 @@ pub(crate) fn call(case: &Value) -> Result<ApiCall, Malformed> {
     let body = if case["body"].is_null() { Vec::new() } else { case["body"].to_string().into_bytes() };
     let path = case["path"].as_str().unwrap_or_default();
     classify(&RequestParts { method: &method, path, query: None, headers: &headers, body: &body })
+}
+
+/// The model that a route runs for a request which names none, as the reference calls it.
+pub(crate) fn unnamed_on(method: &str, path: &str) -> Option<&'static str> {
+    let route = lookup(&method.parse().ok()?, path)?;
+    route.model_use().runs_unnamed().then_some("")
 }

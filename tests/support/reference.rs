@@ -163,7 +163,8 @@ fn as_its_issuer_has_it(config: &Value, claims: &Map<String, Value>) -> Value {
     config
 }
 
-/// Decides by the rules, in their order.
+/// Decides by the rules, in their order. The model of a request that names none is the empty one where its route runs one all
+/// the same (D10).
 pub(crate) fn decide(
     config: &Value,
     claims: &Map<String, Value>,
@@ -283,11 +284,11 @@ pub(crate) fn decide(
     }
     if let Some(id) = out.team_id.clone() {
         let team = team_of(config, &id);
-        if team.is_some_and(|team| team["blocked"] == true) {
-            return deny("R6.blocked", out);
-        }
         if jwt.get("team_allowed_routes").is_some() && !listed(&jwt["team_allowed_routes"], path) {
             return deny("R6.team_route", out);
+        }
+        if team.is_some_and(|team| team["blocked"] == true) {
+            return deny("R6.blocked", out);
         }
         if team.zip(model).is_some_and(|(team, model)| !may_use(config, team, model)) {
             return deny("R6.team_model", out);
@@ -306,7 +307,9 @@ pub(crate) fn decide(
     }
     // R9
     let team_route = out.team_id.is_some() && jwt.get("team_allowed_routes").is_some();
-    if !listed(&json!(["llm_api_routes"]), path) && !role_routes && !team_route {
+    let passed_on = &GROUPS["passthrough_routes_wildcard"];
+    let is_passed_on = passed_on.iter().any(|prefix| path.starts_with(prefix.trim_end_matches('*')));
+    if !listed(&json!(["llm_api_routes"]), path) && !is_passed_on && !role_routes && !team_route {
         return deny("R9.floor", out);
     }
     Outcome { allow: true, ..out }
@@ -369,7 +372,8 @@ fn select_team(
         team_of(config, id)
             .is_some_and(|t| listed(routes, path) && model.is_none_or(|m| may_use(config, t, m)))
     };
-    let fitting: Vec<_> = claimed.iter().filter(fit).collect();
+    let mut fitting: Vec<_> = claimed.iter().filter(fit).collect();
+    fitting.sort();
     let open = fitting.iter().find(|id| team_of(config, id).unwrap()["blocked"] != true);
     match open.or(fitting.first()) {
         Some(id) => Ok(Some((*id).clone())),

@@ -84,10 +84,13 @@ fn a_route_that_is_opened_is_told_with_its_class() {
 }
 
 #[test]
-fn a_claim_that_moves_changes_nothing() {
+fn a_claim_that_moves_changes_no_grant_and_is_told() {
     let moved = OLD.replace("user_roles_jwt_field: roles", "user_roles_jwt_field: resource_access.app.roles");
-    assert_eq!(diff(OLD, &moved).0, 0);
-    assert_eq!(diff(CONFIG, include_str!("../../examples/keycloak.yaml")).0, 0);
+    let (code, told) = diff(OLD, &moved);
+    assert_eq!(code, 4, "{told}");
+    assert!(told.starts_with("no grant changed, as far as was compared\n"), "{told}");
+    assert!(told.contains("\nnot compared: `user_roles_jwt_field` differs"), "{told}");
+    assert_eq!(diff(CONFIG, include_str!("../../examples/keycloak.yaml")).0, 4);
 }
 
 #[test]
@@ -101,7 +104,7 @@ fn a_grant_that_hangs_on_a_condition_is_told_with_the_condition() {
 
     let (_, told) = folder.run("diff old.yaml old.yaml --new-policies policies --format json");
     let told: Value = serde_json::from_str(&told).unwrap();
-    assert_eq!(told["changes"].as_array().unwrap().len(), 1, "{told}");
+    assert_eq!(told["changes"][0]["name"], "extra", "{told}");
     assert_eq!(told["changes"][0]["caller"]["role"], json!({"name": "dev"}));
     assert_eq!(told["changes"][0]["old"], json!({"allow": true}));
     assert_eq!(told["changes"][0]["new"]["allow"], Value::Null);
@@ -129,6 +132,147 @@ fn a_policy_without_a_condition_or_under_trial_is_no_condition() {
     assert!(code == 1 && told.contains("role `dev`\n  loses                    model  extra\n"), "{told}");
     folder.write("p/a.cedar", "@shadow(\"\") forbid(principal, action, resource);");
     assert_eq!(folder.run("diff old.yaml old.yaml --new-policies p").0, 0);
+}
+
+/// Two roles of the token's own, and one that grants nothing.
+const ROLES: &str = "
+general_settings:
+  enable_jwt_auth: true
+  litellm_jwtauth: {user_roles_jwt_field: roles}
+modelgate:
+  role_permissions:
+    - {role: dev, models: [gpt-4o, claude-opus]}
+    - {role: contractor}
+model_list:
+  - {model_name: gpt-4o, litellm_params: {model: gpt-4o}}
+  - {model_name: claude-opus, litellm_params: {model: claude-opus-4-1}}
+";
+
+#[test]
+fn a_role_that_only_forbids_is_seen_beside_one_that_grants() {
+    let folder = Folder::new(&[("old.yaml", ROLES)]);
+    folder.write("p/a.cedar", "forbid(principal in TokenRole::\"contractor\", action, resource);");
+    let (code, told) = folder.run("diff old.yaml old.yaml --new-policies p");
+    assert_eq!(code, 1, "{told}");
+    let loss = "role `contractor`, role `dev`\n  loses                    model  claude-opus, gpt-4o\n";
+    assert!(told.contains(loss), "{told}");
+    let (code, told) = folder.run("diff old.yaml old.yaml --old-policies p");
+    assert!(code == 1 && told.contains("gains                    model  claude-opus, gpt-4o"), "{told}");
+}
+
+#[test]
+fn a_denial_by_a_wildcard_has_the_models_that_match() {
+    let denying = ROLES.replace("{role: contractor}", "{role: contractor, deny_models: [\"claude-*\"]}");
+    assert_eq!(
+        changes(ROLES, &denying),
+        "role `contractor`, role `dev`\n  loses                    model  claude-opus"
+    );
+}
+
+#[test]
+fn a_name_that_only_two_wildcards_match_is_asked_for() {
+    let old = ROLES.replace("[gpt-4o, claude-opus]", "[\"claude-*\"]");
+    let told =
+        changes(&old, &old.replace("{role: contractor}", "{role: contractor, deny_models: [\"*-mini\"]}"));
+    assert!(
+        told.contains("loses                    model  any other model like *-mini and claude-*"),
+        "{told}"
+    );
+    assert!(!told.contains("claude-opus"), "{told}");
+}
+
+#[test]
+fn a_policy_that_asks_for_the_name_of_a_model_is_no_condition() {
+    let folder = Folder::new(&[("old.yaml", ROLES)]);
+    let policy = "forbid(principal in TokenRole::\"contractor\", action == Action::\"use_model\", resource)
+        when { resource.name like \"claude-*\" };";
+    folder.write("p/a.cedar", policy);
+    let (code, told) = folder.run("diff old.yaml old.yaml --new-policies p");
+    assert_eq!(code, 1, "{told}");
+    assert!(told.contains("loses                    model  claude-opus"), "{told}");
+    assert!(!told.contains("condition"), "{told}");
+}
+
+#[test]
+fn an_admin_who_needs_a_scope_too_is_compared() {
+    let old = "
+general_settings:
+  enable_jwt_auth: true
+  litellm_jwtauth:
+    admin_allowed_routes: [openai_routes]
+    enforce_scope_based_access: true
+    scope_mappings: [{scope: chat, models: [a, b]}]
+";
+    let told = changes(old, &old.replace("[a, b]", "[a]"));
+    assert!(told.contains("scope `chat`\n  loses                    model  b"), "{told}");
+    let told = changes(old, &old.replace("[openai_routes]", "[info_routes]"));
+    assert!(
+        told.starts_with("the admin scope\n") && told.contains("loses                    route  "),
+        "{told}"
+    );
+}
+
+#[test]
+fn every_issuer_is_compared_by_the_claims_that_are_read_of_its_tokens() {
+    let old = "
+general_settings:
+  enable_jwt_auth: true
+  litellm_jwtauth:
+    team_ids_jwt_field: groups
+    issuers:
+      - {issuer: 'https://a', audience: x}
+      - {issuer: 'https://b', audience: x, team_id_jwt_field: tenant}
+teams: [{team_id: red}, {team_id: blue}]
+";
+    let told = changes(old, &old.replace("{team_id: red}", "{team_id: red, blocked: true}"));
+    assert!(told.contains("issuer `https://a`, team `red`\n"), "{told}");
+    assert!(told.contains("issuer `https://b`, team id `red`"), "{told}");
+    // Whoever is let in by one side alone gains or loses everything.
+    let without = old.replace("      - {issuer: 'https://b', audience: x, team_id_jwt_field: tenant}\n", "");
+    let told = changes(old, &without);
+    assert!(told.contains("issuer `https://b`, team id `blue`") && told.contains("loses"), "{told}");
+    assert!(!told.contains("issuer `https://a`"), "{told}");
+    // Which tokens are valid is another question, and is said.
+    let (code, told) = diff(old, &old.replacen("audience: x", "audience: other", 1));
+    assert!(code == 4 && told.contains("not compared: which tokens are valid: issuers differs"), "{told}");
+}
+
+#[test]
+fn entities_that_change_are_told() {
+    let folder = Folder::new(&[("old.yaml", ROLES)]);
+    let policy = "permit(principal, action, resource) when { principal has user_id };";
+    let entity = |parent: &str| {
+        format!(
+            r#"[{{"uid": {{"type": "TokenRole", "id": "intern"}}, "attrs": {{}}, "parents": [{{"type": "TokenRole", "id": "{parent}"}}]}}]"#
+        )
+    };
+    for (name, parent) in [("a", "x"), ("b", "y")] {
+        folder.write(&format!("{name}/p.cedar"), policy);
+        folder.write(&format!("{name}/e.entities.json"), &entity(parent));
+    }
+    let diff = "diff old.yaml old.yaml --old-policies a --new-policies";
+    assert_eq!(folder.run(&format!("{diff} a")).0, 0);
+    let (code, told) = folder.run(&format!("{diff} b"));
+    assert!(code == 4 && told.contains("not compared: entity files or schemas differ"), "{told}");
+}
+
+#[test]
+fn denials_that_are_only_logged_deny_nothing() {
+    let told = changes(ROLES, &ROLES.replace("modelgate:\n", "modelgate:\n  mode: log_only\n"));
+    assert!(
+        told.starts_with(
+            "every token\n  gains                    model  claude-opus, gpt-4o, any other model\n"
+        ),
+        "{told}"
+    );
+}
+
+#[test]
+fn names_that_are_treated_alike_are_told_together() {
+    let old = CONFIG.replace("[\"basic_user\"]", "[a, b, c]");
+    let new = old.replace("[\"anthropic-claude\"]", "[openai-gpt-4o]");
+    let told = changes(&old, &new);
+    assert!(told.starts_with("role `a` or `b` or `c`\n"), "{told}");
 }
 
 #[test]

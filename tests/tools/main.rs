@@ -1,10 +1,16 @@
-//! `test`, `diff`, `replay`, `init` and what editors read, as a user runs them.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+//! `check`, `explain`, `decide`, `test`, `diff`, `replay`, `init` and what editors read, as a user runs them.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+mod agree;
+mod callers;
 mod cases;
 mod diff;
+#[path = "../support/generate.rs"]
+mod generate;
+mod plain;
 mod replay;
 mod start;
+mod words;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -17,14 +17,11 @@ pub(super) fn run(args: &ConfigArgs) -> miette::Result<Exit> {
             };
             let problems: Vec<_> = error.problems().iter().map(problem).collect();
             let error = error.to_string();
-            super::super::say(format_args!(
-                "{:#}\n",
-                json!({"valid": false, "error": error, "problems": problems})
-            ));
+            super::super::say_json(&json!({"valid": false, "error": error, "problems": problems}));
             return Ok(Exit::Invalid);
         }
     };
-    super::super::say(format_args!("{:#}\n", valid(loaded.snapshot.config())));
+    super::super::say_json(&valid(loaded.snapshot.config()));
     Ok(Exit::Yes)
 }
 

@@ -1,125 +1,75 @@
 //! `modelgate check`: what a configuration says.
+//!
+//! Who may use what is not read off the file: the engine is asked, so that each sentence is what `decide` answers.
 
+mod callers;
+mod ignored;
 mod json;
+mod lists;
 mod models;
+mod summary;
 
 use clap::Args;
+use miette::{MietteDiagnostic, Severity};
 
-use super::{ConfigArgs, Exit, Format};
-use crate::config::{Config, Effect, Issuer, OpaqueTokens, place};
-use crate::engine::Snapshot;
+use super::{ConfigArgs, Exit, FileArgs, Format};
+use crate::config::Config;
+use crate::display::escape;
+use crate::dropins::DropIns;
+use crate::identity::entity_id;
 
 /// What to check, and how to say what was found.
 #[derive(Debug, Args)]
 pub(super) struct CheckArgs {
     #[command(flatten)]
-    config: ConfigArgs,
+    config: FileArgs,
     /// How to print what was found
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
 }
 
-pub(super) fn run(args: &CheckArgs) -> miette::Result<Exit> {
+pub(super) fn run(args: CheckArgs) -> miette::Result<Exit> {
+    let config = ConfigArgs::from(args.config);
     if let Format::Json = args.format {
-        return json::run(&args.config);
+        return json::run(&config);
     }
-    let loaded = args.config.load()?;
-    let warnings = loaded.snapshot.config().warnings.len();
-    super::say(summary(&loaded.snapshot));
+    let loaded = config.load()?;
+    let snapshot = &loaded.snapshot;
+    let dropins = match &loaded.policies {
+        // They were read before, so that what is refused was refused.
+        Some(directory) => DropIns::load(directory).map_err(|error| miette::Report::new(*error))?,
+        None => DropIns::default(),
+    };
+    let unmatched = lists::unmatched(snapshot.config());
+    for (message, help) in &unmatched {
+        let warning = MietteDiagnostic::new(message).with_severity(Severity::Warning).with_help(help);
+        super::complain(&miette::Report::new(warning));
+    }
+    let misnamed = snapshot.misnamed_callers();
+    for named in &misnamed {
+        let warning = MietteDiagnostic::new(named.to_string()).with_severity(Severity::Warning);
+        super::complain(&miette::Report::new(warning));
+    }
+    let access = callers::Access::new(snapshot, &dropins);
+    super::say(summary::of(snapshot.config(), &access));
+    super::say(access.render());
     if let Some(directory) = &loaded.policies {
-        super::say(format_args!("dropped-in policies: {} in {}\n", loaded.policy_count, directory.display()));
+        let directory = directory.display().to_string();
+        super::say(format_args!("dropped-in policies: {} in {}\n", loaded.policy_count, escape(&directory)));
+        super::say(format_args!("callers in policies: {}\n", callers_in_policies(snapshot.config())));
     }
+    let warnings = snapshot.config().warnings.len() + unmatched.len() + misnamed.len();
     let told = if warnings == 0 { "no warnings".to_owned() } else { format!("{warnings} warning(s), above") };
     super::say(format_args!("the configuration is valid: {told}\n"));
     Ok(Exit::Yes)
 }
 
-fn summary(snapshot: &Snapshot) -> String {
-    let config = snapshot.config();
-    let mut lines = vec![
-        format!("models: {}", config.models.len()),
-        format!("teams: {}", config.teams.len()),
-        format!("master key: {}", if config.master_key.is_some() { "set" } else { "none" }),
-    ];
-    lines.extend(tokens(config));
-    for entry in config.role_permissions.iter().flatten() {
-        let count = |list: Option<usize>, what: &str| {
-            list.map_or(format!("any {what}"), |n| format!("{n} {what}(s)"))
-        };
-        let models = count(entry.models.as_ref().map(Vec::len), "model");
-        let routes = count(entry.routes.as_ref().map(Vec::len), "listed route");
-        lines.push(format!("role {}: {models}, {routes}", entry.role));
-    }
-    lines.extend(models::lines(config));
-    lines.extend(ignored(config));
-    lines.iter().map(|line| format!("{line}\n")).collect()
-}
-
-/// What LiteLLM would do by the file, and modelgate does not.
-fn ignored(config: &Config) -> Vec<String> {
-    let mut lines = Vec::new();
-    let of = |effect: Effect| config.ignored.iter().filter(move |ignored| ignored.effect == effect);
-    for ignored in of(Effect::ChangesAnswers) {
-        lines.push(format!(
-            "ignored (changes answers): {}, line {}: {}",
-            ignored.key, ignored.line, ignored.reason
-        ));
-    }
-    let harmless: Vec<_> = of(Effect::Harmless).map(|ignored| ignored.key.as_str()).collect();
-    if !harmless.is_empty() {
-        lines.push(format!("ignored (harmless): {}", harmless.join(", ")));
-    }
-    lines
-}
-
-fn tokens(config: &Config) -> Vec<String> {
-    let Some(jwt) = &config.jwt else {
-        return vec!["tokens: not accepted, `enable_jwt_auth` is not true".to_owned()];
-    };
-    let or_any = |text: &Option<String>| text.clone().unwrap_or_else(|| "any".to_owned());
-    let sources: Vec<_> = jwt.tokens.key_urls.iter().map(|url| place(url).to_string()).collect();
-    let sources = if sources.is_empty() {
-        "none: set JWT_PUBLIC_KEY_URL to serve".to_owned()
-    } else {
-        sources.join(", ")
-    };
-    let rbac = if jwt.enforce_rbac { "enforced" } else { "not enforced: every token may use every model" };
-    let mut lines = vec![
-        format!("tokens: audience {}, issuer {}", or_any(&jwt.tokens.audience), or_any(&jwt.tokens.issuer)),
-        format!("keys: {sources}"),
-    ];
-    if !jwt.tokens.issuers.is_empty() {
-        lines = jwt.tokens.issuers.iter().map(issuer).collect();
-        // The global check is for the one issuer that it names (D9).
-        if let Some(named) = &jwt.tokens.issuer {
-            lines.push(format!(
-                "tokens of {named}: audience {}, keys: {sources}",
-                or_any(&jwt.tokens.audience)
-            ));
-        }
-    }
-    lines.extend(jwt.tokens.opaque.as_ref().map(opaque));
-    lines.push(format!(
-        "clocks: a token is accepted {} s before `nbf` and `iat`, and {} s after `exp`",
-        jwt.tokens.early_leeway.as_secs_f64(),
-        jwt.tokens.leeway.as_secs_f64()
-    ));
-    lines.push(format!("role permissions: {rbac}"));
-    lines
-}
-
-fn issuer(entry: &Issuer) -> String {
-    let audience = entry.audience.as_ref().map_or_else(|| "any".to_owned(), |names| names.join(" or "));
-    format!("tokens of {}: audience {audience}, keys: {}", entry.issuer, place(&entry.key_url))
-}
-
-fn opaque(provider: &OpaqueTokens) -> String {
-    match provider {
-        OpaqueTokens::Userinfo { endpoint, .. } => {
-            format!("opaque tokens: by userinfo at {}", place(endpoint))
-        }
-        OpaqueTokens::Introspection { endpoint, .. } => {
-            format!("opaque tokens: by introspection at {}", place(endpoint))
-        }
-    }
+/// How policies name a caller, by each issuer that the configuration names.
+fn callers_in_policies(config: &Config) -> String {
+    let tokens = config.jwt.as_ref().map(|jwt| &jwt.tokens);
+    let listed = tokens.into_iter().flat_map(|tokens| tokens.issuers.iter().map(|entry| &entry.issuer));
+    let issuers = listed.chain(tokens.and_then(|tokens| tokens.issuer.as_ref()));
+    let named: Vec<String> =
+        issuers.map(|issuer| format!("`Caller::\"{}\"`", escape(&entity_id(issuer, "SUBJECT")))).collect();
+    if named.is_empty() { "`Caller::\"ISSUER#SUBJECT\"`".to_owned() } else { named.join(", ") }
 }

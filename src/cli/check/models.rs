@@ -1,50 +1,57 @@
 //! Where requests for each model go.
 
-use std::collections::BTreeMap;
+use crate::config::{Config, Deployment, Destination, Model, Provider, UpstreamModels};
+use crate::display::escape;
 
-use crate::config::{Config, Destination, UpstreamModels};
-
-/// So many models are named for each destination.
-const NAMED: usize = 20;
-
-/// A line for each destination, and one for each alias.
+/// A line for each model, one for `modelgate.upstream`, and one for each alias.
 pub(super) fn lines(config: &Config) -> Vec<String> {
-    let mut by_destination: BTreeMap<Destination, Vec<&str>> = BTreeMap::new();
-    for (model, destination) in config.destinations() {
-        by_destination.entry(destination).or_default().push(model.as_str());
-    }
-    let mut lines: Vec<_> = by_destination
-        .iter()
-        .map(|(destination, models)| format!("sent to {destination}: {}", listed(models)))
-        .collect();
+    let mut lines: Vec<_> = config.models.iter().map(|model| line(config, model)).collect();
     if let Some(upstream) = &config.gateway.upstream {
-        let past =
-            by_destination.keys().any(|destination| matches!(destination, Destination::Deployments(_)));
+        let base = upstream.api_base.as_str().trim_end_matches('/');
+        let has_deployments = config.models.iter().any(|model| model.deployment.is_some());
         lines.push(match upstream.serves {
-            UpstreamModels::Unlisted if past => format!(
-                "sent to {} (modelgate.upstream): all other models; `modelgate.upstream.for: all` sends those above there, too",
-                upstream.api_base.as_str().trim_end_matches('/')
+            UpstreamModels::Unlisted if has_deployments => format!(
+                "everything else goes to {base} (modelgate.upstream); `modelgate.upstream.for: all` sends those above there, too"
             ),
             UpstreamModels::Unlisted | UpstreamModels::All => {
-                format!("sent to {} (modelgate.upstream): every other model", upstream.api_base.as_str().trim_end_matches('/'))
+                format!("everything else goes to {base} (modelgate.upstream)")
             }
         });
     }
+    // An alias has an entry for each deployment of its model.
+    let mut seen = Vec::new();
     for model in &config.models {
-        if let Some(target) = &model.alias_of {
-            let line = format!("alias {}: opens {target} to those who may use `{}`", model.name, model.name);
-            if !lines.contains(&line) {
-                lines.push(line);
-            }
+        if let Some(target) = &model.alias_of
+            && !seen.contains(&&model.name)
+        {
+            seen.push(&model.name);
+            let (name, target) = (escape(model.name.as_str()), escape(target.as_str()));
+            lines.push(format!("alias {name}: opens {target} to those who may use `{name}`"));
         }
     }
     lines
 }
 
-fn listed(models: &[&str]) -> String {
-    let named = models.iter().take(NAMED).copied().collect::<Vec<_>>().join(", ");
-    match models.len().checked_sub(NAMED) {
-        Some(further @ 1..) => format!("{named} and {further} more"),
-        _ => named,
+fn line(config: &Config, model: &Model) -> String {
+    let name = escape(model.name.as_str());
+    let upstream_serves_all =
+        config.gateway.upstream.as_ref().is_some_and(|upstream| upstream.serves == UpstreamModels::All);
+    match &model.deployment {
+        Some(deployment) if !upstream_serves_all => format!("  {name}: {}", served(deployment)),
+        _ => match config.destination(&model.name) {
+            nowhere @ (Destination::NotServed | Destination::Unknown) => format!("  {name}: {nowhere}"),
+            destination => format!("  {name}: to {}", escape(&destination.to_string())),
+        },
     }
+}
+
+fn served(deployment: &Deployment) -> String {
+    let provider = match deployment.provider {
+        Provider::OpenAi => "openai",
+        Provider::Azure => "azure",
+        Provider::Anthropic => "anthropic",
+        Provider::Gemini => "gemini",
+    };
+    let (model, base) = (escape(&deployment.model), escape(deployment.api_base.as_str()));
+    format!("{model} at {base} ({provider})")
 }

@@ -1,10 +1,18 @@
 //! `modelgate demo`: the documented example with everything that it needs, in one process.
+//!
+//! `provider` issues tokens and `upstream` answers in place of a model. `script` prints what to paste; `tour` takes the
+//! `steps` itself, with `client`, and shows each `answer`.
 
+mod answer;
+mod client;
 mod provider;
+mod script;
+mod steps;
+mod tour;
 mod upstream;
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -18,20 +26,39 @@ use provider::Provider;
 
 const EXAMPLE: &str = include_str!("../../../examples/azure-ad.yaml");
 
+/// Port 0: the system chooses a free port.
+const FREE_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
 /// How to run the demo.
 #[derive(Debug, Args)]
 pub(super) struct DemoArgs {
+    /// Send the requests, explain each answer, and end; needs no second terminal and no curl
+    #[arg(long)]
+    tour: bool,
     /// Where the gateway listens; the identity provider and the upstream take free ports
-    #[arg(long, value_name = "ADDR", default_value_t = DEFAULT_LISTEN)]
-    listen: SocketAddr,
+    /// [default: 127.0.0.1:4000, or a free port with --tour]
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<SocketAddr>,
+}
+
+/// What runs, and the files that can be edited meanwhile.
+struct Demo {
+    address: SocketAddr,
+    provider: Provider,
+    files: Files,
+    /// What `modelgate serve` would read from the environment.
+    variables: HashMap<&'static str, String>,
 }
 
 pub(super) fn run(args: &DemoArgs) -> miette::Result<Exit> {
-    serve::log();
-    serve::runtime()?.block_on(demo(args.listen))
+    // The tour says itself what happens.
+    if !args.tour || std::env::var_os("RUST_LOG").is_some() {
+        serve::log();
+    }
+    serve::runtime()?.block_on(demo(args))
 }
 
-async fn demo(listen: SocketAddr) -> miette::Result<Exit> {
+async fn demo(args: &DemoArgs) -> miette::Result<Exit> {
     let provider = Provider::start().await.map_err(super::failed)?;
     let upstream = upstream::start().await.map_err(super::failed)?;
 
@@ -46,16 +73,33 @@ async fn demo(listen: SocketAddr) -> miette::Result<Exit> {
     ]);
     let files = Files::create().map_err(super::failed)?;
     let sources = Sources::new(&files.config(), Some(&files.policies()));
-    let reloader = Reloader::start(sources, Box::new(move |name| variables.get(name).cloned()), None)?;
-    let server = Server::bind(listen, Arc::clone(reloader.gateway())).await.map_err(super::failed)?;
+    let read = variables.clone();
+    let reloader = Reloader::start(sources, Box::new(move |name| read.get(name).cloned()), None)?;
+    let listen = args.listen.unwrap_or(if args.tour { FREE_PORT } else { DEFAULT_LISTEN });
+    let server = Server::bind(listen, Arc::clone(reloader.gateway()));
+    let server = server.await.map_err(|error| {
+        super::failed(format!("{error}; choose another address with `--listen`, such as 127.0.0.1:0"))
+    })?;
     let address = server.local_addr().map_err(super::failed)?;
     tokio::spawn(serve::watch(reloader));
-    println!("{}", script(address, &provider, &files)?);
-    server.run(serve::stop_signal().map_err(super::failed)?).await;
+
+    let demo = Demo { address, provider, files, variables };
+    let stop = serve::stop_signal().map_err(super::failed)?;
+    if args.tour {
+        let serving = tokio::spawn(server.run(std::future::pending()));
+        let told = tokio::select! {
+            told = tour::run(&demo) => told,
+            () = stop => Ok(Exit::Yes),
+        };
+        serving.abort();
+        return told;
+    }
+    super::say(script::script(&demo)?);
+    server.run(stop).await;
     Ok(Exit::Yes)
 }
 
-/// The example and a directory for policies, to be edited while the demo runs; gone when it ends.
+/// The example and a directory for policies, to be edited while the demo runs; removed when it ends.
 struct Files(PathBuf);
 
 impl Files {
@@ -65,7 +109,7 @@ impl Files {
         std::fs::create_dir(&files.0)?;
         std::fs::create_dir(files.policies())?;
         std::fs::write(files.config(), EXAMPLE)?;
-        std::fs::write(files.policies().join("mine.cedar"), "// Rules that the YAML cannot say go here.\n")?;
+        std::fs::write(files.policy(), "// Rules that the YAML cannot say go here.\n")?;
         Ok(files)
     }
 
@@ -76,48 +120,16 @@ impl Files {
     fn policies(&self) -> PathBuf {
         self.0.join("policies")
     }
+
+    /// The policy that the demo changes.
+    fn policy(&self) -> PathBuf {
+        self.policies().join("mine.cedar")
+    }
 }
 
 impl Drop for Files {
     fn drop(&mut self) {
-        // What is left behind is a copy of the example, in a directory for what is left behind.
+        // If removing fails, a copy of the example stays behind in the system's directory for temporary files.
         let _ = std::fs::remove_dir_all(&self.0);
     }
-}
-
-/// What to paste into another terminal.
-fn script(address: SocketAddr, provider: &Provider, files: &Files) -> miette::Result<String> {
-    let token = |roles: &[&str]| provider.token(roles).map_err(super::failed);
-    let chat = |model: &str, extra: &str| {
-        format!(
-            "curl -sN -w '\\n' http://{address}/v1/chat/completions -H \"Authorization: Bearer $TOKEN\" \\\n  \
-             -H 'Content-Type: application/json' \\\n  \
-             -d '{{\"model\": \"{model}\"{extra}, \"messages\": [{{\"role\": \"user\", \"content\": \"Hello\"}}]}}'"
-        )
-    };
-    Ok(format!(
-        "\n# modelgate runs examples/azure-ad.yaml on http://{address}\n\
-         # Paste these into another terminal. The tokens are good for an hour.\n\n\
-         export TOKEN={basic}\n\
-         export OTHER_TOKEN={other}\n\n\
-         # 1. allowed: the role `basic_user` may use this model\n{allowed}\n\n\
-         # 2. denied: it may not use this one (403)\n{denied}\n\n\
-         # 3. a streamed answer\n{streamed}\n\n\
-         # 4. the models that it may use\ncurl -s -w '\\n' http://{address}/v1/models -H \"Authorization: Bearer $TOKEN\"\n\n\
-         # 5. a token without the role (403), and no token at all (401)\n\
-         curl -s -w '\\n' http://{address}/v1/models -H \"Authorization: Bearer $OTHER_TOKEN\"\n\
-         curl -si http://{address}/v1/models\n\n\
-         # 6. rules change while it runs: write a policy, and send the first request again (403, with this reason)\n\
-         echo '@reason(\"closed by hand\") forbid (principal, action == Action::\"use_model\", resource);' > {policy}\n\n\
-         # 7. break it: the rules of before still hold, and this terminal says where the mistake is\n\
-         echo 'forbid (principal' > {policy}\n\n\
-         # 8. the configuration is in the same directory: {config}\n",
-        policy = files.policies().join("mine.cedar").display(),
-        config = files.config().display(),
-        basic = token(&["basic_user"])?,
-        other = token(&["guest"])?,
-        allowed = chat("anthropic-claude", ""),
-        denied = chat("openai-gpt-4o", ""),
-        streamed = chat("anthropic-claude", ", \"stream\": true"),
-    ))
 }

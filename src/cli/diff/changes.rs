@@ -1,7 +1,23 @@
 //! What the two sides answer differently.
 
-use super::side::{Grant, Side};
-use super::universe::{Item, Kind, Universe};
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::side::{Grant, Side, inquiry};
+use super::universe::Universe;
+use super::universe::kinds::Kind;
+
+/// What changed, by its place among the classes of the comparison.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Item {
+    /// A model, on every route on which it may be asked for.
+    Model(usize),
+    /// A model on one class of routes.
+    ModelOnRoute { model: usize, route: usize },
+    /// A class of routes, for every model that may be asked for there, and for requests without one.
+    Route(usize),
+    /// A class of routes for requests without a model.
+    RouteAlone(usize),
+}
 
 /// Something that a caller may do on one side, and not, or not in the same way, on the other.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,29 +33,90 @@ pub(super) struct Changed {
     pub(super) changes: Vec<Change>,
 }
 
+/// The answers of both sides to a kind, by model (`None`: a request without one) and route.
+type Cells = BTreeMap<(Option<usize>, usize), [Grant; 2]>;
+
 /// Every change, told once: not again for a caller whose token says more than that of one who is affected already.
 pub(super) fn find(universe: &Universe, old: &Side, new: &Side) -> Vec<Changed> {
     let mut found: Vec<(&Kind, Vec<Change>)> = Vec::new();
     for kind in &universe.kinds {
-        let callers = (old.caller(kind), new.caller(kind));
-        let mut changes = Vec::new();
-        for item in &universe.items {
-            let grant = |side: &Side, caller: &Option<_>| {
-                caller.as_ref().map_or(Grant::No, |caller| side.grant(caller, item))
-            };
-            let (before, after) = (grant(old, &callers.0), grant(new, &callers.1));
-            if before != after {
-                changes.push(Change { item: item.clone(), old: before, new: after });
-            }
+        let cells = cells(universe, [old, new], kind);
+        if cells.values().all(|[old, new]| old == new) {
+            continue;
         }
-        let told: Vec<&Change> =
+        let mut changes = changes(universe, &cells);
+        let told: BTreeSet<&Change> =
             found.iter().filter(|(less, _)| less.is_part_of(kind)).flat_map(|(_, changes)| changes).collect();
-        changes.retain(|change| !told.contains(&change));
+        changes.retain(|change| !told.contains(change));
         if !changes.is_empty() {
             found.push((kind, changes));
         }
     }
     grouped(found)
+}
+
+fn cells(universe: &Universe, sides: [&Side; 2], kind: &Kind) -> Cells {
+    let callers = sides.map(|side| side.caller(kind));
+    let team = kind.team.header.as_deref();
+    let mut cells = Cells::new();
+    if callers.iter().all(Option::is_none) {
+        return cells;
+    }
+    let [(old, old_caller), (new, new_caller)] = {
+        let [a, b] = sides;
+        let [x, y] = &callers;
+        [(a, x), (b, y)]
+    };
+    let ask = |inquiry: &_| {
+        [(old, old_caller), (new, new_caller)]
+            .map(|(side, caller)| caller.as_ref().map_or(Grant::No, |caller| side.grant(caller, inquiry)))
+    };
+    for (at, route) in universe.routes.iter().enumerate() {
+        let (method, path) = &route.bare;
+        cells.insert((None, at), ask(&inquiry(method.as_str(), path, None, team)));
+        let Some(path) = &route.with_model else { continue };
+        for (model, class) in universe.models.iter().enumerate() {
+            cells.insert((Some(model), at), ask(&inquiry("POST", path, Some(&class.name), team)));
+        }
+    }
+    cells
+}
+
+/// The change that all of some cells have, as far as anything is allowed there.
+fn common<'c>(cells: impl Iterator<Item = &'c [Grant; 2]>) -> Option<&'c [Grant; 2]> {
+    let mut active = cells.filter(|grants| **grants != [Grant::No, Grant::No]);
+    let first = active.next().filter(|[old, new]| old != new)?;
+    active.all(|grants| grants == first).then_some(first)
+}
+
+/// The fewest rows that tell of every cell that differs.
+fn changes(universe: &Universe, cells: &Cells) -> Vec<Change> {
+    let change = |item: Item, [old, new]: &[Grant; 2]| Change { item, old: old.clone(), new: new.clone() };
+    let mut changes = Vec::new();
+    let mut told = BTreeSet::new();
+    for model in 0..universe.models.len() {
+        let of_model = cells.iter().filter(|((of, _), _)| *of == Some(model));
+        if let Some(grants) = common(of_model.clone().map(|(_, grants)| grants)) {
+            changes.push(change(Item::Model(model), grants));
+            told.extend(of_model.map(|(cell, _)| *cell));
+        }
+    }
+    for route in 0..universe.routes.len() {
+        let on_route = cells.iter().filter(|((_, on), _)| *on == route);
+        let Some(alone) = cells.get(&(None, route)).filter(|[old, new]| old != new) else { continue };
+        let all = common(on_route.clone().map(|(_, grants)| grants));
+        changes.push(change(all.map_or(Item::RouteAlone(route), |_| Item::Route(route)), alone));
+        told.insert((None, route));
+        if all.is_some() {
+            told.extend(on_route.map(|(cell, _)| *cell));
+        }
+    }
+    for (cell, grants) in cells.iter().filter(|(cell, [old, new])| old != new && !told.contains(cell)) {
+        if let (Some(model), route) = *cell {
+            changes.push(change(Item::ModelOnRoute { model, route }, grants));
+        }
+    }
+    changes
 }
 
 fn grouped(found: Vec<(&Kind, Vec<Change>)>) -> Vec<Changed> {

@@ -1,52 +1,60 @@
-//! A token for a kind of caller, as one configuration would read it.
+//! A token for a kind of caller, as one side would read it.
 
 use serde_json::{Map, Value, json};
 
-use super::universe::{Kind, Name};
-use crate::authn::VerifiedClaims;
+use super::universe::kinds::{Kind, Name};
 use crate::config::JwtAuth;
 use crate::names::ClaimPath;
 
 const OTHER: &str = "one-that-nobody-names";
 
-/// The same role, team and user, each in the claims that the configuration reads it from.
-pub(super) fn of(kind: &Kind, jwt: &JwtAuth) -> VerifiedClaims {
+fn text(name: &Name) -> &str {
+    match name {
+        Name::Named(name) => name,
+        Name::Other => OTHER,
+    }
+}
+
+/// The same roles, teams and user, each in the claims that the side reads it from.
+pub(in crate::cli) fn of(kind: &Kind, jwt: &JwtAuth) -> Map<String, Value> {
     let mut claims = Map::new();
-    // With issuers, the token is of the first: an entry may read claims of its own.
-    let issuer = jwt.tokens.issuers.first().map(|entry| entry.issuer.as_str());
+    // An entry of `issuers` may read claims of its own.
+    let issuer = kind.issuer.as_deref();
     if let Some(issuer) = issuer {
         claims.insert("iss".to_owned(), issuer.into());
     }
     let fields = jwt.claim_fields(issuer);
-    let text = |name: &Option<Name>| {
-        name.as_ref().map(|name| match name {
-            Name::Named(name) => name.clone(),
-            Name::Other => OTHER.to_owned(),
-            Name::Admin => jwt.admin_jwt_scope.clone(),
-        })
-    };
-    if let Some(scope) = text(&kind.scope) {
-        claims.insert("scope".to_owned(), json!([scope]));
+    let admin = kind.admin.then_some(jwt.admin_jwt_scope.as_str());
+    let scopes: Vec<&str> = kind.scope.as_deref().into_iter().chain(admin).collect();
+    if !scopes.is_empty() {
+        claims.insert("scope".to_owned(), json!(scopes));
     }
-    if let Some(role) = text(&kind.role) {
-        add(&mut claims, jwt.user_roles_jwt_field.as_ref(), &role);
+    for role in &kind.roles {
+        add(&mut claims, jwt.user_roles_jwt_field.as_ref(), role);
         if jwt.roles_jwt_field != jwt.user_roles_jwt_field {
-            add(&mut claims, jwt.roles_jwt_field.as_ref(), &role);
+            add(&mut claims, jwt.roles_jwt_field.as_ref(), role);
         }
     }
-    if let Some(team) = text(&kind.team) {
-        add(&mut claims, fields.team_ids, &team);
-        set(&mut claims, fields.team_id, &team);
-        if fields.team_ids.is_none() && fields.team_id.is_none() {
-            set(&mut claims, jwt.team_alias_jwt_field.as_ref(), &team);
+    for id in &kind.team.ids {
+        add(&mut claims, fields.team_ids, text(id));
+    }
+    let single = [
+        (&kind.team.id, fields.team_id),
+        (&kind.team.alias, jwt.team_alias_jwt_field.as_ref()),
+        (&kind.team.object, jwt.object_id_jwt_field.as_ref()),
+    ];
+    for (name, path) in single {
+        if let Some(name) = name {
+            set(&mut claims, path, text(name));
         }
     }
-    if !kind.without_user {
+    if !kind.person.without_user {
         set(&mut claims, fields.user_id, "somebody");
     }
-    let domain = text(&kind.domain).unwrap_or_else(|| OTHER.to_owned());
-    set(&mut claims, fields.user_email, &format!("somebody@{domain}"));
-    VerifiedClaims::dangerous_trust(claims)
+    if let Some(domain) = &kind.person.domain {
+        set(&mut claims, fields.user_email, &format!("somebody@{}", text(domain)));
+    }
+    claims
 }
 
 /// A name in a list of names, which another list may share.

@@ -1,25 +1,34 @@
 //! `modelgate diff`: who gains and who loses what.
+//!
+//! Both sides are asked the same questions: kinds of callers by models by routes. Each is a class, of which one member is asked for,
+//! since all of them are treated alike by both sides. What is not asked is told, and then the sides are not called the same.
 
 mod changes;
-mod claims;
+pub(super) mod claims;
+mod conditions;
+mod json;
 mod side;
 mod text;
-mod universe;
+pub(super) mod universe;
+mod unseen;
 
 use std::path::PathBuf;
 
 use clap::Args;
 
 use super::{Exit, Format};
+pub(super) use universe::kinds;
+
 use side::Side;
 use universe::Universe;
 
 /// What to compare.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Exit codes: 0 nobody gains or loses anything, 1 somebody does, 3 the input is invalid.
+Exit codes: 0 nobody gains or loses anything, 1 somebody does, 3 the input is invalid, 4 nothing was found, and something was
+not compared.
 
-Compared is who may do what with a valid token. Which tokens are valid, and where requests go, is not.")]
+Compared is who may do what with a valid token. Where requests go is not.")]
 pub(super) struct DiffArgs {
     /// LiteLLM's YAML file as it is
     #[arg(value_name = "OLD")]
@@ -43,9 +52,14 @@ pub(super) fn run(args: &DiffArgs) -> miette::Result<Exit> {
     let new = Side::load(&args.new, args.new_policies.as_deref())?;
     let universe = Universe::new([(&old.config, &old.dropins), (&new.config, &new.dropins)]);
     let changed = changes::find(&universe, &old, &new);
+    let unseen = unseen::of(&universe, &old, &new);
     match args.format {
-        Format::Text => super::say(text::render(&universe, &changed)),
-        Format::Json => super::say(format_args!("{:#}\n", text::to_json(&universe, &changed))),
+        Format::Text => super::say(text::render(&universe, &changed, &unseen)),
+        Format::Json => super::say_json(&json::of(&universe, &changed, &unseen, [&old, &new])),
     }
-    Ok(if changed.is_empty() { Exit::Yes } else { Exit::Changed })
+    Ok(match (changed.is_empty(), unseen.is_empty()) {
+        (false, _) => Exit::Changed,
+        (true, true) => Exit::Yes,
+        (true, false) => Exit::Undecided,
+    })
 }

@@ -1,18 +1,20 @@
 //! One of the two configurations, as it decides.
 
-use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use cedar_policy::{Effect, Policy};
-use serde_json::Value;
+use cedar_policy::Effect;
+use serde_json::{Map, Value};
 
 use super::claims;
-use super::universe::{Item, Kind};
-use crate::config::Config;
+use super::conditions::{self, Condition};
+use super::universe::accepts;
+use super::universe::kinds::Kind;
+use crate::authn::VerifiedClaims;
+use crate::config::{Config, Mode};
 use crate::dropins::{DropIn, DropIns, annotation};
-use crate::engine::{Denied, Inquiry, MODEL_ROUTES, Rule, Snapshot};
+use crate::engine::{Decision, Denied, Inquiry, Snapshot};
 use crate::identity::Caller;
 use crate::names::ModelName;
 use crate::sources::LoadError;
@@ -31,37 +33,6 @@ pub(super) struct Side {
     forbidding: Option<Snapshot>,
 }
 
-/// A dropped-in policy whose conditions depend on what is not compared. Its name and place are for people: two with the
-/// same effect and text are the same condition.
-#[derive(Clone, Debug)]
-pub(super) struct Condition {
-    pub(super) permits: bool,
-    /// The `when` and `unless` clauses, in Cedar.
-    pub(super) text: String,
-    pub(super) policy: String,
-    pub(super) source: String,
-}
-
-impl Ord for Condition {
-    fn cmp(&self, other: &Self) -> Ordering {
-        (self.permits, &self.text).cmp(&(other.permits, &other.text))
-    }
-}
-
-impl PartialOrd for Condition {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Condition {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other) == Ordering::Equal
-    }
-}
-
-impl Eq for Condition {}
-
 /// Whether somebody may do something.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Grant {
@@ -76,6 +47,10 @@ impl Side {
         let config = Config::load(path, &crate::cli::environment)?;
         let policies = policies.or(config.gateway.policies.as_deref());
         let dropins = policies.map(DropIns::load).transpose()?.unwrap_or_default();
+        Self::new(config, dropins)
+    }
+
+    pub(super) fn new(config: Config, dropins: DropIns) -> Result<Self, LoadError> {
         // As they are, so that what is wrong with them is told.
         Snapshot::with_policies(config.clone(), &dropins)?;
 
@@ -85,10 +60,10 @@ impl Side {
             .iter()
             .filter(enforced)
             .cloned()
-            .partition(|dropin| is_conditional(&dropin.policy));
+            .partition(|dropin| conditions::is_conditional(&dropin.policy));
         let conditional: BTreeMap<_, _> =
             depending.iter().map(|dropin| (dropin.policy.id().to_string(), Condition::of(dropin))).collect();
-        let stripped: Vec<DropIn> = depending.iter().filter_map(without_conditions).collect();
+        let stripped: Vec<DropIn> = depending.iter().filter_map(conditions::without).collect();
         let only = |policies: Vec<DropIn>| {
             let mut some = dropins.clone();
             some.policies = policies;
@@ -112,59 +87,46 @@ impl Side {
         })
     }
 
-    /// The caller of a kind, with a token as this configuration reads it; `None` if nobody gets in like that.
+    /// A token of a kind, as this side reads it; `None` for the master key, and where this side accepts no such token.
+    pub(super) fn claims(&self, kind: &Kind) -> Option<Map<String, Value>> {
+        let jwt = self.config.jwt.as_ref().filter(|jwt| accepts(jwt, kind.issuer.as_deref()))?;
+        (!kind.master_key).then(|| claims::of(kind, jwt))
+    }
+
+    /// The caller of a kind; `None` if nobody gets in like that.
     pub(super) fn caller(&self, kind: &Kind) -> Option<Caller> {
         if kind.master_key {
             return self.config.master_key.is_some().then(Caller::master_key);
         }
-        let jwt = self.config.jwt.as_ref()?;
-        Some(Caller::identify(&claims::of(kind, jwt), Some(jwt)))
+        let claims = VerifiedClaims::dangerous_trust(self.claims(kind)?);
+        Some(Caller::identify(&claims, self.config.jwt.as_ref()))
     }
 
-    pub(super) fn grant(&self, caller: &Caller, item: &Item) -> Grant {
-        match item {
-            Item::Route { path, .. } => {
-                let inquiry =
-                    Inquiry { method: "POST".to_owned(), route: path.clone(), ..Inquiry::default() };
-                self.ask(caller, &inquiry).unwrap_or(Grant::No)
-            }
-            Item::Model { name, .. } => self.grant_of_model(caller, name),
-        }
-    }
-
-    /// The best answer of the routes on which a model is asked for.
-    fn grant_of_model(&self, caller: &Caller, model: &ModelName) -> Grant {
-        let mut best = Grant::No;
-        for route in MODEL_ROUTES {
-            let inquiry = Inquiry {
-                method: "POST".to_owned(),
-                route: route.to_owned(),
-                models: vec![model.clone()],
-                ..Inquiry::default()
-            };
-            match self.ask(caller, &inquiry) {
-                Ok(Grant::Yes) => return Grant::Yes,
-                Ok(grant) if best == Grant::No => best = grant,
-                Ok(_) => {}
-                Err(denied) if depends_on_route(denied.rule) => {}
-                Err(_) => return best,
-            }
-        }
-        best
-    }
-
-    fn ask(&self, caller: &Caller, inquiry: &Inquiry) -> Result<Grant, Box<Denied>> {
+    /// Whether the caller may send such a request.
+    pub(super) fn grant(&self, caller: &Caller, inquiry: &Inquiry) -> Grant {
         let mut asked = BTreeSet::new();
-        if let Err(denied) = self.certain.inquire(caller, inquiry) {
-            let Some(granting) = &self.granting else { return Err(denied) };
-            let decision = granting.inquire(caller, inquiry)?;
+        if self.allows(&self.certain, caller, inquiry).is_err() {
+            let granting = self.granting.as_ref().map(|snapshot| self.allows(snapshot, caller, inquiry));
+            let Some(Ok(decision)) = granting else { return Grant::No };
             asked.extend(self.conditions(&decision.policies));
         }
-        if let Some(Err(denied)) = self.forbidding.as_ref().map(|snapshot| snapshot.inquire(caller, inquiry))
-        {
+        let forbidding = self.forbidding.as_ref().map(|snapshot| self.allows(snapshot, caller, inquiry));
+        if let Some(Err(denied)) = forbidding {
             asked.extend(self.conditions(&denied.decision.policies));
         }
-        Ok(if asked.is_empty() { Grant::Yes } else { Grant::If(asked) })
+        if asked.is_empty() { Grant::Yes } else { Grant::If(asked) }
+    }
+
+    fn allows(
+        &self,
+        snapshot: &Snapshot,
+        caller: &Caller,
+        inquiry: &Inquiry,
+    ) -> Result<Decision, Box<Denied>> {
+        let is_enforced = self.config.gateway.mode == Mode::Enforce;
+        snapshot
+            .inquire(caller, inquiry)
+            .or_else(|denied| if is_enforced || denied.is_floor { Err(denied) } else { Ok(*denied.decision) })
     }
 
     fn conditions(&self, ids: &[Arc<str>]) -> impl Iterator<Item = Condition> {
@@ -172,72 +134,13 @@ impl Side {
     }
 }
 
-/// Whether another route may be answered otherwise.
-fn depends_on_route(rule: Rule) -> bool {
-    match rule {
-        Rule::Policy
-        | Rule::Route
-        | Rule::AdminRoute
-        | Rule::TeamRoute
-        | Rule::NoTeamWithModel
-        | Rule::Floor => true,
-        Rule::Evaluation
-        | Rule::MasterKey
-        | Rule::Overage
-        | Rule::Unmatched
-        | Rule::Model
-        | Rule::DeniedModel
-        | Rule::Scope
-        | Rule::TeamHeader
-        | Rule::UnknownTeam
-        | Rule::NoTeam
-        | Rule::Blocked
-        | Rule::TeamModel
-        | Rule::EmailDomain
-        | Rule::Identity => false,
+/// A request on a route, for a model or for none.
+pub(super) fn inquiry(method: &str, route: &str, model: Option<&ModelName>, team: Option<&str>) -> Inquiry {
+    Inquiry {
+        method: method.to_owned(),
+        route: route.to_owned(),
+        team_header: team.map(str::to_owned),
+        models: model.cloned().into_iter().collect(),
+        ..Inquiry::default()
     }
-}
-
-impl Condition {
-    fn of(dropin: &DropIn) -> Self {
-        let policy = &dropin.policy;
-        // Cedar's own spelling, so that a change of layout is no change.
-        let text = policy.to_json().ok().and_then(|json| Policy::from_json(None, json).ok()?.to_cedar());
-        let text = text.unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ");
-        let clauses = [") when {", ") unless {"].iter().filter_map(|word| text.find(word)).min();
-        let clauses = clauses.and_then(|at| text.get(at + 2..)).unwrap_or(&text);
-        Self {
-            policy: policy.id().to_string(),
-            permits: policy.effect() == Effect::Permit,
-            source: dropin.source(),
-            text: clauses.trim_end_matches(';').to_owned(),
-        }
-    }
-}
-
-/// Whether a condition reads an attribute, a tag or the context.
-fn is_conditional(policy: &Policy) -> bool {
-    let Ok(json) = policy.to_json() else { return true };
-    json.get("conditions").is_some_and(reads)
-}
-
-fn reads(expression: &Value) -> bool {
-    const READING: [&str; 4] = [".", "has", "getTag", "hasTag"];
-    match expression {
-        Value::Object(object) => {
-            object.keys().any(|key| READING.contains(&key.as_str()))
-                || object.get("Var").is_some_and(|var| var == "context")
-                || object.values().any(reads)
-        }
-        Value::Array(list) => list.iter().any(reads),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
-    }
-}
-
-/// The policy as if its conditions held.
-fn without_conditions(dropin: &DropIn) -> Option<DropIn> {
-    let mut json = dropin.policy.to_json().ok()?;
-    *json.get_mut("conditions")? = Value::Array(Vec::new());
-    let policy = Policy::from_json(Some(dropin.policy.id().clone()), json).ok()?;
-    Some(DropIn { parsed: policy.clone(), policy, ..dropin.clone() })
 }

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::claims::nearest;
 use crate::authn::VerifiedClaims;
 use crate::config::JwtAuth;
 use crate::engine::Snapshot;
@@ -18,6 +19,8 @@ pub(super) struct Who {
     /// Each role that counts.
     pub(super) roles: Vec<RoleFound>,
     pub(super) user_id: Option<String>,
+    /// What policies name it by.
+    pub(super) entity: String,
 }
 
 /// A claim that the configuration reads.
@@ -25,6 +28,8 @@ pub(super) struct ClaimRead {
     pub(super) key: &'static str,
     pub(super) claim: String,
     pub(super) value: Option<Value>,
+    /// A claim of the token that may be meant, where there is none of this path.
+    pub(super) nearest: Option<String>,
 }
 
 pub(super) struct RoleFound {
@@ -35,7 +40,7 @@ pub(super) struct RoleFound {
 }
 
 impl Who {
-    pub(super) fn new(snapshot: &Snapshot, caller: &Caller, claims: &VerifiedClaims) -> Self {
+    pub(super) fn new(snapshot: &Snapshot, caller: &Caller, claims: Option<&VerifiedClaims>) -> Self {
         let config = snapshot.config();
         let source = |key: &str| config.lines.get(key).map(|line| format!("{}:{line}", config.file));
         let roles = caller.roles().map(|(role, reason)| {
@@ -43,19 +48,29 @@ impl Who {
             RoleFound { role: role.as_str(), because, source: source(&format!("{JWTAUTH}.{key}")) }
         });
         Self {
-            claims: config.jwt.as_ref().map(|jwt| claims_read(jwt, claims)).unwrap_or_default(),
+            claims: config
+                .jwt
+                .as_ref()
+                .zip(claims)
+                .map(|(jwt, claims)| claims_read(jwt, claims))
+                .unwrap_or_default(),
             roles: roles.collect(),
             user_id: caller.user_id().map(str::to_owned),
+            entity: snapshot.entity_of(caller).to_string(),
         }
     }
 
     pub(super) fn to_json(&self) -> Value {
         let claims = self.claims.iter();
-        let claims = claims.map(|read| json!({"key": read.key, "claim": read.claim, "value": read.value}));
+        let claims = claims.map(|read| {
+            json!({"key": read.key, "claim": read.claim, "value": read.value,
+            "nearest": read.nearest})
+        });
         let roles = self.roles.iter();
         let roles =
             roles.map(|found| json!({"role": found.role, "because": found.because, "source": found.source}));
-        json!({"claims": claims.collect::<Vec<_>>(), "roles": roles.collect::<Vec<_>>(), "user_id": self.user_id})
+        json!({"claims": claims.collect::<Vec<_>>(), "roles": roles.collect::<Vec<_>>(), "user_id": self.user_id,
+            "entity": self.entity})
     }
 }
 
@@ -95,7 +110,9 @@ fn claims_read(jwt: &JwtAuth, claims: &VerifiedClaims) -> Vec<ClaimRead> {
     ];
     let read = |(key, path): (&'static str, Option<&ClaimPath>)| {
         let path = path?;
-        Some(ClaimRead { key, claim: path.as_str().to_owned(), value: path.find(claims.as_map()).cloned() })
+        let value = path.find(claims.as_map()).cloned();
+        let nearest = if value.is_none() { nearest(path.as_str(), claims.as_map()) } else { None };
+        Some(ClaimRead { key, claim: path.as_str().to_owned(), value, nearest })
     };
     let scope = ClaimRead {
         key: "admin_jwt_scope",
@@ -106,6 +123,7 @@ fn claims_read(jwt: &JwtAuth, claims: &VerifiedClaims) -> Vec<ClaimRead> {
         }
         .to_owned(),
         value: crate::identity::scope(claims.as_map()).cloned(),
+        nearest: None,
     };
     std::iter::once(scope).chain(fields.into_iter().filter_map(read)).collect()
 }

@@ -1,25 +1,28 @@
 //! `modelgate explain`: why a request is allowed or denied.
 
 mod caller;
+mod claims;
 mod report;
 mod text;
+mod token;
 mod words;
 
 use std::io::Read as _;
 use std::net::IpAddr;
+use std::time::SystemTime;
 
 use clap::Args;
 use http::{HeaderMap, HeaderValue, Method};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value, json};
 
-use super::{ConfigArgs, Exit, Format};
-use crate::authn::{Bearer, VerifiedClaims};
+use super::{ConfigArgs, Exit, FileArgs, Format};
+use crate::authn::{Bearer, VerifiedClaims, is_master_key};
 use crate::engine::Snapshot;
 use crate::gateway::TokenVerifier;
 use crate::gateway::keys::AuthnError;
 use crate::identity::Caller;
-use crate::request::{Circumstances, RequestParts, TEAM_HEADER, classify};
+use crate::request::{RequestContext, RequestParts, TEAM_HEADER, classify};
 
 use report::Report;
 
@@ -27,21 +30,22 @@ use report::Report;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  modelgate explain --config config.yaml --claims claims.json --path /v1/chat/completions --model gpt-4o
-  modelgate explain --config config.yaml --token - --path /v1/models --format json < token
+  modelgate explain config.yaml --claims '{\"roles\": [\"dev\"]}' --model gpt-4o
+  modelgate explain config.yaml --claims claims.json --model gpt-4o --time 2026-11-28T03:00:00Z --source 10.0.0.1
+  modelgate explain config.yaml --token - --path /v1/models --format json < token
 
 Exit codes: 0 the request is allowed, 2 it is denied or the token is refused, 3 the input is invalid.")]
 pub(super) struct ExplainArgs {
     #[command(flatten)]
-    config: ConfigArgs,
+    config: FileArgs,
     #[command(flatten)]
     who: Who,
     /// The method [default: POST with --model, else GET]
     #[arg(long, value_name = "M")]
     method: Option<Method>,
-    /// The path, with its query if there is one
-    #[arg(long, value_name = "P")]
-    path: String,
+    /// The path, with its query if there is one [default: /v1/chat/completions with --model]
+    #[arg(long, value_name = "P", required_unless_present = "model")]
+    path: Option<String>,
     /// The model that the JSON body asks for
     #[arg(long, value_name = "M")]
     model: Option<String>,
@@ -51,6 +55,9 @@ pub(super) struct ExplainArgs {
     /// The address that the caller has [default: unknown]
     #[arg(long, value_name = "IP")]
     source: Option<IpAddr>,
+    /// When the request comes, by RFC 3339 [default: now]
+    #[arg(long, value_name = "RFC3339", value_parser = super::decide::instant)]
+    time: Option<SystemTime>,
     /// How to print the explanation
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -62,50 +69,73 @@ struct Who {
     /// A token, verified with the keys that the configuration names; `-` reads it from standard input
     #[arg(long, value_name = "JWT")]
     token: Option<SecretString>,
-    /// A JSON file of claims, taken as they are; `-` reads standard input
-    #[arg(long, value_name = "FILE")]
+    /// Claims, taken as they are: a JSON object, or a file that holds one; `-` reads standard input
+    #[arg(long, value_name = "JSON|FILE")]
     claims: Option<String>,
 }
 
+/// Where a model is asked for, unless the command says.
+const CHAT: &str = "/v1/chat/completions";
+
 pub(super) fn run(args: &ExplainArgs) -> miette::Result<Exit> {
-    let snapshot = args.config.snapshot()?;
-    let report = match claims(&snapshot, &args.who)? {
-        Ok(claims) => explain(&snapshot, args, &claims)?,
-        Err(refused) => Report::refused_token(&refused),
+    let snapshot = ConfigArgs::from(args.config.clone()).snapshot()?;
+    let report = match &args.who.claims {
+        Some(given) => {
+            let claims = VerifiedClaims::dangerous_trust(given_claims(given)?);
+            explain(&snapshot, args, &snapshot.identify(&claims), Some(&claims))?
+        }
+        None => explain_token(&snapshot, args)?,
     };
     match args.format {
         Format::Text => super::say(text::render(&report)),
-        Format::Json => super::say(format_args!("{:#}\n", report.to_json())),
+        Format::Json => super::say_json(&report.to_json()),
     }
     Ok(if report.allowed() { Exit::Yes } else { Exit::Denied })
 }
 
-/// The claims, or why the token is refused.
-fn claims(snapshot: &Snapshot, who: &Who) -> miette::Result<Result<VerifiedClaims, AuthnError>> {
-    if let Some(file) = &who.claims {
-        let text = if file == "-" {
-            standard_input()?
-        } else {
-            std::fs::read_to_string(file).map_err(|error| super::failed(format!("`{file}`: {error}")))?
-        };
-        let claims: Map<String, Value> = serde_json::from_str(&text)
-            .map_err(|error| super::failed(format!("`{file}` is not a JSON object of claims: {error}")))?;
-        return Ok(Ok(VerifiedClaims::dangerous_trust(claims)));
-    }
-    let given = who.token.clone().unwrap_or_default();
+/// The claims that were given: an object in place, or in a file.
+fn given_claims(given: &str) -> miette::Result<Map<String, Value>> {
+    let is_object = given.trim_start().starts_with('{');
+    let (name, text) = match given {
+        "-" => ("standard input", standard_input()?),
+        object if is_object => ("--claims", object.to_owned()),
+        file => {
+            let read = std::fs::read_to_string(file);
+            (file, read.map_err(|error| super::failed(format!("`{file}`: {error}")))?)
+        }
+    };
+    serde_json::from_str(&text).map_err(|error| {
+        super::failed_with_help(
+            format!("`{name}` is not a JSON object of claims: {error}"),
+            "claims are the payload of a token, such as `{\"sub\": \"ada\", \"roles\": [\"dev\"]}`",
+        )
+    })
+}
+
+fn explain_token(snapshot: &Snapshot, args: &ExplainArgs) -> miette::Result<Report> {
+    let given = args.who.token.clone().unwrap_or_default();
     let token = if given.expose_secret() == "-" { standard_input()?.into() } else { given };
-    let bearer = Bearer::new(token.expose_secret().trim()).map_err(super::failed)?;
-    let Some(jwt) = &snapshot.config().jwt else {
-        return Err(super::failed("no token is accepted: `general_settings.enable_jwt_auth` is not true"));
+    let token = token.expose_secret().trim();
+    let bearer = Bearer::new(token).map_err(super::failed)?;
+    let config = snapshot.config();
+    if config.master_key.as_ref().is_some_and(|key| is_master_key(&bearer, key)) {
+        return explain(snapshot, args, &Caller::master_key(), None);
+    }
+    let Some(jwt) = &config.jwt else {
+        return Err(super::failed_with_help(
+            "no token is accepted: `general_settings.enable_jwt_auth` is not true",
+            "set `enable_jwt_auth: true`",
+        ));
     };
     let verifier = TokenVerifier::new(&jwt.tokens).map_err(super::failed)?;
-    let verified = super::serve::runtime()?.block_on(verifier.verify(&bearer, &jwt.tokens));
-    match verified {
-        Err(AuthnError::KeysUnavailable) => Err(super::failed(
-            "the identity provider's keys cannot be fetched, see JWT_PUBLIC_KEY_URL and `litellm_jwtauth.issuers`",
+    match super::serve::runtime()?.block_on(verifier.verify(&bearer, &jwt.tokens)) {
+        Ok(claims) => explain(snapshot, args, &snapshot.identify(&claims), Some(&claims)),
+        Err(AuthnError::Token(error)) => Ok(Report::refused_token(&error, token)),
+        Err(AuthnError::KeysUnavailable) => Err(super::failed_with_help(
+            "the identity provider's keys cannot be fetched",
+            "see JWT_PUBLIC_KEY_URL and `litellm_jwtauth.issuers`; `--claims` explains without a token",
         )),
         Err(error @ AuthnError::ProviderUnavailable) => Err(super::failed(error)),
-        verified => Ok(verified),
     }
 }
 
@@ -115,9 +145,14 @@ fn standard_input() -> miette::Result<String> {
     Ok(text)
 }
 
-fn explain(snapshot: &Snapshot, args: &ExplainArgs, claims: &VerifiedClaims) -> miette::Result<Report> {
-    let caller: Caller = snapshot.identify(claims);
-    let who = caller::Who::new(snapshot, &caller, claims);
+/// `claims` are those of the token; a master key has none.
+fn explain(
+    snapshot: &Snapshot,
+    args: &ExplainArgs,
+    caller: &Caller,
+    claims: Option<&VerifiedClaims>,
+) -> miette::Result<Report> {
+    let who = caller::Who::new(snapshot, caller, claims);
     let method = args.method.clone().unwrap_or(if args.model.is_some() { Method::POST } else { Method::GET });
     let mut headers = HeaderMap::new();
     if let Some(team) = &args.team {
@@ -126,12 +161,14 @@ fn explain(snapshot: &Snapshot, args: &ExplainArgs, claims: &VerifiedClaims) -> 
         headers.insert(TEAM_HEADER, value);
     }
     let body = args.model.as_ref().map(|model| json!({"model": model}).to_string()).unwrap_or_default();
-    let (path, query) = args.path.split_once('?').map_or((args.path.as_str(), None), |(p, q)| (p, Some(q)));
+    let path = args.path.as_deref().unwrap_or(CHAT);
+    let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
     let parts = RequestParts { method: &method, path, query, headers: &headers, body: body.as_bytes() };
     Ok(match classify(&parts) {
         Ok(call) => {
-            let call = call.with_circumstances(Circumstances { source: args.source, ..Circumstances::now() });
-            Report::decided(snapshot.config(), &call, who, snapshot.explain(&caller, &call))
+            let time = args.time.or(RequestContext::now().time);
+            let call = call.with_context(RequestContext { source: args.source, time });
+            Report::decided(snapshot, &call, who, snapshot.explain(caller, &call))
         }
         Err(malformed) => Report::malformed(who, &malformed),
     })

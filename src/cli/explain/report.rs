@@ -3,11 +3,13 @@
 use serde_json::{Value, json};
 
 use super::caller::Who;
-use super::words;
-use crate::config::Config;
-use crate::engine::{Considered, Explanation};
-use crate::gateway::keys::AuthnError;
+use super::token::{self, Presented};
+use super::words::{self, Words};
+use crate::authn::TokenError;
+use crate::config::Mode;
+use crate::engine::{Considered, Explanation, Rule, Snapshot};
 use crate::names::ModelName;
+use crate::offline::Answer;
 use crate::request::{ApiCall, Malformed};
 
 /// What there is to tell.
@@ -16,7 +18,13 @@ pub(super) struct Report {
     /// The rule or check that denies.
     pub(super) rule: Option<String>,
     pub(super) reason: Option<String>,
-    pub(super) cure: Option<&'static str>,
+    /// What the rule says, and where that is written.
+    pub(super) words: Option<Words>,
+    pub(super) cure: Option<String>,
+    /// The rule that denies and is not enforced (`modelgate.mode: log_only`).
+    pub(super) unenforced: Option<Rule>,
+    /// What a refused token says of itself.
+    pub(super) presented: Option<Presented>,
     pub(super) who: Option<Who>,
     pub(super) asked: Option<Asked>,
 }
@@ -36,50 +44,70 @@ pub(super) struct Asked {
 }
 
 impl Report {
-    pub(super) fn refused_token(error: &AuthnError) -> Self {
+    pub(super) fn refused_token(error: &TokenError, token: &str) -> Self {
         Self {
-            status: 401,
             rule: Some(error.reason().to_owned()),
             reason: Some(error.to_string()),
-            cure: Some(
-                "get a new token from the identity provider that the configuration trusts, for its audience",
-            ),
-            who: None,
-            asked: None,
+            cure: Some(token::cure(error, token)),
+            presented: Presented::of(token),
+            ..Self::allowed_with(401)
         }
     }
 
     pub(super) fn malformed(who: Who, malformed: &Malformed) -> Self {
+        let answer = Answer::malformed(malformed);
         Self {
-            status: 400,
-            rule: Some("request".to_owned()),
-            reason: Some(malformed.to_string()),
-            cure: Some("send a request that can be read in one way only"),
+            rule: answer.rule.map(str::to_owned),
+            reason: answer.reason,
+            words: Some(words::UNJUDGED),
+            cure: Some("send a request that can be read in one way only".to_owned()),
             who: Some(who),
-            asked: None,
+            ..Self::allowed_with(answer.status)
         }
     }
 
-    pub(super) fn decided(config: &Config, call: &ApiCall, who: Who, explained: Explanation) -> Self {
-        let rule = explained.outcome.as_ref().err().map(|denied| denied.rule);
-        let reason = explained.outcome.as_ref().err().map(ToString::to_string);
-        let decision = explained.outcome.unwrap_or_else(|denied| *denied.decision);
-        Self {
-            status: if rule.is_none() { 200 } else { 403 },
+    pub(super) fn decided(snapshot: &Snapshot, call: &ApiCall, who: Who, explained: Explanation) -> Self {
+        let is_enforced = snapshot.config().gateway.mode == Mode::Enforce;
+        let denied = explained.outcome.as_ref().err();
+        let denying = denied.filter(|denied| is_enforced || denied.is_floor);
+        let rule = denying.map(|denied| denied.rule);
+        let report = Self {
             rule: rule.map(|rule| rule.as_str().to_owned()),
-            reason,
-            cure: rule.map(words::cure),
+            reason: denying.map(ToString::to_string),
+            words: rule.map(words::of),
+            cure: rule.map(|rule| words::cure(rule).to_owned()),
+            unenforced: denied.map(|denied| denied.rule).filter(|_| rule.is_none()),
             who: Some(who),
-            asked: Some(Asked {
-                method: call.method().to_string(),
-                route: call.route().to_string(),
-                models: call.models().map(ModelName::to_string).collect(),
-                destinations: call.models().map(|model| config.destination(model).to_string()).collect(),
-                team: decision.team_id.as_deref().map(str::to_owned),
-                grants: explained.grants,
-                gates: explained.gates,
-                policies: decision.policies.iter().map(ToString::to_string).collect(),
-            }),
+            ..Self::allowed_with(if rule.is_none() { 200 } else { 403 })
+        };
+        let decision = explained.outcome.unwrap_or_else(|denied| *denied.decision);
+        let asked = Asked {
+            method: call.method().to_string(),
+            route: call.route().to_string(),
+            models: call.models().map(ModelName::to_string).collect(),
+            destinations: call
+                .models()
+                .map(|model| snapshot.config().destination(model).to_string())
+                .collect(),
+            team: decision.team_id.as_deref().map(str::to_owned),
+            grants: explained.grants,
+            gates: explained.gates,
+            policies: decision.policies.iter().map(ToString::to_string).collect(),
+        };
+        Self { asked: Some(asked), ..report }
+    }
+
+    fn allowed_with(status: u16) -> Self {
+        Self {
+            status,
+            rule: None,
+            reason: None,
+            words: None,
+            cure: None,
+            unenforced: None,
+            presented: None,
+            who: None,
+            asked: None,
         }
     }
 
@@ -89,7 +117,10 @@ impl Report {
 
     pub(super) fn to_json(&self) -> Value {
         let mut json = json!({"allow": self.allowed(), "status": self.status, "rule": self.rule,
-            "reason": self.reason, "cure": self.cure, "caller": self.who.as_ref().map(Who::to_json)});
+            "reason": self.reason, "meaning": self.words.map(|words| words.meaning),
+            "documentation": self.words.map(Words::place), "cure": self.cure,
+            "unenforced": self.unenforced.map(Rule::as_str), "token": self.presented.as_ref().map(Presented::to_json),
+            "caller": self.who.as_ref().map(Who::to_json)});
         if let (Some(asked), Some(json)) = (&self.asked, json.as_object_mut()) {
             let list = |considered: &[Considered]| considered.iter().map(considered_json).collect::<Vec<_>>();
             let request = json!({"method": asked.method, "route": asked.route, "models": asked.models,

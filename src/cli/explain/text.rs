@@ -1,10 +1,14 @@
 //! The explanation for people.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
+
+use serde_json::Value;
 
 use super::caller::Who;
 use super::report::{Asked, Report};
 use super::words;
+use crate::display::{escape, escape_json};
 use crate::engine::{Considered, Rule};
 use crate::names::ModelName;
 
@@ -17,11 +21,25 @@ pub(super) fn render(report: &Report) -> String {
 
 fn write(out: &mut String, report: &Report) -> std::fmt::Result {
     match (&report.rule, &report.reason) {
-        (Some(rule), Some(reason)) => writeln!(out, "denied ({}, {rule}): {reason}", report.status)?,
+        (Some(rule), Some(reason)) => {
+            writeln!(out, "denied ({}, {rule}): {}", report.status, escape(reason))?;
+        }
         _ => writeln!(out, "allowed")?,
     }
-    if let Some(cure) = report.cure {
-        writeln!(out, "to allow it: {cure}")?;
+    if let Some(rule) = report.unenforced {
+        writeln!(out, "not enforced (`modelgate.mode: log_only`): {rule} would deny it: {}", rule.reason())?;
+    }
+    if let Some(words) = report.words {
+        writeln!(out, "the rule: {} ({})", words.meaning, words.place())?;
+    }
+    if let Some(cure) = &report.cure {
+        writeln!(out, "to allow it: {}", escape(cure))?;
+    }
+    if let Some(presented) = &report.presented {
+        writeln!(out, "\ntoken, not verified")?;
+        for (name, value) in [("iss", &presented.issuer), ("aud", &presented.audience)] {
+            writeln!(out, "  claim {name}: {}", value_of(value.as_ref()))?;
+        }
     }
     if let Some(who) = &report.who {
         write_caller(out, who)?;
@@ -35,30 +53,32 @@ fn write(out: &mut String, report: &Report) -> std::fmt::Result {
 fn write_caller(out: &mut String, who: &Who) -> std::fmt::Result {
     writeln!(out, "\ncaller")?;
     for read in &who.claims {
-        let value = read.value.as_ref().map_or("absent".to_owned(), ToString::to_string);
-        writeln!(out, "  claim {} ({}): {value}", read.claim, read.key)?;
+        let (claim, key) = (escape(&read.claim), read.key);
+        writeln!(out, "  claim {claim} ({key}): {}", value_of(read.value.as_ref()))?;
+        if let Some(nearest) = &read.nearest {
+            writeln!(out, "    claim path {claim}: absent in this token; nearest: {}", escape(nearest))?;
+        }
     }
     if who.roles.is_empty() {
-        writeln!(out, "  role: none (R1.5)")?;
+        writeln!(out, "  role: none (R1)")?;
     }
     for found in &who.roles {
-        writeln!(out, "  role: {}{}\n    {}", found.role, at(found.source.as_deref()), found.because)?;
+        let because = escape(&found.because);
+        writeln!(out, "  role: {}{}\n    {because}", found.role, at(found.source.as_deref()))?;
     }
-    writeln!(out, "  user id: {}", who.user_id.as_deref().unwrap_or("none"))
+    writeln!(out, "  in policies: {}", escape(&who.entity))?;
+    writeln!(out, "  user id: {}", or_none(who.user_id.as_deref()))
 }
 
 fn write_request(out: &mut String, asked: &Asked) -> std::fmt::Result {
     writeln!(out, "\nrequest")?;
-    writeln!(out, "  {} {}", asked.method, asked.route)?;
-    writeln!(
-        out,
-        "  models: {}",
-        if asked.models.is_empty() { "none".to_owned() } else { asked.models.join(", ") }
-    )?;
-    for (model, destination) in asked.models.iter().zip(&asked.destinations) {
-        writeln!(out, "  {model} is sent to: {destination}")?;
+    writeln!(out, "  {} {}", escape(&asked.method), escape(&asked.route))?;
+    let models: Vec<_> = asked.models.iter().map(|model| escape(model)).collect();
+    writeln!(out, "  models: {}", if models.is_empty() { "none".to_owned() } else { models.join(", ") })?;
+    for (model, destination) in models.iter().zip(&asked.destinations) {
+        writeln!(out, "  {model} is sent to: {}", escape(destination))?;
     }
-    writeln!(out, "  team: {}", asked.team.as_deref().unwrap_or("none"))?;
+    writeln!(out, "  team: {}", or_none(asked.team.as_deref()))?;
 
     writeln!(out, "\ngrants: the route, and each model, needs a yes")?;
     for grant in &asked.grants {
@@ -67,29 +87,41 @@ fn write_request(out: &mut String, asked: &Asked) -> std::fmt::Result {
             "  {} {}: {}{}",
             yes_or_no(grant.holds),
             question(grant),
-            grant.id,
+            escape(&grant.id),
             at(grant.source.as_deref())
         )?;
     }
     if asked.grants.is_empty() {
         writeln!(out, "  none is for this caller")?;
     }
-    writeln!(out, "\ngates: each must say yes")?;
+    writeln!(out, "\nmandatory checks: each must say yes")?;
     for gate in &asked.gates {
         let (open, asks) = (yes_or_no(!gate.holds), words::asks(gate.rule));
         // A dropped-in policy is known by its own name.
         let name = if gate.rule == Rule::Policy { &*gate.id } else { gate.rule.as_str() };
+        let name = escape(name);
         writeln!(out, "  {open} {}: {name}: {asks}{}", question(gate), at(gate.source.as_deref()))?;
     }
-    writeln!(
-        out,
-        "\ndecided by: {}",
-        if asked.policies.is_empty() { "the lack of a grant".to_owned() } else { asked.policies.join(", ") }
-    )
+    let policies: Vec<_> = asked.policies.iter().map(|id| escape(id)).collect();
+    let by = if policies.is_empty() { "no matching grant".to_owned() } else { policies.join(", ") };
+    writeln!(out, "\ndecided by: {by}")
+}
+
+/// A claim as JSON, which escapes what a terminal would obey.
+fn value_of(value: Option<&Value>) -> String {
+    value.map_or_else(|| "absent".to_owned(), |value| escape_json(&value.to_string()).into_owned())
+}
+
+fn or_none(text: Option<&str>) -> Cow<'_, str> {
+    text.map_or(Cow::Borrowed("none"), escape)
 }
 
 fn question(considered: &Considered) -> String {
-    considered.model.as_ref().map_or("route".to_owned(), |model: &ModelName| format!("model {model}"))
+    match considered.model.as_ref().map(ModelName::as_str) {
+        None => "route".to_owned(),
+        Some("") => "model that the route runs unnamed".to_owned(),
+        Some(model) => format!("model {}", escape(model)),
+    }
 }
 
 fn yes_or_no(yes: bool) -> &'static str {
@@ -97,5 +129,5 @@ fn yes_or_no(yes: bool) -> &'static str {
 }
 
 fn at(source: Option<&str>) -> String {
-    source.map(|source| format!("  [{source}]")).unwrap_or_default()
+    source.map(|source| format!("  [{}]", escape(source))).unwrap_or_default()
 }

@@ -2,7 +2,65 @@
 
 use crate::engine::Rule;
 
-/// What a gate asks for, so that its verdict can be read as "yes" or "no".
+/// What a rule says, and where that is written.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Words {
+    /// One sentence without its full stop.
+    pub(super) meaning: &'static str,
+    /// The anchor in `docs/rules.md`.
+    anchor: &'static str,
+}
+
+impl Words {
+    /// Where the rule is documented.
+    pub(super) fn place(self) -> String {
+        format!("docs/rules.md#{}", self.anchor)
+    }
+}
+
+/// Of a request that cannot be judged.
+pub(super) const UNJUDGED: Words = Words {
+    meaning: "a request must name its model once, in a way that every reader understands alike",
+    anchor: "d2",
+};
+
+/// What a rule says.
+pub(super) fn of(rule: Rule) -> Words {
+    let (meaning, anchor) = match rule {
+        Rule::Evaluation => ("a policy that cannot be evaluated denies", "other-rules"),
+        Rule::Policy => ("a policy file of the operator forbids requests like this one", "other-rules"),
+        Rule::MasterKey => ("the master key is for what its policy permits", "other-rules"),
+        Rule::Overage => (
+            "a token must carry the claims that roles and teams are read from, not a pointer to them",
+            "other-rules",
+        ),
+        Rule::DeniedModel => {
+            ("a model that `deny_models` of a role lists is denied, whatever else permits it", "other-rules")
+        }
+        Rule::Unmatched => ("with role permissions in force, a token needs a role", "r2"),
+        Rule::Model => ("a role may use the models that its entry lists, by their exact names", "r2"),
+        Rule::Route => ("a role may call the routes that its entry lists", "r2"),
+        Rule::Scope => ("a scope of the token must have a mapping that lists the model", "r3"),
+        Rule::AdminRoute => ("an admin calls the routes of `admin_allowed_routes`", "r5"),
+        Rule::TeamHeader => ("`x-litellm-team-id` may only name a team that the token claims", "r6"),
+        Rule::UnknownTeam => ("the team that the token names must be declared under `teams`", "r6"),
+        Rule::NoTeam => ("where a claim for the team is configured, the token must have it", "r6"),
+        Rule::NoTeamWithModel => {
+            ("one of the teams that the token claims must be allowed the model on this route", "r6")
+        }
+        Rule::Blocked => ("a blocked team may do nothing", "r6"),
+        Rule::TeamRoute => ("a team calls the routes of `team_allowed_routes`", "r6"),
+        Rule::TeamModel => ("a team may use the models that it lists", "r6"),
+        Rule::EmailDomain => ("the caller's email must be of the configured domain", "r7"),
+        Rule::Identity => ("the token must say which user or which team calls", "r8"),
+        Rule::Floor => {
+            ("routes that are no LLM API are for admins, unless a configured list names them", "r9")
+        }
+    };
+    Words { meaning, anchor }
+}
+
+/// What a mandatory check asks for, so that its verdict can be read as "yes" or "no".
 pub(super) fn asks(rule: Rule) -> &'static str {
     match rule {
         Rule::Overage => "the token carries every claim that roles and teams are read from",
@@ -57,5 +115,21 @@ pub(super) fn cure(rule: Rule) -> &'static str {
         Rule::EmailDomain => "use an account of the domain, or change `user_allowed_email_domain`",
         Rule::Identity => "configure `user_id_jwt_field` for a claim that the token has",
         Rule::Floor => "list the route under `routes` of an entry for one of the caller's roles",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_rule_is_documented_where_its_words_say() {
+        let document = include_str!("../../../docs/rules.md");
+        for words in Rule::ALL.into_iter().map(of).chain([UNJUDGED]) {
+            assert!(document.contains(&format!("<a id=\"{}\"></a>", words.anchor)), "{words:?}");
+        }
+        for rule in Rule::ALL {
+            assert!(document.contains(&format!("`{rule}`")), "{rule}");
+        }
     }
 }

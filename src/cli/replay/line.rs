@@ -7,7 +7,7 @@ use crate::decision_log::{Input, Line, Verdict};
 use crate::engine::{Inquiry, Snapshot};
 use crate::identity::Caller;
 use crate::names::ModelName;
-use crate::request::Circumstances;
+use crate::request::RequestContext;
 
 /// What stands in the place of a value that was masked.
 const MASKED: &str = "***";
@@ -70,7 +70,7 @@ pub(super) fn inquiry(input: &Input) -> Result<Inquiry, String> {
         models: models.collect::<Result<_, _>>().map_err(|error| error.to_string())?,
         model_use: input.model_use,
         body_bytes: usize::try_from(input.body_bytes).unwrap_or(usize::MAX),
-        circumstances: Circumstances {
+        circumstances: RequestContext {
             time: input.time,
             source: input.source.as_ref().map(address).transpose()?,
         },

@@ -46,7 +46,7 @@ pub(super) fn run(args: &ReplayArgs) -> miette::Result<Exit> {
     }
     match args.format {
         Format::Text => super::say(text::render(&tally)),
-        Format::Json => super::say(format_args!("{:#}\n", text::to_json(&tally))),
+        Format::Json => super::say_json(&text::to_json(&tally)),
     }
     Ok(if tally.changed() { Exit::Changed } else { Exit::Yes })
 }

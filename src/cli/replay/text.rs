@@ -1,11 +1,13 @@
 //! The result, for people and for machines.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
 use super::line::Left;
 use super::tally::{Change, Found, Group, Tally};
+use crate::display::escape;
 
 const CHANGES: [Change; 3] = [Change::NowDenied, Change::NowAllowed, Change::OtherRule];
 
@@ -24,13 +26,17 @@ fn write(out: &mut String, tally: &Tally) -> std::fmt::Result {
         }
         for (group, Found { count, example }) in groups {
             let Group { rule, policies, method, route, models, role, .. } = group;
-            let models = if models.is_empty() { "no model".to_owned() } else { models.join(", ") };
+            let models =
+                if models.is_empty() { Cow::Borrowed("no model") } else { Cow::Owned(models.join(", ")) };
             let role = role.as_deref().unwrap_or("none");
+            let [method, route, models, role, example] =
+                [method, route, &*models, role, example].map(|text| escape(text));
             writeln!(out, "  {count:>7}  {method} {route}  {models}  role {role}  such as {example}")?;
             let by = if change == Change::NowAllowed { "was denied by" } else { "denied by" };
             let policies =
                 if policies.is_empty() { String::new() } else { format!(": {}", policies.join(", ")) };
             let allowed = if change == Change::NowAllowed { "; allowed by" } else { "" };
+            let [rule, policies] = [rule, &policies].map(|text| escape(text));
             writeln!(out, "           {by} {rule}{allowed}{policies}")?;
         }
     }
@@ -40,7 +46,7 @@ fn write(out: &mut String, tally: &Tally) -> std::fmt::Result {
     let changed = if changed == 0 { String::new() } else { format!("{changed} ") };
     writeln!(out, "{} decisions made again: {changed}{told}", tally.decided)?;
     for (left, Found { count, example }) in &tally.left {
-        writeln!(out, "{count} lines left out, such as {example}: {}", why(*left))?;
+        writeln!(out, "{count} lines left out, such as {}: {}", escape(example), why(*left))?;
     }
     Ok(())
 }

@@ -9,6 +9,7 @@ use clap::Args;
 
 use super::Exit;
 use crate::casefile::{CaseFile, Part, Report, run_cases};
+use crate::display::escape;
 use crate::engine::Snapshot;
 use crate::sources::Sources;
 
@@ -107,7 +108,7 @@ fn tell_coverage(reports: &[Report], least: Option<u8>) -> bool {
     super::say(format_args!("coverage: {covered} of {all} policies and entries ({percent} %)\n"));
     for Part { name, source, covered } in reports.iter().flat_map(|report| &report.coverage.parts) {
         if !covered {
-            super::say(format_args!("  no case touches {name} [{source}]\n"));
+            super::say(format_args!("  no case touches {} [{}]\n", escape(name), escape(source)));
         }
     }
     let enough = least.is_none_or(|least| percent >= usize::from(least));

@@ -1,13 +1,9 @@
 //! `modelgate`, our own block.
 
-use std::fmt;
-
 use secrecy::SecretString;
-use serde::de::value::SeqAccessDeserializer;
-use serde::de::{SeqAccess, Unexpected, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
-use super::present;
+use super::shapes::{one_or_many, present, text_or_off};
 
 #[derive(Default, Deserialize)]
 #[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
@@ -33,8 +29,14 @@ pub(in crate::config) struct Modelgate {
     pub(in crate::config) listen: Option<String>,
     /// The operators' listener; 127.0.0.1:4001 unless set, and `off` for none.
     #[serde(default, deserialize_with = "text_or_off")]
-    #[cfg_attr(feature = "cli", schemars(with = "Option<crate::config::schema::TextOrOff>"))]
+    #[cfg_attr(feature = "cli", schemars(with = "Option<super::shapes::TextOrOff>"))]
     pub(in crate::config) admin: Option<String>,
+    /// Names that the admin listener may be called by, beside `localhost` and its address; `.name` stands for all below it.
+    #[serde(default)]
+    pub(in crate::config) admin_hosts: Option<Vec<String>>,
+    /// `hide`, the default, or `pass`: whether callers see headers of answers that tell of upstreams.
+    #[serde(default)]
+    pub(in crate::config) upstream_headers: Option<String>,
     /// The certificate of the listener, which speaks TLS then.
     #[serde(default, deserialize_with = "present")]
     pub(in crate::config) tls: Option<Tls>,
@@ -58,11 +60,11 @@ pub(in crate::config) struct Modelgate {
     pub(in crate::config) trusted_proxies: Option<Vec<String>>,
     /// Files of cases, or directories of them, that must pass before this file is in force.
     #[serde(default, deserialize_with = "one_or_many")]
-    #[cfg_attr(feature = "cli", schemars(with = "Option<crate::config::schema::OneOrMany>"))]
+    #[cfg_attr(feature = "cli", schemars(with = "Option<super::shapes::OneOrMany>"))]
     pub(in crate::config) tests: Option<Vec<String>>,
     /// What LiteLLM would do by this file and modelgate does not, on purpose: `guardrails`.
     #[serde(default, deserialize_with = "one_or_many")]
-    #[cfg_attr(feature = "cli", schemars(with = "Option<crate::config::schema::OneOrMany>"))]
+    #[cfg_attr(feature = "cli", schemars(with = "Option<super::shapes::OneOrMany>"))]
     pub(in crate::config) ignore: Option<Vec<String>>,
     /// Whether what LiteLLM leaves open is closed.
     #[serde(default)]
@@ -70,6 +72,9 @@ pub(in crate::config) struct Modelgate {
     /// What the token's own roles open and deny.
     #[serde(default, deserialize_with = "present")]
     pub(in crate::config) role_permissions: Option<Vec<TokenRole>>,
+    /// Which routes are open beside LiteLLM's.
+    #[serde(default)]
+    pub(in crate::config) routes: Option<Routes>,
     /// Where decisions are logged, and how.
     #[serde(default)]
     pub(in crate::config) decision_log: Option<DecisionLog>,
@@ -194,6 +199,15 @@ pub(in crate::config) struct Tls {
 
 #[derive(Deserialize)]
 #[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
+#[serde(rename = "routes", deny_unknown_fields)]
+pub(in crate::config) struct Routes {
+    /// `open`, or `closed`: the routes that the SDKs have and LiteLLM's groups do not.
+    #[serde(default)]
+    pub(in crate::config) sdk: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename = "introspection", deny_unknown_fields)]
 pub(in crate::config) struct Introspection {
     /// Where tokens are asked about.
@@ -221,60 +235,9 @@ pub(in crate::config) struct Upstream {
     /// `unlisted`, unless set: it serves what no deployment of `model_list` does. `all`: it serves every model.
     #[serde(default, rename = "for")]
     pub(in crate::config) serves: Option<String>,
-}
-
-/// A string, or YAML 1.1's `off`, which is a boolean to some readers.
-fn text_or_off<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    struct TextOrOff;
-
-    impl Visitor<'_> for TextOrOff {
-        type Value = Option<String>;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("an address or `off`")
-        }
-
-        fn visit_unit<E>(self) -> Result<Self::Value, E> {
-            Ok(None)
-        }
-
-        fn visit_bool<E: serde::de::Error>(self, on: bool) -> Result<Self::Value, E> {
-            if on { Err(E::invalid_value(Unexpected::Bool(on), &self)) } else { Ok(Some("off".to_owned())) }
-        }
-
-        fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-            Ok(Some(text.to_owned()))
-        }
-    }
-
-    deserializer.deserialize_any(TextOrOff)
-}
-
-/// A string, or a list of strings.
-pub(super) fn one_or_many<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<Vec<String>>, D::Error> {
-    struct OneOrMany;
-
-    impl<'de> Visitor<'de> for OneOrMany {
-        type Value = Option<Vec<String>>;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a string or a list")
-        }
-
-        fn visit_unit<E>(self) -> Result<Self::Value, E> {
-            Ok(None)
-        }
-
-        fn visit_str<E>(self, one: &str) -> Result<Self::Value, E> {
-            Ok(Some(vec![one.to_owned()]))
-        }
-
-        fn visit_seq<A: SeqAccess<'de>>(self, many: A) -> Result<Self::Value, A::Error> {
-            Vec::deserialize(SeqAccessDeserializer::new(many)).map(Some)
-        }
-    }
-
-    deserializer.deserialize_any(OneOrMany)
+    /// Which members of request bodies go on: `openai`, those of providers' APIs, unless set; `all`, LiteLLM's own too; or a list
+    /// of members that go on besides.
+    #[serde(default, deserialize_with = "one_or_many")]
+    #[cfg_attr(feature = "cli", schemars(with = "Option<super::shapes::OneOrMany>"))]
+    pub(in crate::config) pass: Option<Vec<String>>,
 }

@@ -138,12 +138,12 @@ const CASES: &[(&str, &str, &str)] = &[
     (
         "an unknown role",
         "general_settings:\n  role_permissions:\n    - role: internal_user_viewer\n",
-        "3:13 unknown role `internal_user_viewer` | a role is `internal_user`, `proxy_admin` or `team`",
+        "3:13 unknown role `internal_user_viewer` | a role is `internal_user`, `proxy_admin` or `team`; `modelgate.role_permissions` takes a token's own roles",
     ),
     (
         "an unknown role in a mapping",
         "general_settings: {litellm_jwtauth: {role_mappings: [{role: a, internal_role: org_admin}]}}\n",
-        "1:79 unknown role `org_admin` | a role is `internal_user`, `proxy_admin` or `team`",
+        "1:79 unknown role `org_admin` | a role is `internal_user`, `proxy_admin` or `team`; `modelgate.role_permissions` takes a token's own roles",
     ),
     (
         "a claim path with an empty part",

@@ -1,7 +1,7 @@
 //! `modelgate.role_permissions` and `modelgate.strict`, and what is left open without it.
 
 use super::{parse, parse_with, problems, show};
-use crate::config::TokenRole;
+use crate::config::{PassedMembers, TokenRole};
 
 /// A configuration with these keys of `litellm_jwtauth` and this block `modelgate`.
 fn with(jwtauth: &str, modelgate: &str) -> String {
@@ -136,4 +136,35 @@ fn a_mapped_admin_without_an_entry_is_an_opening() {
                 roles_jwt_field: r\n    role_mappings: [{role: x, internal_role: proxy_admin}]\n";
     let found = warnings(text);
     assert!(found.len() == 1 && found[0].contains("names `proxy_admin`"), "{found:?}");
+}
+
+#[test]
+fn the_routes_of_the_sdks_are_open_unless_they_are_closed() {
+    let sdk_routes = |block: &str| parse(&with("", block)).unwrap().gateway.sdk_routes;
+    assert!(
+        sdk_routes("  strict: false\n")
+            && sdk_routes("  routes: {sdk: open}\n")
+            && sdk_routes("  routes: {}\n")
+    );
+    assert!(!sdk_routes("  routes: {sdk: closed}\n"));
+    assert_eq!(problems(&with("", "  routes: {sdk: shut}\n")), ["5:17 `sdk` must be `open` or `closed`"]);
+}
+
+#[test]
+fn an_upstream_lets_members_of_apis_through_unless_it_says_otherwise() {
+    let pass = |pass: &str| {
+        let text = format!("modelgate: {{upstream: {{api_base: 'http://proxy'{pass}}}}}");
+        parse(&text).map(|config| config.gateway.upstream.map(|upstream| upstream.pass))
+    };
+    let api = |besides: &[&str]| PassedMembers::Api(besides.iter().map(|name| (*name).to_owned()).collect());
+    assert_eq!(pass("").unwrap(), Some(api(&[])));
+    assert_eq!(pass(", pass: openai").unwrap(), Some(api(&[])));
+    assert_eq!(pass(", pass: all").unwrap(), Some(PassedMembers::All));
+    assert_eq!(pass(", pass: [tags, cache]").unwrap(), Some(api(&["tags", "cache"])));
+    assert!(
+        api(&["tags"]).allows("tags") && !api(&["tags"]).allows("cache") && PassedMembers::All.allows("x")
+    );
+    for wrong in [", pass: [all, tags]", ", pass: ''", ", pass: [openai, x]", ", pass: 1"] {
+        assert!(pass(wrong).is_err(), "{wrong}");
+    }
 }

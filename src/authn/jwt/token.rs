@@ -1,0 +1,111 @@
+//! A compact JWS (RFC 7515 section 7.1), taken apart but not yet believed.
+
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use serde_json::{Map, Value};
+
+use crate::config::{Issuer, TokenRules};
+
+use crate::authn::algorithm::{self, MAX_KEY_ID_BYTES, Named};
+use crate::authn::claim_rules;
+use crate::authn::error::TokenError;
+use crate::authn::json;
+use crate::authn::keys::key_set::{Found, KeySet};
+use crate::authn::shown::shown;
+
+/// Header members that change what the rest means: extensions that must be understood (RFC 7515 section 4.1.11), an
+/// unencoded payload (RFC 7797), encryption and compression (RFC 7516).
+///
+/// `jwk`, `jku`, `x5c` and `x5u` are not here: nobody reads them, so they change nothing.
+const REFUSED_MEMBERS: [&str; 4] = ["crit", "b64", "enc", "zip"];
+
+/// A token whose header was read. Nothing in it is verified.
+pub(crate) struct Token<'t> {
+    signed: &'t str,
+    payload: &'t str,
+    signature: Vec<u8>,
+    algorithm: &'static Named,
+    kid: Option<String>,
+}
+
+impl<'t> Token<'t> {
+    /// Reads the header of a compact JWS.
+    pub(crate) fn parse(compact: &'t str) -> Result<Self, TokenError> {
+        let (header, payload, signature) = three_parts(compact).ok_or(TokenError::Shape)?;
+        let signed = compact.get(..header.len() + 1 + payload.len()).ok_or(TokenError::Shape)?;
+        let header = object(header, "header")?;
+        if let Some(name) = REFUSED_MEMBERS.into_iter().find(|name| header.contains_key(*name)) {
+            return Err(TokenError::HeaderMember { name });
+        }
+        let name = header.get("alg").and_then(Value::as_str).unwrap_or_default();
+        let algorithm = algorithm::named(name).ok_or_else(|| TokenError::Algorithm { name: shown(name) })?;
+        let kid = match header.get("kid") {
+            None | Some(Value::Null) => None,
+            Some(Value::String(kid)) if kid.len() <= MAX_KEY_ID_BYTES => Some(kid.clone()),
+            Some(_) => return Err(TokenError::KeyId),
+        };
+        Ok(Self { signed, payload, signature: decode(signature, "signature")?, algorithm, kid })
+    }
+
+    /// The entry of `issuers` whose keys and rules judge the token, by what it says of itself; none: the global ones.
+    ///
+    /// Nothing is believed yet. The chosen rules compare `iss` once more, in the payload whose signature was verified.
+    pub(crate) fn entry<'r>(&self, rules: &'r TokenRules) -> Result<Option<&'r Issuer>, TokenError> {
+        if rules.issuers.is_empty() {
+            return Ok(None);
+        }
+        claim_rules::entry(&claims_object(&decode(self.payload, "payload")?)?, rules)
+    }
+
+    /// The payload, if some set has the key that the token names and that key made the signature; and which set it was.
+    ///
+    /// Each set offers at most one key. Two providers may use one id, so a key that does not verify in one set leaves the
+    /// others their say.
+    pub(crate) fn payload_verified_by<'k>(
+        &self,
+        sets: impl IntoIterator<Item = &'k KeySet>,
+    ) -> Result<(Vec<u8>, usize), TokenError> {
+        let (name, algorithm) = *self.algorithm;
+        let (mut mismatch, mut several, mut forged) = (false, false, false);
+        for (position, set) in sets.into_iter().enumerate() {
+            match set.find(self.kid.as_deref(), algorithm) {
+                Found::Key(key) if key.verifies(algorithm, self.signed.as_bytes(), &self.signature) => {
+                    return Ok((decode(self.payload, "payload")?, position));
+                }
+                Found::Key(_) => forged = true,
+                Found::OtherAlgorithm => mismatch = true,
+                Found::Several => several = true,
+                Found::Nothing => {}
+            }
+        }
+        Err(if forged {
+            TokenError::Signature
+        } else if mismatch {
+            TokenError::AlgorithmMismatch { name }
+        } else if several {
+            TokenError::AmbiguousKey
+        } else {
+            TokenError::UnknownKey { kid: self.kid.as_deref().map(shown) }
+        })
+    }
+}
+
+/// The object that a part encodes.
+pub(super) fn claims_object(payload: &[u8]) -> Result<Map<String, Value>, TokenError> {
+    json::object(payload).map_err(|source| TokenError::Json { part: "payload", source })
+}
+
+fn object(encoded: &str, part: &'static str) -> Result<Map<String, Value>, TokenError> {
+    json::object(&decode(encoded, part)?).map_err(|source| TokenError::Json { part, source })
+}
+
+fn decode(encoded: &str, part: &'static str) -> Result<Vec<u8>, TokenError> {
+    BASE64_URL_SAFE_NO_PAD.decode(encoded).map_err(|_| TokenError::Encoding { part })
+}
+
+fn three_parts(compact: &str) -> Option<(&str, &str, &str)> {
+    let mut parts = compact.split('.');
+    let three = (parts.next()?, parts.next()?, parts.next()?);
+    let alphabet = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+    (parts.next().is_none() && compact.bytes().all(alphabet)).then_some(three)
+}

@@ -1,0 +1,115 @@
+//! What the file sets: models and where they go, whose tokens count, and which permissions are in force.
+
+use super::callers::Access;
+use super::{ignored, models};
+use crate::config::{Config, Issuer, Mode, OpaqueTokens, RolePermission, place};
+use crate::display::escape;
+
+pub(super) fn of(config: &Config, access: &Access) -> String {
+    let mut lines = vec![format!("models: {}", config.models.len())];
+    lines.extend(models::lines(config));
+    lines.extend([
+        format!("teams: {}", config.teams.len()),
+        format!("master key: {}", if config.master_key.is_some() { "set" } else { "none" }),
+    ]);
+    lines.extend(tokens(config));
+    lines.extend(permissions(config, access));
+    if config.gateway.mode == Mode::LogOnly {
+        lines.push("mode: log_only, denials are logged and not enforced, but for R9".to_owned());
+    }
+    lines.extend(ignored::lines(config));
+    lines.iter().map(|line| format!("{line}\n")).collect()
+}
+
+fn tokens(config: &Config) -> Vec<String> {
+    let Some(jwt) = &config.jwt else {
+        return vec!["tokens: not accepted, `enable_jwt_auth` is not true".to_owned()];
+    };
+    let or_any =
+        |text: &Option<String>| text.as_deref().map_or("any".to_owned(), |text| escape(text).into_owned());
+    let sources: Vec<_> = jwt.tokens.key_urls.iter().map(|url| place(url).to_string()).collect();
+    let sources = if sources.is_empty() {
+        "none: set JWT_PUBLIC_KEY_URL to serve".to_owned()
+    } else {
+        sources.join(", ")
+    };
+    let mut lines = vec![
+        format!("tokens: audience {}, issuer {}", or_any(&jwt.tokens.audience), or_any(&jwt.tokens.issuer)),
+        format!("keys: {sources}"),
+    ];
+    if !jwt.tokens.issuers.is_empty() {
+        lines = jwt.tokens.issuers.iter().map(issuer).collect();
+        // The global check is for the one issuer that it names (D9).
+        if let Some(named) = &jwt.tokens.issuer {
+            lines.push(format!(
+                "tokens of {}: audience {}, keys: {sources}",
+                escape(named),
+                or_any(&jwt.tokens.audience)
+            ));
+        }
+    }
+    lines.extend(jwt.tokens.opaque.as_ref().map(opaque));
+    lines.push(format!(
+        "clocks: a token is accepted {} s before `nbf` and `iat`, and {} s after `exp`",
+        jwt.tokens.early_leeway.as_secs_f64(),
+        jwt.tokens.leeway.as_secs_f64()
+    ));
+    lines
+}
+
+fn issuer(entry: &Issuer) -> String {
+    let audience = entry.audience.as_ref().map_or_else(|| "any".to_owned(), |names| names.join(" or "));
+    let (issuer, audience) = (escape(&entry.issuer), escape(&audience));
+    format!("tokens of {issuer}: audience {audience}, keys: {}", place(&entry.key_url))
+}
+
+fn opaque(provider: &OpaqueTokens) -> String {
+    match provider {
+        OpaqueTokens::Userinfo { endpoint, .. } => {
+            format!("opaque tokens: by userinfo at {}", place(endpoint))
+        }
+        OpaqueTokens::Introspection { endpoint, .. } => {
+            format!("opaque tokens: by introspection at {}", place(endpoint))
+        }
+    }
+}
+
+/// Which permissions of roles are in force.
+fn permissions(config: &Config, access: &Access) -> Vec<String> {
+    let Some(jwt) = &config.jwt else { return Vec::new() };
+    let in_force = match (jwt.enforce_rbac, &config.token_roles) {
+        (true, None) => "enforced",
+        (true, Some(_)) => "enforced, and those by the token's own roles (`modelgate.role_permissions`)",
+        (false, Some(_)) => "enforced by the token's own roles (`modelgate.role_permissions`)",
+        (false, None) if access.is_open && access.is_open_to_admins => {
+            "not enforced: every token may use every model"
+        }
+        (false, None) if access.is_open => {
+            "not enforced: every token may use every model, but for those with the admin scope (R5)"
+        }
+        (false, None) => "not enforced: other rules decide who may use which model",
+    };
+    let mut lines = vec![format!("role permissions: {in_force}")];
+    let mut seen = Vec::new();
+    for entry in config.role_permissions.iter().flatten().filter(|_| jwt.enforce_rbac) {
+        // The first entry of a role counts (R2).
+        if !seen.contains(&entry.role) {
+            seen.push(entry.role);
+            lines.push(role(entry, jwt.strict));
+        }
+    }
+    lines
+}
+
+fn role(entry: &RolePermission, strict: bool) -> String {
+    let models = match &entry.models {
+        Some(models) => format!("{} model(s)", models.len()),
+        None if strict => "no model".to_owned(),
+        None => "any model".to_owned(),
+    };
+    let routes = match &entry.routes {
+        Some(routes) => format!("{} listed route(s)", routes.len()),
+        None => "the routes of LLM APIs".to_owned(),
+    };
+    format!("role {}: {models}, {routes}", entry.role)
+}

@@ -1,0 +1,97 @@
+//! The changes, for machines.
+
+use serde_json::{Value, json};
+
+use super::changes::{Changed, Item};
+use super::side::{Grant, Side};
+use super::text::{names, what, words};
+use super::universe::Universe;
+use super::universe::kinds::{Kind, Name};
+
+pub(super) fn of(universe: &Universe, changed: &[Changed], unseen: &[String], sides: [&Side; 2]) -> Value {
+    let mut changes = Vec::new();
+    for Changed { kinds, changes: of_kinds } in changed {
+        for kind in kinds {
+            for change in of_kinds {
+                for name in names(universe, change.item) {
+                    changes.push(json!({"caller": kind_json(kind), "what": what(change.item), "name": name,
+                        "change": words(change), "old": grant_json(&change.old), "new": grant_json(&change.new),
+                        "example": example(universe, kind, change.item, sides)}));
+                }
+            }
+        }
+    }
+    let breadth = match (universe.limit, universe.roles_at_once) {
+        (None, None) => json!("all"),
+        (limit, roles) => json!({"at_most": limit, "roles": roles}),
+    };
+    json!({"same": changed.is_empty() && unseen.is_empty(), "changes": changes, "not_compared": unseen,
+        "compared": {"named": universe.named, "callers": universe.kinds.len(), "combinations": breadth,
+            "only_changed_names": universe.focused, "alike": universe.alike}})
+}
+
+fn kind_json(kind: &Kind) -> Value {
+    let name = |name: &Option<Name>| {
+        name.as_ref().map(|name| match name {
+            Name::Named(name) => json!({"name": name}),
+            Name::Other => json!({"other": true}),
+        })
+    };
+    let only_role = kind.roles.iter().next().filter(|_| kind.roles.len() == 1);
+    let teams: Vec<Value> = kind.team.ids.iter().map(|id| json!(name(&Some(id.clone())))).collect();
+    json!({"master_key": kind.master_key, "issuer": kind.issuer, "roles": kind.roles,
+        "role": only_role.map(|role| json!({"name": role})), "team_id": name(&kind.team.id), "teams": teams,
+        "team_alias": name(&kind.team.alias), "object_id": name(&kind.team.object), "team_header": kind.team.header,
+        "scope": kind.scope, "admin": kind.admin, "email_domain": name(&kind.person.domain),
+        "user_id": !kind.person.without_user})
+}
+
+fn grant_json(grant: &Grant) -> Value {
+    match grant {
+        Grant::No => json!({"allow": false}),
+        Grant::Yes => json!({"allow": true}),
+        Grant::If(conditions) => {
+            let conditions = conditions.iter().map(|condition| {
+                json!({"policy": condition.policy, "effect": if condition.permits { "permit" } else { "forbid" },
+                    "source": condition.source, "condition": condition.text})
+            });
+            json!({"allow": null, "conditions": conditions.collect::<Vec<_>>()})
+        }
+    }
+}
+
+/// A request for which the change shows, as `decide` takes it, with the claims as each side reads them; `null` for the master key, and
+/// for a token that a side does not accept.
+fn example(universe: &Universe, kind: &Kind, item: Item, sides: [&Side; 2]) -> Value {
+    let route = |at: usize| universe.routes.get(at);
+    let model = |at: usize| universe.models.get(at).map(|class| class.name.as_str());
+    let with_model = |at: usize| route(at).and_then(|class| class.with_model.as_deref());
+    let shows = |at: &usize, model: usize| {
+        let asked = universe.models.get(model).map(|class| &class.name);
+        let path = with_model(*at)?;
+        let inquiry = super::side::inquiry("POST", path, asked, kind.team.header.as_deref());
+        let [old, new] = sides.map(|side| side.caller(kind).map(|caller| side.grant(&caller, &inquiry)));
+        (old != new).then_some(path)
+    };
+    let headers = kind.team.header.as_ref().map_or(json!({}), |team| json!({"x-litellm-team-id": team}));
+    let mut example = match item {
+        Item::Route(at) | Item::RouteAlone(at) => {
+            let bare =
+                route(at).map(|class| (class.bare.0.as_str(), class.bare.1.as_str())).unwrap_or_default();
+            json!({"method": bare.0, "path": bare.1})
+        }
+        Item::ModelOnRoute { model: asked, route } => {
+            json!({"method": "POST", "path": with_model(route), "body": {"model": model(asked)}})
+        }
+        Item::Model(asked) => {
+            let path = (0..universe.routes.len()).find_map(|at| shows(&at, asked));
+            json!({"method": "POST", "path": path, "body": {"model": model(asked)}})
+        }
+    };
+    let [old, new] = sides.map(|side| side.claims(kind));
+    if let Some(fields) = example.as_object_mut() {
+        fields.insert("headers".to_owned(), headers);
+        fields.insert("claims".to_owned(), json!({"old": old, "new": new}));
+    }
+    example
+}

@@ -1,0 +1,110 @@
+//! Names that both sides treat alike: one of them stands for all.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::names::Names;
+use crate::config::{Config, Team, TokenRole};
+
+/// By the name that stands for them, the others that are treated as it is.
+pub(in crate::cli) type Alike = BTreeMap<String, Vec<String>>;
+
+/// What the sides make of a name. Names that have the same are alike, and one whose sides differ has changed.
+pub(in crate::cli) struct Treatment<'a> {
+    names: &'a Names,
+    configs: [&'a Config; 2],
+}
+
+impl<'a> Treatment<'a> {
+    pub(in crate::cli) fn new(names: &'a Names, configs: [&'a Config; 2]) -> Self {
+        Self { names, configs }
+    }
+
+    pub(in crate::cli) fn role(&self, role: &str) -> [String; 2] {
+        self.configs.map(|config| {
+            let jwt = config.jwt.as_ref();
+            let is_allowed = jwt.is_some_and(|jwt| jwt.user_allowed_roles.iter().any(|known| known == role));
+            // What counts of a mapping is the role that it gives, and which others come before it.
+            let mappings = jwt.map(|jwt| jwt.role_mappings.as_slice()).unwrap_or_default();
+            let index = mappings.iter().position(|mapping| mapping.role == role);
+            let mapping = index.and_then(|index| {
+                let before = mappings.get(..=index)?;
+                let turns = before.windows(2).filter(|pair| {
+                    let [a, b] = pair else { return false };
+                    a.internal_role != b.internal_role
+                });
+                Some((turns.count(), before.last()?.internal_role))
+            });
+            let roles = ancestry(config, role);
+            let texts = |list: fn(&TokenRole) -> &Vec<String>| -> BTreeSet<&String> {
+                roles.iter().flat_map(|entry| list(entry)).collect()
+            };
+            let routes: BTreeSet<String> = roles
+                .iter()
+                .map(|entry| {
+                    entry.routes.as_ref().map_or_else(|| "any".to_owned(), |list| format!("{list:?}"))
+                })
+                .collect();
+            let named = roles.iter().map(|entry| entry.role.as_str()).chain([role]);
+            let own: BTreeSet<&str> = named.filter(|role| self.names.mentions("TokenRole", role)).collect();
+            let has_text = self.names.is_text(role).then_some(role);
+            let (models, denied) = (texts(|entry| &entry.models), texts(|entry| &entry.deny_models));
+            format!("{is_allowed:?} {mapping:?} {models:?} {denied:?} {routes:?} {own:?} {has_text:?}")
+        })
+    }
+
+    pub(in crate::cli) fn team(&self, id: &str) -> [String; 2] {
+        self.configs.map(|config| {
+            let declared = config.teams.iter().find(|team| team.team_id == id);
+            let declared = declared.map(|team| {
+                // Every field is named, so that a new one is judged here too.
+                let Team { team_id: _, team_alias, models, blocked, organization_id } = team;
+                let models: BTreeSet<&String> = models.iter().collect();
+                (models, blocked, team_alias, organization_id)
+            });
+            let is_default =
+                config.jwt.as_ref().is_some_and(|jwt| jwt.team_id_default.as_deref() == Some(id));
+            let own = self.names.mentions("Team", id).then_some(id);
+            format!("{declared:?} {is_default} {own:?}")
+        })
+    }
+
+    pub(in crate::cli) fn scope(&self, scope: &str) -> [String; 2] {
+        self.configs.map(|config| {
+            let mappings = config.jwt.iter().flat_map(|jwt| &jwt.scope_mappings);
+            let mappings = mappings.filter(|mapping| mapping.scope == scope);
+            let models: BTreeSet<_> = mappings.flat_map(|mapping| &mapping.models).collect();
+            let own = self.names.mentions("Scope", scope).then_some(scope);
+            format!("{models:?} {own:?}")
+        })
+    }
+}
+
+/// The entries of a role and of all that it inherits from.
+pub(in crate::cli) fn ancestry<'c>(config: &'c Config, role: &str) -> Vec<&'c TokenRole> {
+    let entries = config.token_roles.as_deref().unwrap_or_default();
+    let entry = |name: &str| entries.iter().find(|entry| entry.role == name);
+    let mut found: Vec<&TokenRole> = entry(role).into_iter().collect();
+    let mut next = 0;
+    while let Some(at) = found.get(next).copied() {
+        for parent in at.inherits.iter().filter_map(|parent| entry(parent)) {
+            if !found.iter().any(|known| known.role == parent.role) {
+                found.push(parent);
+            }
+        }
+        next += 1;
+    }
+    found
+}
+
+/// One name of each class, with the others.
+pub(in crate::cli) fn classes(names: &BTreeSet<String>, treatment: impl Fn(&str) -> [String; 2]) -> Alike {
+    let mut classes: BTreeMap<[String; 2], Vec<String>> = BTreeMap::new();
+    for name in names {
+        classes.entry(treatment(name)).or_default().push(name.clone());
+    }
+    let split = |class: Vec<String>| {
+        let mut class = class.into_iter();
+        class.next().map(|first| (first, class.collect()))
+    };
+    classes.into_values().filter_map(split).collect()
+}

@@ -1,0 +1,198 @@
+//! The models that are compared: every one that is named, and one for each way in which unnamed ones can differ.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use super::names::Names;
+use crate::config::Config;
+use crate::names::ModelName;
+use crate::pattern::Pattern;
+use crate::providers;
+
+/// Models that every list of both sides treats alike.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::cli) struct ModelClass {
+    /// The one that is asked for.
+    pub(in crate::cli) name: ModelName,
+    /// All of them, as people read them.
+    pub(in crate::cli) shown: Vec<String>,
+}
+
+const OTHER: &str = "a-model-that-nobody-names";
+/// What a wildcard of a sample stands for: the first that other wildcards do not match.
+const FILLS: [&str; 4] = ["any-model", "zz-unlisted", "7", "q.q"];
+
+/// A list of models, as the sides read it.
+struct List {
+    names: HashSet<String>,
+    patterns: Vec<Pattern>,
+}
+
+impl List {
+    fn new(listed: impl IntoIterator<Item = String>) -> Self {
+        let (wild, names): (Vec<_>, Vec<_>) = listed.into_iter().partition(|name| name.contains('*'));
+        let patterns = wild.iter().map(|name| Pattern::new(name)).collect();
+        // A star is an ordinary character in some lists (R2).
+        Self { names: names.into_iter().chain(wild).collect(), patterns }
+    }
+
+    fn matches(&self, name: &str, qualified: Option<&str>) -> bool {
+        self.patterns
+            .iter()
+            .any(|pattern| pattern.matches(name) || qualified.is_some_and(|name| pattern.matches(name)))
+    }
+}
+
+/// The classes, in the order of their names.
+pub(in crate::cli) fn classes(names: &Names, configs: [&Config; 2]) -> Vec<ModelClass> {
+    let lists = lists(names, configs);
+    let groups: [HashMap<&str, BTreeSet<&str>>; 2] = configs.map(|config| {
+        let mut groups: HashMap<&str, BTreeSet<&str>> = HashMap::new();
+        for model in &config.models {
+            let of_model = groups.entry(model.name.as_str()).or_default();
+            of_model.extend(model.access_groups.iter().map(String::as_str));
+        }
+        groups
+    });
+    let signature = |name: &str| {
+        let provider = name.split_once('/').map(|(provider, _)| provider);
+        let provider = provider.or_else(|| providers::of_bare_name(name));
+        let qualified = provider.filter(|_| !name.contains('/')).map(|provider| format!("{provider}/{name}"));
+        let in_lists: Vec<[bool; 2]> = lists
+            .iter()
+            .map(|list| [list.names.contains(name), list.matches(name, qualified.as_deref())])
+            .collect();
+        let of_groups = groups.each_ref().map(|groups| groups.get(name).cloned().unwrap_or_default());
+        let provider = provider.filter(|id| names.mentions("Provider", id)).map(str::to_owned);
+        let own = names.mentions("Model", name).then(|| name.to_owned());
+        (in_lists, of_groups, provider, own)
+    };
+
+    let named = names.models.iter().map(|name| (name.clone(), name.clone()));
+    let other = [(OTHER.to_owned(), "any other model".to_owned())];
+    let starred = names.wildcards.iter().map(|name| (name.clone(), format!("`{name}` itself")));
+    let mut classes = BTreeMap::new();
+    for (name, shown) in named.chain(samples(&names.wildcards)).chain(other).chain(starred) {
+        let Ok(model) = ModelName::new(&name) else { continue };
+        let is_starred = names.wildcards.contains(&name);
+        let (_, all) = classes.entry(signature(&name)).or_insert_with(|| (model, Vec::new()));
+        if !all.contains(&shown) && (all.is_empty() || !is_starred) {
+            all.push(shown);
+        }
+    }
+    let classes = classes.into_values().map(|(name, shown)| ModelClass { name, shown });
+    let mut classes: Vec<ModelClass> = classes.collect();
+    // The others last, whatever they are called.
+    classes.sort_by_key(|class| (class.name.as_str() == OTHER, class.shown.clone()));
+    classes
+}
+
+fn lists(names: &Names, configs: [&Config; 2]) -> Vec<List> {
+    let mut all: BTreeSet<Vec<String>> = BTreeSet::new();
+    let mut add = |listed: &mut dyn Iterator<Item = String>| {
+        let mut listed: Vec<String> = listed.collect();
+        listed.sort();
+        all.insert(listed);
+    };
+    for config in configs {
+        for entry in config.role_permissions.iter().flatten() {
+            add(&mut entry.models.iter().flatten().map(ModelName::to_string));
+        }
+        for mapping in config.jwt.iter().flat_map(|jwt| &jwt.scope_mappings) {
+            add(&mut mapping.models.iter().map(ModelName::to_string));
+        }
+        for entry in config.token_roles.iter().flatten() {
+            add(&mut entry.models.iter().cloned());
+            add(&mut entry.deny_models.iter().cloned());
+        }
+        for team in &config.teams {
+            add(&mut team.models.iter().cloned());
+        }
+    }
+    // Wildcards and names in policies each stand for themselves.
+    for wildcard in &names.wildcards {
+        add(&mut std::iter::once(wildcard.clone()));
+    }
+    all.into_iter().map(List::new).collect()
+}
+
+/// For each wildcard, and each two that overlap, a name that they match and that as few others as possible do.
+fn samples(wildcards: &BTreeSet<String>) -> Vec<(String, String)> {
+    let patterns: Vec<(&String, Pattern)> =
+        wildcards.iter().map(|wildcard| (wildcard, Pattern::new(wildcard))).collect();
+    let matched = |name: &String| patterns.iter().filter(|(_, pattern)| pattern.matches(name)).count();
+    let mut samples = Vec::new();
+    for (wildcard, _) in &patterns {
+        let filled = FILLS.map(|fill| wildcard.replace('*', fill));
+        if let Some(sample) = filled.into_iter().min_by_key(matched) {
+            samples.push((sample, format!("any other model like {wildcard}")));
+        }
+    }
+    for (i, (a, _)) in patterns.iter().enumerate() {
+        for (b, _) in patterns.iter().skip(i + 1) {
+            let shown = format!("any other model like {a} and {b}");
+            samples.extend(overlap(a, b).map(|sample| (sample, shown)));
+        }
+    }
+    samples
+}
+
+/// The shortest text that both wildcards match and that is none of them; a star of both stands for something.
+fn overlap(a: &str, b: &str) -> Option<String> {
+    const ANY: char = '0';
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    let mut reached: HashMap<(usize, usize), String> = HashMap::from([((0, 0), String::new())]);
+    let mut open = std::collections::VecDeque::from([(0, 0)]);
+    while let Some((i, j)) = open.pop_front() {
+        let text = reached.get(&(i, j)).cloned().unwrap_or_default();
+        if (i, j) == (a.len(), b.len()) {
+            return Some(text);
+        }
+        let with = |c: char| format!("{text}{c}");
+        let next = match (a.get(i), b.get(j)) {
+            (Some('*'), Some('*')) => {
+                vec![((i + 1, j), with(ANY)), ((i, j + 1), with(ANY)), ((i + 1, j + 1), with(ANY))]
+            }
+            (Some('*'), Some(c)) => vec![((i, j + 1), with(*c)), ((i + 1, j), text)],
+            (Some(c), Some('*')) => vec![((i + 1, j), with(*c)), ((i, j + 1), text)],
+            (Some(c), Some(d)) if c == d => vec![((i + 1, j + 1), with(*c))],
+            (Some('*'), None) => vec![((i + 1, j), text)],
+            (None, Some('*')) => vec![((i, j + 1), text)],
+            _ => Vec::new(),
+        };
+        for (place, text) in next {
+            if let std::collections::hash_map::Entry::Vacant(new) = reached.entry(place) {
+                new.insert(text);
+                open.push_back(place);
+            }
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn wildcards_that_overlap_have_a_name_in_common() {
+        for (a, b) in [("claude-*", "*-mini"), ("a*", "ab*"), ("*", "x*y"), ("*a*", "*b*")] {
+            let name = overlap(a, b).unwrap();
+            assert!(Pattern::new(a).matches(&name) && Pattern::new(b).matches(&name), "{name}");
+        }
+        assert_eq!(overlap("a*", "b*"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn what_both_match_is_found_if_there_is_any(a in "[ab*]{0,5}", b in "[ab*]{0,5}", text in "[ab]{0,6}") {
+            let (first, second) = (Pattern::new(&a), Pattern::new(&b));
+            let found = overlap(&a, &b);
+            if let Some(name) = &found {
+                prop_assert!(first.matches(name) && second.matches(name), "{name}");
+            }
+            prop_assert!(found.is_some() || !(first.matches(&text) && second.matches(&text)));
+        }
+    }
+}

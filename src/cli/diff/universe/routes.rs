@@ -1,0 +1,145 @@
+//! The routes that are compared: one for each way in which paths can differ for the lists of routes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use http::{HeaderMap, Method};
+use serde_json::json;
+
+use super::names::Names;
+use crate::config::RoutePattern;
+use crate::engine::MODEL_ROUTES;
+use crate::names::ModelName;
+use crate::pattern::Pattern;
+use crate::request::{RequestParts, classify};
+use crate::routes::{RouteList, known_paths};
+
+/// The list of R9, and the one of R6 where none is configured: they make a difference whether named or not.
+const ALWAYS: [&[&str]; 2] = [
+    &["llm_api_routes"],
+    &["openai_routes", "info_routes", "mcp_routes", "/v1/messages", "/v1/messages/count_tokens"],
+];
+const OTHER: &str = "/a-route-that-nobody-names";
+
+/// Routes that every list of both sides treats alike.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::cli) struct RouteClass {
+    /// As people read it.
+    pub(in crate::cli) shown: String,
+    /// The method and path of a request without a model.
+    pub(in crate::cli) bare: (Method, String),
+    /// The path of one whose body names a model, if any can.
+    pub(in crate::cli) with_model: Option<String>,
+}
+
+pub(in crate::cli) fn classes(names: &Names) -> Vec<RouteClass> {
+    let always = ALWAYS.iter().map(|list| list.iter().map(|route| pattern(route)).collect());
+    let lists: Vec<Vec<RoutePattern>> = names.route_lists.iter().cloned().chain(always).collect();
+    let patterns: Vec<&RoutePattern> = lists.iter().flatten().collect();
+    let shown: BTreeMap<String, RouteList> =
+        patterns.iter().map(|pattern| (shown(pattern), RouteList::new(vec![(*pattern).clone()]))).collect();
+    let configured = configured(names);
+    let paths: Vec<String> =
+        configured.iter().cloned().chain([OTHER.to_owned()]).chain(known_paths()).collect();
+    let wildcards: Vec<Pattern> =
+        names.route_wildcards.iter().map(|wildcard| Pattern::new(wildcard)).collect();
+    let lists: Vec<RouteList> = lists.into_iter().map(RouteList::new).collect();
+
+    let mut classes: BTreeMap<(Vec<bool>, Option<String>), Vec<String>> = BTreeMap::new();
+    for path in paths {
+        let listed = lists.iter().map(|list| list.contains(&path));
+        let wild = wildcards.iter().map(|pattern| pattern.matches(&path));
+        let own = names.routes.contains(&path).then(|| path.clone());
+        classes.entry((listed.chain(wild).collect(), own)).or_default().push(path);
+    }
+    let mut classes: Vec<RouteClass> = classes
+        .into_values()
+        .map(|paths| {
+            // What is written says most, and what clients use more than the first by name.
+            let written = paths.iter().find(|path| configured.contains(path));
+            let used = || MODEL_ROUTES.into_iter().find(|route| paths.iter().any(|path| path == route));
+            let first = written.or(paths.first()).map_or(OTHER, String::as_str);
+            let first = if written.is_some() { first } else { used().unwrap_or(first) };
+            let of_first =
+                shown.iter().filter(|(_, list)| list.contains(first)).map(|(name, _)| name.clone());
+            RouteClass::new(first, &of_first.collect(), &paths)
+        })
+        .collect();
+    classes.sort_by(|a, b| a.shown.cmp(&b.shown));
+    classes
+}
+
+fn pattern(route: &str) -> RoutePattern {
+    if route.starts_with('/') {
+        RoutePattern::Exact(route.to_owned())
+    } else {
+        RoutePattern::Group(route.to_owned())
+    }
+}
+
+/// The paths that lists and policies name, and one for each beginning that they name.
+fn configured(names: &Names) -> Vec<String> {
+    let mut paths: Vec<String> = names.routes.iter().cloned().collect();
+    paths.extend(names.route_wildcards.iter().map(|wildcard| wildcard.replace('*', "x")));
+    for pattern in names.route_lists.iter().flatten() {
+        match pattern {
+            RoutePattern::Exact(path) => paths.push(path.clone()),
+            RoutePattern::Prefix(prefix) => paths.extend([format!("{prefix}x"), format!("{prefix}/x")]),
+            RoutePattern::Group(_) => {}
+        }
+    }
+    paths
+}
+
+impl RouteClass {
+    fn new(first: &str, class: &BTreeSet<String>, paths: &[String]) -> Self {
+        let takes_no_model = |path: &&String| names_of(&Method::POST, path, &[]).is_some();
+        let bare = match paths.iter().find(takes_no_model) {
+            Some(path) => (Method::POST, path.clone()),
+            None => (Method::GET, first.to_owned()),
+        };
+        // A path that clients use says more than the first by name.
+        let mut candidates: Vec<&String> = paths.iter().collect();
+        let place = |path: &&String| MODEL_ROUTES.iter().position(|route| route == path);
+        candidates.sort_by_key(|path| place(path).unwrap_or(usize::MAX));
+        let sample = ModelName::new("m").ok();
+        let body = json!({"model": "m"}).to_string();
+        let takes_one = |path: &&&String| {
+            names_of(&Method::POST, path, body.as_bytes()).is_some_and(|names| names.iter().eq(&sample))
+        };
+        let with_model = candidates.iter().find(takes_one).map(|path| (**path).clone());
+        let shown = match class.is_empty() {
+            true => "any other route".to_owned(),
+            false => format!("{first} ({})", class.iter().cloned().collect::<Vec<_>>().join(", ")),
+        };
+        Self { shown, bare, with_model }
+    }
+}
+
+/// The models that such a request names; `None` if it cannot be judged.
+fn names_of(method: &Method, path: &str, body: &[u8]) -> Option<Vec<ModelName>> {
+    let headers = HeaderMap::new();
+    let call = classify(&RequestParts { method, path, query: None, headers: &headers, body }).ok()?;
+    (call.route().to_string() == path).then(|| call.models().cloned().collect())
+}
+
+fn shown(pattern: &RoutePattern) -> String {
+    match pattern {
+        RoutePattern::Group(name) => name.clone(),
+        RoutePattern::Exact(path) => path.clone(),
+        RoutePattern::Prefix(prefix) => format!("{prefix}*"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_class_of_routes_has_one_path() {
+        let classes = classes(&Names::default());
+        assert!(classes.iter().any(|class| class.shown == "any other route"));
+        let chat = classes.iter().find(|class| class.shown.ends_with(" (llm_api_routes, openai_routes)"));
+        let chat = chat.expect("the class of most routes");
+        assert!(MODEL_ROUTES.contains(&chat.with_model.as_deref().unwrap()), "{chat:?}");
+    }
+}

@@ -1,0 +1,219 @@
+//! Decides what happens to keys of LiteLLM that modelgate does not implement.
+//!
+//! A key is ignored if ignoring it opens nothing, and refused if it closes something: an operator who relies on it must
+//! not find it gone. The names that need no decision are in `known_keys`.
+
+/// What happens to a key.
+#[derive(Clone, Copy)]
+pub(in crate::config) enum Fate {
+    /// Ignored. Answers are the same.
+    Ignore,
+    /// Ignored, and answers differ from LiteLLM's. The reason completes "has no effect here:".
+    Warn(&'static str),
+    /// Judged elsewhere.
+    Read,
+    /// Ignoring it could open something. The reason is the help of the error.
+    Refuse(&'static str),
+}
+
+use Fate::{Ignore, Read, Refuse, Warn};
+
+/// Several keys with one fate for one reason.
+pub(super) type Rule = (&'static [&'static str], Fate);
+
+pub(super) const TOP: &[Rule] = &[
+    (
+        &["include"],
+        Refuse("what the included files allow and forbid would be missing: put everything into one file"),
+    ),
+    // Their keys are judged one by one, by `features`.
+    (&["litellm_settings", "router_settings", "guardrails", "policies", "policy_attachments"], Read),
+    (&["credential_list"], Read),
+    (&["mcp_servers", "mcp_tools"], Warn("MCP servers are not served")),
+    (&["agent_list", "agents"], Warn("agents are not served")),
+    (&["vector_store_registry"], Warn("no vector stores are searched")),
+    (&["search_tools", "sandbox_tools"], Warn("their tools are not run")),
+    (&["prompts"], Warn("stored prompts are not inserted")),
+    (&["pass_through_endpoints"], Warn("these paths are not served")),
+    (
+        &["assistant_settings", "files_settings", "finetune_settings"],
+        Warn("requests go to the model's own deployment"),
+    ),
+    (&["default_vertex_config"], Warn("Vertex AI is not served")),
+    (&["callback_settings", "worker_registry"], Ignore),
+];
+
+pub(super) const JWT_AUTH: &[Rule] = &[
+    // Rows of LiteLLM's database; there is none here. A team that is not declared stays unknown.
+    (&["user_id_upsert", "upsert_sso_user_to_team"], Ignore),
+    // Whom to bill; no rule asks for the organization or the end user.
+    (&["org_id_jwt_field", "end_user_id_jwt_field"], Ignore),
+    // How long answers are kept that are never asked for.
+    (&["virtual_key_mapping_cache_ttl"], Ignore),
+    (
+        &["org_alias_jwt_field", "agent_id_jwt_field", "mcp_client_id_jwt_field"],
+        Refuse("LiteLLM refuses tokens whose organization, agent or client it does not know"),
+    ),
+    (&["public_allowed_routes"], Refuse("no route but the health checks is open without a token")),
+    (&["custom_validate"], Refuse("tokens that the function refuses would be accepted")),
+    (
+        &["jwt_litellm_role_map", "sync_user_role_and_teams"],
+        Refuse("roles come from `role_mappings` or `user_allowed_roles`"),
+    ),
+    (
+        &["virtual_key_claim_field", "unregistered_jwt_client_behavior", "auto_register_map_existing_key"],
+        Refuse(VIRTUAL_KEYS),
+    ),
+    (
+        &["team_claim_fallback", "fallback_to_db_teams"],
+        Refuse("teams come from the token and from the list `teams`"),
+    ),
+    (
+        &["routing_overrides", "id_jag_requesting_apps"],
+        Refuse("tokens are verified in one way only, by the keys of their issuer"),
+    ),
+];
+
+pub(super) const ISSUERS: &[Rule] = &[
+    (&["org_id_jwt_field", "end_user_id_jwt_field"], Ignore),
+    (&["virtual_key_claim_field", "unregistered_jwt_client_behavior"], Refuse(VIRTUAL_KEYS)),
+];
+
+const VIRTUAL_KEYS: &str = "the limits of virtual keys would be missing";
+
+pub(super) const GENERAL: &[Rule] = &[
+    (
+        &["allowed_routes", "admin_only_routes"],
+        Refuse("it closes routes: list the ones that a role may use in `role_permissions`, under `routes`"),
+    ),
+    (&["allowed_ips"], Refuse("it closes the gateway to other addresses: use a firewall")),
+    (&["custom_auth"], Refuse("callers that the function refuses would be accepted")),
+    (
+        &[
+            "enforced_params",
+            "enforce_user_param",
+            "reject_clientside_metadata_tags",
+            "allowed_file_extensions",
+            "blocked_file_extensions",
+        ],
+        Refuse("requests that it refuses would be forwarded"),
+    ),
+    (
+        &[
+            "agent_access_default_deny",
+            "disable_bedrock_agent_runtime_passthrough",
+            "mcp_allowed_clients",
+            "mcp_disabled_capabilities",
+            "mcp_internal_ip_ranges",
+            "mcp_require_explicit_server_scope",
+            "passthrough_managed_object_ids",
+            "require_end_user_mcp_access_defined",
+            "require_key_mcp_access_defined",
+            "search_tool_deny_by_default",
+            "vector_store_deny_by_default",
+        ],
+        Refuse(
+            "what it closes would be open: list the routes of each role in `role_permissions`, under `routes`",
+        ),
+    ),
+    (&["public_routes"], Warn("no route but the health checks is open without a token")),
+    (
+        &["enable_oauth2_auth", "enable_oauth2_proxy_auth", "oauth2_config_mappings"],
+        Warn("callers are known by their tokens alone"),
+    ),
+    (&["litellm_key_header_name"], Warn("tokens are not read from that header")),
+    (&["pass_through_endpoints"], Warn("these paths are not served")),
+    (&["completion_model"], Warn("the model that a request names is used")),
+    (&["max_request_size_mb"], Warn("the limit is `modelgate.max_body_bytes`")),
+    (&["missing_session_id"], Warn("no session ids are expected")),
+    (
+        &["max_parallel_requests", "global_max_parallel_requests"],
+        Warn("the limits are in `modelgate.limits`"),
+    ),
+    (&["return_wildcard_routes"], Warn("lists show wildcards under their own names")),
+    (
+        &["allowed_client_side_s3_buckets", "allowed_client_side_s3_endpoint_urls"],
+        Warn("buckets that a request names are the provider's business"),
+    ),
+    (&["claude_code_marketplace_auth_required"], Warn("the marketplace is not served")),
+];
+
+/// Keys that sound like access rules, and that close nothing here: they are about LiteLLM's database, its admin interface,
+/// or credentials that the caller brings.
+pub(super) const GENERAL_REVIEWED: [&str; 28] = [
+    "allow_cli_sso_verification_uri_complete",
+    "allow_client_side_credentials",
+    "allow_public_health_readiness_details",
+    "allow_requests_on_db_unavailable",
+    "allow_unmanaged_response_ids",
+    "allow_user_auth",
+    "custom_auth_run_common_checks",
+    "dangerously_permit_weak_or_unset_master_key",
+    "disable_adding_master_key_hash_to_db",
+    "disable_auto_add_proxy_admin_to_teams",
+    "disable_error_logs",
+    "disable_key_generate_for_org_admin",
+    "disable_requester_ip_address_logging",
+    "enforce_fallback_model_access",
+    "failed_login_block_seconds",
+    "forward_llm_provider_auth_headers",
+    "litellm_license",
+    "mcp_allow_all_keys_respects_mcp_scope",
+    "mcp_client_side_auth_header_name",
+    "mcp_required_fields",
+    "model_list_healthy_only",
+    "password_policy_require_lowercase",
+    "password_policy_require_numbers",
+    "password_policy_require_special_characters",
+    "password_policy_require_uppercase",
+    "provider_url_destination_allowed_hosts",
+    "ui_access_mode",
+    "user_url_allowed_hosts",
+];
+
+pub(super) const MODEL_LIST: &[Rule] = &[
+    (&["blocked"], Refuse("the model would be open")),
+    (&["tpm", "rpm"], Warn("several deployments of a model take turns")),
+    (&["default_litellm_params"], Warn("write the parameters into `litellm_params`")),
+];
+
+pub(super) const LITELLM_PARAMS: &[Rule] = &[
+    (&["guardrails", "mock_response"], Read),
+    (
+        &["fallbacks", "context_window_fallback_dict", "context_window_fallbacks"],
+        Warn("no other model is tried"),
+    ),
+    (&["num_retries", "max_retries", "retry_policy", "retry_strategy"], Warn("no request is repeated")),
+    (&["cooldown_time", "allowed_fails"], Warn("every deployment is tried in its turn")),
+    (&["weight", "order"], Warn("several deployments of a model take turns")),
+    (
+        &["drop_params", "additional_drop_params", "allowed_openai_params"],
+        Warn("parameters are forwarded as they are"),
+    ),
+    (&["stream_timeout", "request_timeout"], Warn("the limit is `timeout`, else `modelgate.limits`")),
+    (&["max_parallel_requests"], Warn("the limits are in `modelgate.limits`")),
+    (&["max_budget", "budget_duration"], Warn("no costs are counted")),
+    (
+        &["litellm_system_prompt", "prompt_id", "initial_prompt_value"],
+        Warn("prompts are forwarded as they are"),
+    ),
+    (&["silent_model"], Warn("no copy of a request is sent")),
+    (&["configurable_clientside_auth_params"], Warn("callers cannot bring credentials of their own")),
+    (&["allowed_model_region"], Refuse("requests from the European Union would go to other regions")),
+    (&["use_chat_completions_api", "headers"], Warn("requests are forwarded as they are")),
+    // It says what kind of model this is, and belongs below `model_info`.
+    (&["mode"], Ignore),
+    (&["allowed_teams", "allowed_users"], Refuse("list the model in the `models` of those who may use it")),
+];
+
+pub(super) const MODEL_INFO: &[Rule] = &[
+    (&["blocked", "access_windows"], Refuse("the model would be open")),
+    (
+        &["team_id", "team_public_model_name"],
+        Refuse(
+            "the model would be open to other teams: list it in the `models` of the teams that may use it",
+        ),
+    ),
+    (&["enforce_supported_endpoints"], Warn("the upstream decides which endpoints a model has")),
+    (&["discoverable"], Warn("lists show every model that the caller may use")),
+];

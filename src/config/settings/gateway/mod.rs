@@ -1,0 +1,247 @@
+//! `modelgate`, our own block.
+//!
+//! In comes the block as it is written. Out go [`GatewaySettings`], as far as they are not those of tokens. `decision_log` reads the
+//! block of that name.
+
+mod decision_log;
+
+use std::net::IpAddr;
+use std::path::Path;
+use std::str::FromStr;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use ipnet::IpNet;
+
+use super::base_url::BaseUrl;
+use super::context::Context;
+use super::limits;
+use super::models::entry::secret;
+use super::types::{
+    GatewaySettings, Mode, PassedMembers, TlsFiles, Upstream, UpstreamHeaders, UpstreamModels,
+};
+use crate::config::problem::{Caution, Problem};
+use crate::config::raw;
+
+/// How often a bundle of policies is asked for.
+const POLL: Duration = Duration::from_secs(30);
+const DEFAULT_BODY: u64 = 32 * 1024 * 1024;
+/// A gibibyte: a body is held in memory while it is judged.
+const LARGEST_BODY: u64 = 1024 * 1024 * 1024;
+
+pub(in crate::config) fn settings(
+    cx: &mut Context<'_>,
+    block: raw::Modelgate,
+    directory: &Path,
+) -> GatewaySettings {
+    // What is not read here is part of `TokenRules`.
+    let raw::Modelgate {
+        upstream,
+        max_body_bytes,
+        listen,
+        mode,
+        admin,
+        admin_hosts,
+        upstream_headers,
+        tls,
+        policies,
+        policies_key,
+        policies_poll,
+        trusted_proxies,
+        tests,
+        decision_log,
+        limits,
+        routes,
+        leeway: _,
+        public_key_stale_ttl: _,
+        public_key_cooldown: _,
+        introspection: _,
+        // Rules, not settings of the gateway.
+        strict: _,
+        ignore: _,
+        role_permissions: _,
+    } = block;
+    let max_body_bytes = body_limit(cx, max_body_bytes.unwrap_or(DEFAULT_BODY));
+    GatewaySettings {
+        upstream: upstream.and_then(|block| proxy(cx, block)),
+        max_body_bytes,
+        limits: limits::settings(cx, limits.unwrap_or_default(), max_body_bytes),
+        listen: listen.and_then(|text| address(cx, "listen", "127.0.0.1:4000", &text)),
+        admin: admin.and_then(|text| address(cx, "admin", "127.0.0.1:4001` or `off", &text)),
+        admin_hosts: hosts(cx, admin_hosts.unwrap_or_default()),
+        upstream_headers: upstream_headers.map(|text| headers_mode(cx, &text)).unwrap_or_default(),
+        mode: mode.map(|text| self::mode(cx, &text)).unwrap_or_default(),
+        sdk_routes: sdk_routes(cx, routes.and_then(|block| block.sdk).as_deref()),
+        policies: policies.map(|text| if is_web(&text) { text.into() } else { directory.join(text) }),
+        policies_key: policies_key.and_then(|text| public_key(cx, &text)),
+        policies_poll: cx.seconds("modelgate.policies_poll", policies_poll, 1..=86_400, POLL),
+        tls: tls.map(|files| tls_files(cx, files, directory)),
+        trusted_proxies: networks(cx, trusted_proxies.unwrap_or_default()),
+        tests: tests.into_iter().flatten().map(|path| directory.join(path)).collect(),
+        decision_log: decision_log.and_then(|block| decision_log::settings(cx, block, directory)),
+        directory: directory.to_owned(),
+    }
+}
+
+fn proxy(cx: &mut Context<'_>, block: raw::Upstream) -> Option<Upstream> {
+    let raw::Upstream { api_base, api_key, serves, pass } = block;
+    let serves = serves.map(|text| upstream_models(cx, &text)).unwrap_or_default();
+    let pass = passed(cx, pass.unwrap_or_default());
+    let api_key = api_key.and_then(|key| secret(cx, "modelgate.upstream.api_key", "api_key", key));
+    match BaseUrl::parse(&api_base) {
+        Ok(api_base) => Some(Upstream { api_base, api_key, serves, pass }),
+        Err(reason) => {
+            let key = "api_base".to_owned();
+            cx.refuse("modelgate.upstream.api_base", Problem::Url { key, reason });
+            None
+        }
+    }
+}
+
+fn upstream_models(cx: &mut Context<'_>, text: &str) -> UpstreamModels {
+    match text {
+        "unlisted" => UpstreamModels::Unlisted,
+        "all" => UpstreamModels::All,
+        _ => {
+            let range = "`unlisted` or `all`".to_owned();
+            cx.refuse("modelgate.upstream.for", Problem::OutOfRange { key: "for".to_owned(), range });
+            UpstreamModels::default()
+        }
+    }
+}
+
+/// `openai` or `all` alone, or the names of members.
+fn passed(cx: &mut Context<'_>, names: Vec<String>) -> PassedMembers {
+    let is_word = |name: &String| name == "openai" || name == "all";
+    match names.as_slice() {
+        [all] if all == "all" => PassedMembers::All,
+        [openai] if openai == "openai" => PassedMembers::Api(Vec::new()),
+        _ => {
+            if names.iter().any(|name| is_word(name) || name.is_empty()) {
+                let range = "`openai`, `all`, or a list of members".to_owned();
+                let problem = Problem::OutOfRange { key: "pass".to_owned(), range };
+                cx.refuse("modelgate.upstream.pass", problem);
+            }
+            PassedMembers::Api(names)
+        }
+    }
+}
+
+fn tls_files(cx: &mut Context<'_>, files: raw::Tls, directory: &Path) -> TlsFiles {
+    let raw::Tls { certificate, key } = files;
+    cx.not_empty("modelgate.tls.certificate", &certificate);
+    cx.not_empty("modelgate.tls.key", &key);
+    TlsFiles { certificate: directory.join(certificate), key: directory.join(key) }
+}
+
+fn body_limit(cx: &mut Context<'_>, bytes: u64) -> usize {
+    if !(1024..=LARGEST_BODY).contains(&bytes) {
+        let range = format!("from 1024 to {LARGEST_BODY}");
+        cx.refuse(
+            "modelgate.max_body_bytes",
+            Problem::OutOfRange { key: "max_body_bytes".to_owned(), range },
+        );
+    }
+    usize::try_from(bytes).unwrap_or(usize::MAX)
+}
+
+fn mode(cx: &mut Context<'_>, text: &str) -> Mode {
+    match text {
+        "enforce" => {}
+        "log_only" => {
+            cx.warn("modelgate.mode", Caution::LogOnly);
+            return Mode::LogOnly;
+        }
+        _ => {
+            let range = "`enforce` or `log_only`".to_owned();
+            cx.refuse("modelgate.mode", Problem::OutOfRange { key: "mode".to_owned(), range });
+        }
+    }
+    Mode::Enforce
+}
+
+fn headers_mode(cx: &mut Context<'_>, text: &str) -> UpstreamHeaders {
+    match text {
+        "hide" => {}
+        "pass" => return UpstreamHeaders::Pass,
+        _ => {
+            let range = "`hide` or `pass`".to_owned();
+            let problem = Problem::OutOfRange { key: "upstream_headers".to_owned(), range };
+            cx.refuse("modelgate.upstream_headers", problem);
+        }
+    }
+    UpstreamHeaders::Hide
+}
+
+/// Names of hosts in lower case, without ports.
+fn hosts(cx: &mut Context<'_>, texts: Vec<String>) -> Vec<String> {
+    let mut hosts = Vec::with_capacity(texts.len());
+    for (i, text) in texts.iter().enumerate() {
+        let name = text.strip_prefix('.').unwrap_or(text);
+        let is_part = |part: &str| {
+            !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+        };
+        if name.split('.').all(is_part) {
+            hosts.push(text.to_ascii_lowercase());
+        } else {
+            let range = "a host name without a port, or `.example.com` for all names below one".to_owned();
+            let problem = Problem::OutOfRange { key: "admin_hosts".to_owned(), range };
+            cx.refuse(&format!("modelgate.admin_hosts[{i}]"), problem);
+        }
+    }
+    hosts
+}
+
+/// Whether the SDKs' routes are open.
+fn sdk_routes(cx: &mut Context<'_>, text: Option<&str>) -> bool {
+    match text {
+        None | Some("open") => true,
+        Some("closed") => false,
+        Some(_) => {
+            let range = "`open` or `closed`".to_owned();
+            cx.refuse("modelgate.routes.sdk", Problem::OutOfRange { key: "sdk".to_owned(), range });
+            false
+        }
+    }
+}
+
+fn is_web(text: &str) -> bool {
+    text.starts_with("https://") || text.starts_with("http://")
+}
+
+/// 32 bytes in base64.
+fn public_key(cx: &mut Context<'_>, text: &str) -> Option<Vec<u8>> {
+    let decoded = STANDARD.decode(text).ok().filter(|key| key.len() == 32);
+    if decoded.is_none() {
+        let range = "an ed25519 public key: 32 bytes in base64".to_owned();
+        let problem = Problem::OutOfRange { key: "policies_key".to_owned(), range };
+        cx.refuse("modelgate.policies_key", problem);
+    }
+    decoded
+}
+
+/// Networks, or single addresses.
+fn networks(cx: &mut Context<'_>, texts: Vec<String>) -> Vec<IpNet> {
+    let mut networks = Vec::with_capacity(texts.len());
+    for (i, text) in texts.iter().enumerate() {
+        match text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)) {
+            Ok(network) => networks.push(network),
+            Err(_) => {
+                let range = "a network such as `10.0.0.0/8`, or an address".to_owned();
+                let problem = Problem::OutOfRange { key: "trusted_proxies".to_owned(), range };
+                cx.refuse(&format!("modelgate.trusted_proxies[{i}]"), problem);
+            }
+        }
+    }
+    networks
+}
+
+fn address<A: FromStr>(cx: &mut Context<'_>, key: &str, example: &str, text: &str) -> Option<A> {
+    let parsed = text.parse().ok();
+    if parsed.is_none() {
+        let range = format!("an address with a port, such as `{example}`");
+        cx.refuse(&format!("modelgate.{key}"), Problem::OutOfRange { key: key.to_owned(), range });
+    }
+    parsed
+}

@@ -1,0 +1,413 @@
+//! What a configuration says, in types that cannot say anything else.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use secrecy::SecretString;
+use url::Url;
+
+mod model;
+mod routing;
+
+use super::base_url::BaseUrl;
+use super::limits::Limits;
+use crate::config::effect::Ignored;
+use crate::config::error::Warning;
+use crate::config::yaml::lines::Lines;
+use crate::names::{ClaimPath, ModelName, Role};
+use crate::routes::RoutePattern;
+
+pub use model::{Deployment, Model, Provider};
+pub use routing::{Fallback, RouterSettings, Routing};
+
+/// A configuration that was read and checked, by [`Config::load`] or [`Config::parse`].
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The file's name as diagnostics and policy annotations show it.
+    pub file: String,
+    /// Where each key of the file stands.
+    pub lines: Lines,
+    /// `general_settings.litellm_jwtauth`; `None` unless `enable_jwt_auth` is true.
+    pub jwt: Option<JwtAuth>,
+    /// `general_settings.role_permissions`, in order; `None` when the key is absent.
+    pub role_permissions: Option<Vec<RolePermission>>,
+    /// `modelgate.role_permissions`, in order; `None` when the key is absent.
+    pub token_roles: Option<Vec<TokenRole>>,
+    /// `general_settings.enforce_rbac` (R8); not to be confused with the key of `litellm_jwtauth`.
+    pub require_identity: bool,
+    /// `general_settings.master_key`.
+    pub master_key: Option<SecretString>,
+    /// `model_list`, in order. Several entries may share a name.
+    pub models: Vec<Model>,
+    /// The top-level list `teams`, in order.
+    pub teams: Vec<Team>,
+    /// `router_settings`, and what `litellm_settings` says of routing. Nothing is routed by it yet.
+    pub router: RouterSettings,
+    /// `modelgate`, our own block.
+    pub gateway: GatewaySettings,
+    /// Keys of LiteLLM that have no effect here, those first that change answers.
+    pub ignored: Vec<Ignored>,
+    /// What is allowed but probably not meant, in the order of the file.
+    pub warnings: Vec<Warning>,
+}
+
+/// `general_settings.litellm_jwtauth`, under LiteLLM's names.
+#[derive(Clone, Debug)]
+pub struct JwtAuth {
+    /// R1.1; `litellm_proxy_admin` unless set.
+    pub admin_jwt_scope: String,
+    /// R5.
+    pub admin_allowed_routes: Vec<RoutePattern>,
+    /// R1.2.
+    pub team_id_jwt_field: Option<ClaimPath>,
+    /// R1.2.
+    pub team_id_default: Option<String>,
+    /// R6: a team that is not declared exists without any restriction.
+    pub team_id_upsert: bool,
+    /// R6.
+    pub team_ids_jwt_field: Option<ClaimPath>,
+    /// R6.3.
+    pub team_alias_jwt_field: Option<ClaimPath>,
+    /// R6; `None` when not configured.
+    pub team_allowed_routes: Option<Vec<RoutePattern>>,
+    /// R6.4.
+    pub enforce_team_based_model_access: bool,
+    /// R1.3, R4.
+    pub user_id_jwt_field: Option<ClaimPath>,
+    /// R4, R7.
+    pub user_email_jwt_field: Option<ClaimPath>,
+    /// R7, in small letters.
+    pub user_allowed_email_domain: Option<String>,
+    /// R1.3.
+    pub user_roles_jwt_field: Option<ClaimPath>,
+    /// R1.3.
+    pub user_allowed_roles: Vec<String>,
+    /// R1.4.
+    pub roles_jwt_field: Option<ClaimPath>,
+    /// R1.4.
+    pub role_mappings: Vec<RoleMapping>,
+    /// R4.
+    pub object_id_jwt_field: Option<ClaimPath>,
+    /// R2.
+    pub enforce_rbac: bool,
+    /// `modelgate.strict`: what LiteLLM leaves open is closed.
+    pub strict: bool,
+    /// R3: in force when true and `scope_mappings` is not empty.
+    pub enforce_scope_based_access: bool,
+    /// R3, in order.
+    pub scope_mappings: Vec<ScopeMapping>,
+    /// How tokens are verified.
+    pub tokens: TokenRules,
+}
+
+/// How tokens are verified, and where the keys come from.
+#[derive(Clone, Debug)]
+pub struct TokenRules {
+    /// `JWT_PUBLIC_KEY_URL`: JWKS or OIDC discovery documents, by `https:`, `http:` or `file:`.
+    pub key_urls: Vec<Url>,
+    /// `JWT_AUDIENCE`; `None`: any.
+    pub audience: Option<String>,
+    /// `JWT_ISSUER`; `None`: any.
+    pub issuer: Option<String>,
+    /// `issuers`, in order, each issuer once. Where there are any, a token of another issuer is refused, unless `issuer`
+    /// names that one (D9).
+    pub issuers: Vec<Issuer>,
+    /// Who is asked about tokens that are no JWTs; `None`: nobody, they are refused.
+    pub opaque: Option<OpaqueTokens>,
+    /// `modelgate.leeway`: for how long a token is accepted after its `exp`; 0 unless set.
+    pub leeway: Duration,
+    /// `modelgate.leeway`: for how long a token is accepted before its `nbf` and `iat`; 5 s unless set.
+    pub early_leeway: Duration,
+    /// `public_key_ttl`: how long fetched keys are used without asking again; 600 s unless set.
+    pub public_key_ttl: Duration,
+    /// `public_key_stale_ttl`, in `litellm_jwtauth` or `modelgate`: how long the last good keys serve beyond that
+    /// while the provider fails; 24 hours unless set.
+    pub public_key_stale_ttl: Duration,
+    /// `modelgate.public_key_cooldown`: the shortest time between two fetches for one unknown key id; 30 s
+    /// unless set.
+    pub public_key_cooldown: Duration,
+}
+
+/// An entry of `issuers`: the keys and rules for the tokens of one issuer, and of no other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Issuer {
+    /// What `iss` says, compared exactly.
+    pub issuer: String,
+    /// `jwks_url`, or the issuer's discovery document.
+    pub key_url: Url,
+    /// `audience`: one of these must be in `aud`; `None` with `disable_audience_validation`: any.
+    pub audience: Option<Vec<String>>,
+    /// Goes before the key of the same name in [`JwtAuth`], as the three below.
+    pub team_id_jwt_field: Option<ClaimPath>,
+    /// R6.
+    pub team_ids_jwt_field: Option<ClaimPath>,
+    /// R1.3, R4.
+    pub user_id_jwt_field: Option<ClaimPath>,
+    /// R4, R7.
+    pub user_email_jwt_field: Option<ClaimPath>,
+}
+
+/// How claims are found for a token that does not carry them.
+#[derive(Clone, Debug)]
+pub enum OpaqueTokens {
+    /// `oidc_userinfo_enabled` (OpenID Connect Core section 5.3).
+    Userinfo {
+        /// `oidc_userinfo_endpoint`.
+        endpoint: Url,
+        /// `oidc_userinfo_cache_ttl`: how long an answer serves; 300 s unless set.
+        cache_ttl: Duration,
+    },
+    /// `modelgate.introspection` (RFC 7662).
+    Introspection {
+        /// Where tokens are asked about.
+        endpoint: Url,
+        /// Our own name at the provider.
+        client_id: String,
+        /// Our own secret there.
+        client_secret: SecretString,
+        /// How long an answer serves; 60 s unless set.
+        cache_ttl: Duration,
+    },
+}
+
+/// An entry of `role_permissions` (R2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RolePermission {
+    /// The role.
+    pub role: Role,
+    /// `None`: every model.
+    pub models: Option<Vec<ModelName>>,
+    /// `None`: the floor alone (R9).
+    pub routes: Option<Vec<RoutePattern>>,
+}
+
+/// An entry of `modelgate.role_permissions`: what a role of the token's own gives, and takes.
+///
+/// Unlike an entry of [`RolePermission`] it opens only what it lists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenRole {
+    /// The name in the token, unique in the list.
+    pub role: String,
+    /// Models, wildcards and access groups that it opens.
+    pub models: Vec<String>,
+    /// Models, wildcards and access groups that nobody with this role may use, whatever else grants them.
+    pub deny_models: Vec<String>,
+    /// `None`: the floor alone (R9).
+    pub routes: Option<Vec<RoutePattern>>,
+    /// Roles of the list whose grants and denials this one has too.
+    pub inherits: Vec<String>,
+}
+
+/// An entry of `role_mappings` (R1.4).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoleMapping {
+    /// The name in the token.
+    pub role: String,
+    /// The role that it gives.
+    pub internal_role: Role,
+}
+
+/// An entry of `scope_mappings` (R3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScopeMapping {
+    /// The scope in the token.
+    pub scope: String,
+    /// The models that it opens.
+    pub models: Vec<ModelName>,
+}
+
+/// An entry of `teams` (R6).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Team {
+    /// The id, unique in the list.
+    pub team_id: String,
+    /// The alias; need not be unique.
+    pub team_alias: Option<String>,
+    /// The models, wildcards and access groups that it may use; empty: every model.
+    pub models: Vec<String>,
+    /// A blocked team may do nothing.
+    pub blocked: bool,
+    /// The organization that it belongs to.
+    pub organization_id: Option<String>,
+}
+
+/// `modelgate`, our own block, and everything else that the gateway needs.
+#[derive(Clone, Debug)]
+pub struct GatewaySettings {
+    /// `modelgate.upstream`: where everything goes that no deployment serves.
+    pub upstream: Option<Upstream>,
+    /// `modelgate.listen`: where to listen, unless the command line says.
+    pub listen: Option<SocketAddr>,
+    /// `modelgate.admin`: where the admin listener listens, unless the command line says.
+    pub admin: Option<AdminListen>,
+    /// `modelgate.admin_hosts`: names beside those of this machine that the admin listener may be called by.
+    pub admin_hosts: Vec<String>,
+    /// `modelgate.upstream_headers`: whether callers see headers that tell of upstreams.
+    pub upstream_headers: UpstreamHeaders,
+    /// `modelgate.tls`: what the listener proves itself by; `None`: it speaks plain HTTP.
+    pub tls: Option<TlsFiles>,
+    /// `modelgate.max_body_bytes`: the largest request body; 32 MiB unless set.
+    pub max_body_bytes: usize,
+    /// `modelgate.limits`.
+    pub limits: Limits,
+    /// `modelgate.mode`: whether denials are enforced.
+    pub mode: Mode,
+    /// `modelgate.routes.sdk`: whether the SDKs' routes that LiteLLM's groups do not have are open (R9).
+    pub sdk_routes: bool,
+    /// `modelgate.policies`: the directory of dropped-in policies, or the URL of a bundle of them.
+    pub policies: Option<PathBuf>,
+    /// `modelgate.policies_key`: the ed25519 public key that bundles of policies are signed with, 32 bytes.
+    pub policies_key: Option<Vec<u8>>,
+    /// `modelgate.policies_poll`: how often a bundle of policies is asked for; 30 s unless set.
+    pub policies_poll: Duration,
+    /// `modelgate.trusted_proxies`: the networks whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// `modelgate.tests`: files of cases, or directories of them, that must pass before the configuration is in force.
+    pub tests: Vec<PathBuf>,
+    /// `modelgate.decision_log`; `None`: decisions are not logged.
+    pub decision_log: Option<DecisionLog>,
+    /// The directory that relative paths in the file are relative to.
+    pub directory: PathBuf,
+}
+
+/// `modelgate.mode`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// `enforce`, unless set.
+    #[default]
+    Enforce,
+    /// `log_only`: denials are reported and not enforced, while a company migrates. Tokens are verified all the same.
+    LogOnly,
+}
+
+/// `modelgate.upstream_headers`: whether answers keep the headers that tell which upstream served them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UpstreamHeaders {
+    /// `hide`, the default: they are removed.
+    #[default]
+    Hide,
+    /// `pass`: they go back to the caller.
+    Pass,
+}
+
+/// `modelgate.decision_log`: where decisions are written, and what of them. At least one place is named.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DecisionLog {
+    /// To standard output.
+    pub stdout: bool,
+    /// To the end of this file.
+    pub file: Option<PathBuf>,
+    /// How large the file may become, in bytes; 100 MiB unless set.
+    pub max_bytes: u64,
+    /// How many older files are kept; 10 unless set.
+    pub keep: u32,
+    /// The share of allowed requests that is logged, from 0 to 1; 1 unless set.
+    pub sample_allowed: f64,
+    /// Whose values are not shown.
+    pub mask: Vec<Masked>,
+    /// Each line proves the one before it.
+    pub chain: bool,
+    /// Lines have what is needed to decide again.
+    pub replayable: bool,
+}
+
+/// A field of a logged decision whose value is not shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Masked {
+    /// `request_id`.
+    RequestId,
+    /// `caller.subject`.
+    Subject,
+    /// `caller.issuer`.
+    Issuer,
+    /// `caller.user_id`.
+    UserId,
+    /// `caller.team`.
+    Team,
+    /// `caller.teams`.
+    Teams,
+    /// `route`.
+    Route,
+    /// `models`.
+    Models,
+    /// `input.source`.
+    Source,
+    /// `input.team_header`.
+    TeamHeader,
+    /// `input.claims.NAME`.
+    Claim(ClaimPath),
+}
+
+/// Where the admin listener listens: an address, or `off`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AdminListen {
+    /// Nowhere.
+    Off,
+    /// There.
+    At(SocketAddr),
+}
+
+impl std::str::FromStr for AdminListen {
+    type Err = std::net::AddrParseError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "off" { Ok(Self::Off) } else { text.parse().map(Self::At) }
+    }
+}
+
+/// `modelgate.tls`: files in PEM form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The certificate, followed by those that lead to a trusted one.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+}
+
+/// `modelgate.upstream`.
+#[derive(Clone, Debug)]
+pub struct Upstream {
+    /// The base URL. A request's whole path is appended to it.
+    pub api_base: BaseUrl,
+    /// Sent as `Authorization: Bearer`.
+    pub api_key: Option<SecretString>,
+    /// `modelgate.upstream.for`: which models it serves.
+    pub serves: UpstreamModels,
+    /// `modelgate.upstream.pass`: which members of request bodies go on.
+    pub pass: PassedMembers,
+}
+
+/// Which models `modelgate.upstream` serves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UpstreamModels {
+    /// `unlisted`, unless set: those that no deployment of `model_list` serves.
+    #[default]
+    Unlisted,
+    /// `all`: every model. No deployment is asked.
+    All,
+}
+
+/// Which members at the top of a request's body go on to `modelgate.upstream`.
+///
+/// A LiteLLM proxy has many of its own beside those of providers' APIs, some of which choose what runs, and its next release
+/// will have more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PassedMembers {
+    /// `openai`, unless set: those of providers' APIs, and these besides.
+    Api(Vec<String>),
+    /// `all`.
+    All,
+}
+
+impl PassedMembers {
+    /// Whether a member that is of no provider's API goes on.
+    #[must_use]
+    pub fn allows(&self, member: &str) -> bool {
+        match self {
+            Self::Api(besides) => besides.iter().any(|name| name == member),
+            Self::All => true,
+        }
+    }
+}

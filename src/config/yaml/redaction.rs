@@ -1,0 +1,237 @@
+//! Blots secrets out of the text that diagnostics quote.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use foldhash::fast::RandomState;
+
+use super::environment::REFERENCE;
+use super::key_name::name_in;
+use super::tree::{Entry, Node, Span, Value};
+
+/// Parts of keys whose strings are not for showing. Too many is harmless: a star for a character of a snippet.
+const WORDS: [&str; 10] = [
+    "key",
+    "secret",
+    "token",
+    "passw",
+    "credential",
+    "headers",
+    "environment_variables",
+    "database_url",
+    "dsn",
+    "authorization",
+];
+
+/// As long as a number that is a key, and a word that is one.
+const LONG_NUMBER: usize = 8;
+const LONG_WORD: usize = 24;
+
+/// The text with a star for each byte of a secret, by the positions that the tree knows.
+pub(in crate::config) fn blot(text: &str, root: &Node) -> String {
+    let mut blotting = Blotting { bytes: text.as_bytes().to_vec(), judged: HashMap::default() };
+    blotting.node(root, false);
+    let mut bytes = blotting.bytes;
+    if !matches!(root.value, Value::Mapping(_)) {
+        // No configuration: a key in PEM form, perhaps, that was taken for one.
+        bytes.iter_mut().for_each(star);
+    }
+    // Only whole scalars were replaced, by ASCII; were a position wrong, nothing would be shown.
+    String::from_utf8(bytes).unwrap_or_else(|_| blot_lines(text))
+}
+
+struct Blotting<'n> {
+    bytes: Vec<u8>,
+    /// Whether a key is secret, for the few keys that stand in a file again and again.
+    judged: HashMap<&'n str, bool, RandomState>,
+}
+
+impl<'n> Blotting<'n> {
+    fn node(&mut self, node: &'n Node, secret: bool) {
+        match &node.value {
+            Value::Mapping(entries) => entries.iter().for_each(|entry| self.entry(entry, secret)),
+            Value::Sequence(items) => items.iter().for_each(|item| self.node(item, secret)),
+            Value::String(value) => {
+                // A URL may carry a password.
+                let secret = secret || (value.contains("://") && value.contains('@'));
+                if secret && !value.starts_with(REFERENCE) {
+                    blot_span(&mut self.bytes, node.span());
+                }
+            }
+            // A key may be all digits; a number of seconds is not as long.
+            Value::Integer(_) | Value::Float(_) if secret && node.span().len >= LONG_NUMBER => {
+                blot_span(&mut self.bytes, node.span());
+            }
+            Value::Null | Value::Bool(_) | Value::Integer(_) | Value::Float(_) => {}
+        }
+    }
+
+    fn entry(&mut self, entry: &'n Entry, secret: bool) {
+        // Without a blank behind its colon a key goes on, and where a secret is expected, it may be its beginning.
+        if name_in(&entry.key) != entry.key || (secret && !is_word(&entry.key)) {
+            blot_span(&mut self.bytes, entry.key_span);
+        }
+        let secret = secret || *self.judged.entry(&entry.key).or_insert_with(|| is_secret(&entry.key));
+        if secret {
+            blot_between(&mut self.bytes, entry.key_span, &entry.value);
+        }
+        self.node(&entry.value, secret);
+    }
+}
+
+/// What is between a key and its value, where `!`, `&` or `*` would have made something else of a secret; if that left
+/// no value, everything to the end of the line.
+fn blot_between(bytes: &mut [u8], key: Span, value: &Node) {
+    let start = key.start.saturating_add(key.len);
+    let line = bytes.get(start..).and_then(|rest| rest.iter().position(|byte| *byte == b'\n'));
+    let end = match value.value {
+        Value::Null => line.map_or(bytes.len(), |line| start + line),
+        _ => value.span().start,
+    };
+    let between = bytes.get_mut(start..end).into_iter().flatten();
+    between.filter(|byte| !b" \t:\"'".contains(byte)).for_each(star);
+}
+
+fn blot_span(bytes: &mut [u8], span: Span) {
+    let range = span.start..span.start.saturating_add(span.len);
+    bytes.get_mut(range).into_iter().flatten().for_each(star);
+}
+
+/// The same for text that could not be read: everything after a telling key, to the end of its line, and all lines
+/// below it that are indented further or items of its list; and whatever looks like a key by itself.
+pub(in crate::config) fn blot_lines(text: &str) -> String {
+    let mut bytes = text.as_bytes().to_vec();
+    let mut below = None;
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        let indent = line.len() - line.trim_start().len();
+        let is_item = line.trim_start().starts_with('-');
+        let from = if below.is_some_and(|of: usize| indent > of || (indent == of && is_item)) {
+            Some(0)
+        } else {
+            below = None;
+            let end = secret_end(line);
+            below = end.map(|_| indent).or(below);
+            end
+        };
+        for word in random_words(line) {
+            bytes.get_mut(start + word.start..start + word.end).into_iter().flatten().for_each(star);
+        }
+        if let Some(from) = from {
+            bytes.get_mut(start + from..start + line.len()).into_iter().flatten().for_each(star);
+        }
+        start += line.len();
+    }
+    String::from_utf8(bytes).unwrap_or_default()
+}
+
+/// Where the key with a telling word ends: behind its colon, or where that was forgotten, behind the word.
+fn secret_end(line: &str) -> Option<usize> {
+    let lower = line.to_ascii_lowercase();
+    let start = WORDS.iter().filter_map(|word| lower.find(word)).min()?;
+    let behind = lower.get(start..)?;
+    let end = behind.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(behind.len());
+    let colon = behind.get(end..)?.find(|c: char| !matches!(c, ' ' | '\t' | '"' | '\''));
+    let is_colon = |at: &usize| behind.get(end + at..).is_some_and(|rest| rest.starts_with(':'));
+    Some(start + end + colon.filter(is_colon).map_or(0, |at| at + 1))
+}
+
+/// Words that nobody made up to be read: virtual keys, and long runs of letters and digits.
+fn random_words(line: &str) -> impl Iterator<Item = Range<usize>> {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || "+/=_-".contains(c);
+    let words = line.split(move |c| !is_part(c));
+    words.filter_map(move |word| {
+        let start = word.as_ptr().addr().checked_sub(line.as_ptr().addr())?;
+        let random = word.len() >= LONG_WORD
+            && word.contains(|c: char| c.is_ascii_digit())
+            && word.contains(|c: char| c.is_ascii_alphabetic());
+        (random || word.starts_with("sk-")).then(|| start..start + word.len())
+    })
+}
+
+/// Whether a key is a name that somebody made up to be read.
+fn is_word(key: &str) -> bool {
+    key.len() < LONG_WORD && key.chars().all(|c| c.is_ascii_alphabetic() || c == '_')
+}
+
+fn is_secret(key: &str) -> bool {
+    let key = key.to_ascii_lowercase();
+    WORDS.iter().any(|word| key.contains(word))
+}
+
+fn star(byte: &mut u8) {
+    if !matches!(byte, b'\n' | b'\r') {
+        *byte = b'*';
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "\
+master_key: sk-1
+model_list:
+  - litellm_params: {model: gpt-4o, api_key: \"sk-é2\", api_base: 'https://u:p@x'}
+  - litellm_params:
+      api_key: os.environ/KEY
+      extra_headers: {x-a: [deep]}
+      private_key: |
+        line
+after: shown
+";
+
+    #[test]
+    fn secrets_are_blotted_by_position() {
+        let root = Node::parse(TEXT).ok().unwrap();
+        let blotted = blot(TEXT, &root);
+        assert_eq!(blotted.len(), TEXT.len());
+        for secret in ["sk-", "u:p", "deep", "line"] {
+            assert!(!blotted.contains(secret), "{secret}: {blotted}");
+        }
+        for plain in ["gpt-4o", "os.environ/KEY", "after: shown", "api_base: "] {
+            assert!(blotted.contains(plain), "{plain}: {blotted}");
+        }
+    }
+
+    #[test]
+    fn secrets_are_blotted_in_text_that_is_not_yaml() {
+        let blotted =
+            blot_lines("a: 1\nmaster_key: sk-1\nprivate_key: |\n  sk-2\n\"api_key\" : \"sk-3\"\nb: [\n");
+        assert!(!blotted.contains("sk-"), "{blotted}");
+        assert!(blotted.starts_with("a: 1\nmaster_key:***") && blotted.ends_with("b: [\n"), "{blotted}");
+    }
+
+    #[test]
+    fn a_secret_is_blotted_whatever_was_mistyped_around_it() {
+        for text in [
+            "master_key sk-1",
+            "master_key:hidden",
+            "master_key=hidden",
+            "a: sk-1",
+            "api_keys:\n- hidden",
+            "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ1hsZ3v\n",
+        ] {
+            let blotted = blot_lines(text);
+            let secrets = ["sk-", "hidden", "MC4CAQ"];
+            assert!(secrets.iter().all(|secret| !blotted.contains(secret)), "{blotted}");
+        }
+        for text in [
+            "{general_settings: {master_key:hidden}}",
+            "{master_key: {hidden1: x}}",
+            "{master_key: [{hidden1: x}]}",
+            "{master_key: 1234567890}",
+            "master_key: !hidden\nteams: 1",
+            "master_key: &hidden x",
+            "api_key: !hidden x",
+            "master_key: !hidden",
+            "hidden",
+            "[hidden]",
+        ] {
+            let blotted = blot(text, &Node::parse(text).ok().unwrap());
+            assert!(!blotted.contains("hidden") && !blotted.contains("123"), "{blotted}");
+        }
+        assert_eq!(name_in("master_key:sk-1"), "master_key");
+        assert_eq!(name_in("sk-1"), "");
+    }
+}

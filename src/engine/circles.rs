@@ -1,0 +1,61 @@
+//! Circles that operators' files close with the configuration: Cedar could not be asked about an entity that is in itself.
+
+use std::collections::HashSet;
+
+use cedar_policy::EntityUid;
+
+use super::hierarchy::Candidates;
+use super::names::uid;
+use super::{Snapshot, SnapshotError};
+use crate::dropins::{DropInError, Finding};
+
+impl Snapshot {
+    /// Refuses files of entities that place an entity in itself, together with the configuration and with what tokens may say.
+    pub(super) fn check_circles(&self) -> Result<(), SnapshotError> {
+        let statics = &self.dropped.statics;
+        if statics.is_empty() {
+            return Ok(());
+        }
+        let lists = Candidates::all(&self.lists);
+        // The configuration and tokens place nothing in a model, a route or a caller.
+        let names = &self.names;
+        let is_placed_by_files_alone =
+            |uid: &EntityUid| [&names.model, &names.route, &names.caller].contains(&uid.type_name());
+        let holding: HashSet<&EntityUid> =
+            statics.described().flat_map(|uid| statics.ancestors(uid)).collect();
+        let described = statics.described();
+        let mut described: Vec<&EntityUid> =
+            described.filter(|uid| holding.contains(uid) || !is_placed_by_files_alone(uid)).collect();
+        described.sort();
+        let findings: Vec<Finding> =
+            described.into_iter().filter_map(|uid| self.circle_at(uid, &lists)).collect();
+        Ok(DropInError::unless_empty(findings)?)
+    }
+
+    fn circle_at(&self, of: &EntityUid, lists: &Candidates<'_>) -> Option<Finding> {
+        let described = self.dropped.statics.get(of)?;
+        let above = self.above(of, lists);
+        let message = if above.contains(of) {
+            format!("`{of}` would be in itself, by this file and the configuration")
+        } else {
+            let caller = above.iter().filter(|uid| *uid.type_name() == self.names.caller).min()?;
+            if !self.holds_callers(of) {
+                return None;
+            }
+            format!("`{of}` is in `{caller}`, which would be in itself if its token names `{of}`")
+        };
+        Some(described.finding(&message).help("take one of its parents out of the file"))
+    }
+
+    /// Whether a token may place its caller in the entity: in a role, in a team, or in what those are in.
+    fn holds_callers(&self, of: &EntityUid) -> bool {
+        let names = &self.names;
+        if [&names.role, &names.token_role, &names.team, &names.refusal].contains(&of.type_name()) {
+            return true;
+        }
+        let teams = self.lists.teams.keys().map(|team| names.team_uid(team));
+        let roles = self.lists.token_roles.keys().map(|role| uid(&names.token_role, role));
+        let above: HashSet<EntityUid> = self.with_above(teams.chain(roles), &Candidates::default());
+        above.contains(of)
+    }
+}

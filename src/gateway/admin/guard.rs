@@ -1,0 +1,187 @@
+//! Keeps web pages away from the admin listener, which has no credentials.
+//!
+//! An operator's browser reaches the listener, and any page may have it send requests there. Such a page comes by a name of its
+//! own that it points at the listener's address (DNS rebinding), or says that it is of another site.
+
+use std::net::{IpAddr, SocketAddr};
+
+use http::header::{HOST, ORIGIN};
+use http::request::Parts;
+use http::uri::Authority;
+use http::{HeaderName, Version};
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// Why a request is not answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Stranger {
+    #[error("the request has no valid `Host`")]
+    NoHost,
+    #[error("the admin listener is not called by this name: list it in `modelgate.admin_hosts`")]
+    Host,
+    #[error("the request comes from a page of another site")]
+    CrossSite,
+}
+
+/// Whether a request is an operator's own, as far as its headers tell. `listen` is the address of the listener.
+pub(super) fn check(head: &Parts, listen: SocketAddr, hosts: &[String]) -> Result<(), Stranger> {
+    let authority = authority(head)?;
+    if let Some(authority) = &authority
+        && !is_ours(authority, listen, hosts)
+    {
+        return Err(Stranger::Host);
+    }
+    // An absolute target names the host too (RFC 9112 section 3.2.2).
+    if head.uri.authority().is_some_and(|authority| !is_ours(authority, listen, hosts)) {
+        return Err(Stranger::Host);
+    }
+    let is_same_site = |site: &[u8]| matches!(site, b"same-origin" | b"none");
+    if !head.headers.get_all(SEC_FETCH_SITE).iter().all(|site| is_same_site(site.as_bytes())) {
+        return Err(Stranger::CrossSite);
+    }
+    let is_same_origin =
+        |origin: &[u8]| authority.as_ref().is_some_and(|authority| is_origin_of(origin, authority));
+    if !head.headers.get_all(ORIGIN).iter().all(|origin| is_same_origin(origin.as_bytes())) {
+        return Err(Stranger::CrossSite);
+    }
+    Ok(())
+}
+
+/// What the request calls the listener. Browsers always say so; HTTP/1.0 need not.
+fn authority(head: &Parts) -> Result<Option<Authority>, Stranger> {
+    let mut hosts = head.headers.get_all(HOST).iter();
+    let host = match (hosts.next(), hosts.next()) {
+        (Some(_), Some(_)) => return Err(Stranger::NoHost),
+        (Some(host), None) => Some(Authority::try_from(host.as_bytes()).map_err(|_| Stranger::NoHost)?),
+        (None, _) => head.uri.authority().cloned(),
+    };
+    match host {
+        Some(authority) if authority.as_str().contains('@') => Err(Stranger::NoHost),
+        None if head.version != Version::HTTP_10 => Err(Stranger::NoHost),
+        host => Ok(host),
+    }
+}
+
+/// A rebound name is a name: an address in its place was written by somebody who meant it. Other addresses than those of the
+/// listener are refused all the same, unless it listens on all of them.
+fn is_ours(authority: &Authority, listen: SocketAddr, hosts: &[String]) -> bool {
+    let host = authority.host().trim_end_matches('.');
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    if let Ok(address) = bare.parse::<IpAddr>() {
+        let (address, listen) = (address.to_canonical(), listen.ip().to_canonical());
+        return address.is_loopback() || address == listen || listen.is_unspecified();
+    }
+    let host = host.to_ascii_lowercase();
+    host == "localhost" || host.ends_with(".localhost") || hosts.iter().any(|known| fits(known, &host))
+}
+
+/// `.name` stands for all names below it.
+fn fits(known: &str, host: &str) -> bool {
+    if known.starts_with('.') { host.ends_with(known) } else { host == known }
+}
+
+fn is_origin_of(origin: &[u8], authority: &Authority) -> bool {
+    let Ok(origin) = std::str::from_utf8(origin) else { return false };
+    let named = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
+    named.is_some_and(|named| named.eq_ignore_ascii_case(authority.as_str()))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+
+    fn checked(listen: &str, headers: &[(&str, &str)]) -> Result<(), Stranger> {
+        let mut request = Request::get("/metrics");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let hosts = ["gate.internal".to_owned(), ".svc.cluster.local".to_owned()];
+        check(&request.body(()).unwrap().into_parts().0, listen.parse().unwrap(), &hosts)
+    }
+
+    #[test]
+    fn names_of_this_machine_the_listening_address_and_listed_names_are_answered() {
+        let hosts = [
+            "localhost:4001",
+            "LOCALHOST",
+            "localhost.:4001",
+            "gate.localhost",
+            "127.0.0.1:4001",
+            "127.1.2.3",
+            "[::1]:4001",
+            "[::ffff:127.0.0.1]",
+            "10.0.0.7:4001",
+            "Gate.Internal:4001",
+            "gate.ops.svc.cluster.local",
+        ];
+        for host in hosts {
+            assert_eq!(checked("10.0.0.7:4001", &[("host", host)]), Ok(()), "{host}");
+        }
+    }
+
+    #[test]
+    fn other_names_and_addresses_are_refused() {
+        let hosts = [
+            "evil.example",
+            "localhost.evil.example",
+            "127.0.0.1.evil.example",
+            "10.0.0.8",
+            "notgate.internal",
+            "gate.internal.evil.example",
+            "svc.cluster.local",
+            "0.0.0.0:4001",
+        ];
+        for host in hosts {
+            assert_eq!(checked("10.0.0.7:4001", &[("host", host)]), Err(Stranger::Host), "{host}");
+        }
+    }
+
+    #[test]
+    fn a_listener_on_all_addresses_is_called_by_any_of_them() {
+        for listen in ["0.0.0.0:4001", "[::]:4001"] {
+            assert_eq!(checked(listen, &[("host", "192.168.1.5:4001")]), Ok(()));
+            assert_eq!(checked(listen, &[("host", "[fd00::7]")]), Ok(()));
+            assert_eq!(checked(listen, &[("host", "evil.example")]), Err(Stranger::Host));
+        }
+    }
+
+    #[test]
+    fn a_host_that_is_missing_twice_there_or_malformed_is_refused() {
+        let listen = "127.0.0.1:4001";
+        assert_eq!(checked(listen, &[]), Err(Stranger::NoHost));
+        assert_eq!(checked(listen, &[("host", "localhost"), ("host", "localhost")]), Err(Stranger::NoHost));
+        for host in ["", "a b", "user@localhost", "localhost/x"] {
+            assert_eq!(checked(listen, &[("host", host)]), Err(Stranger::NoHost), "{host}");
+        }
+    }
+
+    #[test]
+    fn pages_of_other_sites_are_refused() {
+        let with = |name: &'static str, value: &'static str| {
+            checked("127.0.0.1:4001", &[("host", "localhost:4001"), (name, value)])
+        };
+        for site in ["cross-site", "same-site", "", "Same-Origin", "none, cross-site"] {
+            assert_eq!(with("sec-fetch-site", site), Err(Stranger::CrossSite), "{site}");
+        }
+        let origins = [
+            "null",
+            "http://evil.example",
+            "http://localhost",
+            "http://localhost:4002",
+            "file://localhost:4001",
+            "",
+        ];
+        for origin in origins {
+            assert_eq!(with("origin", origin), Err(Stranger::CrossSite), "{origin}");
+        }
+        for (name, value) in [
+            ("sec-fetch-site", "same-origin"),
+            ("sec-fetch-site", "none"),
+            ("origin", "http://localhost:4001"),
+        ] {
+            assert_eq!(with(name, value), Ok(()), "{value}");
+        }
+    }
+}

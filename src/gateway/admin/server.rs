@@ -1,0 +1,164 @@
+//! The admin listener: what is in force and how it fares, for operators and their tools. No caller reaches it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::SystemTime;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use http::request::Parts;
+use http::{Method, StatusCode};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use super::guard;
+use crate::config::{Limits, Mode};
+use crate::display::escape;
+use crate::gateway::http::error_response::{Answer, json_answer};
+use crate::gateway::limits::counter::Meter;
+use crate::gateway::listener::connection::Common;
+use crate::gateway::listener::server::{self, ServerError};
+use crate::gateway::reload::reloader::{Outcome, Reloader};
+
+/// Operators and their tools are few, and have a listener of their own so that callers do not keep them out.
+const CONNECTIONS: usize = 256;
+
+/// A second socket, with routes of its own. It has no credentials: who reaches its address may use it.
+pub struct Admin {
+    listener: TcpListener,
+    routes: Arc<Routes>,
+}
+
+struct Routes {
+    reloader: Arc<Reloader>,
+    address: SocketAddr,
+    draining: AtomicBool,
+}
+
+impl Admin {
+    /// Listens on an address; port 0 takes a free one.
+    ///
+    /// # Errors
+    ///
+    /// [`ServerError`] when the address is taken or not ours.
+    pub async fn bind(address: SocketAddr, reloader: Arc<Reloader>) -> Result<Self, ServerError> {
+        let listener = server::bind(address).await?;
+        let address = listener.local_addr().unwrap_or(address);
+        let routes = Routes { reloader, address, draining: AtomicBool::new(false) };
+        Ok(Self { listener, routes: Arc::new(routes) })
+    }
+
+    /// Where it listens.
+    ///
+    /// # Errors
+    ///
+    /// If the system cannot say.
+    pub fn local_addr(&self) -> std::io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Serves until `drained`. From `draining` on it says that it is not ready, so that nobody sends new requests.
+    pub async fn run(self, draining: impl Future<Output = ()>, drained: impl Future<Output = ()>) {
+        let routes = Arc::clone(&self.routes);
+        let observers = Arc::clone(self.routes.reloader.gateway().observers());
+        let limits = Limits { connections: CONNECTIONS, ..Limits::default() };
+        let common = Common::new(move || limits, Meter::default(), observers);
+        let serving = server::serve_until(self.listener, None, common, drained, move |arrival| {
+            let routes = Arc::clone(&routes);
+            async move { routes.answer(&arrival.head).await }
+        });
+        let announcing = async {
+            draining.await;
+            self.routes.draining.store(true, Ordering::Release);
+        };
+        tokio::join!(serving, announcing);
+    }
+}
+
+impl Routes {
+    async fn answer(&self, head: &Parts) -> Answer {
+        let in_force = self.reloader.gateway().in_force();
+        match guard::check(head, self.address, &in_force.snapshot().config().gateway.admin_hosts) {
+            Ok(()) => self.route(head).await,
+            Err(stranger) => {
+                tracing::warn!(path = head.uri.path(), "refused by the admin listener: {stranger}");
+                json_answer(StatusCode::FORBIDDEN, &json!({"error": stranger.to_string()}))
+            }
+        }
+    }
+
+    /// The table of routes.
+    async fn route(&self, head: &Parts) -> Answer {
+        match (&head.method, head.uri.path()) {
+            (&Method::GET, "/health/liveliness" | "/health/liveness") => healthy(),
+            (&Method::GET, "/health/readiness") => self.readiness(head.uri.query()),
+            (&Method::GET, "/metrics") => self.reloader.gateway().metrics(),
+            (&Method::GET, "/-/snapshot") => json_answer(StatusCode::OK, &self.snapshot()),
+            (&Method::POST, "/-/reload") => self.reload().await,
+            (_, path) => json_answer(
+                StatusCode::NOT_FOUND,
+                &json!({"error": format!("no such route of the admin listener: {} {}", head.method, escape(path))}),
+            ),
+        }
+    }
+
+    fn readiness(&self, query: Option<&str>) -> Answer {
+        let draining = self.draining.load(Ordering::Acquire);
+        let (status, text) = if draining {
+            (StatusCode::SERVICE_UNAVAILABLE, "draining")
+        } else {
+            (StatusCode::OK, "healthy")
+        };
+        let mut body = json!({"status": text});
+        let log_only = self.reloader.gateway().in_force().snapshot().config().gateway.mode == Mode::LogOnly;
+        if let (true, Some(fields)) = (log_only, body.as_object_mut()) {
+            fields.insert("mode".to_owned(), json!("log_only"));
+        }
+        let verbose = |query: &str| query.split('&').any(|part| part.split('=').next() == Some("verbose"));
+        if let (true, Some(fields)) = (query.is_some_and(verbose), body.as_object_mut()) {
+            fields.insert("snapshot".to_owned(), self.snapshot());
+        }
+        json_answer(status, &body)
+    }
+
+    async fn reload(&self) -> Answer {
+        let (status, outcome) = match self.reloader.reload().await {
+            Outcome::Loaded => (StatusCode::OK, "loaded"),
+            Outcome::Unchanged => (StatusCode::OK, "unchanged"),
+            Outcome::Refused => (StatusCode::UNPROCESSABLE_ENTITY, "refused"),
+        };
+        json_answer(status, &json!({"outcome": outcome, "snapshot": self.snapshot()}))
+    }
+
+    fn snapshot(&self) -> Value {
+        let (in_force, status) = (self.reloader.gateway().in_force(), self.reloader.status());
+        let origin = in_force.origin();
+        let error = status
+            .last_error
+            .map(|error| json!({"at": time(error.at), "message": escape_lines(&error.message)}));
+        json!({
+            "generation": in_force.snapshot().generation(),
+            "hash": origin.map(|origin| &origin.hash),
+            "loaded_at": origin.map(|origin| time(origin.loaded_at)),
+            "files": origin.map(|origin| origin.files.iter().map(|file| file.to_string_lossy()).collect::<Vec<_>>()),
+            "policies": origin.map(|origin| origin.policy_count),
+            "reloads": status.reloads,
+            "failures": status.failures,
+            "last_error": error,
+        })
+    }
+}
+
+/// A text of several lines, each of which is escaped.
+fn escape_lines(text: &str) -> String {
+    text.split('\n').map(escape).collect::<Vec<_>>().join("\n")
+}
+
+/// RFC 3339, in UTC.
+fn time(at: SystemTime) -> String {
+    DateTime::<Utc>::from(at).to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+
+fn healthy() -> Answer {
+    json_answer(StatusCode::OK, &json!({"status": "healthy"}))
+}

@@ -1,0 +1,222 @@
+//! From a URL to a [`KeySet`], trusting nothing on the way.
+
+use std::future::Future;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, USER_AGENT};
+use http::{HeaderValue, Request, Response, StatusCode, Uri};
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use rustls::{ClientConfig, RootCertStore};
+use serde_json::Value;
+use tokio::io::AsyncReadExt as _;
+use url::Url;
+
+use crate::authn::{JsonError, KeySet, KeySetError, json_object};
+use crate::gateway::error_chain::causes;
+use crate::gateway::tls::native_roots;
+
+use super::discovery;
+
+/// How much a provider may cost.
+#[derive(Clone, Copy, Debug)]
+pub struct FetchLimits {
+    /// The longest that fetching a key set may take, discovery included; 5 s.
+    pub timeout: Duration,
+    /// The largest document; 1 MiB.
+    pub max_bytes: usize,
+}
+
+impl Default for FetchLimits {
+    fn default() -> Self {
+        Self { timeout: Duration::from_secs(5), max_bytes: 1024 * 1024 }
+    }
+}
+
+/// Asks providers, and reads what they answer within limits.
+#[derive(Debug)]
+pub(in crate::gateway) struct Fetcher {
+    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    limits: FetchLimits,
+}
+
+impl Fetcher {
+    pub(in crate::gateway) fn new(tls: ClientConfig, limits: FetchLimits) -> Self {
+        let mut connector = HttpConnector::new();
+        connector.enforce_http(false);
+        connector.set_connect_timeout(Some(limits.timeout));
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(tls)
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(connector);
+        // A connection that was kept may be closed by the provider just as the next request goes out. Requests are rare
+        // enough to begin with a new one.
+        let client = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector);
+        Self { client, limits }
+    }
+
+    /// The keys at `url`: a JWKS document, or the one that an OpenID discovery document of the configured issuer points to.
+    pub(super) async fn key_set(&self, url: &Url, issuer: Option<&str>) -> Result<KeySet, FetchError> {
+        self.in_time(self.follow(url, issuer)).await
+    }
+
+    /// The outcome, if it comes within the time limit.
+    pub(in crate::gateway) async fn in_time<T, E: From<FetchError>>(
+        &self,
+        steps: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        tokio::time::timeout(self.limits.timeout, steps).await.unwrap_or(Err(FetchError::Timeout.into()))
+    }
+
+    async fn follow(&self, url: &Url, issuer: Option<&str>) -> Result<KeySet, FetchError> {
+        match published(url, issuer, &self.document(url).await?)? {
+            Published::Keys(keys) => Ok(keys),
+            Published::Elsewhere(jwks_uri) => Ok(KeySet::parse(&self.document(&jwks_uri).await?)?),
+        }
+    }
+
+    async fn document(&self, url: &Url) -> Result<Bytes, FetchError> {
+        match url.scheme() {
+            "file" => self.file(url).await,
+            "http" | "https" => self.response_body(url).await,
+            _ => Err(FetchError::Scheme),
+        }
+    }
+
+    async fn file(&self, url: &Url) -> Result<Bytes, FetchError> {
+        let path = url.to_file_path().map_err(|()| FetchError::Scheme)?;
+        let file = tokio::fs::File::open(path).await?;
+        let mut bytes = Vec::new();
+        file.take(self.limits.max_bytes as u64 + 1).read_to_end(&mut bytes).await?;
+        if bytes.len() > self.limits.max_bytes { Err(FetchError::TooLarge) } else { Ok(bytes.into()) }
+    }
+
+    async fn response_body(&self, url: &Url) -> Result<Bytes, FetchError> {
+        let request = Request::get(uri(url)?)
+            .header(ACCEPT, "application/json, application/jwk-set+json")
+            .body(Full::default())
+            .map_err(|_| FetchError::Scheme)?;
+        self.body(self.send(request).await?).await
+    }
+
+    /// Sends a request. Redirects are not followed.
+    pub(in crate::gateway) async fn send(
+        &self,
+        mut request: Request<Full<Bytes>>,
+    ) -> Result<Response<Incoming>, FetchError> {
+        let headers = request.headers_mut();
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        headers
+            .insert(USER_AGENT, HeaderValue::from_static(concat!("modelgate/", env!("CARGO_PKG_VERSION"))));
+        self.client.request(request).await.map_err(|error| FetchError::Connection(causes(&error)))
+    }
+
+    /// The body of a good answer, within the size limit.
+    pub(in crate::gateway) async fn body(&self, response: Response<Incoming>) -> Result<Bytes, FetchError> {
+        check(&response)?;
+        match Limited::new(response.into_body(), self.limits.max_bytes).collect().await {
+            Ok(body) => Ok(body.to_bytes()),
+            Err(error) if error.is::<LengthLimitError>() => Err(FetchError::TooLarge),
+            Err(error) => Err(FetchError::Connection(causes(&*error))),
+        }
+    }
+}
+
+/// The URL as a request needs it.
+pub(in crate::gateway) fn uri(url: &Url) -> Result<Uri, FetchError> {
+    // They would not be sent, and names of hosts are logged with them.
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(FetchError::Credentials);
+    }
+    url.as_str().parse().map_err(|_| FetchError::Scheme)
+}
+
+/// What a document says of keys.
+pub(super) enum Published {
+    Keys(KeySet),
+    /// A discovery document's `jwks_uri`.
+    Elsewhere(Url),
+}
+
+pub(super) fn published(url: &Url, issuer: Option<&str>, document: &[u8]) -> Result<Published, FetchError> {
+    let document = json_object(document)?;
+    if document.contains_key("keys") {
+        return Ok(Published::Keys(KeySet::from_object(&document)?));
+    }
+    let Some(Value::String(jwks_uri)) = document.get("jwks_uri") else { return Err(FetchError::NoKeys) };
+    discovery::check(url, issuer, &document)?;
+    let jwks_uri = Url::parse(jwks_uri).map_err(|_| FetchError::JwksUri)?;
+    if may_point_to(url, &jwks_uri) { Ok(Published::Elsewhere(jwks_uri)) } else { Err(FetchError::JwksUri) }
+}
+
+/// A redirect is an answer like any other that is not 200: nobody but the operator says where keys come from.
+fn check(response: &Response<Incoming>) -> Result<(), FetchError> {
+    if response.status() != StatusCode::OK {
+        return Err(FetchError::Status(response.status()));
+    }
+    let mut encodings = response.headers().get_all(CONTENT_ENCODING).iter();
+    if encodings.all(|encoding| encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        Ok(())
+    } else {
+        Err(FetchError::Encoding)
+    }
+}
+
+/// Whether a discovery document may name these keys: never by a weaker way than its own, and never a local file.
+fn may_point_to(discovery: &Url, keys: &Url) -> bool {
+    match keys.scheme() {
+        "https" => true,
+        "http" => discovery.scheme() != "https",
+        _ => false,
+    }
+}
+
+/// TLS as this machine trusts it.
+///
+/// Without root certificates every `https:` fetch fails, which is no reason to refuse a configuration of files.
+pub(in crate::gateway) fn native_tls() -> Result<ClientConfig, rustls::Error> {
+    native_roots::native().or_else(|error| {
+        tracing::warn!(%error, "no root certificates: keys can't be fetched by https");
+        Ok(native_roots::builder()?.with_root_certificates(RootCertStore::empty()).with_no_client_auth())
+    })
+}
+
+/// Why a provider's answer can't be had; nothing here comes from its content but the reasons of its keys.
+#[derive(Debug, thiserror::Error)]
+pub(in crate::gateway) enum FetchError {
+    #[error("no complete answer in time")]
+    Timeout,
+    #[error("{0}")]
+    Connection(String),
+    #[error("reading the file: {0}")]
+    File(#[from] std::io::Error),
+    #[error("the answer has status {}, expected 200", .0.as_u16())]
+    Status(StatusCode),
+    #[error("the answer has a content encoding that was not asked for")]
+    Encoding,
+    #[error("the document is larger than allowed")]
+    TooLarge,
+    #[error("the document is not acceptable JSON: {0}")]
+    Json(#[from] JsonError),
+    #[error("the document has neither `keys` nor `jwks_uri`")]
+    NoKeys,
+    #[error(
+        "the discovery document is of the issuer `{found}`, not of `{expected}`, so its keys are not used; if that is right, \
+         set JWT_ISSUER, or `issuer` of the entry, to the issuer that tokens name"
+    )]
+    Issuer { found: String, expected: String },
+    #[error("`jwks_uri` is not a URL, or leads to a less safe place than the document's own")]
+    JwksUri,
+    #[error(transparent)]
+    KeySet(#[from] KeySetError),
+    #[error("the URL is not one that keys can be fetched from")]
+    Scheme,
+    #[error("the URL has a user or a password, which are not sent")]
+    Credentials,
+}

@@ -1,0 +1,196 @@
+//! One issuer's keys, and the tokens that they verify.
+
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::sync::{Arc, Weak};
+use std::task::Poll;
+use std::time::Instant;
+
+use tokio::sync::watch;
+use url::Url;
+
+use crate::authn::{ClaimRules, KeySet, Token, TokenError, VerifiedClaims, claims_of};
+use crate::config::{Issuer, TokenRules};
+
+use super::fetch::Fetcher;
+use super::source::{Cause, Freshness, Source};
+use crate::gateway::auth::error::AuthnError;
+use crate::gateway::auth::stats::KeySource;
+use crate::gateway::clock::Moment;
+
+/// The providers that publish the keys of one entry of `issuers`, or those of `JWT_PUBLIC_KEY_URL`.
+pub(super) struct Group {
+    /// `None`: the global ones.
+    issuer: Option<String>,
+    sources: Vec<Arc<Source>>,
+    fetcher: Arc<Fetcher>,
+}
+
+/// Keys that a configuration asks for.
+#[derive(Clone, Copy)]
+pub(super) struct WantedKeys<'r> {
+    /// The entry of `issuers`; `None`: those of `JWT_PUBLIC_KEY_URL`.
+    pub(super) entry: Option<&'r str>,
+    /// The issuer that a discovery document must be of; `None`: none is configured.
+    pub(super) expected: Option<&'r str>,
+    pub(super) urls: &'r [Url],
+}
+
+/// The groups that a configuration asks for: the global one, then one for each entry of `issuers`.
+pub(super) fn groups(rules: &TokenRules) -> impl Iterator<Item = WantedKeys<'_>> {
+    let bound = rules.issuers.iter().map(|entry| {
+        let issuer = Some(entry.issuer.as_str());
+        WantedKeys { entry: issuer, expected: issuer, urls: std::slice::from_ref(&entry.key_url) }
+    });
+    let global = WantedKeys { entry: None, expected: rules.issuer.as_deref(), urls: &rules.key_urls };
+    std::iter::once(global).chain(bound)
+}
+
+/// A token, and what it is held against.
+#[derive(Clone, Copy)]
+pub(super) struct Case<'c> {
+    pub(super) token: &'c Token<'c>,
+    pub(super) entry: Option<&'c Issuer>,
+    pub(super) rules: &'c TokenRules,
+}
+
+/// A token's claims, with the keys that verified it: of no use where those are gone.
+pub(super) type Verified = (VerifiedClaims, Weak<KeySet>);
+
+impl Case<'_> {
+    fn judge(&self, sets: &[Arc<KeySet>], now: Moment) -> Result<Verified, TokenError> {
+        let rules = ClaimRules::of(self.entry, self.rules);
+        let (claims, set) = claims_of(self.token, sets, &rules, now.wall)?;
+        Ok((claims, sets.get(set).map(Arc::downgrade).unwrap_or_default()))
+    }
+}
+
+/// Ends when a refresh has.
+pub(super) type Ending = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+impl Group {
+    pub(super) fn new(issuer: Option<&str>, sources: Vec<Arc<Source>>, fetcher: &Arc<Fetcher>) -> Self {
+        Self { issuer: issuer.map(str::to_owned), sources, fetcher: fetcher.clone() }
+    }
+
+    pub(super) fn issuer(&self) -> Option<&str> {
+        self.issuer.as_deref()
+    }
+
+    /// The source that fetches the keys of this issuer from this URL, with the keys that it has.
+    pub(super) fn source(&self, url: &Url, expected: Option<&str>) -> Option<Arc<Source>> {
+        self.sources.iter().find(|source| source.is_for(url, expected)).cloned()
+    }
+
+    pub(super) fn state(&self, now: Instant) -> impl Iterator<Item = KeySource> {
+        self.sources.iter().map(move |source| source.state(self.issuer(), now))
+    }
+
+    /// How many providers have no usable keys.
+    pub(super) fn missing(&self, rules: &TokenRules, now: Instant) -> usize {
+        self.sources.iter().filter(|source| !source.is_usable(rules, now)).count()
+    }
+
+    /// Whether a token that these keys verified would be verified by them now. As there, a provider that fails is asked again
+    /// meanwhile.
+    pub(super) fn is_in_use(&self, keys: &Weak<KeySet>, rules: &TokenRules, now: Instant) -> bool {
+        let mut is_in_use = false;
+        self.read_usable(rules, now, |usable| is_in_use |= std::ptr::eq(Arc::as_ptr(usable), keys.as_ptr()));
+        is_in_use
+    }
+
+    /// Verifies a token with the keys at hand, and only if those do not settle it, with newer ones.
+    pub(super) async fn verify(&self, case: Case<'_>, now: Moment) -> Result<Verified, AuthnError> {
+        match case.judge(&self.usable(case.rules, now.monotonic), now) {
+            Err(error) if error.depends_on_keys() => self.verify_with_newer(case, error, now).await,
+            settled => Ok(settled?),
+        }
+    }
+
+    async fn verify_with_newer(
+        &self,
+        case: Case<'_>,
+        mut error: TokenError,
+        now: Moment,
+    ) -> Result<Verified, AuthnError> {
+        let rules = case.rules;
+        let unknown = matches!(error, TokenError::UnknownKey { .. });
+        if !unknown && self.missing(rules, now.monotonic) == 0 {
+            return Err(error.into());
+        }
+        let started = Instant::now();
+        let mut endings = self.start_refreshes(unknown, rules, now.monotonic);
+        // The first round finds what a refresh brought that ended just now; each further one waits for a refresh. What was
+        // fetched since the token came is young enough for it, however late a busy machine gets round to it.
+        loop {
+            match case.judge(&self.usable(rules, now.monotonic), now.after(started.elapsed())) {
+                Err(newer) if newer.depends_on_keys() => error = newer,
+                settled => return Ok(settled?),
+            }
+            if !one_of(&mut endings).await {
+                break;
+            }
+        }
+        let unknown = matches!(error, TokenError::UnknownKey { .. });
+        if unknown && self.missing(rules, now.monotonic) > 0 {
+            Err(AuthnError::KeysUnavailable)
+        } else {
+            Err(error.into())
+        }
+    }
+
+    /// The keys that may be used now. A provider that fails is asked again meanwhile.
+    fn usable(&self, rules: &TokenRules, now: Instant) -> Vec<Arc<KeySet>> {
+        let mut sets = Vec::with_capacity(self.sources.len());
+        self.read_usable(rules, now, |keys| sets.push(Arc::clone(keys)));
+        sets
+    }
+
+    /// The same for whoever only looks at them.
+    fn read_usable(&self, rules: &TokenRules, now: Instant, mut read: impl FnMut(&Arc<KeySet>)) {
+        for source in &self.sources {
+            let freshness = source.read(rules, now, |keys, freshness| {
+                read(keys);
+                freshness
+            });
+            if freshness == Some(Freshness::Stale) {
+                source.refresh(Cause::Age, rules.public_key_cooldown, now, &self.fetcher);
+            }
+        }
+    }
+
+    /// Starts or joins the refreshes that are due: of every source without usable keys, and if a token's key is unknown,
+    /// of the others too.
+    pub(super) fn start_refreshes(&self, unknown: bool, rules: &TokenRules, now: Instant) -> Vec<Ending> {
+        let refresh = |source: &Arc<Source>| {
+            let cause = match source.is_usable(rules, now) {
+                false => Cause::Age,
+                true if unknown => Cause::UnknownKey,
+                true => return None,
+            };
+            source.refresh(cause, rules.public_key_cooldown, now, &self.fetcher).map(ending)
+        };
+        self.sources.iter().filter_map(refresh).collect()
+    }
+}
+
+fn ending(mut running: watch::Receiver<()>) -> Ending {
+    // Nothing is ever sent: the only change is that the sender goes away.
+    Box::pin(async move { while running.changed().await.is_ok() {} })
+}
+
+/// Waits for the first of the refreshes to end and drops it from the list; false when there is none left.
+pub(super) async fn one_of(endings: &mut Vec<Ending>) -> bool {
+    if endings.is_empty() {
+        return false;
+    }
+    poll_fn(|context| match endings.iter_mut().position(|ending| ending.as_mut().poll(context).is_ready()) {
+        Some(ended) => {
+            drop(endings.swap_remove(ended));
+            Poll::Ready(())
+        }
+        None => Poll::Pending,
+    })
+    .await;
+    true
+}

@@ -1,0 +1,217 @@
+//! Tokens that were verified before.
+
+use super::provider::response;
+use super::*;
+use crate::gateway::auth::token_cache::KnownTokens;
+use crate::identity::Caller;
+
+const PREFIX: &str = "https://idp.example/a/long/and/common/prefix/of/every/subject/there/is/";
+
+/// A store, and what it knows of tokens.
+struct Gate {
+    store: KeyStore,
+    known: KnownTokens,
+    rules: TokenRules,
+}
+
+impl Gate {
+    fn of(provider: &Provider) -> Self {
+        Self { store: store(&[&provider.url]), known: KnownTokens::new(), rules: rules() }
+    }
+
+    fn knows(&self, token: &str, now: Moment) -> bool {
+        self.known.caller(token.as_bytes(), &self.store, &self.rules, now).is_some()
+    }
+
+    /// The subject of a token, whether it is known or not.
+    async fn subject(&self, token: &str, now: Moment) -> Result<String, AuthnError> {
+        let bearer = Bearer::new(token).unwrap();
+        let known = self.known.caller(token.as_bytes(), &self.store, &self.rules, now);
+        let caller = match known {
+            Some((caller, _)) => caller,
+            None => self.known.verify(&bearer, &self.store, &self.rules, now, identify).await?.0,
+        };
+        Ok(caller.subject.clone().unwrap())
+    }
+}
+
+/// The subject is all that the tests look at.
+fn identify(claims: &VerifiedClaims) -> Caller {
+    let mut caller = Caller::master_key();
+    caller.subject = claims.as_map()["sub"].as_str().map(str::to_owned);
+    caller
+}
+
+fn token(issuer: &Issuer, claims: &serde_json::Value) -> String {
+    issuer.signer.token("EdDSA", issuer.kid, claims)
+}
+
+fn wall(now: Moment, seconds: u64) -> Moment {
+    Moment { wall: now.wall + Duration::from_secs(seconds), ..now }
+}
+
+#[tokio::test]
+async fn two_tokens_with_a_long_common_prefix_are_distinct() {
+    let issuer = Issuer::new("a");
+    let provider = Provider::start(ok(&issuer.jwks())).await;
+    let (gate, now) = (Gate::of(&provider), start());
+    let of = |name: &str| json!({"aud": PREFIX, "exp": testing::NOW + 60, "sub": name});
+    let tokens = ["alice", "bobby"].map(|name| token(&issuer, &of(name)));
+    let common = tokens[0].bytes().zip(tokens[1].bytes()).take_while(|(a, b)| a == b).count();
+    assert!(common > 150, "{common}");
+    for _ in 0..3 {
+        assert_eq!(gate.subject(&tokens[0], now).await.as_deref(), Ok("alice"));
+        assert_eq!(gate.subject(&tokens[1], now).await.as_deref(), Ok("bobby"));
+    }
+    assert!(tokens.iter().all(|token| gate.knows(token, now)));
+}
+
+#[tokio::test]
+async fn a_token_that_differs_from_a_known_one_only_in_its_signature_is_verified() {
+    let (issuer, forger) = (Issuer::new("a"), Issuer::new("a"));
+    let provider = Provider::start(ok(&issuer.jwks())).await;
+    let (gate, now) = (Gate::of(&provider), start());
+    let (good, forged) = (issuer.token(), forger.token());
+    assert_eq!(
+        good.rsplit_once('.').map(|(signed, _)| signed),
+        forged.rsplit_once('.').map(|(signed, _)| signed)
+    );
+    assert!(gate.subject(&good, now).await.is_ok());
+    for _ in 0..2 {
+        assert_eq!(gate.subject(&forged, now).await, Err(TokenError::Signature.into()));
+        assert!(!gate.knows(&forged, now), "only good tokens are kept");
+    }
+    assert!(gate.knows(&good, now));
+}
+
+#[tokio::test]
+async fn other_claims_with_the_signature_of_a_known_token_are_refused() {
+    let issuer = Issuer::new("a");
+    let provider = Provider::start(ok(&issuer.jwks())).await;
+    let (gate, now) = (Gate::of(&provider), start());
+    let of = |name: &str| token(&issuer, &json!({"exp": testing::NOW + 60, "sub": name}));
+    let (good, other) = (of("alice"), of("bobby"));
+    let (signature, signed) = (good.rsplit_once('.').unwrap().1, other.rsplit_once('.').unwrap().0);
+    let forged = format!("{signed}.{signature}");
+    assert!(gate.subject(&good, now).await.is_ok());
+    for _ in 0..2 {
+        assert!(!gate.knows(&forged, now));
+        assert_eq!(gate.subject(&forged, now).await, Err(TokenError::Signature.into()));
+    }
+    assert!(gate.knows(&good, now));
+}
+
+#[tokio::test]
+async fn a_known_token_dies_with_its_exp_and_is_not_valid_before_its_nbf() {
+    let issuer = Issuer::new("a");
+    let provider = Provider::start(ok(&issuer.jwks())).await;
+    let (mut gate, now) = (Gate::of(&provider), start());
+    let claims = json!({"sub": "alice", "nbf": testing::NOW, "exp": testing::NOW + 60});
+    let token = token(&issuer, &claims);
+    let ten_before = Moment { wall: now.wall - Duration::from_secs(10), ..now };
+    for leeway in [0, 5] {
+        gate.rules.leeway = Duration::from_secs(leeway);
+        assert!(gate.subject(&token, wall(now, 59 + leeway)).await.is_ok());
+        assert!(gate.knows(&token, wall(now, 59 + leeway)));
+        assert_eq!(gate.subject(&token, wall(now, 60 + leeway)).await, Err(TokenError::Expired.into()));
+        // A clock that is set back gives no more than the rules do.
+        assert!(gate.knows(&token, wall(now, 59)));
+        let early = Err(TokenError::NotYetValid { claim: "nbf" }.into());
+        assert_eq!(gate.subject(&token, ten_before).await, early);
+    }
+}
+
+#[tokio::test]
+async fn a_key_removed_by_its_provider_ends_the_tokens_that_it_verified() {
+    let (old, new) = (Issuer::new("old"), Issuer::new("new"));
+    let provider = Provider::start(ok(&old.jwks())).await;
+    let (gate, now) = (Gate::of(&provider), start());
+    let token = old.token();
+    assert!(gate.subject(&token, now).await.is_ok());
+    provider.now_replies(ok(&new.jwks()));
+    assert!(gate.knows(&token, later(now, 599)));
+    assert!(!gate.knows(&token, later(now, 602)), "the keys are to be fetched first");
+    assert_eq!(gate.subject(&token, later(now, 602)).await, Err(unknown("old")));
+    assert_eq!(gate.subject(&token, later(now, 603)).await, Err(unknown("old")));
+}
+
+#[tokio::test]
+async fn a_key_that_takes_the_id_of_another_ends_the_tokens_of_that_one() {
+    let (old, new) = (Issuer::new("a"), Issuer::new("a"));
+    let provider = Provider::start(ok(&old.jwks())).await;
+    let (gate, now) = (Gate::of(&provider), start());
+    let (first, second) = (old.token(), new.token());
+    assert!(gate.subject(&first, now).await.is_ok());
+    provider.now_replies(ok(&new.jwks()));
+    assert!(gate.subject(&second, later(now, 602)).await.is_ok());
+    assert!(gate.knows(&second, later(now, 603)) && !gate.knows(&first, later(now, 603)));
+    assert_eq!(gate.subject(&first, later(now, 603)).await, Err(TokenError::Signature.into()));
+}
+
+#[tokio::test]
+async fn keys_that_are_fetched_again_and_are_the_same_leave_tokens_known() {
+    let issuer = Issuer::new("a");
+    let provider = Provider::start(ok(&issuer.jwks())).await;
+    let (gate, now) = (Gate::of(&provider), start());
+    let (first, second) = (issuer.token(), token(&issuer, &json!({"sub": "b", "exp": testing::NOW + 60})));
+    assert!(gate.subject(&first, now).await.is_ok());
+    assert!(gate.subject(&second, later(now, 602)).await.is_ok());
+    assert_eq!(provider.hits(), 2);
+    assert!(gate.knows(&first, later(now, 602)));
+}
+
+#[tokio::test]
+async fn a_known_token_gets_what_an_unknown_one_gets_when_keys_are_too_old() {
+    let issuer = Issuer::new("a");
+    let provider = Provider::start(ok(&issuer.jwks())).await;
+    let (gate, now) = (Gate::of(&provider), start());
+    let token = issuer.token();
+    assert!(gate.subject(&token, now).await.is_ok());
+    provider.now_replies(response("500 Internal Server Error", "", "{}"));
+    for seconds in [601, 2000, 4199] {
+        assert!(gate.subject(&token, later(now, seconds)).await.is_ok(), "{seconds}");
+    }
+    assert!(gate.knows(&token, later(now, 4199)));
+    for _ in 0..2 {
+        assert_eq!(gate.subject(&token, later(now, 4300)).await, Err(AuthnError::KeysUnavailable));
+        assert_eq!(judge(&gate.store, &token, later(now, 4300)).await, Err(AuthnError::KeysUnavailable));
+    }
+}
+
+#[tokio::test]
+async fn known_tokens_that_need_stale_keys_have_the_provider_asked_again() {
+    let issuer = Issuer::new("a");
+    let provider = Provider::start(ok(&issuer.jwks())).await;
+    let (gate, now) = (Gate::of(&provider), start());
+    let token = issuer.token();
+    assert!(gate.subject(&token, now).await.is_ok());
+    provider.now_replies(response("500 Internal Server Error", "", "{}"));
+    assert!(gate.subject(&token, later(now, 601)).await.is_ok());
+    assert_eq!(provider.hits(), 2);
+    assert!(gate.knows(&token, later(now, 700)));
+    let asked = async {
+        while provider.hits() < 3 {
+            tokio::task::yield_now().await
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), asked).await.expect("nobody asks the provider");
+}
+
+#[tokio::test]
+async fn only_so_many_tokens_are_known_and_no_long_ones() {
+    let issuer = Issuer::new("a");
+    let provider = Provider::start(ok(&issuer.jwks())).await;
+    let (mut gate, now) = (Gate::of(&provider), start());
+    gate.known = KnownTokens::with_capacity(64);
+    let of = |n: usize| token(&issuer, &json!({"sub": n.to_string(), "exp": testing::NOW + 60}));
+    let tokens: Vec<_> = (0..300).map(of).collect();
+    for token in &tokens {
+        assert!(gate.subject(token, now).await.is_ok());
+    }
+    let known = tokens.iter().filter(|token| gate.knows(token, now)).count();
+    assert!((1..=64).contains(&known), "{known}");
+    assert!(gate.knows(tokens.last().unwrap(), now));
+
+    let long = token(&issuer, &json!({"sub": "x", "exp": testing::NOW + 60, "pad": "x".repeat(5000)}));
+    assert!(gate.subject(&long, now).await.is_ok() && !gate.knows(&long, now));
+}

@@ -1,0 +1,225 @@
+//! Request bodies, read within limits.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http_body_util::{LengthLimitError, Limited};
+use hyper::body::{Body as _, Frame, Incoming};
+use tokio::time::Instant;
+
+use super::error_response::Refusal;
+use super::incoming::Arrival;
+use super::segmented_body::Pieces;
+use super::wake_suppression::hushed;
+use crate::config::Limits;
+use crate::gateway::limits::counter::Share;
+use crate::request::{ApiCall, Malformed, RequestParser};
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Shorter frames are put together: kept one by one they would take many times their length.
+const SHORT: usize = 4 * 1024;
+/// How many bytes of a body earn it another second: whoever sends on is waited for, whoever trickles is not.
+const BYTES_PER_SECOND: usize = 64 * 1024;
+/// Bodies up to here find some room even where larger ones have taken all of theirs.
+const SMALL: usize = 64 * 1024;
+
+/// How much of a body is read, and for how long.
+pub(in crate::gateway) struct Room<'l> {
+    pub(in crate::gateway) limits: &'l Limits,
+    pub(in crate::gateway) max_body_bytes: usize,
+    /// What the body takes of the room for all of them. It grows with what arrives, not with what is announced.
+    pub(in crate::gateway) taken: Share,
+}
+
+/// Reads a request body. One that cannot be judged is refused as soon as that is known.
+pub(in crate::gateway) async fn read(
+    reading: &mut RequestParser,
+    arriving: &mut Arriving<'_>,
+) -> Result<Pieces, Refusal> {
+    let RequestParser::Streamed(streamed) = reading else {
+        return Ok(Pieces::of([arriving.joined().await?]));
+    };
+    let mut frames = Frames::default();
+    while let Some(bytes) = arriving.next().await? {
+        streamed.feed(&bytes)?;
+        frames.push(bytes);
+    }
+    Ok(Pieces::of(frames.all()))
+}
+
+/// What a request asks for whose body was read.
+pub(in crate::gateway) fn understood(
+    reading: RequestParser,
+    body: &Pieces,
+    depth: usize,
+) -> Result<ApiCall, Malformed> {
+    match reading {
+        RequestParser::Whole(whole) => whole.finish_within(body.first(), depth),
+        RequestParser::Streamed(streamed) => streamed.finish(),
+    }
+}
+
+/// A body on its way.
+pub(in crate::gateway) struct Arriving<'l> {
+    body: Limited<&'l mut Incoming>,
+    /// Whether this task polls the body's connection, too.
+    is_of_connection: bool,
+    /// Since when it is waited for.
+    began: Option<Instant>,
+    bytes: usize,
+    room: Room<'l>,
+}
+
+impl<'l> Arriving<'l> {
+    /// A body whose announced length is over the limit is refused unread.
+    pub(in crate::gateway) fn new(arrival: &'l mut Arrival, room: Room<'l>) -> Result<Self, Refusal> {
+        let limit = room.max_body_bytes;
+        let announced = usize::try_from(arrival.body.size_hint().lower()).unwrap_or(usize::MAX);
+        if announced > limit {
+            return Err(Refusal::BodyTooLarge { limit });
+        }
+        let is_of_connection = arrival.is_of_connection();
+        let body = Limited::new(&mut arrival.body, limit);
+        Ok(Self { body, is_of_connection, began: None, bytes: 0, room })
+    }
+
+    /// All of it, without a copy where it comes in one frame.
+    pub(in crate::gateway) async fn joined(&mut self) -> Result<Bytes, Refusal> {
+        let Some(first) = self.next().await? else { return Ok(Bytes::new()) };
+        let Some(second) = self.next().await? else { return Ok(first) };
+        let mut frames = Frames::default();
+        frames.push(first);
+        frames.push(second);
+        while let Some(bytes) = self.next().await? {
+            frames.push(bytes);
+        }
+        Ok(frames.joined())
+    }
+
+    /// The next bytes; trailers are dropped.
+    async fn next(&mut self) -> Result<Option<Bytes>, Refusal> {
+        // Where the length was announced, to ask again would only wait for the reader to say so.
+        while !self.body.is_end_stream() {
+            let at_once = poll_fn(|context| Poll::Ready(self.poll_frame(context))).await;
+            let frame = match at_once {
+                Poll::Ready(frame) => frame,
+                Poll::Pending => {
+                    let end = self.end();
+                    let frame =
+                        tokio::time::timeout_at(end, poll_fn(|context| self.poll_frame(context))).await;
+                    frame.map_err(|_| Refusal::BodyTimeout)?
+                }
+            };
+            match frame {
+                None => return Ok(None),
+                Some(Ok(frame)) => {
+                    let Ok(bytes) = frame.into_data() else { continue };
+                    return self.took(bytes).map(Some);
+                }
+                Some(Err(error)) if error.is::<LengthLimitError>() => {
+                    return Err(Refusal::BodyTooLarge { limit: self.room.max_body_bytes });
+                }
+                Some(Err(_)) => return Err(Refusal::BodyBroken),
+            }
+        }
+        Ok(None)
+    }
+
+    fn poll_frame(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        if !self.is_of_connection {
+            return Pin::new(&mut self.body).poll_frame(context);
+        }
+        let (frame, stayed) = hushed(|| Pin::new(&mut self.body).poll_frame(context));
+        // Of a body that has ended nothing more is to be read.
+        if stayed && !(frame.is_ready() && self.body.is_end_stream()) {
+            context.waker().wake_by_ref();
+        }
+        frame
+    }
+
+    /// The room that the body has taken.
+    pub(in crate::gateway) fn taken(self) -> Share {
+        self.room.taken
+    }
+
+    /// When the next bytes must be here.
+    fn end(&mut self) -> Instant {
+        let earned = Duration::from_secs((self.bytes / BYTES_PER_SECOND) as u64);
+        *self.began.get_or_insert_with(Instant::now) + self.room.limits.body_timeout + earned
+    }
+
+    fn took(&mut self, bytes: Bytes) -> Result<Bytes, Refusal> {
+        self.bytes += bytes.len();
+        let for_all = self.room.limits.body_bytes_in_flight;
+        let for_this = if self.bytes <= SMALL { for_all + for_all / 8 } else { for_all };
+        if self.room.taken.grow(bytes.len(), for_this) { Ok(bytes) } else { Err(Refusal::NoRoom) }
+    }
+}
+
+/// The frames of a body, in order.
+#[derive(Debug, Default)]
+struct Frames {
+    long: Vec<Bytes>,
+    /// The last, short ones.
+    short: BytesMut,
+}
+
+impl Frames {
+    fn push(&mut self, bytes: Bytes) {
+        if bytes.len() < SHORT {
+            self.short.extend_from_slice(&bytes);
+            return;
+        }
+        self.end_short();
+        self.long.push(bytes);
+    }
+
+    fn end_short(&mut self) {
+        if !self.short.is_empty() {
+            self.long.push(std::mem::take(&mut self.short).freeze());
+        }
+    }
+
+    fn all(mut self) -> Vec<Bytes> {
+        self.end_short();
+        self.long
+    }
+
+    /// The frames in one piece: a copy, unless there is only one.
+    fn joined(self) -> Bytes {
+        let mut frames = self.all();
+        match frames.pop() {
+            None => Bytes::new(),
+            Some(only) if frames.is_empty() => only,
+            Some(last) => {
+                frames.push(last);
+                let mut joined = BytesMut::with_capacity(frames.iter().map(Bytes::len).sum());
+                frames.iter().for_each(|bytes| joined.extend_from_slice(bytes));
+                joined.freeze()
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_frames_are_kept_together_and_long_ones_as_they_came() {
+        let mut frames = Frames::default();
+        let long = Bytes::from(vec![b'x'; SHORT]);
+        for bytes in
+            [Bytes::from_static(b"a"), Bytes::from_static(b"b"), long.clone(), Bytes::from_static(b"c")]
+        {
+            frames.push(bytes);
+        }
+        let all = frames.all();
+        assert_eq!(all, [Bytes::from_static(b"ab"), long.clone(), Bytes::from_static(b"c")]);
+        assert_eq!(all.get(1).map(|bytes| bytes.as_ptr()), Some(long.as_ptr()));
+    }
+}

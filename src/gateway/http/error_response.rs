@@ -1,0 +1,286 @@
+//! The only place that turns a failure into a status: OpenAI's error shape, RFC 6750's challenge, a request id.
+
+use std::convert::Infallible;
+
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{Response, StatusCode};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, Full};
+use serde_json::{Value, json};
+
+use crate::authn::{BearerError, TokenError};
+use crate::display::escape;
+use crate::engine::{Denied, Rule};
+use crate::gateway::auth::error::AuthnError;
+use crate::gateway::limits::limit::Limit;
+use crate::request::Malformed;
+
+/// Every answer.
+pub(in crate::gateway) type Answer = Response<AnswerBody>;
+/// The body of every answer.
+pub(in crate::gateway) type AnswerBody = UnsyncBoxBody<Bytes, BrokenOff>;
+
+/// Why an answer ends before its end, of which its caller sees no more than that.
+#[derive(Debug, thiserror::Error)]
+pub(in crate::gateway) enum BrokenOff {
+    #[error(transparent)]
+    Upstream(#[from] hyper::Error),
+    #[error("the upstream's answer took too long")]
+    TooLong,
+}
+
+/// The answer to a connection for which there is no room, without a look at what it asks.
+pub(in crate::gateway) const OVERLOADED: &str = concat!(
+    "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\ncontent-length: 102\r\n",
+    "retry-after: 1\r\ncache-control: no-store\r\nconnection: close\r\n\r\n",
+    r#"{"error":{"message":"the gateway is overloaded","type":"api_error","param":null,"code":"overloaded"}}"#,
+    "\n"
+);
+
+/// The header that names a request in logs and answers.
+pub(in crate::gateway) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Why a request is not forwarded, or its forwarding failed.
+#[derive(Debug, thiserror::Error)]
+pub(in crate::gateway) enum Refusal {
+    #[error(transparent)]
+    Credential(#[from] BearerError),
+    #[error(transparent)]
+    Token(TokenError),
+    #[error("the identity provider's keys are not available")]
+    KeysUnavailable,
+    #[error("the identity provider could not be asked about the token")]
+    ProviderUnavailable,
+    #[error(transparent)]
+    Malformed(#[from] Malformed),
+    #[error(transparent)]
+    Denied(#[from] Box<Denied>),
+    #[error("the request body is larger than {limit} bytes")]
+    BodyTooLarge { limit: usize },
+    #[error("the request body broke off")]
+    BodyBroken,
+    #[error("the request body took too long")]
+    BodyTimeout,
+    #[error("the request has more than {limit} headers")]
+    TooManyHeaders { limit: usize },
+    #[error("the gateway is overloaded")]
+    Overloaded,
+    /// There is no room for this body beside the others.
+    #[error("the gateway is overloaded")]
+    NoRoom,
+    #[error("too many requests of this caller are in flight")]
+    TooManyRequests,
+    #[error("the method is not supported")]
+    Method,
+    #[error("the model does not exist")]
+    UnknownModel,
+    /// The configuration has the model, and its provider is none that is spoken to.
+    #[error("the model is configured, but this gateway cannot send requests to its provider")]
+    NotServed,
+    #[error("no upstream serves this route")]
+    NoUpstream,
+    #[error("the upstream cannot be reached")]
+    UpstreamDown,
+    #[error("the upstream switched protocols unasked")]
+    UpstreamSwitched,
+    #[error("the rules changed while the request was on its way")]
+    Overtaken,
+    #[error("the upstream took too long to connect")]
+    UpstreamConnectTimeout,
+    #[error("the upstream took too long")]
+    UpstreamTimeout,
+}
+
+impl From<AuthnError> for Refusal {
+    fn from(error: AuthnError) -> Self {
+        match error {
+            AuthnError::Token(error) => Self::Token(error),
+            AuthnError::KeysUnavailable => Self::KeysUnavailable,
+            AuthnError::ProviderUnavailable => Self::ProviderUnavailable,
+        }
+    }
+}
+
+impl Refusal {
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::Malformed(Malformed::Unsupported(_)) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Credential(BearerError::Ambiguous) | Self::Malformed(_) | Self::BodyBroken => {
+                StatusCode::BAD_REQUEST
+            }
+            Self::Credential(BearerError::TooLong) | Self::TooManyHeaders { .. } => {
+                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
+            }
+            Self::Credential(_) | Self::Token(_) => StatusCode::UNAUTHORIZED,
+            Self::Denied(_) => StatusCode::FORBIDDEN,
+            Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Method => StatusCode::METHOD_NOT_ALLOWED,
+            Self::UnknownModel | Self::NoUpstream => StatusCode::NOT_FOUND,
+            Self::NotServed => StatusCode::NOT_IMPLEMENTED,
+            Self::UpstreamDown | Self::UpstreamSwitched => StatusCode::BAD_GATEWAY,
+            Self::KeysUnavailable
+            | Self::ProviderUnavailable
+            | Self::Overloaded
+            | Self::NoRoom
+            | Self::Overtaken => StatusCode::SERVICE_UNAVAILABLE,
+            Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
+            Self::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
+            Self::UpstreamConnectTimeout | Self::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
+        }
+    }
+
+    /// OpenAI's `code`.
+    pub(in crate::gateway) fn code(&self) -> &'static str {
+        self.kind().1
+    }
+
+    /// What was wrong with the credential, in one word.
+    pub(in crate::gateway) fn token_reason(&self) -> Option<&'static str> {
+        match self {
+            Self::Credential(error) => Some(error.reason()),
+            Self::Token(error) => Some(error.reason()),
+            _ => None,
+        }
+    }
+
+    /// The limit that the request ran into.
+    pub(in crate::gateway) fn limit(&self) -> Option<Limit> {
+        match self {
+            Self::Overloaded => Some(Limit::Requests),
+            Self::TooManyRequests => Some(Limit::Caller),
+            Self::NoRoom => Some(Limit::Bodies),
+            Self::TooManyHeaders { .. } => Some(Limit::Header),
+            Self::Credential(BearerError::TooLong) => Some(Limit::Token),
+            Self::BodyTooLarge { .. } => Some(Limit::Body),
+            Self::BodyTimeout => Some(Limit::BodyTimeout),
+            Self::Malformed(Malformed::Depth { .. }) => Some(Limit::Depth),
+            Self::UpstreamConnectTimeout => Some(Limit::UpstreamConnect),
+            Self::UpstreamTimeout => Some(Limit::UpstreamFirstByte),
+            _ => None,
+        }
+    }
+
+    /// In how many seconds another attempt may fare better.
+    fn retry_after(&self) -> Option<HeaderValue> {
+        match self {
+            Self::Overloaded | Self::NoRoom | Self::Overtaken | Self::TooManyRequests => {
+                Some(HeaderValue::from_static("1"))
+            }
+            Self::KeysUnavailable | Self::ProviderUnavailable => Some(HeaderValue::from_static("5")),
+            _ => None,
+        }
+    }
+
+    /// OpenAI's `type` and `code`.
+    fn kind(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::Credential(BearerError::Ambiguous | BearerError::TooLong) => {
+                ("invalid_request_error", "bad_credential")
+            }
+            Self::Credential(_) | Self::Token(_) => ("authentication_error", "invalid_api_key"),
+            Self::Denied(denied) if denied.rule == Rule::Model => ("permission_error", "model_not_allowed"),
+            Self::Denied(_) => ("permission_error", "permission_denied"),
+            Self::UnknownModel => ("invalid_request_error", "model_not_found"),
+            Self::Malformed(_) => ("invalid_request_error", "invalid_request"),
+            Self::BodyTooLarge { .. } => ("invalid_request_error", "request_too_large"),
+            Self::BodyBroken => ("invalid_request_error", "incomplete_body"),
+            Self::BodyTimeout => ("invalid_request_error", "request_timeout"),
+            Self::TooManyHeaders { .. } => ("invalid_request_error", "too_many_headers"),
+            Self::Overloaded | Self::NoRoom => ("api_error", "overloaded"),
+            Self::TooManyRequests => ("requests", "rate_limit_exceeded"),
+            Self::Method => ("invalid_request_error", "method_not_supported"),
+            Self::NotServed => ("api_error", "provider_not_supported"),
+            Self::NoUpstream => ("invalid_request_error", "unknown_route"),
+            Self::UpstreamDown => ("api_error", "upstream_unreachable"),
+            Self::UpstreamSwitched => ("api_error", "upstream_protocol"),
+            Self::Overtaken => ("api_error", "rules_changed"),
+            Self::UpstreamConnectTimeout | Self::UpstreamTimeout => ("api_error", "upstream_timeout"),
+            Self::KeysUnavailable => ("api_error", "keys_unavailable"),
+            Self::ProviderUnavailable => ("api_error", "provider_unavailable"),
+        }
+    }
+
+    /// RFC 6750 section 3: no error code where no credential was sent.
+    fn challenge(&self) -> Option<HeaderValue> {
+        match self {
+            Self::Credential(BearerError::Missing) => {
+                Some(HeaderValue::from_static("Bearer realm=\"modelgate\""))
+            }
+            Self::Credential(BearerError::Scheme | BearerError::Characters) | Self::Token(_) => {
+                let text = format!(
+                    "Bearer realm=\"modelgate\", error=\"invalid_token\", error_description=\"{self}\""
+                );
+                HeaderValue::try_from(text.replace('`', "'")).ok()
+            }
+            _ => None,
+        }
+    }
+
+    /// The answer, and a line in the log.
+    pub(in crate::gateway) fn answer(&self, request_id: &HeaderValue) -> Answer {
+        let status = self.status();
+        let (kind, code) = self.kind();
+        self.log(status, code, request_id);
+        let body = json!({"error": {"message": escape(&self.to_string()), "type": kind, "param": null, "code": code,
+            "request_id": request_id.to_str().unwrap_or_default()}});
+        let mut answer = json_answer(status, &body);
+        let headers = answer.headers_mut();
+        if let Some(challenge) = self.challenge() {
+            headers.insert(WWW_AUTHENTICATE, challenge);
+        }
+        if let Some(seconds) = self.retry_after() {
+            headers.insert(RETRY_AFTER, seconds);
+        }
+        answer
+    }
+
+    fn log(&self, status: StatusCode, code: &str, request_id: &HeaderValue) {
+        let (status, request_id) = (status.as_u16(), request_id.to_str().unwrap_or_default());
+        match self {
+            Self::Denied(denied) => tracing::info!(
+                status, request_id, rule = denied.rule.as_str(), policies = ?denied.decision.policies,
+                role = denied.decision.role.map(crate::names::Role::as_str), user = denied.decision.user_id.as_deref(),
+                team = denied.decision.team_id.as_deref(), generation = denied.decision.generation, error = denied.error, "denied"
+            ),
+            // What is too much is not written down one by one. It is counted.
+            Self::Overloaded | Self::NoRoom => {
+                tracing::debug!(status, request_id, code, "refused: {self}");
+            }
+            _ => tracing::info!(status, request_id, code, "refused: {}", escape(&self.to_string())),
+        }
+    }
+}
+
+/// An answer of ours in JSON.
+pub(in crate::gateway) fn json_answer(status: StatusCode, body: &Value) -> Answer {
+    answer_of(status, "application/json", body.to_string())
+}
+
+/// An answer of ours.
+pub(in crate::gateway) fn answer_of(status: StatusCode, content_type: &'static str, body: String) -> Answer {
+    let body = Full::new(Bytes::from(body)).map_err(|never: Infallible| match never {});
+    let mut answer = Response::new(body.boxed_unsync());
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_answer_without_a_look_has_the_length_that_it_says() {
+        let (head, body) = OVERLOADED.split_once("\r\n\r\n").unwrap();
+        assert!(head.contains(&format!("content-length: {}\r\n", body.len())), "{}", body.len());
+        let body: Value = serde_json::from_str(body).unwrap();
+        let (kind, code) = Refusal::Overloaded.kind();
+        assert_eq!(body["error"]["code"], code);
+        assert_eq!(
+            (body["error"]["type"].as_str(), body["error"]["message"].as_str()),
+            (Some(kind), Some(Refusal::Overloaded.to_string().as_str()))
+        );
+    }
+}

@@ -1,0 +1,85 @@
+//! How long a judgement counts: until the rules change or the token ends.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use arc_swap::ArcSwap;
+
+use super::clock::Moment;
+use super::http::send_gate::Gate;
+use super::loading::generation::InForce;
+
+/// The active configuration, shared by everything that asks whether a judgement still counts.
+pub(super) type Active = Arc<ArcSwap<InForce>>;
+
+/// What a request was judged by, and until when its token is valid.
+#[derive(Clone)]
+pub(super) struct Judged {
+    pub(super) in_force: Arc<InForce>,
+    /// Seconds since 1970, leeway included; infinite without an end.
+    pub(super) expires: f64,
+}
+
+impl Judged {
+    /// Whether the same rules would still accept the token at `now`.
+    pub(super) fn counts(&self, active: &ArcSwap<InForce>, now: SystemTime) -> bool {
+        // A clock before 1970 cannot tell that anything is still valid.
+        let now = now.duration_since(UNIX_EPOCH).map_or(f64::INFINITY, |since| since.as_secs_f64());
+        // The configuration that is held here keeps its place in memory, so no other one can have the same address.
+        now < self.expires && std::ptr::eq(Arc::as_ptr(&active.load()), Arc::as_ptr(&self.in_force))
+    }
+}
+
+/// A gate that lets a request through while its judgement counts, and the flag that tells whether it was found shut.
+pub(super) fn gate(active: &Active, judged: &Judged) -> (Gate, Arc<AtomicBool>) {
+    let shut = Arc::new(AtomicBool::new(false));
+    let (active, judged, noted) = (Arc::clone(active), judged.clone(), Arc::clone(&shut));
+    let may_be_sent = move || {
+        let counts = judged.counts(&active, Moment::now().wall);
+        noted.store(!counts, Ordering::Release);
+        counts
+    };
+    (Gate::new(may_be_sent), shut)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::Pin;
+    use std::task::{Context, Poll, Waker};
+
+    use bytes::Bytes;
+    use hyper::body::Body as _;
+
+    use super::*;
+    use crate::config::Config;
+    use crate::engine::Snapshot;
+    use crate::gateway::http::segmented_body::Pieces;
+
+    fn in_force() -> InForce {
+        let yaml = "general_settings: {master_key: sk-1}\nmodel_list: []\n";
+        let config = Config::parse("c.yaml", yaml, ".".as_ref(), &|_| None).unwrap();
+        InForce::new(Snapshot::build(config).unwrap(), None)
+    }
+
+    /// Whether a body is sent, and whether the gate says that it was shut.
+    fn sent(active: &Active, judged: &Judged) -> (bool, bool) {
+        let (gate, shut) = gate(active, judged);
+        let mut body = Pieces::of([Bytes::from_static(b"a")]).behind(gate);
+        let polled = Pin::new(&mut body).poll_frame(&mut Context::from_waker(Waker::noop()));
+        (matches!(polled, Poll::Ready(Some(Ok(_)))), shut.load(Ordering::Acquire))
+    }
+
+    #[test]
+    fn a_gate_lets_nothing_through_once_the_rules_changed_or_the_token_ended() {
+        let active = Arc::new(ArcSwap::from_pointee(in_force()));
+        let judged = |expires| Judged { in_force: active.load_full(), expires };
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64();
+        let (endless, ended) = (judged(f64::INFINITY), judged(now - 1.0));
+        assert_eq!(sent(&active, &endless), (true, false));
+        assert_eq!(sent(&active, &judged(now + 60.0)), (true, false));
+        assert_eq!(sent(&active, &ended), (false, true));
+        active.store(Arc::new(in_force()));
+        assert_eq!(sent(&active, &endless), (false, true));
+    }
+}

@@ -1,0 +1,245 @@
+//! One connection: TLS, HTTP in either version, and its ends.
+
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::io::Write as _;
+use std::net::IpAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Request, Version};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_rustls::TlsAcceptor;
+
+use super::h2_streams::{Streams, Taken};
+use super::timeouts::{Activity, Watched};
+use super::tls;
+use crate::config::Limits;
+use crate::gateway::http::error_response::{Answer, OVERLOADED};
+use crate::gateway::http::incoming::Arrival;
+use crate::gateway::http::wake_suppression::Hush;
+use crate::gateway::limits::counter::{Meter, Share};
+use crate::gateway::limits::limit::Limit;
+use crate::gateway::telemetry::Observers;
+
+/// What a caller may send on one stream, and on all of a connection together, before somebody reads it.
+const STREAM_WINDOW: u32 = 256 * 1024;
+const CONNECTION_WINDOW: u32 = 512 * 1024;
+/// What waits on one stream for a caller to take it.
+const SEND_BUFFER: usize = 64 * 1024;
+/// Streams that a caller has reset before they were looked at, and that we have reset for its errors: more, and the
+/// connection ends.
+const RESETS: usize = 20;
+const ERRORS: usize = 256;
+/// How many headers hyper takes unless it is told otherwise.
+const HYPERS_HEADERS: usize = 100;
+const PING_INTERVAL: Duration = Duration::from_secs(30);
+const PING_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long, and how much, a caller that is turned away is listened to: a socket that is closed over unread bytes is reset,
+/// and takes the answer with it.
+const FAREWELL: Duration = Duration::from_secs(1);
+const FAREWELL_BYTES: u64 = 64 * 1024;
+const FAREWELLS: usize = 64;
+
+/// What the connections of a listener share.
+pub(in crate::gateway) struct Common {
+    /// The limits in force: each connection begins by asking.
+    pub(in crate::gateway) limits: Box<dyn Fn() -> Limits + Send + Sync>,
+    pub(in crate::gateway) connections: Meter,
+    pub(super) leaving: Meter,
+    pub(in crate::gateway) observers: Arc<Observers>,
+}
+
+impl Common {
+    pub(in crate::gateway) fn new(
+        limits: impl Fn() -> Limits + Send + Sync + 'static,
+        connections: Meter,
+        observers: Arc<Observers>,
+    ) -> Arc<Self> {
+        Arc::new(Self { limits: Box::new(limits), connections, leaving: Meter::default(), observers })
+    }
+
+    /// Where seven of eight connections are taken, one without a request makes room as soon as a slow one would.
+    fn idle_timeout(&self, limits: &Limits) -> Duration {
+        let is_crowded = self.connections.taken() >= limits.connections - limits.connections / 8;
+        if is_crowded { limits.idle_timeout.min(limits.header_timeout) } else { limits.idle_timeout }
+    }
+
+    fn limited(&self, limit: Limit) {
+        self.observers.metrics().limited(limit);
+    }
+}
+
+/// A connection that was accepted.
+pub(super) struct Accepted {
+    pub(in crate::gateway) stream: TcpStream,
+    pub(in crate::gateway) peer: IpAddr,
+    pub(in crate::gateway) tls: Option<TlsAcceptor>,
+    pub(in crate::gateway) draining: watch::Receiver<()>,
+}
+
+/// Serves a connection until it ends, or turns it away if there are too many.
+pub(super) fn begin<F, A>(accepted: Accepted, common: &Arc<Common>, answer: F)
+where
+    F: Fn(Arrival) -> A + Send + 'static,
+    A: Future<Output = Answer> + Send + 'static,
+{
+    let limits = (common.limits)();
+    let Some(place) = common.connections.take_one(limits.connections) else {
+        common.limited(Limit::Connections);
+        // A caller that waits for a handshake understands nothing else.
+        if accepted.tls.is_none() {
+            turn_away(accepted.stream, common.leaving.take_one(FAREWELLS));
+        }
+        return;
+    };
+    let connection = Connection { limits, common: Arc::clone(common), place };
+    tokio::spawn(connection.run(accepted, answer));
+}
+
+/// Says why and, with leave to, waits until that has arrived. Whoever does not listen is not told.
+fn turn_away(stream: TcpStream, leave: Option<Share>) {
+    // It does not block, and a new socket has room for this.
+    let Ok(mut stream) = stream.into_std() else { return };
+    if stream.write_all(OVERLOADED.as_bytes()).is_err() {
+        return;
+    }
+    let (Some(leave), Ok(mut stream)) = (leave, TcpStream::from_std(stream)) else { return };
+    tokio::spawn(async move {
+        let leaving = async {
+            stream.shutdown().await?;
+            tokio::io::copy(&mut stream.take(FAREWELL_BYTES), &mut tokio::io::sink()).await
+        };
+        let _ = tokio::time::timeout(FAREWELL, leaving).await;
+        drop(leave);
+    });
+}
+
+struct Connection {
+    limits: Limits,
+    common: Arc<Common>,
+    /// Taken until the connection ends.
+    place: Share,
+}
+
+impl Connection {
+    async fn run<F, A>(self, accepted: Accepted, answer: F)
+    where
+        F: Fn(Arrival) -> A + Send + 'static,
+        A: Future<Output = Answer> + Send + 'static,
+    {
+        let Accepted { stream, peer, tls, draining } = accepted;
+        // A small answer would wait for the acknowledgement of the one before it; losing that is no reason to refuse.
+        let _ = stream.set_nodelay(true);
+        let activity = Activity::new(Instant::now());
+        let stream = Watched::new(stream, Arc::clone(&activity));
+        match tls {
+            None => self.serve(stream, peer, &activity, draining, answer).await,
+            // By itself, so that a connection without TLS has no room for it.
+            Some(acceptor) => {
+                let secured = async {
+                    match tls::handshake(acceptor, stream, self.limits.header_timeout).await {
+                        Ok(stream) => self.serve(stream, peer, &activity, draining, answer).await,
+                        Err(limit) => limit.into_iter().for_each(|limit| self.common.limited(limit)),
+                    }
+                };
+                Box::pin(secured).await;
+            }
+        }
+        drop(self.place);
+    }
+
+    async fn serve<S, F, A>(
+        &self,
+        stream: S,
+        peer: IpAddr,
+        activity: &Arc<Activity>,
+        mut draining: watch::Receiver<()>,
+        answer: F,
+    ) where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        F: Fn(Arrival) -> A + Send + 'static,
+        A: Future<Output = Answer> + Send + 'static,
+    {
+        let streams = Streams::new(self.limits.write_timeout, Arc::clone(&self.common.observers));
+        let builder = builder(&self.limits, streams.clone());
+        let noted = Arc::clone(activity);
+        let service = service_fn(move |request: Request<Incoming>| {
+            let multiplexed = request.version() == Version::HTTP_2;
+            let busy = noted.request(multiplexed);
+            let clock = multiplexed.then(|| busy.waiting());
+            if let Some(clock) = &clock {
+                streams.begin(clock);
+            }
+            // hyper keeps room for what answers for as long as the connection lasts: here that is a pointer's.
+            let answer = Box::pin(answer(Arrival::new(request, Some(peer))));
+            async move { Ok::<_, Infallible>(answer.await.map(|body| Taken::new(body, clock, busy))) }
+        });
+        let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+        let mut hush = Hush::new();
+        let (mut drains, mut closes) = (false, false);
+        loop {
+            let ended = poll_fn(|context| hush.poll(context, |context| connection.as_mut().poll(context)));
+            tokio::select! {
+                biased;
+                ended = ended => return self.ended(ended),
+                _ = draining.changed(), if !drains => {
+                    drains = true;
+                    connection.as_mut().graceful_shutdown();
+                }
+                limit = activity.overdue(&self.limits, || self.common.idle_timeout(&self.limits)) => {
+                    if !closes {
+                        self.common.limited(limit);
+                    }
+                    // Whoever takes nothing will not take a farewell either.
+                    if closes || limit == Limit::Write {
+                        return;
+                    }
+                    closes = true;
+                    activity.close();
+                    connection.as_mut().graceful_shutdown();
+                }
+            }
+        }
+    }
+
+    fn ended(&self, ended: Result<(), Box<dyn std::error::Error + Send + Sync>>) {
+        let Err(error) = ended else { return };
+        if error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse_too_large) {
+            self.common.limited(Limit::Header);
+        }
+        tracing::debug!("a connection ended early: {error}");
+    }
+}
+
+pub(in crate::gateway) fn builder(limits: &Limits, streams: Streams) -> auto::Builder<Streams> {
+    let mut builder = auto::Builder::new(streams);
+    let header_bytes = usize::try_from(limits.header_bytes).unwrap_or(usize::MAX);
+    // `Activity` has the clocks of heads and idle connections, for both versions and for the time before either is spoken.
+    builder.http1().header_read_timeout(None).max_buf_size(header_bytes);
+    // hyper has room for its own bound on the stack, and allocates any other for each request.
+    if limits.headers != HYPERS_HEADERS {
+        builder.http1().max_headers(limits.headers);
+    }
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(limits.streams_per_connection)
+        .max_header_list_size(limits.header_bytes)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_send_buf_size(SEND_BUFFER)
+        .max_pending_accept_reset_streams(RESETS)
+        .max_local_error_reset_streams(ERRORS)
+        .keep_alive_interval(PING_INTERVAL)
+        .keep_alive_timeout(PING_TIMEOUT);
+    builder
+}

@@ -1,0 +1,115 @@
+//! Accepts connections, and lets them finish.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
+
+use super::accept::Failures;
+use super::connection::{self, Accepted, Common};
+use super::{fd_limit, tls};
+use crate::gateway::http::error_response::Answer;
+use crate::gateway::http::incoming::Arrival;
+use crate::gateway::pipeline::Gateway;
+
+/// A gateway on a socket.
+pub struct Server {
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    gateway: Arc<Gateway>,
+}
+
+/// The server cannot listen.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on `{address}`: {source}")]
+pub struct ServerError {
+    address: SocketAddr,
+    source: std::io::Error,
+}
+
+impl Server {
+    /// Listens on an address; port 0 takes a free one. It speaks TLS if there is a certificate in force now.
+    ///
+    /// # Errors
+    ///
+    /// [`ServerError`] when the address is taken or not ours.
+    pub async fn bind(address: SocketAddr, gateway: Arc<Gateway>) -> Result<Self, ServerError> {
+        let tls = gateway.in_force().certificate.as_ref().map(|_| tls::acceptor(&gateway)).transpose();
+        let tls = tls.map_err(|error| ServerError { address, source: std::io::Error::other(error) })?;
+        Ok(Self { listener: bind(address).await?, tls, gateway })
+    }
+
+    /// Where the server listens.
+    ///
+    /// # Errors
+    ///
+    /// If the system cannot say.
+    pub fn local_addr(&self) -> std::io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Serves until `shutdown`, then lets requests in flight finish for up to `modelgate.limits.drain_timeout`.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) {
+        let gateway = self.gateway;
+        let observers = Arc::clone(gateway.observers());
+        let most = fd_limit::connections();
+        let in_force = Arc::clone(&gateway);
+        let limits = move || {
+            let mut limits = in_force.in_force().snapshot().config().gateway.limits;
+            limits.connections = limits.connections.min(most);
+            limits
+        };
+        let wanted = gateway.in_force().snapshot().config().gateway.limits.connections;
+        if most < wanted {
+            tracing::warn!(
+                "there are file descriptors for {most} connections, not for {wanted}: raise the limit of open files"
+            );
+        }
+        let common = Common::new(limits, gateway.load().connections.clone(), Arc::clone(&observers));
+        let answer = move |arrival| Arc::clone(&gateway).handle(arrival);
+        serve_until(self.listener, self.tls, common, shutdown, answer).await;
+        observers.flush().await;
+    }
+}
+
+pub(in crate::gateway) async fn bind(address: SocketAddr) -> Result<TcpListener, ServerError> {
+    TcpListener::bind(address).await.map_err(|source| ServerError { address, source })
+}
+
+/// Answers what comes in until `shutdown`, then lets requests in flight finish for a while.
+pub(in crate::gateway) async fn serve_until<F, A>(
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    common: Arc<Common>,
+    shutdown: impl Future<Output = ()>,
+    answer: F,
+) where
+    F: Fn(Arrival) -> A + Clone + Send + 'static,
+    A: Future<Output = Answer> + Send + 'static,
+{
+    let mut failures = Failures::new(&common.observers);
+    let (drain, draining) = watch::channel(());
+    let mut shutdown = std::pin::pin!(shutdown);
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, peer)) => {
+                    let (tls, draining) = (tls.clone(), draining.clone());
+                    let accepted = Accepted { stream, peer: peer.ip(), tls, draining };
+                    connection::begin(accepted, &common, answer.clone());
+                }
+                Err(error) => failures.pause(&error).await,
+            },
+            () = &mut shutdown => break,
+        }
+    }
+    drop((listener, draining));
+    // Without a connection there is nobody to tell.
+    let _ = drain.send(());
+    let drain_timeout = (common.limits)().drain_timeout;
+    if tokio::time::timeout(drain_timeout, drain.closed()).await.is_err() {
+        tracing::warn!("requests were still in flight when the drain time ran out, and are cut off");
+    }
+}

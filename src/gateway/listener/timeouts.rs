@@ -1,0 +1,263 @@
+//! What a connection is doing, so that it can be told when it has waited for too long.
+//!
+//! Whatever happens is noted in atomics and costs no timer. Whoever watches sleeps until something could be overdue, looks,
+//! and sleeps again.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+
+use crate::config::Limits;
+use crate::gateway::limits::limit::Limit;
+
+/// How long a connection that is told to close may take to.
+const CLOSING: Duration = Duration::from_secs(1);
+
+/// Since when something lasts, in milliseconds of a clock.
+#[derive(Debug)]
+struct Since(AtomicU64);
+
+impl Since {
+    const NEVER: u64 = u64::MAX;
+
+    fn never() -> Self {
+        Self(AtomicU64::new(Self::NEVER))
+    }
+
+    fn get(&self) -> Option<u64> {
+        Some(self.0.load(Ordering::Relaxed)).filter(|since| *since != Self::NEVER)
+    }
+
+    fn set(&self, now: u64) {
+        self.0.store(now, Ordering::Relaxed);
+    }
+
+    fn end(&self) {
+        self.0.store(Self::NEVER, Ordering::Relaxed);
+    }
+}
+
+/// What one connection is doing.
+#[derive(Debug)]
+pub(super) struct Activity {
+    began: Instant,
+    requests: AtomicUsize,
+    /// A first request has come.
+    used: AtomicBool,
+    /// It is HTTP/2, where bytes may come that belong to no request.
+    multiplexed: AtomicBool,
+    closing: AtomicBool,
+    idle: Since,
+    head: Since,
+    stalled: Since,
+}
+
+impl Activity {
+    /// Of a connection that was accepted at `began`.
+    pub(in crate::gateway) fn new(began: Instant) -> Arc<Self> {
+        Arc::new(Self {
+            began,
+            requests: AtomicUsize::new(0),
+            used: AtomicBool::new(false),
+            multiplexed: AtomicBool::new(false),
+            closing: AtomicBool::new(false),
+            idle: Since::never(),
+            // The first head begins with the connection.
+            head: Since(AtomicU64::new(0)),
+            stalled: Since::never(),
+        })
+    }
+
+    fn now(&self) -> u64 {
+        millis(self.began.elapsed())
+    }
+
+    /// A request has come. It lasts until what is returned is dropped.
+    pub(in crate::gateway) fn request(self: &Arc<Self>, multiplexed: bool) -> Busy {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        self.used.store(true, Ordering::Relaxed);
+        self.multiplexed.store(multiplexed, Ordering::Relaxed);
+        self.head.end();
+        Busy(Arc::clone(self))
+    }
+
+    /// The connection has been told to close, and is given a little time for it.
+    pub(in crate::gateway) fn close(&self) {
+        self.closing.store(true, Ordering::Relaxed);
+        self.idle.set(self.now());
+    }
+
+    fn read(&self) {
+        let is_head = self.requests.load(Ordering::Relaxed) == 0 && !self.multiplexed.load(Ordering::Relaxed);
+        if is_head && self.head.get().is_none() {
+            self.head.set(self.now());
+        }
+    }
+
+    fn wrote(&self, stalls: bool) {
+        match (stalls, self.stalled.get()) {
+            (true, None) => self.stalled.set(self.now()),
+            (false, Some(_)) => self.stalled.end(),
+            _ => {}
+        }
+    }
+
+    /// Completes when the connection has waited for longer than it may. `idle` says how long it may stay without a request.
+    pub(super) async fn overdue(&self, limits: &Limits, idle: impl Fn() -> Duration) -> Limit {
+        loop {
+            match self.look(limits, idle()) {
+                Ok(next) => tokio::time::sleep_until(next).await,
+                Err(limit) => return limit,
+            }
+        }
+    }
+
+    /// What is overdue, or when to look again: whatever begins from now on cannot be overdue before.
+    fn look(&self, limits: &Limits, idle: Duration) -> Result<Instant, Limit> {
+        let now = self.now();
+        let closing =
+            |time: Duration| if self.closing.load(Ordering::Relaxed) { CLOSING.min(time) } else { time };
+        let waits = [
+            (Limit::Write, self.stalled.get(), limits.write_timeout),
+            (Limit::HeaderTimeout, self.head.get(), closing(limits.header_timeout)),
+            (Limit::Idle, self.idle_since(), closing(idle)),
+        ];
+        let mut next = u64::MAX;
+        for (limit, since, time) in waits {
+            let due = since.unwrap_or(now).saturating_add(millis(time));
+            if since.is_some() && due <= now {
+                return Err(limit);
+            }
+            next = next.min(due);
+        }
+        Ok(self.began + Duration::from_millis(next))
+    }
+
+    fn idle_since(&self) -> Option<u64> {
+        self.idle.get().filter(|_| self.requests.load(Ordering::Relaxed) == 0)
+    }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// A request of a connection.
+#[derive(Debug)]
+pub(super) struct Busy(Arc<Activity>);
+
+impl Busy {
+    /// A clock for its answer.
+    pub(in crate::gateway) fn waiting(&self) -> Arc<Waiting> {
+        Arc::new(Waiting { began: self.0.began, since: Since::never() })
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.idle.set(self.0.now());
+        self.0.requests.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Since when a part of an answer waits for its caller to take it.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    began: Instant,
+    since: Since,
+}
+
+impl Waiting {
+    pub(in crate::gateway) fn begin(&self) {
+        self.since.set(millis(self.began.elapsed()));
+    }
+
+    pub(in crate::gateway) fn end(&self) {
+        self.since.end();
+    }
+
+    /// Completes when one part has waited for longer than `time`.
+    pub(super) async fn overdue(&self, time: Duration) {
+        loop {
+            let now = millis(self.began.elapsed());
+            let since = self.since.get();
+            let due = since.unwrap_or(now).saturating_add(millis(time));
+            if since.is_some() && due <= now {
+                return;
+            }
+            tokio::time::sleep_until(self.began + Duration::from_millis(due)).await;
+        }
+    }
+}
+
+/// A socket whose reading and writing is noted. TLS is spoken above it, and has buffers of its own that hide a stall.
+#[derive(Debug)]
+pub(in crate::gateway) struct Watched {
+    stream: TcpStream,
+    activity: Arc<Activity>,
+}
+
+impl Watched {
+    pub(in crate::gateway) fn new(stream: TcpStream, activity: Arc<Activity>) -> Self {
+        Self { stream, activity }
+    }
+
+    fn wrote<T>(&self, outcome: Poll<T>) -> Poll<T> {
+        self.activity.wrote(outcome.is_pending());
+        outcome
+    }
+}
+
+impl AsyncRead for Watched {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let outcome = Pin::new(&mut self.stream).poll_read(context, buffer);
+        if buffer.filled().len() > before {
+            self.activity.read();
+        }
+        outcome
+    }
+}
+
+impl AsyncWrite for Watched {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let outcome = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.wrote(outcome)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        parts: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let outcome = Pin::new(&mut self.stream).poll_write_vectored(context, parts);
+        self.wrote(outcome)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}

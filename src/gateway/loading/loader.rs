@@ -1,0 +1,194 @@
+//! From files to what may be put in force: read aside, held against itself, built.
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use miette::Diagnostic;
+use rustls::sign::CertifiedKey;
+
+use super::generation::InForce;
+use super::origin::{Fingerprint, Origin, Roots};
+use crate::config::{Config, JwtAuth, TlsFiles};
+use crate::dropins;
+use crate::gateway::auth::jwks::files::{KeyFile, KeyFiles, NamedFile, key_files};
+use crate::gateway::auth::verifier::TokenVerifier;
+use crate::gateway::tls::certificate;
+use crate::sources::{Inputs, LoadError, SourceFile, Sources};
+
+/// As large as a key set may be that is fetched.
+const LARGEST_FILE: u64 = 1024 * 1024;
+
+/// Why nothing new is put in force. What is in force stays so.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+#[non_exhaustive]
+pub enum CandidateError {
+    /// The configuration or the policies are refused.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Load(#[from] LoadError),
+    /// There is neither JWT authentication nor a master key.
+    #[error(
+        "nobody could get in: neither `general_settings.enable_jwt_auth` nor `general_settings.master_key` is set"
+    )]
+    NobodyGetsIn,
+    /// There are no keys for tokens.
+    #[error("no keys to verify tokens with")]
+    #[diagnostic(help(
+        "set JWT_PUBLIC_KEY_URL to the provider's JWKS or discovery document, or list its issuer in \
+         `litellm_jwtauth.issuers`"
+    ))]
+    NoKeys,
+    /// A file that the configuration names cannot be used.
+    #[error("`{}` cannot be used: {reason}", file.display())]
+    File {
+        /// The file.
+        file: PathBuf,
+        /// Why not.
+        reason: String,
+    },
+    /// Certificates cannot be set up at all.
+    #[error("TLS cannot be set up: {0}")]
+    Tls(#[from] rustls::Error),
+    /// The certificates that upstreams are verified by cannot be loaded.
+    #[error("the system's certificates cannot be loaded: {0}")]
+    SystemCertificates(#[from] std::io::Error),
+    /// The files changed while they were read, again and again.
+    #[error("the files do not stop changing")]
+    Unsettled,
+    /// The operator's own check refused it.
+    #[error("{0}")]
+    Trial(String),
+}
+
+/// Everything that was read.
+pub(in crate::gateway) struct Candidate {
+    inputs: Inputs,
+    key_files: KeyFiles,
+    certificate: Option<Arc<CertifiedKey>>,
+    at: SystemTime,
+    hash: String,
+    roots: Roots,
+}
+
+impl Candidate {
+    /// Reads everything. `roots` gets what the configuration names, even if that is refused then.
+    pub(in crate::gateway) fn read(
+        sources: &Sources,
+        env: &dyn Fn(&str) -> Option<String>,
+        roots: &mut Roots,
+    ) -> Result<Self, CandidateError> {
+        let at = SystemTime::now();
+        let mut inputs = sources.read(env, &mut |config, policies| {
+            let under_trial = sources.candidate();
+            let configs = [Some(sources), under_trial].into_iter().flatten();
+            let policies = [policies, under_trial.and_then(Sources::policies)];
+            *roots = Roots {
+                files: configs.map(|sources| sources.config().to_owned()).collect(),
+                policies: policies.into_iter().flatten().map(Path::to_owned).collect(),
+            };
+            roots.files.extend(named_keys(config).into_iter().map(|file| file.path));
+            roots
+                .files
+                .extend(config.gateway.tls.iter().flat_map(|tls| [tls.certificate.clone(), tls.key.clone()]));
+        })?;
+        let of_candidate = inputs.candidate.as_ref().and_then(|candidate| candidate.policies.clone());
+        roots.policies.extend(of_candidate.filter(|policies| !roots.policies.contains(policies)));
+        let mut key_files = KeyFiles::new();
+        for NamedFile { url, path, issuer } in named_keys(&inputs.config) {
+            let file = read_file(&path)?;
+            let keys = KeyFile::parse(&url, issuer.as_deref(), &file.content)
+                .map_err(|error| unusable(&path, &error))?;
+            key_files.insert(url, keys);
+            inputs.files.push(file);
+        }
+        let mut certificate = None;
+        if let Some(TlsFiles { certificate: chain_file, key: key_file }) = inputs.config.gateway.tls.clone() {
+            let (chain, key) = (read_file(&chain_file)?, read_file(&key_file)?);
+            let in_chain = |error| unusable(&chain_file, &error);
+            let private = certificate::key(&key.content).map_err(|error| unusable(&key_file, &error))?;
+            let public = certificate::chain(&chain.content).map_err(in_chain)?;
+            certificate = Some(certificate::certified(public, private).map_err(in_chain)?);
+            inputs.files.extend([chain, key]);
+        }
+        let mut fingerprint = Fingerprint::new();
+        inputs.files.iter().for_each(|file| fingerprint.add(&file.path, &file.content));
+        let (hash, roots) = (fingerprint.finish(), roots.clone());
+        Ok(Self { inputs, key_files, certificate, at, hash, roots })
+    }
+
+    /// Whether everything still is as it was read. Files that belong together are seldom written at once: half of a
+    /// change may be a rule too few.
+    pub(in crate::gateway) fn is_settled(&self) -> bool {
+        let same = |file: &SourceFile| {
+            // The limits were kept when the file was read.
+            std::fs::read(&file.path).is_ok_and(|content| content == *file.content)
+        };
+        let same_list = |inputs: &Inputs| {
+            let listed = inputs.dropins.files().iter().map(|(path, _)| path);
+            let list = inputs.policies.as_deref().map(dropins::list).transpose();
+            list.is_ok_and(|list| list.unwrap_or_default().iter().eq(listed))
+        };
+        same_list(&self.inputs)
+            && self.inputs.candidate.as_deref().is_none_or(same_list)
+            && self.inputs.files.iter().all(same)
+    }
+
+    /// The SHA-256 of all files, names and contents.
+    pub(in crate::gateway) fn hash(&self) -> &str {
+        &self.hash
+    }
+
+    /// Validates everything, and goes on with the keys that `before` has fetched.
+    pub(in crate::gateway) fn build(self, before: Option<&InForce>) -> Result<InForce, CandidateError> {
+        let verifier = verifier(&self.inputs.config, &self.key_files, before)?;
+        let loaded = self.inputs.build()?;
+        let files = loaded.files.into_iter().map(|file| file.path).collect();
+        let (policies, policy_count) = (loaded.policies, loaded.policy_count);
+        let Self { hash, at: loaded_at, roots, .. } = self;
+        let origin = Some(Origin { hash, loaded_at, files, policies, policy_count, roots });
+        // A listener that speaks TLS goes on with the certificate that it has.
+        let certificate = self.certificate.or_else(|| before?.certificate.clone());
+        let candidate = loaded.candidate;
+        Ok(InForce { candidate, certificate, origin, ..InForce::new(loaded.snapshot, verifier) })
+    }
+}
+
+fn verifier(
+    config: &Config,
+    files: &KeyFiles,
+    before: Option<&InForce>,
+) -> Result<Option<TokenVerifier>, CandidateError> {
+    let Some(JwtAuth { tokens, .. }) = &config.jwt else {
+        return if config.master_key.is_some() { Ok(None) } else { Err(CandidateError::NobodyGetsIn) };
+    };
+    if tokens.key_urls.is_empty() && tokens.issuers.is_empty() && tokens.opaque.is_none() {
+        return Err(CandidateError::NoKeys);
+    }
+    let known = before
+        .and_then(|before| Some((before.verifier.as_ref()?, &before.snapshot.config().jwt.as_ref()?.tokens)));
+    Ok(Some(match known {
+        Some((verifier, rules)) => verifier.renewed(rules, tokens, files),
+        None => TokenVerifier::new(tokens)?.renewed(tokens, tokens, files),
+    }))
+}
+
+fn named_keys(config: &Config) -> Vec<NamedFile> {
+    config.jwt.as_ref().map(|jwt| key_files(&jwt.tokens)).unwrap_or_default()
+}
+
+fn read_file(path: &Path) -> Result<SourceFile, CandidateError> {
+    let mut content = Vec::new();
+    let read =
+        std::fs::File::open(path).and_then(|file| file.take(LARGEST_FILE + 1).read_to_end(&mut content));
+    read.map_err(|error| unusable(path, &error))?;
+    if content.len() as u64 > LARGEST_FILE {
+        return Err(unusable(path, &"it is larger than 1 MiB"));
+    }
+    Ok(SourceFile { path: path.to_owned(), content: content.into() })
+}
+
+fn unusable(path: &Path, reason: &dyn std::fmt::Display) -> CandidateError {
+    CandidateError::File { file: path.to_owned(), reason: reason.to_string() }
+}

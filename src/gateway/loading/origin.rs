@@ -1,0 +1,86 @@
+//! The files that a generation was made of, and whether they have changed since.
+
+use std::collections::HashSet;
+use std::fs;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use aws_lc_rs::digest::{Context, SHA256};
+
+use crate::dropins;
+
+/// More than any file may have that is read.
+const LARGEST_FILE: u64 = 64 * 1024 * 1024 + 1;
+
+/// The files that a generation was made of.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    /// The SHA-256 of all of them, names and contents, in hexadecimal digits.
+    pub hash: String,
+    /// When they were read.
+    pub loaded_at: SystemTime,
+    /// Their paths, the configuration's first.
+    pub files: Vec<PathBuf>,
+    /// The directory of policies, if there is one.
+    pub policies: Option<PathBuf>,
+    /// How many policies were dropped in.
+    pub policy_count: usize,
+    pub(in crate::gateway) roots: Roots,
+}
+
+/// Files and directories, whose changes matter.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(in crate::gateway) struct Roots {
+    pub(in crate::gateway) files: Vec<PathBuf>,
+    pub(in crate::gateway) policies: Vec<PathBuf>,
+}
+
+/// The SHA-256 of files, names and contents.
+pub(in crate::gateway) struct Fingerprint(Context);
+
+impl Origin {
+    /// The directory of policies, if there is none in it: it adds nothing and forbids nothing.
+    #[must_use]
+    pub fn without_policies(&self) -> Option<&Path> {
+        self.policies.as_deref().filter(|_| self.policy_count == 0)
+    }
+
+    /// Whether the same files are there, with the same contents. Cheaper than to read them as what they mean.
+    pub(in crate::gateway) fn is_up_to_date(&self) -> bool {
+        let known: HashSet<&Path> = self.files.iter().map(PathBuf::as_path).collect();
+        let is_known = |list: Vec<PathBuf>| list.iter().all(|path| known.contains(path.as_path()));
+        let mut fingerprint = Fingerprint::new();
+        self.roots.policies.iter().all(|directory| dropins::list(directory).is_ok_and(is_known))
+            && self
+                .files
+                .iter()
+                .all(|path| beginning(path).map(|content| fingerprint.add(path, &content)).is_ok())
+            && fingerprint.finish() == self.hash
+    }
+}
+
+/// As much of a file as any may have that is read.
+fn beginning(path: &Path) -> io::Result<Vec<u8>> {
+    let mut content = Vec::new();
+    fs::File::open(path)?.take(LARGEST_FILE).read_to_end(&mut content)?;
+    Ok(content)
+}
+
+impl Fingerprint {
+    pub(in crate::gateway) fn new() -> Self {
+        Self(Context::new(&SHA256))
+    }
+
+    pub(in crate::gateway) fn add(&mut self, path: &Path, content: &[u8]) {
+        for part in [path.as_os_str().as_encoded_bytes(), content] {
+            self.0.update(&(part.len() as u64).to_be_bytes());
+            self.0.update(part);
+        }
+    }
+
+    /// In hexadecimal digits.
+    pub(in crate::gateway) fn finish(self) -> String {
+        self.0.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}

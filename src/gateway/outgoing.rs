@@ -1,0 +1,97 @@
+//! A permitted request as its upstream gets it.
+
+use http::header::{HeaderName, HeaderValue};
+use http::request::Parts;
+use http::uri::Scheme;
+use http::{Request, Uri};
+
+use super::http::error_response::Refusal;
+use super::http::segmented_body::Pieces;
+use super::http::{credential, headers};
+use super::loading::generation::InForce;
+use super::target::Target;
+use super::telemetry::Observation;
+use super::upstream::client::{Connection, Deadlines, Outgoing};
+use crate::authn::Bearer;
+use crate::config::GatewaySettings;
+use crate::engine::Permit;
+
+const ANTHROPIC_VERSION: (HeaderName, HeaderValue) =
+    (HeaderName::from_static("anthropic-version"), HeaderValue::from_static("2023-06-01"));
+
+/// What is sent, worked out before there is a connection to send it over. The request itself is as it came.
+pub(super) struct Plan<'d> {
+    target: Target<'d>,
+    /// Headers that do not go upstream.
+    stripped: Vec<HeaderName>,
+    /// What takes the place of parts of the body. None of them overlap, and the last comes first.
+    edits: credential::Edits,
+    deadlines: Deadlines,
+}
+
+impl<'d> Plan<'d> {
+    pub(super) fn new(
+        in_force: &'d InForce,
+        permit: &Permit,
+        head: &Parts,
+        body: &Pieces,
+    ) -> Result<Self, Refusal> {
+        let call = permit.call();
+        let config = in_force.snapshot().config();
+        let credential = Bearer::presented(&head.headers, config.master_key.as_ref()).ok();
+        let target = in_force.deployments.target(call, head.uri.query(), credential)?;
+        tracing::debug!(model = ?permit.model(), host = target.uri.host(), policies = ?permit.decision().policies, "permitted");
+        let renamed = target.model.as_deref().and_then(|model| call.renamed_body(model));
+        let mut edits = credential::edits(body, &head.headers, credential, renamed)?;
+        // It stands before everything that is replaced.
+        let added = target.defaults.members_for(body.first());
+        edits.extend(added.map(|(at, members)| (at..at, members.into())));
+        let stripped = headers::not_for_upstream(&head.headers, credential);
+        let deadlines = Deadlines::new(&config.gateway.limits, target.timeout);
+        Ok(Self { target, stripped, edits, deadlines })
+    }
+
+    /// Where the request goes.
+    pub(super) fn uri(&self) -> &Uri {
+        &self.target.uri
+    }
+
+    pub(super) fn deadlines(&self) -> Deadlines {
+        self.deadlines
+    }
+
+    /// Whether hyper's client chooses the connection.
+    pub(super) fn is_secure(&self) -> bool {
+        self.target.uri.scheme() != Some(&Scheme::HTTP)
+    }
+
+    /// Takes the request, and makes of it what the upstream gets.
+    pub(super) fn outgoing(
+        self,
+        settings: &GatewaySettings,
+        head: &mut Parts,
+        body: Pieces,
+        connection: Connection,
+    ) -> Outgoing {
+        let body = self.edits.into_iter().fold(body, |body, (range, text)| body.replaced(range, &text));
+        let mut request = Request::new(body);
+        *request.method_mut() = head.method.clone();
+        *request.uri_mut() = self.target.uri;
+        let headers = request.headers_mut();
+        *headers = std::mem::take(&mut head.headers);
+        headers::remove(headers, self.stripped);
+        let is_anthropic = self.target.headers.iter().any(|(name, _)| name == "x-api-key");
+        if is_anthropic && !headers.contains_key(&ANTHROPIC_VERSION.0) {
+            headers.insert(ANTHROPIC_VERSION.0, ANTHROPIC_VERSION.1);
+        }
+        for (name, value) in self.target.headers {
+            headers.insert(name.clone(), value.clone());
+        }
+        Outgoing::new(request, self.deadlines, connection, settings.upstream_headers)
+    }
+
+    /// The upstream is about to be called.
+    pub(super) fn announce(&self, permit: &Permit, head: &mut Parts, seen: &mut Observation) {
+        seen.calls(permit.call(), &self.target, &mut head.headers);
+    }
+}

@@ -1,0 +1,40 @@
+//! Where a permitted request goes, as `upstream` finds it and telemetry tells it.
+//!
+//! In comes what `upstream` knows of a deployment. Out goes the address of one request, with what is added to its headers
+//! and to its body.
+
+mod request_defaults;
+
+use std::time::Duration;
+
+use http::Uri;
+use http::header::{HeaderName, HeaderValue};
+
+use crate::config::Provider;
+
+pub(in crate::gateway) use request_defaults::Defaults;
+
+/// Where a request goes.
+#[derive(Debug)]
+pub(in crate::gateway) struct Target<'d> {
+    pub(in crate::gateway) uri: Uri,
+    /// The model's name at the upstream; `None` leaves the body alone.
+    pub(super) model: Option<String>,
+    pub(in crate::gateway) headers: &'d [(HeaderName, HeaderValue)],
+    pub(in crate::gateway) timeout: Option<Duration>,
+    /// `None`: a proxy.
+    pub(in crate::gateway) provider: Option<Provider>,
+    /// Parameters for a JSON body that does not set them.
+    pub(in crate::gateway) defaults: Defaults<'d>,
+}
+
+/// What a path asks of a model: the path without the prefix below which an OpenAI-shaped API is mounted.
+pub(in crate::gateway) fn operation(path: &str) -> &str {
+    for mount in ["/openai/deployments/", "/engines/"] {
+        if let Some((_, operation)) = path.strip_prefix(mount).and_then(|rest| rest.split_once('/')) {
+            return operation;
+        }
+    }
+    let mounts = ["/openai/v1/", "/claude_code_gateway/v1/", "/cursor/", "/v1/", "/v2/", "/"];
+    mounts.iter().find_map(|mount| path.strip_prefix(mount)).unwrap_or(path)
+}

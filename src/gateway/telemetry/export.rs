@@ -1,0 +1,55 @@
+//! The way to an OTLP collector: the client that the gateway has anyway.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper_rustls::HttpsConnector;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use opentelemetry_http::{HttpClient, HttpError};
+use tokio::runtime::Handle;
+
+use crate::gateway::tls::connector::{CONNECT_TIMEOUT, connector};
+
+/// A collector says little; more is not read.
+const MAX_ANSWER: usize = 64 * 1024;
+const TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// Requests come from a thread without a runtime, and are sent on ours.
+#[derive(Debug)]
+pub(super) struct Collector {
+    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    runtime: Handle,
+}
+
+impl Collector {
+    pub(super) fn new() -> std::io::Result<Self> {
+        let runtime = Handle::try_current().map_err(std::io::Error::other)?;
+        Ok(Self { client: Client::builder(TokioExecutor::new()).build(connector(CONNECT_TIMEOUT)?), runtime })
+    }
+}
+
+type Answering<'a> = Pin<Box<dyn Future<Output = Result<Response<Bytes>, HttpError>> + Send + 'a>>;
+
+impl HttpClient for Collector {
+    fn send_bytes<'c, 'a>(&'c self, request: Request<Bytes>) -> Answering<'a>
+    where
+        'c: 'a,
+        Self: 'a,
+    {
+        let mut request = request.map(Full::from);
+        // `OTEL_EXPORTER_OTLP_HEADERS` has credentials.
+        request.headers_mut().values_mut().for_each(|value| value.set_sensitive(true));
+        let answering = self.client.request(request);
+        let answered = self.runtime.spawn(async move {
+            let (head, body) = tokio::time::timeout(TIMEOUT, answering).await??.into_parts();
+            let body = tokio::time::timeout(TIMEOUT, Limited::new(body, MAX_ANSWER).collect()).await??;
+            Ok::<_, HttpError>(Response::from_parts(head, body.to_bytes()))
+        });
+        Box::pin(async move { answered.await? })
+    }
+}

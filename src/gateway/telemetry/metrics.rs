@@ -1,0 +1,299 @@
+//! Counters and histograms, by the conventions of Prometheus. Requests touch atomics alone.
+
+use std::fmt::Display;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use http::StatusCode;
+use prometheus::core::Collector;
+use prometheus::{
+    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
+};
+
+use super::policies::PolicyCounters;
+use crate::decision_log::Verdict;
+use crate::engine::{Decision, Rule, Snapshot};
+use crate::gateway::limits::limit::Limit;
+
+/// From the decisions of microseconds to the answers of minutes.
+const BUCKETS: [f64; 16] =
+    [1e-5, 5e-5, 1e-4, 5e-4, 1e-3, 5e-3, 1e-2, 5e-2, 0.1, 0.25, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0];
+const STATUSES: usize = 1000;
+
+/// A part of a request's time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Until the token was verified.
+    Authenticate,
+    /// Until the body was read and the request classified.
+    ReadBody,
+    /// The decision alone.
+    Decide,
+    /// From the decision to the head of the upstream's answer.
+    Upstream,
+}
+
+impl Stage {
+    const ALL: [Self; 4] = [Self::Authenticate, Self::ReadBody, Self::Decide, Self::Upstream];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Authenticate => "authenticate",
+            Self::ReadBody => "read_body",
+            Self::Decide => "decide",
+            Self::Upstream => "upstream",
+        }
+    }
+}
+
+/// What is counted and measured. `docs/operating.md` lists it.
+#[derive(Debug)]
+pub struct Metrics {
+    pub(super) registry: Registry,
+    decisions: Vec<(Verdict, IntCounter)>,
+    denials: Vec<(Rule, IntCounter)>,
+    unenforced: Vec<(Rule, IntCounter)>,
+    refusals: IntCounterVec,
+    abandoned: IntCounter,
+    policies: PolicyCounters,
+    candidate: IntCounterVec,
+    stages: Vec<(Stage, Histogram)>,
+    requests: Histogram,
+    upstream: IntCounterVec,
+    /// By status, so that none is looked up under a lock.
+    upstream_by_status: Vec<OnceLock<IntCounter>>,
+    upstream_failures: IntCounterVec,
+    in_flight: IntGauge,
+    reloads: Vec<(bool, IntCounter)>,
+    limits: Vec<(Limit, IntCounter)>,
+    not_accepted: IntCounter,
+    tokens: Vec<(bool, IntCounter)>,
+}
+
+impl Metrics {
+    pub(super) fn new() -> prometheus::Result<Self> {
+        let registry = Registry::new();
+        let info = Opts::new("modelgate_build_info", "Always 1; the label has the version.");
+        let info = IntGauge::with_opts(info.const_label("version", env!("CARGO_PKG_VERSION")))?;
+        info.set(1);
+        registered(&registry, info)?;
+
+        let decisions = family(&registry, "modelgate_decisions_total", "Requests by verdict.", "verdict")?;
+        let denials = family(&registry, "modelgate_denials_total", "Denials by rule.", "rule")?;
+        let unenforced = "Denials that `modelgate.mode: log_only` does not enforce, by rule.";
+        let unenforced = family(&registry, "modelgate_unenforced_denials_total", unenforced, "rule")?;
+        let reloads = family(
+            &registry,
+            "modelgate_reloads_total",
+            "Attempts to put new rules in force, by outcome.",
+            "outcome",
+        )?;
+        let limits = family(
+            &registry,
+            "modelgate_limits_total",
+            "How often a limit was run into, by limit.",
+            "limit",
+        )?;
+        let tokens = "Tokens that were accepted, by whether they had been verified before.";
+        let tokens = family(&registry, "modelgate_accepted_tokens_total", tokens, "known")?;
+        let stages = "Time of each stage of a request; `upstream` ends with the head of its answer.";
+        let stages = HistogramOpts::new("modelgate_stage_duration_seconds", stages).buckets(BUCKETS.to_vec());
+        let stages = registered(&registry, HistogramVec::new(stages, &["stage"])?)?;
+        let requests = "Time from a request's head to the end of its answer.";
+        let requests =
+            HistogramOpts::new("modelgate_request_duration_seconds", requests).buckets(BUCKETS.to_vec());
+        Ok(Self {
+            decisions: children(&decisions, Verdict::ALL, Verdict::as_str)?,
+            denials: children(&denials, Rule::ALL, Rule::as_str)?,
+            unenforced: children(&unenforced, Rule::ALL, Rule::as_str)?,
+            refusals: family(
+                &registry,
+                "modelgate_refusals_total",
+                "Requests that were refused or failed, by the code in the answer.",
+                "code",
+            )?,
+            abandoned: registered(
+                &registry,
+                IntCounter::new(
+                    "modelgate_abandoned_requests_total",
+                    "Requests whose caller went away before a decision.",
+                )?,
+            )?,
+            policies: PolicyCounters::new(
+                family(
+                    &registry,
+                    "modelgate_policy_decisions_total",
+                    "Decisions by the policies that decided.",
+                    "policy",
+                )?,
+                family(
+                    &registry,
+                    "modelgate_shadow_disagreements_total",
+                    "Decisions that a policy under trial would have turned around.",
+                    "policy",
+                )?,
+            ),
+            candidate: registered(
+                &registry,
+                IntCounterVec::new(
+                    Opts::new(
+                        "modelgate_candidate_disagreements_total",
+                        "Decisions that the rules under trial would have made otherwise, by what they say.",
+                    ),
+                    &["verdict", "policy"],
+                )?,
+            )?,
+            stages: Stage::ALL
+                .into_iter()
+                .map(|stage| Ok((stage, stages.get_metric_with_label_values(&[stage.as_str()])?)))
+                .collect::<prometheus::Result<_>>()?,
+            requests: registered(&registry, Histogram::with_opts(requests)?)?,
+            upstream: family(
+                &registry,
+                "modelgate_upstream_responses_total",
+                "Answers of upstreams by status.",
+                "status",
+            )?,
+            upstream_by_status: std::iter::repeat_with(OnceLock::new).take(STATUSES).collect(),
+            upstream_failures: family(
+                &registry,
+                "modelgate_upstream_failures_total",
+                "Calls of upstreams without a whole answer, by the code in ours, or `upstream_broke_off`.",
+                "code",
+            )?,
+            in_flight: registered(
+                &registry,
+                IntGauge::new("modelgate_requests_in_flight", "Requests whose answer has not ended.")?,
+            )?,
+            limits: children(&limits, Limit::ALL, Limit::as_str)?,
+            not_accepted: registered(
+                &registry,
+                IntCounter::new(
+                    "modelgate_accept_failures_total",
+                    "Attempts to accept a connection that failed, as when file descriptors run out.",
+                )?,
+            )?,
+            tokens: children(&tokens, [true, false], |known| known)?,
+            reloads: children(&reloads, [true, false], |good| if good { "success" } else { "failure" })?,
+            registry,
+        })
+    }
+
+    /// Counts an attempt to put new rules in force.
+    pub fn reloaded(&self, good: bool) {
+        count(&self.reloads, good);
+    }
+
+    /// Somebody ran into a limit.
+    pub(in crate::gateway) fn limited(&self, limit: Limit) {
+        count(&self.limits, limit);
+    }
+
+    /// Counts a connection that could not be accepted.
+    pub(in crate::gateway) fn not_accepted(&self) {
+        self.not_accepted.inc();
+    }
+
+    /// Counts a token that was accepted.
+    pub(in crate::gateway) fn accepted_token(&self, known: bool) {
+        count(&self.tokens, known);
+    }
+
+    pub(super) fn began(&self) {
+        self.in_flight.inc();
+    }
+
+    pub(super) fn ended(&self, after: Duration) {
+        self.in_flight.dec();
+        self.requests.observe(after.as_secs_f64());
+    }
+
+    pub(super) fn took(&self, stage: Stage, time: Duration) {
+        if let Some((_, histogram)) = self.stages.iter().find(|(known, _)| *known == stage) {
+            histogram.observe(time.as_secs_f64());
+        }
+    }
+
+    pub(super) fn decided(&self, snapshot: &Snapshot, decision: &Decision, rule: Option<Rule>) {
+        self.policies.count(snapshot, decision);
+        if let Some(rule) = rule {
+            count(&self.denials, rule);
+        }
+        if let Some(rule) = decision.unenforced {
+            count(&self.unenforced, rule);
+        }
+    }
+
+    pub(super) fn concluded(&self, verdict: Verdict, code: Option<&str>) {
+        count(&self.decisions, verdict);
+        if matches!(verdict, Verdict::Refused | Verdict::Failed) {
+            count_one(&self.refusals, code.unwrap_or_default());
+        }
+    }
+
+    /// Rules under trial decided otherwise. Without a policy that decides, the rule stands for it.
+    pub(super) fn candidate_disagreed(&self, decision: &Decision, rule: Option<Rule>) {
+        let verdict = if rule.is_none() { Verdict::Allowed } else { Verdict::Denied };
+        let count = |policy: &str| {
+            if let Ok(counter) = self.candidate.get_metric_with_label_values(&[verdict.as_str(), policy]) {
+                counter.inc();
+            }
+        };
+        match rule {
+            Some(rule) if decision.policies.is_empty() => count(rule.as_str()),
+            _ => decision.policies.iter().for_each(|policy| count(policy)),
+        }
+    }
+
+    pub(super) fn abandoned(&self) {
+        self.abandoned.inc();
+    }
+
+    pub(super) fn upstream_answered(&self, status: StatusCode) {
+        let Some(slot) = self.upstream_by_status.get(usize::from(status.as_u16())) else { return };
+        match slot.get() {
+            Some(counter) => counter.inc(),
+            None => {
+                if let Ok(counter) = self.upstream.get_metric_with_label_values(&[status.as_str()]) {
+                    slot.get_or_init(|| counter).inc();
+                }
+            }
+        }
+    }
+
+    pub(super) fn upstream_failed(&self, code: &str) {
+        count_one(&self.upstream_failures, code);
+    }
+}
+
+fn registered<C: Collector + Clone + 'static>(registry: &Registry, collector: C) -> prometheus::Result<C> {
+    registry.register(Box::new(collector.clone()))?;
+    Ok(collector)
+}
+
+fn family(registry: &Registry, name: &str, help: &str, label: &str) -> prometheus::Result<IntCounterVec> {
+    registered(registry, IntCounterVec::new(Opts::new(name, help), &[label])?)
+}
+
+/// A counter for each value, there from the start, so that a first increase is seen as one.
+fn children<K: Copy, L: Display, const N: usize>(
+    family: &IntCounterVec,
+    values: [K; N],
+    label: impl Fn(K) -> L,
+) -> prometheus::Result<Vec<(K, IntCounter)>> {
+    let child = |value| Ok((value, family.get_metric_with_label_values(&[label(value).to_string()])?));
+    values.into_iter().map(child).collect()
+}
+
+fn count<K: PartialEq>(children: &[(K, IntCounter)], value: K) {
+    if let Some((_, counter)) = children.iter().find(|(known, _)| *known == value) {
+        counter.inc();
+    }
+}
+
+/// For what is rare: looks the counter up under a lock.
+fn count_one(family: &IntCounterVec, label: &str) {
+    if let Ok(counter) = family.get_metric_with_label_values(&[label]) {
+        counter.inc();
+    }
+}

@@ -1,0 +1,378 @@
+//! One request, as it goes through the steps.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, StatusCode};
+use serde_json::{Map, Value};
+
+use super::metrics::Stage;
+use super::observers::Observers;
+use super::spans::Spans;
+use crate::config::Mode;
+use crate::decision_log::{DecisionLog, Input, Line, LoggedCaller, OnTrial, Verdict, cut};
+use crate::engine::{Decision, Denied, Permit, Rule, Snapshot};
+use crate::gateway::clock::Moment;
+use crate::gateway::error_chain::causes;
+use crate::gateway::http::error_response::{BrokenOff, Refusal};
+use crate::gateway::limits::counter::Share;
+use crate::gateway::limits::per_caller::CallerShare;
+use crate::gateway::target::Target;
+use crate::identity::Caller;
+use crate::names::{ModelName, Role};
+use crate::request::ApiCall;
+
+/// Why a call of an upstream failed whose answer had begun.
+const BROKE_OFF: &str = "upstream_broke_off";
+
+/// What is known of a request so far. It is told once: when the answer begins, or else when the request is dropped.
+pub(in crate::gateway) struct Observation {
+    observers: Arc<Observers>,
+    began: Moment,
+    stage_began: Instant,
+    told: bool,
+    generation: u64,
+    decided: Option<Decided>,
+    /// For the log, if there is one.
+    line: Option<Box<Line>>,
+    claims: Option<Arc<Map<String, Value>>>,
+    /// For traces, if there are any.
+    spans: Option<Box<Spans>>,
+    /// The places that the request takes, until its answer has ended.
+    places: (Option<Share>, Option<CallerShare>),
+}
+
+/// A decision, as far as others than the engine need it.
+struct Decided {
+    rule: Option<Rule>,
+    /// Whether the rules deny, be that enforced or not.
+    denies: bool,
+    disputed: bool,
+}
+
+impl Observation {
+    pub(in crate::gateway) fn begin(
+        observers: &Arc<Observers>,
+        head: &Parts,
+        request_id: &HeaderValue,
+    ) -> Self {
+        let now = Moment::now();
+        observers.metrics.began();
+        Self {
+            spans: observers.traces.get().map(|traces| Box::new(Spans::begin(traces, head))),
+            line: observers.log().map(|_| Box::new(line(head, request_id, now.wall))),
+            observers: Arc::clone(observers),
+            began: now,
+            stage_began: now.monotonic,
+            told: false,
+            generation: 0,
+            decided: None,
+            claims: None,
+            places: (None, None),
+        }
+    }
+
+    /// When the request's head had come.
+    pub(in crate::gateway) fn began(&self) -> Moment {
+        self.began
+    }
+
+    /// The request takes a place among all.
+    pub(in crate::gateway) fn admitted(&mut self, place: Share) {
+        self.places.0 = Some(place);
+    }
+
+    /// It takes one among its caller's.
+    pub(in crate::gateway) fn caller_admitted(&mut self, place: CallerShare) {
+        self.places.1 = Some(place);
+    }
+
+    /// The rules were loaded.
+    pub(in crate::gateway) fn judged_by(&mut self, snapshot: &Snapshot) {
+        self.generation = snapshot.generation();
+        if let Some(spans) = &mut self.spans {
+            spans.judged_by(snapshot.config());
+        }
+        if let Some(line) = &mut self.line {
+            let is_log_only = snapshot.config().gateway.mode == Mode::LogOnly;
+            line.mode = is_log_only.then_some(Cow::Borrowed("log_only"));
+        }
+    }
+
+    /// The request is judged again, since what it was judged by does not count any more.
+    pub(in crate::gateway) fn judged_again(&mut self) {
+        self.decided = None;
+        self.claims = None;
+        if let Some(line) = &mut self.line {
+            line.caller = None;
+            line.policies = Vec::new();
+            line.shadow = Vec::new();
+            line.unenforced = None;
+            line.candidate = None;
+            line.decision_us = None;
+            line.input = None;
+        }
+    }
+
+    /// The time now.
+    pub(in crate::gateway) fn now(&self) -> Moment {
+        self.began.after(self.began.monotonic.elapsed())
+    }
+
+    /// The credential was verified, or refused.
+    pub(in crate::gateway) fn authenticated(&mut self, caller: Option<&Caller>) {
+        self.finish(Stage::Authenticate);
+        if let (Some(line), Some(caller)) = (&mut self.line, caller) {
+            line.caller = Some(logged(caller));
+            self.claims = caller.claims();
+        }
+    }
+
+    /// The request was read, now.
+    pub(in crate::gateway) fn has_read(&mut self) -> SystemTime {
+        self.finish(Stage::ReadBody);
+        let elapsed = self.stage_began.saturating_duration_since(self.began.monotonic);
+        self.began.after(elapsed).wall
+    }
+
+    /// What it asks for is known. Its body is not kept.
+    pub(in crate::gateway) fn understood(&mut self, call: &ApiCall) {
+        if let Some(spans) = &mut self.spans {
+            spans.read(call);
+        }
+        let replayable = self.observers.log().is_some_and(DecisionLog::replayable);
+        if let Some(line) = &mut self.line {
+            line.route = cut(call.route().as_str());
+            line.models = call.models().map(name).collect();
+            line.input = replayable.then(|| Box::new(input(call, self.claims.take())));
+        }
+    }
+
+    /// The decision was made.
+    pub(in crate::gateway) fn decided(&mut self, snapshot: &Snapshot, outcome: &Result<Permit, Box<Denied>>) {
+        let took = self.finish(Stage::Decide);
+        let (decision, rule) = match outcome {
+            Ok(permit) => (permit.decision(), None),
+            Err(denied) => (&*denied.decision, Some(denied.rule)),
+        };
+        self.observers.metrics.decided(snapshot, decision, rule);
+        if let Some(spans) = &mut self.spans {
+            spans.decided(decision, rule);
+        }
+        if let Some(rule) = decision.unenforced {
+            tracing::info!(
+                mode = "log_only", rule = rule.as_str(), policies = ?decision.policies, user = decision.user_id.as_deref(),
+                team = decision.team_id.as_deref(), generation = decision.generation, "denied, and not enforced"
+            );
+        }
+        if !decision.shadow.is_empty() {
+            tracing::info!(policies = ?decision.shadow, "policies under trial disagree");
+        }
+        let denies = rule.is_some() || decision.unenforced.is_some();
+        let disputed = !decision.shadow.is_empty() || decision.unenforced.is_some();
+        self.decided = Some(Decided { rule, denies, disputed });
+        if let Some(line) = &mut self.line {
+            note(line, decision, took);
+        }
+    }
+
+    /// Rules under trial decided the same request. Only where they disagree is there anything to tell.
+    pub(in crate::gateway) fn compared(&mut self, outcome: &Result<Decision, Box<Denied>>) {
+        let Some(decided) = self.decided.as_mut() else { return };
+        let (decision, rule) = match outcome {
+            Ok(decision) => (decision, None),
+            Err(denied) => (&*denied.decision, Some(denied.rule)),
+        };
+        if decided.denies == rule.is_some() {
+            return;
+        }
+        decided.disputed = true;
+        self.observers.metrics.candidate_disagreed(decision, rule);
+        let verdict = if rule.is_none() { Verdict::Allowed } else { Verdict::Denied };
+        let rule = rule.map(|rule| Cow::Borrowed(rule.as_str()));
+        tracing::info!(%verdict, rule = rule.as_deref(), policies = ?decision.policies, "the candidate disagrees");
+        if let Some(line) = &mut self.line {
+            line.candidate = Some(OnTrial { verdict, rule, policies: decision.policies.to_vec() });
+        }
+    }
+
+    /// The upstream is about to be called; `headers` are what it gets.
+    pub(in crate::gateway) fn calls(&mut self, call: &ApiCall, target: &Target, headers: &mut HeaderMap) {
+        if let (Some(spans), Some(traces)) = (&mut self.spans, self.observers.traces.get()) {
+            spans.call(traces, call, target, headers);
+        }
+    }
+
+    /// The upstream's answer began, or there will be none.
+    pub(in crate::gateway) fn upstream(&mut self, answered: Result<StatusCode, &Refusal>) {
+        self.finish(Stage::Upstream);
+        if let Some(spans) = &mut self.spans {
+            spans.upstream_answered(answered);
+        }
+        match answered {
+            Ok(status) => self.observers.metrics.upstream_answered(status),
+            Err(refusal) => self.observers.metrics.upstream_failed(refusal.code()),
+        }
+    }
+
+    /// The answer begins.
+    pub(in crate::gateway) fn answered(&mut self, status: StatusCode, refusal: Option<&Refusal>) {
+        self.tell(Some(status), refusal);
+    }
+
+    /// The upstream's answer ended too early, and the caller's does so with it.
+    pub(in crate::gateway) fn broke_off(&mut self, error: &BrokenOff) {
+        tracing::warn!("the upstream's answer broke off: {}", causes(error));
+        self.observers.metrics.upstream_failed(BROKE_OFF);
+        if let Some(spans) = &mut self.spans {
+            spans.broke_off(BROKE_OFF);
+        }
+    }
+
+    /// Ends a stage, and says how long it took.
+    fn finish(&mut self, stage: Stage) -> Duration {
+        let now = Instant::now();
+        let took = now.saturating_duration_since(std::mem::replace(&mut self.stage_began, now));
+        self.observers.metrics.took(stage, took);
+        took
+    }
+
+    fn verdict(&self, refusal: Option<&Refusal>) -> Verdict {
+        match (&self.decided, refusal) {
+            (Some(Decided { rule: Some(_), .. }), _) => Verdict::Denied,
+            (Some(_), Some(_)) => Verdict::Failed,
+            (None, Some(_)) => Verdict::Refused,
+            (_, None) => Verdict::Allowed,
+        }
+    }
+
+    fn tell(&mut self, status: Option<StatusCode>, refusal: Option<&Refusal>) {
+        if std::mem::replace(&mut self.told, true) {
+            return;
+        }
+        let (verdict, code) = (self.verdict(refusal), refusal.map(Refusal::code));
+        self.observers.metrics.concluded(verdict, code);
+        if let Some(limit) = refusal.and_then(Refusal::limit) {
+            self.observers.metrics.limited(limit);
+        }
+        if let Some(spans) = &mut self.spans {
+            spans.answered(verdict, status, refusal);
+        }
+        let (Some(log), Some(mut line)) = (self.observers.log(), self.line.take()) else { return };
+        let rule = self.decided.as_ref().and_then(|decided| decided.rule);
+        let disputed = self.decided.as_ref().is_some_and(|decided| decided.disputed);
+        let share = log.sample_allowed();
+        if verdict == Verdict::Allowed && !disputed && share < 1.0 {
+            if !is_in_sample(share) {
+                return;
+            }
+            line.sample = Some(share);
+        }
+        line.verdict = verdict;
+        line.status = status.map(|status| status.as_u16());
+        line.code = code.map(Cow::Borrowed);
+        line.rule = rule.map(|rule| Cow::Borrowed(rule.as_str()));
+        line.reason = refusal.and_then(Refusal::token_reason).map(Cow::Borrowed);
+        line.generation = self.generation;
+        log.write(line);
+    }
+}
+
+impl Drop for Observation {
+    fn drop(&mut self) {
+        // The caller went away. What was decided by then counts: the upstream may have got the request.
+        if !self.told {
+            if self.decided.is_some() {
+                self.tell(None, None);
+            } else {
+                self.observers.metrics.abandoned();
+            }
+        }
+        self.observers.metrics.ended(self.began.monotonic.elapsed());
+    }
+}
+
+fn line(head: &Parts, request_id: &HeaderValue, time: SystemTime) -> Line {
+    Line {
+        time,
+        request_id: request_id.to_str().unwrap_or_default().to_owned(),
+        verdict: Verdict::Refused,
+        status: None,
+        code: None,
+        rule: None,
+        reason: None,
+        policies: Vec::new(),
+        shadow: Vec::new(),
+        generation: 0,
+        decision_us: None,
+        caller: None,
+        method: cut(head.method.as_str()),
+        route: cut(head.uri.path()),
+        models: Vec::new(),
+        mode: None,
+        unenforced: None,
+        candidate: None,
+        sample: None,
+        dropped: None,
+        input: None,
+    }
+}
+
+fn logged(caller: &Caller) -> LoggedCaller {
+    LoggedCaller {
+        subject: caller.subject.clone(),
+        issuer: caller.issuer.clone(),
+        user_id: caller.user_id().map(str::to_owned),
+        role: caller.role().map(role),
+        team: None,
+        teams: caller.claimed_teams().map(str::to_owned).collect(),
+        master_key: caller.master_key,
+    }
+}
+
+/// The decision's own word on who the caller is goes before the token's.
+fn note(line: &mut Line, decision: &Decision, took: Duration) {
+    line.policies = decision.policies.to_vec();
+    line.shadow = decision.shadow.to_vec();
+    line.unenforced = decision.unenforced.map(|rule| Cow::Borrowed(rule.as_str()));
+    line.decision_us = Some(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
+    if let Some(caller) = &mut line.caller {
+        caller.role = decision.role.map(role);
+        caller.user_id = decision.user_id.as_deref().map(str::to_owned);
+        caller.team = decision.team_id.as_deref().map(str::to_owned);
+    }
+}
+
+fn input(call: &ApiCall, claims: Option<Arc<Map<String, Value>>>) -> Input {
+    let asked = call.model();
+    let circumstances = call.context();
+    Input {
+        claims,
+        method: cut(call.method().as_str()),
+        path: cut(call.route().as_str()),
+        team_header: call.team_header().map(cut),
+        model: asked.map(name),
+        further: call.models().filter(|model| Some(*model) != asked).map(name).collect(),
+        model_use: call.model_use(),
+        body_bytes: call.body_bytes() as u64,
+        source: circumstances.source.map(|source| source.to_string()),
+        time: circumstances.time,
+    }
+}
+
+fn name(model: &ModelName) -> String {
+    cut(model.as_str())
+}
+
+fn role(role: Role) -> Cow<'static, str> {
+    Cow::Borrowed(role.as_str())
+}
+
+/// By chance, not by the request's id, which the caller may choose. Without randomness everything is logged.
+fn is_in_sample(share: f64) -> bool {
+    let mut random = [0_u8; 4];
+    aws_lc_rs::rand::fill(&mut random).is_err()
+        || f64::from(u32::from_ne_bytes(random)) < share * f64::from(u32::MAX)
+}

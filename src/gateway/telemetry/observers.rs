@@ -1,0 +1,63 @@
+//! Metrics, the decision log and traces, as one thing.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use super::metrics::Metrics;
+use super::process;
+use super::traces::Traces;
+use crate::decision_log::DecisionLog;
+
+/// How long what waits at the end of the process is written.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Everybody who is told of requests.
+#[derive(Debug)]
+pub struct Observers {
+    pub(super) metrics: Metrics,
+    log: OnceLock<DecisionLog>,
+    pub(super) traces: OnceLock<Traces>,
+}
+
+impl Observers {
+    pub(in crate::gateway) fn new() -> std::io::Result<Self> {
+        process::started();
+        let metrics = Metrics::new().map_err(std::io::Error::other)?;
+        Ok(Self { metrics, log: OnceLock::new(), traces: OnceLock::new() })
+    }
+
+    /// The counters.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// The decision log, if there is one.
+    #[must_use]
+    pub fn log(&self) -> Option<&DecisionLog> {
+        self.log.get()
+    }
+
+    /// Logs decisions from now on. The first log stays.
+    pub fn log_to(&self, log: DecisionLog) {
+        // A second log is dropped, which the caller is told above.
+        let _ = self.log.set(log);
+    }
+
+    /// Traces requests from now on. The first traces stay.
+    pub fn trace_to(&self, traces: Traces) {
+        let _ = self.traces.set(traces);
+    }
+
+    /// Writes what waits to be written, and sends what waits to be sent, for up to 5 seconds each.
+    pub(in crate::gateway) async fn flush(&self) {
+        if let Some(log) = self.log()
+            && !log.flush(PATIENCE).await
+        {
+            tracing::warn!("decisions were still to be logged when the time ran out");
+        }
+        if let Some(traces) = self.traces.get() {
+            traces.flush(PATIENCE).await;
+        }
+    }
+}

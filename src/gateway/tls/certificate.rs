@@ -1,0 +1,37 @@
+//! The listener's certificate, from files in PEM form.
+
+use std::sync::Arc;
+
+use rustls::crypto::aws_lc_rs::default_provider;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::CertifiedKey;
+
+/// Why files hold no certificate to listen with. Nothing here shows what is in the key's file.
+#[derive(Debug, thiserror::Error)]
+pub(in crate::gateway) enum CertificateError {
+    #[error("there is no certificate in it in PEM form")]
+    NoCertificate,
+    #[error("there is no private key in it in PEM form")]
+    NoKey,
+    #[error("certificate and private key cannot be used together: {0}")]
+    Unusable(#[from] rustls::Error),
+}
+
+/// A chain, the listener's own certificate first.
+pub(in crate::gateway) fn chain(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, CertificateError> {
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+    chain.ok().filter(|chain| !chain.is_empty()).ok_or(CertificateError::NoCertificate)
+}
+
+pub(in crate::gateway) fn key(pem: &[u8]) -> Result<PrivateKeyDer<'static>, CertificateError> {
+    PrivateKeyDer::from_pem_slice(pem).map_err(|_| CertificateError::NoKey)
+}
+
+/// The two together, if the key is that of the first certificate.
+pub(in crate::gateway) fn certified(
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+) -> Result<Arc<CertifiedKey>, CertificateError> {
+    Ok(Arc::new(CertifiedKey::from_der(chain, key, &default_provider())?))
+}

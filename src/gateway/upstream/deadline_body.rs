@@ -1,0 +1,115 @@
+//! An upstream's answer, which must end in time.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::pool::PooledBody;
+use crate::gateway::http::error_response::BrokenOff;
+use crate::gateway::limits::limit::Limit;
+use crate::gateway::telemetry::Observers;
+
+/// A body as its connection has it.
+pub(super) enum UpstreamBody {
+    Plain(PooledBody),
+    Secure(Incoming),
+}
+
+impl Body for UpstreamBody {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        match self.get_mut() {
+            Self::Plain(body) => Pin::new(body).poll_frame(context),
+            Self::Secure(body) => Pin::new(body).poll_frame(context),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Plain(body) => body.is_end_stream(),
+            Self::Secure(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Plain(body) => body.size_hint(),
+            Self::Secure(body) => body.size_hint(),
+        }
+    }
+}
+
+/// A body that breaks off when its time is over, so that nobody takes what there is of it for the whole.
+pub(super) struct Bounded {
+    body: UpstreamBody,
+    end: Instant,
+    /// Set when it is first waited for.
+    alarm: Option<Pin<Box<Sleep>>>,
+    observers: Arc<Observers>,
+    /// Why it breaks off, held back for one turn: what came with the break is sent before the connection is given up.
+    broken: Option<BrokenOff>,
+}
+
+impl Bounded {
+    pub(in crate::gateway) fn new(body: UpstreamBody, end: Instant, observers: &Arc<Observers>) -> Self {
+        Self { body, end, alarm: None, observers: Arc::clone(observers), broken: None }
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
+        match Pin::new(&mut self.body).poll_frame(context) {
+            // A caller that takes one piece after another never waits here.
+            Poll::Ready(Some(Ok(_))) if !self.body.is_end_stream() && Instant::now() >= self.end => {
+                self.too_long()
+            }
+            Poll::Ready(frame) => Poll::Ready(frame.map(|frame| frame.map_err(BrokenOff::from))),
+            Poll::Pending => {
+                let alarm = self.alarm.get_or_insert_with(|| Box::pin(sleep_until(self.end)));
+                if alarm.as_mut().poll(context).is_ready() { self.too_long() } else { Poll::Pending }
+            }
+        }
+    }
+
+    fn too_long<T>(&self) -> Poll<Option<Result<T, BrokenOff>>> {
+        self.observers.metrics().limited(Limit::UpstreamTotal);
+        Poll::Ready(Some(Err(BrokenOff::TooLong)))
+    }
+}
+
+impl Body for Bounded {
+    type Data = Bytes;
+    type Error = BrokenOff;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
+        if let Some(error) = self.broken.take() {
+            return Poll::Ready(Some(Err(error)));
+        }
+        match self.poll(context) {
+            Poll::Ready(Some(Err(error))) => {
+                self.broken = Some(error);
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
+            polled => polled,
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.broken.is_none() && self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

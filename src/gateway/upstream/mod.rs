@@ -1,0 +1,11 @@
+//! The upstreams' side of the network: which deployment serves a request, and the connections to it.
+//!
+//! In comes a `Permit` with the request that it was given for. Out goes that request to one deployment, and back comes its
+//! answer with a deadline. A request is sent once. Where it goes follows from the configuration and the permit alone.
+
+mod base_url;
+pub(super) mod client;
+mod deadline_body;
+pub(super) mod deployments;
+mod pool;
+mod proxy;

@@ -1,0 +1,150 @@
+//! The model that a path names.
+
+use http::Method;
+
+use crate::request::malformed::Malformed;
+
+/// What ends the model's name in a path.
+enum After {
+    /// The next slash.
+    Slash,
+    /// The last colon, behind which a verb stands, as in `:generateContent`.
+    Verb,
+    /// `/invoke`, `/converse` and the like: the last segment.
+    LastSlash,
+}
+
+/// In a path: between two pieces of it, wherever in the path they stand: a proxy may mount an API below a prefix. Azure's, the
+/// older OpenAI's, Google's, and Bedrock's.
+static PATHS: [(&str, After); 6] = [
+    (DEPLOYMENTS, After::Slash),
+    ("/engines/", After::Slash),
+    ("/models/", After::Verb),
+    ("/tunedModels/", After::Verb),
+    ("/endpoints/", After::Verb),
+    ("/bedrock/model/", After::LastSlash),
+];
+
+const DEPLOYMENTS: &str = "/deployments/";
+
+/// The letters that `PATHS` begin with behind their slash.
+#[expect(clippy::indexing_slicing, reason = "the compiler evaluates it")]
+static BEGINNINGS: [bool; 256] = {
+    let mut beginnings = [false; 256];
+    let mut at = 0;
+    while at < PATHS.len() {
+        beginnings[PATHS[at].0.as_bytes()[1] as usize] = true;
+        at += 1;
+    }
+    beginnings
+};
+
+/// A model in a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::request) struct PathModel<'p> {
+    pub(in crate::request) name: &'p str,
+    /// It replaces the one in the body (D12), as Azure's deployments do.
+    pub(in crate::request) replaces: bool,
+}
+
+/// The model that the path names.
+///
+/// # Errors
+///
+/// [`Malformed::Path`] when it names two.
+pub(in crate::request) fn path_model<'p>(
+    method: &Method,
+    path: &'p str,
+) -> Result<Option<PathModel<'p>>, Malformed> {
+    let mut found: Option<PathModel<'_>> = None;
+    let mut ends = [0; PATHS.len()];
+    let mut rest = path.as_bytes();
+    while let [byte, behind @ ..] = rest {
+        rest = behind;
+        // Every piece begins with a slash, and the letter behind it nearly always tells.
+        let may_begin = |letter: &u8| BEGINNINGS.get(usize::from(*letter)) == Some(&true);
+        if *byte != b'/' || !behind.first().is_some_and(may_begin) {
+            continue;
+        }
+        let at = path.len() - behind.len() - 1;
+        for ((before, after), end) in PATHS.iter().zip(&mut ends) {
+            if at < *end {
+                continue;
+            }
+            let rest = path.get(at..).and_then(|here| here.strip_prefix(before));
+            let Some(rest) = rest else { continue };
+            *end = at + before.len();
+            let name = match after {
+                After::Slash => rest.split_once('/').map(|(model, _)| model),
+                After::LastSlash => rest.rsplit_once('/').map(|(model, _)| model),
+                // `GET /v1/models/llama3:8b` describes a model; it does not call it.
+                After::Verb if *method == Method::GET || *method == Method::HEAD => None,
+                // In Google's API `models/x` is `x`.
+                After::Verb => rest.rsplit_once(':').map(|(model, _)| without_prefix(model)),
+            };
+            let Some(name) = name else { continue };
+            if found.is_some_and(|found| found.name != name) {
+                return Err(Malformed::Path("it names two models"));
+            }
+            let replaces = *before == DEPLOYMENTS || found.is_some_and(|found| found.replaces);
+            found = Some(PathModel { name, replaces });
+        }
+    }
+    Ok(found)
+}
+
+fn without_prefix(model: &str) -> &str {
+    model.strip_prefix("models/").filter(|rest| !rest.is_empty()).unwrap_or(model)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn posted(path: &str) -> Option<&str> {
+        path_model(&Method::POST, path).unwrap().map(|model| model.name)
+    }
+
+    #[test]
+    fn a_deployment_path_names_its_model_in_the_bodys_place() {
+        let model = path_model(&Method::POST, "/openai/deployments/gpt-4o/chat/completions").unwrap();
+        assert_eq!(model, Some(PathModel { name: "gpt-4o", replaces: true }));
+    }
+
+    #[test]
+    fn an_engine_path_names_its_model() {
+        let model = path_model(&Method::POST, "/engines/gpt-4o/embeddings").unwrap();
+        assert_eq!(model, Some(PathModel { name: "gpt-4o", replaces: false }));
+    }
+
+    #[test]
+    fn a_google_path_names_its_model_before_the_verb() {
+        assert_eq!(posted("/v1beta/models/gemini-2.0:generateContent"), Some("gemini-2.0"));
+        assert_eq!(posted("/v1/models/gemini-2.0:countTokens"), Some("gemini-2.0"));
+        assert_eq!(posted("/models/tuned/a:b:streamGenerateContent"), Some("tuned/a:b"));
+        assert_eq!(posted("/v1beta/models/models/a:generateContent"), Some("a"));
+        assert_eq!(posted("/v1beta/tunedModels/a:generateContent"), Some("a"));
+        assert_eq!(posted("/vertex_ai/v1/projects/p/locations/l/endpoints/7:predict"), Some("7"));
+    }
+
+    #[test]
+    fn a_prefix_hides_no_model() {
+        assert_eq!(posted("/gemini/v1beta/models/gemini-2.0:generateContent"), Some("gemini-2.0"));
+        assert_eq!(posted("/azure/openai/deployments/gpt-4o/chat/completions"), Some("gpt-4o"));
+    }
+
+    #[test]
+    fn a_path_with_two_models_is_refused() {
+        for path in
+            ["/openai/deployments/a/engines/b/x", "/deployments/a/deployments/b/c", "/engines/a/models/b:c"]
+        {
+            assert!(path_model(&Method::POST, path).is_err(), "{path}");
+        }
+        assert_eq!(posted("/engines/a/engines/a/x"), Some("a"));
+    }
+
+    #[test]
+    fn describing_a_model_does_not_call_it() {
+        assert_eq!(path_model(&Method::GET, "/v1/models/llama3:8b").unwrap(), None);
+    }
+}

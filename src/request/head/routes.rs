@@ -1,0 +1,99 @@
+//! What a route alone says about its requests.
+
+use http::Method;
+
+use super::path::RoutePath;
+use crate::request::malformed::Malformed;
+use crate::routes::surface;
+
+/// Whether the method sends something to be run: a server may answer PUT and PATCH as POST.
+pub(in crate::request) fn runs(method: &Method) -> bool {
+    matches!(*method, Method::POST | Method::PUT | Method::PATCH)
+}
+
+/// Whether what is sent to `path` always takes a model.
+pub(in crate::request) fn always_takes_model(path: &str) -> bool {
+    surface::lookup(&Method::POST, path).is_some_and(|route| route.model_use() == surface::ModelUse::Named)
+}
+
+/// Whether a form that is sent to `path` may bring a batch: a file of which each line has a `body` with members like those of
+/// a body of its own.
+pub(in crate::request) fn may_take_batches(path: &str) -> bool {
+    path.ends_with("/files")
+}
+
+/// The lists of models, whose members are judged as the list is: who may see the list may ask for each of its members.
+const LISTINGS: [&str; 2] = ["/v1/models", "/models"];
+
+/// The list that a GET of `path` asks for a member of.
+pub(in crate::request) fn listing_of(method: &Method, path: &str) -> Option<&'static str> {
+    let is_member = |list: &&str| {
+        path.strip_prefix(*list).and_then(|rest| rest.strip_prefix('/')).is_some_and(|id| !id.is_empty())
+    };
+    if *method == Method::GET { LISTINGS.into_iter().find(is_member) } else { None }
+}
+
+/// The path of a request. In the path of a model in a list, clients write a slash in its name as `%2F`; nothing is
+/// forwarded there, so that no second reader can take it for another path.
+pub(in crate::request) fn route(method: &Method, raw: &str) -> Result<RoutePath, Malformed> {
+    if listing_of(method, raw).is_some() {
+        return RoutePath::parse(&raw.replace("%2F", "/").replace("%2f", "/"));
+    }
+    RoutePath::parse(raw)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_member_of_a_list_may_have_encoded_slashes() {
+        let get = |raw| route(&Method::GET, raw).ok().map(|path| path.as_str().to_owned());
+        assert_eq!(get("/v1/models/openai%2Fgpt-4o").as_deref(), Some("/v1/models/openai/gpt-4o"));
+        for raw in ["/v1/models/..%2f..%2fkey", "/v1/models/a%252Fb", "/v1/models/%2Fa", "/v1/files/a%2Fb"] {
+            assert_eq!(get(raw), None, "{raw}");
+        }
+        assert!(route(&Method::POST, "/models/a%2Fb:generateContent").is_err());
+    }
+
+    #[test]
+    fn only_getting_a_member_is_judged_as_its_list() {
+        assert_eq!(listing_of(&Method::GET, "/v1/models/a/b"), Some("/v1/models"));
+        assert_eq!(listing_of(&Method::GET, "/models/a"), Some("/models"));
+        for (method, path) in [
+            (Method::GET, "/v1/models"),
+            (Method::GET, "/v1/models/"),
+            (Method::GET, "/v1/modelsx/a"),
+            (Method::HEAD, "/v1/models/a"),
+            (Method::DELETE, "/v1/models/a"),
+        ] {
+            assert_eq!(listing_of(&method, path), None, "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn model_routes_are_known_below_each_prefix() {
+        for path in [
+            "/v1/chat/completions",
+            "/rerank",
+            "/v2/rerank",
+            "/openai/v1/responses",
+            "/engines/x/completions",
+            "/anthropic/v1/messages",
+            "/backend-api/codex/responses",
+            "/azure/openai/deployments/d/embeddings",
+            "/api/chat",
+        ] {
+            assert!(always_takes_model(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn routes_that_only_end_alike_need_no_model() {
+        for path in
+            ["/v1/threads/t/messages", "/mcp/sse/messages", "/v1/chat/completions/", "/v1/responses/r"]
+        {
+            assert!(!always_takes_model(path), "{path}");
+        }
+    }
+}

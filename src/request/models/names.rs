@@ -1,0 +1,82 @@
+//! The models that a body names besides the one that it asks for.
+
+use crate::names::ModelName;
+use crate::request::malformed::Malformed;
+
+/// The most additional models that a request may name.
+const MAX_ADDITIONAL: usize = 64;
+
+/// The longest name, in bytes. Every name is compared with every wildcard of a configuration.
+pub(in crate::request) const MAX_NAME: usize = 512;
+
+/// Additional models, each once.
+#[derive(Debug, Default, PartialEq)]
+pub(in crate::request) struct Names(Vec<ModelName>);
+
+impl Names {
+    /// Adds a name. LiteLLM reads `a,b` as two names, so that every part counts too.
+    pub(in crate::request) fn add(&mut self, name: &str) -> Result<(), String> {
+        self.add_one(name)?;
+        if name.contains(',') { self.add_parts(name) } else { Ok(()) }
+    }
+
+    /// Adds what stands between commas.
+    pub(in crate::request) fn add_parts(&mut self, list: &str) -> Result<(), String> {
+        list.split(',').map(str::trim).filter(|part| !part.is_empty()).try_for_each(|part| self.add_one(part))
+    }
+
+    fn add_one(&mut self, name: &str) -> Result<(), String> {
+        let name = model_name("a member of the body", name).map_err(|error| error.to_string())?;
+        if !self.0.contains(&name) {
+            self.0.push(name);
+        }
+        if self.0.len() > MAX_ADDITIONAL { Err("too many additional models".to_owned()) } else { Ok(()) }
+    }
+
+    /// Adds what another body names.
+    pub(in crate::request) fn extend(&mut self, other: &Self) -> Result<(), String> {
+        other.0.iter().try_for_each(|name| self.add_one(name.as_str()))
+    }
+
+    pub(in crate::request) fn as_slice(&self) -> &[ModelName] {
+        &self.0
+    }
+
+    pub(in crate::request) fn into_vec(self) -> Vec<ModelName> {
+        self.0
+    }
+}
+
+/// Makes a name that every reader takes for the same: a NUL ends one for some, and a line break ends a field.
+pub(in crate::request) fn model_name(place: &'static str, name: &str) -> Result<ModelName, Malformed> {
+    if name.len() > MAX_NAME {
+        return Err(Malformed::LongName { place, limit: MAX_NAME });
+    }
+    // Beyond ASCII there are control characters too.
+    let is_visible = name.bytes().fold(true, |all, byte| all & (b' '..0x7f).contains(&byte));
+    if !is_visible && name.chars().any(char::is_control) {
+        return Err(Malformed::ControlCharacter { place });
+    }
+    ModelName::new(name).map_err(|_| Malformed::EmptyModel { place })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_in_a_name_is_the_name_and_its_parts() {
+        let mut names = Names::default();
+        names.add("a, b,,a").unwrap();
+        assert_eq!(names.as_slice().iter().map(ModelName::as_str).collect::<Vec<_>>(), ["a, b,,a", "a", "b"]);
+    }
+
+    #[test]
+    fn a_name_has_at_most_512_bytes() {
+        assert!(model_name("x", &"é".repeat(256)).is_ok());
+        assert_eq!(
+            model_name("x", &"a".repeat(513)),
+            Err(Malformed::LongName { place: "x", limit: MAX_NAME })
+        );
+    }
+}

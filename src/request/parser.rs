@@ -1,0 +1,198 @@
+//! A request on its way: its head is read, its body still comes.
+
+use std::ops::Range;
+
+use http::Method;
+
+use super::body::{Reader, Whole};
+use super::call::SlotForm;
+use super::form::multipart::Multipart;
+use super::head::content_type::Kind;
+use super::head::headers::Judged;
+use super::head::model_path::path_model;
+use super::head::path::RoutePath;
+use super::head::{query, routes};
+use super::json::scan::MAX_DEPTH;
+use super::models::content::Content;
+use super::models::names::{Names, model_name};
+use super::models::rules::Rules;
+use super::{ApiCall, Malformed, RequestContext, RequestHead};
+use crate::names::ModelName;
+
+/// A request whose head was read, by what its body needs.
+#[derive(Debug)]
+pub enum RequestParser {
+    /// The body is read in one piece.
+    Whole(WholeBody),
+    /// The body is read as it arrives.
+    Streamed(StreamedBody),
+}
+
+/// A request whose body is needed in one piece.
+#[derive(Debug)]
+pub struct WholeBody {
+    begun: Begun,
+    whole: Whole,
+}
+
+/// A request whose body is read in any pieces.
+#[derive(Debug)]
+pub struct StreamedBody {
+    begun: Begun,
+    multipart: Box<Multipart>,
+    bytes: usize,
+}
+
+impl RequestParser {
+    /// Reads the head of a request.
+    ///
+    /// # Errors
+    ///
+    /// [`Malformed`] for a request that cannot be judged, whatever its body.
+    pub fn begin(head: &RequestHead<'_>) -> Result<Self, Malformed> {
+        let begun = Begun::new(head)?;
+        Ok(match Reader::new(Kind::of(head.headers)?, begun.route.as_str()) {
+            Reader::Whole(whole) => Self::Whole(WholeBody { begun, whole }),
+            Reader::Streamed(multipart) => Self::Streamed(StreamedBody { begun, multipart, bytes: 0 }),
+        })
+    }
+}
+
+impl WholeBody {
+    /// Says what the request asks for.
+    ///
+    /// # Errors
+    ///
+    /// [`Malformed`] for a request that cannot be judged.
+    pub fn finish(self, body: &[u8]) -> Result<ApiCall, Malformed> {
+        self.finish_within(body, MAX_DEPTH)
+    }
+
+    /// The same, of a body whose arrays and objects stand inside each other at most so deep.
+    ///
+    /// # Errors
+    ///
+    /// [`Malformed`] for a request that cannot be judged.
+    pub fn finish_within(self, body: &[u8], depth: usize) -> Result<ApiCall, Malformed> {
+        let rules = Rules { route: self.begun.route.as_str() };
+        let content = self.whole.read(body, depth, rules)?;
+        self.begun.finish(content, body.len())
+    }
+}
+
+impl StreamedBody {
+    /// Takes the next bytes of the body.
+    ///
+    /// # Errors
+    ///
+    /// [`Malformed`] as soon as the body cannot be judged, whatever follows.
+    pub fn feed(&mut self, bytes: &[u8]) -> Result<(), Malformed> {
+        self.bytes = self.bytes.saturating_add(bytes.len());
+        self.multipart.feed(bytes)
+    }
+
+    /// Says what the request asks for, now that its body has ended.
+    ///
+    /// # Errors
+    ///
+    /// [`Malformed`] for a request that cannot be judged.
+    pub fn finish(self) -> Result<ApiCall, Malformed> {
+        self.begun.finish(self.multipart.finish()?, self.bytes)
+    }
+}
+
+/// What the head says.
+#[derive(Debug)]
+struct Begun {
+    method: Method,
+    route: RoutePath,
+    team_header: Option<String>,
+    asked: Asked,
+    /// The path's model stands for the body's (D12).
+    path_replaces: bool,
+    additional: Names,
+    query_model: Option<Range<usize>>,
+}
+
+impl Begun {
+    fn new(head: &RequestHead<'_>) -> Result<Self, Malformed> {
+        let route = routes::route(head.method, head.path)?;
+        let Judged { team, names: mut additional } = Judged::read(head.method, head.headers)?;
+        let mut asked = Asked::default();
+        let in_path = path_model(head.method, route.as_str())?;
+        asked.ask("the path", in_path.map(|model| model.name))?;
+        let path_replaces = in_path.is_some_and(|model| model.replaces);
+        let query = head.query.filter(|_| !Rules { route: route.as_str() }.is_report());
+        let in_query = query.map(query::models).transpose().map_err(Malformed::Query)?.unwrap_or_default();
+        asked.ask("the query", in_query.model.as_ref().map(|value| value.text.as_str()))?;
+        additional.extend(&in_query.names).map_err(Malformed::Query)?;
+        Ok(Self {
+            method: head.method.clone(),
+            route,
+            team_header: team,
+            asked,
+            path_replaces,
+            additional,
+            query_model: in_query.model.map(|value| value.range),
+        })
+    }
+
+    fn finish(self, content: Content<'_>, body_bytes: usize) -> Result<ApiCall, Malformed> {
+        let Self { method, route, team_header, mut asked, path_replaces, mut additional, query_model } = self;
+        let Content { model: in_body, has_prefix, slot, names, model_use, litellm_members } = content;
+        let mut is_replaced = false;
+        match &in_body {
+            Some(name) if path_replaces => {
+                // It is no second model, but a name all the same.
+                is_replaced = asked.name.as_ref() != Some(&model_name("the body", name)?);
+            }
+            name => asked.ask("the body", name.as_deref())?,
+        }
+        if asked.name.is_none() && routes::runs(&method) && routes::always_takes_model(route.as_str()) {
+            return Err(Malformed::NoModel);
+        }
+        if let Some(name) = &asked.name
+            && name.as_str().contains(',')
+        {
+            additional.add_parts(name.as_str()).map_err(Malformed::Body)?;
+        }
+        additional.extend(&names).map_err(Malformed::Body)?;
+        let model_use = model_use.on(route.as_str());
+        Ok(ApiCall {
+            method,
+            route,
+            model: asked.name,
+            additional: additional.into_vec(),
+            team_header,
+            slot,
+            slot_form: SlotForm { has_prefix, is_replaced },
+            query_model,
+            model_use,
+            litellm_members,
+            body_bytes,
+            context: RequestContext::default(),
+        })
+    }
+}
+
+/// The one model that all places agree on.
+#[derive(Debug, Default)]
+struct Asked {
+    name: Option<ModelName>,
+    place: &'static str,
+}
+
+impl Asked {
+    fn ask(&mut self, place: &'static str, name: Option<&str>) -> Result<(), Malformed> {
+        let Some(name) = name else { return Ok(()) };
+        let name = model_name(place, name)?;
+        match &self.name {
+            Some(known) if *known != name => Err(Malformed::TwoModels { first: self.place, second: place }),
+            Some(_) => Ok(()),
+            None => {
+                *self = Self { name: Some(name), place };
+                Ok(())
+            }
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! The cases of a configuration, run before it is put in force.
+
+use super::case::CaseFile;
+use super::error::CaseError;
+use super::run::{Outcome, run_cases};
+use crate::engine::Snapshot;
+
+/// Runs the cases that `modelgate.tests` of the snapshot's configuration names against the snapshot itself, whatever
+/// configuration they name. To be asked before a snapshot is put in force.
+///
+/// # Errors
+///
+/// [`CaseError`] if one does not pass or cannot be read.
+pub fn check(snapshot: &Snapshot) -> Result<(), CaseError> {
+    let files = CaseFile::load_all(&snapshot.config().gateway.tests)?;
+    let report = run_cases(snapshot, &files);
+    if report.passed() {
+        return Ok(());
+    }
+    let failures: Vec<&Outcome> = report.failures().collect();
+    let text = failures.iter().map(ToString::to_string).collect();
+    Err(CaseError::Failed { failed: failures.len(), all: report.outcomes.len(), text })
+}

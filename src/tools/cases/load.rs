@@ -1,0 +1,50 @@
+//! From paths to files of cases.
+
+use std::path::{Path, PathBuf};
+
+use super::case::CaseFile;
+use super::error::CaseError;
+use super::{find, raw};
+use crate::config::ConfigError;
+
+impl CaseFile {
+    /// Reads the file at `path`.
+    ///
+    /// # Errors
+    ///
+    /// [`CaseError`] with every place that is wrong.
+    pub fn load(path: &Path) -> Result<Self, CaseError> {
+        let text = find::read(path)?;
+        let directory = path.parent().unwrap_or(Path::new(""));
+        let name = path.to_string_lossy();
+        Self::parse(&name, &text, directory)
+            .map_err(|error| CaseError::File { name: name.to_string(), error })
+    }
+
+    /// Reads cases from YAML text. `name` is for reports; paths in it are relative to `directory`.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] with every place that is wrong.
+    pub fn parse(name: &str, text: &str, directory: &Path) -> Result<Self, ConfigError> {
+        raw::read(name, text, directory)
+    }
+
+    /// Reads every file of `paths`, and every `*.yaml` and `*.yml` below its directories, in the order of names.
+    ///
+    /// # Errors
+    ///
+    /// [`CaseError`] for the first that cannot be used, and for a path without a case.
+    pub fn load_all(paths: &[PathBuf]) -> Result<Vec<Self>, CaseError> {
+        let mut files = Vec::new();
+        for path in paths {
+            let found =
+                find::files(path)?.iter().map(|file| Self::load(file)).collect::<Result<Vec<_>, _>>()?;
+            if found.iter().all(|file| file.cases.is_empty()) {
+                return Err(CaseError::Empty { path: path.clone() });
+            }
+            files.extend(found);
+        }
+        Ok(files)
+    }
+}

@@ -1,0 +1,150 @@
+//! Requests that are decided without a network, by claims that are taken as they are given.
+
+use std::sync::Arc;
+
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use serde_json::{Map, Value};
+
+use crate::authn::VerifiedClaims;
+use crate::engine::{Decision, Denied, Snapshot};
+use crate::identity::Caller;
+use crate::names::ModelName;
+use crate::request::{ApiCall, Malformed, RequestContext, RequestParts, classify};
+
+/// A caller's claims, and what it asks for.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// What the token says. No token is verified.
+    pub claims: Map<String, Value>,
+    /// The method.
+    pub method: Method,
+    /// The path, with its query if there is one.
+    pub path: String,
+    /// The headers that are judged: content type and encoding, and the team header.
+    pub headers: HeaderMap,
+    /// The whole body.
+    pub body: Vec<u8>,
+    /// When, and from where.
+    pub circumstances: RequestContext,
+}
+
+/// How a question is answered.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// Whether the request is allowed.
+    pub allow: bool,
+    /// What the gateway answers: 200 stands for whatever the upstream says.
+    pub status: u16,
+    /// The rule that denies, as answers and logs name it.
+    pub rule: Option<&'static str>,
+    /// What a denied caller is told.
+    pub reason: Option<String>,
+    /// Every model that the request names.
+    pub models: Vec<ModelName>,
+    /// What the decision was based on; `None` for a request that cannot be judged.
+    pub decision: Option<Decision>,
+}
+
+impl Question {
+    /// What the request asks for.
+    ///
+    /// # Errors
+    ///
+    /// [`Malformed`] for a request that cannot be judged.
+    pub fn call(&self) -> Result<ApiCall, Malformed> {
+        let (path, query) = match self.path.split_once('?') {
+            Some((path, query)) => (path, Some(query)),
+            None => (self.path.as_str(), None),
+        };
+        let Self { method, headers, body, .. } = self;
+        let call = classify(&RequestParts { method, path, query, headers, body })?;
+        Ok(call.with_context(self.circumstances))
+    }
+
+    /// Who asks.
+    #[must_use]
+    pub fn caller(&self, snapshot: &Snapshot) -> Caller {
+        snapshot.identify(&VerifiedClaims::dangerous_trust(self.claims.clone()))
+    }
+
+    /// Decides.
+    #[must_use]
+    pub fn answer(&self, snapshot: &Snapshot) -> Answer {
+        let call = match self.call() {
+            Ok(call) => call,
+            Err(malformed) => return Answer::malformed(&malformed),
+        };
+        let models = call.models().cloned().collect();
+        match snapshot.authorize(&self.caller(snapshot), call) {
+            Ok(permit) => Answer::decided(Ok(permit.decision()), models),
+            Err(denied) => Answer::decided(Err(&denied), models),
+        }
+    }
+}
+
+impl Answer {
+    /// The answer to a request that cannot be judged.
+    #[must_use]
+    pub fn malformed(malformed: &Malformed) -> Self {
+        Self {
+            allow: false,
+            status: if matches!(malformed, Malformed::Unsupported(_)) { 415 } else { 400 },
+            rule: Some(if *malformed == Malformed::NoModel { NO_MODEL } else { MALFORMED }),
+            reason: Some(malformed.to_string()),
+            models: Vec::new(),
+            decision: None,
+        }
+    }
+
+    /// The answer that a decision means.
+    #[must_use]
+    pub fn decided(outcome: Result<&Decision, &Denied>, models: Vec<ModelName>) -> Self {
+        let (rule, reason) = outcome.err().map(|denied| (denied.rule.as_str(), denied.to_string())).unzip();
+        Self {
+            allow: rule.is_none(),
+            status: if rule.is_none() { 200 } else { 403 },
+            rule,
+            reason,
+            models,
+            decision: Some(outcome.unwrap_or_else(|denied| &denied.decision).clone()),
+        }
+    }
+
+    /// The ids of the policies that decided, sorted.
+    #[must_use]
+    pub fn policies(&self) -> &[Arc<str>] {
+        self.decision.as_ref().map(|decision| &*decision.policies).unwrap_or_default()
+    }
+}
+
+const NO_MODEL: &str = "D2.no_model";
+const MALFORMED: &str = "D2.malformed";
+
+/// The rules of requests that cannot be judged, which no decision names.
+pub(crate) const UNJUDGED: [&str; 2] = [NO_MODEL, MALFORMED];
+
+/// Headers from names and values.
+///
+/// # Errors
+///
+/// The name of the first that can't be sent.
+pub fn headers<'h>(pairs: impl IntoIterator<Item = (&'h str, &'h str)>) -> Result<HeaderMap, String> {
+    let mut headers = HeaderMap::new();
+    for (name, value) in pairs {
+        match (HeaderName::try_from(name), HeaderValue::from_str(value)) {
+            (Ok(name), Ok(value)) => headers.append(name, value),
+            _ => return Err(name.to_owned()),
+        };
+    }
+    Ok(headers)
+}
+
+/// A body as JSON lines and case files write it: a string is sent as it is, any other value as its text.
+#[must_use]
+pub fn body(value: Value) -> Vec<u8> {
+    match value {
+        Value::Null => Vec::new(),
+        Value::String(text) => text.into_bytes(),
+        json => json.to_string().into_bytes(),
+    }
+}

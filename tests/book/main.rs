@@ -1,0 +1,45 @@
+//! The book in `docs/`: every page is listed, every link leads somewhere, and the reference pages say what the program says.
+//!
+//! `MODELGATE_BLESS=1 cargo test --test book` writes the generated pages anew.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod commands;
+mod configuration;
+mod links;
+
+use std::path::{Path, PathBuf};
+
+fn root() -> PathBuf {
+    env!("CARGO_MANIFEST_DIR").into()
+}
+
+/// Every page of the book, in no order.
+fn pages() -> Vec<PathBuf> {
+    fn walk(directory: &Path, found: &mut Vec<PathBuf>) {
+        for entry in std::fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                walk(&path, found);
+            } else if path.extension().is_some_and(|extension| extension == "md") {
+                found.push(path);
+            }
+        }
+    }
+    let mut found = Vec::new();
+    walk(&root().join("docs"), &mut found);
+    found
+}
+
+/// Fails if the committed page is not the generated one, or writes it when it is to be blessed.
+fn is_generated(page: &str, text: &str) {
+    let path = root().join("docs").join(page);
+    if std::env::var_os("MODELGATE_BLESS").is_some() {
+        std::fs::write(&path, text).unwrap();
+    }
+    let committed = std::fs::read_to_string(&path).unwrap_or_default();
+    let differing = committed.lines().zip(text.lines()).find(|(committed, generated)| committed != generated);
+    assert!(
+        committed == text,
+        "docs/{page} is out of date, at {differing:?}; `MODELGATE_BLESS=1 cargo test --test book` writes it anew"
+    );
+}

@@ -1,0 +1,49 @@
+//! The first minutes of a new user: the demo, `init`, the examples, and what the README says.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod before_litellm;
+mod demo;
+mod examples;
+mod readme;
+
+#[path = "../gateway/key.rs"]
+mod key;
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+
+/// Variables that would change what the command does.
+const VARIABLES: [&str; 5] =
+    ["JWT_PUBLIC_KEY_URL", "JWT_AUDIENCE", "JWT_ISSUER", "LITELLM_MASTER_KEY", "RUST_LOG"];
+
+fn root() -> PathBuf {
+    env!("CARGO_MANIFEST_DIR").into()
+}
+
+/// The command in a directory, under a plain environment.
+fn modelgate(directory: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_modelgate"));
+    command.args(args).current_dir(directory);
+    for name in VARIABLES {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// Runs the command: its exit code, and what it says.
+fn run(directory: &Path, args: &[&str]) -> (i32, String) {
+    let output = modelgate(directory, args).output().unwrap();
+    let told = [output.stdout, output.stderr].concat();
+    (output.status.code().unwrap(), String::from_utf8(told).unwrap())
+}
+
+/// A process that is ended with the test, by its own id.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It has ended already when this fails.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}

@@ -1,7 +1,7 @@
 //! Recognizes keys that may be an access rule by the words in their names.
 
 /// Words that access rules have in their names.
-const WORDS: [&str; 34] = [
+const WORDS: [&str; 33] = [
     "access",
     "acl",
     "admin",
@@ -19,7 +19,6 @@ const WORDS: [&str; 34] = [
     "ip",
     "ips",
     "only",
-    "owner",
     "permission",
     "permissions",
     "permit",

@@ -78,13 +78,24 @@ impl<'n> Context<'n> {
         parsed
     }
 
-    pub(super) fn claim_path(&mut self, path: &str, claim: Option<String>) -> Option<ClaimPath> {
-        let claim = claim?;
-        let parsed = claim.parse().ok();
-        if parsed.is_none() {
-            self.refuse(path, Problem::ClaimPath { path: claim });
+    /// A claim path, or a list of them of which the first that a token has counts.
+    pub(super) fn claim_path(&mut self, path: &str, claims: Option<Vec<String>>) -> Option<ClaimPath> {
+        let claims = claims?;
+        if claims.is_empty() {
+            let key = path.rsplit('.').next().unwrap_or(path).to_owned();
+            self.refuse(path, Problem::Empty { key });
         }
-        parsed
+        let single = claims.len() == 1 && !self.has(&format!("{path}[0]"));
+        let mut parsed = Vec::with_capacity(claims.len());
+        for (i, claim) in claims.into_iter().enumerate() {
+            match claim.parse::<ClaimPath>() {
+                Ok(claim) => parsed.push(claim),
+                Err(_) if single => self.refuse(path, Problem::ClaimPath { path: claim }),
+                Err(_) => self.refuse(&format!("{path}[{i}]"), Problem::ClaimPath { path: claim }),
+            }
+        }
+        let mut parsed = parsed.into_iter();
+        parsed.next().map(|first| first.or(parsed.collect()))
     }
 
     pub(super) fn model_names(&mut self, path: &str, names: Vec<String>) -> Vec<ModelName> {

@@ -1,10 +1,8 @@
 //! A serde deserializer over the tree, whose errors know their place.
 
 use std::cell::RefCell;
-use std::collections::HashSet;
 use std::fmt;
 
-use foldhash::fast::RandomState;
 use serde::de::value::StrDeserializer;
 use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, IntoDeserializer, Unexpected, Visitor};
 use serde::forward_to_deserialize_any;
@@ -12,6 +10,7 @@ use serde::forward_to_deserialize_any;
 use super::effect::Finding;
 use super::environment::{Environment, REFERENCE};
 use super::keys::{self, Verdict};
+use super::left_out::{Address, Addresses, address, prune};
 use super::problem::Problem;
 use super::yaml::{Entry, Node, Span, Value};
 
@@ -34,26 +33,6 @@ impl Findings {
         if !self.left_out.is_empty() {
             prune(root, &self.left_out);
         }
-    }
-}
-
-fn prune(node: &mut Node, left_out: &Addresses) {
-    // From the leaves up: taking a value out moves its neighbors.
-    match &mut node.value {
-        Value::Sequence(items) => {
-            items.iter_mut().for_each(|item| prune(item, left_out));
-            let keep: Vec<bool> = items.iter().map(|item| !left_out.contains(&address(item))).collect();
-            let mut keep = keep.into_iter();
-            items.retain(|_| keep.next().unwrap_or(true));
-        }
-        Value::Mapping(entries) => {
-            entries.iter_mut().for_each(|entry| prune(&mut entry.value, left_out));
-            let keep: Vec<bool> =
-                entries.iter().map(|entry| !left_out.contains(&address(&entry.value))).collect();
-            let mut keep = keep.into_iter();
-            entries.retain(|_| keep.next().unwrap_or(true));
-        }
-        Value::Null | Value::Bool(_) | Value::Integer(_) | Value::Float(_) | Value::String(_) => {}
     }
 }
 
@@ -90,8 +69,8 @@ pub(super) fn read<'n, T: Deserialize<'n>>(
                     problems.push((*problem, span));
                     wrong_types += 1;
                 }
-                let is_new =
-                    address.is_some_and(|found| found != self::address(root) && left_out.insert(found));
+                let is_new = address
+                    .is_some_and(|found| found != super::left_out::address(root) && left_out.insert(found));
                 (None, is_new && wrong_types < MOST_ERRORS)
             }
         };
@@ -102,10 +81,6 @@ pub(super) fn read<'n, T: Deserialize<'n>>(
         }
     }
 }
-
-/// The address of a node, which stays while the file is read.
-type Address = usize;
-type Addresses = HashSet<Address, RandomState>;
 
 struct Reader<'n> {
     env: &'n Environment<'n>,
@@ -143,10 +118,6 @@ impl Reader<'_> {
         }
         left_out
     }
-}
-
-fn address(node: &Node) -> Address {
-    std::ptr::from_ref(node).addr()
 }
 
 #[derive(Debug)]

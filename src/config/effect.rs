@@ -62,7 +62,12 @@ pub(super) fn summarize(findings: Vec<Finding>) -> Vec<Ignored> {
     for Finding { key, span, effect, reason } in findings {
         let at = *by_key.entry(key.clone()).or_insert(summary.len());
         match summary.get_mut(at) {
-            Some(known) => known.count += 1,
+            Some(known) => {
+                known.count += 1;
+                if effect > known.effect {
+                    (known.effect, known.reason) = (effect, reason);
+                }
+            }
             None => summary.push(Ignored { key, line: span.line, count: 1, effect, reason }),
         }
     }

@@ -211,14 +211,14 @@ fn is_on(node: &Node, key: &str) -> bool {
     })
 }
 
-fn entries<'n>(node: Option<&'n Node>) -> &'n [Entry] {
+fn entries(node: Option<&Node>) -> &[Entry] {
     match node.map(|node| &node.value) {
         Some(Value::Mapping(entries)) => entries,
         _ => &[],
     }
 }
 
-fn items<'n>(node: Option<&'n Node>) -> impl Iterator<Item = &'n Node> {
+fn items(node: Option<&Node>) -> impl Iterator<Item = &Node> {
     let items: &[Node] = match node.map(|node| &node.value) {
         Some(Value::Sequence(items)) => items,
         _ => &[],

@@ -178,7 +178,7 @@ pub(super) const MODEL_LIST: &[Rule] = &[
 ];
 
 pub(super) const LITELLM_PARAMS: &[Rule] = &[
-    (&["guardrails"], Read),
+    (&["guardrails", "mock_response"], Read),
     (
         &["fallbacks", "context_window_fallback_dict", "context_window_fallbacks"],
         Warn("no other model is tried"),

@@ -26,10 +26,12 @@ mod jwt;
 mod key_warnings;
 mod keys;
 mod known_keys;
+mod left_out;
 mod limits;
 mod lines;
 mod litellm;
 mod load;
+mod model;
 mod models;
 mod opaque;
 mod openings;
@@ -63,12 +65,13 @@ pub use error::{ConfigError, Located, Warning};
 pub use issuers::ClaimFields;
 pub use limits::Limits;
 pub use lines::Lines;
+pub use model::{Deployment, Model, Provider};
 pub use problem::{Caution, Problem};
 pub use router::{Fallback, RouterSettings, Routing};
 pub use types::{
-    AdminListen, Config, DecisionLog, Deployment, GatewaySettings, Issuer, JwtAuth, Masked, Mode, Model,
-    OpaqueTokens, Provider, RoleMapping, RolePermission, ScopeMapping, Team, TlsFiles, TokenRole, TokenRules,
-    Upstream, UpstreamModels,
+    AdminListen, Config, DecisionLog, GatewaySettings, Issuer, JwtAuth, Masked, Mode, OpaqueTokens,
+    RoleMapping, RolePermission, ScopeMapping, Team, TlsFiles, TokenRole, TokenRules, Upstream,
+    UpstreamModels,
 };
 
 #[cfg(feature = "cli")]

@@ -343,8 +343,8 @@ pub enum Caution {
     #[error("every team that is not in `teams` may use every model")]
     #[diagnostic(help("LiteLLM would create it in its database, without any restriction"))]
     AnyTeam,
-    /// A key that LiteLLM and this gateway send as it is written.
-    #[error("`{key}` is sent as it is written: `{written}`")]
+    /// A value that was meant to be replaced, by LiteLLM as little as here.
+    #[error("`{key}` is taken literally: `{written}`")]
     #[diagnostic(help("write `os.environ/{name}` for the value of the environment variable `{name}`"))]
     LiteralVariable {
         /// The key.

@@ -71,8 +71,9 @@ pub(super) struct JwtAuth {
     #[serde(default, deserialize_with = "present")]
     pub(super) admin_allowed_routes: Option<Vec<String>>,
     /// The claim with the id of the team (R1).
-    #[serde(default)]
-    pub(super) team_id_jwt_field: Option<String>,
+    #[serde(default, deserialize_with = "one_or_many")]
+    #[cfg_attr(feature = "cli", schemars(with = "Option<super::schema::OneOrMany>"))]
+    pub(super) team_id_jwt_field: Option<Vec<String>>,
     /// The team of tokens without one (R1).
     #[serde(default)]
     pub(super) team_id_default: Option<String>,
@@ -80,11 +81,13 @@ pub(super) struct JwtAuth {
     #[serde(default)]
     pub(super) team_id_upsert: bool,
     /// The claim with the ids of all teams (R6).
-    #[serde(default)]
-    pub(super) team_ids_jwt_field: Option<String>,
+    #[serde(default, deserialize_with = "one_or_many")]
+    #[cfg_attr(feature = "cli", schemars(with = "Option<super::schema::OneOrMany>"))]
+    pub(super) team_ids_jwt_field: Option<Vec<String>>,
     /// The claim with the alias of the team (R6).
-    #[serde(default)]
-    pub(super) team_alias_jwt_field: Option<String>,
+    #[serde(default, deserialize_with = "one_or_many")]
+    #[cfg_attr(feature = "cli", schemars(with = "Option<super::schema::OneOrMany>"))]
+    pub(super) team_alias_jwt_field: Option<Vec<String>>,
     /// Routes that callers with a team may call (R6).
     #[serde(default, deserialize_with = "present")]
     pub(super) team_allowed_routes: Option<Vec<String>>,
@@ -92,29 +95,34 @@ pub(super) struct JwtAuth {
     #[serde(default)]
     pub(super) enforce_team_based_model_access: bool,
     /// The claim with the id of the user; a token that has it is an internal user (R1).
-    #[serde(default)]
-    pub(super) user_id_jwt_field: Option<String>,
+    #[serde(default, deserialize_with = "one_or_many")]
+    #[cfg_attr(feature = "cli", schemars(with = "Option<super::schema::OneOrMany>"))]
+    pub(super) user_id_jwt_field: Option<Vec<String>>,
     /// The claim with the email of the user.
-    #[serde(default)]
-    pub(super) user_email_jwt_field: Option<String>,
+    #[serde(default, deserialize_with = "one_or_many")]
+    #[cfg_attr(feature = "cli", schemars(with = "Option<super::schema::OneOrMany>"))]
+    pub(super) user_email_jwt_field: Option<Vec<String>>,
     /// The domain that the email must be of (R7).
     #[serde(default)]
     pub(super) user_allowed_email_domain: Option<String>,
     /// The claim with the roles that `user_allowed_roles` lists (R1).
-    #[serde(default)]
-    pub(super) user_roles_jwt_field: Option<String>,
+    #[serde(default, deserialize_with = "one_or_many")]
+    #[cfg_attr(feature = "cli", schemars(with = "Option<super::schema::OneOrMany>"))]
+    pub(super) user_roles_jwt_field: Option<Vec<String>>,
     /// The roles whose tokens are internal users (R1).
     #[serde(default)]
     pub(super) user_allowed_roles: Option<Vec<String>>,
     /// The claim with the roles that `role_mappings` maps (R1).
-    #[serde(default)]
-    pub(super) roles_jwt_field: Option<String>,
+    #[serde(default, deserialize_with = "one_or_many")]
+    #[cfg_attr(feature = "cli", schemars(with = "Option<super::schema::OneOrMany>"))]
+    pub(super) roles_jwt_field: Option<Vec<String>>,
     /// Which roles of tokens are which of LiteLLM's (R1), in order.
     #[serde(default)]
     pub(super) role_mappings: Option<Vec<RoleMapping>>,
     /// The claim with the id of the team or the user, whichever the caller is (R4).
-    #[serde(default)]
-    pub(super) object_id_jwt_field: Option<String>,
+    #[serde(default, deserialize_with = "one_or_many")]
+    #[cfg_attr(feature = "cli", schemars(with = "Option<super::schema::OneOrMany>"))]
+    pub(super) object_id_jwt_field: Option<Vec<String>>,
     /// Whether `role_permissions` count; without it every token may use every model.
     #[serde(default)]
     pub(super) enforce_rbac: bool,
@@ -161,17 +169,21 @@ pub(super) struct Issuer {
     #[serde(default)]
     pub(super) disable_audience_validation: bool,
     /// Goes before the key of the same name in `litellm_jwtauth`.
-    #[serde(default)]
-    pub(super) team_id_jwt_field: Option<String>,
+    #[serde(default, deserialize_with = "one_or_many")]
+    #[cfg_attr(feature = "cli", schemars(with = "Option<super::schema::OneOrMany>"))]
+    pub(super) team_id_jwt_field: Option<Vec<String>>,
     /// Goes before the key of the same name in `litellm_jwtauth`.
-    #[serde(default)]
-    pub(super) team_ids_jwt_field: Option<String>,
+    #[serde(default, deserialize_with = "one_or_many")]
+    #[cfg_attr(feature = "cli", schemars(with = "Option<super::schema::OneOrMany>"))]
+    pub(super) team_ids_jwt_field: Option<Vec<String>>,
     /// Goes before the key of the same name in `litellm_jwtauth`.
-    #[serde(default)]
-    pub(super) user_id_jwt_field: Option<String>,
+    #[serde(default, deserialize_with = "one_or_many")]
+    #[cfg_attr(feature = "cli", schemars(with = "Option<super::schema::OneOrMany>"))]
+    pub(super) user_id_jwt_field: Option<Vec<String>>,
     /// Goes before the key of the same name in `litellm_jwtauth`.
-    #[serde(default)]
-    pub(super) user_email_jwt_field: Option<String>,
+    #[serde(default, deserialize_with = "one_or_many")]
+    #[cfg_attr(feature = "cli", schemars(with = "Option<super::schema::OneOrMany>"))]
+    pub(super) user_email_jwt_field: Option<Vec<String>>,
 }
 
 #[derive(Deserialize)]

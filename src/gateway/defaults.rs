@@ -79,9 +79,7 @@ impl<'d> Defaults<'d> {
     /// What is to be inserted into a JSON object, and where. The body is read only if there may be something to insert.
     pub(super) fn members_for(&self, body: &[u8]) -> Option<(usize, String)> {
         let wanted = self.parameters.iter().filter(|(name, _)| self.kind.takes(name));
-        if wanted.clone().next().is_none() {
-            return None;
-        }
+        wanted.clone().next()?;
         let start = body.iter().position(|byte| !byte.is_ascii_whitespace())?;
         if body.get(start) != Some(&b'{') {
             return None;

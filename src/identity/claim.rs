@@ -11,6 +11,14 @@ pub(super) fn names(value: Option<&Value>) -> Vec<String> {
     }
 }
 
+/// A claim of roles: names, or an object whose keys are the roles, as Zitadel writes them (R1).
+pub(super) fn roles(value: Option<&Value>) -> Vec<String> {
+    match value {
+        Some(Value::Object(roles)) => roles.keys().cloned().collect(),
+        value => names(value),
+    }
+}
+
 /// A claim of one value: a non-empty string; a list gives its first element; anything else is absent (D4).
 pub(super) fn scalar(value: Option<&Value>) -> Option<String> {
     let value = match value? {
@@ -36,6 +44,12 @@ mod tests {
         for value in [json!(1), json!(true), json!(null), json!({"a": "b"})] {
             assert!(names(Some(&value)).is_empty(), "{value}");
         }
+    }
+
+    #[test]
+    fn the_keys_of_an_object_are_roles() {
+        assert_eq!(roles(Some(&json!({"admin": {"1": "a.example"}, "user": null}))), ["admin", "user"]);
+        assert_eq!(roles(Some(&json!("a b"))), ["a", "b"]);
     }
 
     #[test]

@@ -117,13 +117,13 @@ impl Caller {
         let fields = jwt.claim_fields(claims.get("iss").and_then(Value::as_str));
         let field = |path: Option<&ClaimPath>| path.and_then(|path| path.find(claims));
 
-        let scopes = names(claims.get("scope"));
+        let scopes = names(scope(claims));
         let admin = scopes.contains(&jwt.admin_jwt_scope);
         let team = token_team(fields.team_id, jwt, claims);
         let user = scalar(field(fields.user_id));
         let email = scalar(field(fields.user_email));
-        let user_roles = names(at(&jwt.user_roles_jwt_field));
-        let mapped_roles = names(at(&jwt.roles_jwt_field));
+        let user_roles = claim::roles(at(&jwt.user_roles_jwt_field));
+        let mapped_roles = claim::roles(at(&jwt.roles_jwt_field));
 
         let evidence = Evidence {
             admin,
@@ -240,6 +240,11 @@ impl Caller {
         let (local, domain) = self.email.as_deref()?.rsplit_once('@')?;
         (!local.is_empty()).then_some(domain)
     }
+}
+
+/// The claim of scopes (RFC 8693 section 4.2). Entra ID and Okta call it `scp`.
+pub(crate) fn scope(claims: &Map<String, Value>) -> Option<&Value> {
+    ["scope", "scp"].into_iter().find_map(|name| claims.get(name).filter(|value| !value.is_null()))
 }
 
 /// R1.2.

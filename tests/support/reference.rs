@@ -30,6 +30,10 @@ fn names(value: Option<&Value>) -> Vec<String> {
     }
 }
 
+fn roles_in(value: Option<&Value>) -> Vec<String> {
+    value.and_then(Value::as_object).map_or_else(|| names(value), |roles| roles.keys().cloned().collect())
+}
+
 fn scalar(value: Option<&Value>) -> Option<String> {
     let first = if let Some(Value::Array(list)) = value { list.first() } else { value };
     first?.as_str().filter(|s| !s.is_empty()).map(Into::into)
@@ -172,10 +176,10 @@ pub(crate) fn decide(
     let (jwt, claims) = (&general["litellm_jwtauth"], &Value::Object(claims.clone()));
     let at = |key: &str| find(claims, &jwt[key]);
     let on = |key: &str| jwt[key] == true;
-    let any = |key: &str, list: &str| names(at(key)).iter().any(|name| strings(&jwt[list]).contains(name));
+    let any = |key: &str, list: &str| roles_in(at(key)).iter().any(|name| strings(&jwt[list]).contains(name));
 
     // R1
-    let scopes = names(claims.get("scope"));
+    let scopes = names(claims.get("scope").filter(|scope| !scope.is_null()).or_else(|| claims.get("scp")));
     let admin = scopes.iter().any(|s| s == jwt["admin_jwt_scope"].as_str().unwrap_or("litellm_proxy_admin"));
     let own_team = match at("team_id_jwt_field") {
         Some(value) => scalar(Some(value)),
@@ -183,7 +187,7 @@ pub(crate) fn decide(
     };
     let strict = config["modelgate"]["strict"] == true;
     let mapped = jwt["role_mappings"].as_array().into_iter().flatten();
-    let names_of_roles = names(at("roles_jwt_field"));
+    let names_of_roles = roles_in(at("roles_jwt_field"));
     let mapped = mapped
         .filter(|m| names_of_roles.iter().any(|role| m["role"] == **role))
         .filter_map(|m| m["internal_role"].as_str());
@@ -222,7 +226,7 @@ pub(crate) fn decide(
         grants = role_grants(config, &roles, path, model, strict);
     }
     if config["modelgate"].get("role_permissions").is_some() {
-        let all_names = [names(at("user_roles_jwt_field")), names_of_roles].concat();
+        let all_names = [roles_in(at("user_roles_jwt_field")), names_of_roles].concat();
         let (own, deny) = own_grants(config, &all_names, path, model);
         grants.extend(own);
         denied = deny;

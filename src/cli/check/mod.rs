@@ -99,6 +99,11 @@ fn tokens(config: &Config) -> Vec<String> {
         }
     }
     lines.extend(jwt.tokens.opaque.as_ref().map(opaque));
+    lines.push(format!(
+        "clocks: a token is accepted {} s before `nbf` and `iat`, and {} s after `exp`",
+        jwt.tokens.early_leeway.as_secs_f64(),
+        jwt.tokens.leeway.as_secs_f64()
+    ));
     lines.push(format!("role permissions: {rbac}"));
     lines
 }

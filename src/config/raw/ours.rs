@@ -19,7 +19,7 @@ pub(in crate::config) struct Modelgate {
     /// The largest request body; 32 MiB unless set.
     #[serde(default)]
     pub(in crate::config) max_body_bytes: Option<u64>,
-    /// By how many seconds clocks may differ; 0 unless set.
+    /// By how many seconds clocks may differ; 0 for `exp`, and 5 for `nbf` and `iat`, unless set.
     #[serde(default)]
     pub(in crate::config) leeway: Option<f64>,
     /// The same as in `litellm_jwtauth`, and not in both.

@@ -6,9 +6,8 @@ use std::path::Path;
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::effect;
 use super::error::{ConfigError, Excerpt, located};
-use super::litellm::de;
+use super::litellm::{de, finding};
 use super::problem::{Caution, Problem};
 use super::raw;
 use super::settings::context::Context;
@@ -88,7 +87,7 @@ impl Config {
             return refused(problems);
         }
         config.file = file_name.to_owned();
-        config.ignored = effect::summarize(ignored);
+        config.ignored = finding::summarize(ignored);
         config.warnings = located(warnings, &excerpt);
         config.lines = Lines::of(root);
         Ok(config)

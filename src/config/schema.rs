@@ -3,11 +3,15 @@
 //! It refuses no file that is read. It cannot know everything: what one key needs of another, and empty values where one
 //! must be given, are found by reading alone.
 
+use std::collections::BTreeSet;
+
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
-use super::litellm::fates::Fate;
+use super::litellm::access_words;
+use super::litellm::fates::{self, Fate};
 use super::litellm::keys::{MISPLACED, Others, block};
+use super::litellm::known_keys;
 use super::raw;
 use super::yaml::environment::REFERENCE;
 use crate::names::Role;
@@ -59,6 +63,15 @@ fn add_foreign_keys(name: &str, schema: &mut Map<String, Value>) {
     }
     if block.others != Others::Refused {
         schema.remove("additionalProperties");
+    }
+    if block.others == Others::Ignored {
+        let own =
+            schema.get("properties").and_then(Value::as_object).into_iter().flat_map(Map::keys).cloned();
+        let ruled = block.rules.iter().flat_map(|(keys, _)| keys.iter().copied());
+        let others = ruled.chain(known_keys::listed(name)).chain(fates::GENERAL_REVIEWED).map(str::to_owned);
+        let known: BTreeSet<String> = own.chain(others).collect();
+        let names = json!({"anyOf": [{"enum": known}, {"not": {"pattern": access_words::pattern()}}]});
+        schema.insert("propertyNames".to_owned(), names);
     }
 }
 

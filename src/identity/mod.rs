@@ -37,8 +37,6 @@ pub struct Caller {
     pub(crate) master_key: bool,
     pub(crate) user_id: Option<Arc<str>>,
     pub(crate) email: Option<String>,
-    /// What follows the last `@` of the email, if something comes before it, in small letters (R7).
-    email_domain: Option<String>,
     /// R4's object id of a team.
     pub(crate) object_team: Option<String>,
     pub(crate) team: Option<TokenTeam>,
@@ -144,7 +142,6 @@ impl Caller {
             left_out: overage::left_out(jwt, claims),
             admin,
             user_id: user.or_else(|| email.clone()).map(Arc::from),
-            email_domain: email.as_deref().and_then(domain),
             email,
             team,
             team_alias: scalar(at(&jwt.team_alias_jwt_field)),
@@ -181,7 +178,6 @@ impl Caller {
             master_key: false,
             user_id: None,
             email: None,
-            email_domain: None,
             object_team: None,
             team: None,
             team_alias: None,
@@ -254,16 +250,11 @@ impl Caller {
         self.team_ids.iter().map(String::as_str).chain(own)
     }
 
-    /// R7.
+    /// R7: what follows the last `@` of the email, if something comes before it.
     pub(crate) fn email_domain(&self) -> Option<&str> {
-        self.email_domain.as_deref()
+        let (local, domain) = self.email.as_deref()?.rsplit_once('@')?;
+        (!local.is_empty()).then_some(domain)
     }
-}
-
-/// Domains of mail have no case (RFC 5321 section 2.4).
-fn domain(email: &str) -> Option<String> {
-    let (local, domain) = email.rsplit_once('@')?;
-    (!local.is_empty()).then(|| domain.to_ascii_lowercase())
 }
 
 /// The claim of scopes (RFC 8693 section 4.2). Entra ID and Okta call it `scp`.

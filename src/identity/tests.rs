@@ -65,7 +65,6 @@ fn an_email_without_a_local_part_has_no_domain() {
         caller.email_domain().map(str::to_owned)
     };
     assert_eq!(domain("a@my-co.com").as_deref(), Some("my-co.com"));
-    assert_eq!(domain("A@My-Co.COM").as_deref(), Some("my-co.com"));
     assert_eq!(domain("@my-co.com"), None);
     assert_eq!(domain("my-co.com"), None);
 }

@@ -176,7 +176,7 @@ def main(target):
     head = {"source": json.dumps(SOURCE), "generated_by": json.dumps("tests/configs/generate.py")}
     providers = {provider: provider_row(provider) for provider in sorted(listed - SIGN_IN)}
     providers |= {provider: {"speaks": "other"} for provider in SIGN_IN}
-    write(target / "providers.json", head | {"providers": rows(dict(sorted(providers.items())))})
+    write(target / "settings" / "models" / "providers.json", head | {"providers": rows(dict(sorted(providers.items())))})
 
     source = Path(litellm.__file__).parent
     keys = {
@@ -187,7 +187,7 @@ def main(target):
         "request": set(OPENAI_CHAT_COMPLETION_PARAMS) | set(DEFAULT_CHAT_COMPLETION_PARAM_VALUES),
     }
     lists = {name: wrapped(public(found)) for name, found in keys.items()}
-    write(target / "known_keys.json", head | lists)
+    write(target / "litellm" / "known_keys.json", head | lists)
 
 
 if __name__ == "__main__":

@@ -171,3 +171,14 @@ fn a_team_that_is_not_declared_exists_where_team_id_upsert_says_so() {
         }
     }
 }
+
+#[tokio::test]
+async fn without_a_list_of_models_the_names_in_the_lists_of_roles_are_shown() {
+    let upstream = "modelgate: {upstream: {api_base: 'http://UPSTREAM'}}\nteams: [{team_id: t, models: [d, all-proxy-models]}]\n";
+    let gate = gate("[a, b, 'openai/*']", upstream, &[]).await;
+    let listed = gate.refused("GET", "/v1/models", &headers(&gate), "").await;
+    let listed: Value = serde_json::from_str(&listed.body).unwrap();
+    let ids: Vec<_> =
+        listed["data"].as_array().unwrap().iter().map(|model| model["id"].as_str().unwrap()).collect();
+    assert_eq!(ids, ["a", "b"]);
+}

@@ -297,7 +297,7 @@ pub(crate) fn decide(
     // R7
     if let Some(domain) = jwt["user_allowed_email_domain"].as_str() {
         let (local, of) = email.as_deref().and_then(|e| e.rsplit_once('@')).unwrap_or(("", ""));
-        if local.is_empty() || !of.eq_ignore_ascii_case(domain) {
+        if local.is_empty() || of != domain {
             return deny("R7.email_domain", out);
         }
     }

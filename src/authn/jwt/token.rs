@@ -40,7 +40,7 @@ impl<'t> Token<'t> {
         let name = header.get("alg").and_then(Value::as_str).unwrap_or_default();
         let algorithm = algorithm::named(name).ok_or_else(|| TokenError::Algorithm { name: shown(name) })?;
         let kid = match header.get("kid") {
-            None | Some(Value::Null) => None,
+            None => None,
             Some(Value::String(kid)) if kid.len() <= MAX_KEY_ID_BYTES => Some(kid.clone()),
             Some(_) => return Err(TokenError::KeyId),
         };

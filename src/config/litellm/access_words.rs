@@ -59,6 +59,13 @@ pub(in crate::config) fn looks_like_access_rule(key: &str) -> bool {
         .any(|word| WORDS.contains(&word) || BEGINNINGS.iter().any(|beginning| word.starts_with(beginning)))
 }
 
+/// The same as a regular expression, for the schema.
+#[cfg(feature = "cli")]
+pub(in crate::config) fn pattern() -> String {
+    let (words, beginnings) = (WORDS.join("|"), BEGINNINGS.join("|"));
+    format!("(^|[-_.])(({words})($|[-_.])|({beginnings}))")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

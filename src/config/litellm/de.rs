@@ -9,7 +9,7 @@ use serde::forward_to_deserialize_any;
 
 use super::keys::{self, Verdict};
 use super::left_out::{Address, Addresses, address, prune};
-use crate::config::effect::Finding;
+use crate::config::litellm::finding::Finding;
 use crate::config::problem::Problem;
 use crate::config::yaml::environment::{Environment, REFERENCE};
 use crate::config::yaml::tree::{Entry, Node, Span, Value};

@@ -140,7 +140,7 @@ pub(super) const GENERAL: &[Rule] = &[
 
 /// Keys that sound like access rules, and that close nothing here: they are about LiteLLM's database, its admin interface,
 /// or credentials that the caller brings.
-pub(super) const GENERAL_REVIEWED: [&str; 28] = [
+pub(in crate::config) const GENERAL_REVIEWED: [&str; 28] = [
     "allow_cli_sso_verification_uri_complete",
     "allow_client_side_credentials",
     "allow_public_health_readiness_details",

@@ -60,6 +60,15 @@ pub(in crate::config) fn knows(block: &str, key: &str) -> bool {
     words.contains(key)
 }
 
+/// Every key that LiteLLM has in `general_settings` or in an entry of `model_list`, sorted.
+#[cfg(feature = "cli")]
+pub(in crate::config) fn listed(block: &str) -> Vec<&'static str> {
+    let words = if block == "general_settings" { &KNOWN.general_settings } else { &KNOWN.model_list };
+    let mut listed: Vec<_> = words.iter().copied().collect();
+    listed.sort_unstable();
+    listed
+}
+
 /// Whether a key of `litellm_params` is a parameter of requests.
 pub(crate) fn is_request_parameter(key: &str) -> bool {
     KNOWN.request.contains(key)

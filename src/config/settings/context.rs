@@ -7,7 +7,7 @@ use std::time::Duration;
 use foldhash::fast::RandomState;
 
 use super::base_url::BaseUrl;
-use crate::config::effect::Finding;
+use crate::config::litellm::finding::Finding;
 use crate::config::problem::{Caution, Problem};
 use crate::config::yaml::tree::{Node, Span};
 use crate::names::{ClaimPath, ModelName, Role};

@@ -1,6 +1,7 @@
 //! Names what LiteLLM would do by `litellm_settings`, `router_settings` and guardrails, and this gateway does not.
 
-use crate::config::effect::{Effect, Finding};
+use crate::config::effect::Effect;
+use crate::config::litellm::finding::Finding;
 use crate::config::problem::{Caution, Problem};
 use crate::config::settings::context::Context;
 use crate::config::settings::models::router::{LITELLM, ROUTER, text};

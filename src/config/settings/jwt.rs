@@ -66,7 +66,7 @@ pub(in crate::config) fn jwt_auth(
         enforce_team_based_model_access,
         user_id_jwt_field: cx.claim_path(&path("user_id_jwt_field"), user_id_jwt_field),
         user_email_jwt_field: cx.claim_path(&path("user_email_jwt_field"), user_email_jwt_field),
-        user_allowed_email_domain: user_allowed_email_domain.map(|domain| domain.to_ascii_lowercase()),
+        user_allowed_email_domain,
         user_roles_jwt_field: cx.claim_path(&path("user_roles_jwt_field"), user_roles_jwt_field),
         user_allowed_roles: user_allowed_roles.unwrap_or_default(),
         roles_jwt_field: cx.claim_path(&path("roles_jwt_field"), roles_jwt_field),

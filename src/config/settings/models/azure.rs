@@ -6,8 +6,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::config::problem::Problem;
 use crate::config::settings::context::Context;
-use crate::config::settings::models::deployment::NotServed;
 use crate::config::settings::models::entry::At;
+use crate::config::settings::models::entry::NotServed;
 use crate::config::settings::types::{Deployment, Provider};
 use crate::config::yaml::environment::Environment;
 

@@ -7,7 +7,7 @@ use crate::config::raw;
 use crate::config::settings::base_url::BaseUrl;
 use crate::config::settings::context::Context;
 use crate::config::settings::models::azure;
-use crate::config::settings::models::entry::{At, headers, secret};
+use crate::config::settings::models::entry::{At, NotServed, headers, secret};
 use crate::config::settings::models::provider;
 use crate::config::settings::models::provider::{Known, Speaks};
 use crate::config::settings::models::{key_warnings, request_defaults, router};
@@ -15,19 +15,6 @@ use crate::config::settings::types::{Deployment, Provider, Routing};
 use crate::config::yaml::environment::Environment;
 use http::{HeaderName, HeaderValue};
 use secrecy::{ExposeSecret as _, SecretString};
-
-/// Why this gateway cannot send requests to a model.
-pub(in crate::config) struct NotServed {
-    pub(in crate::config) reason: String,
-    /// What would serve it.
-    pub(in crate::config) help: String,
-}
-
-impl NotServed {
-    pub(in crate::config) fn new(reason: impl Into<String>, help: impl Into<String>) -> Self {
-        Self { reason: reason.into(), help: help.into() }
-    }
-}
 
 /// The parameters that do not depend on the provider.
 pub(in crate::config) struct Common {

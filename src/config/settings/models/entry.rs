@@ -55,6 +55,19 @@ impl At {
     }
 }
 
+/// Why this gateway cannot send requests to a model.
+pub(in crate::config) struct NotServed {
+    pub(in crate::config) reason: String,
+    /// What would serve it.
+    pub(in crate::config) help: String,
+}
+
+impl NotServed {
+    pub(in crate::config) fn new(reason: impl Into<String>, help: impl Into<String>) -> Self {
+        Self { reason: reason.into(), help: help.into() }
+    }
+}
+
 /// A credential that can be sent as a header.
 pub(in crate::config) fn secret(
     cx: &mut Context<'_>,

@@ -20,8 +20,7 @@ use crate::config::problem::{Caution, Problem};
 use crate::config::raw;
 use crate::config::yaml::environment::Environment;
 use crate::names::ModelName;
-use deployment::NotServed;
-use entry::At;
+use entry::{At, NotServed};
 
 /// The typed list. A model that cannot be served is warned of, unless there is a proxy behind that serves it.
 pub(in crate::config) fn models(

@@ -112,6 +112,8 @@ pub struct UnknownRole(pub String);
 pub struct ClaimPath {
     text: String,
     keys: Vec<String>,
+    /// Where else it may be, if it is not there.
+    others: Vec<ClaimPath>,
 }
 
 impl ClaimPath {
@@ -127,9 +129,33 @@ impl ClaimPath {
         self.keys.first().map_or("", String::as_str)
     }
 
+    /// The same, and where it is looked for if it is not there or `null`, in order.
+    #[must_use]
+    pub fn or(mut self, others: Vec<Self>) -> Self {
+        for other in &others {
+            self.text.push_str(" or ");
+            self.text.push_str(&other.text);
+        }
+        self.others.extend(others);
+        self
+    }
+
+    /// Each claim that the path may begin in.
+    pub(crate) fn claims(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(self).chain(&self.others).map(Self::claim)
+    }
+
     /// The value at this path, if every key on the way is there.
     #[must_use]
     pub fn find<'c>(&self, claims: &'c Map<String, Value>) -> Option<&'c Value> {
+        let first = self.find_here(claims);
+        if self.others.is_empty() || first.is_some_and(|value| !value.is_null()) {
+            return first;
+        }
+        self.others.iter().filter_map(|other| other.find_here(claims)).find(|value| !value.is_null())
+    }
+
+    fn find_here<'c>(&self, claims: &'c Map<String, Value>) -> Option<&'c Value> {
         let (last, parents) = self.keys.split_last()?;
         let mut object = claims;
         for key in parents {
@@ -181,7 +207,7 @@ impl FromStr for ClaimPath {
         if keys.iter().any(String::is_empty) {
             Err(EmptyName)
         } else {
-            Ok(Self { text: text.to_owned(), keys })
+            Ok(Self { text: text.to_owned(), keys, others: Vec::new() })
         }
     }
 }

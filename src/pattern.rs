@@ -33,6 +33,13 @@ impl Pattern {
     }
 }
 
+/// A template with its star filled with what the star of `pattern` stands for in `name`.
+pub(crate) fn filled(template: &str, pattern: &str, name: &str) -> String {
+    let Some((head, tail)) = pattern.split_once('*') else { return template.to_owned() };
+    let stood_for = name.strip_prefix(head).and_then(|rest| rest.strip_suffix(tail)).unwrap_or(name);
+    template.replacen('*', stood_for, 1)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

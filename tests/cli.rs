@@ -441,3 +441,41 @@ fn what_is_no_chained_log_is_invalid() {
         assert_eq!(verify_log(&file).0, Some(3), "{content}");
     }
 }
+
+#[test]
+fn check_sorts_what_has_no_effect_and_says_where_models_go() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("config.yaml");
+    let yaml = "model_list:\n  - {model_name: a, litellm_params: {model: gpt-4o, api_key: k}}\n  - {model_name: b, \
+                litellm_params: {model: bedrock/x}}\nlitellm_settings: {drop_params: true, set_verbose: true}\nrouter_settings: \
+                {model_group_alias: {fast: a}}\nmodelgate: {upstream: {api_base: 'http://litellm:4000'}}\n";
+    std::fs::write(&file, yaml).unwrap();
+    let file = file.to_str().unwrap();
+    let said = text(&run(&["check", "--config", file], "").stdout);
+    for line in [
+        "  a: gpt-4o at https://api.openai.com/v1 (openai)\n",
+        "  fast: gpt-4o at https://api.openai.com/v1 (openai)\n",
+        "  b: to http://litellm:4000 (modelgate.upstream)\n",
+        "everything else goes to http://litellm:4000 (modelgate.upstream); ",
+        "`modelgate.upstream.for: all` sends those above there, too\n",
+        "alias fast: opens a to those who may use `fast`\n",
+        "ignored (changes answers): litellm_settings.drop_params, line 4: parameters are forwarded as they are\n",
+        "ignored (harmless): litellm_settings.set_verbose\n",
+    ] {
+        assert!(said.contains(line), "{line}{said}");
+    }
+    let json: Value =
+        serde_json::from_slice(&run(&["check", "--config", file, "--format", "json"], "").stdout).unwrap();
+    assert_eq!(
+        (&json["valid"], &json["ignored"][0]["kind"]),
+        (&Value::Bool(true), &"ignored (changes answers)".into())
+    );
+    assert_eq!(json["models"][2]["alias_of"], "a");
+
+    std::fs::write(file, "guardrails: [{guardrail_name: g, litellm_params: {default_on: true}}]\n").unwrap();
+    let output = run(&["check", "--config", file, "--format", "json"], "");
+    let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((output.status.code(), &json["valid"]), (Some(3), &Value::Bool(false)));
+    assert_eq!(json["problems"][0]["kind"], "refused (would open something)");
+    assert_eq!(json["problems"][0]["line"], 1);
+}

@@ -66,6 +66,7 @@ fn rules(leeway: u32, issuer: Option<String>, audience: Option<String>, entry: b
         issuers: entry.into_iter().collect(),
         opaque: None,
         leeway: Duration::from_secs(leeway.into()),
+        early_leeway: Duration::from_secs(leeway.into()),
         public_key_ttl: Duration::ZERO,
         public_key_stale_ttl: Duration::ZERO,
         public_key_cooldown: Duration::ZERO,

@@ -24,8 +24,8 @@ pub(super) static RSA: [Named; 6] = [
 pub(super) static P256: [Named; 1] = [("ES256", Algorithm::ES256)];
 /// What keys on P-384 can be used with.
 pub(super) static P384: [Named; 1] = [("ES384", Algorithm::ES384)];
-/// What Ed25519 keys can be used with.
-pub(super) static ED25519: [Named; 1] = [("EdDSA", Algorithm::EdDSA)];
+/// What Ed25519 keys can be used with: one algorithm with two names. RFC 9864 has the newer one, which names the curve.
+pub(super) static ED25519: [Named; 2] = [("EdDSA", Algorithm::EdDSA), ("Ed25519", Algorithm::EdDSA)];
 
 fn accepted() -> impl Iterator<Item = &'static Named> {
     RSA.iter().chain(&P256).chain(&P384).chain(&ED25519)
@@ -47,10 +47,10 @@ mod tests {
 
     #[test]
     fn only_asymmetric_algorithms_are_accepted_by_their_exact_names() {
-        assert_eq!(names(), "RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA");
+        assert_eq!(names(), "RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA, Ed25519");
         for name in [
             "none", "None", "NONE", "nOnE", "", "HS256", "HS384", "HS512", "ES512", "ES521", "ES256K",
-            "rs256", "RS256 ", "RS256\0",
+            "rs256", "RS256 ", "RS256\0", "ed25519", "Ed448",
         ] {
             assert_eq!(named(name), None, "{name}");
         }

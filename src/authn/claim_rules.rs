@@ -23,6 +23,7 @@ pub(crate) struct ClaimRules<'r> {
     /// One of these must be among the token's; `None`: any.
     pub(super) audience: Option<&'r [String]>,
     pub(super) leeway: Duration,
+    pub(super) early_leeway: Duration,
 }
 
 impl<'r> ClaimRules<'r> {
@@ -32,7 +33,7 @@ impl<'r> ClaimRules<'r> {
             Some(entry) => (Some(entry.issuer.as_str()), entry.audience.as_deref()),
             None => (rules.issuer.as_deref(), rules.audience.as_ref().map(std::slice::from_ref)),
         };
-        Self { issuer, audience, leeway: rules.leeway }
+        Self { issuer, audience, leeway: rules.leeway, early_leeway: rules.early_leeway }
     }
 }
 
@@ -58,8 +59,8 @@ pub(super) fn entry<'r>(
 
 /// Checks times, issuer and audience.
 ///
-/// `rules.leeway` counts on both sides of each time; without it a token is valid from the second of `nbf` until just
-/// before the second of `exp`. An `iat` in the future is refused: RFC 7519 leaves that open, but LiteLLM refuses it (its
+/// A token is valid from the second of `nbf` until just before the second of `exp`. `rules.leeway` lengthens that at its
+/// end, and `rules.early_leeway` at its beginning, where the provider's clock may be a little ahead of ours. An `iat` in the future is refused: RFC 7519 leaves that open, but LiteLLM refuses it (its
 /// PyJWT checks `iat` unless told otherwise), and nothing good is issued tomorrow.
 pub(crate) fn check(
     claims: &Map<String, Value>,
@@ -78,7 +79,7 @@ pub(super) fn check_present(
     rules: &ClaimRules<'_>,
     now: SystemTime,
 ) -> Result<(), TokenError> {
-    Times::of(claims)?.check(rules.leeway, now)?;
+    Times::of(claims)?.check(rules.leeway, rules.early_leeway, now)?;
     check_issuer(claims, rules.issuer)?;
     check_audience(claims, rules.audience)
 }
@@ -101,7 +102,7 @@ impl Times {
         self.exp.map_or(f64::INFINITY, |exp| exp + leeway.as_secs_f64())
     }
 
-    pub(crate) fn check(&self, leeway: Duration, now: SystemTime) -> Result<(), TokenError> {
+    pub(crate) fn check(&self, leeway: Duration, early: Duration, now: SystemTime) -> Result<(), TokenError> {
         // A clock before 1970 can't tell whether anything is still valid.
         let now = now.duration_since(UNIX_EPOCH).map_or(f64::INFINITY, |since| since.as_secs_f64());
         let leeway = leeway.as_secs_f64();
@@ -109,7 +110,7 @@ impl Times {
             return Err(TokenError::Expired);
         }
         for (claim, date) in [("nbf", self.nbf), ("iat", self.iat)] {
-            if date.is_some_and(|date| date > now + leeway) {
+            if date.is_some_and(|date| date > now + early.as_secs_f64()) {
                 return Err(TokenError::NotYetValid { claim });
             }
         }
@@ -140,7 +141,10 @@ fn check_issuer(claims: &Map<String, Value>, expected: Option<&str>) -> Result<(
 fn check_audience(claims: &Map<String, Value>, expected: Option<&[String]>) -> Result<(), TokenError> {
     let Some(expected) = expected else { return Ok(()) };
     let audiences = match claims.get("aud") {
-        None => return Err(TokenError::ClaimMissing { claim: "aud" }),
+        None => match cognito_client(claims) {
+            Some(client) => std::slice::from_ref(client),
+            None => return Err(TokenError::ClaimMissing { claim: "aud" }),
+        },
         Some(Value::Array(audiences)) => audiences.as_slice(),
         Some(audience) => std::slice::from_ref(audience),
     };
@@ -153,6 +157,14 @@ fn check_audience(claims: &Map<String, Value>, expected: Option<&[String]>) -> R
         let expected: Vec<_> = expected.iter().map(|one| shown(one)).collect();
         Err(TokenError::Audience { expected: expected.join("` or `") })
     }
+}
+
+/// Whom an access token of Amazon Cognito is for: it has `client_id` in the place of `aud`.
+///
+/// An ID token of Cognito has an `aud`, so only `token_use: access` may stand for itself.
+fn cognito_client(claims: &Map<String, Value>) -> Option<&Value> {
+    let is_access = claims.get("token_use").and_then(Value::as_str) == Some("access");
+    claims.get("client_id").filter(|client| is_access && client.is_string())
 }
 
 #[cfg(test)]

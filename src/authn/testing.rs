@@ -32,6 +32,7 @@ pub(crate) fn rules() -> TokenRules {
         issuers: Vec::new(),
         opaque: None,
         leeway: Duration::ZERO,
+        early_leeway: Duration::ZERO,
         public_key_ttl: Duration::from_secs(600),
         public_key_stale_ttl: Duration::from_secs(3600),
         public_key_cooldown: Duration::from_secs(30),

@@ -54,7 +54,7 @@ enum Command {
     /// Verify, decide and forward requests
     Serve(serve::ServeArgs),
     /// Read a configuration, and say what it means and what is wrong with it
-    Check(FileArgs),
+    Check(check::CheckArgs),
     /// Print the Cedar policies that a configuration means
     Translate(translate::TranslateArgs),
     /// Decide requests given as JSON lines, without a network
@@ -100,7 +100,7 @@ pub fn run() -> Exit {
     };
     let outcome = match cli.command {
         Command::Serve(args) => serve::run(&args),
-        Command::Check(args) => check::run(&args.into()),
+        Command::Check(args) => check::run(args),
         Command::Translate(args) => translate::run(&args),
         Command::Decide(args) => decide::run(&args.into()),
         Command::Explain(args) => explain::run(&args),

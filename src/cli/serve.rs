@@ -73,8 +73,9 @@ async fn serve(args: &ServeArgs) -> miette::Result<Exit> {
     let in_force = gateway.in_force();
     let config = in_force.snapshot().config();
     super::warn(config, in_force.origin().and_then(Origin::without_policies));
-    if !config.foreign_blocks.is_empty() {
-        tracing::info!("ignored, not modelgate's: {}", config.foreign_blocks.join(", "));
+    if !config.ignored.is_empty() {
+        let keys: Vec<_> = config.ignored.iter().map(|ignored| ignored.key.as_str()).collect();
+        tracing::info!("ignored, not modelgate's: {}", keys.join(", "));
     }
     let listen = args.listen.or(config.gateway.listen).unwrap_or(DEFAULT_LISTEN);
     let admin = args.admin.or(config.gateway.admin).unwrap_or(AdminListen::At(DEFAULT_ADMIN));

@@ -7,16 +7,19 @@ use std::path::Path;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::error::{ConfigError, Excerpt, located};
-use super::litellm::de::{self, Findings};
+use super::litellm::{de, finding};
 use super::problem::{Caution, Problem};
 use super::raw;
 use super::settings::context::Context;
+use super::settings::models::{aliases, key_warnings, router};
 use super::settings::types::Config;
-use super::settings::{gateway, jwt, models, permissions, permissive_defaults, teams, token_roles, tokens};
+use super::settings::{
+    features, gateway, jwt, models, permissions, permissive_defaults, teams, token_roles, tokens,
+};
 use super::yaml::environment::{Environment, REFERENCE};
 use super::yaml::lines::Lines;
 use super::yaml::redaction;
-use super::yaml::tree::Node;
+use super::yaml::tree::{Node, Span};
 
 /// More than any configuration, less than what would hurt.
 const LARGEST_FILE: u64 = 64 * 1024 * 1024;
@@ -55,30 +58,53 @@ impl Config {
         directory: &Path,
         env: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self, ConfigError> {
-        let root = Node::parse(text).map_err(|problem| {
+        let mut root = Node::parse(text).map_err(|problem| {
             let excerpt = Excerpt::new(file_name, redaction::blot_lines(text));
             ConfigError::new(file_name, located([problem], &excerpt))
         })?;
         let excerpt = Excerpt::new(file_name, redaction::blot(text, &root));
         let refused = |problems| Err(ConfigError::new(file_name, located(problems, &excerpt)));
 
+        let mut problems = Vec::new();
+        root.take_duplicates(&mut problems);
+        let variables = Environment::new(env, root.get("environment_variables"));
+        let (file, mut findings) = de::read::<raw::File>(&root, &variables);
+        problems.append(&mut findings.problems);
+        findings.prune(&mut root);
         let env = Environment::new(env, root.get("environment_variables"));
-        let (file, findings) = de::read::<raw::File>(&root, &env);
-        let Findings { problems, warnings, ignored } = findings;
-        let Some(file) = file.filter(|_| problems.is_empty()) else { return refused(problems) };
+        let Some(file) = file else { return refused(problems) };
 
-        let mut cx = Context::new(&root, warnings);
+        let mut cx = Context::new(&root, findings.ignored);
         let mut config = convert(&mut cx, file, &env, directory);
-        let Context { problems, warnings, .. } = cx;
+        let Context { problems: further, warnings, ignored, .. } = cx;
+        if problems.is_empty() {
+            problems = further;
+        } else {
+            let independent = further.into_iter().filter(|problem| !follows_from(&problems, problem));
+            problems.extend(independent.collect::<Vec<_>>());
+        }
         if !problems.is_empty() {
             return refused(problems);
         }
         config.file = file_name.to_owned();
-        config.foreign_blocks = ignored.into_iter().collect();
+        config.ignored = finding::summarize(ignored);
         config.warnings = located(warnings, &excerpt);
         config.lines = Lines::of(root);
         Ok(config)
     }
+}
+
+/// Whether a problem may be there only because something else could not be read.
+fn follows_from(known: &[(Problem, Option<Span>)], (problem, span): &(Problem, Option<Span>)) -> bool {
+    let needs_other = matches!(
+        problem,
+        Problem::Needs { .. } | Problem::UnknownParent { .. } | Problem::UnknownCredential { .. }
+    );
+    let needs_other = needs_other || matches!(problem, Problem::Empty { key } if key == "issuers");
+    let contains = |inner: Span| {
+        span.is_some_and(|outer| (outer.start..=outer.start + outer.len).contains(&inner.start))
+    };
+    needs_other || known.iter().filter_map(|(_, known)| *known).any(contains)
 }
 
 /// The text of a file that is not absurdly large.
@@ -95,6 +121,7 @@ fn convert(cx: &mut Context<'_>, file: raw::File, env: &Environment<'_>, directo
         general_settings.unwrap_or_default();
     let mut modelgate = modelgate.unwrap_or_default();
     let has_upstream = modelgate.upstream.is_some();
+    key_warnings::check_literal(cx, "general_settings.master_key", "master_key", master_key.as_ref());
     if let Some(key) = &master_key {
         cx.not_empty("general_settings.master_key", key.expose_secret().trim());
     }
@@ -138,9 +165,19 @@ fn convert(cx: &mut Context<'_>, file: raw::File, env: &Environment<'_>, directo
     }
     let token_role_entries = modelgate.role_permissions.take();
     let token_roles = token_role_entries.map(|entries| token_roles::token_roles(cx, entries));
+    let ignored = modelgate.ignore.take().unwrap_or_default();
+    features::check_ignored(cx, &ignored);
+    features::check(cx, &ignored);
     let gateway = gateway::settings(cx, modelgate, directory);
     let has_models = model_list.is_some();
-    let models = models::models(cx, env, model_list.unwrap_or_default(), has_upstream);
+    let mut models = models::models(cx, env, model_list.unwrap_or_default(), has_upstream);
+    aliases::add(cx, &mut models, has_upstream);
+    let router = router::settings(cx);
+    let teams = teams::teams(cx, team_list.unwrap_or_default());
+    if enable_jwt_auth {
+        teams::check_claims(cx, &jwt, &teams);
+    }
+    features::warn(cx);
     // Without a list, the proxy behind knows the models.
     if has_models || !has_upstream {
         permissions::check_models(cx, role_permissions.as_deref().unwrap_or_default(), &models);
@@ -154,9 +191,10 @@ fn convert(cx: &mut Context<'_>, file: raw::File, env: &Environment<'_>, directo
         require_identity: enforce_rbac,
         master_key,
         models,
-        teams: teams::teams(cx, team_list.unwrap_or_default()),
+        teams,
+        router,
         gateway,
-        foreign_blocks: Vec::new(),
+        ignored: Vec::new(),
         warnings: Vec::new(),
     }
 }

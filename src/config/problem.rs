@@ -3,13 +3,21 @@
 use miette::Diagnostic;
 use thiserror::Error;
 
+use super::effect::Effect;
+
 /// Why a configuration is refused.
 #[derive(Clone, Debug, PartialEq, Eq, Error, Diagnostic)]
 #[non_exhaustive]
 pub enum Problem {
     /// The text is not one YAML document.
-    #[error("{0}")]
-    Syntax(String),
+    #[error("{message}")]
+    Syntax {
+        /// What is wrong.
+        message: String,
+        /// What to do.
+        #[help]
+        help: Option<String>,
+    },
     /// A mapping has a key twice.
     #[error("duplicate key `{key}`")]
     #[diagnostic(help("keep one of them: elsewhere the last one would silently win"))]
@@ -172,6 +180,24 @@ pub enum Problem {
         /// The line of the first entry.
         first: u32,
     },
+    /// Something checks the content of every request in LiteLLM, and nothing does here.
+    #[error("the guardrail `{what}` would check every request, and modelgate checks no content")]
+    #[diagnostic(help(
+        "without it requests that it refuses would be forwarded: remove it, or write `ignore: [guardrails]` below `modelgate`"
+    ))]
+    Guardrail {
+        /// Its name.
+        what: String,
+    },
+    /// `litellm_credential_name` names no entry of `credential_list`.
+    #[error("there is no credential `{name}`")]
+    UnknownCredential {
+        /// The name.
+        name: String,
+        /// What may be meant.
+        #[help]
+        help: String,
+    },
     /// Two keys that cannot both be meant.
     #[error("`{key}` and `{other}` exclude each other")]
     Conflict {
@@ -191,15 +217,6 @@ pub enum Problem {
         key: &'static str,
         /// The other key.
         other: &'static str,
-    },
-    /// No endpoint is known for a model.
-    #[error("model `{model}` has no upstream that can be derived")]
-    NoUpstream {
-        /// `litellm_params.model`.
-        model: String,
-        /// How to name one.
-        #[help]
-        help: String,
     },
     /// A `*` in `litellm_params.model` that the model's name does not fill.
     #[error("nothing fills the `*` of `{model}`")]
@@ -302,12 +319,80 @@ pub enum Caution {
         /// The route.
         route: String,
     },
-    /// A key of LiteLLM that could only open more, or that only bounds what this gateway does not do.
+    /// A key of LiteLLM that has no effect here, so that callers get other answers.
     #[error("`{key}` has no effect here: {reason}")]
     Ignored {
-        /// The key.
+        /// The key with its block, such as `general_settings.public_routes`.
         key: String,
-        /// Why that is safe.
+        /// What happens instead.
         reason: &'static str,
     },
+    /// A setting of LiteLLM that opens and closes nothing cannot be read.
+    #[error("`{key}` is left out: expected {expected}")]
+    Unreadable {
+        /// The key.
+        key: String,
+        /// What it takes.
+        expected: &'static str,
+    },
+    /// Tokens name teams, and there is none (R6).
+    #[error("no team is declared, so every token with a team is denied")]
+    #[diagnostic(help(
+        "list the teams of LiteLLM's database in `teams`, or set `team_id_upsert: true`, which lets every team use every model"
+    ))]
+    NoTeams,
+    /// Teams that nobody declares are unrestricted (R6).
+    #[error("every team that is not in `teams` may use every model")]
+    #[diagnostic(help("LiteLLM would create it in its database, without any restriction"))]
+    AnyTeam,
+    /// A value that was meant to be replaced, by LiteLLM as little as here.
+    #[error("`{key}` is taken literally: `{written}`")]
+    #[diagnostic(help("write `os.environ/{name}` for the value of the environment variable `{name}`"))]
+    LiteralVariable {
+        /// The key.
+        key: &'static str,
+        /// The value, such as `${{KEY}}`.
+        written: String,
+        /// The variable that may be meant.
+        name: String,
+    },
+    /// A provider that is asked without a credential.
+    #[error("requests to `{provider}` are sent without a key")]
+    #[diagnostic(help("write `api_key`, or set {variables}"))]
+    NoKey {
+        /// The provider.
+        provider: String,
+        /// Variables that may hold the key.
+        variables: String,
+    },
+    /// A model whose provider this gateway does not speak to.
+    #[error("model `{model}` is judged but not served: {reason}")]
+    NotServed {
+        /// Its name in the configuration.
+        model: String,
+        /// Why not.
+        reason: String,
+        /// What would serve it.
+        #[help]
+        help: String,
+    },
+}
+
+impl Problem {
+    /// Whether the file asks for something that modelgate does not implement, so that ignoring it would open something.
+    #[must_use]
+    pub fn would_open(&self) -> bool {
+        matches!(self, Self::NotImplemented { .. } | Self::Guardrail { .. } | Self::AtTopLevel { .. })
+    }
+}
+
+impl Caution {
+    /// For a key that has no effect, what that means for answers.
+    #[must_use]
+    pub fn effect(&self) -> Option<Effect> {
+        match self {
+            Self::Ignored { .. } => Some(Effect::ChangesAnswers),
+            _ => None,
+        }
+    }
 }

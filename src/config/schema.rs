@@ -3,11 +3,15 @@
 //! It refuses no file that is read. It cannot know everything: what one key needs of another, and empty values where one
 //! must be given, are found by reading alone.
 
+use std::collections::BTreeSet;
+
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
-use super::litellm::fates::Fate;
+use super::litellm::access_words;
+use super::litellm::fates::{self, Fate};
 use super::litellm::keys::{MISPLACED, Others, block};
+use super::litellm::known_keys;
 use super::raw;
 use super::yaml::environment::REFERENCE;
 use crate::names::Role;
@@ -42,7 +46,7 @@ fn add_foreign_keys(name: &str, schema: &mut Map<String, Value>) {
     let mut patterns = Map::new();
     for (keys, fate) in block.rules {
         let value = match fate {
-            Fate::Ignore => json!(true),
+            Fate::Ignore | Fate::Read => json!(true),
             Fate::Warn(reason) => json!({"description": format!("Has no effect here: {reason}.")}),
             // One that is named only to be left switched off is as good as absent.
             Fate::Refuse(reason) => {
@@ -51,17 +55,23 @@ fn add_foreign_keys(name: &str, schema: &mut Map<String, Value>) {
         };
         patterns.insert(any_of(keys.iter().copied()), value);
     }
-    if !block.ignored.is_empty() {
-        patterns.insert(any_of(block.ignored.split_whitespace()), json!(true));
-    }
     if name.is_empty() {
         patterns.insert(any_of(MISPLACED), json!(false));
     }
     if !patterns.is_empty() {
         schema.insert("patternProperties".to_owned(), patterns.into());
     }
-    if !matches!(block.others, Others::Unknown) {
+    if block.others != Others::Refused {
         schema.remove("additionalProperties");
+    }
+    if block.others == Others::Ignored {
+        let own =
+            schema.get("properties").and_then(Value::as_object).into_iter().flat_map(Map::keys).cloned();
+        let ruled = block.rules.iter().flat_map(|(keys, _)| keys.iter().copied());
+        let others = ruled.chain(known_keys::listed(name)).chain(fates::GENERAL_REVIEWED).map(str::to_owned);
+        let known: BTreeSet<String> = own.chain(others).collect();
+        let names = json!({"anyOf": [{"enum": known}, {"not": {"pattern": access_words::pattern()}}]});
+        schema.insert("propertyNames".to_owned(), names);
     }
 }
 

@@ -24,14 +24,17 @@ impl StrictFile {
     /// Reads `text` into `T`, each of whose structs must have a serde name of its own, which errors show. Nothing is
     /// looked up in the environment.
     pub(crate) fn parse<T: DeserializeOwned>(name: &str, text: &str) -> Result<(Self, T), ConfigError> {
-        let root = Node::parse(text).map_err(|problem| {
+        let mut root = Node::parse(text).map_err(|problem| {
             ConfigError::new(name, located([problem], &Excerpt::new(name, redaction::blot_lines(text))))
         })?;
         let excerpt = Excerpt::new(name, redaction::blot(text, &root));
+        let mut problems = Vec::new();
+        root.take_duplicates(&mut problems);
         let (value, findings) = de::read::<T>(&root, &Environment::new(&|_| None, None));
-        match value.filter(|_| findings.problems.is_empty()) {
-            Some(value) => Ok((Self { name: name.to_owned(), excerpt, root, problems: Vec::new() }, value)),
-            None => Err(ConfigError::new(name, located(findings.problems, &excerpt))),
+        problems.extend(findings.problems);
+        match value.filter(|_| problems.is_empty()) {
+            Some(value) => Ok((Self { name: name.to_owned(), excerpt, root, problems }, value)),
+            None => Err(ConfigError::new(name, located(problems, &excerpt))),
         }
     }
 

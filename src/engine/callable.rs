@@ -1,7 +1,7 @@
 //! The models that a caller may call: the decision, asked for each.
 
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::Snapshot;
 use super::authz_context::AuthzContext;
@@ -38,7 +38,7 @@ struct Questions<'s> {
 }
 
 impl Snapshot {
-    /// The models of the configuration that `caller` may call, sorted: those for which the decision allows a call on
+    /// The models that `caller` may call, of those that the configuration names, sorted: those for which the decision allows a call on
     /// one of the routes that take a model, then and from there.
     #[must_use]
     pub fn callable_models(
@@ -47,11 +47,10 @@ impl Snapshot {
         team_header: Option<&str>,
         circumstances: RequestContext,
     ) -> Vec<ModelName> {
-        let listed: BTreeSet<&ModelName> = self.config().models.iter().map(|model| &model.name).collect();
+        let listed = self.listed_models();
         if self.config().gateway.mode == Mode::LogOnly {
-            let may_call =
-                |model: &&ModelName| self.is_let_through(caller, team_header, circumstances, model);
-            return listed.into_iter().filter(may_call).cloned().collect();
+            let may_call = |model: &ModelName| self.is_let_through(caller, team_header, circumstances, model);
+            return listed.into_iter().filter(may_call).collect();
         }
         let mut questions = Questions {
             snapshot: self,
@@ -60,9 +59,39 @@ impl Snapshot {
             circumstances,
             authz_contexts: HashMap::new(),
         };
-        listed.into_iter().filter(|model| questions.may_call(model)).cloned().collect()
+        listed.into_iter().filter(|model| questions.may_call(model)).collect()
+    }
+
+    /// The models that lists may show. An upstream may have more models than the configuration: then also those that the
+    /// lists of roles, scopes and teams name.
+    fn listed_models(&self) -> BTreeSet<ModelName> {
+        let config = self.config();
+        let models = config.models.iter().filter(|model| !model.hidden);
+        let mut listed: BTreeSet<_> = models.map(|model| model.name.clone()).collect();
+        if config.gateway.upstream.is_none() {
+            return listed;
+        }
+        let of_roles =
+            config.role_permissions.iter().flatten().flat_map(|entry| entry.models.iter().flatten());
+        let mappings = config.jwt.iter().flat_map(|jwt| &jwt.scope_mappings);
+        let names = of_roles.chain(mappings.flat_map(|mapping| &mapping.models)).map(ModelName::as_str);
+        let of_tokens = config.token_roles.iter().flatten().flat_map(|entry| &entry.models);
+        let of_teams = config.teams.iter().flat_map(|team| &team.models);
+        let groups: HashSet<&str> =
+            config.models.iter().flat_map(|model| &model.access_groups).map(String::as_str).collect();
+        let names = names.chain(of_tokens.chain(of_teams).map(String::as_str));
+        let hidden =
+            |name: &str| config.models.iter().any(|model| model.hidden && model.name.as_str() == name);
+        let is_model = |name: &&str| {
+            !name.contains('*') && !NO_MODELS.contains(name) && !groups.contains(name) && !hidden(name)
+        };
+        listed.extend(names.filter(is_model).filter_map(|name| ModelName::new(name).ok()));
+        listed
     }
 }
+
+/// Words that LiteLLM takes for sets of models in the lists of teams.
+const NO_MODELS: [&str; 3] = ["all-proxy-models", "all-team-models", "no-default-models"];
 
 impl Snapshot {
     /// Whether a call on one of the routes is allowed, or denied by what `log_only` does not enforce.

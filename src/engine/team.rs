@@ -5,6 +5,7 @@ use std::cell::OnceCell;
 use super::policy::asked::Asked;
 use super::teams::TeamDirectory;
 use super::{Rule, Snapshot};
+use crate::config::JwtAuth;
 use crate::identity::Caller;
 use crate::translate::TEAM_ROUTES;
 
@@ -30,7 +31,8 @@ pub(super) fn select<'c>(
         && caller.team_alias.is_some()
         && caller.team_ids.is_empty();
     if let Some(team) = caller.team.as_ref().filter(|_| !gives_way) {
-        return if teams.get(&team.id).is_some() { Ok(Some(&team.id)) } else { Err(Rule::UnknownTeam) };
+        let exists = jwt.team_id_upsert || teams.get(&team.id).is_some();
+        return if exists { Ok(Some(&team.id)) } else { Err(Rule::UnknownTeam) };
     }
     if let Some(alias) = &caller.team_alias {
         return teams.by_alias(alias).map(Some).ok_or(Rule::UnknownTeam);
@@ -38,7 +40,7 @@ pub(super) fn select<'c>(
     if caller.team_expected {
         return Err(Rule::NoTeam);
     }
-    by_fit(snapshot, caller, asked, jwt.enforce_team_based_model_access)
+    by_fit(snapshot, caller, asked, jwt)
 }
 
 /// R6.1: an id of a claimed team, or the alias of one that no other declared team has.
@@ -54,7 +56,7 @@ fn by_fit<'c>(
     snapshot: &'c Snapshot,
     caller: &'c Caller,
     asked: Asked<'_>,
-    required: bool,
+    jwt: &JwtAuth,
 ) -> Result<Option<&'c str>, Rule> {
     let world = &snapshot.world;
     let teams = &world.teams;
@@ -63,25 +65,29 @@ fn by_fit<'c>(
         Some(routes) => world.is_in_list(route, routes, Some(TEAM_ROUTES)),
         None => world.is_in_list(route, &teams.default_routes, None),
     };
-    let fits = |id: &&str| {
+    let fits = |id: &&str, declared: bool| {
+        // A team that `team_id_upsert` creates has no list of models.
         *is_on_route.get_or_init(|| is_on(asked.facts.route))
-            && asked.models.iter().all(|model| world.team_may_use(id, model.as_str()))
+            && (!declared || asked.models.iter().all(|model| world.team_may_use(id, model.as_str())))
     };
     // The team that is in the lead: whether it is blocked, which comes last, and its id, whose bytes are in the order of code
     // points.
     let mut best: Option<(bool, &str)> = None;
     for id in caller.claimed_teams() {
-        let Some(team) = teams.get(id) else { continue };
-        let candidate = (team.blocked, id);
+        let team = teams.get(id);
+        if team.is_none() && !jwt.team_id_upsert {
+            continue;
+        }
+        let candidate = (team.is_some_and(|team| team.blocked), id);
         // A team that cannot win need not be looked up in the lists.
-        if best.is_none_or(|best| candidate < best) && fits(&id) {
+        if best.is_none_or(|best| candidate < best) && fits(&id, team.is_some()) {
             best = Some(candidate);
         }
     }
     match best {
         Some((_, team)) => Ok(Some(team)),
         None if caller.claimed_teams().next().is_none() => {
-            if required {
+            if jwt.enforce_team_based_model_access {
                 Err(Rule::NoTeam)
             } else {
                 Ok(None)

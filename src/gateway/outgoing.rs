@@ -42,7 +42,10 @@ impl<'d> Plan<'d> {
         let target = in_force.deployments.target(call, head.uri.query(), credential)?;
         tracing::debug!(model = ?permit.model(), host = target.uri.host(), policies = ?permit.decision().policies, "permitted");
         let renamed = target.model.as_deref().and_then(|model| call.renamed_body(model));
-        let edits = credential::edits(body, &head.headers, credential, renamed)?;
+        let mut edits = credential::edits(body, &head.headers, credential, renamed)?;
+        // It stands before everything that is replaced.
+        let added = target.defaults.members_for(body.first());
+        edits.extend(added.map(|(at, members)| (at..at, members.into())));
         let stripped = headers::not_for_upstream(&head.headers, credential);
         let deadlines = Deadlines::new(&config.gateway.limits, target.timeout);
         Ok(Self { target, stripped, edits, deadlines })

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::claim::{names, roles, scalar};
+use super::claim::{names, roles, scalar, scope};
 use super::kept::Kept;
 use super::overage;
 use super::profile::Profile;
@@ -104,7 +104,7 @@ impl Caller {
         let fields = jwt.claim_fields(claims.get("iss").and_then(Value::as_str));
         let field = |path: Option<&ClaimPath>| path.and_then(|path| path.find(claims));
 
-        let scopes = names(claims.get("scope"));
+        let scopes = names(scope(claims));
         let admin = scopes.contains(&jwt.admin_jwt_scope);
         let team = token_team(fields.team_id, jwt, claims);
         let user = scalar(field(fields.user_id));

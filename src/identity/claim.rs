@@ -1,6 +1,6 @@
 //! The ways of reading a claim.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// A claim of names: a list of strings, or one string split at ASCII white space (D1). Anything else names nothing.
 pub(super) fn names(value: Option<&Value>) -> Vec<String> {
@@ -26,6 +26,11 @@ pub(super) fn scalar(value: Option<&Value>) -> Option<String> {
         value => value,
     };
     value.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
+}
+
+/// The claim of scopes (RFC 8693 section 4.2). Entra ID and Okta call it `scp`.
+pub(crate) fn scope(claims: &Map<String, Value>) -> Option<&Value> {
+    ["scope", "scp"].into_iter().find_map(|name| claims.get(name).filter(|value| !value.is_null()))
 }
 
 #[cfg(test)]

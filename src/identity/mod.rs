@@ -15,6 +15,8 @@ mod token_team;
 pub use caller::Caller;
 #[cfg(feature = "cli")]
 pub(crate) use caller::entity_id;
+#[cfg(feature = "cli")]
+pub(crate) use claim::scope;
 pub(crate) use profile::{Profile, TEXTS};
 pub use roles::Reason;
 

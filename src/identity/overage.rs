@@ -28,7 +28,7 @@ pub(super) fn left_out(jwt: &JwtAuth, claims: &Map<String, Value>) -> Option<Str
         fields.user_id,
         fields.user_email,
     ];
-    let mut read = read.into_iter().flatten().map(crate::names::ClaimPath::claim);
+    let mut read = read.into_iter().flatten().flat_map(crate::names::ClaimPath::claims);
     let is_left_out = |claim: &&str| {
         elsewhere.is_some_and(|names| names.contains_key(*claim)) || (has_groups && *claim == GROUPS)
     };

@@ -95,3 +95,37 @@ fn a_claim_that_the_issuer_names_and_the_token_lacks_is_not_looked_for_elsewhere
         "{user_id_jwt_field: sub, issuers: [{issuer: 'https://a', audience: x, user_id_jwt_field: login}]}";
     assert_eq!(identify(rules, json!({"iss": "https://a", "sub": "s"})).user_id(), None);
 }
+
+#[test]
+fn scopes_may_be_in_scp_where_there_is_no_scope() {
+    let scopes = |claims: Value| identify("{}", claims).scopes;
+    assert_eq!(scopes(json!({"scp": "a b"})), ["a", "b"]);
+    assert_eq!(scopes(json!({"scp": ["a", "b"], "scope": null})), ["a", "b"]);
+    assert_eq!(scopes(json!({"scp": "a", "scope": "b"})), ["b"]);
+    assert!(scopes(json!({"scp": "a", "scope": ""})).is_empty());
+}
+
+#[test]
+fn the_keys_of_an_object_are_roles() {
+    let claims = json!({"urn:zitadel:iam:org:project:roles": {"basic_user": {"1": "a.example"}}});
+    let user =
+        "{user_roles_jwt_field: 'urn:zitadel:iam:org:project:roles', user_allowed_roles: [basic_user]}";
+    assert_eq!(identify(user, claims.clone()).role(), Some(Role::InternalUser));
+    let mapped = "{roles_jwt_field: 'urn:zitadel:iam:org:project:roles', role_mappings: [{role: basic_user, internal_role: \
+                  proxy_admin}]}";
+    assert_eq!(identify(mapped, claims).role(), Some(Role::ProxyAdmin));
+}
+
+#[test]
+fn of_several_paths_the_first_that_the_token_has_counts() {
+    let rules = "{user_id_jwt_field: [oid, sub], user_roles_jwt_field: [roles, realm_access.roles], user_allowed_roles: [a]}";
+    let caller = |claims: Value| identify(rules, claims);
+    assert_eq!(caller(json!({"oid": "o", "sub": "s"})).user_id(), Some("o"));
+    assert_eq!(caller(json!({"oid": null, "sub": "s"})).user_id(), Some("s"));
+    assert_eq!(caller(json!({"realm_access": {"roles": ["a"]}})).role(), Some(Role::InternalUser));
+    assert_eq!(caller(json!({"roles": [], "realm_access": {"roles": ["a"]}})).role(), None);
+    assert_eq!(
+        caller(json!({"sub": "s", "_claim_names": {"roles": "x"}})).left_out.as_deref(),
+        Some("roles")
+    );
+}

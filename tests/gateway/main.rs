@@ -10,6 +10,7 @@
 mod admin;
 mod attacked;
 mod bundle;
+mod configured;
 mod credentials;
 mod exhaustion;
 mod fixture;

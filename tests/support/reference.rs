@@ -180,7 +180,7 @@ pub(crate) fn decide(
     let any = |key: &str, list: &str| roles_in(at(key)).iter().any(|name| strings(&jwt[list]).contains(name));
 
     // R1
-    let scopes = names(claims.get("scope"));
+    let scopes = names(claims.get("scope").filter(|scope| !scope.is_null()).or_else(|| claims.get("scp")));
     let admin = scopes.iter().any(|s| s == jwt["admin_jwt_scope"].as_str().unwrap_or("litellm_proxy_admin"));
     let own_team = match at("team_id_jwt_field") {
         Some(value) => scalar(Some(value)),

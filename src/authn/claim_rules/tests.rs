@@ -40,12 +40,13 @@ fn nbf_and_iat_are_valid_from_their_second() {
 
 #[test]
 fn leeway_widens_each_time_on_its_own_side() {
-    let rules = TokenRules { leeway: Duration::from_secs(10), ..rules() };
-    assert_eq!(judge(json!({"exp": NOW - 9, "nbf": NOW + 10, "iat": NOW + 10}), &rules), Ok(()));
+    let (leeway, early_leeway) = (Duration::from_secs(10), Duration::from_secs(5));
+    let rules = TokenRules { leeway, early_leeway, ..rules() };
+    assert_eq!(judge(json!({"exp": NOW - 9, "nbf": NOW + 5, "iat": NOW + 5}), &rules), Ok(()));
     assert_eq!(judge(json!({"exp": NOW - 10}), &rules), Err(TokenError::Expired));
     for claim in ["nbf", "iat"] {
         assert_eq!(
-            judge(json!({"exp": NOW, claim: NOW + 11}), &rules),
+            judge(json!({"exp": NOW, claim: NOW + 6}), &rules),
             Err(TokenError::NotYetValid { claim })
         );
     }
@@ -125,4 +126,27 @@ fn the_audience_is_a_string_or_one_of_a_list() {
 #[test]
 fn without_rules_any_issuer_and_audience_pass() {
     assert_eq!(judge(json!({"exp": NOW + 60, "iss": 1, "aud": {}}), &rules()), Ok(()));
+}
+
+#[test]
+fn an_access_token_of_cognito_is_for_its_client() {
+    let rules = TokenRules { audience: Some("app".to_owned()), ..rules() };
+    let token = |mut claims: Value| {
+        claims["exp"] = json!(NOW + 60);
+        judge(claims, &rules)
+    };
+    let missing = Err(TokenError::ClaimMissing { claim: "aud" });
+    let wrong = Err(TokenError::Audience { expected: "app".to_owned() });
+    assert_eq!(token(json!({"token_use": "access", "client_id": "app"})), Ok(()));
+    assert_eq!(token(json!({"token_use": "access", "client_id": "other"})), wrong);
+    assert_eq!(token(json!({"token_use": "access", "client_id": "app", "aud": "other"})), wrong);
+    for claims in [
+        json!({"client_id": "app"}),
+        json!({"token_use": "id", "client_id": "app"}),
+        json!({"token_use": ["access"], "client_id": "app"}),
+        json!({"token_use": "access", "client_id": ["app"]}),
+        json!({"token_use": "access"}),
+    ] {
+        assert_eq!(token(claims), missing);
+    }
 }

@@ -29,7 +29,7 @@ pub(in crate::authn) struct Key {
 impl Key {
     /// Reads a member of a key set.
     pub(super) fn from_jwk(jwk: &Map<String, Value>) -> Result<Self, KeyRefusal> {
-        if PRIVATE_MEMBERS.iter().any(|name| jwk.contains_key(*name)) {
+        if PRIVATE_MEMBERS.iter().any(|name| member(jwk, name).is_some()) {
             return Err(KeyRefusal::Private);
         }
         check_purpose(jwk)?;
@@ -107,7 +107,7 @@ fn check_purpose(jwk: &Map<String, Value>) -> Result<(), KeyRefusal> {
     if text(jwk, "use")?.is_some_and(|purpose| purpose != "sig") {
         return Err(KeyRefusal::Purpose);
     }
-    match jwk.get("key_ops") {
+    match member(jwk, "key_ops") {
         None => Ok(()),
         Some(Value::Array(operations)) if operations.iter().all(Value::is_string) => {
             if operations.iter().any(|operation| operation == "verify") {
@@ -157,8 +157,13 @@ fn okp_key(jwk: &Map<String, Value>) -> Result<(&'static [Named], DecodingKey), 
     Ok((&algorithm::ED25519, DecodingKey::from_ed_der(&x)))
 }
 
+/// A member. Some providers write `null` for those that a key does not have.
+fn member<'j>(jwk: &'j Map<String, Value>, name: &str) -> Option<&'j Value> {
+    jwk.get(name).filter(|value| !value.is_null())
+}
+
 fn text<'j>(jwk: &'j Map<String, Value>, name: &'static str) -> Result<Option<&'j str>, KeyRefusal> {
-    match jwk.get(name) {
+    match member(jwk, name) {
         None => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
         Some(_) => Err(KeyRefusal::Member { name }),

@@ -3,19 +3,37 @@
 //! Who may use what is not read off the file: the engine is asked, so that each sentence is what `decide` answers.
 
 mod callers;
+mod ignored;
+mod json;
 mod lists;
+mod models;
 mod summary;
 
+use clap::Args;
 use miette::{MietteDiagnostic, Severity};
 
-use super::{ConfigArgs, Exit};
+use super::{ConfigArgs, Exit, FileArgs, Format};
 use crate::config::Config;
 use crate::display::escape;
 use crate::dropins::DropIns;
 use crate::identity::entity_id;
 
-pub(super) fn run(args: &ConfigArgs) -> miette::Result<Exit> {
-    let loaded = args.load()?;
+/// What to check, and how to say what was found.
+#[derive(Debug, Args)]
+pub(super) struct CheckArgs {
+    #[command(flatten)]
+    config: FileArgs,
+    /// How to print what was found
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+pub(super) fn run(args: CheckArgs) -> miette::Result<Exit> {
+    let config = ConfigArgs::from(args.config);
+    if let Format::Json = args.format {
+        return json::run(&config);
+    }
+    let loaded = config.load()?;
     let snapshot = &loaded.snapshot;
     let dropins = match &loaded.policies {
         // They were read before, so that what is refused was refused.

@@ -1,15 +1,13 @@
 //! What the file sets: models and where they go, whose tokens count, and which permissions are in force.
 
 use super::callers::Access;
-use crate::config::{Config, Issuer, Mode, Model, OpaqueTokens, Provider, RolePermission, place};
+use super::{ignored, models};
+use crate::config::{Config, Issuer, Mode, OpaqueTokens, RolePermission, place};
 use crate::display::escape;
 
 pub(super) fn of(config: &Config, access: &Access) -> String {
     let mut lines = vec![format!("models: {}", config.models.len())];
-    lines.extend(config.models.iter().map(|model| destination(config, model)));
-    if let Some(upstream) = &config.gateway.upstream {
-        lines.push(format!("everything else goes to {}", place(&upstream.api_base)));
-    }
+    lines.extend(models::lines(config));
     lines.extend([
         format!("teams: {}", config.teams.len()),
         format!("master key: {}", if config.master_key.is_some() { "set" } else { "none" }),
@@ -19,29 +17,8 @@ pub(super) fn of(config: &Config, access: &Access) -> String {
     if config.gateway.mode == Mode::LogOnly {
         lines.push("mode: log_only, denials are logged and not enforced, but for R9".to_owned());
     }
-    if !config.foreign_blocks.is_empty() {
-        lines.push(format!("not used by modelgate: {}", escape(&config.foreign_blocks.join(", "))));
-    }
+    lines.extend(ignored::lines(config));
     lines.iter().map(|line| format!("{line}\n")).collect()
-}
-
-/// Where a model's requests go.
-fn destination(config: &Config, model: &Model) -> String {
-    let name = escape(model.name.as_str());
-    match (&model.deployment, &config.gateway.upstream) {
-        (Some(deployment), _) => {
-            let provider = match deployment.provider {
-                Provider::OpenAi => "openai",
-                Provider::Azure => "azure",
-                Provider::Anthropic => "anthropic",
-                Provider::Gemini => "gemini",
-            };
-            let (served, at) = (escape(&deployment.model), place(&deployment.api_base));
-            format!("  {name}: {served} at {at} ({provider})")
-        }
-        (None, Some(upstream)) => format!("  {name}: to {}, as `{name}`", place(&upstream.api_base)),
-        (None, None) => format!("  {name}: nowhere"),
-    }
 }
 
 fn tokens(config: &Config) -> Vec<String> {
@@ -72,6 +49,11 @@ fn tokens(config: &Config) -> Vec<String> {
         }
     }
     lines.extend(jwt.tokens.opaque.as_ref().map(opaque));
+    lines.push(format!(
+        "clocks: a token is accepted {} s before `nbf` and `iat`, and {} s after `exp`",
+        jwt.tokens.early_leeway.as_secs_f64(),
+        jwt.tokens.leeway.as_secs_f64()
+    ));
     lines
 }
 

@@ -86,6 +86,7 @@ fn tokens(old: &TokenRules, new: &TokenRules) -> Vec<String> {
         issuers,
         opaque,
         leeway,
+        early_leeway,
         // How long keys serve does not say whose tokens count.
         public_key_ttl: _,
         public_key_stale_ttl: _,
@@ -101,7 +102,7 @@ fn tokens(old: &TokenRules, new: &TokenRules) -> Vec<String> {
         ("JWT_PUBLIC_KEY_URL", *key_urls != new.key_urls),
         ("issuers", entries(issuers) != entries(&new.issuers)),
         ("the provider of opaque tokens", format!("{opaque:?}") != format!("{:?}", new.opaque)),
-        ("leeway", *leeway != new.leeway),
+        ("leeway", (*leeway, *early_leeway) != (new.leeway, new.early_leeway)),
     ];
     let differing: Vec<&str> =
         differing.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect();

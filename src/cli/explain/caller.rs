@@ -116,8 +116,13 @@ fn claims_read(jwt: &JwtAuth, claims: &VerifiedClaims) -> Vec<ClaimRead> {
     };
     let scope = ClaimRead {
         key: "admin_jwt_scope",
-        claim: "scope".to_owned(),
-        value: claims.as_map().get("scope").cloned(),
+        claim: if claims.as_map().get("scope").is_some_and(|scope| !scope.is_null()) {
+            "scope"
+        } else {
+            "scp"
+        }
+        .to_owned(),
+        value: crate::identity::scope(claims.as_map()).cloned(),
         nearest: None,
     };
     std::iter::once(scope).chain(fields.into_iter().filter_map(read)).collect()

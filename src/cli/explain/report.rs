@@ -34,6 +34,8 @@ pub(super) struct Asked {
     pub(super) method: String,
     pub(super) route: String,
     pub(super) models: Vec<String>,
+    /// Where each of the models would be sent.
+    pub(super) destinations: Vec<String>,
     pub(super) team: Option<String>,
     pub(super) grants: Vec<Considered>,
     pub(super) gates: Vec<Considered>,
@@ -83,6 +85,10 @@ impl Report {
             method: call.method().to_string(),
             route: call.route().to_string(),
             models: call.models().map(ModelName::to_string).collect(),
+            destinations: call
+                .models()
+                .map(|model| snapshot.config().destination(model).to_string())
+                .collect(),
             team: decision.team_id.as_deref().map(str::to_owned),
             grants: explained.grants,
             gates: explained.gates,
@@ -117,7 +123,8 @@ impl Report {
             "caller": self.who.as_ref().map(Who::to_json)});
         if let (Some(asked), Some(json)) = (&self.asked, json.as_object_mut()) {
             let list = |considered: &[Considered]| considered.iter().map(considered_json).collect::<Vec<_>>();
-            let request = json!({"method": asked.method, "route": asked.route, "models": asked.models, "team_id": asked.team});
+            let request = json!({"method": asked.method, "route": asked.route, "models": asked.models,
+                "sent_to": asked.destinations, "team_id": asked.team});
             json.insert("request".to_owned(), request);
             json.insert("grants".to_owned(), json!(list(&asked.grants)));
             json.insert("gates".to_owned(), json!(list(&asked.gates)));

@@ -75,6 +75,9 @@ fn write_request(out: &mut String, asked: &Asked) -> std::fmt::Result {
     writeln!(out, "  {} {}", escape(&asked.method), escape(&asked.route))?;
     let models: Vec<_> = asked.models.iter().map(|model| escape(model)).collect();
     writeln!(out, "  models: {}", if models.is_empty() { "none".to_owned() } else { models.join(", ") })?;
+    for (model, destination) in models.iter().zip(&asked.destinations) {
+        writeln!(out, "  {model} is sent to: {}", escape(destination))?;
+    }
     writeln!(out, "  team: {}", or_none(asked.team.as_deref()))?;
 
     writeln!(out, "\ngrants: the route, and each model, needs a yes")?;

@@ -1,7 +1,6 @@
 //! A serde deserializer over the tree, whose errors know their place.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::de::value::StrDeserializer;
@@ -9,46 +8,86 @@ use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, IntoDeserializ
 use serde::forward_to_deserialize_any;
 
 use super::keys::{self, Verdict};
-use crate::config::problem::{Caution, Problem};
+use super::left_out::{Address, Addresses, address, prune};
+use crate::config::litellm::finding::Finding;
+use crate::config::problem::Problem;
 use crate::config::yaml::environment::{Environment, REFERENCE};
 use crate::config::yaml::tree::{Entry, Node, Span, Value};
 
+/// So many wrong types are reported together; each is found by reading the file once more.
+const MOST_ERRORS: usize = 50;
+
 /// What is found on the way, beside the values.
+#[derive(Default)]
 pub(in crate::config) struct Findings {
     pub(in crate::config) problems: Vec<(Problem, Option<Span>)>,
-    pub(in crate::config) warnings: Vec<(Caution, Option<Span>)>,
-    /// Keys that are not ours.
-    pub(in crate::config) ignored: BTreeSet<String>,
+    /// Keys that have no effect.
+    pub(in crate::config) ignored: Vec<Finding>,
+    /// Values of a wrong type, of which nothing was read.
+    left_out: Addresses,
+}
+
+impl Findings {
+    /// Takes out of the tree what was not read, so that places in it are those of what was.
+    pub(in crate::config) fn prune(&self, root: &mut Node) {
+        if !self.left_out.is_empty() {
+            prune(root, &self.left_out);
+        }
+    }
 }
 
 /// Reads `root` into `T`, a struct whose serde names are the names of blocks that `keys` knows.
 ///
-/// `None` when something has a wrong type; unknown keys and unset variables are findings, and the rest is read.
+/// Serde stops at the first value of a wrong type. That value is then left out, and the file is read again, until
+/// nothing is wrong with the rest. `None` if nothing is left.
 pub(in crate::config) fn read<'n, T: Deserialize<'n>>(
     root: &'n Node,
     env: &'n Environment<'n>,
 ) -> (Option<T>, Findings) {
-    let reader = Reader {
-        env,
-        findings: RefCell::new(Findings {
-            problems: Vec::new(),
-            warnings: Vec::new(),
-            ignored: BTreeSet::new(),
-        }),
-    };
-    let result = T::deserialize(NodeReader { node: root, reader: &reader });
-    let mut findings = reader.findings.into_inner();
-    match result {
-        Ok(value) => (Some(value), findings),
-        Err(ReadError { problem, span }) => {
-            findings.problems.push((*problem, span));
-            (None, findings)
+    let mut problems: Vec<(Problem, Option<Span>)> = Vec::new();
+    let mut wrong_types = 0;
+    let mut left_out = Addresses::default();
+    loop {
+        let reader = Reader { env, left_out, incomplete: RefCell::default(), findings: RefCell::default() };
+        let result = T::deserialize(NodeReader { node: root, reader: &reader });
+        let Reader { left_out: known, incomplete, findings, .. } = reader;
+        let mut findings = findings.into_inner();
+        left_out = known;
+        // What is left out is not read again, and what is in it shall not be forgotten.
+        for problem in findings.problems {
+            if !problems.contains(&problem) {
+                problems.push(problem);
+            }
+        }
+        let (value, again) = match result {
+            Ok(value) => (Some(value), false),
+            Err(ReadError { problem, place }) => {
+                let (span, address) = place.unzip();
+                let is_missing = matches!(*problem, Problem::MissingKey { .. });
+                // A key that was left out is not missing.
+                if !(is_missing && address.is_some_and(|address| incomplete.borrow().contains(&address))) {
+                    problems.push((*problem, span));
+                    wrong_types += 1;
+                }
+                let is_new = address
+                    .is_some_and(|found| found != super::left_out::address(root) && left_out.insert(found));
+                (None, is_new && wrong_types < MOST_ERRORS)
+            }
+        };
+        if !again {
+            findings.problems = problems;
+            findings.left_out = left_out;
+            return (value, findings);
         }
     }
 }
 
 struct Reader<'n> {
     env: &'n Environment<'n>,
+    /// Values of a wrong type.
+    left_out: Addresses,
+    /// Mappings and lists from which a value was left out.
+    incomplete: RefCell<Addresses>,
     findings: RefCell<Findings>,
 }
 
@@ -61,29 +100,40 @@ impl Reader<'_> {
     fn wants(&self, block: &str, fields: &'static [&'static str], entry: &Entry) -> bool {
         match keys::judge(block, fields, &entry.key, &entry.value.value) {
             Verdict::Read => return true,
-            Verdict::Ignore(name) => self.findings.borrow_mut().ignored.extend(name),
-            Verdict::Warn(caution) => {
-                self.findings.borrow_mut().warnings.push((caution, Some(entry.key_span)));
+            Verdict::Skip => {}
+            Verdict::Ignore(effect, reason) => {
+                let (key, span) = (keys::full_name(block, &entry.key), entry.key_span);
+                self.findings.borrow_mut().ignored.push(Finding { key, span, effect, reason });
             }
             Verdict::Refuse(problem) => self.refuse(problem, entry.key_span),
         }
         false
+    }
+
+    /// Whether a value below `parent` is left out.
+    fn leaves_out(&self, node: &Node, parent: Address) -> bool {
+        let left_out = !self.left_out.is_empty() && self.left_out.contains(&address(node));
+        if left_out {
+            self.incomplete.borrow_mut().insert(parent);
+        }
+        left_out
     }
 }
 
 #[derive(Debug)]
 struct ReadError {
     problem: Box<Problem>,
-    span: Option<Span>,
+    place: Option<(Span, Address)>,
 }
 
 impl ReadError {
     fn new(problem: Problem) -> Self {
-        Self { problem: Box::new(problem), span: None }
+        Self { problem: Box::new(problem), place: None }
     }
 
-    fn or_at(mut self, span: Span) -> Self {
-        self.span = self.span.or(Some(span));
+    /// The same, at this node unless it has a place already.
+    fn or_at(mut self, node: &Node) -> Self {
+        self.place = self.place.or_else(|| Some((node.span(), address(node))));
         self
     }
 }
@@ -98,7 +148,7 @@ impl std::error::Error for ReadError {}
 
 impl de::Error for ReadError {
     fn custom<T: fmt::Display>(message: T) -> Self {
-        Self::new(Problem::Syntax(message.to_string()))
+        Self::new(Problem::Syntax { message: message.to_string(), help: None })
     }
 
     fn missing_field(field: &'static str) -> Self {
@@ -168,11 +218,22 @@ impl<'n> NodeReader<'n, '_> {
             _ => None,
         };
         let (expected, found) = (expected.to_owned(), value.kind().to_owned());
-        ReadError::new(Problem::WrongType { expected, found, help }).or_at(self.node.span())
+        ReadError::new(Problem::WrongType { expected, found, help }).or_at(self.node)
     }
 
     fn at(self, error: ReadError) -> ReadError {
-        error.or_at(self.node.span())
+        error.or_at(self.node)
+    }
+
+    fn visit_entries<V: Visitor<'n>>(
+        self,
+        mut entries: Vec<&'n Entry>,
+        visitor: V,
+    ) -> Result<V::Value, ReadError> {
+        let parent = address(self.node);
+        entries.retain(|entry| !self.reader.leaves_out(&entry.value, parent));
+        let entries = Entries { entries: entries.into_iter(), value: None, reader: self.reader };
+        visitor.visit_map(entries).map_err(|error| self.at(error))
     }
 
     fn entries(self) -> Result<&'n [Entry], ReadError> {
@@ -250,14 +311,16 @@ impl<'n> Deserializer<'n> for NodeReader<'n, '_> {
 
     fn deserialize_seq<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, ReadError> {
         let Value::Sequence(items) = &self.node.value else { return Err(self.expected("a list")) };
-        visitor.visit_seq(Items { items: items.iter(), reader: self.reader }).map_err(|error| self.at(error))
+        let parent = address(self.node);
+        let items = items.iter().filter(|item| !self.reader.leaves_out(item, parent));
+        visitor
+            .visit_seq(Items { items: items.collect::<Vec<_>>().into_iter(), reader: self.reader })
+            .map_err(|error| self.at(error))
     }
 
     fn deserialize_map<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, ReadError> {
-        let entries = self.entries()?.iter().collect::<Vec<_>>().into_iter();
-        visitor
-            .visit_map(Entries { entries, value: None, reader: self.reader })
-            .map_err(|error| self.at(error))
+        let entries = self.entries()?.iter().collect();
+        self.visit_entries(entries, visitor)
     }
 
     fn deserialize_struct<V: Visitor<'n>>(
@@ -268,8 +331,7 @@ impl<'n> Deserializer<'n> for NodeReader<'n, '_> {
     ) -> Result<V::Value, ReadError> {
         let wanted: Vec<_> =
             self.entries()?.iter().filter(|entry| self.reader.wants(name, fields, entry)).collect();
-        let entries = Entries { entries: wanted.into_iter(), value: None, reader: self.reader };
-        visitor.visit_map(entries).map_err(|error| self.at(error))
+        self.visit_entries(wanted, visitor)
     }
 
     fn deserialize_ignored_any<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, ReadError> {
@@ -284,7 +346,7 @@ impl<'n> Deserializer<'n> for NodeReader<'n, '_> {
 }
 
 struct Items<'n, 'r> {
-    items: std::slice::Iter<'n, Node>,
+    items: std::vec::IntoIter<&'n Node>,
     reader: &'r Reader<'n>,
 }
 
@@ -310,7 +372,7 @@ impl<'n> de::MapAccess<'n> for Entries<'n, '_> {
         let Some(entry) = self.entries.next() else { return Ok(None) };
         self.value = Some(&entry.value);
         let key: StrDeserializer<'n, ReadError> = entry.key.as_str().into_deserializer();
-        seed.deserialize(key).map(Some).map_err(|error| error.or_at(entry.key_span))
+        seed.deserialize(key).map(Some).map_err(|error| error.or_at(&entry.value))
     }
 
     fn next_value_seed<V: DeserializeSeed<'n>>(&mut self, seed: V) -> Result<V::Value, ReadError> {

@@ -1,7 +1,10 @@
-//! What becomes of each key of each block: read, ignored, warned of, or refused.
+//! Decides what happens to each key of each block: it is read, ignored, or refused.
 
+use super::access_words::looks_like_access_rule;
 use super::fates::{self, Fate, Rule};
-use crate::config::problem::{Caution, Problem};
+use super::known_keys::{is_request_parameter, knows};
+use crate::config::effect::Effect;
+use crate::config::problem::Problem;
 use crate::config::suggest::{list, nearest};
 use crate::config::yaml::key_name::name_in;
 use crate::config::yaml::tree::Value;
@@ -10,10 +13,10 @@ use crate::config::yaml::tree::Value;
 pub(super) enum Verdict {
     /// A field of ours.
     Read,
-    /// Somebody else's; the name is for the log.
-    Ignore(Option<String>),
-    /// Somebody else's, worth a line.
-    Warn(Caution),
+    /// Read by another part of this module, or switched off.
+    Skip,
+    /// Without effect here, for this reason, which may be empty.
+    Ignore(Effect, &'static str),
     /// An error.
     Refuse(Problem),
 }
@@ -21,35 +24,48 @@ pub(super) enum Verdict {
 /// What a block takes beside its own fields.
 pub(in crate::config) struct Block {
     pub(in crate::config) rules: &'static [Rule],
-    /// More keys that are ignored.
-    pub(in crate::config) ignored: &'static str,
     pub(in crate::config) others: Others,
 }
 
-/// What becomes of keys that no rule names.
-#[derive(Clone, Copy)]
+/// What happens to keys that neither a rule nor LiteLLM's own list names.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(in crate::config) enum Others {
-    Unknown,
+    /// All are refused: every key of the block is about who may do what.
+    Refused,
+    /// They are ignored, since LiteLLM ignores them, unless they look like an access rule.
     Ignored,
-    IgnoredAndNamed,
+    /// They are ignored whatever they look like: anybody may add keys of their own.
+    Free,
+    /// They are parameters of requests.
+    Sent,
 }
 
 /// Keys of `general_settings` whose loss nobody would notice at the top level.
 pub(in crate::config) const MISPLACED: [&str; 5] =
     ["role_permissions", "litellm_jwtauth", "enable_jwt_auth", "enforce_rbac", "master_key"];
 
-/// What the block of this name takes; the top level's is empty.
+/// What LiteLLM does with a key that it does not know, either.
+const NOT_LITELLMS: &str = "LiteLLM has no such key here";
+
+/// What the block of this name takes; the top level's name is empty.
 pub(in crate::config) fn block(name: &str) -> Block {
-    let (rules, ignored, others) = match name {
-        "" => (fates::TOP, "", Others::IgnoredAndNamed),
-        "general_settings" => (fates::GENERAL, fates::GENERAL_IGNORED, Others::Unknown),
-        "litellm_jwtauth" => (fates::JWT_AUTH, "", Others::Unknown),
-        "issuers" => (fates::ISSUERS, "", Others::Unknown),
-        "litellm_params" => (fates::LITELLM_PARAMS, "", Others::IgnoredAndNamed),
-        "model_info" => (fates::MODEL_INFO, "", Others::Ignored),
-        _ => (&[] as &[Rule], "", Others::Unknown),
+    let (rules, others) = match name {
+        "" => (fates::TOP, Others::Free),
+        "general_settings" => (fates::GENERAL, Others::Ignored),
+        "litellm_jwtauth" => (fates::JWT_AUTH, Others::Refused),
+        "issuers" => (fates::ISSUERS, Others::Refused),
+        "model_list" => (fates::MODEL_LIST, Others::Ignored),
+        "litellm_params" => (fates::LITELLM_PARAMS, Others::Sent),
+        "model_info" => (fates::MODEL_INFO, Others::Free),
+        _ => (&[] as &[Rule], Others::Refused),
     };
-    Block { rules, ignored, others }
+    Block { rules, others }
+}
+
+/// The full name of a key, such as `general_settings.alerting`.
+pub(in crate::config) fn full_name(block: &str, key: &str) -> String {
+    let key = name_in(key);
+    if block.is_empty() { key.to_owned() } else { format!("{block}.{key}") }
 }
 
 /// Judges a key of the block `name` (empty for the top level) whose own keys are `fields`.
@@ -58,32 +74,86 @@ pub(super) fn judge(name: &str, fields: &'static [&'static str], key: &str, valu
         return Verdict::Read;
     }
     let block = block(name);
-    let shown = name_in(key);
-    let full_name = if name.is_empty() { shown.to_owned() } else { format!("{name}.{shown}") };
     if let Some((_, fate)) = block.rules.iter().find(|(keys, _)| keys.contains(&key)) {
         return match fate {
-            _ if is_off(value) => Verdict::Ignore(None),
-            Fate::Ignore => Verdict::Ignore(Some(full_name)),
-            Fate::Warn(reason) => Verdict::Warn(Caution::Ignored { key: key.to_owned(), reason }),
-            Fate::Refuse(reason) => {
-                Verdict::Refuse(Problem::NotImplemented { key: key.to_owned(), help: (*reason).to_owned() })
-            }
+            Fate::Read => Verdict::Skip,
+            _ if is_off(value) => Verdict::Skip,
+            Fate::Ignore => Verdict::Ignore(Effect::Harmless, ""),
+            Fate::Warn(reason) => Verdict::Ignore(Effect::ChangesAnswers, reason),
+            Fate::Refuse(reason) => Verdict::Refuse(not_implemented(key, reason)),
         };
     }
-    if block.ignored.split_whitespace().any(|ignored| ignored == key) {
-        return Verdict::Ignore(Some(full_name));
+    let access_rule = looks_like_access_rule(key);
+    if name == "general_settings" && fates::GENERAL_REVIEWED.contains(&key) {
+        return Verdict::Ignore(Effect::Harmless, "");
+    }
+    if knows(name, key) {
+        // A list that is generated anew must not open anything by itself.
+        return if name == "general_settings" && access_rule && !is_off(value) {
+            Verdict::Refuse(not_implemented(key, "what it closes would be open"))
+        } else {
+            Verdict::Ignore(Effect::Harmless, "")
+        };
     }
     if name.is_empty() && MISPLACED.contains(&key) {
         return Verdict::Refuse(Problem::AtTopLevel { key: key.to_owned() });
     }
-    match (nearest(shown, fields.iter().copied()), block.others) {
-        (None, Others::Ignored) => Verdict::Ignore(None),
-        (None, Others::IgnoredAndNamed) => Verdict::Ignore(Some(full_name)),
-        (Some(near), _) => Verdict::Refuse(unknown(name, key, format!("did you mean `{near}`?"))),
-        (None, Others::Unknown) => {
-            Verdict::Refuse(unknown(name, key, format!("the keys are {}", list(fields))))
-        }
+    if block.others == Others::Sent && is_request_parameter(key) {
+        return Verdict::Skip;
     }
+    let shown = name_in(key);
+    if let Some(near) = nearest(shown, fields.iter().copied()) {
+        return Verdict::Refuse(unknown(name, key, format!("did you mean `{near}`?")));
+    }
+    match block.others {
+        Others::Refused => Verdict::Refuse(unknown(name, key, format!("the keys are {}", list(fields)))),
+        Others::Ignored | Others::Sent if access_rule => {
+            let rules = block.rules.iter().flat_map(|(keys, _)| keys.iter().copied());
+            let help = nearest(shown, rules)
+                .map_or_else(|| CLOSES.to_owned(), |near| format!("did you mean `{near}`?"));
+            Verdict::Refuse(unknown(name, key, help))
+        }
+        Others::Sent => Verdict::Skip,
+        Others::Free if access_rule => Verdict::Ignore(Effect::ChangesAnswers, "no rule is made of it"),
+        Others::Free if name.is_empty() => Verdict::Ignore(Effect::Harmless, ""),
+        Others::Free => Verdict::Skip,
+        Others::Ignored => Verdict::Ignore(Effect::Harmless, NOT_LITELLMS),
+    }
+}
+
+/// Keys that LiteLLM takes for parameters of requests, and that are settings of the deployment or of LiteLLM.
+const SETTINGS: [&str; 17] = [
+    "api_base",
+    "api_key",
+    "api_version",
+    "base_url",
+    "custom_llm_provider",
+    "default_headers",
+    "deployment_id",
+    "extra_body",
+    "extra_headers",
+    "max_retries",
+    "messages",
+    "metadata",
+    "mock_response",
+    "model",
+    "organization",
+    "request_timeout",
+    "timeout",
+];
+
+/// Whether a key of `litellm_params` is sent as a parameter of requests.
+pub(in crate::config) fn is_sent(key: &str) -> bool {
+    let has_rule = fates::LITELLM_PARAMS.iter().any(|(keys, _)| keys.contains(&key));
+    !has_rule && !SETTINGS.contains(&key) && (is_request_parameter(key) || !knows("litellm_params", key))
+}
+
+/// The help for an unknown key that looks like an access rule.
+const CLOSES: &str =
+    "it looks like an access rule, and ignoring it could open something: remove it if it is none";
+
+fn not_implemented(key: &str, reason: &str) -> Problem {
+    Problem::NotImplemented { key: key.to_owned(), help: reason.to_owned() }
 }
 
 fn unknown(name: &str, key: &str, help: String) -> Problem {

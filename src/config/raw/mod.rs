@@ -72,17 +72,23 @@ pub(super) struct JwtAuth {
     #[serde(default, deserialize_with = "present")]
     pub(super) admin_allowed_routes: Option<Vec<String>>,
     /// The claim with the id of the team (R1).
-    #[serde(default)]
-    pub(super) team_id_jwt_field: Option<String>,
+    #[serde(default, deserialize_with = "one_or_many")]
+    #[cfg_attr(feature = "cli", schemars(with = "Option<shapes::OneOrMany>"))]
+    pub(super) team_id_jwt_field: Option<Vec<String>>,
     /// The team of tokens without one (R1).
     #[serde(default)]
     pub(super) team_id_default: Option<String>,
+    /// Whether a team that is not declared exists all the same, without any restriction (R6).
+    #[serde(default)]
+    pub(super) team_id_upsert: bool,
     /// The claim with the ids of all teams (R6).
-    #[serde(default)]
-    pub(super) team_ids_jwt_field: Option<String>,
+    #[serde(default, deserialize_with = "one_or_many")]
+    #[cfg_attr(feature = "cli", schemars(with = "Option<shapes::OneOrMany>"))]
+    pub(super) team_ids_jwt_field: Option<Vec<String>>,
     /// The claim with the alias of the team (R6).
-    #[serde(default)]
-    pub(super) team_alias_jwt_field: Option<String>,
+    #[serde(default, deserialize_with = "one_or_many")]
+    #[cfg_attr(feature = "cli", schemars(with = "Option<shapes::OneOrMany>"))]
+    pub(super) team_alias_jwt_field: Option<Vec<String>>,
     /// Routes that callers with a team may call (R6).
     #[serde(default, deserialize_with = "present")]
     pub(super) team_allowed_routes: Option<Vec<String>>,
@@ -90,29 +96,34 @@ pub(super) struct JwtAuth {
     #[serde(default)]
     pub(super) enforce_team_based_model_access: bool,
     /// The claim with the id of the user; a token that has it is an internal user (R1).
-    #[serde(default)]
-    pub(super) user_id_jwt_field: Option<String>,
+    #[serde(default, deserialize_with = "one_or_many")]
+    #[cfg_attr(feature = "cli", schemars(with = "Option<shapes::OneOrMany>"))]
+    pub(super) user_id_jwt_field: Option<Vec<String>>,
     /// The claim with the email of the user.
-    #[serde(default)]
-    pub(super) user_email_jwt_field: Option<String>,
+    #[serde(default, deserialize_with = "one_or_many")]
+    #[cfg_attr(feature = "cli", schemars(with = "Option<shapes::OneOrMany>"))]
+    pub(super) user_email_jwt_field: Option<Vec<String>>,
     /// The domain that the email must be of (R7).
     #[serde(default)]
     pub(super) user_allowed_email_domain: Option<String>,
     /// The claim with the roles that `user_allowed_roles` lists (R1).
-    #[serde(default)]
-    pub(super) user_roles_jwt_field: Option<String>,
+    #[serde(default, deserialize_with = "one_or_many")]
+    #[cfg_attr(feature = "cli", schemars(with = "Option<shapes::OneOrMany>"))]
+    pub(super) user_roles_jwt_field: Option<Vec<String>>,
     /// The roles whose tokens are internal users (R1).
     #[serde(default)]
     pub(super) user_allowed_roles: Option<Vec<String>>,
     /// The claim with the roles that `role_mappings` maps (R1).
-    #[serde(default)]
-    pub(super) roles_jwt_field: Option<String>,
+    #[serde(default, deserialize_with = "one_or_many")]
+    #[cfg_attr(feature = "cli", schemars(with = "Option<shapes::OneOrMany>"))]
+    pub(super) roles_jwt_field: Option<Vec<String>>,
     /// Which roles of tokens are which of LiteLLM's (R1), in order.
     #[serde(default)]
     pub(super) role_mappings: Option<Vec<RoleMapping>>,
     /// The claim with the id of the team or the user, whichever the caller is (R4).
-    #[serde(default)]
-    pub(super) object_id_jwt_field: Option<String>,
+    #[serde(default, deserialize_with = "one_or_many")]
+    #[cfg_attr(feature = "cli", schemars(with = "Option<shapes::OneOrMany>"))]
+    pub(super) object_id_jwt_field: Option<Vec<String>>,
     /// Whether `role_permissions` count; without it every token may use every model.
     #[serde(default)]
     pub(super) enforce_rbac: bool,
@@ -159,17 +170,21 @@ pub(super) struct Issuer {
     #[serde(default)]
     pub(super) disable_audience_validation: bool,
     /// Goes before the key of the same name in `litellm_jwtauth`.
-    #[serde(default)]
-    pub(super) team_id_jwt_field: Option<String>,
+    #[serde(default, deserialize_with = "one_or_many")]
+    #[cfg_attr(feature = "cli", schemars(with = "Option<shapes::OneOrMany>"))]
+    pub(super) team_id_jwt_field: Option<Vec<String>>,
     /// Goes before the key of the same name in `litellm_jwtauth`.
-    #[serde(default)]
-    pub(super) team_ids_jwt_field: Option<String>,
+    #[serde(default, deserialize_with = "one_or_many")]
+    #[cfg_attr(feature = "cli", schemars(with = "Option<shapes::OneOrMany>"))]
+    pub(super) team_ids_jwt_field: Option<Vec<String>>,
     /// Goes before the key of the same name in `litellm_jwtauth`.
-    #[serde(default)]
-    pub(super) user_id_jwt_field: Option<String>,
+    #[serde(default, deserialize_with = "one_or_many")]
+    #[cfg_attr(feature = "cli", schemars(with = "Option<shapes::OneOrMany>"))]
+    pub(super) user_id_jwt_field: Option<Vec<String>>,
     /// Goes before the key of the same name in `litellm_jwtauth`.
-    #[serde(default)]
-    pub(super) user_email_jwt_field: Option<String>,
+    #[serde(default, deserialize_with = "one_or_many")]
+    #[cfg_attr(feature = "cli", schemars(with = "Option<shapes::OneOrMany>"))]
+    pub(super) user_email_jwt_field: Option<Vec<String>>,
 }
 
 #[derive(Deserialize)]
@@ -273,6 +288,29 @@ pub(super) struct LitellmParams {
     /// For how many seconds an answer is waited for.
     #[serde(default)]
     pub(super) timeout: Option<f64>,
+    /// The provider, in the place of the prefix of `model`.
+    #[serde(default)]
+    pub(super) custom_llm_provider: Option<String>,
+    /// Whether another LiteLLM, at `LITELLM_PROXY_API_BASE`, serves it.
+    #[serde(default)]
+    pub(super) use_litellm_proxy: bool,
+    /// An entry of `credential_list` with what is left out here.
+    #[serde(default)]
+    pub(super) litellm_credential_name: Option<String>,
+    /// A token of Entra ID, in the place of `api_key`.
+    #[serde(default)]
+    #[cfg_attr(feature = "cli", schemars(with = "Option<String>"))]
+    pub(super) azure_ad_token: Option<SecretString>,
+    /// The tenant of `client_id` in Entra ID.
+    #[serde(default)]
+    pub(super) tenant_id: Option<String>,
+    /// Our name in Entra ID.
+    #[serde(default)]
+    pub(super) client_id: Option<String>,
+    /// Our secret there; best `os.environ/NAME`.
+    #[serde(default)]
+    #[cfg_attr(feature = "cli", schemars(with = "Option<String>"))]
+    pub(super) client_secret: Option<SecretString>,
 }
 
 #[derive(Deserialize)]

@@ -15,7 +15,7 @@ pub(in crate::config) struct Modelgate {
     /// The largest request body; 32 MiB unless set.
     #[serde(default)]
     pub(in crate::config) max_body_bytes: Option<u64>,
-    /// By how many seconds clocks may differ; 0 unless set.
+    /// By how many seconds clocks may differ; 0 for `exp`, and 5 for `nbf` and `iat`, unless set.
     #[serde(default)]
     pub(in crate::config) leeway: Option<f64>,
     /// The same as in `litellm_jwtauth`, and not in both.
@@ -62,6 +62,10 @@ pub(in crate::config) struct Modelgate {
     #[serde(default, deserialize_with = "one_or_many")]
     #[cfg_attr(feature = "cli", schemars(with = "Option<super::shapes::OneOrMany>"))]
     pub(in crate::config) tests: Option<Vec<String>>,
+    /// What LiteLLM would do by this file and modelgate does not, on purpose: `guardrails`.
+    #[serde(default, deserialize_with = "one_or_many")]
+    #[cfg_attr(feature = "cli", schemars(with = "Option<super::shapes::OneOrMany>"))]
+    pub(in crate::config) ignore: Option<Vec<String>>,
     /// Whether what LiteLLM leaves open is closed.
     #[serde(default)]
     pub(in crate::config) strict: bool,
@@ -228,6 +232,9 @@ pub(in crate::config) struct Upstream {
     #[serde(default)]
     #[cfg_attr(feature = "cli", schemars(with = "Option<String>"))]
     pub(in crate::config) api_key: Option<SecretString>,
+    /// `unlisted`, unless set: it serves what no deployment of `model_list` does. `all`: it serves every model.
+    #[serde(default, rename = "for")]
+    pub(in crate::config) serves: Option<String>,
     /// Which members of request bodies go on: `openai`, those of providers' APIs, unless set; `all`, LiteLLM's own too; or a list
     /// of members that go on besides.
     #[serde(default, deserialize_with = "one_or_many")]

@@ -1,13 +1,13 @@
 //! What the conversions share: where each key stands, and what was found so far.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use foldhash::fast::RandomState;
-use url::Url;
 
-use super::endpoint;
+use super::base_url::BaseUrl;
+use crate::config::litellm::finding::Finding;
 use crate::config::problem::{Caution, Problem};
 use crate::config::yaml::tree::{Node, Span};
 use crate::names::{ClaimPath, ModelName, Role};
@@ -17,13 +17,24 @@ pub(in crate::config) struct Context<'n> {
     root: &'n Node,
     pub(in crate::config) problems: Vec<(Problem, Option<Span>)>,
     pub(in crate::config) warnings: Vec<(Caution, Option<Span>)>,
+    /// Providers that were warned of, since nothing is known of a key.
+    pub(in crate::config) without_key: HashSet<String, RandomState>,
+    /// Keys that have no effect.
+    pub(in crate::config) ignored: Vec<Finding>,
     /// As they were written: thousands of models may be at the same.
-    api_bases: HashMap<String, Url, RandomState>,
+    api_bases: HashMap<String, BaseUrl, RandomState>,
 }
 
 impl<'n> Context<'n> {
-    pub(in crate::config) fn new(root: &'n Node, warnings: Vec<(Caution, Option<Span>)>) -> Self {
-        Self { root, problems: Vec::new(), warnings, api_bases: HashMap::default() }
+    pub(in crate::config) fn new(root: &'n Node, ignored: Vec<Finding>) -> Self {
+        let (problems, warnings) = (Vec::new(), Vec::new());
+        let (api_bases, without_key) = (HashMap::default(), HashSet::default());
+        Self { root, problems, warnings, ignored, without_key, api_bases }
+    }
+
+    /// The file as a tree.
+    pub(in crate::config) fn root(&self) -> &'n Node {
+        self.root
     }
 
     /// Whether the file has the key, even without a value.
@@ -67,13 +78,24 @@ impl<'n> Context<'n> {
         parsed
     }
 
-    pub(super) fn claim_path(&mut self, path: &str, claim: Option<String>) -> Option<ClaimPath> {
-        let claim = claim?;
-        let parsed = claim.parse().ok();
-        if parsed.is_none() {
-            self.refuse(path, Problem::ClaimPath { path: claim });
+    /// A claim path, or a list of them of which the first that a token has counts.
+    pub(super) fn claim_path(&mut self, path: &str, claims: Option<Vec<String>>) -> Option<ClaimPath> {
+        let claims = claims?;
+        if claims.is_empty() {
+            let key = path.rsplit('.').next().unwrap_or(path).to_owned();
+            self.refuse(path, Problem::Empty { key });
         }
-        parsed
+        let single = claims.len() == 1 && !self.has(&format!("{path}[0]"));
+        let mut parsed = Vec::with_capacity(claims.len());
+        for (i, claim) in claims.into_iter().enumerate() {
+            match claim.parse::<ClaimPath>() {
+                Ok(claim) => parsed.push(claim),
+                Err(_) if single => self.refuse(path, Problem::ClaimPath { path: claim }),
+                Err(_) => self.refuse(&format!("{path}[{i}]"), Problem::ClaimPath { path: claim }),
+            }
+        }
+        let mut parsed = parsed.into_iter();
+        parsed.next().map(|first| first.or(parsed.collect()))
     }
 
     pub(super) fn model_names(&mut self, path: &str, names: Vec<String>) -> Vec<ModelName> {
@@ -100,11 +122,11 @@ impl<'n> Context<'n> {
         path: impl FnOnce() -> String,
         key: &str,
         text: &str,
-    ) -> Option<Url> {
+    ) -> Option<BaseUrl> {
         if let Some(known) = self.api_bases.get(text) {
             return Some(known.clone());
         }
-        match endpoint::api_base(text) {
+        match BaseUrl::parse(text) {
             Ok(url) => {
                 self.api_bases.insert(text.to_owned(), url.clone());
                 Some(url)

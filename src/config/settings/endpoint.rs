@@ -5,30 +5,6 @@ use std::fmt;
 
 use url::Url;
 
-/// An `api_base`: `http` or `https`, a host, perhaps a path, and nothing that a request's path could not follow.
-///
-/// It never ends in a slash, but for the one that every URL has after its host.
-///
-/// # Errors
-///
-/// What is wrong with it, to follow a colon.
-pub(in crate::config) fn api_base(text: &str) -> Result<Url, String> {
-    let mut url = Url::parse(text).map_err(|error| error.to_string())?;
-    if !matches!(url.scheme(), "http" | "https") {
-        return Err("it must begin with `https://` or `http://`".to_owned());
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err("it must not contain a user or a password".to_owned());
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        return Err("it must not contain `?` or `#`".to_owned());
-    }
-    if let Ok(mut segments) = url.path_segments_mut() {
-        segments.pop_if_empty();
-    }
-    Ok(url)
-}
-
 /// Where keys come from: `https`, `http`, or `file` with an absolute path.
 ///
 /// # Errors
@@ -77,36 +53,9 @@ pub(crate) fn place(url: &Url) -> impl fmt::Display {
     format!("{}://{host}{port}{path}{query}", url.scheme())
 }
 
-/// Takes `suffix` from the end of the URL's path, if it is there.
-pub(super) fn without_suffix(mut url: Url, suffix: &str) -> Url {
-    if let Some(path) = url.path().strip_suffix(suffix).map(str::to_owned) {
-        url.set_path(&path);
-    }
-    url
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_api_base_is_a_plain_http_url() {
-        let cases = [
-            ("https://x/v1/", Ok("https://x/v1")),
-            ("http://localhost:8000", Ok("http://localhost:8000/")),
-            ("x/v1", Err("relative URL without a base")),
-            ("https://", Err("empty host")),
-            ("ftp://x", Err("it must begin with `https://` or `http://`")),
-            ("https://u@x", Err("it must not contain a user or a password")),
-            ("https://:p@x", Err("it must not contain a user or a password")),
-            ("https://x?a", Err("it must not contain `?` or `#`")),
-            ("https://x#", Err("it must not contain `?` or `#`")),
-        ];
-        for (text, expected) in cases {
-            let url = api_base(text);
-            assert_eq!(url.as_ref().map(Url::as_str).map_err(String::as_str), expected, "{text}");
-        }
-    }
 
     #[test]
     fn a_provider_is_asked_at_an_http_url_with_any_query() {

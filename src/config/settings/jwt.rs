@@ -21,6 +21,7 @@ pub(in crate::config) fn jwt_auth(
         admin_allowed_routes,
         team_id_jwt_field,
         team_id_default,
+        team_id_upsert,
         team_ids_jwt_field,
         team_alias_jwt_field,
         team_allowed_routes,
@@ -57,6 +58,7 @@ pub(in crate::config) fn jwt_auth(
         }),
         team_id_jwt_field: cx.claim_path(&path("team_id_jwt_field"), team_id_jwt_field),
         team_id_default,
+        team_id_upsert,
         team_ids_jwt_field: cx.claim_path(&path("team_ids_jwt_field"), team_ids_jwt_field),
         team_alias_jwt_field: cx.claim_path(&path("team_alias_jwt_field"), team_alias_jwt_field),
         team_allowed_routes: team_allowed_routes

@@ -3,8 +3,10 @@
 //! In come the structs of `raw`. Out go those of `types`, or a problem with its place for each value that makes no sense. Each
 //! module is named after the block that it reads. `context` knows where each key stands and collects what is found.
 
+pub(super) mod base_url;
 pub(super) mod context;
 pub(super) mod endpoint;
+pub(super) mod features;
 pub(super) mod gateway;
 pub(super) mod jwt;
 pub(super) mod limits;

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 
 use super::context::Context;
-use super::types::Team;
-use crate::config::problem::Problem;
+use super::jwt;
+use super::types::{JwtAuth, Team};
+use crate::config::problem::{Caution, Problem};
 use crate::config::raw;
 
 pub(in crate::config) fn teams(cx: &mut Context<'_>, teams: Vec<raw::Team>) -> Vec<Team> {
@@ -24,4 +25,25 @@ pub(in crate::config) fn teams(cx: &mut Context<'_>, teams: Vec<raw::Team>) -> V
         converted.push(Team { team_id, team_alias, models, blocked, organization_id });
     }
     converted
+}
+
+/// Warns where tokens name teams and the list does not have them (R6).
+pub(in crate::config) fn check_claims(cx: &mut Context<'_>, jwt: &JwtAuth, teams: &[Team]) {
+    let fields = ["team_id_jwt_field", "team_ids_jwt_field", "team_alias_jwt_field", "team_id_default"];
+    let path = |field: &str| format!("{}.{field}", jwt::PATH);
+    let named = fields.into_iter().map(path).find(|path| cx.has(path));
+    let by_issuer = jwt.tokens.issuers.iter().enumerate().find_map(|(i, issuer)| {
+        let field = match issuer {
+            _ if issuer.team_id_jwt_field.is_some() => "team_id_jwt_field",
+            _ if issuer.team_ids_jwt_field.is_some() => "team_ids_jwt_field",
+            _ => return None,
+        };
+        Some(format!("{}.issuers[{i}].{field}", jwt::PATH))
+    });
+    let Some(claim) = named.or(by_issuer) else { return };
+    if jwt.team_id_upsert {
+        cx.warn_key(&path("team_id_upsert"), Caution::AnyTeam);
+    } else if teams.is_empty() {
+        cx.warn_key(&claim, Caution::NoTeams);
+    }
 }

@@ -12,8 +12,16 @@ const CASES: &[(&str, &str, &str)] = &[
         "teams: []\nmodel_list: []\nteams: []\n",
         "3:1 duplicate key `teams` | keep one of them: elsewhere the last one would silently win",
     ),
-    ("text that is not yaml", "general_settings: [\n", "1:19 unclosed bracket '['"),
-    ("two documents", "teams: []\n---\nteams: []\n", "3:1 more than one YAML document in the file"),
+    (
+        "text that is not yaml",
+        "general_settings: [\n",
+        "1:19 the bracket `[` or `{` is never closed | add the missing `]` or `}`, or put the value in quotes",
+    ),
+    (
+        "two documents",
+        "teams: []\n---\nteams: []\n",
+        "3:1 more than one YAML document in the file | remove the line `---` and what does not belong below it",
+    ),
     ("an empty file", "", "1:1 expected a mapping, found nothing"),
     ("a list instead of blocks", "- a\n", "1:3 expected a mapping, found a list"),
     (
@@ -32,10 +40,15 @@ const CASES: &[(&str, &str, &str)] = &[
         "2:3 unknown key `enforce_rbca` in `general_settings` | did you mean `enforce_rbac`?",
     ),
     (
-        "a setting of neither",
-        "general_settings: {zebra: 1}\n",
-        "1:20 unknown key `zebra` in `general_settings` | the keys are `enable_jwt_auth`, `litellm_jwtauth`, \
-         `role_permissions`, `master_key`, `enforce_rbac`",
+        "a setting of neither that may be an access rule",
+        "general_settings: {allow_zebra: 1}\n",
+        "1:20 unknown key `allow_zebra` in `general_settings` | it looks like an access rule, and ignoring it could open \
+         something: remove it if it is none",
+    ),
+    (
+        "a misspelt access rule that is not implemented",
+        "general_settings: {allowed_route: [/x]}\n",
+        "1:20 unknown key `allowed_route` in `general_settings` | did you mean `allowed_routes`?",
     ),
     (
         "a misspelt key of a permission",
@@ -214,7 +227,7 @@ fn several_mistakes_are_reported_together_in_the_order_of_the_file() {
 
 #[test]
 fn unknown_keys_and_unset_variables_are_reported_together() {
-    let text = "general_settings: {master_key: os.environ/A, zebra: 1}\nmodelgate: {zebra: 1}\n";
+    let text = "general_settings: {master_key: os.environ/A, allow_zebra: 1}\nmodelgate: {zebra: 1}\n";
     assert_eq!(problems(text).len(), 3);
 }
 
@@ -254,8 +267,8 @@ fn a_report_shows_file_line_and_the_line_itself() {
 #[test]
 fn no_report_shows_a_secret() {
     let texts = [
-        "general_settings:\n  master_key: sk-secret\n  zebra: 1\n",
-        "general_settings: {master_key: sk-secret, zebra: 1}\n",
+        "general_settings:\n  master_key: sk-secret\n  allow_zebra: 1\n",
+        "general_settings: {master_key: sk-secret, allow_zebra: 1}\n",
         "model_list: [{model: a, litellm_params: {model: gpt-4o, api_key: sk-secret, api_bse: x}}]\n",
         "model_list: [{model: a, litellm_params: {model: gpt-4o, api_key: \"sk-secret\\n\"}}]\n",
         "model_list: [{model: a, litellm_params: {model: gpt-4o, api_base: 'https://u:sk-secret@x'}}]\n",
@@ -269,5 +282,57 @@ fn no_report_shows_a_secret() {
         NarratableReportHandler::new().render_report(&mut report, &error as &dyn Diagnostic).unwrap();
         assert!(!report.contains("secret"), "{report}");
         assert!(!format!("{error:?}").contains("secret"), "{error:?}");
+    }
+}
+
+#[test]
+fn all_kinds_of_mistakes_are_reported_at_once() {
+    let text = "\
+general_settings:
+  enforce_rbac: maybe
+  enforce_rbac: true
+  master_key: os.environ/UNSET
+  allow_zebra: 1
+  litellm_jwtauth: {user_allowed_roles: admin, user_roles_jwt_field: a..b}
+model_list:
+  - {model_name: a, litellm_params: [gpt-4o]}
+  - {litellm_params: {model: gpt-4o}}
+  - {model_name: b, litellm_params: {model: gpt-4o, api_base: 'ftp://x'}}
+modelgate: {leeway: 301}
+";
+    assert_eq!(
+        problems(text),
+        [
+            "2:17 expected a boolean, found a string",
+            "3:3 duplicate key `enforce_rbac` | keep one of them: elsewhere the last one would silently win",
+            "4:15 environment variable `UNSET` is not set | set it, or give it a value in `environment_variables`",
+            "5:3 unknown key `allow_zebra` in `general_settings` | it looks like an access rule, and ignoring it could open \
+             something: remove it if it is none",
+            "6:41 expected a list, found a string | put it in brackets, as in `[\"name\"]`",
+            "6:70 `a..b` is not a claim path | write the names on the way to the claim, separated by dots; `\\.` is a dot \
+             in a name",
+            "8:37 expected a mapping, found a list",
+            "9:5 `model_name` is missing",
+            "10:63 `api_base` is not a usable URL: it must begin with `https://` or `http://`",
+            "11:21 `leeway` must be from 0 to 300 seconds",
+        ]
+    );
+}
+
+#[test]
+fn text_that_is_not_yaml_is_explained_in_plain_words() {
+    for (text, expected) in [
+        ("a: b: c\n", "1:5 a key with its value stands where only a value can"),
+        ("a:\n\tb: c\n", "2:2 a tab is used as indentation"),
+        ("a: *\n", "1:4 `*` or `&` is not followed by a name"),
+        ("a: @x\n", "1:4 a value begins with a character that YAML keeps for itself"),
+        ("a: 'x\n", "1:4 a quote is never closed"),
+        ("a: *x\n", "1:4 an alias `*name` has no `&name` above it"),
+    ] {
+        let found = problems(text);
+        assert!(
+            found.len() == 1 && found[0].starts_with(expected) && found[0].contains(" | "),
+            "{text}: {found:?}"
+        );
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{parse, parse_with, problems, show};
+use super::{ignored, parse, parse_with, problems, show};
 use crate::config::Config;
 
 /// A configuration with these entries, from line 4.
@@ -24,7 +24,7 @@ fn an_issuer_has_keys_and_audience_of_its_own() {
          {issuer: 'https://c/', disable_audience_validation: true, org_id_jwt_field: org}",
     );
     assert_eq!(config.lines.get("general_settings.litellm_jwtauth.issuers[1].audience"), Some(5));
-    assert_eq!(config.foreign_blocks, ["issuers.org_id_jwt_field"]);
+    assert_eq!(ignored(&config), ["issuers.org_id_jwt_field"]);
     let shown: Vec<_> = config
         .jwt
         .as_ref()
@@ -139,7 +139,7 @@ fn what_is_wrong_with_an_entry_is_said() {
 
 #[test]
 fn the_global_keys_have_no_effect_unless_their_issuer_is_named() {
-    let text = with("{issuer: 'https://a', audience: x}");
+    let text = with("{issuer: 'https://a', audience: x}") + "\nteams: [{team_id: a}]\n";
     let warnings = |variables: &[(&str, &str)]| -> Vec<_> {
         parse_with(&text, variables).unwrap().warnings.iter().map(show).collect()
     };

@@ -34,6 +34,13 @@ pub(super) fn parse(text: &str) -> Result<Config, ConfigError> {
     parse_with(text, &[])
 }
 
+/// The keys that have no effect, sorted.
+pub(super) fn ignored(config: &Config) -> Vec<&str> {
+    let mut keys: Vec<_> = config.ignored.iter().map(|ignored| ignored.key.as_str()).collect();
+    keys.sort_unstable();
+    keys
+}
+
 /// `line:column message | help`
 pub(crate) fn show<T: Diagnostic>(found: &Located<T>) -> String {
     let position = match (found.line(), found.column()) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use secrecy::ExposeSecret;
 
 use super::super::{Deployment, Provider};
-use super::{parse, parse_with, problems, problems_with};
+use super::{parse, parse_with, problems, problems_with, show};
 
 fn entry(params: &str) -> String {
     format!("model_list: [{{model_name: m, litellm_params: {{{params}}}}}]\n")
@@ -17,7 +17,7 @@ fn deployment(params: &str, variables: &[(&str, &str)]) -> Deployment {
 
 fn shown(params: &str) -> (Provider, String, String) {
     let Deployment { provider, model, api_base, .. } = deployment(params, &[]);
-    (provider, model, api_base.into())
+    (provider, model, api_base.to_string())
 }
 
 #[test]
@@ -99,18 +99,28 @@ fn a_key_of_one_provider_is_not_sent_to_an_unknown_one() {
 }
 
 #[test]
-fn a_model_without_an_upstream_is_refused() {
-    let help = "write `api_base`, or `provider/name` for a provider with an OpenAI-style endpoint, or name a proxy that \
-                serves it in `modelgate.upstream`";
-    for model in ["bedrock/anthropic.claude-v2", "my-model"] {
-        let expected = format!("1:54 model `{model}` has no upstream that can be derived | {help}");
-        assert_eq!(problems(&entry(&format!("model: {model}"))), [expected]);
+fn a_model_that_cannot_be_served_is_warned_of() {
+    let warnings = |model: &str| -> Vec<_> {
+        parse(&entry(&format!("model: {model}"))).unwrap().warnings.iter().map(show).collect()
+    };
+    let proxy = "name a proxy that does in `modelgate.upstream`, such as LiteLLM";
+    for provider in ["bedrock", "vertex_ai", "sagemaker"] {
+        let reason = format!("modelgate does not speak to `{provider}`");
+        let expected = format!("1:54 model `m` is judged but not served: {reason} | {proxy}");
+        assert_eq!(warnings(&format!("{provider}/x")), [expected]);
     }
-    for known in ["azure", "hosted_vllm"] {
-        let help = format!("write the endpoint of this {known} model into `api_base`");
-        let expected = format!("1:54 model `{known}/x` has no upstream that can be derived | {help}");
-        assert_eq!(problems(&entry(&format!("model: {known}/x"))), [expected]);
+    for (known, variables) in [
+        ("azure", "`AZURE_API_BASE`"),
+        ("hosted_vllm", "`HOSTED_VLLM_API_BASE`"),
+        ("lm_studio", "`LM_STUDIO_API_BASE`"),
+    ] {
+        let expected = format!(
+            "1:54 model `m` is judged but not served: no endpoint is known for `{known}/x` | write the endpoint of this \
+             {known} model into `api_base`, or set {variables}"
+        );
+        assert_eq!(warnings(&format!("{known}/x")), [expected]);
     }
+    assert!(warnings("my-model")[0].contains("no provider is known for `my-model`"));
 }
 
 #[test]

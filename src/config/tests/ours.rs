@@ -89,9 +89,12 @@ fn strict_needs_role_permissions_that_are_in_force() {
     assert!(parse(&with("roles_jwt_field: r", "  strict: true\n  role_permissions: []\n")).is_ok());
 }
 
+/// Without any, there would be another warning.
+const TEAMS: &str = "teams: [{team_id: t}]\n";
+
 #[test]
 fn a_role_within_reach_that_no_entry_names_is_an_opening() {
-    let text = with("enforce_rbac: true, team_id_jwt_field: t", "  strict: false\n");
+    let text = with("enforce_rbac: true, team_id_jwt_field: t", "  strict: false\n") + TEAMS;
     assert_eq!(
         warnings(&text),
         [
@@ -99,7 +102,9 @@ fn a_role_within_reach_that_no_entry_names_is_an_opening() {
           []}`, or set `modelgate.strict: true`"
         ]
     );
-    assert!(warnings(&with("enforce_rbac: true, team_id_jwt_field: t", "  strict: true\n")).is_empty());
+    assert!(
+        warnings(&(with("enforce_rbac: true, team_id_jwt_field: t", "  strict: true\n") + TEAMS)).is_empty()
+    );
 }
 
 #[test]

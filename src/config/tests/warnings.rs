@@ -10,8 +10,8 @@ fn warnings(text: &str) -> Vec<String> {
 fn with_permissions(permissions: &str) -> String {
     format!(
         "general_settings:\n  enable_jwt_auth: yes\n  litellm_jwtauth: {{enforce_rbac: on}}\n  role_permissions:\n\
-         {permissions}model_list:\n  - {{model_name: a, litellm_params: {{model: gpt-4o}}}}\n  \
-         - {{model_name: 'openai/*', litellm_params: {{model: 'openai/*'}}}}\n"
+         {permissions}model_list:\n  - {{model_name: a, litellm_params: {{model: gpt-4o, api_key: k}}}}\n  \
+         - {{model_name: 'openai/*', litellm_params: {{model: 'openai/*', api_key: k}}}}\n"
     )
 }
 
@@ -92,6 +92,8 @@ fn settings_that_could_only_open_more() {
     let text = "general_settings:\n  public_routes: [/x]\n  enable_oauth2_auth: false\n";
     assert_eq!(
         warnings(text),
-        ["2:3 `public_routes` has no effect here: no route but the health checks is open without a token"]
+        [
+            "2:3 `general_settings.public_routes` has no effect here: no route but the health checks is open without a token"
+        ]
     );
 }

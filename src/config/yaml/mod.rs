@@ -8,4 +8,5 @@ pub(super) mod key_name;
 pub(super) mod lines;
 pub(super) mod path;
 pub(super) mod redaction;
+mod syntax;
 pub(super) mod tree;

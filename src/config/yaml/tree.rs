@@ -1,12 +1,14 @@
 //! Text to a tree in which every key and value knows where it stands.
 
+use std::collections::HashSet;
 use std::fmt;
 
+use foldhash::fast::RandomState;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::{Error, Location, SnippetMode, Spanned};
 
 use super::key_name::name_in;
-use super::path;
+use super::{path, syntax};
 use crate::config::problem::Problem;
 
 /// A stretch of the file.
@@ -51,15 +53,40 @@ pub(in crate::config) struct Entry {
 }
 
 impl Node {
-    /// The tree of a file with exactly one YAML (or JSON) document and no duplicate key.
+    /// The tree of a file with exactly one YAML (or JSON) document. Keys may repeat: see [`Self::take_duplicates`].
     pub(in crate::config) fn parse(text: &str) -> Result<Self, (Problem, Option<Span>)> {
         let options = serde_saphyr::options! {
             // Room for some hundred thousand teams, while no alias bomb makes much more of a file than it is.
             budget: serde_saphyr::budget! { max_events: 10_000_000, max_nodes: 5_000_000, max_depth: 32 },
             alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: 100_000 },
             with_snippet: false,
+            // Each is reported, not the first alone: see `take_duplicates`.
+            duplicate_keys: serde_saphyr::options::DuplicateKeyPolicy::PassThrough,
         };
         serde_saphyr::from_str_with_options(text, options).map_err(|error| problem(&error, text))
+    }
+
+    /// Every key that its mapping has already. The first one of them counts from here on.
+    pub(in crate::config) fn take_duplicates(&mut self, found: &mut Vec<(Problem, Option<Span>)>) {
+        match &mut self.value {
+            Value::Mapping(entries) => {
+                let mut seen = HashSet::with_capacity_and_hasher(entries.len(), RandomState::default());
+                let mut repeated = Vec::new();
+                for (i, entry) in entries.iter().enumerate() {
+                    if !seen.insert(entry.key.as_str()) {
+                        repeated.push(i);
+                    }
+                }
+                for i in repeated.into_iter().rev() {
+                    let Entry { key, key_span, .. } = entries.remove(i);
+                    let key = name_in(&key).to_owned();
+                    found.push((Problem::DuplicateKey { key }, Some(key_span)));
+                }
+                entries.iter_mut().for_each(|entry| entry.value.take_duplicates(found));
+            }
+            Value::Sequence(items) => items.iter_mut().for_each(|item| item.take_duplicates(found)),
+            Value::Null | Value::Bool(_) | Value::Integer(_) | Value::Float(_) | Value::String(_) => {}
+        }
     }
 
     /// Where to point: a block mapping itself has no width, so its first key stands for it.
@@ -94,6 +121,11 @@ impl Node {
         }
     }
 
+    /// Whether a value was left out, or switched off.
+    pub(in crate::config) fn is_null(&self) -> bool {
+        matches!(self.value, Value::Null | Value::Bool(false))
+    }
+
     /// The value at `key` of a mapping.
     pub(in crate::config) fn get(&self, key: &str) -> Option<&Self> {
         let Value::Mapping(entries) = &self.value else { return None };
@@ -118,18 +150,14 @@ impl Value {
 fn problem(error: &Error, text: &str) -> (Problem, Option<Span>) {
     let span = error.location().map(|location| span_in(text, location));
     let problem = match error.without_snippet() {
-        Error::DuplicateMappingKey { key: Some(key), .. } => {
-            Problem::DuplicateKey { key: name_in(key).to_owned() }
-        }
-        Error::MultipleDocuments { .. } => {
-            Problem::Syntax("more than one YAML document in the file".to_owned())
-        }
+        Error::MultipleDocuments { .. } => Problem::Syntax {
+            message: "more than one YAML document in the file".to_owned(),
+            help: Some("remove the line `---` and what does not belong below it".to_owned()),
+        },
         other => {
             let message =
                 other.render_with_options(serde_saphyr::render_options! { snippets: SnippetMode::Off });
-            // The position is shown beside the snippet.
-            let message = message.split(" at line ").next().unwrap_or_default();
-            Problem::Syntax(message.to_owned())
+            syntax::problem(&message)
         }
     };
     (problem, span)

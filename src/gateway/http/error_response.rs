@@ -75,6 +75,9 @@ pub(in crate::gateway) enum Refusal {
     Method,
     #[error("the model does not exist")]
     UnknownModel,
+    /// The configuration has the model, and its provider is none that is spoken to.
+    #[error("the model is configured, but this gateway cannot send requests to its provider")]
+    NotServed,
     #[error("no upstream serves this route")]
     NoUpstream,
     #[error("the upstream cannot be reached")]
@@ -114,6 +117,7 @@ impl Refusal {
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::UnknownModel | Self::NoUpstream => StatusCode::NOT_FOUND,
+            Self::NotServed => StatusCode::NOT_IMPLEMENTED,
             Self::UpstreamDown | Self::UpstreamSwitched => StatusCode::BAD_GATEWAY,
             Self::KeysUnavailable
             | Self::ProviderUnavailable
@@ -186,6 +190,7 @@ impl Refusal {
             Self::Overloaded | Self::NoRoom => ("api_error", "overloaded"),
             Self::TooManyRequests => ("requests", "rate_limit_exceeded"),
             Self::Method => ("invalid_request_error", "method_not_supported"),
+            Self::NotServed => ("api_error", "provider_not_supported"),
             Self::NoUpstream => ("invalid_request_error", "unknown_route"),
             Self::UpstreamDown => ("api_error", "upstream_unreachable"),
             Self::UpstreamSwitched => ("api_error", "upstream_protocol"),

@@ -3,8 +3,8 @@
 use std::sync::OnceLock;
 
 use http::uri::{self, Authority, PathAndQuery, Scheme, Uri};
-use url::Url;
 
+use crate::config::BaseUrl;
 use crate::gateway::http::error_response::Refusal;
 
 /// The beginning of an address.
@@ -19,7 +19,7 @@ pub(super) struct Base {
 
 impl Base {
     /// `None`: it is no address.
-    pub(in crate::gateway) fn of(url: &Url) -> Option<Self> {
+    pub(in crate::gateway) fn of(url: &BaseUrl) -> Option<Self> {
         let uri::Parts { scheme, authority, path_and_query, .. } =
             url.as_str().parse::<Uri>().ok()?.into_parts();
         let path = path_and_query.map(|path| path.as_str().trim_end_matches('/').into()).unwrap_or_default();

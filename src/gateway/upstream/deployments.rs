@@ -14,12 +14,12 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::base_url::{Base, join};
 use super::proxy::Proxy;
-use crate::config::{Config, Deployment, Provider};
+use crate::config::{Config, Deployment, Provider, provider_of};
 use crate::gateway::http::credential::clean_query;
 use crate::gateway::http::error_response::Refusal;
-use crate::gateway::target::{Target, operation};
+use crate::gateway::target::{Defaults, Target, operation};
 use crate::names::ModelName;
-use crate::pattern::Pattern;
+use crate::pattern::{Pattern, filled};
 use crate::request::ApiCall;
 
 /// What OpenAI-shaped endpoints offer for a model, below their base URL.
@@ -63,6 +63,8 @@ struct Shared {
 struct Entry {
     name: ModelName,
     deployment: Option<Prepared>,
+    /// By the provider that a request names, for an entry whose model is `*`.
+    by_provider: HashMap<String, Prepared, RandomState>,
 }
 
 /// `None`: what the configuration writes is no header, so that nothing can be sent.
@@ -73,6 +75,7 @@ struct Prepared {
     provider: Provider,
     model: String,
     api_version: Option<String>,
+    defaults: Vec<(String, String)>,
     timeout: Option<Duration>,
     /// `None`: it is no address, so that nothing can be sent. Thousands of models may be at the same.
     base: Option<Arc<Base>>,
@@ -93,6 +96,11 @@ impl Deployments {
             .map(|model| Entry {
                 name: model.name.clone(),
                 deployment: model.deployment.as_ref().map(|deployment| Prepared::of(deployment, &mut bases)),
+                by_provider: model
+                    .by_provider
+                    .iter()
+                    .map(|(provider, deployment)| (provider.clone(), Prepared::of(deployment, &mut bases)))
+                    .collect(),
             })
             .collect();
         let mut exact: HashMap<_, Shared, _> = HashMap::default();
@@ -117,8 +125,11 @@ impl Deployments {
         query: Option<&str>,
         credential: Option<&[u8]>,
     ) -> Result<Target<'_>, Refusal> {
-        let served = call.model().and_then(|model| self.choose(model));
-        let known = served.is_some();
+        let served = match call.model() {
+            Some(model) if self.upstream.as_ref().is_none_or(|proxy| !proxy.serves_all) => self.choose(model),
+            _ => None,
+        };
+        let has_deployment = served.is_some();
         if let Some((deployment, model)) = served
             && let Some(target) = at_deployment(deployment, model, call, query, credential)?
         {
@@ -135,10 +146,15 @@ impl Deployments {
                     headers: proxy.headers.as_deref().ok_or(Refusal::NoUpstream)?,
                     timeout: None,
                     provider: None,
+                    defaults: Defaults::default(),
                 })
             }
-            None if call.model().is_some() && !known => Err(Refusal::UnknownModel),
-            None => Err(Refusal::NoUpstream),
+            None => match call.model() {
+                Some(_) if has_deployment => Err(Refusal::NoUpstream),
+                Some(model) if self.is_listed(model) => Err(Refusal::NotServed),
+                Some(_) => Err(Refusal::UnknownModel),
+                None => Err(Refusal::NoUpstream),
+            },
         }
     }
 
@@ -150,11 +166,20 @@ impl Deployments {
             None => (Cow::Owned(self.fitting(model.as_str())), self.turn_below_wildcards(model)?),
         };
         let entries = positions.iter().filter_map(|position| self.entries.get(*position));
-        let mut deployed = entries.filter_map(|entry| Some((&entry.name, entry.deployment.as_ref()?)));
+        let mut deployed = entries.filter_map(|entry| Some((&entry.name, entry.deployment(model)?)));
         let count = deployed.clone().count();
         let turn = if count > 1 { turn.fetch_add(1, Ordering::Relaxed) % count } else { 0 };
-        let (name, deployment) = deployed.nth(turn)?;
-        Some((deployment, filled(&deployment.model, name.as_str(), model.as_str())))
+        let (name, (deployment, without_provider)) = deployed.nth(turn)?;
+        let at_upstream = match without_provider {
+            Some(rest) => rest.to_owned(),
+            None => filled(&deployment.model, name.as_str(), model.as_str()),
+        };
+        Some((deployment, at_upstream))
+    }
+
+    /// Whether the configuration has the model, even if nothing serves it.
+    fn is_listed(&self, model: &ModelName) -> bool {
+        self.exact.contains_key(model) || !self.fitting(model.as_str()).is_empty()
     }
 
     fn turn_below_wildcards(&self, model: &ModelName) -> Option<&AtomicUsize> {
@@ -168,6 +193,19 @@ impl Deployments {
         let mut fitting = self.wildcards.iter().filter(|(pattern, _)| pattern.matches(model)).peekable();
         let longest = fitting.peek().and_then(|(_, position)| length(*position));
         fitting.map(|(_, position)| *position).take_while(|position| length(*position) == longest).collect()
+    }
+}
+
+impl Entry {
+    /// The deployment for a model. Where the provider that the model names chooses it, also the name without the provider.
+    fn deployment<'m>(&self, model: &'m ModelName) -> Option<(&Prepared, Option<&'m str>)> {
+        if !self.by_provider.is_empty()
+            && let Some((provider, name)) = provider_of(model.as_str())
+            && let Some(deployment) = self.by_provider.get(provider)
+        {
+            return Some((deployment, Some(name)));
+        }
+        Some((self.deployment.as_ref()?, None))
     }
 }
 
@@ -186,6 +224,7 @@ impl Prepared {
             provider: deployment.provider,
             model: deployment.model.clone(),
             api_version: deployment.api_version.clone(),
+            defaults: deployment.defaults.clone(),
             timeout: deployment.timeout,
             base: base.clone(),
             bearer: deployment_headers(deployment, bearer),
@@ -207,13 +246,6 @@ fn deployment_headers(
         headers.push(credential(key).ok()?);
     }
     Some(headers)
-}
-
-/// A deployment's model with its star filled with what the entry's star stood for.
-fn filled(template: &str, pattern: &str, name: &str) -> String {
-    let Some((head, tail)) = pattern.split_once('*') else { return template.to_owned() };
-    let stood_for = name.strip_prefix(head).and_then(|rest| rest.strip_suffix(tail)).unwrap_or(name);
-    template.replacen('*', stood_for, 1)
 }
 
 /// `None` when the deployment's provider does not speak the call's operation.
@@ -251,7 +283,8 @@ fn at_deployment<'d>(
     let query = renamed.and_then(|query| clean_query(query.into(), credential, true));
     let query = query.as_deref();
     let version = deployment.api_version.as_deref().map(|version| format!("api-version={version}"));
-    let query = if deployment.provider == Provider::Azure { version.as_deref().or(query) } else { query };
+    // Azure alone has versions, and takes no other query.
+    let query = version.as_deref().or(query);
     // Google's own paths name the model, so that a body that does not is left alone.
     let rewrites_body = is_openai || is_messages || call.body_model().is_some();
     Ok(Some(Target {
@@ -260,6 +293,7 @@ fn at_deployment<'d>(
         headers: headers.as_deref().ok_or(Refusal::NoUpstream)?,
         timeout: deployment.timeout,
         provider: Some(deployment.provider),
+        defaults: Defaults::new(operation, &deployment.defaults),
     }))
 }
 

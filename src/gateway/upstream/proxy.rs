@@ -7,7 +7,7 @@ use http::header::{HeaderName, HeaderValue, InvalidHeaderValue};
 use secrecy::SecretString;
 
 use super::base_url::Base;
-use crate::config::{Config, PassedMembers};
+use crate::config::{Config, PassedMembers, UpstreamModels};
 use crate::request::{ApiCall, Malformed};
 
 /// The proxy, and what it may be asked for.
@@ -16,6 +16,8 @@ pub(super) struct Proxy {
     pub(super) base: Option<Base>,
     /// `None`: the credential is no header, so that nothing can be sent.
     pub(super) headers: Option<Vec<(HeaderName, HeaderValue)>>,
+    /// Whether it serves every model.
+    pub(super) serves_all: bool,
     pass: PassedMembers,
     /// LiteLLM's ids of deployments, which it takes for names.
     ids: HashSet<String, RandomState>,
@@ -34,6 +36,7 @@ impl Proxy {
         Some(Self {
             base: Base::of(&upstream.api_base),
             headers: credential.ok().map(|header| header.into_iter().collect()),
+            serves_all: upstream.serves == UpstreamModels::All,
             pass: upstream.pass.clone(),
             ids: ids.filter(|id| !is_name(id)).collect(),
         })

@@ -63,7 +63,7 @@ fn entries(config: &Config) -> Vec<(String, String)> {
     let of_jwt = |list: &str| format!("{JWTAUTH}.{list}");
     let lists = [
         ("teams".to_owned(), config.teams.len()),
-        ("model_list".to_owned(), config.models.len()),
+        ("model_list".to_owned(), listed_models(config)),
         (of_jwt("user_allowed_roles"), jwt.map_or(0, |jwt| jwt.user_allowed_roles.len())),
         (of_jwt("role_mappings"), jwt.map_or(0, |jwt| jwt.role_mappings.len())),
         (of_jwt("scope_mappings"), jwt.map_or(0, |jwt| jwt.scope_mappings.len())),
@@ -71,6 +71,11 @@ fn entries(config: &Config) -> Vec<(String, String)> {
     let paths = lists.iter().flat_map(|(list, length)| (0..*length).map(move |i| format!("{list}[{i}]")));
     let source = |path: &str| format!("{}:{}", config.file, config.lines.get(path).unwrap_or_default());
     paths.map(|path| (path.clone(), source(&path))).collect()
+}
+
+/// How many models have an entry. The others are aliases.
+fn listed_models(config: &Config) -> usize {
+    (0..config.models.len()).take_while(|i| config.lines.get(&format!("model_list[{i}]")).is_some()).count()
 }
 
 impl Touched {

@@ -85,7 +85,6 @@ fn a_key_for_another_purpose_is_refused() {
     for members in [json!({"key_ops": "verify"}), json!({"key_ops": ["verify", 1]})] {
         assert_eq!(refusal(RSA[0].jwk_with(members)), KeyRefusal::Member { name: "key_ops" });
     }
-    assert_eq!(refusal(RSA[0].jwk_with(json!({"use": null}))), KeyRefusal::Member { name: "use" });
     set(&[RSA[0].jwk_with(json!({"use": "sig", "key_ops": ["sign", "verify"]}))]);
 }
 
@@ -238,4 +237,13 @@ fn debug_shows_no_key_material() {
     let jwk = RSA[0].jwk_with(json!({"kid": "k"}));
     let shown = format!("{:?}", set(&[jwk]));
     assert!(shown.contains("RS256") && shown.len() < 400, "{shown}");
+}
+
+#[test]
+fn a_member_that_is_null_is_absent() {
+    let nothing = json!({"use": null, "key_ops": null, "alg": null, "kid": null, "d": null, "x5c": null});
+    let set = KeySet::parse(json!({"keys": [RSA[0].jwk_with(nothing)]}).to_string().as_bytes()).unwrap();
+    assert_eq!((set.count(), set.refused().len()), (1, 0));
+    assert_eq!(refusal(RSA[0].jwk_with(json!({"n": null}))), KeyRefusal::Member { name: "n" });
+    assert_eq!(refusal(RSA[0].jwk_with(json!({"kty": null}))), KeyRefusal::Member { name: "kty" });
 }

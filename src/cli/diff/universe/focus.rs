@@ -139,7 +139,9 @@ fn common(config: &Config) -> String {
         teams: _,
         file: _,
         lines: _,
-        foreign_blocks: _,
+        // These say where an allowed request goes, and what has no effect.
+        router: _,
+        ignored: _,
         warnings: _,
     } = config;
     let mut first_of_each_role: BTreeMap<Role, String> = BTreeMap::new();
@@ -162,6 +164,7 @@ fn common_of_tokens(jwt: &JwtAuth) -> String {
         admin_allowed_routes,
         team_id_jwt_field,
         team_id_default,
+        team_id_upsert,
         team_ids_jwt_field,
         team_alias_jwt_field,
         team_allowed_routes,
@@ -203,6 +206,7 @@ fn common_of_tokens(jwt: &JwtAuth) -> String {
         *strict,
         *enforce_scope_based_access && !scope_mappings.is_empty(),
         *enforce_team_based_model_access,
+        *team_id_upsert,
     ];
     // Which mapping comes first counts too, which the treatment of one name does not say.
     format!(

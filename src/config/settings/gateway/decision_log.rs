@@ -78,7 +78,7 @@ fn masks(cx: &mut Context<'_>, names: Vec<String>) -> Vec<Masked> {
 
 fn mask(cx: &mut Context<'_>, path: &str, name: &str) -> Option<Masked> {
     if let Some(claim) = name.strip_prefix(CLAIMS) {
-        return cx.claim_path(path, Some(claim.to_owned())).map(Masked::Claim);
+        return cx.claim_path(path, Some(vec![claim.to_owned()])).map(Masked::Claim);
     }
     let known = MASKS.iter().find(|(known, _)| *known == name);
     if known.is_none() {

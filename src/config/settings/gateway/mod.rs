@@ -14,10 +14,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ipnet::IpNet;
 
+use super::base_url::BaseUrl;
 use super::context::Context;
-use super::models::secret;
-use super::types::{GatewaySettings, Mode, PassedMembers, TlsFiles, Upstream, UpstreamHeaders};
-use super::{endpoint, limits};
+use super::limits;
+use super::models::entry::secret;
+use super::types::{
+    GatewaySettings, Mode, PassedMembers, TlsFiles, Upstream, UpstreamHeaders, UpstreamModels,
+};
 use crate::config::problem::{Caution, Problem};
 use crate::config::raw;
 
@@ -56,6 +59,7 @@ pub(in crate::config) fn settings(
         introspection: _,
         // Rules, not settings of the gateway.
         strict: _,
+        ignore: _,
         role_permissions: _,
     } = block;
     let max_body_bytes = body_limit(cx, max_body_bytes.unwrap_or(DEFAULT_BODY));
@@ -81,15 +85,28 @@ pub(in crate::config) fn settings(
 }
 
 fn proxy(cx: &mut Context<'_>, block: raw::Upstream) -> Option<Upstream> {
-    let raw::Upstream { api_base, api_key, pass } = block;
+    let raw::Upstream { api_base, api_key, serves, pass } = block;
+    let serves = serves.map(|text| upstream_models(cx, &text)).unwrap_or_default();
     let pass = passed(cx, pass.unwrap_or_default());
     let api_key = api_key.and_then(|key| secret(cx, "modelgate.upstream.api_key", "api_key", key));
-    match endpoint::api_base(&api_base) {
-        Ok(api_base) => Some(Upstream { api_base, api_key, pass }),
+    match BaseUrl::parse(&api_base) {
+        Ok(api_base) => Some(Upstream { api_base, api_key, serves, pass }),
         Err(reason) => {
             let key = "api_base".to_owned();
             cx.refuse("modelgate.upstream.api_base", Problem::Url { key, reason });
             None
+        }
+    }
+}
+
+fn upstream_models(cx: &mut Context<'_>, text: &str) -> UpstreamModels {
+    match text {
+        "unlisted" => UpstreamModels::Unlisted,
+        "all" => UpstreamModels::All,
+        _ => {
+            let range = "`unlisted` or `all`".to_owned();
+            cx.refuse("modelgate.upstream.for", Problem::OutOfRange { key: "for".to_owned(), range });
+            UpstreamModels::default()
         }
     }
 }

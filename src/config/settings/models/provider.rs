@@ -1,140 +1,110 @@
-//! The providers whose endpoints are known.
+//! The providers that LiteLLM knows, as its package resolves them (`providers.json`).
 
-use crate::config::settings::types::Provider;
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use foldhash::fast::RandomState;
+use serde::Deserialize;
+
 use crate::providers;
 
 /// What LiteLLM knows of a provider.
+#[derive(Deserialize)]
 pub(in crate::config) struct Known {
     /// What stands before the slash of `provider/name`.
-    pub(in crate::config) name: &'static str,
-    pub(in crate::config) provider: Provider,
+    #[serde(skip)]
+    pub(in crate::config) name: String,
+    pub(in crate::config) speaks: Speaks,
     /// The endpoint, unless the configuration or a variable names another.
-    pub(in crate::config) api_base: Option<&'static str>,
-    /// Environment variables that may name the endpoint; the first that is set counts.
-    pub(super) base_variables: &'static [&'static str],
-    /// Environment variables that may hold the key; the first that is set counts.
-    pub(super) key_variables: &'static [&'static str],
+    #[serde(default)]
+    pub(in crate::config) api_base: Option<String>,
+    /// Environment variables that may name the endpoint. The first that is set counts.
+    #[serde(default)]
+    pub(in crate::config) base_variables: Vec<String>,
+    /// Environment variables that may hold the key. The first that is set counts.
+    #[serde(default)]
+    pub(in crate::config) key_variables: Vec<String>,
 }
 
-const KNOWN: [Known; 14] = [
-    Known {
-        name: "openai",
-        provider: Provider::OpenAi,
-        api_base: Some("https://api.openai.com/v1"),
-        base_variables: &["OPENAI_BASE_URL", "OPENAI_API_BASE"],
-        key_variables: &["OPENAI_API_KEY"],
-    },
-    Known {
-        name: "azure",
-        provider: Provider::Azure,
-        api_base: None,
-        base_variables: &["AZURE_API_BASE"],
-        key_variables: &["AZURE_OPENAI_API_KEY", "AZURE_API_KEY"],
-    },
-    Known {
-        name: "anthropic",
-        provider: Provider::Anthropic,
-        api_base: Some("https://api.anthropic.com"),
-        base_variables: &["ANTHROPIC_API_BASE", "ANTHROPIC_BASE_URL"],
-        key_variables: &["ANTHROPIC_API_KEY"],
-    },
-    Known {
-        name: "gemini",
-        provider: Provider::Gemini,
-        api_base: Some("https://generativelanguage.googleapis.com"),
-        base_variables: &["GEMINI_API_BASE"],
-        key_variables: &["GOOGLE_API_KEY", "GEMINI_API_KEY"],
-    },
-    Known {
-        name: "groq",
-        provider: Provider::OpenAi,
-        api_base: Some("https://api.groq.com/openai/v1"),
-        base_variables: &["GROQ_API_BASE"],
-        key_variables: &["GROQ_API_KEY"],
-    },
-    Known {
-        name: "mistral",
-        provider: Provider::OpenAi,
-        api_base: Some("https://api.mistral.ai/v1"),
-        base_variables: &["MISTRAL_API_BASE"],
-        key_variables: &["MISTRAL_API_KEY"],
-    },
-    Known {
-        name: "deepseek",
-        provider: Provider::OpenAi,
-        api_base: Some("https://api.deepseek.com/v1"),
-        base_variables: &["DEEPSEEK_API_BASE"],
-        key_variables: &["DEEPSEEK_API_KEY"],
-    },
-    Known {
-        name: "xai",
-        provider: Provider::OpenAi,
-        api_base: Some("https://api.x.ai/v1"),
-        base_variables: &["XAI_API_BASE"],
-        key_variables: &["XAI_API_KEY"],
-    },
-    Known {
-        name: "openrouter",
-        provider: Provider::OpenAi,
-        api_base: Some("https://openrouter.ai/api/v1"),
-        base_variables: &["OPENROUTER_API_BASE"],
-        key_variables: &["OPENROUTER_API_KEY"],
-    },
-    Known {
-        name: "together_ai",
-        provider: Provider::OpenAi,
-        api_base: Some("https://api.together.ai/v1"),
-        base_variables: &["TOGETHER_AI_API_BASE"],
-        key_variables: &[
-            "TOGETHER_API_KEY",
-            "TOGETHER_AI_API_KEY",
-            "TOGETHERAI_API_KEY",
-            "TOGETHER_AI_TOKEN",
-        ],
-    },
-    Known {
-        name: "fireworks_ai",
-        provider: Provider::OpenAi,
-        api_base: Some("https://api.fireworks.ai/inference/v1"),
-        base_variables: &["FIREWORKS_API_BASE"],
-        key_variables: &[
-            "FIREWORKS_API_KEY",
-            "FIREWORKS_AI_API_KEY",
-            "FIREWORKSAI_API_KEY",
-            "FIREWORKS_AI_TOKEN",
-        ],
-    },
-    Known {
-        name: "ollama",
-        provider: Provider::OpenAi,
-        api_base: Some("http://localhost:11434"),
-        base_variables: &["OLLAMA_API_BASE"],
-        key_variables: &["OLLAMA_API_KEY"],
-    },
-    // The same server, by LiteLLM's name for its chat endpoint.
-    Known {
-        name: "ollama_chat",
-        provider: Provider::OpenAi,
-        api_base: Some("http://localhost:11434"),
-        base_variables: &["OLLAMA_API_BASE"],
-        key_variables: &["OLLAMA_API_KEY"],
-    },
-    Known {
-        name: "hosted_vllm",
-        provider: Provider::OpenAi,
-        api_base: None,
-        base_variables: &["HOSTED_VLLM_API_BASE"],
-        key_variables: &["HOSTED_VLLM_API_KEY"],
-    },
+/// The protocol of a provider's endpoint.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::config) enum Speaks {
+    #[serde(rename = "openai")]
+    OpenAi,
+    Azure,
+    AzureAi,
+    Anthropic,
+    Gemini,
+    /// One that this gateway does not speak.
+    Other,
+}
+
+#[derive(Deserialize)]
+struct File {
+    providers: Providers,
+}
+
+type Providers = HashMap<String, Known, RandomState>;
+
+static PROVIDERS: LazyLock<Providers> = LazyLock::new(|| {
+    // `every_provider_is_read` proves that it can be read.
+    let file = serde_json::from_str::<File>(include_str!("providers.json"));
+    let mut providers = file.map(|file| file.providers).unwrap_or_default();
+    for (name, known) in &mut providers {
+        known.name.clone_from(name);
+    }
+    providers
+});
+
+/// Beginnings of names of OpenAI that R6 does not know, which is about wildcards of teams alone.
+const OPENAI_BEGINNINGS: [&str; 8] = [
+    "ft:gpt-",
+    "codex-",
+    "computer-use-",
+    "omni-moderation",
+    "text-moderation",
+    "babbage-",
+    "davinci-",
+    "sora-",
 ];
+
+/// The provider of this name.
+pub(in crate::config) fn named(name: &str) -> Option<&'static Known> {
+    PROVIDERS.get(name)
+}
 
 /// The provider of `provider/name` or of a bare name, with the name at the upstream.
 pub(in crate::config) fn find(model: &str) -> Option<(&'static Known, &str)> {
-    let (provider, name) = match model.split_once('/') {
-        Some((provider, name)) => (provider, name),
-        None => (providers::of_bare_name(model)?, model),
-    };
-    KNOWN.iter().find(|known| known.name == provider).map(|known| (known, name))
+    match model.split_once('/') {
+        Some((provider, name)) => Some((named(provider)?, name)),
+        None if OPENAI_BEGINNINGS.iter().any(|beginning| model.starts_with(beginning)) => {
+            Some((named("openai")?, model))
+        }
+        None => Some((named(providers::of_bare_name(model)?)?, model)),
+    }
+}
+
+/// The provider that a request's model names, and the model's name there.
+#[cfg(feature = "gateway")]
+pub(crate) fn provider_of(model: &str) -> Option<(&'static str, &str)> {
+    find(model).map(|(known, name)| (known.name.as_str(), name))
+}
+
+/// The same where `custom_llm_provider` names the provider: the name keeps any other prefix.
+pub(in crate::config) fn find_custom<'m>(
+    provider: &str,
+    model: &'m str,
+) -> Option<(&'static Known, &'m str)> {
+    let name = model.strip_prefix(provider).and_then(|rest| rest.strip_prefix('/')).unwrap_or(model);
+    Some((named(provider)?, name))
+}
+
+/// Every provider whose endpoint is spoken, by name.
+pub(in crate::config) fn spoken() -> Vec<&'static Known> {
+    let mut spoken: Vec<_> = PROVIDERS.values().filter(|known| known.speaks != Speaks::Other).collect();
+    spoken.sort_by(|a, b| a.name.cmp(&b.name));
+    spoken
 }
 
 #[cfg(test)]
@@ -142,9 +112,30 @@ mod tests {
     use super::*;
 
     #[test]
+    fn every_provider_is_read() {
+        assert!(PROVIDERS.len() > 180, "{}", PROVIDERS.len());
+        assert!(PROVIDERS.values().all(|known| !known.name.is_empty()));
+    }
+
+    #[test]
     fn a_prefix_names_the_provider_and_is_taken_off_once() {
-        let (known, name) = find("openrouter/anthropic/claude-3").unwrap();
-        assert_eq!((known.name, name), ("openrouter", "anthropic/claude-3"));
-        assert!(find("bedrock/anthropic.claude-v2").is_none());
+        for (model, provider, name) in [
+            ("openrouter/anthropic/claude-3", "openrouter", "anthropic/claude-3"),
+            ("bedrock/anthropic.claude-v2", "bedrock", "anthropic.claude-v2"),
+            ("cerebras/llama", "cerebras", "llama"),
+            ("ft:gpt-4o:org", "openai", "ft:gpt-4o:org"),
+        ] {
+            let (known, found) = find(model).unwrap();
+            assert_eq!((known.name.as_str(), found), (provider, name));
+        }
+        assert!(find("meta-llama/Llama-3").is_none() && find("llama").is_none());
+    }
+
+    #[test]
+    fn a_custom_provider_takes_off_its_own_prefix_alone() {
+        for (model, name) in [("azure/dep", "dep"), ("openai/gpt", "openai/gpt"), ("azure-dep", "azure-dep")]
+        {
+            assert_eq!(find_custom("azure", model).unwrap().1, name);
+        }
     }
 }

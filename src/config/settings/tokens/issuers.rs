@@ -42,7 +42,7 @@ fn issuer(cx: &mut Context<'_>, path: &str, entry: &raw::Issuer) -> Option<Issue
     cx.not_empty(&format!("{path}.issuer"), &entry.issuer);
     let audience = audience(cx, path, entry);
     let mut field =
-        |key: &str, claim: &Option<String>| cx.claim_path(&format!("{path}.{key}"), claim.clone());
+        |key: &str, claim: &Option<Vec<String>>| cx.claim_path(&format!("{path}.{key}"), claim.clone());
     let team_id_jwt_field = field("team_id_jwt_field", &entry.team_id_jwt_field);
     let team_ids_jwt_field = field("team_ids_jwt_field", &entry.team_ids_jwt_field);
     let user_id_jwt_field = field("user_id_jwt_field", &entry.user_id_jwt_field);

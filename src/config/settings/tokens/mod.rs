@@ -20,6 +20,8 @@ use crate::config::yaml::environment::Environment;
 const TTL: Duration = Duration::from_secs(600);
 /// Long enough for an identity provider's bad day, short enough that a withdrawn key does not serve for weeks.
 const STALE_TTL: Duration = Duration::from_secs(24 * 60 * 60);
+/// Providers' clocks are often a second or two ahead. A token that begins late harms nobody; one that ends late does.
+const EARLY_LEEWAY: Duration = Duration::from_secs(5);
 const COOLDOWN: Duration = Duration::from_secs(30);
 
 pub(in crate::config) fn token_rules(
@@ -39,13 +41,15 @@ pub(in crate::config) fn token_rules(
     let from_jwt = cx.seconds(&jwt_stale, jwt.public_key_stale_ttl, 0..=30 * 86_400, STALE_TTL);
     let public_key_stale_ttl = cx.seconds(our_stale, ours.public_key_stale_ttl, 0..=30 * 86_400, from_jwt);
     let ttl_path = format!("{}.public_key_ttl", jwt::PATH);
+    let leeway = cx.seconds("modelgate.leeway", ours.leeway, 0..=300, Duration::ZERO);
     TokenRules {
         key_urls: key_urls(cx, env),
         audience,
         issuer,
         issuers: issuers::issuers(cx, jwt.issuers.as_deref()),
         opaque: opaque::opaque_tokens(cx, jwt, ours.introspection.as_ref()),
-        leeway: cx.seconds("modelgate.leeway", ours.leeway, 0..=300, Duration::ZERO),
+        leeway,
+        early_leeway: if ours.leeway.is_some() { leeway } else { EARLY_LEEWAY },
         public_key_ttl: cx.seconds(&ttl_path, jwt.public_key_ttl, 1..=7 * 86_400, TTL),
         public_key_stale_ttl,
         public_key_cooldown: cx.seconds(

@@ -142,7 +142,7 @@ impl KeyStore {
     /// Whether a token that this store has verified by these rules would be verified now as it was then: it is still valid,
     /// and the keys are still those of its provider and not too old. Anything else is to be verified anew.
     pub(in crate::gateway) fn holds(&self, proof: &Proof, rules: &TokenRules, now: Moment) -> bool {
-        proof.times.check(rules.leeway, now.wall).is_ok()
+        proof.times.check(rules.leeway, rules.early_leeway, now.wall).is_ok()
             && self
                 .groups
                 .get(proof.group)

@@ -1,4 +1,9 @@
 //! Where a permitted request goes, as `upstream` finds it and telemetry tells it.
+//!
+//! In comes what `upstream` knows of a deployment. Out goes the address of one request, with what is added to its headers
+//! and to its body.
+
+mod request_defaults;
 
 use std::time::Duration;
 
@@ -6,6 +11,8 @@ use http::Uri;
 use http::header::{HeaderName, HeaderValue};
 
 use crate::config::Provider;
+
+pub(in crate::gateway) use request_defaults::Defaults;
 
 /// Where a request goes.
 #[derive(Debug)]
@@ -17,6 +24,8 @@ pub(in crate::gateway) struct Target<'d> {
     pub(in crate::gateway) timeout: Option<Duration>,
     /// `None`: a proxy.
     pub(in crate::gateway) provider: Option<Provider>,
+    /// Parameters for a JSON body that does not set them.
+    pub(in crate::gateway) defaults: Defaults<'d>,
 }
 
 /// What a path asks of a model: the path without the prefix below which an OpenAI-shaped API is mounted.

@@ -1,0 +1,135 @@
+//! What is special about Azure's endpoints: their paths, versions and credentials.
+
+use http::HeaderValue;
+use http::header::{AUTHORIZATION, HeaderName};
+use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::config::problem::Problem;
+use crate::config::settings::context::Context;
+use crate::config::settings::models::entry::At;
+use crate::config::settings::models::entry::NotServed;
+use crate::config::settings::types::{Deployment, Provider};
+use crate::config::yaml::environment::Environment;
+
+/// Where Microsoft's model inference is asked for this version unless another is given.
+const INFERENCE_VERSION: &str = "2024-05-01-preview";
+const FOUNDRY_HOST: &str = ".services.ai.azure.com";
+const OPENAI_HOST: &str = ".openai.azure.com";
+
+/// The keys of `litellm_params` that are about Azure.
+#[derive(Clone, Default)]
+pub(in crate::config) struct Parameters {
+    pub(in crate::config) api_version: Option<String>,
+    pub(in crate::config) token: Option<SecretString>,
+    pub(in crate::config) tenant_id: Option<String>,
+    pub(in crate::config) client_id: Option<String>,
+    pub(in crate::config) client_secret: Option<SecretString>,
+}
+
+/// An endpoint without the `?api-version=…` that Azure's portal shows behind it, and that version.
+pub(in crate::config) fn split_version(text: &str) -> (&str, Option<String>) {
+    match text.split_once("?api-version=") {
+        Some((base, version)) if !version.contains(['&', '#']) => (base, Some(version.to_owned())),
+        _ => (text, None),
+    }
+}
+
+/// Makes a deployment of Azure's out of what all have in common.
+pub(in crate::config) fn complete(
+    cx: &mut Context<'_>,
+    env: &Environment<'_>,
+    at: At,
+    deployment: &mut Deployment,
+    parameters: &Parameters,
+    version_in_base: Option<String>,
+    is_foundry: bool,
+) -> Result<(), NotServed> {
+    let version = parameters.api_version.clone().or(version_in_base);
+    deployment.api_version = version.filter(|version| !version.is_empty());
+    if is_foundry {
+        address_foundry(deployment);
+    } else {
+        let path = deployment.api_base.path();
+        // The portal shows the address of a whole operation; the gateway puts its path together itself.
+        if let Some(end) = path.find("/openai/deployments/") {
+            let path = path.get(..end).unwrap_or_default().to_owned();
+            deployment.api_base = deployment.api_base.clone().with_path(&path);
+        }
+    }
+    authenticate(cx, env, at, deployment, parameters)
+}
+
+/// The address of a model in Azure AI Foundry, which depends on the host and on whose model it is.
+fn address_foundry(deployment: &mut Deployment) {
+    let host = deployment.api_base.host().to_owned();
+    if host.ends_with(OPENAI_HOST) {
+        deployment.provider = Provider::Azure;
+    } else if deployment.model.to_ascii_lowercase().contains("claude") {
+        deployment.provider = Provider::Anthropic;
+        let base = deployment.api_base.clone();
+        let base = base.without_suffix("/v1/messages").without_suffix("/v1");
+        let is_complete = base.path().ends_with("/anthropic") || !host.ends_with(FOUNDRY_HOST);
+        deployment.api_base = if is_complete { base } else { base.below("anthropic") };
+        deployment.api_version = None;
+    } else if host.ends_with(FOUNDRY_HOST) {
+        if !matches!(deployment.api_base.path(), path if path.contains("/openai/") || path.ends_with("/models"))
+        {
+            deployment.api_base = deployment.api_base.clone().below("models");
+        }
+        if !deployment.api_base.path().contains("/openai/") {
+            deployment.api_version.get_or_insert_with(|| INFERENCE_VERSION.to_owned());
+        }
+        // The key goes into another header than elsewhere.
+        if let Some(key) = deployment.api_key.take() {
+            push_secret(deployment, HeaderName::from_static("api-key"), key.expose_secret());
+        }
+    }
+}
+
+/// A token of Entra ID goes before a key. The variables that LiteLLM reads count where the file has none.
+fn authenticate(
+    cx: &mut Context<'_>,
+    env: &Environment<'_>,
+    at: At,
+    deployment: &mut Deployment,
+    parameters: &Parameters,
+) -> Result<(), NotServed> {
+    let has_key =
+        deployment.api_key.is_some() || deployment.extra_headers.iter().any(|(name, _)| name == "api-key");
+    let variable = |name: &str| env.get(name).ok().flatten().filter(|value| !value.is_empty());
+    let written =
+        parameters.token.as_ref().map(|token| token.expose_secret().to_owned()).filter(|t| !t.is_empty());
+    let token = written.or_else(|| if has_key { None } else { variable("AZURE_AD_TOKEN") });
+    match token {
+        Some(token) if token.starts_with("oidc/") => Err(NotServed::new(
+            "a federated `azure_ad_token` has to be exchanged for a token first",
+            "write a key into `api_key`, or a token into `azure_ad_token`",
+        )),
+        Some(token) => {
+            deployment.api_key = None;
+            if !push_secret(deployment, AUTHORIZATION, &format!("Bearer {token}")) {
+                cx.refuse(&at.param("azure_ad_token"), Problem::Header { key: "azure_ad_token".to_owned() });
+            }
+            Ok(())
+        }
+        None if has_key => Ok(()),
+        None if parameters.client_secret.is_some()
+            && parameters.tenant_id.is_some()
+            && parameters.client_id.is_some() =>
+        {
+            Err(NotServed::new(
+                "its credential is a client secret of Entra ID, which has to be exchanged for a token first",
+                "write a key into `api_key`, or a token into `azure_ad_token`",
+            ))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Whether the value can be sent.
+fn push_secret(deployment: &mut Deployment, name: HeaderName, value: &str) -> bool {
+    let Ok(mut value) = HeaderValue::from_str(value) else { return false };
+    value.set_sensitive(true);
+    deployment.extra_headers.push((name, value));
+    true
+}

@@ -1,0 +1,141 @@
+//! `router_settings`, and what `litellm_settings` says of routing: fallbacks, retries, cool-downs.
+//!
+//! It is read leniently. A value that cannot be used is warned of and left out, as these settings open and close nothing.
+
+use std::time::Duration;
+
+use crate::config::problem::Caution;
+use crate::config::settings::context::Context;
+use crate::config::settings::models::entry::At;
+use crate::config::settings::types::{Fallback, RouterSettings, Routing};
+use crate::config::yaml::environment::REFERENCE;
+use crate::config::yaml::tree::{Entry, Node, Value};
+use crate::names::ModelName;
+
+pub(in crate::config) const ROUTER: &str = "router_settings";
+pub(in crate::config) const LITELLM: &str = "litellm_settings";
+
+/// The settings of the router; those of `router_settings` go before those of `litellm_settings`.
+pub(in crate::config) fn settings(cx: &mut Context<'_>) -> RouterSettings {
+    let found = |keys: &[&str]| {
+        let blocks = [ROUTER, LITELLM];
+        blocks.into_iter().find_map(|block| {
+            keys.iter().find_map(|key| Some((format!("{block}.{key}"), cx_node(cx, block, key)?)))
+        })
+    };
+    let (fallbacks, context, policy) =
+        (found(&["fallbacks"]), found(&["context_window_fallbacks"]), found(&["content_policy_fallbacks"]));
+    let (default, retries, fails) =
+        (found(&["default_fallbacks"]), found(&["num_retries", "max_retries"]), found(&["allowed_fails"]));
+    let (cooldown, after, strategy) =
+        (found(&["cooldown_time"]), found(&["retry_after"]), found(&["routing_strategy"]));
+    let timeout = found(&["timeout", "request_timeout"]);
+    RouterSettings {
+        fallbacks: read(cx, fallbacks, "a list of `model: [models]`", fallback_list).unwrap_or_default(),
+        context_window_fallbacks: read(cx, context, "a list of `model: [models]`", fallback_list)
+            .unwrap_or_default(),
+        content_policy_fallbacks: read(cx, policy, "a list of `model: [models]`", fallback_list)
+            .unwrap_or_default(),
+        default_fallbacks: read(cx, default, "a list of models", model_names).unwrap_or_default(),
+        num_retries: read(cx, retries, WHOLE, whole),
+        allowed_fails: read(cx, fails, WHOLE, whole),
+        cooldown_time: read(cx, cooldown, SECONDS, seconds),
+        retry_after: read(cx, after, SECONDS, seconds),
+        timeout: read(cx, timeout, SECONDS, seconds),
+        routing_strategy: read(cx, strategy, "a string", |node| text(node).map(str::to_owned)),
+    }
+}
+
+/// What an entry of `model_list` says of routing.
+pub(in crate::config) fn routing(cx: &mut Context<'_>, at: At) -> Routing {
+    let entries = at.parameters(cx);
+    let found = |keys: &[&str]| {
+        let entry =
+            entries.iter().find(|entry| keys.contains(&entry.key.as_str()) && !entry.value.is_null())?;
+        Some((at.param(&entry.key), &entry.value))
+    };
+    let (weight, order, rpm, tpm) = (found(&["weight"]), found(&["order"]), found(&["rpm"]), found(&["tpm"]));
+    let (retries, cooldown) = (found(&["num_retries", "max_retries"]), found(&["cooldown_time"]));
+    Routing {
+        weight: read(cx, weight, "a number from 0", number),
+        order: read(cx, order, WHOLE, whole),
+        rpm: read(cx, rpm, WHOLE, whole),
+        tpm: read(cx, tpm, WHOLE, whole),
+        num_retries: read(cx, retries, WHOLE, whole),
+        cooldown_time: read(cx, cooldown, SECONDS, seconds),
+    }
+}
+
+const WHOLE: &str = "a whole number from 0";
+const SECONDS: &str = "a number of seconds";
+
+fn cx_node<'n>(cx: &Context<'n>, block: &str, key: &str) -> Option<&'n Node> {
+    cx.root().get(block)?.get(key).filter(|node| !node.is_null())
+}
+
+/// A value that is there, or a warning that it is no such thing. One from the environment is left alone.
+fn read<T>(
+    cx: &mut Context<'_>,
+    found: Option<(String, &Node)>,
+    expected: &'static str,
+    convert: impl FnOnce(&Node) -> Option<T>,
+) -> Option<T> {
+    let (path, node) = found?;
+    let value = convert(node);
+    if value.is_none() && !text(node).is_some_and(|text| text.starts_with(REFERENCE)) {
+        let key = path.rsplit('.').next().unwrap_or_default().to_owned();
+        cx.warn(&path, Caution::Unreadable { key, expected });
+    }
+    value
+}
+
+/// `[{model: [model, …]}, …]`
+fn fallback_list(node: &Node) -> Option<Vec<Fallback>> {
+    let Value::Sequence(items) = &node.value else { return None };
+    let mut fallbacks = Vec::new();
+    for item in items {
+        let Value::Mapping(entries) = &item.value else { return None };
+        for Entry { key, value, .. } in entries {
+            fallbacks.push(Fallback { model: ModelName::new(key).ok()?, to: model_names(value)? });
+        }
+    }
+    Some(fallbacks)
+}
+
+/// `[model, {model: model, …}]`, or one of them alone.
+fn model_names(node: &Node) -> Option<Vec<ModelName>> {
+    match &node.value {
+        Value::Sequence(items) => items.iter().map(model_name).collect(),
+        _ => Some(vec![model_name(node)?]),
+    }
+}
+
+fn model_name(node: &Node) -> Option<ModelName> {
+    ModelName::new(text(node).or_else(|| text(node.get("model")?))?).ok()
+}
+
+pub(in crate::config) fn text(node: &Node) -> Option<&str> {
+    if let Value::String(text) = &node.value { Some(text) } else { None }
+}
+
+fn whole<N: TryFrom<i128> + std::str::FromStr>(node: &Node) -> Option<N> {
+    match &node.value {
+        Value::Integer(value) => N::try_from(*value).ok(),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    }
+}
+
+fn number(node: &Node) -> Option<f64> {
+    let number = match &node.value {
+        Value::Integer(value) => value.to_string().parse().ok(),
+        Value::Float(value) => Some(*value),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    };
+    number.filter(|number: &f64| number.is_finite() && *number >= 0.0)
+}
+
+fn seconds(node: &Node) -> Option<Duration> {
+    number(node).and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+}

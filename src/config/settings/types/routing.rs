@@ -1,0 +1,58 @@
+//! How LiteLLM would choose among deployments, and what it would try when one fails.
+
+use std::time::Duration;
+
+use crate::names::ModelName;
+
+/// How LiteLLM would route. This gateway does not route by it yet.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct RouterSettings {
+    /// What is tried when a model fails.
+    pub fallbacks: Vec<Fallback>,
+    /// What is tried when a prompt is too long for a model.
+    pub context_window_fallbacks: Vec<Fallback>,
+    /// What is tried when a provider's content policy refuses a prompt.
+    pub content_policy_fallbacks: Vec<Fallback>,
+    /// What is tried for models without fallbacks of their own.
+    pub default_fallbacks: Vec<ModelName>,
+    /// How often a request is repeated.
+    pub num_retries: Option<u32>,
+    /// How many failures in a minute a deployment may have before it cools down.
+    pub allowed_fails: Option<u32>,
+    /// How long a deployment is left alone after that.
+    pub cooldown_time: Option<Duration>,
+    /// How long to wait before a request is repeated.
+    pub retry_after: Option<Duration>,
+    /// How long a request may take.
+    pub timeout: Option<Duration>,
+    /// `simple-shuffle`, `least-busy`, ….
+    pub routing_strategy: Option<String>,
+}
+
+/// The models that are tried, in order, when another fails.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fallback {
+    /// The model that fails; `*` stands for any.
+    pub model: ModelName,
+    /// What is tried then.
+    pub to: Vec<ModelName>,
+}
+
+/// What an entry of `model_list` says of its share of the requests.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Routing {
+    /// Its share, relative to the others'.
+    pub weight: Option<f64>,
+    /// Deployments of a lower order are used before those of a higher one.
+    pub order: Option<u32>,
+    /// Requests a minute.
+    pub rpm: Option<u64>,
+    /// Tokens a minute.
+    pub tpm: Option<u64>,
+    /// How often a request is repeated.
+    pub num_retries: Option<u32>,
+    /// How long it is left alone after failures.
+    pub cooldown_time: Option<Duration>,
+}

@@ -1,0 +1,105 @@
+//! Says in plain words what is wrong with text that is not YAML.
+
+use crate::config::problem::Problem;
+
+/// (part of the parser's message, what is wrong, what to do)
+const MESSAGES: [(&str, &str, &str); 21] = [
+    (
+        "unclosed bracket",
+        "the bracket `[` or `{` is never closed",
+        "add the missing `]` or `}`, or put the value in quotes",
+    ),
+    (
+        "mismatched bracket",
+        "a bracket is closed by another kind of bracket",
+        "close `[` with `]` and `{` with `}`",
+    ),
+    ("misplaced bracket", "a closing bracket has no opening one", "remove it, or put the value in quotes"),
+    (
+        "mapping values are not allowed",
+        "a key with its value stands where only a value can",
+        "put a value that contains `: ` in quotes, or indent this line like its neighbors",
+    ),
+    (
+        "did not find expected key",
+        "this line is no `key: value`, or it is indented like no line above",
+        "indent keys of one block by the same number of spaces",
+    ),
+    (
+        "did not find expected '-'",
+        "this line is no item of the list above, and no key",
+        "begin it with `- `, or indent it like the line that it belongs to",
+    ),
+    (
+        "did not find expected ',' or '}'",
+        "a `{…}` has something else than `,` or `}` here",
+        "separate its entries with commas",
+    ),
+    (
+        "expected ',' or ']'",
+        "a `[…]` has something else than `,` or `]` here",
+        "separate its items with commas",
+    ),
+    ("simple key expected ':'", "this line is no `key: value`", "write a colon and a space behind the key"),
+    (
+        "simple key is no longer valid",
+        "this line is no `key: value`",
+        "write a colon and a space behind the key",
+    ),
+    ("unclosed quote", "a quote is never closed", "add the missing quote"),
+    (
+        "trailing content after",
+        "text follows a closing quote",
+        "put the whole value in quotes; inside `'…'` write `''` for a quote",
+    ),
+    (
+        "unknown escape character",
+        "`\\` stands before a character that it cannot escape",
+        "write `\\\\`, or use single quotes",
+    ),
+    ("tab", "a tab is used as indentation", "indent with spaces"),
+    (
+        "unknown anchor",
+        "an alias `*name` has no `&name` above it",
+        "put a value that begins with `*` in quotes",
+    ),
+    (
+        "alphabetic or numeric character",
+        "`*` or `&` is not followed by a name",
+        "put a value that begins with `*` or `&` in quotes, as in `\"*\"`",
+    ),
+    (
+        "unexpected character",
+        "a value begins with a character that YAML keeps for itself",
+        "put the value in quotes",
+    ),
+    (
+        "did not find expected node content",
+        "a value is missing, or begins with a character that YAML keeps for itself",
+        "put the value in quotes",
+    ),
+    (
+        "sequence entries are not allowed",
+        "an item of a list stands where a list cannot begin",
+        "begin the list on a line of its own",
+    ),
+    (
+        "indentation",
+        "this line is indented like no line above",
+        "indent lines of one block by the same number of spaces",
+    ),
+    ("eof", "the file ends in the middle of a value", "complete it"),
+];
+
+/// The problem for a message of the parser.
+pub(in crate::config) fn problem(message: &str) -> Problem {
+    // The position is shown beside the line itself.
+    let message = message.split(" at line ").next().unwrap_or_default();
+    let lower = message.to_ascii_lowercase();
+    match MESSAGES.iter().find(|(part, _, _)| lower.contains(&part.to_ascii_lowercase())) {
+        Some((_, what, help)) => {
+            Problem::Syntax { message: (*what).to_owned(), help: Some((*help).to_owned()) }
+        }
+        None => Problem::Syntax { message: message.to_owned(), help: None },
+    }
+}

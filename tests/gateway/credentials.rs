@@ -105,7 +105,13 @@ async fn headers_that_choose_an_account_a_deployment_or_a_method_do_not_go_upstr
         "keep-alive",
         "x-original-url",
     ];
-    let more: String = names.iter().map(|name| format!("{name}: 1\r\n")).collect();
+    // Where a header is judged, it says what the request says anyway.
+    let value = |name: &str| match name {
+        "azureml-model-deployment" | "ai-language-model-id" => "anthropic-claude",
+        "x-http-method-override" | "x-http-method" | "x-method-override" => "POST",
+        _ => "1",
+    };
+    let more: String = names.iter().map(|name| format!("{name}: {}\r\n", value(name))).collect();
     let headers =
         format!("authorization: Bearer {}\r\n{more}openai-beta: yes\r\n", gate.token(&["basic_user"]));
     let request = forwarded(&gate, CHAT, &headers, ALLOWED).await;

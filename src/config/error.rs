@@ -156,7 +156,7 @@ impl<T: Diagnostic> Diagnostic for Located<T> {
     }
 }
 
-/// The file with its secrets blotted out, of which only the lines that a finding is on are ever shown: a handler asks
+/// The file with its secrets redacted, of which only the lines that a finding is on are ever shown: a handler asks
 /// for their neighbours in vain.
 #[derive(Debug)]
 pub(super) struct Excerpt {

@@ -59,10 +59,10 @@ impl Config {
         env: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self, ConfigError> {
         let mut root = Node::parse(text).map_err(|problem| {
-            let excerpt = Excerpt::new(file_name, redaction::blot_lines(text));
+            let excerpt = Excerpt::new(file_name, redaction::redact_lines(text));
             ConfigError::new(file_name, located([problem], &excerpt))
         })?;
-        let excerpt = Excerpt::new(file_name, redaction::blot(text, &root));
+        let excerpt = Excerpt::new(file_name, redaction::redact(text, &root));
         let refused = |problems| Err(ConfigError::new(file_name, located(problems, &excerpt)));
 
         let mut problems = Vec::new();

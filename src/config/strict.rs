@@ -25,9 +25,9 @@ impl StrictFile {
     /// looked up in the environment.
     pub(crate) fn parse<T: DeserializeOwned>(name: &str, text: &str) -> Result<(Self, T), ConfigError> {
         let mut root = Node::parse(text).map_err(|problem| {
-            ConfigError::new(name, located([problem], &Excerpt::new(name, redaction::blot_lines(text))))
+            ConfigError::new(name, located([problem], &Excerpt::new(name, redaction::redact_lines(text))))
         })?;
-        let excerpt = Excerpt::new(name, redaction::blot(text, &root));
+        let excerpt = Excerpt::new(name, redaction::redact(text, &root));
         let mut problems = Vec::new();
         root.take_duplicates(&mut problems);
         let (value, findings) = de::read::<T>(&root, &Environment::new(&|_| None, None));

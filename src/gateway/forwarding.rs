@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use http::{HeaderValue, Request, Uri, uri};
 
-use super::http::body::{Arriving, Room};
+use super::http::body::{BodyBudget, BodyReader};
 use super::http::error_response::{Answer, Refusal};
 use super::http::headers;
-use super::http::incoming::Arrival;
-use super::http::segmented_body::Pieces;
-use super::limits::counter::Meter;
+use super::http::incoming::IncomingRequest;
+use super::http::segmented_body::SegmentedBody;
+use super::limits::counter::Counter;
 use super::listener::connection::Common;
 use super::listener::server;
 use super::telemetry::Observers;
@@ -32,13 +32,13 @@ pub async fn forward_everything(address: SocketAddr, upstream: Uri) -> std::io::
         observers: Arc::new(Observers::new()?),
         upstream,
         limits,
-        bytes: Meter::default(),
+        bytes: Counter::default(),
     });
-    let common = Common::new(move || limits, Meter::default(), Arc::clone(&everything.observers));
-    server::serve_until(listener, None, common, std::future::pending(), move |mut arrival| {
+    let common = Common::new(move || limits, Counter::default(), Arc::clone(&everything.observers));
+    server::serve_until(listener, None, common, std::future::pending(), move |mut incoming| {
         let everything = Arc::clone(&everything);
         async move {
-            let answered = everything.forward(&mut arrival).await;
+            let answered = everything.forward(&mut incoming).await;
             answered.unwrap_or_else(|refusal| refusal.answer(&HeaderValue::from_static("none")))
         }
     })
@@ -51,15 +51,15 @@ struct Everything {
     observers: Arc<Observers>,
     upstream: Uri,
     limits: Limits,
-    bytes: Meter,
+    bytes: Counter,
 }
 
 impl Everything {
-    async fn forward(&self, arrival: &mut Arrival) -> Result<Answer, Refusal> {
+    async fn forward(&self, incoming: &mut IncomingRequest) -> Result<Answer, Refusal> {
         let taken = self.bytes.nothing();
-        let room = Room { limits: &self.limits, max_body_bytes: MAX_BODY_BYTES, taken };
-        let body = Arriving::new(arrival, room)?.joined().await?;
-        let uri = uri::Builder::from(self.upstream.clone()).path_and_query(arrival.head.uri.path()).build();
+        let budget = BodyBudget { limits: &self.limits, max_body_bytes: MAX_BODY_BYTES, taken };
+        let body = BodyReader::new(incoming, budget)?.joined().await?;
+        let uri = uri::Builder::from(self.upstream.clone()).path_and_query(incoming.head.uri.path()).build();
         let uri = uri.map_err(|_| Refusal::NoUpstream)?;
         let deadlines = Deadlines::new(&self.limits, None);
         let link = match self.forwarder.idle(&uri) {
@@ -67,10 +67,10 @@ impl Everything {
             None => self.forwarder.connect(&uri, deadlines).await?,
         };
         let outgoing = {
-            let mut request = Request::new(Pieces::of([body]));
+            let mut request = Request::new(SegmentedBody::of([body]));
             *request.uri_mut() = uri;
-            *request.method_mut() = std::mem::take(&mut arrival.head.method);
-            *request.headers_mut() = std::mem::take(&mut arrival.head.headers);
+            *request.method_mut() = std::mem::take(&mut incoming.head.method);
+            *request.headers_mut() = std::mem::take(&mut incoming.head.headers);
             headers::upstream(request.headers_mut());
             Outgoing::new(request, deadlines, Connection::Plain(link), UpstreamHeaders::Hide)
         };

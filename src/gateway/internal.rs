@@ -14,7 +14,7 @@ use ipnet::IpNet;
 use serde_json::{Map, Value};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::http::incoming::Arrival;
+use super::http::incoming::IncomingRequest;
 use super::http::{client_ip, headers};
 use super::listener::connection;
 use super::listener::h2_streams::Streams;
@@ -94,7 +94,7 @@ pub async fn serve(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     let streams = Streams::new(limits.write_timeout, Arc::clone(gateway.observers()));
     let mut builder = connection::builder(&limits, streams);
     let service = service_fn(move |request| {
-        let answer = Arc::clone(&gateway).handle(Arrival::new(request, None));
+        let answer = Arc::clone(&gateway).handle(IncomingRequest::new(request, None));
         async move { Ok::<_, Infallible>(answer.await) }
     });
     builder.http1().half_close(true);

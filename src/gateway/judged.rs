@@ -54,7 +54,7 @@ mod tests {
     use super::*;
     use crate::config::Config;
     use crate::engine::Snapshot;
-    use crate::gateway::http::segmented_body::Pieces;
+    use crate::gateway::http::segmented_body::SegmentedBody;
 
     fn in_force() -> InForce {
         let yaml = "general_settings: {master_key: sk-1}\nmodel_list: []\n";
@@ -65,7 +65,7 @@ mod tests {
     /// Whether a body is sent, and whether the gate says that it was shut.
     fn sent(active: &Active, judged: &Judged) -> (bool, bool) {
         let (gate, shut) = gate(active, judged);
-        let mut body = Pieces::of([Bytes::from_static(b"a")]).behind(gate);
+        let mut body = SegmentedBody::of([Bytes::from_static(b"a")]).behind(gate);
         let polled = Pin::new(&mut body).poll_frame(&mut Context::from_waker(Waker::noop()));
         (matches!(polled, Poll::Ready(Some(Ok(_)))), shut.load(Ordering::Acquire))
     }

@@ -8,7 +8,7 @@ use http::request::Parts;
 
 use super::http::body;
 use super::http::error_response::Refusal;
-use super::http::segmented_body::Pieces;
+use super::http::segmented_body::SegmentedBody;
 use super::judged::Judged;
 use super::loading::generation::InForce;
 use super::telemetry::Observation;
@@ -57,7 +57,7 @@ pub(super) fn reading(head: &Parts) -> Result<RequestParser, Malformed> {
 }
 
 /// Reads the same request again, by other limits.
-pub(super) fn read_again(head: &Parts, body: &Pieces, depth: usize) -> Result<ApiCall, Malformed> {
+pub(super) fn read_again(head: &Parts, body: &SegmentedBody, depth: usize) -> Result<ApiCall, Malformed> {
     let mut reading = reading(head)?;
     if let RequestParser::Streamed(streamed) = &mut reading {
         body.iter().try_for_each(|piece| streamed.feed(piece))?;

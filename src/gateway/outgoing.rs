@@ -6,7 +6,7 @@ use http::uri::Scheme;
 use http::{Request, Uri};
 
 use super::http::error_response::Refusal;
-use super::http::segmented_body::Pieces;
+use super::http::segmented_body::SegmentedBody;
 use super::http::{credential, headers};
 use super::loading::generation::InForce;
 use super::target::Target;
@@ -34,7 +34,7 @@ impl<'d> Plan<'d> {
         in_force: &'d InForce,
         permit: &Permit,
         head: &Parts,
-        body: &Pieces,
+        body: &SegmentedBody,
     ) -> Result<Self, Refusal> {
         let call = permit.call();
         let config = in_force.snapshot().config();
@@ -70,7 +70,7 @@ impl<'d> Plan<'d> {
         self,
         settings: &GatewaySettings,
         head: &mut Parts,
-        body: Pieces,
+        body: SegmentedBody,
         connection: Connection,
     ) -> Outgoing {
         let body = self.edits.into_iter().fold(body, |body, (range, text)| body.replaced(range, &text));

@@ -11,20 +11,20 @@ use serde_json::json;
 
 use super::auth::verifier::TokenVerifier;
 use super::clock::Moment;
-use super::http::body::{Arriving, Room};
+use super::http::body::{BodyBudget, BodyReader};
 use super::http::error_response::{Answer, REQUEST_ID, Refusal, answer_of, json_answer};
-use super::http::incoming::Arrival;
+use super::http::incoming::IncomingRequest;
 use super::http::request_id::RequestIds;
-use super::http::segmented_body::Pieces;
+use super::http::segmented_body::SegmentedBody;
 use super::http::{body, client_ip};
 use super::judged::{self, Active, Judged};
 use super::judging::{Case, read_again, reading};
-use super::limits::admission::Load;
+use super::limits::admission::AdmissionControl;
 use super::loading::generation::InForce;
 use super::model_list;
 use super::outgoing::Plan;
 use super::probe::probe;
-use super::telemetry::{Ended, Observation, Observers};
+use super::telemetry::{Observation, ObservedBody, Observers};
 use super::upstream::client::{Connection, Forwarder};
 use crate::authn::{Bearer, TokenError, VerifiedClaims, is_master_key};
 use crate::config::GatewaySettings;
@@ -38,7 +38,7 @@ pub struct Gateway {
     active: Active,
     forwarder: Forwarder,
     observers: Arc<Observers>,
-    load: Load,
+    load: AdmissionControl,
 }
 
 impl Gateway {
@@ -50,7 +50,7 @@ impl Gateway {
     pub fn new(in_force: InForce) -> std::io::Result<Self> {
         let observers = Arc::new(Observers::new()?);
         let forwarder = Forwarder::new(&in_force.snapshot().config().gateway.limits)?;
-        let load = Load::default();
+        let load = AdmissionControl::default();
         let active = Arc::new(ArcSwap::from_pointee(in_force));
         Ok(Self { active, forwarder, observers, load })
     }
@@ -74,7 +74,7 @@ impl Gateway {
     }
 
     /// What is in flight.
-    pub(super) fn load(&self) -> &Load {
+    pub(super) fn load(&self) -> &AdmissionControl {
         &self.load
     }
 
@@ -95,14 +95,14 @@ impl Gateway {
     #[expect(clippy::manual_async_fn, reason = "an async function has room for its arguments twice")]
     pub(super) fn handle(
         self: Arc<Self>,
-        mut arrival: Arrival,
+        mut incoming: IncomingRequest,
     ) -> impl Future<Output = Answer> + Send + 'static {
         // Whatever comes after borrows the request, for the same reason.
         async move {
-            let request_id = request_id(&arrival.head);
-            let mut answer = match probe(&arrival.head) {
+            let request_id = request_id(&incoming.head);
+            let mut answer = match probe(&incoming.head) {
                 Some(answer) => answer,
-                None => self.observed(&mut arrival, &request_id).await,
+                None => self.observed(&mut incoming, &request_id).await,
             };
             answer.headers_mut().insert(REQUEST_ID, request_id);
             answer
@@ -110,9 +110,9 @@ impl Gateway {
     }
 
     /// The steps, and whoever is to know of them.
-    async fn observed(&self, arrival: &mut Arrival, request_id: &HeaderValue) -> Answer {
-        let mut seen = Observation::begin(&self.observers, &arrival.head, request_id);
-        let answer = match self.steps(arrival, &mut seen).await {
+    async fn observed(&self, incoming: &mut IncomingRequest, request_id: &HeaderValue) -> Answer {
+        let mut seen = Observation::begin(&self.observers, &incoming.head, request_id);
+        let answer = match self.steps(incoming, &mut seen).await {
             Ok(answer) => {
                 seen.answered(answer.status(), None);
                 answer
@@ -123,51 +123,52 @@ impl Gateway {
                 answer
             }
         };
-        answer.map(|body| Ended::new(body, seen).boxed_unsync())
+        answer.map(|body| ObservedBody::new(body, seen).boxed_unsync())
     }
 
-    async fn steps(&self, arrival: &mut Arrival, seen: &mut Observation) -> Result<Answer, Refusal> {
+    async fn steps(&self, incoming: &mut IncomingRequest, seen: &mut Observation) -> Result<Answer, Refusal> {
         let in_force = self.in_force();
         let GatewaySettings { limits, max_body_bytes, .. } = &in_force.snapshot().config().gateway;
         seen.judged_by(in_force.snapshot());
         seen.admitted(self.load.admit(limits).ok_or(Refusal::Overloaded)?);
-        if arrival.head.headers.len() > limits.headers {
+        if incoming.head.headers.len() > limits.headers {
             return Err(Refusal::TooManyHeaders { limit: limits.headers });
         }
-        let authenticated = self.authenticate(&in_force, &arrival.head.headers, seen.began()).await;
+        let authenticated = self.authenticate(&in_force, &incoming.head.headers, seen.began()).await;
         seen.authenticated(authenticated.as_ref().ok().map(|(caller, _)| &**caller));
         let (caller, expires) = authenticated?;
         let place = self.load.admit_caller(&caller, limits).ok_or(Refusal::TooManyRequests)?;
         seen.caller_admitted(place);
 
-        if matches!(arrival.head.method, Method::CONNECT | Method::TRACE) {
+        if matches!(incoming.head.method, Method::CONNECT | Method::TRACE) {
             return Err(Refusal::Method);
         }
-        let mut reading = reading(&arrival.head)?;
-        let room = Room { limits, max_body_bytes: *max_body_bytes, taken: self.load.body_bytes.nothing() };
-        let mut arriving = Arriving::new(arrival, room)?;
-        let mut body = body::read(&mut reading, &mut arriving).await?.keeping(arriving.taken());
+        let mut reading = reading(&incoming.head)?;
+        let budget =
+            BodyBudget { limits, max_body_bytes: *max_body_bytes, taken: self.load.body_bytes.nothing() };
+        let mut body_reader = BodyReader::new(incoming, budget)?;
+        let mut body = body::read(&mut reading, &mut body_reader).await?.keeping(body_reader.taken());
         let call = body::understood(reading, &body, limits.json_depth)?;
         let mut case = Case { judged: Judged { in_force, expires }, caller, call, time: seen.has_read() };
         // The body may have taken long. A request is decided by what counts when it is sent.
         if !case.judged.counts(&self.active, case.time) {
-            case = Box::pin(self.judge_again(&arrival.head, &body, seen)).await?;
+            case = Box::pin(self.judge_again(&incoming.head, &body, seen)).await?;
         }
         // Another turn is taken only if the judgement stops counting before the request is sent.
         loop {
-            let source = source_of(arrival, &case.judged.in_force);
+            let source = source_of(incoming, &case.judged.in_force);
             let (judged, caller, permit) = case.decide(source, seen)?;
             let snapshot = judged.in_force.snapshot();
             if let Some(answer) = model_list::answer(snapshot, &caller, &permit) {
                 return answer;
             }
             let config = snapshot.config();
-            let plan = Plan::new(&judged.in_force, &permit, &arrival.head, &body)?;
-            plan.announce(&permit, &mut arrival.head, seen);
+            let plan = Plan::new(&judged.in_force, &permit, &incoming.head, &body)?;
+            plan.announce(&permit, &mut incoming.head, seen);
             drop(permit);
             let (connection, unsent) = if plan.is_secure() {
                 let (gate, shut) = judged::gate(&self.active, &judged);
-                let unsent = Box::new((arrival.head.headers.clone(), body.copied()));
+                let unsent = Box::new((incoming.head.headers.clone(), body.copied()));
                 body = body.behind(gate);
                 (Connection::Secure(shut), Some(unsent))
             } else if let Some(link) = self.forwarder.idle(plan.uri()) {
@@ -177,22 +178,22 @@ impl Gateway {
                 let connected = Box::pin(self.forwarder.connect(plan.uri(), plan.deadlines())).await;
                 let link = connected.inspect_err(|refusal| seen.upstream(Err(refusal)))?;
                 if !judged.counts(&self.active, seen.now().wall) {
-                    case = Box::pin(self.judge_again(&arrival.head, &body, seen)).await?;
+                    case = Box::pin(self.judge_again(&incoming.head, &body, seen)).await?;
                     continue;
                 }
                 (Connection::Plain(link), None)
             };
             let outgoing =
-                plan.outgoing(&config.gateway, &mut arrival.head, std::mem::take(&mut body), connection);
+                plan.outgoing(&config.gateway, &mut incoming.head, std::mem::take(&mut body), connection);
             let may_be_sent = || judged.counts(&self.active, Moment::now().wall);
             let answered = self.forwarder.relay(outgoing, &may_be_sent, &self.observers).await;
             let is_overtaken = matches!(answered, Err(Refusal::Overtaken));
             if let Some(unsent) = unsent.filter(|_| is_overtaken) {
                 let (headers, copy) = *unsent;
-                arrival.head.headers = headers;
-                let room = self.load.body_bytes.of(copy.len());
-                body = copy.keeping(room);
-                case = Box::pin(self.judge_again(&arrival.head, &body, seen)).await?;
+                incoming.head.headers = headers;
+                let budget = self.load.body_bytes.of(copy.len());
+                body = copy.keeping(budget);
+                case = Box::pin(self.judge_again(&incoming.head, &body, seen)).await?;
                 continue;
             }
             seen.upstream(answered.as_ref().map(Response::status));
@@ -205,7 +206,7 @@ impl Gateway {
     async fn judge_again(
         &self,
         head: &Parts,
-        body: &Pieces,
+        body: &SegmentedBody,
         seen: &mut Observation,
     ) -> Result<Case, Refusal> {
         for _ in 0..ATTEMPTS {
@@ -267,9 +268,9 @@ impl Gateway {
 }
 
 /// From where a request comes.
-fn source_of(arrival: &Arrival, in_force: &InForce) -> Option<IpAddr> {
+fn source_of(incoming: &IncomingRequest, in_force: &InForce) -> Option<IpAddr> {
     let trusted_proxies = &in_force.snapshot().config().gateway.trusted_proxies;
-    client_ip::address(arrival.peer?, &arrival.head.headers, trusted_proxies)
+    client_ip::address(incoming.peer?, &incoming.head.headers, trusted_proxies)
 }
 
 static IDS: LazyLock<RequestIds> = LazyLock::new(RequestIds::new);

@@ -1,4 +1,4 @@
-//! Blots secrets out of the text that diagnostics quote.
+//! Redacts secrets in the text that diagnostics quote.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -28,25 +28,25 @@ const LONG_NUMBER: usize = 8;
 const LONG_WORD: usize = 24;
 
 /// The text with a star for each byte of a secret, by the positions that the tree knows.
-pub(in crate::config) fn blot(text: &str, root: &Node) -> String {
-    let mut blotting = Blotting { bytes: text.as_bytes().to_vec(), judged: HashMap::default() };
-    blotting.node(root, false);
-    let mut bytes = blotting.bytes;
+pub(in crate::config) fn redact(text: &str, root: &Node) -> String {
+    let mut redactor = Redactor { bytes: text.as_bytes().to_vec(), judged: HashMap::default() };
+    redactor.node(root, false);
+    let mut bytes = redactor.bytes;
     if !matches!(root.value, Value::Mapping(_)) {
         // No configuration: a key in PEM form, perhaps, that was taken for one.
         bytes.iter_mut().for_each(star);
     }
     // Only whole scalars were replaced, by ASCII; were a position wrong, nothing would be shown.
-    String::from_utf8(bytes).unwrap_or_else(|_| blot_lines(text))
+    String::from_utf8(bytes).unwrap_or_else(|_| redact_lines(text))
 }
 
-struct Blotting<'n> {
+struct Redactor<'n> {
     bytes: Vec<u8>,
     /// Whether a key is secret, for the few keys that stand in a file again and again.
     judged: HashMap<&'n str, bool, RandomState>,
 }
 
-impl<'n> Blotting<'n> {
+impl<'n> Redactor<'n> {
     fn node(&mut self, node: &'n Node, secret: bool) {
         match &node.value {
             Value::Mapping(entries) => entries.iter().for_each(|entry| self.entry(entry, secret)),
@@ -55,12 +55,12 @@ impl<'n> Blotting<'n> {
                 // A URL may carry a password.
                 let secret = secret || (value.contains("://") && value.contains('@'));
                 if secret && !value.starts_with(REFERENCE) {
-                    blot_span(&mut self.bytes, node.span());
+                    redact_span(&mut self.bytes, node.span());
                 }
             }
             // A key may be all digits; a number of seconds is not as long.
             Value::Integer(_) | Value::Float(_) if secret && node.span().len >= LONG_NUMBER => {
-                blot_span(&mut self.bytes, node.span());
+                redact_span(&mut self.bytes, node.span());
             }
             Value::Null | Value::Bool(_) | Value::Integer(_) | Value::Float(_) => {}
         }
@@ -69,11 +69,11 @@ impl<'n> Blotting<'n> {
     fn entry(&mut self, entry: &'n Entry, secret: bool) {
         // Without a blank behind its colon a key goes on, and where a secret is expected, it may be its beginning.
         if name_in(&entry.key) != entry.key || (secret && !is_word(&entry.key)) {
-            blot_span(&mut self.bytes, entry.key_span);
+            redact_span(&mut self.bytes, entry.key_span);
         }
         let secret = secret || *self.judged.entry(&entry.key).or_insert_with(|| is_secret(&entry.key));
         if secret {
-            blot_between(&mut self.bytes, entry.key_span, &entry.value);
+            redact_between(&mut self.bytes, entry.key_span, &entry.value);
         }
         self.node(&entry.value, secret);
     }
@@ -81,7 +81,7 @@ impl<'n> Blotting<'n> {
 
 /// What is between a key and its value, where `!`, `&` or `*` would have made something else of a secret; if that left
 /// no value, everything to the end of the line.
-fn blot_between(bytes: &mut [u8], key: Span, value: &Node) {
+fn redact_between(bytes: &mut [u8], key: Span, value: &Node) {
     let start = key.start.saturating_add(key.len);
     let line = bytes.get(start..).and_then(|rest| rest.iter().position(|byte| *byte == b'\n'));
     let end = match value.value {
@@ -92,14 +92,14 @@ fn blot_between(bytes: &mut [u8], key: Span, value: &Node) {
     between.filter(|byte| !b" \t:\"'".contains(byte)).for_each(star);
 }
 
-fn blot_span(bytes: &mut [u8], span: Span) {
+fn redact_span(bytes: &mut [u8], span: Span) {
     let range = span.start..span.start.saturating_add(span.len);
     bytes.get_mut(range).into_iter().flatten().for_each(star);
 }
 
 /// The same for text that could not be read: everything after a telling key, to the end of its line, and all lines
 /// below it that are indented further or items of its list; and whatever looks like a key by itself.
-pub(in crate::config) fn blot_lines(text: &str) -> String {
+pub(in crate::config) fn redact_lines(text: &str) -> String {
     let mut bytes = text.as_bytes().to_vec();
     let mut below = None;
     let mut start = 0;
@@ -182,28 +182,28 @@ after: shown
 ";
 
     #[test]
-    fn secrets_are_blotted_by_position() {
+    fn secrets_are_redacted_by_position() {
         let root = Node::parse(TEXT).ok().unwrap();
-        let blotted = blot(TEXT, &root);
-        assert_eq!(blotted.len(), TEXT.len());
+        let redacted = redact(TEXT, &root);
+        assert_eq!(redacted.len(), TEXT.len());
         for secret in ["sk-", "u:p", "deep", "line"] {
-            assert!(!blotted.contains(secret), "{secret}: {blotted}");
+            assert!(!redacted.contains(secret), "{secret}: {redacted}");
         }
         for plain in ["gpt-4o", "os.environ/KEY", "after: shown", "api_base: "] {
-            assert!(blotted.contains(plain), "{plain}: {blotted}");
+            assert!(redacted.contains(plain), "{plain}: {redacted}");
         }
     }
 
     #[test]
-    fn secrets_are_blotted_in_text_that_is_not_yaml() {
-        let blotted =
-            blot_lines("a: 1\nmaster_key: sk-1\nprivate_key: |\n  sk-2\n\"api_key\" : \"sk-3\"\nb: [\n");
-        assert!(!blotted.contains("sk-"), "{blotted}");
-        assert!(blotted.starts_with("a: 1\nmaster_key:***") && blotted.ends_with("b: [\n"), "{blotted}");
+    fn secrets_are_redacted_in_text_that_is_not_yaml() {
+        let redacted =
+            redact_lines("a: 1\nmaster_key: sk-1\nprivate_key: |\n  sk-2\n\"api_key\" : \"sk-3\"\nb: [\n");
+        assert!(!redacted.contains("sk-"), "{redacted}");
+        assert!(redacted.starts_with("a: 1\nmaster_key:***") && redacted.ends_with("b: [\n"), "{redacted}");
     }
 
     #[test]
-    fn a_secret_is_blotted_whatever_was_mistyped_around_it() {
+    fn a_secret_is_redacted_whatever_was_mistyped_around_it() {
         for text in [
             "master_key sk-1",
             "master_key:hidden",
@@ -212,9 +212,9 @@ after: shown
             "api_keys:\n- hidden",
             "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ1hsZ3v\n",
         ] {
-            let blotted = blot_lines(text);
+            let redacted = redact_lines(text);
             let secrets = ["sk-", "hidden", "MC4CAQ"];
-            assert!(secrets.iter().all(|secret| !blotted.contains(secret)), "{blotted}");
+            assert!(secrets.iter().all(|secret| !redacted.contains(secret)), "{redacted}");
         }
         for text in [
             "{general_settings: {master_key:hidden}}",
@@ -228,8 +228,8 @@ after: shown
             "hidden",
             "[hidden]",
         ] {
-            let blotted = blot(text, &Node::parse(text).ok().unwrap());
-            assert!(!blotted.contains("hidden") && !blotted.contains("123"), "{blotted}");
+            let redacted = redact(text, &Node::parse(text).ok().unwrap());
+            assert!(!redacted.contains("hidden") && !redacted.contains("123"), "{redacted}");
         }
         assert_eq!(name_in("master_key:sk-1"), "master_key");
         assert_eq!(name_in("sk-1"), "");

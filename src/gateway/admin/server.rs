@@ -15,7 +15,7 @@ use super::guard;
 use crate::config::{Limits, Mode};
 use crate::display::escape;
 use crate::gateway::http::error_response::{Answer, json_answer};
-use crate::gateway::limits::counter::Meter;
+use crate::gateway::limits::counter::Counter;
 use crate::gateway::listener::connection::Common;
 use crate::gateway::listener::server::{self, ServerError};
 use crate::gateway::reload::reloader::{Outcome, Reloader};
@@ -62,10 +62,10 @@ impl Admin {
         let routes = Arc::clone(&self.routes);
         let observers = Arc::clone(self.routes.reloader.gateway().observers());
         let limits = Limits { connections: CONNECTIONS, ..Limits::default() };
-        let common = Common::new(move || limits, Meter::default(), observers);
-        let serving = server::serve_until(self.listener, None, common, drained, move |arrival| {
+        let common = Common::new(move || limits, Counter::default(), observers);
+        let serving = server::serve_until(self.listener, None, common, drained, move |incoming| {
             let routes = Arc::clone(&routes);
-            async move { routes.answer(&arrival.head).await }
+            async move { routes.answer(&incoming.head).await }
         });
         let announcing = async {
             draining.await;

@@ -18,7 +18,7 @@ pub(in crate::gateway) struct KeySource {
 
 /// What is known of opaque tokens.
 #[derive(Clone, Copy, Debug, Default)]
-pub(in crate::gateway) struct Cache {
+pub(in crate::gateway) struct OpaqueStats {
     pub(in crate::gateway) entries: usize,
     pub(in crate::gateway) asking: usize,
     pub(in crate::gateway) hits: u64,

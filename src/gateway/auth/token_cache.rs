@@ -22,7 +22,7 @@ const MAX_BYTES: usize = 4 * 1024;
 ///
 /// They spare the signature and nothing else: a token whose time has come or whose keys are not in use any more is verified
 /// like one that nobody has seen. Bad ones are not kept, so that nobody can push good ones out with garbage.
-pub(in crate::gateway) struct KnownTokens(Memo<Compact<Box<[u8]>>, Known>);
+pub(in crate::gateway) struct TokenCache(Memo<Compact<Box<[u8]>>, CachedToken>);
 
 /// A token as it was sent. It is compared as a whole, and hashed by its end: that is the signature, which differs wherever
 /// anything else does.
@@ -32,12 +32,12 @@ struct Compact<B>(B);
 /// No signature is shorter: the shortest are those of elliptic curves, of 86 characters.
 const HASHED: usize = 64;
 
-struct Known {
+struct CachedToken {
     caller: Arc<Caller>,
     proof: Proof,
 }
 
-impl KnownTokens {
+impl TokenCache {
     pub(in crate::gateway) fn new() -> Self {
         Self::with_capacity(CAPACITY)
     }
@@ -54,7 +54,7 @@ impl KnownTokens {
         rules: &TokenRules,
         now: Moment,
     ) -> Option<(Arc<Caller>, f64)> {
-        let known = |_: &_, known: &Known| {
+        let known = |_: &_, known: &CachedToken| {
             let holds = store.holds(&known.proof, rules, now);
             holds.then(|| (known.caller.clone(), known.proof.end(rules)))
         };
@@ -73,8 +73,10 @@ impl KnownTokens {
         let (claims, proof) = store.verified(bearer, rules, now).await?;
         let (caller, end) = (Arc::new(identify(&claims)), proof.end(rules));
         if bearer.expose().len() <= MAX_BYTES {
-            self.0
-                .insert(Compact(bearer.expose().as_bytes().into()), Known { caller: caller.clone(), proof });
+            self.0.insert(
+                Compact(bearer.expose().as_bytes().into()),
+                CachedToken { caller: caller.clone(), proof },
+            );
         }
         Ok((caller, end))
     }

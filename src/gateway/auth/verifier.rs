@@ -7,8 +7,8 @@ use super::jwks::KeyStore;
 use super::jwks::fetch::{FetchLimits, native_tls};
 use super::jwks::files::KeyFiles;
 use super::opaque::{self, OpaqueStore};
-use super::stats::{Cache, KeySource};
-use super::token_cache::KnownTokens;
+use super::stats::{KeySource, OpaqueStats};
+use super::token_cache::TokenCache;
 use crate::authn::{Bearer, Times, VerifiedClaims, is_opaque};
 use crate::config::TokenRules;
 use crate::gateway::clock::Moment;
@@ -19,7 +19,7 @@ pub struct TokenVerifier {
     keys: KeyStore,
     opaque: OpaqueStore,
     /// Of one generation: a renewed verifier knows none.
-    known: KnownTokens,
+    known: TokenCache,
 }
 
 impl TokenVerifier {
@@ -31,7 +31,7 @@ impl TokenVerifier {
     pub fn new(rules: &TokenRules) -> Result<Self, rustls::Error> {
         let tls = native_tls()?;
         let keys = KeyStore::with(rules, tls.clone(), FetchLimits::default());
-        Ok(Self { keys, opaque: OpaqueStore::new(tls), known: KnownTokens::new() })
+        Ok(Self { keys, opaque: OpaqueStore::new(tls), known: TokenCache::new() })
     }
 
     /// A verifier for other rules, which goes on with the keys of every issuer and URL that both have.
@@ -48,7 +48,7 @@ impl TokenVerifier {
         } else {
             self.opaque.emptied()
         };
-        Self { keys: self.keys.renewed(rules, files), opaque, known: KnownTokens::new() }
+        Self { keys: self.keys.renewed(rules, files), opaque, known: TokenCache::new() }
     }
 
     /// Fetches keys, as [`KeyStore::warm_up`] does.
@@ -57,7 +57,7 @@ impl TokenVerifier {
     }
 
     /// What is known of keys and tokens now, for metrics.
-    pub(in crate::gateway) fn state(&self) -> (Vec<KeySource>, Cache) {
+    pub(in crate::gateway) fn state(&self) -> (Vec<KeySource>, OpaqueStats) {
         (self.keys.state(Moment::now()), self.opaque.state())
     }
 

@@ -11,11 +11,11 @@ use hyper::body::{Body as _, Frame, Incoming};
 use tokio::time::Instant;
 
 use super::error_response::Refusal;
-use super::incoming::Arrival;
-use super::segmented_body::Pieces;
-use super::wake_suppression::hushed;
+use super::incoming::IncomingRequest;
+use super::segmented_body::SegmentedBody;
+use super::wake_suppression::without_waking;
 use crate::config::Limits;
-use crate::gateway::limits::counter::Share;
+use crate::gateway::limits::counter::CounterGuard;
 use crate::request::{ApiCall, Malformed, RequestParser};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -28,33 +28,33 @@ const BYTES_PER_SECOND: usize = 64 * 1024;
 const SMALL: usize = 64 * 1024;
 
 /// How much of a body is read, and for how long.
-pub(in crate::gateway) struct Room<'l> {
+pub(in crate::gateway) struct BodyBudget<'l> {
     pub(in crate::gateway) limits: &'l Limits,
     pub(in crate::gateway) max_body_bytes: usize,
     /// What the body takes of the room for all of them. It grows with what arrives, not with what is announced.
-    pub(in crate::gateway) taken: Share,
+    pub(in crate::gateway) taken: CounterGuard,
 }
 
 /// Reads a request body. One that cannot be judged is refused as soon as that is known.
 pub(in crate::gateway) async fn read(
     reading: &mut RequestParser,
-    arriving: &mut Arriving<'_>,
-) -> Result<Pieces, Refusal> {
+    body_reader: &mut BodyReader<'_>,
+) -> Result<SegmentedBody, Refusal> {
     let RequestParser::Streamed(streamed) = reading else {
-        return Ok(Pieces::of([arriving.joined().await?]));
+        return Ok(SegmentedBody::of([body_reader.joined().await?]));
     };
     let mut frames = Frames::default();
-    while let Some(bytes) = arriving.next().await? {
+    while let Some(bytes) = body_reader.next().await? {
         streamed.feed(&bytes)?;
         frames.push(bytes);
     }
-    Ok(Pieces::of(frames.all()))
+    Ok(SegmentedBody::of(frames.all()))
 }
 
 /// What a request asks for whose body was read.
 pub(in crate::gateway) fn understood(
     reading: RequestParser,
-    body: &Pieces,
+    body: &SegmentedBody,
     depth: usize,
 ) -> Result<ApiCall, Malformed> {
     match reading {
@@ -64,27 +64,30 @@ pub(in crate::gateway) fn understood(
 }
 
 /// A body on its way.
-pub(in crate::gateway) struct Arriving<'l> {
+pub(in crate::gateway) struct BodyReader<'l> {
     body: Limited<&'l mut Incoming>,
     /// Whether this task polls the body's connection, too.
     is_of_connection: bool,
     /// Since when it is waited for.
     began: Option<Instant>,
     bytes: usize,
-    room: Room<'l>,
+    budget: BodyBudget<'l>,
 }
 
-impl<'l> Arriving<'l> {
+impl<'l> BodyReader<'l> {
     /// A body whose announced length is over the limit is refused unread.
-    pub(in crate::gateway) fn new(arrival: &'l mut Arrival, room: Room<'l>) -> Result<Self, Refusal> {
-        let limit = room.max_body_bytes;
-        let announced = usize::try_from(arrival.body.size_hint().lower()).unwrap_or(usize::MAX);
+    pub(in crate::gateway) fn new(
+        incoming: &'l mut IncomingRequest,
+        budget: BodyBudget<'l>,
+    ) -> Result<Self, Refusal> {
+        let limit = budget.max_body_bytes;
+        let announced = usize::try_from(incoming.body.size_hint().lower()).unwrap_or(usize::MAX);
         if announced > limit {
             return Err(Refusal::BodyTooLarge { limit });
         }
-        let is_of_connection = arrival.is_of_connection();
-        let body = Limited::new(&mut arrival.body, limit);
-        Ok(Self { body, is_of_connection, began: None, bytes: 0, room })
+        let is_of_connection = incoming.is_of_connection();
+        let body = Limited::new(&mut incoming.body, limit);
+        Ok(Self { body, is_of_connection, began: None, bytes: 0, budget })
     }
 
     /// All of it, without a copy where it comes in one frame.
@@ -121,7 +124,7 @@ impl<'l> Arriving<'l> {
                     return self.took(bytes).map(Some);
                 }
                 Some(Err(error)) if error.is::<LengthLimitError>() => {
-                    return Err(Refusal::BodyTooLarge { limit: self.room.max_body_bytes });
+                    return Err(Refusal::BodyTooLarge { limit: self.budget.max_body_bytes });
                 }
                 Some(Err(_)) => return Err(Refusal::BodyBroken),
             }
@@ -133,7 +136,7 @@ impl<'l> Arriving<'l> {
         if !self.is_of_connection {
             return Pin::new(&mut self.body).poll_frame(context);
         }
-        let (frame, stayed) = hushed(|| Pin::new(&mut self.body).poll_frame(context));
+        let (frame, stayed) = without_waking(|| Pin::new(&mut self.body).poll_frame(context));
         // Of a body that has ended nothing more is to be read.
         if stayed && !(frame.is_ready() && self.body.is_end_stream()) {
             context.waker().wake_by_ref();
@@ -142,21 +145,21 @@ impl<'l> Arriving<'l> {
     }
 
     /// The room that the body has taken.
-    pub(in crate::gateway) fn taken(self) -> Share {
-        self.room.taken
+    pub(in crate::gateway) fn taken(self) -> CounterGuard {
+        self.budget.taken
     }
 
     /// When the next bytes must be here.
     fn end(&mut self) -> Instant {
         let earned = Duration::from_secs((self.bytes / BYTES_PER_SECOND) as u64);
-        *self.began.get_or_insert_with(Instant::now) + self.room.limits.body_timeout + earned
+        *self.began.get_or_insert_with(Instant::now) + self.budget.limits.body_timeout + earned
     }
 
     fn took(&mut self, bytes: Bytes) -> Result<Bytes, Refusal> {
         self.bytes += bytes.len();
-        let for_all = self.room.limits.body_bytes_in_flight;
+        let for_all = self.budget.limits.body_bytes_in_flight;
         let for_this = if self.bytes <= SMALL { for_all + for_all / 8 } else { for_all };
-        if self.room.taken.grow(bytes.len(), for_this) { Ok(bytes) } else { Err(Refusal::NoRoom) }
+        if self.budget.taken.grow(bytes.len(), for_this) { Ok(bytes) } else { Err(Refusal::NoRoom) }
     }
 }
 

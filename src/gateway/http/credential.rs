@@ -9,7 +9,7 @@ use memchr::memmem;
 use percent_encoding::percent_decode_str;
 
 use super::error_response::Refusal;
-use super::segmented_body::Pieces;
+use super::segmented_body::SegmentedBody;
 use crate::authn::is_jwt_shaped;
 use crate::request::Malformed;
 
@@ -58,7 +58,7 @@ fn repeats(value: &[u8], credential: &[u8]) -> bool {
 
 /// What is edited in a body: the model's name, and values that are the credential.
 pub(in crate::gateway) fn edits(
-    body: &Pieces,
+    body: &SegmentedBody,
     headers: &HeaderMap,
     credential: Option<&[u8]>,
     renamed: Option<(Range<usize>, String)>,
@@ -104,7 +104,7 @@ impl Kind {
     }
 
     /// What is to be written instead of the credential that stands at `range`, if that is a whole value.
-    fn edit(self, body: &Pieces, range: Range<usize>) -> Option<(Range<usize>, Cow<'static, str>)> {
+    fn edit(self, body: &SegmentedBody, range: Range<usize>) -> Option<(Range<usize>, Cow<'static, str>)> {
         let before = body.slice(range.start.saturating_sub(4)..range.start);
         let behind = body.slice(range.end..range.end.saturating_add(4));
         match self {
@@ -129,7 +129,7 @@ impl Kind {
 }
 
 /// Where the credential stands in a body, wherever its pieces end.
-fn occurrences(body: &Pieces, credential: &[u8]) -> Vec<Range<usize>> {
+fn occurrences(body: &SegmentedBody, credential: &[u8]) -> Vec<Range<usize>> {
     let length = credential.len();
     let mut found = Vec::new();
     if body.len() < length {
@@ -211,7 +211,7 @@ mod tests {
     fn edited(kind: &'static str, body: &str, cut: usize, model: Option<(Range<usize>, String)>) -> String {
         let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(kind))]);
         let (first, second) = body.as_bytes().split_at(cut);
-        let pieces = Pieces::of([first, second].map(Bytes::copy_from_slice));
+        let pieces = SegmentedBody::of([first, second].map(Bytes::copy_from_slice));
         let edits = edits(&pieces, &headers, Some(TOKEN.as_bytes()), model).unwrap();
         let edited = edits.into_iter().fold(pieces, |body, (range, text)| body.replaced(range, &text));
         String::from_utf8(edited.iter().flat_map(|piece| piece.to_vec()).collect()).unwrap()
@@ -252,13 +252,13 @@ mod tests {
     #[test]
     fn what_repeats_it_again_and_again_is_refused() {
         let body = format!("[{}]", vec![format!("\"{TOKEN}\""); MOST + 1].join(","));
-        let pieces = Pieces::of([Bytes::from(body)]);
+        let pieces = SegmentedBody::of([Bytes::from(body)]);
         assert!(edits(&pieces, &HeaderMap::new(), Some(TOKEN.as_bytes()), None).is_err());
     }
 
     #[test]
     fn a_short_credential_is_not_looked_for() {
-        let pieces = Pieces::of([Bytes::from_static(b"[\"k\"]")]);
+        let pieces = SegmentedBody::of([Bytes::from_static(b"[\"k\"]")]);
         assert!(edits(&pieces, &HeaderMap::new(), Some(b"k"), None).unwrap().is_empty());
     }
 }

@@ -19,11 +19,11 @@ use crate::request::Malformed;
 /// Every answer.
 pub(in crate::gateway) type Answer = Response<AnswerBody>;
 /// The body of every answer.
-pub(in crate::gateway) type AnswerBody = UnsyncBoxBody<Bytes, BrokenOff>;
+pub(in crate::gateway) type AnswerBody = UnsyncBoxBody<Bytes, BodyError>;
 
 /// Why an answer ends before its end, of which its caller sees no more than that.
 #[derive(Debug, thiserror::Error)]
-pub(in crate::gateway) enum BrokenOff {
+pub(in crate::gateway) enum BodyError {
     #[error(transparent)]
     Upstream(#[from] hyper::Error),
     #[error("the upstream's answer took too long")]

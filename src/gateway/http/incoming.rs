@@ -7,14 +7,14 @@ use http::{Request, Version};
 use hyper::body::Incoming;
 
 /// A request whose body still comes.
-pub(in crate::gateway) struct Arrival {
+pub(in crate::gateway) struct IncomingRequest {
     pub(in crate::gateway) head: Parts,
     pub(in crate::gateway) body: Incoming,
     /// The address at the other end of its connection.
     pub(in crate::gateway) peer: Option<IpAddr>,
 }
 
-impl Arrival {
+impl IncomingRequest {
     pub(in crate::gateway) fn new(request: Request<Incoming>, peer: Option<IpAddr>) -> Self {
         let (head, body) = request.into_parts();
         Self { head, body, peer }

@@ -9,32 +9,32 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 
 use super::send_gate::{Gate, Overtaken};
-use crate::gateway::limits::counter::Share;
+use crate::gateway::limits::counter::CounterGuard;
 
 /// To put so few bytes together costs less than to send them one by one.
 const SHORT: usize = 16 * 1024;
 
 /// A body of known pieces, none of which is empty.
 #[derive(Debug, Default)]
-pub(in crate::gateway) struct Pieces {
+pub(in crate::gateway) struct SegmentedBody {
     /// Empty when there is no piece left.
     first: Bytes,
     rest: VecDeque<Bytes>,
     /// The room that they take, until they are sent.
-    room: Option<Share>,
+    taken: Option<CounterGuard>,
     /// Asked before the first piece is sent.
     gate: Option<Gate>,
 }
 
-impl Pieces {
+impl SegmentedBody {
     pub(in crate::gateway) fn of(pieces: impl IntoIterator<Item = Bytes>) -> Self {
         let mut pieces = pieces.into_iter().filter(|piece| !piece.is_empty());
-        Self { first: pieces.next().unwrap_or_default(), rest: pieces.collect(), room: None, gate: None }
+        Self { first: pieces.next().unwrap_or_default(), rest: pieces.collect(), taken: None, gate: None }
     }
 
     /// The same, which keep this room until they are sent.
-    pub(in crate::gateway) fn keeping(self, room: Share) -> Self {
-        Self { room: Some(room), ..self }
+    pub(in crate::gateway) fn keeping(self, taken: CounterGuard) -> Self {
+        Self { taken: Some(taken), ..self }
     }
 
     /// The same pieces, which are sent only if the gate lets them through.
@@ -44,7 +44,7 @@ impl Pieces {
 
     /// The same pieces once more. They share their bytes, and take no room of their own.
     pub(in crate::gateway) fn copied(&self) -> Self {
-        Self { first: self.first.clone(), rest: self.rest.clone(), room: None, gate: None }
+        Self { first: self.first.clone(), rest: self.rest.clone(), taken: None, gate: None }
     }
 
     pub(in crate::gateway) fn len(&self) -> usize {
@@ -73,7 +73,7 @@ impl Pieces {
             [Some(before), by, Some(behind)].into_iter().flatten()
         });
         let replaced = Self::of(parts);
-        Self { room: self.room, gate: self.gate, ..replaced }
+        Self { taken: self.taken, gate: self.gate, ..replaced }
     }
 
     /// A copy of some of the bytes: as many as there are of the range.
@@ -87,7 +87,7 @@ impl Pieces {
     }
 }
 
-impl Body for Pieces {
+impl Body for SegmentedBody {
     type Data = Bytes;
     type Error = Overtaken;
 
@@ -116,7 +116,7 @@ impl Body for Pieces {
 mod tests {
     use super::*;
 
-    fn joined(pieces: &Pieces) -> Vec<u8> {
+    fn joined(pieces: &SegmentedBody) -> Vec<u8> {
         pieces.iter().flat_map(|piece| piece.to_vec()).collect()
     }
 
@@ -125,7 +125,7 @@ mod tests {
         let body = b"{\"model\" : \"a\" }";
         for cut in 0..=body.len() {
             let (first, second) = body.split_at(cut);
-            let pieces = Pieces::of([Bytes::from_static(first), Bytes::from_static(second)]);
+            let pieces = SegmentedBody::of([Bytes::from_static(first), Bytes::from_static(second)]);
             let sent = pieces.replaced(11..14, "\"gpt\"");
             assert_eq!(joined(&sent), b"{\"model\" : \"gpt\" }");
             assert_eq!(sent.size_hint().exact(), Some(18));
@@ -135,7 +135,7 @@ mod tests {
     #[test]
     fn something_can_be_put_before_a_body() {
         for pieces in [&["b", "c"][..], &["bc"]] {
-            let pieces = Pieces::of(pieces.iter().map(|piece| Bytes::from_static(piece.as_bytes())));
+            let pieces = SegmentedBody::of(pieces.iter().map(|piece| Bytes::from_static(piece.as_bytes())));
             assert_eq!(joined(&pieces.replaced(0..0, "a")), b"abc");
         }
     }
@@ -143,13 +143,13 @@ mod tests {
     #[test]
     fn a_long_piece_is_not_copied() {
         let long = Bytes::from(vec![b'x'; SHORT + 1]);
-        let sent = Pieces::of([long.clone()]).replaced(1..2, "a");
+        let sent = SegmentedBody::of([long.clone()]).replaced(1..2, "a");
         assert_eq!(sent.first.as_ptr(), long.as_ptr());
         assert_eq!(sent.size_hint().exact(), Some(SHORT as u64 + 1));
     }
 
     #[test]
     fn an_empty_body_has_no_pieces() {
-        assert!(Pieces::of([Bytes::new()]).is_end_stream());
+        assert!(SegmentedBody::of([Bytes::new()]).is_end_stream());
     }
 }

@@ -22,7 +22,7 @@ enum Wakes {
 
 /// The waker of one connection. It wakes the task that polls the connection.
 #[derive(Debug)]
-pub(in crate::gateway) struct Hush {
+pub(in crate::gateway) struct WakeSuppressor {
     task: Arc<Task>,
     /// The same that `task` has.
     polled_by: Waker,
@@ -33,7 +33,7 @@ pub(in crate::gateway) struct Hush {
 #[derive(Debug)]
 struct Task(Mutex<Waker>);
 
-impl Hush {
+impl WakeSuppressor {
     pub(in crate::gateway) fn new() -> Self {
         let task = Arc::new(Task(Mutex::new(Waker::noop().clone())));
         Self { waker: Waker::from(Arc::clone(&task)), polled_by: Waker::noop().clone(), task }
@@ -69,7 +69,7 @@ impl Wake for Task {
 
 /// Does something that wakes no connection from this thread. Wakes from other threads pass. Returns whether a wake was held
 /// back.
-pub(in crate::gateway) fn hushed<T>(doing: impl FnOnce() -> T) -> (T, bool) {
+pub(in crate::gateway) fn without_waking<T>(doing: impl FnOnce() -> T) -> (T, bool) {
     /// Lets wakes pass again, even if there was a panic.
     struct Staying;
     impl Drop for Staying {
@@ -102,7 +102,7 @@ mod tests {
     }
 
     /// What a connection would keep, to wake `count`.
-    fn waker(hush: &mut Hush, count: &Arc<Count>) -> Waker {
+    fn waker(hush: &mut WakeSuppressor, count: &Arc<Count>) -> Waker {
         let waker = Waker::from(Arc::clone(count));
         hush.poll(&Context::from_waker(&waker), |context| context.waker().clone())
     }
@@ -110,7 +110,7 @@ mod tests {
     #[test]
     fn a_wake_goes_to_whoever_polled_last() {
         let (first, last) = (Arc::new(Count::default()), Arc::new(Count::default()));
-        let mut hush = Hush::new();
+        let mut hush = WakeSuppressor::new();
         let kept = waker(&mut hush, &first);
         waker(&mut hush, &last);
         kept.wake_by_ref();
@@ -120,10 +120,10 @@ mod tests {
 
     #[test]
     fn a_hushed_wake_is_reported_and_the_next_one_passes() {
-        let (mut hush, count) = (Hush::new(), Arc::new(Count::default()));
+        let (mut hush, count) = (WakeSuppressor::new(), Arc::new(Count::default()));
         let kept = waker(&mut hush, &count);
-        assert_eq!(hushed(|| 1), (1, false));
-        assert!(hushed(|| kept.wake_by_ref()).1);
+        assert_eq!(without_waking(|| 1), (1, false));
+        assert!(without_waking(|| kept.wake_by_ref()).1);
         assert_eq!(count.0.load(Ordering::Relaxed), 0);
         kept.wake();
         assert_eq!(count.0.load(Ordering::Relaxed), 1);
@@ -131,17 +131,18 @@ mod tests {
 
     #[test]
     fn another_thread_wakes_all_the_same() {
-        let (mut hush, count) = (Hush::new(), Arc::new(Count::default()));
+        let (mut hush, count) = (WakeSuppressor::new(), Arc::new(Count::default()));
         let kept = waker(&mut hush, &count);
-        let ((), stayed) = hushed(|| thread::scope(|scope| drop(scope.spawn(|| kept.wake_by_ref()))));
+        let ((), stayed) = without_waking(|| thread::scope(|scope| drop(scope.spawn(|| kept.wake_by_ref()))));
         assert_eq!((stayed, count.0.load(Ordering::Relaxed)), (false, 1));
     }
 
     #[test]
     fn wakes_pass_again_after_a_panic() {
-        let (mut hush, count) = (Hush::new(), Arc::new(Count::default()));
+        let (mut hush, count) = (WakeSuppressor::new(), Arc::new(Count::default()));
         let kept = waker(&mut hush, &count);
-        let panicked = std::panic::catch_unwind(|| hushed(|| std::panic::resume_unwind(Box::new(()))));
+        let panicked =
+            std::panic::catch_unwind(|| without_waking(|| std::panic::resume_unwind(Box::new(()))));
         assert!(panicked.is_err());
         kept.wake();
         assert_eq!(count.0.load(Ordering::Relaxed), 1);

@@ -2,28 +2,28 @@
 
 use std::sync::Arc;
 
-use super::counter::{Meter, Share};
-use super::per_caller::{CallerShare, Callers};
+use super::counter::{Counter, CounterGuard};
+use super::per_caller::{CallerCounters, CallerGuard};
 use crate::config::Limits;
 use crate::identity::Caller;
 
 /// What the gateway has taken on. Each has a bound in `modelgate.limits`.
 #[derive(Debug, Default)]
-pub(in crate::gateway) struct Load {
-    pub(in crate::gateway) connections: Meter,
-    pub(in crate::gateway) body_bytes: Meter,
-    requests: Meter,
-    callers: Arc<Callers>,
+pub(in crate::gateway) struct AdmissionControl {
+    pub(in crate::gateway) connections: Counter,
+    pub(in crate::gateway) body_bytes: Counter,
+    requests: Counter,
+    callers: Arc<CallerCounters>,
 }
 
-impl Load {
+impl AdmissionControl {
     /// A request comes in. `None`: there are too many.
-    pub(in crate::gateway) fn admit(&self, limits: &Limits) -> Option<Share> {
+    pub(in crate::gateway) fn admit(&self, limits: &Limits) -> Option<CounterGuard> {
         self.requests.take_one(limits.requests)
     }
 
     /// Its caller is known. `None`: too many requests of this caller are in flight.
-    pub(in crate::gateway) fn admit_caller(&self, caller: &Caller, limits: &Limits) -> Option<CallerShare> {
+    pub(in crate::gateway) fn admit_caller(&self, caller: &Caller, limits: &Limits) -> Option<CallerGuard> {
         self.callers.take_one(caller, limits.requests_per_caller)
     }
 }

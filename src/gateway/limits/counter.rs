@@ -5,45 +5,45 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// How much is taken.
 #[derive(Clone, Debug, Default)]
-pub(in crate::gateway) struct Meter(Arc<AtomicUsize>);
+pub(in crate::gateway) struct Counter(Arc<AtomicUsize>);
 
-impl Meter {
+impl Counter {
     pub(in crate::gateway) fn taken(&self) -> usize {
         self.0.load(Ordering::Relaxed)
     }
 
     /// One more, if there are fewer than `limit`.
-    pub(in crate::gateway) fn take_one(&self, limit: usize) -> Option<Share> {
-        let mut share = self.nothing();
-        share.grow(1, limit).then_some(share)
+    pub(in crate::gateway) fn take_one(&self, limit: usize) -> Option<CounterGuard> {
+        let mut guard = self.nothing();
+        guard.grow(1, limit).then_some(guard)
     }
 
     /// A share of what is there already, whatever the limit.
-    pub(in crate::gateway) fn of(&self, amount: usize) -> Share {
-        let mut share = self.nothing();
-        share.grow(amount, usize::MAX);
-        share
+    pub(in crate::gateway) fn of(&self, amount: usize) -> CounterGuard {
+        let mut guard = self.nothing();
+        guard.grow(amount, usize::MAX);
+        guard
     }
 
     /// A share that may grow.
-    pub(in crate::gateway) fn nothing(&self) -> Share {
-        Share { meter: self.clone(), amount: 0 }
+    pub(in crate::gateway) fn nothing(&self) -> CounterGuard {
+        CounterGuard { counter: self.clone(), amount: 0 }
     }
 }
 
 /// What somebody has taken, until it is dropped.
 #[derive(Debug)]
-pub(in crate::gateway) struct Share {
-    meter: Meter,
+pub(in crate::gateway) struct CounterGuard {
+    counter: Counter,
     amount: usize,
 }
 
-impl Share {
+impl CounterGuard {
     /// Takes more, unless all shares together would be more than `limit`.
     pub(in crate::gateway) fn grow(&mut self, by: usize, limit: usize) -> bool {
         let more = |taken: usize| taken.checked_add(by).filter(|sum| *sum <= limit);
         // Nothing else is read because of this number, so that no order is needed.
-        let grown = self.meter.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok();
+        let grown = self.counter.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok();
         if grown {
             self.amount += by;
         }
@@ -51,9 +51,9 @@ impl Share {
     }
 }
 
-impl Drop for Share {
+impl Drop for CounterGuard {
     fn drop(&mut self) {
-        self.meter.0.fetch_sub(self.amount, Ordering::Relaxed);
+        self.counter.0.fetch_sub(self.amount, Ordering::Relaxed);
     }
 }
 
@@ -63,22 +63,22 @@ mod tests {
 
     #[test]
     fn a_share_grows_up_to_the_limit_and_is_given_back() {
-        let meter = Meter::default();
-        let (mut one, mut other) = (meter.nothing(), meter.nothing());
+        let counter = Counter::default();
+        let (mut one, mut other) = (counter.nothing(), counter.nothing());
         assert!(one.grow(6, 10) && other.grow(4, 10));
         assert!(!one.grow(1, 10) && one.grow(0, 10));
         drop(other);
-        assert_eq!(meter.taken(), 6);
+        assert_eq!(counter.taken(), 6);
         assert!(one.grow(4, 10) && !one.grow(usize::MAX, 10));
         drop(one);
-        assert_eq!(meter.taken(), 0);
+        assert_eq!(counter.taken(), 0);
     }
 
     #[test]
     fn what_is_beyond_the_limit_takes_nothing() {
-        let meter = Meter::default();
-        let only = meter.take_one(1);
-        assert!(only.is_some() && meter.take_one(1).is_none());
-        assert_eq!(meter.taken(), 1);
+        let counter = Counter::default();
+        let only = counter.take_one(1);
+        assert!(only.is_some() && counter.take_one(1).is_none());
+        assert_eq!(counter.taken(), 1);
     }
 }

@@ -18,17 +18,17 @@ type Counts = HashMap<u64, usize, foldhash::fast::RandomState>;
 /// Counts by caller. There is an entry for each caller with a request in flight, and no other, so that there are never more
 /// than requests.
 #[derive(Debug, Default)]
-pub(super) struct Callers {
+pub(super) struct CallerCounters {
     shards: [Mutex<Counts>; SHARDS],
 }
 
-impl Callers {
+impl CallerCounters {
     /// One more request of the caller, if it has fewer than `limit`.
     pub(in crate::gateway) fn take_one(
         self: &Arc<Self>,
         caller: &Caller,
         limit: usize,
-    ) -> Option<CallerShare> {
+    ) -> Option<CallerGuard> {
         let key = *caller.hash.or_keep(|| hash(caller));
         let mut shard = self.shard(key)?;
         match shard.entry(key) {
@@ -38,7 +38,7 @@ impl Callers {
             Entry::Vacant(entry) => drop(entry.insert(1)),
         }
         drop(shard);
-        Some(CallerShare { callers: Arc::clone(self), key })
+        Some(CallerGuard { callers: Arc::clone(self), key })
     }
 
     fn shard(&self, key: u64) -> Option<MutexGuard<'_, Counts>> {
@@ -54,12 +54,12 @@ fn hash(caller: &Caller) -> u64 {
 
 /// A request of a caller, until it is dropped.
 #[derive(Debug)]
-pub(in crate::gateway) struct CallerShare {
-    callers: Arc<Callers>,
+pub(in crate::gateway) struct CallerGuard {
+    callers: Arc<CallerCounters>,
     key: u64,
 }
 
-impl Drop for CallerShare {
+impl Drop for CallerGuard {
     fn drop(&mut self) {
         let Some(mut shard) = self.callers.shard(self.key) else { return };
         if let Entry::Occupied(mut entry) = shard.entry(self.key) {
@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn each_caller_has_its_own_limit() {
-        let callers = Arc::new(Callers::default());
+        let callers = Arc::new(CallerCounters::default());
         let ada = caller(r#"{"iss": "a", "sub": "ada"}"#);
         let first = callers.take_one(&ada, 1);
         assert!(first.is_some() && callers.take_one(&ada, 1).is_none());
@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     fn a_caller_without_requests_has_no_entry() {
-        let callers = Arc::new(Callers::default());
+        let callers = Arc::new(CallerCounters::default());
         let ada = caller(r#"{"sub": "ada"}"#);
         let entries = || callers.shards.iter().map(|shard| shard.lock().unwrap().len()).sum::<usize>();
         let (one, other) = (callers.take_one(&ada, 2), callers.take_one(&ada, 2));

@@ -19,14 +19,14 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 
-use super::h2_streams::{Streams, Taken};
-use super::timeouts::{Activity, Watched};
+use super::h2_streams::{GuardedBody, Streams};
+use super::timeouts::{ConnectionTimeouts, Watched};
 use super::tls;
 use crate::config::Limits;
 use crate::gateway::http::error_response::{Answer, OVERLOADED};
-use crate::gateway::http::incoming::Arrival;
-use crate::gateway::http::wake_suppression::Hush;
-use crate::gateway::limits::counter::{Meter, Share};
+use crate::gateway::http::incoming::IncomingRequest;
+use crate::gateway::http::wake_suppression::WakeSuppressor;
+use crate::gateway::limits::counter::{Counter, CounterGuard};
 use crate::gateway::limits::limit::Limit;
 use crate::gateway::telemetry::Observers;
 
@@ -53,18 +53,18 @@ const FAREWELLS: usize = 64;
 pub(in crate::gateway) struct Common {
     /// The limits in force: each connection begins by asking.
     pub(in crate::gateway) limits: Box<dyn Fn() -> Limits + Send + Sync>,
-    pub(in crate::gateway) connections: Meter,
-    pub(super) leaving: Meter,
+    pub(in crate::gateway) connections: Counter,
+    pub(super) leaving: Counter,
     pub(in crate::gateway) observers: Arc<Observers>,
 }
 
 impl Common {
     pub(in crate::gateway) fn new(
         limits: impl Fn() -> Limits + Send + Sync + 'static,
-        connections: Meter,
+        connections: Counter,
         observers: Arc<Observers>,
     ) -> Arc<Self> {
-        Arc::new(Self { limits: Box::new(limits), connections, leaving: Meter::default(), observers })
+        Arc::new(Self { limits: Box::new(limits), connections, leaving: Counter::default(), observers })
     }
 
     /// Where seven of eight connections are taken, one without a request makes room as soon as a slow one would.
@@ -89,7 +89,7 @@ pub(super) struct Accepted {
 /// Serves a connection until it ends, or turns it away if there are too many.
 pub(super) fn begin<F, A>(accepted: Accepted, common: &Arc<Common>, answer: F)
 where
-    F: Fn(Arrival) -> A + Send + 'static,
+    F: Fn(IncomingRequest) -> A + Send + 'static,
     A: Future<Output = Answer> + Send + 'static,
 {
     let limits = (common.limits)();
@@ -106,7 +106,7 @@ where
 }
 
 /// Says why and, with leave to, waits until that has arrived. Whoever does not listen is not told.
-fn turn_away(stream: TcpStream, leave: Option<Share>) {
+fn turn_away(stream: TcpStream, leave: Option<CounterGuard>) {
     // It does not block, and a new socket has room for this.
     let Ok(mut stream) = stream.into_std() else { return };
     if stream.write_all(OVERLOADED.as_bytes()).is_err() {
@@ -127,27 +127,27 @@ struct Connection {
     limits: Limits,
     common: Arc<Common>,
     /// Taken until the connection ends.
-    place: Share,
+    place: CounterGuard,
 }
 
 impl Connection {
     async fn run<F, A>(self, accepted: Accepted, answer: F)
     where
-        F: Fn(Arrival) -> A + Send + 'static,
+        F: Fn(IncomingRequest) -> A + Send + 'static,
         A: Future<Output = Answer> + Send + 'static,
     {
         let Accepted { stream, peer, tls, draining } = accepted;
         // A small answer would wait for the acknowledgement of the one before it; losing that is no reason to refuse.
         let _ = stream.set_nodelay(true);
-        let activity = Activity::new(Instant::now());
-        let stream = Watched::new(stream, Arc::clone(&activity));
+        let timeouts = ConnectionTimeouts::new(Instant::now());
+        let stream = Watched::new(stream, Arc::clone(&timeouts));
         match tls {
-            None => self.serve(stream, peer, &activity, draining, answer).await,
+            None => self.serve(stream, peer, &timeouts, draining, answer).await,
             // By itself, so that a connection without TLS has no room for it.
             Some(acceptor) => {
                 let secured = async {
                     match tls::handshake(acceptor, stream, self.limits.header_timeout).await {
-                        Ok(stream) => self.serve(stream, peer, &activity, draining, answer).await,
+                        Ok(stream) => self.serve(stream, peer, &timeouts, draining, answer).await,
                         Err(limit) => limit.into_iter().for_each(|limit| self.common.limited(limit)),
                     }
                 };
@@ -161,17 +161,17 @@ impl Connection {
         &self,
         stream: S,
         peer: IpAddr,
-        activity: &Arc<Activity>,
+        timeouts: &Arc<ConnectionTimeouts>,
         mut draining: watch::Receiver<()>,
         answer: F,
     ) where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-        F: Fn(Arrival) -> A + Send + 'static,
+        F: Fn(IncomingRequest) -> A + Send + 'static,
         A: Future<Output = Answer> + Send + 'static,
     {
         let streams = Streams::new(self.limits.write_timeout, Arc::clone(&self.common.observers));
         let builder = builder(&self.limits, streams.clone());
-        let noted = Arc::clone(activity);
+        let noted = Arc::clone(timeouts);
         let service = service_fn(move |request: Request<Incoming>| {
             let multiplexed = request.version() == Version::HTTP_2;
             let busy = noted.request(multiplexed);
@@ -180,14 +180,15 @@ impl Connection {
                 streams.begin(clock);
             }
             // hyper keeps room for what answers for as long as the connection lasts: here that is a pointer's.
-            let answer = Box::pin(answer(Arrival::new(request, Some(peer))));
-            async move { Ok::<_, Infallible>(answer.await.map(|body| Taken::new(body, clock, busy))) }
+            let answer = Box::pin(answer(IncomingRequest::new(request, Some(peer))));
+            async move { Ok::<_, Infallible>(answer.await.map(|body| GuardedBody::new(body, clock, busy))) }
         });
         let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
-        let mut hush = Hush::new();
+        let mut suppressor = WakeSuppressor::new();
         let (mut drains, mut closes) = (false, false);
         loop {
-            let ended = poll_fn(|context| hush.poll(context, |context| connection.as_mut().poll(context)));
+            let ended =
+                poll_fn(|context| suppressor.poll(context, |context| connection.as_mut().poll(context)));
             tokio::select! {
                 biased;
                 ended = ended => return self.ended(ended),
@@ -195,7 +196,7 @@ impl Connection {
                     drains = true;
                     connection.as_mut().graceful_shutdown();
                 }
-                limit = activity.overdue(&self.limits, || self.common.idle_timeout(&self.limits)) => {
+                limit = timeouts.overdue(&self.limits, || self.common.idle_timeout(&self.limits)) => {
                     if !closes {
                         self.common.limited(limit);
                     }
@@ -204,7 +205,7 @@ impl Connection {
                         return;
                     }
                     closes = true;
-                    activity.close();
+                    timeouts.close();
                     connection.as_mut().graceful_shutdown();
                 }
             }
@@ -223,7 +224,7 @@ impl Connection {
 pub(in crate::gateway) fn builder(limits: &Limits, streams: Streams) -> auto::Builder<Streams> {
     let mut builder = auto::Builder::new(streams);
     let header_bytes = usize::try_from(limits.header_bytes).unwrap_or(usize::MAX);
-    // `Activity` has the clocks of heads and idle connections, for both versions and for the time before either is spoken.
+    // `ConnectionTimeouts` has the clocks of heads and idle connections, for both versions and for the time before either is spoken.
     builder.http1().header_read_timeout(None).max_buf_size(header_bytes);
     // hyper has room for its own bound on the stack, and allocates any other for each request.
     if limits.headers != HYPERS_HEADERS {

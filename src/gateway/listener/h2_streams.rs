@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 
-use super::timeouts::{Busy, Waiting};
+use super::timeouts::{InFlightGuard, WriteStall};
 use crate::gateway::http::error_response::AnswerBody;
 use crate::gateway::limits::limit::Limit;
 use crate::gateway::telemetry::Observers;
@@ -20,7 +20,7 @@ use crate::gateway::telemetry::Observers;
 #[derive(Clone)]
 pub(in crate::gateway) struct Streams {
     /// The clock of the stream that is about to begin: hyper asks for its answer and hands it over in one step.
-    next: Arc<Mutex<Option<Arc<Waiting>>>>,
+    next: Arc<Mutex<Option<Arc<WriteStall>>>>,
     write_timeout: Duration,
     observers: Arc<Observers>,
 }
@@ -31,7 +31,7 @@ impl Streams {
     }
 
     /// A stream begins, whose clock this is.
-    pub(super) fn begin(&self, clock: &Arc<Waiting>) {
+    pub(super) fn begin(&self, clock: &Arc<WriteStall>) {
         *self.next.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(clock));
     }
 }
@@ -53,19 +53,23 @@ impl<F: Future<Output = ()> + Send + 'static> hyper::rt::Executor<F> for Streams
 }
 
 /// An answer's body, whose connection is busy until it ends.
-pub(super) struct Taken {
+pub(super) struct GuardedBody {
     body: AnswerBody,
-    clock: Option<Arc<Waiting>>,
-    _busy: Busy,
+    clock: Option<Arc<WriteStall>>,
+    _busy: InFlightGuard,
 }
 
-impl Taken {
-    pub(in crate::gateway) fn new(body: AnswerBody, clock: Option<Arc<Waiting>>, busy: Busy) -> Self {
+impl GuardedBody {
+    pub(in crate::gateway) fn new(
+        body: AnswerBody,
+        clock: Option<Arc<WriteStall>>,
+        busy: InFlightGuard,
+    ) -> Self {
         Self { body, clock, _busy: busy }
     }
 }
 
-impl Body for Taken {
+impl Body for GuardedBody {
     type Data = Bytes;
     type Error = <AnswerBody as Body>::Error;
 

@@ -11,7 +11,7 @@ use super::accept::Failures;
 use super::connection::{self, Accepted, Common};
 use super::{fd_limit, tls};
 use crate::gateway::http::error_response::Answer;
-use crate::gateway::http::incoming::Arrival;
+use crate::gateway::http::incoming::IncomingRequest;
 use crate::gateway::pipeline::Gateway;
 
 /// A gateway on a socket.
@@ -68,7 +68,7 @@ impl Server {
             );
         }
         let common = Common::new(limits, gateway.load().connections.clone(), Arc::clone(&observers));
-        let answer = move |arrival| Arc::clone(&gateway).handle(arrival);
+        let answer = move |incoming| Arc::clone(&gateway).handle(incoming);
         serve_until(self.listener, self.tls, common, shutdown, answer).await;
         observers.flush().await;
     }
@@ -86,7 +86,7 @@ pub(in crate::gateway) async fn serve_until<F, A>(
     shutdown: impl Future<Output = ()>,
     answer: F,
 ) where
-    F: Fn(Arrival) -> A + Clone + Send + 'static,
+    F: Fn(IncomingRequest) -> A + Clone + Send + 'static,
     A: Future<Output = Answer> + Send + 'static,
 {
     let mut failures = Failures::new(&common.observers);

@@ -46,7 +46,7 @@ impl Since {
 
 /// What one connection is doing.
 #[derive(Debug)]
-pub(super) struct Activity {
+pub(super) struct ConnectionTimeouts {
     began: Instant,
     requests: AtomicUsize,
     /// A first request has come.
@@ -59,7 +59,7 @@ pub(super) struct Activity {
     stalled: Since,
 }
 
-impl Activity {
+impl ConnectionTimeouts {
     /// Of a connection that was accepted at `began`.
     pub(in crate::gateway) fn new(began: Instant) -> Arc<Self> {
         Arc::new(Self {
@@ -80,12 +80,12 @@ impl Activity {
     }
 
     /// A request has come. It lasts until what is returned is dropped.
-    pub(in crate::gateway) fn request(self: &Arc<Self>, multiplexed: bool) -> Busy {
+    pub(in crate::gateway) fn request(self: &Arc<Self>, multiplexed: bool) -> InFlightGuard {
         self.requests.fetch_add(1, Ordering::Relaxed);
         self.used.store(true, Ordering::Relaxed);
         self.multiplexed.store(multiplexed, Ordering::Relaxed);
         self.head.end();
-        Busy(Arc::clone(self))
+        InFlightGuard(Arc::clone(self))
     }
 
     /// The connection has been told to close, and is given a little time for it.
@@ -151,16 +151,16 @@ fn millis(time: Duration) -> u64 {
 
 /// A request of a connection.
 #[derive(Debug)]
-pub(super) struct Busy(Arc<Activity>);
+pub(super) struct InFlightGuard(Arc<ConnectionTimeouts>);
 
-impl Busy {
+impl InFlightGuard {
     /// A clock for its answer.
-    pub(in crate::gateway) fn waiting(&self) -> Arc<Waiting> {
-        Arc::new(Waiting { began: self.0.began, since: Since::never() })
+    pub(in crate::gateway) fn waiting(&self) -> Arc<WriteStall> {
+        Arc::new(WriteStall { began: self.0.began, since: Since::never() })
     }
 }
 
-impl Drop for Busy {
+impl Drop for InFlightGuard {
     fn drop(&mut self) {
         self.0.idle.set(self.0.now());
         self.0.requests.fetch_sub(1, Ordering::Relaxed);
@@ -169,12 +169,12 @@ impl Drop for Busy {
 
 /// Since when a part of an answer waits for its caller to take it.
 #[derive(Debug)]
-pub(super) struct Waiting {
+pub(super) struct WriteStall {
     began: Instant,
     since: Since,
 }
 
-impl Waiting {
+impl WriteStall {
     pub(in crate::gateway) fn begin(&self) {
         self.since.set(millis(self.began.elapsed()));
     }
@@ -201,11 +201,11 @@ impl Waiting {
 #[derive(Debug)]
 pub(in crate::gateway) struct Watched {
     stream: TcpStream,
-    activity: Arc<Activity>,
+    activity: Arc<ConnectionTimeouts>,
 }
 
 impl Watched {
-    pub(in crate::gateway) fn new(stream: TcpStream, activity: Arc<Activity>) -> Self {
+    pub(in crate::gateway) fn new(stream: TcpStream, activity: Arc<ConnectionTimeouts>) -> Self {
         Self { stream, activity }
     }
 

@@ -63,7 +63,7 @@ pub enum CandidateError {
 }
 
 /// Everything that was read.
-pub(in crate::gateway) struct Candidate {
+pub(in crate::gateway) struct LoadedFiles {
     inputs: Inputs,
     key_files: KeyFiles,
     certificate: Option<Arc<CertifiedKey>>,
@@ -72,7 +72,7 @@ pub(in crate::gateway) struct Candidate {
     roots: Roots,
 }
 
-impl Candidate {
+impl LoadedFiles {
     /// Reads everything. `roots` gets what the configuration names, even if that is refused then.
     pub(in crate::gateway) fn read(
         sources: &Sources,

@@ -9,7 +9,7 @@ use miette::{Diagnostic, NarratableReportHandler};
 use crate::config::Config;
 use crate::engine::Snapshot;
 use crate::gateway::loading::generation::InForce;
-use crate::gateway::loading::loader::{Candidate, CandidateError};
+use crate::gateway::loading::loader::{CandidateError, LoadedFiles};
 use crate::gateway::loading::origin::{Origin, Roots};
 use crate::gateway::pipeline::Gateway;
 use crate::sources::Sources;
@@ -209,10 +209,10 @@ fn settled(
     sources: &Sources,
     env: &dyn Fn(&str) -> Option<String>,
     roots: &mut Roots,
-) -> Result<Candidate, CandidateError> {
+) -> Result<LoadedFiles, CandidateError> {
     let mut refused = None;
     for _ in 0..READINGS {
-        match Candidate::read(sources, env, roots) {
+        match LoadedFiles::read(sources, env, roots) {
             Ok(candidate) if candidate.is_settled() => return Ok(candidate),
             Ok(_) => refused = None,
             // What is being replaced may look wrong, but not twice in the same way.

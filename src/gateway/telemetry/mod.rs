@@ -16,6 +16,6 @@ mod traces;
 
 pub use metrics::{Metrics, Stage};
 pub(super) use observation::Observation;
-pub(super) use observed_body::Ended;
+pub(super) use observed_body::ObservedBody;
 pub use observers::Observers;
 pub use traces::{Traces, TracesError};

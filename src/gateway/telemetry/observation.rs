@@ -16,9 +16,9 @@ use crate::decision_log::{DecisionLog, Input, Line, LoggedCaller, OnTrial, Verdi
 use crate::engine::{Decision, Denied, Permit, Rule, Snapshot};
 use crate::gateway::clock::Moment;
 use crate::gateway::error_chain::causes;
-use crate::gateway::http::error_response::{BrokenOff, Refusal};
-use crate::gateway::limits::counter::Share;
-use crate::gateway::limits::per_caller::CallerShare;
+use crate::gateway::http::error_response::{BodyError, Refusal};
+use crate::gateway::limits::counter::CounterGuard;
+use crate::gateway::limits::per_caller::CallerGuard;
 use crate::gateway::target::Target;
 use crate::identity::Caller;
 use crate::names::{ModelName, Role};
@@ -41,7 +41,7 @@ pub(in crate::gateway) struct Observation {
     /// For traces, if there are any.
     spans: Option<Box<Spans>>,
     /// The places that the request takes, until its answer has ended.
-    places: (Option<Share>, Option<CallerShare>),
+    places: (Option<CounterGuard>, Option<CallerGuard>),
 }
 
 /// A decision, as far as others than the engine need it.
@@ -80,12 +80,12 @@ impl Observation {
     }
 
     /// The request takes a place among all.
-    pub(in crate::gateway) fn admitted(&mut self, place: Share) {
+    pub(in crate::gateway) fn admitted(&mut self, place: CounterGuard) {
         self.places.0 = Some(place);
     }
 
     /// It takes one among its caller's.
-    pub(in crate::gateway) fn caller_admitted(&mut self, place: CallerShare) {
+    pub(in crate::gateway) fn caller_admitted(&mut self, place: CallerGuard) {
         self.places.1 = Some(place);
     }
 
@@ -223,7 +223,7 @@ impl Observation {
     }
 
     /// The upstream's answer ended too early, and the caller's does so with it.
-    pub(in crate::gateway) fn broke_off(&mut self, error: &BrokenOff) {
+    pub(in crate::gateway) fn broke_off(&mut self, error: &BodyError) {
         tracing::warn!("the upstream's answer broke off: {}", causes(error));
         self.observers.metrics.upstream_failed(BROKE_OFF);
         if let Some(spans) = &mut self.spans {

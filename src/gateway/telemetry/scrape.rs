@@ -9,8 +9,8 @@ use prometheus::{
 
 use super::observers::Observers;
 use super::process;
-use crate::gateway::auth::stats::{Cache, KeySource};
-use crate::gateway::limits::admission::Load;
+use crate::gateway::auth::stats::{KeySource, OpaqueStats};
+use crate::gateway::limits::admission::AdmissionControl;
 
 impl Observers {
     /// Everything, in Prometheus' text format.
@@ -18,8 +18,8 @@ impl Observers {
         &self,
         generation: u64,
         sources: &[KeySource],
-        cache: Cache,
-        load: &Load,
+        cache: OpaqueStats,
+        load: &AdmissionControl,
     ) -> prometheus::Result<String> {
         let read = Reading(Registry::new());
         read.gauge("modelgate_snapshot_generation", "The generation of the rules in force.", generation)?;
@@ -88,8 +88,8 @@ impl Reading {
         self.0.register(Box::new(failures))
     }
 
-    fn cache(&self, cache: Cache) -> prometheus::Result<()> {
-        let Cache { entries, asking, hits, misses } = cache;
+    fn cache(&self, cache: OpaqueStats) -> prometheus::Result<()> {
+        let OpaqueStats { entries, asking, hits, misses } = cache;
         self.gauge("modelgate_token_cache_entries", "Opaque tokens that are known.", entries as u64)?;
         let questions = "modelgate_token_questions_in_flight";
         self.gauge(questions, "Opaque tokens that a provider is being asked about.", asking as u64)?;

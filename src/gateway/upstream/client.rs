@@ -13,13 +13,13 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::Instant;
 
-use super::deadline_body::{Bounded, UpstreamBody};
+use super::deadline_body::{DeadlineBody, UpstreamBody};
 use super::pool::{Link, Pool, PoolError, READ_BUFFER};
 use crate::config::{Limits, UpstreamHeaders};
 use crate::gateway::error_chain::causes;
 use crate::gateway::http::error_response::{Answer, Refusal};
 use crate::gateway::http::headers;
-use crate::gateway::http::segmented_body::Pieces;
+use crate::gateway::http::segmented_body::SegmentedBody;
 use crate::gateway::telemetry::Observers;
 use crate::gateway::tls::connector::{secured, tcp};
 
@@ -46,7 +46,7 @@ impl Deadlines {
 
 /// A request to an upstream.
 pub(in crate::gateway) struct Outgoing {
-    request: Request<Pieces>,
+    request: Request<SegmentedBody>,
     deadlines: Deadlines,
     connection: Connection,
     /// Whether the caller sees headers that tell of the upstream.
@@ -63,7 +63,7 @@ pub(in crate::gateway) enum Connection {
 
 impl Outgoing {
     pub(in crate::gateway) fn new(
-        request: Request<Pieces>,
+        request: Request<SegmentedBody>,
         deadlines: Deadlines,
         connection: Connection,
         upstream_headers: UpstreamHeaders,
@@ -77,7 +77,7 @@ impl Outgoing {
 pub(in crate::gateway) struct Forwarder {
     plain: Pool,
     /// Whether it is HTTP/1.1 or HTTP/2 shows in the handshake.
-    secure: Client<HttpsConnector<HttpConnector>, Pieces>,
+    secure: Client<HttpsConnector<HttpConnector>, SegmentedBody>,
 }
 
 impl Forwarder {
@@ -130,12 +130,12 @@ impl Forwarder {
         headers::downstream(&mut head.headers, upstream_headers);
         head.version = http::Version::default();
         head.extensions.clear();
-        Ok(Answer::from_parts(head, Bounded::new(body, deadlines.end, observers).boxed_unsync()))
+        Ok(Answer::from_parts(head, DeadlineBody::new(body, deadlines.end, observers).boxed_unsync()))
     }
 
     async fn send(
         &self,
-        request: &mut Request<Pieces>,
+        request: &mut Request<SegmentedBody>,
         connection: Connection,
         may_be_sent: &(dyn Fn() -> bool + Sync),
     ) -> Result<Response<UpstreamBody>, Refusal> {

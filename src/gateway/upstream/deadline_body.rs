@@ -9,7 +9,7 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::pool::PooledBody;
-use crate::gateway::http::error_response::BrokenOff;
+use crate::gateway::http::error_response::BodyError;
 use crate::gateway::limits::limit::Limit;
 use crate::gateway::telemetry::Observers;
 
@@ -49,28 +49,28 @@ impl Body for UpstreamBody {
 }
 
 /// A body that breaks off when its time is over, so that nobody takes what there is of it for the whole.
-pub(super) struct Bounded {
+pub(super) struct DeadlineBody {
     body: UpstreamBody,
     end: Instant,
     /// Set when it is first waited for.
     alarm: Option<Pin<Box<Sleep>>>,
     observers: Arc<Observers>,
     /// Why it breaks off, held back for one turn: what came with the break is sent before the connection is given up.
-    broken: Option<BrokenOff>,
+    broken: Option<BodyError>,
 }
 
-impl Bounded {
+impl DeadlineBody {
     pub(in crate::gateway) fn new(body: UpstreamBody, end: Instant, observers: &Arc<Observers>) -> Self {
         Self { body, end, alarm: None, observers: Arc::clone(observers), broken: None }
     }
 
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match Pin::new(&mut self.body).poll_frame(context) {
             // A caller that takes one piece after another never waits here.
             Poll::Ready(Some(Ok(_))) if !self.body.is_end_stream() && Instant::now() >= self.end => {
                 self.too_long()
             }
-            Poll::Ready(frame) => Poll::Ready(frame.map(|frame| frame.map_err(BrokenOff::from))),
+            Poll::Ready(frame) => Poll::Ready(frame.map(|frame| frame.map_err(BodyError::from))),
             Poll::Pending => {
                 let alarm = self.alarm.get_or_insert_with(|| Box::pin(sleep_until(self.end)));
                 if alarm.as_mut().poll(context).is_ready() { self.too_long() } else { Poll::Pending }
@@ -78,20 +78,20 @@ impl Bounded {
         }
     }
 
-    fn too_long<T>(&self) -> Poll<Option<Result<T, BrokenOff>>> {
+    fn too_long<T>(&self) -> Poll<Option<Result<T, BodyError>>> {
         self.observers.metrics().limited(Limit::UpstreamTotal);
-        Poll::Ready(Some(Err(BrokenOff::TooLong)))
+        Poll::Ready(Some(Err(BodyError::TooLong)))
     }
 }
 
-impl Body for Bounded {
+impl Body for DeadlineBody {
     type Data = Bytes;
-    type Error = BrokenOff;
+    type Error = BodyError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         if let Some(error) = self.broken.take() {
             return Poll::Ready(Some(Err(error)));
         }

@@ -25,9 +25,9 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpStream;
 use tokio::task::coop;
 
-use crate::gateway::http::segmented_body::Pieces;
+use crate::gateway::http::segmented_body::SegmentedBody;
 use crate::gateway::http::send_gate::Overtaken;
-use crate::gateway::http::wake_suppression::{Hush, hushed};
+use crate::gateway::http::wake_suppression::{WakeSuppressor, without_waking};
 
 /// What is read of an answer before its caller takes it.
 pub(super) const READ_BUFFER: usize = 64 * 1024;
@@ -73,7 +73,7 @@ impl Pool {
     /// request `may_be_sent` then. Nothing is ever sent twice.
     pub(in crate::gateway) async fn send(
         &self,
-        request: &mut Request<Pieces>,
+        request: &mut Request<SegmentedBody>,
         link: Box<Link>,
         may_be_sent: &(dyn Fn() -> bool + Sync),
     ) -> Result<Response<PooledBody>, PoolError> {
@@ -110,7 +110,13 @@ impl Pool {
         let stream = self.connector.call(target.clone()).await;
         let stream = stream.map_err(|error| PoolError::Connect(error.into()))?;
         let (sender, connection) = http1::Builder::new().max_buf_size(READ_BUFFER).handshake(stream).await?;
-        Ok(Box::new(Link { authority, host, sender, connection: Some(connection), hush: Hush::new() }))
+        Ok(Box::new(Link {
+            authority,
+            host,
+            sender,
+            connection: Some(connection),
+            suppressor: WakeSuppressor::new(),
+        }))
     }
 
     fn pooled(&self, answer: Response<Incoming>, link: Box<Link>) -> Response<PooledBody> {
@@ -144,29 +150,29 @@ fn host(authority: &Authority) -> Option<HeaderValue> {
 pub(in crate::gateway) struct Link {
     authority: Authority,
     host: HeaderValue,
-    sender: SendRequest<Pieces>,
+    sender: SendRequest<SegmentedBody>,
     /// `None`: it has ended.
-    connection: Option<Connection<TokioIo<TcpStream>, Pieces>>,
-    hush: Hush,
+    connection: Option<Connection<TokioIo<TcpStream>, SegmentedBody>>,
+    suppressor: WakeSuppressor,
 }
 
 impl Link {
     /// Whether another request can be sent, as far as can be seen without waiting.
     fn is_open(&mut self) -> bool {
-        drive(&mut self.connection, &mut self.hush, &quiet());
+        drive(&mut self.connection, &mut self.suppressor, &quiet());
         self.connection.is_some() && self.sender.is_ready()
     }
 
     /// Sends a request, and waits for the head of its answer.
     async fn exchange(
         &mut self,
-        request: &mut Request<Pieces>,
-    ) -> Result<Response<Incoming>, TrySendError<Request<Pieces>>> {
-        let Self { sender, connection, hush, host, .. } = self;
+        request: &mut Request<SegmentedBody>,
+    ) -> Result<Response<Incoming>, TrySendError<Request<SegmentedBody>>> {
+        let Self { sender, connection, suppressor, host, .. } = self;
         request.headers_mut().insert(HOST, host.clone());
         let mut answering = pin!(sender.try_send_request(std::mem::take(request)));
         std::future::poll_fn(|context| {
-            drive(connection, hush, context);
+            drive(connection, suppressor, context);
             let answered = answering.as_mut().poll(&mut quiet());
             again_if_stopped(&answered, context);
             answered
@@ -177,12 +183,12 @@ impl Link {
 
 /// Lets a connection read and write what it can.
 fn drive(
-    connection: &mut Option<Connection<TokioIo<TcpStream>, Pieces>>,
-    hush: &mut Hush,
+    connection: &mut Option<Connection<TokioIo<TcpStream>, SegmentedBody>>,
+    suppressor: &mut WakeSuppressor,
     context: &Context<'_>,
 ) {
     if let Some(open) = connection
-        && hush.poll(context, |context| Pin::new(open).poll(context)).is_ready()
+        && suppressor.poll(context, |context| Pin::new(open).poll(context)).is_ready()
     {
         // Whoever waits for something of the connection is told by its end.
         *connection = None;
@@ -229,12 +235,12 @@ impl Body for PooledBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         // The link is polled before this task waits, whatever it is asked to do by whoever takes something from it.
-        let (mut frame, _) = hushed(|| Pin::new(&mut self.incoming).poll_frame(&mut quiet()));
+        let (mut frame, _) = without_waking(|| Pin::new(&mut self.incoming).poll_frame(&mut quiet()));
         if frame.is_pending()
             && let Some(link) = &mut self.link
         {
-            drive(&mut link.connection, &mut link.hush, context);
-            let (again, stayed) = hushed(|| Pin::new(&mut self.incoming).poll_frame(&mut quiet()));
+            drive(&mut link.connection, &mut link.suppressor, context);
+            let (again, stayed) = without_waking(|| Pin::new(&mut self.incoming).poll_frame(&mut quiet()));
             frame = again;
             if stayed && frame.is_pending() {
                 context.waker().wake_by_ref();

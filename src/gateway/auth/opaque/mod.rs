@@ -19,7 +19,7 @@ use tokio::sync::{Semaphore, watch};
 use super::error::AuthnError;
 use super::jwks::fetch::{FetchLimits, Fetcher};
 use super::jwks::fetch_error::FetchError;
-use super::stats::Cache;
+use super::stats::OpaqueStats;
 use crate::authn::{AnswerError, Assertion, Bearer, TokenError, VerifiedClaims};
 use crate::config::{OpaqueTokens, TokenRules};
 use crate::gateway::clock::Moment;
@@ -89,10 +89,10 @@ impl OpaqueStore {
     }
 
     /// How the cache fares, for metrics.
-    pub(in crate::gateway) fn state(&self) -> Cache {
+    pub(in crate::gateway) fn state(&self) -> OpaqueStats {
         let (hits, misses) = (&self.shared.hits, &self.shared.misses);
         let tokens = self.shared.tokens();
-        Cache {
+        OpaqueStats {
             entries: tokens.known.len(),
             asking: tokens.asking.len(),
             hits: hits.load(Ordering::Relaxed),

@@ -2,7 +2,7 @@
 
 use super::provider::response;
 use super::*;
-use crate::gateway::auth::token_cache::KnownTokens;
+use crate::gateway::auth::token_cache::TokenCache;
 use crate::identity::Caller;
 
 const PREFIX: &str = "https://idp.example/a/long/and/common/prefix/of/every/subject/there/is/";
@@ -10,13 +10,13 @@ const PREFIX: &str = "https://idp.example/a/long/and/common/prefix/of/every/subj
 /// A store, and what it knows of tokens.
 struct Gate {
     store: KeyStore,
-    known: KnownTokens,
+    known: TokenCache,
     rules: TokenRules,
 }
 
 impl Gate {
     fn of(provider: &Provider) -> Self {
-        Self { store: store(&[&provider.url]), known: KnownTokens::new(), rules: rules() }
+        Self { store: store(&[&provider.url]), known: TokenCache::new(), rules: rules() }
     }
 
     fn knows(&self, token: &str, now: Moment) -> bool {
@@ -202,7 +202,7 @@ async fn only_so_many_tokens_are_known_and_no_long_ones() {
     let issuer = Issuer::new("a");
     let provider = Provider::start(ok(&issuer.jwks())).await;
     let (mut gate, now) = (Gate::of(&provider), start());
-    gate.known = KnownTokens::with_capacity(64);
+    gate.known = TokenCache::with_capacity(64);
     let of = |n: usize| token(&issuer, &json!({"sub": n.to_string(), "exp": testing::NOW + 60}));
     let tokens: Vec<_> = (0..300).map(of).collect();
     for token in &tokens {

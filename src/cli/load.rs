@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
+use miette::{MietteDiagnostic, Severity};
+
 use super::args::ConfigArgs;
 use super::output::{complain, failed};
 use crate::config::Config;
@@ -41,7 +43,7 @@ impl ConfigArgs {
     pub(super) fn load(&self) -> miette::Result<Loaded> {
         let brought = runtime()?.block_on(bring(self))?;
         let loaded = sources(self, brought.as_ref()).load(&environment)?;
-        warn(loaded.snapshot.config(), loaded.policies.as_deref().filter(|_| loaded.policy_count == 0));
+        warn(&loaded.snapshot, loaded.policies.as_deref().filter(|_| loaded.policy_count == 0));
         Ok(loaded)
     }
 
@@ -51,9 +53,12 @@ impl ConfigArgs {
 }
 
 /// Prints what is allowed but probably not meant.
-pub(super) fn warn(config: &Config, empty_directory: Option<&Path>) {
-    for warning in &config.warnings {
+pub(super) fn warn(snapshot: &Snapshot, empty_directory: Option<&Path>) {
+    for warning in &snapshot.config().warnings {
         complain(&miette::Report::new(warning.clone()));
+    }
+    for named in snapshot.misnamed_callers() {
+        complain(&miette::Report::new(MietteDiagnostic::new(named).with_severity(Severity::Warning)));
     }
     if let Some(directory) = empty_directory {
         eprintln!(

@@ -72,7 +72,7 @@ async fn serve(args: &ServeArgs) -> miette::Result<Exit> {
     super::observing::observe(gateway)?;
     let in_force = gateway.in_force();
     let config = in_force.snapshot().config();
-    super::warn(config, in_force.origin().and_then(Origin::without_policies));
+    super::warn(in_force.snapshot(), in_force.origin().and_then(Origin::without_policies));
     if !config.ignored.is_empty() {
         let keys: Vec<_> = config.ignored.iter().map(|ignored| ignored.key.as_str()).collect();
         tracing::info!("ignored, not modelgate's: {}", keys.join(", "));

@@ -45,11 +45,6 @@ pub(super) fn run(args: CheckArgs) -> miette::Result<Exit> {
         let warning = MietteDiagnostic::new(message).with_severity(Severity::Warning).with_help(help);
         super::complain(&miette::Report::new(warning));
     }
-    let misnamed = snapshot.misnamed_callers();
-    for named in &misnamed {
-        let warning = MietteDiagnostic::new(named.to_string()).with_severity(Severity::Warning);
-        super::complain(&miette::Report::new(warning));
-    }
     let access = callers::Access::new(snapshot, &dropins);
     super::say(summary::of(snapshot.config(), &access));
     super::say(access.render());
@@ -58,7 +53,7 @@ pub(super) fn run(args: CheckArgs) -> miette::Result<Exit> {
         super::say(format_args!("dropped-in policies: {} in {}\n", loaded.policy_count, escape(&directory)));
         super::say(format_args!("callers in policies: {}\n", callers_in_policies(snapshot.config())));
     }
-    let warnings = snapshot.config().warnings.len() + unmatched.len() + misnamed.len();
+    let warnings = snapshot.config().warnings.len() + unmatched.len() + snapshot.misnamed_callers().len();
     let told = if warnings == 0 { "no warnings".to_owned() } else { format!("{warnings} warning(s), above") };
     super::say(format_args!("the configuration is valid: {told}\n"));
     Ok(Exit::Yes)

@@ -154,6 +154,9 @@ impl Reloader {
         for warning in &new.warnings {
             tracing::warn!("{}", diagnostic(warning));
         }
+        for named in next.snapshot().misnamed_callers() {
+            tracing::warn!("{named}");
+        }
         if let Some(directory) = next.origin().and_then(Origin::without_policies) {
             tracing::warn!("there is no policy in `{}`", directory.display());
         }

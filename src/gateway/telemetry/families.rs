@@ -1,6 +1,8 @@
 //! The metric families, as they are registered.
 
-use prometheus::core::Collector;
+use std::fmt;
+
+use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricType;
 use prometheus::{IntCounterVec, Opts, Registry, TextEncoder};
 
@@ -17,52 +19,64 @@ pub struct MetricFamily {
     pub help: String,
 }
 
-/// A registry that also keeps the description of each family. A registry alone exposes only families that have samples.
-#[derive(Debug, Default)]
+/// A registry that also keeps its collectors. A registry alone exposes only families that have samples.
+#[derive(Default)]
 pub(super) struct Families {
     registry: Registry,
-    families: Vec<MetricFamily>,
+    collectors: Vec<Box<dyn Collector>>,
 }
 
 impl Families {
     /// Registers a collector.
     pub(super) fn add<C: Collector + Clone + 'static>(&mut self, collector: C) -> prometheus::Result<C> {
         self.registry.register(Box::new(collector.clone()))?;
-        let kind = collector.collect().first().map_or("untyped", |family| match family.get_field_type() {
-            MetricType::COUNTER => "counter",
-            MetricType::GAUGE => "gauge",
-            MetricType::HISTOGRAM => "histogram",
-            _ => "untyped",
-        });
-        for described in collector.desc() {
-            let fixed = described.const_label_pairs.iter().map(|pair| pair.name().to_owned());
-            self.families.push(MetricFamily {
-                name: described.fq_name.clone(),
-                kind,
-                labels: fixed.chain(described.variable_labels.iter().cloned()).collect(),
-                help: described.help.clone(),
-            });
-        }
+        self.collectors.push(Box::new(collector.clone()));
         Ok(collector)
     }
 
-    /// Registers a family of counters with one label.
+    /// Registers a family of counters with these labels.
     pub(super) fn counters(
         &mut self,
         name: &str,
         help: &str,
-        label: &str,
+        labels: &[&str],
     ) -> prometheus::Result<IntCounterVec> {
-        self.add(IntCounterVec::new(Opts::new(name, help), &[label])?)
+        self.add(IntCounterVec::new(Opts::new(name, help), labels)?)
     }
 
     /// The description of each family, in the order of registration.
-    pub(super) fn list(&self) -> &[MetricFamily] {
-        &self.families
+    pub(super) fn list(&self) -> Vec<MetricFamily> {
+        self.collectors.iter().flat_map(|collector| described(&**collector)).collect()
     }
 
     /// The samples in Prometheus' text format.
     pub(super) fn encode(&self) -> prometheus::Result<String> {
         TextEncoder::new().encode_to_string(&self.registry.gather())
     }
+}
+
+impl fmt::Debug for Families {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Families").field("registry", &self.registry).finish_non_exhaustive()
+    }
+}
+
+/// The families of a collector, which all have one type.
+fn described(collector: &dyn Collector) -> Vec<MetricFamily> {
+    let kind = collector.collect().first().map_or("untyped", |family| match family.get_field_type() {
+        MetricType::COUNTER => "counter",
+        MetricType::GAUGE => "gauge",
+        MetricType::HISTOGRAM => "histogram",
+        _ => "untyped",
+    });
+    let family = |desc: &Desc| {
+        let fixed = desc.const_label_pairs.iter().map(|pair| pair.name().to_owned());
+        MetricFamily {
+            name: desc.fq_name.clone(),
+            kind,
+            labels: fixed.chain(desc.variable_labels.iter().cloned()).collect(),
+            help: desc.help.clone(),
+        }
+    };
+    collector.desc().into_iter().map(family).collect()
 }

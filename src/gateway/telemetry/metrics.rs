@@ -77,17 +77,17 @@ impl Metrics {
         families.add(info)?;
 
         let decisions = "Requests by verdict: allowed, denied, refused or failed.";
-        let decisions = families.counters("modelgate_decisions_total", decisions, "verdict")?;
+        let decisions = families.counters("modelgate_decisions_total", decisions, &["verdict"])?;
         let denials = "Denials by the rule that the response reports.";
-        let denials = families.counters("modelgate_denials_total", denials, "rule")?;
+        let denials = families.counters("modelgate_denials_total", denials, &["rule"])?;
         let unenforced = "Denials that `modelgate.mode: log_only` does not enforce, by rule.";
-        let unenforced = families.counters("modelgate_unenforced_denials_total", unenforced, "rule")?;
+        let unenforced = families.counters("modelgate_unenforced_denials_total", unenforced, &["rule"])?;
         let reloads = "Reloads by outcome: success, or failure (the previous configuration stays active).";
-        let reloads = families.counters("modelgate_reloads_total", reloads, "outcome")?;
+        let reloads = families.counters("modelgate_reloads_total", reloads, &["outcome"])?;
         let limits = "Requests and connections that reached a limit, by limit.";
-        let limits = families.counters("modelgate_limits_total", limits, "limit")?;
+        let limits = families.counters("modelgate_limits_total", limits, &["limit"])?;
         let tokens = "Accepted tokens: true if the token was in the cache of verified tokens, else false.";
-        let tokens = families.counters("modelgate_accepted_tokens_total", tokens, "known")?;
+        let tokens = families.counters("modelgate_accepted_tokens_total", tokens, &["known"])?;
         let stages = "Duration of a stage of a request: authenticate, read_body, decide, or upstream (until the \
                       head of the response).";
         let stages = HistogramOpts::new("modelgate_stage_duration_seconds", stages).buckets(BUCKETS.to_vec());
@@ -102,7 +102,7 @@ impl Metrics {
             refusals: families.counters(
                 "modelgate_refusals_total",
                 "Requests that were refused or failed, by the `error.code` of the response.",
-                "code",
+                &["code"],
             )?,
             abandoned: families.add(IntCounter::new(
                 "modelgate_abandoned_requests_total",
@@ -112,22 +112,20 @@ impl Metrics {
                 families.counters(
                     "modelgate_policy_decisions_total",
                     "Decisions by deciding policy: permits of allowed requests, forbids of denied ones.",
-                    "policy",
+                    &["policy"],
                 )?,
                 families.counters(
                     "modelgate_shadow_disagreements_total",
                     "Decisions that a shadow policy would have changed, by policy.",
-                    "policy",
+                    &["policy"],
                 )?,
             ),
-            candidate: families.add(IntCounterVec::new(
-                Opts::new(
-                    "modelgate_candidate_disagreements_total",
-                    "Decisions that the shadow configuration would have made differently, by its verdict and \
-                     deciding policy. If no policy decided, `policy` is the rule.",
-                ),
+            candidate: families.counters(
+                "modelgate_candidate_disagreements_total",
+                "Decisions that the shadow configuration would have made differently, by its verdict and \
+                 deciding policy. If no policy decided, `policy` is the rule.",
                 &["verdict", "policy"],
-            )?)?,
+            )?,
             stages: Stage::ALL
                 .into_iter()
                 .map(|stage| Ok((stage, stages.get_metric_with_label_values(&[stage.as_str()])?)))
@@ -136,14 +134,14 @@ impl Metrics {
             upstream: families.counters(
                 "modelgate_upstream_responses_total",
                 "Responses of upstreams by status.",
-                "status",
+                &["status"],
             )?,
             upstream_by_status: std::iter::repeat_with(OnceLock::new).take(STATUSES).collect(),
             upstream_failures: families.counters(
                 "modelgate_upstream_failures_total",
                 "Upstream calls without a complete response, by the `error.code` that the caller got, or \
                  `upstream_broke_off` if the response had begun.",
-                "code",
+                &["code"],
             )?,
             in_flight: families.add(IntGauge::new(
                 "modelgate_requests_in_flight",
@@ -212,7 +210,8 @@ impl Metrics {
         }
     }
 
-    /// Rules under trial decided otherwise. Without a policy that decides, the rule stands for it.
+    /// Counts a decision that the shadow configuration would have made differently, by the policies that decided there. If no
+    /// policy decided, the rule is counted.
     pub(super) fn candidate_disagreed(&self, decision: &Decision, rule: Option<Rule>) {
         let verdict = if rule.is_none() { Verdict::Allowed } else { Verdict::Denied };
         let count = |policy: &str| {

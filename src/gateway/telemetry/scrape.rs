@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::UNIX_EPOCH;
 
-use prometheus::{Gauge, GaugeVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts};
+use prometheus::{Gauge, GaugeVec, IntCounter, IntGauge, IntGaugeVec, Opts};
 
 use super::families::{Families, MetricFamily};
 use super::metrics::Metrics;
@@ -120,11 +120,10 @@ impl Reading {
         let age = self.0.add(GaugeVec::new(Opts::new("modelgate_jwks_age_seconds", age), &labels)?)?;
         let keys = Opts::new("modelgate_jwks_keys", "Usable keys of a provider.");
         let keys = self.0.add(IntGaugeVec::new(keys, &labels)?)?;
-        let mut counter =
-            |name: &str, help: &str| self.0.add(IntCounterVec::new(Opts::new(name, help), &labels)?);
-        let fetches = counter("modelgate_jwks_fetches_total", "Attempts to fetch the keys of a provider.")?;
+        let fetches = "Attempts to fetch the keys of a provider.";
+        let fetches = self.0.counters("modelgate_jwks_fetches_total", fetches, &labels)?;
         let failures = "Failed attempts to fetch the keys of a provider.";
-        let failures = counter("modelgate_jwks_fetch_failures_total", failures)?;
+        let failures = self.0.counters("modelgate_jwks_fetch_failures_total", failures, &labels)?;
         for source in sources {
             let values = [source.issuer.as_deref().unwrap_or_default(), source.provider.as_str()];
             if let Some(since) = source.age {

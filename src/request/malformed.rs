@@ -53,6 +53,9 @@ pub enum Malformed {
     /// A POST to a route that always takes a model names none.
     #[error("this route takes a model, and the request names none")]
     NoModel,
+    /// A message of a WebSocket names no model, and neither did the handshake.
+    #[error("neither the handshake nor this message names a model")]
+    NoModelYet,
     /// The team header is there twice, or is not visible ASCII.
     #[error("the header `x-litellm-team-id` must be given once, in visible ASCII")]
     TeamHeader,

@@ -7,6 +7,7 @@ mod body;
 mod call;
 mod context;
 mod form;
+mod frame;
 mod head;
 mod json;
 mod keys;
@@ -16,6 +17,7 @@ mod parser;
 
 pub use call::{ApiCall, RequestHead, RequestParts};
 pub use context::RequestContext;
+pub use frame::{Frame, Socket, event_id};
 pub use head::headers::TEAM_HEADER;
 pub use head::path::RoutePath;
 pub use malformed::Malformed;

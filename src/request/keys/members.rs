@@ -80,7 +80,7 @@ impl Member {
 }
 
 /// Every member that is known by its key.
-pub(in crate::request) static MEMBERS: Keys<Member, 107> = Keys::new([
+pub(in crate::request) static MEMBERS: Keys<Member, 113> = Keys::new([
     ("model", Member::Model),
     ("models", Member::Names),
     ("fallbacks", Member::Names),
@@ -157,6 +157,12 @@ pub(in crate::request) static MEMBERS: Keys<Member, 107> = Keys::new([
     ("instances", Member::Said),
     ("item", Member::Said),
     ("items", Member::Said),
+    ("clientContent", Member::Said),
+    ("client_content", Member::Said),
+    ("realtimeInput", Member::Said),
+    ("realtime_input", Member::Said),
+    ("toolResponse", Member::Said),
+    ("tool_response", Member::Said),
     ("chat_history", Member::Said),
     ("additional_messages", Member::Said),
     ("prompt", Member::Prompt),

@@ -79,7 +79,7 @@ impl Slot {
 }
 
 /// A name as a string of JSON.
-fn in_json(name: &str) -> String {
+pub(in crate::request) fn in_json(name: &str) -> String {
     let is_plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\');
     if name.bytes().all(is_plain) {
         return ["\"", name, "\""].concat();

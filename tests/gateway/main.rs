@@ -12,6 +12,7 @@ mod attacked;
 mod bundle;
 mod configured;
 mod credentials;
+mod error_shapes;
 mod exhaustion;
 mod fixture;
 mod floods;

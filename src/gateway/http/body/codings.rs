@@ -60,7 +60,9 @@ pub(super) fn decode(body: Bytes, codings: &[Coding], limit: usize) -> Result<Ve
     for coding in codings.iter().rev() {
         let decoded: Box<dyn Read> = match coding {
             Coding::Gzip => Box::new(Gzip { member: Some(GzDecoder::new(reader)), members: 1 }),
-            Coding::Deflate => Box::new(Deflate { source: reader, data: Decompress::new(true), ended: false }),
+            Coding::Deflate => {
+                Box::new(Deflate { source: reader, data: Decompress::new(true), ended: false })
+            }
             Coding::Brotli => Box::new(Brotli::new(reader)),
             Coding::Zstd => Box::new(Zstd::new(reader)),
         };

@@ -1,13 +1,13 @@
 //! The rules of a decision by name, for the translation that writes them and the engine that reports them.
 //!
-//! `docs/rules.md` defines each of them.
+//! `docs/reference/rules.md` defines each of them.
 
 use std::fmt;
 
 /// The role of the holder of `general_settings.master_key` in policies.
 pub(crate) const MASTER_KEY_ROLE: &str = "master_key";
 
-/// The rule that denies, in the order in which rules are reported when several do. `docs/rules.md` has each of
+/// The rule that denies, in the order in which rules are reported when several do. `docs/reference/rules.md` has each of
 /// them in words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Rule {

@@ -1,13 +1,15 @@
-//! Tables of keys, and how one is found among them.
+//! Tables of keys, with a lookup by hash.
 
 /// Keys with a value each, hashed when the crate is compiled.
 pub(in crate::request) struct Keys<T: 'static, const N: usize> {
     entries: [(&'static str, T); N],
-    /// By a key's hash: one more than the number of its entry, or zero. An entry whose slot is taken has the next free one.
+    /// At the slot of a key: the index of its entry plus one. Zero is an empty slot. If the slot is taken, the entry is in the
+    /// next free one.
     slots: [u8; SLOTS],
 }
 
-/// So many that most keys that are not in the table find an empty slot at once.
+/// More than twice the largest number of entries. So there is always an empty slot, which ends a search, and mostly the first
+/// slot of an unknown key is empty.
 const SLOTS: usize = 512;
 
 impl<T: Copy, const N: usize> Keys<T, N> {
@@ -62,15 +64,15 @@ impl<T: Copy, const N: usize> Keys<T, N> {
     }
 }
 
-/// The first slot of a key: the same in any case, by its length and three of its letters. The factors are some that give
-/// nearly every member of the large table a slot of its own.
+/// The first slot of a key, computed from its length and three of its bytes. Upper and lower case give the same slot. The
+/// factors were found by trial: with them few of the members of bodies share a slot.
 #[expect(clippy::indexing_slicing, reason = "each index is below the length")]
 const fn slot_of(key: &[u8]) -> usize {
     let length = key.len();
     if length == 0 {
         return 0;
     }
-    // In lower case, if it is a letter.
+    // This makes letters lower case.
     let (first, middle, last) = (key[0] | 0x20, key[length / 2] | 0x20, key[length - 1] | 0x20);
     (length * 17 + first as usize * 171 + middle as usize * 198 + last as usize * 28) % SLOTS
 }

@@ -36,8 +36,8 @@ impl Usage {
     }
 }
 
-/// The number that a few digits say, with or without a point among them. Both the digits and the power of ten are exact as
-/// floats, so that their quotient is the nearest float, which is what a parser returns.
+/// The number of a text of at most nine digits, with or without a decimal point; `None` for any other text. The digits and the
+/// power of ten are exact as floats. So their quotient is the nearest float, as a parser returns it.
 fn short_decimal(text: &str) -> Option<f64> {
     if text.len() > 9 {
         return None;
@@ -53,7 +53,7 @@ fn short_decimal(text: &str) -> Option<f64> {
             _ => return None,
         }
     }
-    let has_digits = text.bytes().any(|byte| byte != b'.');
+    let has_digits = text.len() > usize::from(is_behind_point);
     has_digits.then(|| f64::from(digits) / f64::from(scale))
 }
 

@@ -11,6 +11,7 @@ use serde_json::json;
 
 use super::auth::verifier::TokenVerifier;
 use super::clock::Moment;
+use super::cors;
 use super::http::body::{BodyBudget, BodyReader, Codings};
 use super::http::error_response::{Answer, REQUEST_ID, Refusal, answer_of, json_answer};
 use super::http::incoming::IncomingRequest;
@@ -101,13 +102,27 @@ impl Gateway {
         // Whatever comes after borrows the request, for the same reason.
         async move {
             let request_id = request_id(&incoming.head);
-            let mut answer = match probe(&incoming.head) {
+            let origin = cors::origin(&incoming.head.headers);
+            let mut answer = match self.unjudged(&incoming.head, origin.as_ref()) {
                 Some(answer) => answer,
                 None => self.observed(&mut incoming, &request_id).await,
             };
+            if let Some(origin) = origin {
+                let active = self.active.load();
+                cors::share(answer.headers_mut(), active.snapshot().config().gateway.cors.as_ref(), origin);
+            }
             answer.headers_mut().insert(REQUEST_ID, request_id);
             answer
         }
+    }
+
+    /// The answer to a request that asks for nothing that is judged.
+    fn unjudged(&self, head: &Parts, origin: Option<&HeaderValue>) -> Option<Answer> {
+        let preflight = |origin| {
+            let active = self.active.load();
+            cors::preflight(head, active.snapshot().config().gateway.cors.as_ref(), origin)
+        };
+        origin.and_then(preflight).or_else(|| probe(head))
     }
 
     /// The steps, and whoever is to know of them.
@@ -167,7 +182,7 @@ impl Gateway {
             let source = source_of(incoming, &case.judged.in_force);
             let (judged, caller, permit) = case.decide(source, seen)?;
             let snapshot = judged.in_force.snapshot();
-            if let Some(answer) = model_list::answer(snapshot, &caller, &permit) {
+            if let Some(answer) = model_list::answer(snapshot, &caller, &permit, &incoming.head.headers) {
                 return answer;
             }
             let config = snapshot.config();

@@ -4,14 +4,17 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use http::HeaderMap;
 use http::request::Parts;
 
+use super::clock::Moment;
 use super::http::body;
 use super::http::error_response::Refusal;
 use super::http::segmented_body::SegmentedBody;
 use super::judged::Judged;
 use super::loading::generation::InForce;
-use super::telemetry::Observation;
+use super::telemetry::{Observation, Observers};
+use crate::authn::{Bearer, TokenError, VerifiedClaims, is_master_key};
 use crate::engine::Permit;
 use crate::identity::Caller;
 use crate::request::{ApiCall, Malformed, RequestContext, RequestHead, RequestParser};
@@ -63,4 +66,31 @@ pub(super) fn read_again(head: &Parts, body: &SegmentedBody, depth: usize) -> Re
         body.iter().try_for_each(|piece| streamed.feed(piece))?;
     }
     body::understood(reading, body, depth)
+}
+
+/// Who calls, and when the token ends, in seconds since 1970.
+pub(super) async fn authenticate(
+    observers: &Observers,
+    in_force: &InForce,
+    headers: &HeaderMap,
+    now: Moment,
+) -> Result<(Arc<Caller>, f64), Refusal> {
+    let config = in_force.snapshot().config();
+    let presented = Bearer::presented(headers, config.master_key.as_ref())?;
+    let verifying = in_force.verifier.as_ref().zip(config.jwt.as_ref());
+    // A token that was verified in this generation is not its master key: that was looked at then.
+    if let Some(known) = verifying.and_then(|(verifier, jwt)| verifier.known(presented, &jwt.tokens, now)) {
+        observers.metrics().accepted_token(true);
+        return Ok(known);
+    }
+    let bearer = Bearer::new(presented)?;
+    if config.master_key.as_ref().is_some_and(|key| is_master_key(&bearer, key)) {
+        return Ok((Arc::new(Caller::master_key()), f64::INFINITY));
+    }
+    let (verifier, jwt) = verifying.ok_or(Refusal::Token(TokenError::Shape))?;
+    let identify = |claims: &VerifiedClaims| in_force.snapshot().identify(claims);
+    // By itself, so that a request whose token is known has no room for it.
+    let verified = Box::pin(verifier.caller(&bearer, &jwt.tokens, identify)).await?;
+    observers.metrics().accepted_token(false);
+    Ok(verified)
 }

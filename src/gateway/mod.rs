@@ -27,6 +27,7 @@ mod target;
 mod telemetry;
 mod tls;
 mod upstream;
+mod websocket;
 
 pub use admin::Admin;
 pub use auth::jwks as keys;

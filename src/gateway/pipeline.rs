@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 
 use arc_swap::ArcSwap;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
+use http::{HeaderValue, Method, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use hyper::body::Body as _;
 use serde_json::json;
@@ -20,7 +20,7 @@ use super::http::request_id::RequestIds;
 use super::http::segmented_body::SegmentedBody;
 use super::http::{body, client_ip};
 use super::judged::{self, Active, Judged};
-use super::judging::{Case, read_again, reading};
+use super::judging::{Case, authenticate, read_again, reading};
 use super::limits::admission::AdmissionControl;
 use super::loading::generation::InForce;
 use super::model_list;
@@ -28,9 +28,9 @@ use super::outgoing::Plan;
 use super::probe::probe;
 use super::telemetry::{Observation, ObservedBody, Observers};
 use super::upstream::client::{Connection, Forwarder};
-use crate::authn::{Bearer, TokenError, VerifiedClaims, is_master_key};
+use super::websocket::handshake::Handshake;
+use super::websocket::shared::Sockets;
 use crate::config::GatewaySettings;
-use crate::identity::Caller;
 use crate::routes::surface::{ErrorShape, error_shape};
 
 /// How often the rules may change under one request before it is given up.
@@ -42,6 +42,7 @@ pub struct Gateway {
     forwarder: Forwarder,
     observers: Arc<Observers>,
     load: AdmissionControl,
+    sockets: Arc<Sockets>,
 }
 
 impl Gateway {
@@ -54,8 +55,10 @@ impl Gateway {
         let observers = Arc::new(Observers::new()?);
         let forwarder = Forwarder::new(&in_force.snapshot().config().gateway.limits)?;
         let load = AdmissionControl::default();
+        let limits = in_force.snapshot().config().gateway.limits;
         let active = Arc::new(ArcSwap::from_pointee(in_force));
-        Ok(Self { active, forwarder, observers, load })
+        let sockets = Arc::new(Sockets::new(&active, &observers, &load, &limits)?);
+        Ok(Self { active, forwarder, observers, load, sockets })
     }
 
     /// What is in force.
@@ -131,7 +134,7 @@ impl Gateway {
         let mut seen = Observation::begin(&self.observers, &incoming.head, request_id);
         // The headers go upstream with the request, and it may fail after that.
         let by_headers = ErrorShape::by_headers(&incoming.head.headers);
-        let answer = match self.steps(incoming, &mut seen).await {
+        let answer = match self.steps(incoming, request_id, &mut seen).await {
             Ok(answer) => {
                 seen.answered(answer.status(), None);
                 answer
@@ -151,7 +154,12 @@ impl Gateway {
         answer.map(|body| ObservedBody::new(body, seen).boxed_unsync())
     }
 
-    async fn steps(&self, incoming: &mut IncomingRequest, seen: &mut Observation) -> Result<Answer, Refusal> {
+    async fn steps(
+        &self,
+        incoming: &mut IncomingRequest,
+        request_id: &HeaderValue,
+        seen: &mut Observation,
+    ) -> Result<Answer, Refusal> {
         let in_force = self.in_force();
         let GatewaySettings { limits, max_body_bytes, .. } = &in_force.snapshot().config().gateway;
         seen.judged_by(in_force.snapshot());
@@ -159,11 +167,21 @@ impl Gateway {
         if incoming.head.headers.len() > limits.headers {
             return Err(Refusal::TooManyHeaders { limit: limits.headers });
         }
-        let authenticated = self.authenticate(&in_force, &incoming.head.headers, seen.began()).await;
+        let handshake = Handshake::of(&mut incoming.head)?;
+        if handshake.is_some() && !in_force.snapshot().config().gateway.websockets {
+            return Err(Refusal::WebSocketsOff);
+        }
+        let authenticated =
+            authenticate(&self.observers, &in_force, &incoming.head.headers, seen.began()).await;
         seen.authenticated(authenticated.as_ref().ok().map(|(caller, _)| &**caller));
         let (caller, expires) = authenticated?;
         let place = self.load.admit_caller(&caller, limits).ok_or(Refusal::TooManyRequests)?;
         seen.caller_admitted(place);
+        if let Some(handshake) = handshake {
+            let source = source_of(incoming, &in_force);
+            let by = (Judged { in_force, expires }, caller);
+            return Box::pin(self.sockets.open(handshake, incoming, (source, request_id), by, seen)).await;
+        }
 
         if matches!(incoming.head.method, Method::CONNECT | Method::TRACE) {
             return Err(Refusal::Method);
@@ -244,7 +262,7 @@ impl Gateway {
             if head.headers.len() > settings.limits.headers {
                 return Err(Refusal::TooManyHeaders { limit: settings.limits.headers });
             }
-            let authenticated = self.authenticate(&in_force, &head.headers, seen.now()).await;
+            let authenticated = authenticate(&self.observers, &in_force, &head.headers, seen.now()).await;
             seen.authenticated(authenticated.as_ref().ok().map(|(caller, _)| &**caller));
             let (caller, expires) = authenticated?;
             if body.len() > settings.max_body_bytes {
@@ -258,34 +276,6 @@ impl Gateway {
             }
         }
         Err(Refusal::Overtaken)
-    }
-
-    /// Who calls, and when the token ends, in seconds since 1970.
-    async fn authenticate(
-        &self,
-        in_force: &InForce,
-        headers: &HeaderMap,
-        now: Moment,
-    ) -> Result<(Arc<Caller>, f64), Refusal> {
-        let config = in_force.snapshot().config();
-        let presented = Bearer::presented(headers, config.master_key.as_ref())?;
-        let verifying = in_force.verifier.as_ref().zip(config.jwt.as_ref());
-        // A token that was verified in this generation is not its master key: that was looked at then.
-        if let Some(known) = verifying.and_then(|(verifier, jwt)| verifier.known(presented, &jwt.tokens, now))
-        {
-            self.observers.metrics().accepted_token(true);
-            return Ok(known);
-        }
-        let bearer = Bearer::new(presented)?;
-        if config.master_key.as_ref().is_some_and(|key| is_master_key(&bearer, key)) {
-            return Ok((Arc::new(Caller::master_key()), f64::INFINITY));
-        }
-        let (verifier, jwt) = verifying.ok_or(Refusal::Token(TokenError::Shape))?;
-        let identify = |claims: &VerifiedClaims| in_force.snapshot().identify(claims);
-        // By itself, so that a request whose token is known has no room for it.
-        let verified = Box::pin(verifier.caller(&bearer, &jwt.tokens, identify)).await?;
-        self.observers.metrics().accepted_token(false);
-        Ok(verified)
     }
 
     /// The active configuration, to be asked whether it still is the same.

@@ -111,7 +111,9 @@ impl Frame {
         for place in &self.places {
             let name = match place.is_asked {
                 true => asked.map(str::to_owned),
-                false => model_name("the message", rules.name(&place.name)).ok().and_then(|name| beside(&name)),
+                false => {
+                    model_name("the message", rules.name(&place.name)).ok().and_then(|name| beside(&name))
+                }
             };
             let Some(name) = name else { continue };
             let has_prefix = rules.name(&place.name).len() != place.name.len();

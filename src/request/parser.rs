@@ -125,6 +125,9 @@ impl Begun {
         let query = head.query.filter(|_| !Rules { route: route.as_str() }.is_report());
         let in_query = query.map(query::models).transpose().map_err(Malformed::Query)?.unwrap_or_default();
         asked.ask("the query", in_query.model.as_ref().map(|value| value.text.as_str()))?;
+        let is_azure = route.as_str() == "/openai/realtime";
+        let deployment = query.filter(|_| is_azure).and_then(query::deployment);
+        asked.ask("the parameter `deployment`", deployment.as_deref())?;
         additional.extend(&in_query.names).map_err(Malformed::Query)?;
         Ok(Self {
             method: head.method.clone(),

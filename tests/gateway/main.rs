@@ -39,6 +39,9 @@ mod smuggling;
 mod streaming;
 mod tls;
 mod unchanged;
+mod websocket_fixture;
+mod websocket_frames;
+mod websocket_judging;
 
 #[path = "../support/skip.rs"]
 mod skip;

@@ -3,7 +3,7 @@
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::shapes::{one_or_many, present, text_or_off};
+use super::shapes::{on_or_off, one_or_many, present, text_or_off};
 
 #[derive(Default, Deserialize)]
 #[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
@@ -62,6 +62,10 @@ pub(in crate::config) struct Modelgate {
     #[serde(default, deserialize_with = "one_or_many")]
     #[cfg_attr(feature = "cli", schemars(with = "Option<super::shapes::OneOrMany>"))]
     pub(in crate::config) tests: Option<Vec<String>>,
+    /// WebSockets of the realtime, Responses and live APIs: `on` or `off`. Default: `on`.
+    #[serde(default, deserialize_with = "on_or_off")]
+    #[cfg_attr(feature = "cli", schemars(with = "Option<super::shapes::OnOrOff>"))]
+    pub(in crate::config) websockets: Option<bool>,
     /// Features of LiteLLM in this file that modelgate may ignore: `guardrails`.
     #[serde(default, deserialize_with = "one_or_many")]
     #[cfg_attr(feature = "cli", schemars(with = "Option<super::shapes::OneOrMany>"))]

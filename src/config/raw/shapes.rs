@@ -40,6 +40,57 @@ pub(super) fn text_or_off<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
     deserializer.deserialize_any(TextOrOff)
 }
 
+/// `on` or `off`, which are booleans to readers of YAML 1.1.
+pub(super) fn on_or_off<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {
+    struct OnOrOff;
+
+    impl Visitor<'_> for OnOrOff {
+        type Value = Option<bool>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("`on` or `off`")
+        }
+
+        fn visit_unit<E>(self) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+
+        fn visit_bool<E>(self, on: bool) -> Result<Self::Value, E> {
+            Ok(Some(on))
+        }
+
+        fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Self::Value, E> {
+            match text {
+                "on" => Ok(Some(true)),
+                "off" => Ok(Some(false)),
+                _ => Err(E::invalid_value(Unexpected::Str(text), &self)),
+            }
+        }
+    }
+
+    deserializer.deserialize_any(OnOrOff)
+}
+
+/// `on` or `off`, which YAML takes for booleans.
+#[cfg(feature = "cli")]
+#[derive(schemars::JsonSchema)]
+#[schemars(rename_all = "lowercase")]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(super) enum Switch {
+    On,
+    Off,
+}
+
+/// `on` or `off`, as YAML readers may have it.
+#[cfg(feature = "cli")]
+#[derive(schemars::JsonSchema)]
+#[schemars(untagged)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(super) enum OnOrOff {
+    Text(Switch),
+    Bool(bool),
+}
+
 /// A string, or an integer as one.
 pub(super) fn text_or_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     struct TextOrNumber;

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use http::request::Parts;
 use http::{Request, Version};
 use hyper::body::Incoming;
+use tokio::sync::watch;
 
 /// A request whose body still comes.
 pub(in crate::gateway) struct IncomingRequest {
@@ -12,6 +13,8 @@ pub(in crate::gateway) struct IncomingRequest {
     pub(in crate::gateway) body: Incoming,
     /// The address at the other end of its connection.
     pub(in crate::gateway) peer: Option<IpAddr>,
+    /// Changes when the server stops, for what outlives the connection as hyper knows it.
+    pub(in crate::gateway) draining: Option<watch::Receiver<()>>,
 }
 
 /// Marks an answer, by its extensions, whose request has a body that was not read to its end.
@@ -21,7 +24,7 @@ pub(in crate::gateway) struct UnreadBody;
 impl IncomingRequest {
     pub(in crate::gateway) fn new(request: Request<Incoming>, peer: Option<IpAddr>) -> Self {
         let (head, body) = request.into_parts();
-        Self { head, body, peer }
+        Self { head, body, peer, draining: None }
     }
 
     /// Whether its body is read by the task that polls its connection. HTTP/2 gives each of its streams a task.

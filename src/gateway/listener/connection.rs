@@ -171,7 +171,7 @@ impl Connection {
     {
         let streams = Streams::new(self.limits.write_timeout, Arc::clone(&self.common.observers));
         let builder = builder(&self.limits, streams.clone());
-        let noted = Arc::clone(timeouts);
+        let (noted, drains_sockets) = (Arc::clone(timeouts), draining.clone());
         let service = service_fn(move |request: Request<Incoming>| {
             let multiplexed = request.version() == Version::HTTP_2;
             let busy = noted.request(multiplexed);
@@ -180,14 +180,16 @@ impl Connection {
                 streams.begin(clock);
             }
             // hyper keeps room for what answers for as long as the connection lasts: here that is a pointer's.
-            let answer = Box::pin(answer(IncomingRequest::new(request, Some(peer))));
+            let mut incoming = IncomingRequest::new(request, Some(peer));
+            incoming.draining = Some(drains_sockets.clone());
+            let answer = Box::pin(answer(incoming));
             async move {
                 let answer = answer.await;
                 busy.set_body_unread(!multiplexed && answer.extensions().get::<UnreadBody>().is_some());
                 Ok::<_, Infallible>(answer.map(|body| GuardedBody::new(body, clock, busy)))
             }
         });
-        let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+        let mut connection = pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), service));
         let mut suppressor = WakeSuppressor::new();
         let (mut drains, mut closes) = (false, false);
         loop {

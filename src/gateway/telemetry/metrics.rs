@@ -66,6 +66,9 @@ pub struct Metrics {
     limits: Vec<(Limit, IntCounter)>,
     not_accepted: IntCounter,
     tokens: Vec<(bool, IntCounter)>,
+    sockets: IntGauge,
+    frames: Vec<(bool, IntCounter)>,
+    denied_frames: IntCounter,
 }
 
 impl Metrics {
@@ -88,6 +91,8 @@ impl Metrics {
         let limits = families.counters("modelgate_limits_total", limits, &["limit"])?;
         let tokens = "Accepted tokens: true if the token was in the cache of verified tokens, else false.";
         let tokens = families.counters("modelgate_accepted_tokens_total", tokens, &["known"])?;
+        let frames = "Messages that WebSockets passed on, by direction: upstream or caller.";
+        let frames = families.counters("modelgate_websocket_frames_total", frames, &["to"])?;
         let stages = "Duration of a stage of a request: authenticate, read_body, decide, or upstream (until the \
                       head of the response).";
         let stages = HistogramOpts::new("modelgate_stage_duration_seconds", stages).buckets(BUCKETS.to_vec());
@@ -152,6 +157,13 @@ impl Metrics {
                 "modelgate_accept_failures_total",
                 "Failed attempts to accept a connection, for example because file descriptors ran out.",
             )?)?,
+            sockets: families
+                .add(IntGauge::new("modelgate_websocket_connections", "Open WebSockets of callers.")?)?,
+            frames: children(&frames, [true, false], |up| if up { "upstream" } else { "caller" })?,
+            denied_frames: families.add(IntCounter::new(
+                "modelgate_websocket_denied_frames_total",
+                "Messages of callers that WebSockets did not pass on, because they were denied or refused.",
+            )?)?,
             tokens: children(&tokens, [true, false], |known| known)?,
             reloads: children(&reloads, [true, false], |good| if good { "success" } else { "failure" })?,
             families,
@@ -166,6 +178,21 @@ impl Metrics {
     /// Counts a request or a connection that reached a limit.
     pub(in crate::gateway) fn limited(&self, limit: Limit) {
         count(&self.limits, limit);
+    }
+
+    /// Counts a WebSocket that was opened or, if not, closed.
+    pub(in crate::gateway) fn socket(&self, opened: bool) {
+        if opened { self.sockets.inc() } else { self.sockets.dec() }
+    }
+
+    /// Counts a message that a WebSocket passed on, to the upstream or else to the caller.
+    pub(in crate::gateway) fn frame(&self, to_upstream: bool) {
+        count(&self.frames, to_upstream);
+    }
+
+    /// Counts a message that was not passed on.
+    pub(in crate::gateway) fn denied_frame(&self) {
+        self.denied_frames.inc();
     }
 
     /// Counts a connection that could not be accepted.

@@ -231,6 +231,17 @@ impl Observation {
         }
     }
 
+    /// A message of a WebSocket was judged, and no answer follows. One that is not worth a line gets none.
+    pub(in crate::gateway) fn message_judged(&mut self, refusal: Option<&Refusal>, has_line: bool) {
+        self.line = self.line.take().filter(|_| has_line || refusal.is_some());
+        self.tell(None, refusal);
+    }
+
+    /// Hands over the places that the request takes, to what outlives its answer.
+    pub(in crate::gateway) fn take_places(&mut self) -> (Option<CounterGuard>, Option<CallerGuard>) {
+        std::mem::take(&mut self.places)
+    }
+
     /// Ends a stage, and says how long it took.
     fn finish(&mut self, stage: Stage) -> Duration {
         let now = Instant::now();

@@ -9,10 +9,10 @@ use crate::gateway::http::error_response::Refusal;
 
 /// The beginning of an address.
 pub(super) struct Base {
-    scheme: Scheme,
-    authority: Authority,
+    pub(super) scheme: Scheme,
+    pub(super) authority: Authority,
     /// Without a slash at its end.
-    path: Box<str>,
+    pub(super) path: Box<str>,
     /// The path that was asked for first, and its address: most upstreams are asked for one thing.
     first: OnceLock<(Box<str>, Uri)>,
 }

@@ -42,6 +42,12 @@ pub(in crate::request) fn models(query: &str) -> Result<QueryModels, String> {
     Ok(found)
 }
 
+/// The deployment that Azure's realtime API is asked for.
+pub(in crate::request) fn deployment(query: &str) -> Option<String> {
+    let found = pairs::pairs(query).find(|pair| pair.key == "deployment")?;
+    Some(pairs::decode(found.value).ok()?.into_owned()).filter(|name| !name.is_empty())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -52,6 +52,7 @@ pub(in crate::config) fn settings(
         trusted_proxies,
         tests,
         decision_log,
+        websockets,
         limits,
         routes,
         denied_model,
@@ -85,6 +86,7 @@ pub(in crate::config) fn settings(
         decision_log: decision_log.and_then(|block| decision_log::settings(cx, block, directory)),
         denied_model: clients::denied_model(cx, denied_model.unwrap_or_default()),
         cors: cors.map(|block| clients::cors(cx, block)),
+        websockets: websockets.unwrap_or(true),
         directory: directory.to_owned(),
     }
 }

@@ -31,6 +31,8 @@ pub struct GatewaySettings {
     pub max_body_bytes: usize,
     /// `modelgate.limits`.
     pub limits: Limits,
+    /// `modelgate.websockets`: whether WebSockets of LLM APIs are opened.
+    pub websockets: bool,
     /// `modelgate.mode`: whether denials are enforced.
     pub mode: Mode,
     /// `modelgate.routes.sdk`: whether the SDKs' routes that LiteLLM's groups do not have are open (R9).

@@ -9,12 +9,13 @@ use std::convert::Infallible;
 
 use bytes::Bytes;
 use http::header::{
-    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER,
+    SEC_WEBSOCKET_VERSION, UPGRADE, WWW_AUTHENTICATE,
 };
 use http::{Response, StatusCode};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::authn::{BearerError, TokenError};
 use crate::config::DeniedModel;
@@ -98,6 +99,17 @@ pub(in crate::gateway) enum Refusal {
     UpstreamDown,
     #[error("the upstream switched protocols unasked")]
     UpstreamSwitched,
+    #[error("the upstream did not answer the WebSocket handshake as RFC 6455 wants")]
+    UpstreamHandshake,
+    #[error("the WebSocket handshake is malformed: {0}")]
+    Handshake(&'static str),
+    #[error("the WebSocket version is not 13")]
+    WebSocketVersion,
+    #[error("WebSockets are turned off here: send the request over HTTP")]
+    WebSocketsOff,
+    /// The caller may use the model, but this connection leads elsewhere.
+    #[error("another deployment than this connection's serves the model: open a connection for it")]
+    OtherDeployment,
     #[error("the rules changed while the request was on its way")]
     Overtaken,
     #[error("the upstream took too long to connect")]
@@ -121,6 +133,7 @@ impl Refusal {
         match self {
             Self::Malformed(Malformed::Unsupported(_)) | Self::Encoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Credential(BearerError::Ambiguous)
+            | Self::Handshake(_)
             | Self::Malformed(_)
             | Self::BodyBroken
             | Self::NotEncoded => StatusCode::BAD_REQUEST,
@@ -128,12 +141,13 @@ impl Refusal {
                 StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
             }
             Self::Credential(_) | Self::Token(_) => StatusCode::UNAUTHORIZED,
-            Self::Denied(_) => StatusCode::FORBIDDEN,
+            Self::Denied(_) | Self::OtherDeployment => StatusCode::FORBIDDEN,
+            Self::WebSocketVersion | Self::WebSocketsOff => StatusCode::UPGRADE_REQUIRED,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::UnknownModel | Self::NoUpstream => StatusCode::NOT_FOUND,
             Self::NotServed => StatusCode::NOT_IMPLEMENTED,
-            Self::UpstreamDown | Self::UpstreamSwitched => StatusCode::BAD_GATEWAY,
+            Self::UpstreamDown | Self::UpstreamSwitched | Self::UpstreamHandshake => StatusCode::BAD_GATEWAY,
             Self::KeysUnavailable
             | Self::ProviderUnavailable
             | Self::Overloaded
@@ -210,7 +224,10 @@ impl Refusal {
             Self::NotServed => ("api_error", "provider_not_supported"),
             Self::NoUpstream => ("invalid_request_error", "unknown_route"),
             Self::UpstreamDown => ("api_error", "upstream_unreachable"),
-            Self::UpstreamSwitched => ("api_error", "upstream_protocol"),
+            Self::UpstreamSwitched | Self::UpstreamHandshake => ("api_error", "upstream_protocol"),
+            Self::Handshake(_) | Self::WebSocketVersion => ("invalid_request_error", "bad_handshake"),
+            Self::WebSocketsOff => ("invalid_request_error", "websockets_off"),
+            Self::OtherDeployment => ("permission_error", "model_of_another_deployment"),
             Self::Overtaken => ("api_error", "rules_changed"),
             Self::UpstreamConnectTimeout | Self::UpstreamTimeout => ("api_error", "upstream_timeout"),
             Self::KeysUnavailable => ("api_error", "keys_unavailable"),
@@ -269,10 +286,33 @@ impl Refusal {
             // RFC 9110 section 12.5.3.
             headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip, deflate, br, zstd"));
         }
+        // RFC 6455 section 4.2.2, and RFC 9110 section 15.5.22.
+        if matches!(self, Self::WebSocketVersion) {
+            headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+            headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+        }
         if let Some(seconds) = self.retry_after() {
             headers.insert(RETRY_AFTER, seconds);
         }
         answer
+    }
+
+    /// The refusal of a WebSocket's message, as the error event of OpenAI's APIs, and a line in the log.
+    pub(in crate::gateway) fn event(
+        &self,
+        request_id: &HeaderValue,
+        event_id: Option<&str>,
+        denied_model: &DeniedModel,
+    ) -> Value {
+        let (status, (kind, mut code)) = (self.status(), self.kind());
+        if self.is_of_a_model() {
+            code = denied_model.code.as_deref().unwrap_or(code);
+        }
+        self.log(status, code, request_id);
+        let id = request_id.to_str().unwrap_or_default();
+        let error = json!({"type": kind, "code": code, "message": escape(&self.to_string()).as_ref(), "param": null,
+            "event_id": event_id, "request_id": id});
+        json!({"type": "error", "event_id": format!("event_{id}"), "status": status.as_u16(), "error": error})
     }
 
     fn log(&self, status: StatusCode, code: &str, request_id: &HeaderValue) {

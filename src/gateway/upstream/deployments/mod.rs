@@ -1,4 +1,7 @@
 //! Which deployment serves a request, and at what address.
+//!
+//! In come a configuration and the calls that were permitted under it. Out go targets: address, credential and the model's
+//! name there. `sockets` does the same for WebSockets, whose messages may name models later.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -12,15 +15,17 @@ use http::header::{AUTHORIZATION, HeaderName, HeaderValue, InvalidHeaderValue};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::base_url::{Base, join};
-use super::proxy::Proxy;
 use crate::config::{Config, Deployment, Provider, provider_of};
 use crate::gateway::http::credential::clean_query;
 use crate::gateway::http::error_response::Refusal;
 use crate::gateway::target::{Defaults, Target, operation};
+use crate::gateway::upstream::base_url::{Base, join};
+use crate::gateway::upstream::proxy::Proxy;
 use crate::names::ModelName;
 use crate::pattern::{Pattern, filled};
 use crate::request::ApiCall;
+
+pub(in crate::gateway) mod sockets;
 
 /// What OpenAI-shaped endpoints offer for a model, below their base URL.
 const OPENAI_OPERATIONS: [&str; 11] = [

@@ -1,0 +1,77 @@
+//! How a WebSocket ends: the codes of RFC 6455 section 7.4, and reasons.
+
+use std::io;
+
+use tokio_tungstenite::tungstenite::error::{Error, ProtocolError};
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+
+use crate::gateway::http::error_response::Refusal;
+
+/// The longest reason that a close frame has room for.
+const LONGEST: usize = 123;
+
+/// Why a WebSocket ends.
+pub(super) enum End {
+    /// The caller closed it; the upstream gets the same.
+    Caller(Option<CloseFrame>),
+    /// The upstream closed it; the caller gets the same.
+    Upstream(Option<CloseFrame>),
+    /// The caller is told why, and the upstream that its client leaves.
+    Ours(CloseFrame),
+    /// Nothing can be sent to the caller any more.
+    CallerGone,
+}
+
+impl End {
+    pub(super) fn ours(code: CloseCode, reason: &str) -> Self {
+        Self::Ours(frame(code, reason))
+    }
+
+    /// The end that an error of the caller's side brings about.
+    pub(super) fn of_caller(error: &Error) -> Self {
+        match error {
+            Error::Capacity(_) => Self::ours(CloseCode::Size, "the message is too large"),
+            Error::Utf8(_) => Self::ours(CloseCode::Invalid, "the message is not UTF-8"),
+            Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => Self::CallerGone,
+            Error::Protocol(error) => Self::ours(CloseCode::Protocol, &error.to_string()),
+            _ => Self::CallerGone,
+        }
+    }
+
+    /// The end that an error of the upstream's side brings about.
+    pub(super) fn of_upstream(error: &Error) -> Self {
+        if !matches!(error, Error::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof) {
+            tracing::warn!("the WebSocket of an upstream broke: {error}");
+        }
+        Self::ours(CloseCode::Error, "the connection to the upstream broke")
+    }
+}
+
+/// A close frame with as much of the reason as it has room for.
+pub(super) fn frame(code: CloseCode, reason: &str) -> CloseFrame {
+    let mut end = reason.len().min(LONGEST);
+    while !reason.is_char_boundary(end) {
+        end -= 1;
+    }
+    CloseFrame { code, reason: reason.get(..end).unwrap_or_default().into() }
+}
+
+/// The close frame for a refusal that ends the connection.
+pub(super) fn refused(refusal: &Refusal) -> CloseFrame {
+    let code = match refusal {
+        Refusal::BodyTooLarge { .. } => CloseCode::Size,
+        Refusal::Malformed(_) => CloseCode::Invalid,
+        Refusal::KeysUnavailable
+        | Refusal::ProviderUnavailable
+        | Refusal::NoRoom
+        | Refusal::Overtaken
+        | Refusal::Overloaded => CloseCode::Again,
+        Refusal::UpstreamDown
+        | Refusal::UpstreamHandshake
+        | Refusal::UpstreamTimeout
+        | Refusal::UpstreamConnectTimeout => CloseCode::Error,
+        _ => CloseCode::Policy,
+    };
+    frame(code, &refusal.to_string())
+}

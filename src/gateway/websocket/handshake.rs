@@ -1,0 +1,198 @@
+//! The opening handshake of RFC 6455, as a caller makes it, and the answer to it.
+
+use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::header::{
+    AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName,
+    HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION,
+    TRANSFER_ENCODING, UPGRADE,
+};
+use http::request::Parts;
+use http::uri::{PathAndQuery, Uri};
+use http::{Method, Version};
+use hyper::upgrade::OnUpgrade;
+use percent_encoding::percent_decode_str;
+
+use crate::authn::{BearerError, CREDENTIAL_HEADERS};
+use crate::gateway::http::error_response::Refusal;
+use crate::gateway::target::operation;
+use crate::gateway::upstream::deployments::sockets::SocketApi;
+
+/// RFC 6455 section 1.3.
+const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+/// How OpenAI's clients in browsers, which can send no header, present their key and choose their account.
+const KEY_PROTOCOL: &str = "openai-insecure-api-key.";
+const ACCOUNT_PROTOCOLS: [&str; 2] = ["openai-organization.", "openai-project."];
+
+/// A caller's handshake. Its credential was moved to a header.
+pub(in crate::gateway) struct Handshake {
+    pub(super) api: SocketApi,
+    /// What is asked for, without the prefix below which the API is mounted.
+    pub(super) operation: String,
+    pub(super) accept: HeaderValue,
+    /// The subprotocols that are no credentials.
+    pub(super) protocols: Vec<String>,
+    pub(super) upgrade: OnUpgrade,
+}
+
+impl Handshake {
+    /// The handshake of a request for a WebSocket API; `None` for any other request.
+    pub(in crate::gateway) fn of(head: &mut Parts) -> Result<Option<Box<Self>>, Refusal> {
+        if head.method != Method::GET
+            || head.version != Version::HTTP_11
+            || !has_token(&head.headers, &UPGRADE, "websocket")
+            || !has_token(&head.headers, &CONNECTION, "upgrade")
+        {
+            return Ok(None);
+        }
+        // Google's client for JavaScript writes two slashes.
+        let path = head.uri.path();
+        let path = if path.starts_with("//ws/google.") { path.split_at(1).1 } else { path }.to_owned();
+        let Some((api, operation)) = api_of(&path) else { return Ok(None) };
+        if path.len() != head.uri.path().len() {
+            let text = match head.uri.query() {
+                Some(query) => format!("{path}?{query}"),
+                None => path,
+            };
+            let path_and_query = PathAndQuery::from_maybe_shared(text);
+            head.uri = Uri::from(path_and_query.map_err(|_| Refusal::Handshake("its path cannot be read"))?);
+        }
+        let headers = &head.headers;
+        let is_empty = headers.get(CONTENT_LENGTH).is_none_or(|length| length == "0")
+            && !headers.contains_key(TRANSFER_ENCODING);
+        if !is_empty {
+            return Err(Refusal::Handshake("it has a body"));
+        }
+        if one(headers, &SEC_WEBSOCKET_VERSION) != Some("13") {
+            return Err(Refusal::WebSocketVersion);
+        }
+        let key = one(headers, &SEC_WEBSOCKET_KEY).map(str::trim);
+        let key = key.filter(|key| STANDARD.decode(key).is_ok_and(|bytes| bytes.len() == 16));
+        let accept = accept(key.ok_or(Refusal::Handshake("`Sec-WebSocket-Key` is not 16 bytes in base64"))?);
+        let protocols = take_protocols(&mut head.headers)?;
+        if api == SocketApi::Gemini {
+            take_query_key(head)?;
+        }
+        let upgrade = head.extensions.remove::<OnUpgrade>();
+        let upgrade = upgrade.ok_or(Refusal::Handshake("this connection cannot be upgraded"))?;
+        Ok(Some(Box::new(Self { api, operation, accept, protocols, upgrade })))
+    }
+}
+
+fn api_of(path: &str) -> Option<(SocketApi, String)> {
+    if let Some(service) = path.strip_prefix("/ws/google.") {
+        let is_live = service.contains(".GenerativeService.Bidi") || service.contains("LlmBidiService/");
+        return is_live.then(|| (SocketApi::Gemini, path.trim_start_matches('/').to_owned()));
+    }
+    let operation = operation(path);
+    let operation = operation.strip_prefix("openai/").unwrap_or(operation);
+    let api = match operation {
+        "realtime" | "realtime/translations" | "audio/transcriptions/realtime" | "audio/speech/realtime" => {
+            SocketApi::Realtime
+        }
+        "responses" => SocketApi::Responses,
+        "live/sessions" => SocketApi::Live,
+        _ => return None,
+    };
+    Some((api, operation.to_owned()))
+}
+
+/// What proves that a key was understood (RFC 6455 section 4.2.2).
+pub(super) fn accept(key: &str) -> HeaderValue {
+    let hash = digest(&SHA1_FOR_LEGACY_USE_ONLY, &[key.as_bytes(), GUID].concat());
+    HeaderValue::try_from(STANDARD.encode(hash)).unwrap_or_else(|_| HeaderValue::from_static(""))
+}
+
+/// Whether a list of a header has a word, in any case.
+pub(super) fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
+    headers
+        .get_all(name)
+        .iter()
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+        .any(|word| word.trim_ascii().eq_ignore_ascii_case(token.as_bytes()))
+}
+
+/// The value of a header that must be there once.
+fn one<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
+    let mut values = headers.get_all(name).iter();
+    let value = values.next()?.to_str().ok()?;
+    values.next().is_none().then_some(value)
+}
+
+/// Takes the subprotocols out of the headers, and presents the credential among them as a header does.
+fn take_protocols(headers: &mut HeaderMap) -> Result<Vec<String>, Refusal> {
+    let mut protocols = Vec::new();
+    let mut credential: Option<String> = None;
+    for value in headers.get_all(SEC_WEBSOCKET_PROTOCOL) {
+        let text = value.to_str().map_err(|_| Refusal::Handshake("a subprotocol cannot be read"))?;
+        for protocol in text.split(',').map(str::trim).filter(|protocol| !protocol.is_empty()) {
+            if let Some(key) = protocol.strip_prefix(KEY_PROTOCOL) {
+                if credential.replace(key.to_owned()).is_some_and(|other| other != key) {
+                    return Err(BearerError::Ambiguous.into());
+                }
+            } else if !ACCOUNT_PROTOCOLS.iter().any(|prefix| protocol.starts_with(prefix)) {
+                protocols.push(protocol.to_owned());
+            }
+        }
+    }
+    headers.remove(SEC_WEBSOCKET_PROTOCOL);
+    if let Some(credential) = credential {
+        present(headers, &credential)?;
+    }
+    Ok(protocols)
+}
+
+/// Presents the parameter `key` of a query, which is Google's place for a credential, as a header does.
+fn take_query_key(head: &mut Parts) -> Result<(), Refusal> {
+    let mut keys =
+        head.uri.query().unwrap_or_default().split('&').filter_map(|pair| pair.strip_prefix("key="));
+    let Some(key) = keys.next().filter(|key| !key.is_empty()) else { return Ok(()) };
+    if keys.any(|other| other != key) {
+        return Err(BearerError::Ambiguous.into());
+    }
+    let key = percent_decode_str(key).decode_utf8().map_err(|_| BearerError::Characters)?.into_owned();
+    present(&mut head.headers, &key)
+}
+
+/// Puts a credential into a header that is free. Where others hold one too, the rules for several headers count.
+fn present(headers: &mut HeaderMap, credential: &str) -> Result<(), Refusal> {
+    let free = CREDENTIAL_HEADERS.into_iter().find(|name| !headers.contains_key(*name));
+    let name = HeaderName::from_static(free.ok_or(BearerError::Ambiguous)?);
+    let text = if name == AUTHORIZATION { format!("Bearer {credential}") } else { credential.to_owned() };
+    let mut value = HeaderValue::try_from(text).map_err(|_| BearerError::Characters)?;
+    value.set_sensitive(true);
+    headers.insert(name, value);
+    Ok(())
+}
+
+/// The headers that say how a message is judged: none of them tells another way to read it.
+pub(super) fn judged_headers(headers: &HeaderMap) -> HeaderMap {
+    let mut judged = headers.clone();
+    for name in [CONTENT_TYPE, CONTENT_ENCODING, TRANSFER_ENCODING] {
+        judged.remove(name);
+    }
+    judged
+}
+
+/// The headers of the answer that opens a WebSocket.
+pub(super) fn opening(accept: &HeaderValue, protocol: Option<&str>) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+    headers.insert(SEC_WEBSOCKET_ACCEPT, accept.clone());
+    if let Some(protocol) = protocol.and_then(|protocol| HeaderValue::try_from(protocol).ok()) {
+        headers.insert(SEC_WEBSOCKET_PROTOCOL, protocol);
+    }
+    headers
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_answer_to_a_key_is_that_of_rfc_6455() {
+        assert_eq!(accept("dGhlIHNhbXBsZSBub25jZQ=="), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    }
+}

@@ -65,7 +65,7 @@ impl Snapshot {
         match outcome {
             Ok(Outcome { denying: None, policies, shadow, .. }) => Ok(decision(policies, shadow)),
             Ok(Outcome { denying: Some(rule), policies, shadow, reason, is_floor }) => {
-                let reason = reason.or_else(|| asked.reason(rule));
+                let reason = reason.or_else(|| asked.reason(rule, &self.world.lists.names));
                 Err(Box::new(Denied { reason, is_floor, ..Denied::new(rule, decision(policies, shadow)) }))
             }
             Err(error) => {

@@ -34,9 +34,11 @@ pub(super) fn of(rule: Rule) -> Words {
             "a token must carry the claims that roles and teams are read from, not a pointer to them",
             "other-rules",
         ),
-        Rule::DeniedModel => {
-            ("a model that `deny_models` of a role lists is denied, whatever else permits it", "other-rules")
-        }
+        Rule::DeniedModel => (
+            "a model that `deny_models` of a role lists is denied in every spelling, and so is an unknown name, \
+                 whatever else permits it",
+            "other-rules",
+        ),
         Rule::Unmatched => ("with role permissions in force, a token needs a role", "r2"),
         Rule::Model => ("a role may use the models that its entry lists, by their exact names", "r2"),
         Rule::Route => ("a role may call the routes that its entry lists", "r2"),
@@ -95,7 +97,9 @@ pub(super) fn cure(rule: Rule) -> &'static str {
         }
         Rule::Model => "list the model under `models` of an entry for one of the caller's roles",
         Rule::Route => "list the route under `routes` of an entry for one of the caller's roles",
-        Rule::DeniedModel => "take the model out of `deny_models`, or the role off the token",
+        Rule::DeniedModel => {
+            "take the model out of `deny_models`, or the role off the token; add a name that `model_list` does not have to it"
+        }
         Rule::Scope => {
             "list the model in `scope_mappings` for one of the token's scopes, or ask for a token with another"
         }

@@ -176,7 +176,7 @@ pub(in crate::config) struct TokenRole {
     /// The models, wildcards and access groups that the role may use. Default: none.
     #[serde(default, deserialize_with = "present")]
     pub(in crate::config) models: Option<Vec<String>>,
-    /// Models, wildcards and access groups that the role may not use. They override every grant.
+    /// Models, wildcards and access groups that the role may not use, in any spelling. They override every grant.
     #[serde(default, deserialize_with = "present")]
     pub(in crate::config) deny_models: Option<Vec<String>>,
     /// The routes that the role may call. Default: the routes of LLM APIs.

@@ -9,6 +9,7 @@ use crate::names::ModelName;
 use crate::request::ApiCall;
 use crate::routes::surface;
 use crate::rules::Rule;
+use crate::translate::ModelNames;
 
 /// What a request asks for.
 #[derive(Clone, Copy)]
@@ -44,17 +45,23 @@ impl<'a> Asked<'a> {
         Self { facts, header, models }
     }
 
-    /// What to tell a caller who is denied a model by this rule, if the request names none.
-    pub(in crate::engine) fn reason(&self, rule: Rule) -> Option<Arc<str>> {
+    /// What to tell a caller who is denied a model by this rule, if the request names none, or by a name that is unknown.
+    pub(in crate::engine) fn reason(&self, rule: Rule, names: &ModelNames) -> Option<Arc<str>> {
         let is_unnamed = self.models.first().is_some_and(|model| model.as_str().is_empty());
         let is_of_models = matches!(
             rule,
             Rule::Model | Rule::DeniedModel | Rule::Scope | Rule::NoTeamWithModel | Rule::TeamModel
         );
-        (is_unnamed && is_of_models).then(|| {
+        let reason = if is_unnamed && is_of_models {
             "the request names no model, and this route runs one all the same: the caller may only use models by name"
-                .into()
-        })
+        } else if rule == Rule::DeniedModel && self.models.iter().any(|model| !names.resolves(model.as_str()))
+        {
+            "a role of the caller denies models, and the gateway does not know this name: the caller may only use \
+             models by the names that the configuration has"
+        } else {
+            return None;
+        };
+        Some(reason.into())
     }
 }
 

@@ -21,6 +21,7 @@ mod model_list;
 mod outgoing;
 mod pipeline;
 mod probe;
+mod references;
 mod reload;
 mod target;
 mod telemetry;

@@ -19,7 +19,7 @@ use crate::names::{ClaimPath, ModelName, Role};
 use crate::routes::RoutePattern;
 
 pub use gateway::{
-    AdminListen, DecisionLog, GatewaySettings, Masked, Mode, PassedMembers, TlsFiles, Upstream,
+    AdminListen, DecisionLog, GatewaySettings, Masked, Mode, PassedMembers, References, TlsFiles, Upstream,
     UpstreamHeaders, UpstreamModels,
 };
 pub use model::{Deployment, Model, Provider};

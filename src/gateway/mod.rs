@@ -7,6 +7,7 @@
 mod admin;
 mod auth;
 mod clock;
+mod cors;
 mod error_chain;
 mod forwarding;
 mod http;

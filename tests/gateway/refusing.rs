@@ -1,7 +1,6 @@
 //! What never reaches an upstream.
 
 use serde_json::{Value, json};
-use tokio::io::AsyncWriteExt as _;
 
 use crate::fixture::{Fixture, MASTER_KEY, in_a_while, read_message, soon};
 
@@ -93,7 +92,7 @@ async fn every_error_carries_the_id_of_its_request() {
         ("403", CHAT, &user, r#"{"model": "openai-gpt-4o"}"#),
         ("404", CHAT, &user, r#"{"model": "team/*"}"#),
         ("413", CHAT, &user, &long),
-        ("415", CHAT, &format!("{user}content-encoding: gzip\r\n"), ALLOWED),
+        ("415", CHAT, &format!("{user}content-encoding: compress\r\n"), ALLOWED),
         ("431", CHAT, &bearer(&"a".repeat(17_000)), ALLOWED),
     ] {
         for (sent, expected) in [("", None), ("x-request-id: mine-1\r\n", Some("mine-1"))] {
@@ -128,22 +127,6 @@ async fn a_path_with_two_readings_reaches_no_upstream() {
     ] {
         let answer = gate.refused("POST", path, &user, ALLOWED).await;
         assert_eq!(answer.status(), "400", "{path}");
-    }
-}
-
-#[tokio::test]
-async fn a_compressed_bomb_is_refused_unread() {
-    let gate = Fixture::start().await;
-    for coding in ["gzip", "br", "zstd", "deflate"] {
-        // The body is announced and never sent: nobody waits for it.
-        let headers = format!(
-            "{}expect: 100-continue\r\ncontent-encoding: {coding}\r\n",
-            bearer(&gate.token(&["basic_user"]))
-        );
-        let mut client = soon(tokio::net::TcpStream::connect(gate.address)).await.unwrap();
-        let head = format!("POST {CHAT} HTTP/1.1\r\nhost: gate\r\ncontent-length: 1000000\r\n{headers}\r\n");
-        soon(client.write_all(head.as_bytes())).await.unwrap();
-        assert_eq!(soon(read_message(&mut client)).await.status(), "415", "{coding}");
     }
 }
 

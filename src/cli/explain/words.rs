@@ -39,7 +39,7 @@ pub(super) fn of(rule: Rule) -> Words {
                  whatever else permits it",
             "other-rules",
         ),
-        Rule::Reference => ("an id that one caller created is for that caller alone", "references"),
+        Rule::Reference => ("an id that one caller created is for that caller alone", "other-rules"),
         Rule::Unmatched => ("with role permissions in force, a token needs a role", "r2"),
         Rule::Model => ("a role may use the models that its entry lists, by their exact names", "r2"),
         Rule::Route => ("a role may call the routes that its entry lists", "r2"),

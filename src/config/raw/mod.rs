@@ -13,7 +13,9 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-pub(super) use ours::{DecisionLog, Introspection, Limits, Modelgate, Tls, TokenRole, Upstream};
+pub(super) use ours::{
+    Cors, DecisionLog, DeniedModel, Introspection, Limits, Modelgate, Tls, TokenRole, Upstream,
+};
 use shapes::{one_or_many, present};
 
 #[derive(Deserialize)]

@@ -86,6 +86,32 @@ pub(in crate::config) struct Modelgate {
     /// Limits and timeouts.
     #[serde(default)]
     pub(in crate::config) limits: Option<Limits>,
+    /// The status and the code of denials of a model.
+    #[serde(default)]
+    pub(in crate::config) denied_model: Option<DeniedModel>,
+    /// The web pages that browsers let call the gateway. Default: none.
+    #[serde(default, deserialize_with = "present")]
+    pub(in crate::config) cors: Option<Cors>,
+}
+
+#[derive(Default, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
+#[serde(rename = "denied_model", deny_unknown_fields)]
+pub(in crate::config) struct DeniedModel {
+    /// The status, `403` or `404`. Some clients tell their users more at a 404. Default: 403.
+    #[serde(default)]
+    pub(in crate::config) status: Option<u64>,
+    /// The `code` of the error, such as `model_not_found`. Default: the code of the rule that denies.
+    #[serde(default)]
+    pub(in crate::config) code: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
+#[serde(rename = "cors", deny_unknown_fields)]
+pub(in crate::config) struct Cors {
+    /// The origins of the pages, such as `https://chat.example.com`.
+    pub(in crate::config) origins: Vec<String>,
 }
 
 #[derive(Default, Deserialize)]

@@ -38,6 +38,13 @@ pub fn lookup(method: &Method, path: &str) -> Option<&'static Route> {
     if found.is_some() || !asked.may_change() { found } else { index.find(Methods::POST, path) }
 }
 
+/// The form of errors that the client of a request reads. `by_headers` decides where the path does not: see
+/// [`ErrorShape::by_headers`].
+#[must_use]
+pub fn error_shape(method: &Method, path: &str, by_headers: ErrorShape) -> ErrorShape {
+    lookup(method, path).map_or(by_headers, |route| route.error_shape(by_headers))
+}
+
 /// Whether an SDK has the path, so that R9 lets callers use it where the operator leaves such routes open.
 #[must_use]
 pub fn is_sdk_route(path: &str) -> bool {

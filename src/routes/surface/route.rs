@@ -40,6 +40,20 @@ pub enum ErrorShape {
     Ollama,
 }
 
+impl ErrorShape {
+    /// The form of errors that a client reads, as far as its headers tell: OpenAI's unless they are another API's.
+    #[must_use]
+    pub fn by_headers(headers: &HeaderMap) -> Self {
+        if headers.contains_key("anthropic-version") {
+            Self::Anthropic
+        } else if headers.contains_key("x-goog-api-key") || headers.contains_key("x-goog-api-client") {
+            Self::Google
+        } else {
+            Self::OpenAi
+        }
+    }
+}
+
 /// Where in a request something stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Place {
@@ -107,20 +121,15 @@ impl Route {
         &self.references
     }
 
-    /// The form of errors that the client reads. On paths that several APIs have, the headers tell which client it is.
+    /// The form of errors that the client reads. On paths that several APIs have, `by_headers` is: see
+    /// [`ErrorShape::by_headers`].
     #[must_use]
-    pub fn error_shape(&self, headers: &HeaderMap) -> ErrorShape {
+    pub fn error_shape(&self, by_headers: ErrorShape) -> ErrorShape {
         match self.shape {
             Shape::One(shape) => shape,
-            Shape::Shared if headers.contains_key("anthropic-version") => ErrorShape::Anthropic,
-            Shape::Shared if is_from_google(headers) => ErrorShape::Google,
-            Shape::Shared => ErrorShape::OpenAi,
+            Shape::Shared => by_headers,
         }
     }
-}
-
-fn is_from_google(headers: &HeaderMap) -> bool {
-    headers.contains_key("x-goog-api-key") || headers.contains_key("x-goog-api-client")
 }
 
 /// The methods of a route.

@@ -2,7 +2,9 @@
 
 use serde_json::json;
 
-use crate::references_remembered::{Callers, batch};
+use crate::fixture::{read_message, send, soon};
+use crate::references_remembered::{Callers, REMEMBER, batch};
+use crate::reload::{CLAUDE, Live};
 
 const UPSTREAM: &str = "upstream: {api_base: \"http://UPSTREAM\"}";
 const RUN: &str = r#"{"assistant_id": "asst_1"}"#;
@@ -46,4 +48,24 @@ async fn references_pass_where_the_operator_allows_them() {
     let both = r#"{"assistant_id": "x", "tools": [{"model": "assistant_id:x"}]}"#;
     callers.is_denied("ada", "POST /v1/threads/t/runs", both).await;
     callers.is_denied("ada", "POST /v1/images/generations", r#"{"prompt": "p"}"#).await;
+}
+
+#[tokio::test]
+async fn the_ids_that_are_remembered_are_counted_and_bounded() {
+    let live = Live::with(|files| {
+        let block = format!("{REMEMBER}, limits: {{references: 2}}");
+        let block = block.replace("UPSTREAM", &files.upstream().to_string());
+        files.write("config.yaml", files.yaml_with(&block, CLAUDE));
+    });
+    let live = live.await;
+    let (admin, callers) = (live.admin, Callers { gate: live.gate });
+    for (count, subject) in [(1, "ada"), (2, "eve"), (2, "bob")] {
+        let id = json!({"id": format!("conv_000{subject}1")});
+        callers.sends(subject, "POST /v1/conversations", "{}", &id).await;
+        let metrics = soon(read_message(&mut send(admin, "GET", "/metrics", "", "").await)).await.body;
+        assert!(metrics.contains(&format!("\nmodelgate_references {count}\n")), "{metrics}");
+    }
+    // The oldest was dropped, and nobody created it any more.
+    callers.sends("eve", "GET /v1/conversations/conv_000ada1", "", &json!({})).await;
+    callers.is_denied("eve", "GET /v1/conversations/conv_000bob1", "").await;
 }

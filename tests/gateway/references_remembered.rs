@@ -114,6 +114,14 @@ async fn an_id_elsewhere_in_a_request_names_no_model_for_it() {
     callers.sends("ada", "POST /v1/files", &file, &json!({"id": "file-1"})).await;
     let metadata = r#"{"input_file_id": "file-2", "metadata": {"x": "file-1"}}"#;
     callers.is_denied("ada", "POST /v1/batches", metadata).await;
+    let create = r#"{"model": "anthropic-claude"}"#;
+    callers.sends("ada", "POST /v1/assistants", create, &json!({"id": "asst_1"})).await;
+    let beside = r#"{"input_file_id": "file-2", "assistant_id": "asst_1"}"#;
+    callers.is_denied("ada", "POST /v1/batches", beside).await;
+    let both = r#"{"agent_id": "asst_1", "input_files": ["file-1", "file-2"]}"#;
+    callers.is_denied("ada", "POST /v1/batch/jobs", both).await;
+    let known = both.replace("file-2", "file-1");
+    callers.sends("ada", "POST /v1/batch/jobs", &known, &json!({})).await;
     callers.is_denied("ada", "POST /v1/images/generations", r#"{"prompt": "p", "user": "file-1"}"#).await;
 }
 

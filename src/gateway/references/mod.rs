@@ -99,7 +99,8 @@ pub(super) fn resolve(
     let known =
         |name: &&crate::names::ModelName| name.as_str().split_once(':').is_some_and(|(_, id)| is_known(id));
     resolved.known = names.filter(known).cloned().collect();
-    resolved.is_unnamed = call.models().next().is_none()
+    // A known reference stands for its own models, and for nothing else that the request refers to.
+    resolved.is_unnamed = call.models().all(|name| resolved.known.contains(name))
         && route.is_some_and(|route| {
             route.model_use().runs_unnamed() && !is_resolved(route, path, body.first(), is_known)
         });
@@ -120,6 +121,7 @@ fn is_resolved(route: &Route, path: &str, body: &[u8], is_known: impl Fn(&str) -
             Place::Body(place) => match in_body(place) {
                 // Of several places a request uses those that its API has.
                 None | Some(Value::Null) => {}
+                Some(Value::Array(all)) => ids.extend(all.iter().map(|id| id.as_str().map(str::to_owned))),
                 Some(id) => ids.push(id.as_str().map(str::to_owned)),
             },
             _ => ids.push(None),

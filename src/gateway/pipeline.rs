@@ -7,6 +7,7 @@ use arc_swap::ArcSwap;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use http_body_util::BodyExt as _;
+use hyper::body::Body as _;
 use serde_json::json;
 
 use super::auth::verifier::TokenVerifier;
@@ -14,7 +15,7 @@ use super::clock::Moment;
 use super::cors;
 use super::http::body::{BodyBudget, BodyReader, Codings};
 use super::http::error_response::{Answer, REQUEST_ID, Refusal, answer_of, json_answer};
-use super::http::incoming::IncomingRequest;
+use super::http::incoming::{IncomingRequest, UnreadBody};
 use super::http::request_id::RequestIds;
 use super::http::segmented_body::SegmentedBody;
 use super::http::{body, client_ip};
@@ -142,7 +143,10 @@ impl Gateway {
                 let shape = error_shape(&incoming.head.method, incoming.head.uri.path(), by_headers);
                 let in_force = self.in_force();
                 let denied_model = &in_force.snapshot().config().gateway.denied_model;
-                let answer = refusal.answer(request_id, shape, denied_model);
+                let mut answer = refusal.answer(request_id, shape, denied_model);
+                if !incoming.body.is_end_stream() {
+                    answer.extensions_mut().insert(UnreadBody);
+                }
                 seen.answered(answer.status(), Some(&refusal));
                 answer
             }

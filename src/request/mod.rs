@@ -15,6 +15,8 @@ mod malformed;
 mod models;
 mod parser;
 
+#[cfg(feature = "gateway")]
+pub(crate) use call::Resolved;
 pub use call::{ApiCall, RequestHead, RequestParts};
 pub use context::RequestContext;
 pub use frame::{Frame, Socket, event_id};

@@ -3,11 +3,14 @@
 //! Grants (R2) are `permit`s; everything that must hold whoever grants is a `forbid … unless`. Lists of models and of
 //! routes are entities, not policy text, so that the number of policies does not grow with them.
 
+mod denied_models;
 mod gates;
 mod grants;
 mod lists;
 mod model_list;
+mod model_names;
 mod pst;
+mod spellings;
 mod token_role_lists;
 mod token_roles;
 mod writer;
@@ -18,8 +21,11 @@ use crate::config::Config;
 
 use writer::Writer;
 
+pub(crate) use denied_models::DeniedModels;
 pub use lists::Lists;
 pub(crate) use lists::TEAM_ROUTES;
+pub(crate) use model_names::ModelNames;
+pub(crate) use spellings::{canonical, readings};
 pub(crate) use token_role_lists::TokenRoleLists;
 pub(crate) use writer::JWTAUTH;
 pub use writer::TranslateError;

@@ -15,8 +15,6 @@ use http_body_util::{BodyExt as _, Empty, Full, Limited};
 use hyper::client::conn::http1;
 use hyper::service::Service as _;
 use hyper::upgrade::Upgraded;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 
@@ -24,7 +22,7 @@ use super::handshake::{accept, has_token};
 use crate::config::{Limits, UpstreamHeaders};
 use crate::gateway::http::error_response::{Answer, Refusal};
 use crate::gateway::http::headers;
-use crate::gateway::tls::connector::tcp;
+use crate::gateway::tls::connector::{Connector, http1_connector};
 use crate::gateway::tls::native_roots;
 use crate::gateway::upstream::deployments::sockets::SocketTarget;
 
@@ -33,7 +31,7 @@ const ANSWER_BYTES: usize = 256 * 1024;
 
 /// Connects to upstreams for WebSockets.
 pub(super) struct Dialer {
-    connector: TowerToHyperService<HttpsConnector<HttpConnector>>,
+    connector: TowerToHyperService<Connector>,
 }
 
 /// What an upstream answers.
@@ -49,11 +47,7 @@ pub(super) enum Dialed {
 impl Dialer {
     pub(super) fn new(limits: &Limits) -> std::io::Result<Self> {
         // HTTP/1.1 alone: a WebSocket over HTTP/2 has another handshake.
-        let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(native_roots::native()?)
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(tcp(limits.upstream_connect_timeout));
+        let connector = http1_connector(limits.upstream_connect_timeout, native_roots::native()?);
         Ok(Self { connector: TowerToHyperService::new(connector) })
     }
 

@@ -35,6 +35,8 @@ pub struct GatewaySettings {
     pub websockets: bool,
     /// `modelgate.mode`: whether denials are enforced.
     pub mode: Mode,
+    /// `modelgate.references`: what ids that stand for a model are judged by.
+    pub references: References,
     /// `modelgate.routes.sdk`: whether the SDKs' routes that LiteLLM's groups do not have are open (R9).
     pub sdk_routes: bool,
     /// `modelgate.policies`: the directory of dropped-in policies, or the URL of a bundle of them.
@@ -65,6 +67,19 @@ pub enum Mode {
     Enforce,
     /// `log_only`: denials are reported and not enforced, while a company migrates. Tokens are verified all the same.
     LogOnly,
+}
+
+/// `modelgate.references`: what a request is judged by that refers to something which stands for a model, such as an assistant, a cached
+/// content or a batch file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum References {
+    /// `deny`, unless set: a reference is a model that only an open list of models has.
+    #[default]
+    Deny,
+    /// `allow`: references are not judged.
+    Allow,
+    /// `remember`: ids that the gateway saw created are judged by their models, and belong to their caller.
+    Remember,
 }
 
 /// `modelgate.denied_model`: the answer to a caller who asks for a model that is denied.

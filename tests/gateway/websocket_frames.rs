@@ -11,6 +11,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message, Role};
 
 use crate::fixture::{Fixture, read_message, soon};
+use crate::reload::Live;
 use crate::websocket_fixture::{
     REALTIME, Socket, accepting, bearer, closed, code, connected, hear, knock, refusal, say, text,
 };
@@ -161,6 +162,40 @@ async fn an_upstream_that_breaks_off_closes_with_1011() {
     let (mut caller, upstream, _) = connected(&gate, REALTIME, &headers).await;
     drop(upstream);
     assert_eq!(closed(&mut caller).await.0, code(CloseCode::Error));
+}
+
+#[tokio::test]
+async fn an_unfinished_message_takes_from_the_room_for_all_bodies() {
+    let limits = "limits: {body_bytes_in_flight: 65536}, max_body_bytes: 65536";
+    let gate = Fixture::with(limits).await;
+    let (mut caller, _upstream) = raw(&gate).await;
+    let (mut other, _there) = raw(&gate).await;
+    // Each stays below the limit of a message.
+    let half = |_: usize| frame(CONTINUATION, &[b'x'; 100]);
+    let begun = [frame(TEXT, b"x"), (0..380).flat_map(half).collect()].concat();
+    soon(caller.write_all(&begun)).await.unwrap();
+    soon(other.write_all(&begun)).await.unwrap();
+    let (mut caller, mut other) = (reading(caller).await, reading(other).await);
+    let end = tokio::select! { end = closed(&mut caller) => end, end = closed(&mut other) => end };
+    assert_eq!(end.0, code(CloseCode::Again));
+}
+
+#[tokio::test]
+async fn connections_messages_and_denials_are_counted() {
+    let live = Live::start().await;
+    let headers = bearer(&live.gate.token(&["basic_user"]));
+    let (mut caller, _upstream, _) = connected(&live.gate, REALTIME, &headers).await;
+    say(&mut caller, r#"{"type":"a"}"#).await;
+    say(&mut caller, r#"{"model":"openai-gpt-4o"}"#).await;
+    refusal(&mut caller).await;
+    let text = live.ask("GET", "/metrics").await.body;
+    for sample in [
+        "modelgate_websocket_connections 1\n",
+        "modelgate_websocket_frames_total{to=\"upstream\"} 1\n",
+        "modelgate_websocket_denied_frames_total 1\n",
+    ] {
+        assert!(text.contains(sample), "{sample}");
+    }
 }
 
 #[tokio::test]

@@ -33,6 +33,9 @@ impl End {
         match error {
             Error::Capacity(_) => Self::ours(CloseCode::Size, "the message is too large"),
             Error::Utf8(_) => Self::ours(CloseCode::Invalid, "the message is not UTF-8"),
+            Error::Io(error) if error.kind() == io::ErrorKind::QuotaExceeded => {
+                Self::ours(CloseCode::Again, "the gateway has no room for the message")
+            }
             Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => Self::CallerGone,
             Error::Protocol(error) => Self::ours(CloseCode::Protocol, &error.to_string()),
             _ => Self::CallerGone,

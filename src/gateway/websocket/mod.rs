@@ -8,6 +8,7 @@ mod dial;
 mod ending;
 pub(super) mod handshake;
 mod messages;
+mod metered;
 pub(super) mod open;
 mod session;
 pub(super) mod shared;

@@ -59,7 +59,7 @@ impl Sockets {
                 (Dialed::Open { socket, protocol: chosen }, bound) => {
                     seen.upstream(Ok(StatusCode::SWITCHING_PROTOCOLS));
                     protocol = chosen;
-                    session.upstream = Some((UpstreamStream::new(socket).await, bound));
+                    session.upstream = Some((UpstreamStream::new(socket, self).await, bound));
                 }
             }
         }

@@ -20,6 +20,8 @@ use super::dial::Dialed;
 use super::ending::{End, frame, refused};
 use super::handshake::Handshake;
 use super::messages::{Bound, Messages, Permitted};
+use super::metered::{Meter, Metered};
+use super::shared::Sockets;
 use crate::gateway::http::error_response::Refusal;
 use crate::gateway::limits::counter::CounterGuard;
 use crate::gateway::limits::per_caller::CallerGuard;
@@ -36,9 +38,14 @@ const QUESTIONS: u32 = 3;
 /// How long a side may take to answer a close frame.
 const FAREWELL: Duration = Duration::from_secs(2);
 
-type Stream = WebSocketStream<TokioIo<Upgraded>>;
+type Stream = WebSocketStream<Metered<TokioIo<Upgraded>>>;
 type Sink = Mutex<SplitSink<Stream, Message>>;
-type Source = SplitStream<Stream>;
+
+/// The side of a connection that is read.
+struct Source {
+    stream: SplitStream<Stream>,
+    meter: Arc<Meter>,
+}
 
 /// The upstream's side.
 pub(super) struct UpstreamStream {
@@ -47,12 +54,19 @@ pub(super) struct UpstreamStream {
 }
 
 impl UpstreamStream {
-    pub(super) async fn new(socket: TokioIo<Upgraded>) -> Self {
-        let config = config(ANSWER_BYTES);
-        let (sink, source) =
-            WebSocketStream::from_raw_socket(socket, Role::Client, Some(config)).await.split();
-        Self { sink: Mutex::new(sink), source }
+    pub(super) async fn new(socket: TokioIo<Upgraded>, sockets: &Sockets) -> Self {
+        let (sink, source) = split(socket, Role::Client, ANSWER_BYTES, sockets).await;
+        Self { sink, source }
     }
+}
+
+/// The two sides of a connection whose messages have at most so many bytes.
+async fn split(socket: TokioIo<Upgraded>, role: Role, most: usize, sockets: &Sockets) -> (Sink, Source) {
+    let limit = sockets.active.load().snapshot().config().gateway.limits.body_bytes_in_flight;
+    let meter = Meter::new(&sockets.body_bytes, limit);
+    let socket = Metered::new(socket, &meter);
+    let (sink, stream) = WebSocketStream::from_raw_socket(socket, role, Some(config(most))).await.split();
+    (Mutex::new(sink), Source { stream, meter })
 }
 
 fn config(most: usize) -> WebSocketConfig {
@@ -95,9 +109,7 @@ impl Session {
 
     async fn serve(&mut self, caller: TokioIo<Upgraded>) {
         let most = self.messages.sockets.active.load().snapshot().config().gateway.max_body_bytes;
-        let caller = WebSocketStream::from_raw_socket(caller, Role::Server, Some(config(most))).await;
-        let (sink, mut source) = caller.split();
-        let sink = Mutex::new(sink);
+        let (sink, mut source) = split(caller, Role::Server, most, &self.messages.sockets).await;
         let mut draining = self.draining.take();
         let stopping = async {
             match &mut draining {
@@ -149,7 +161,7 @@ async fn expiry(messages: &Messages) {
 async fn next(source: &mut Source, sink: &Sink) -> Result<Message, Result<Option<CloseFrame>, Error>> {
     let mut questions = 0;
     loop {
-        match timeout(QUIET, source.next()).await {
+        match timeout(QUIET, source.stream.next()).await {
             Err(_) if questions == QUESTIONS => return Err(Err(Error::AlreadyClosed)),
             Err(_) => {
                 questions += 1;
@@ -160,7 +172,10 @@ async fn next(source: &mut Source, sink: &Sink) -> Result<Message, Result<Option
             Ok(Some(Ok(Message::Close(frame)))) => return Err(Ok(frame)),
             // Pings are answered by the reader itself.
             Ok(Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)))) => questions = 0,
-            Ok(Some(Ok(message))) => return Ok(message),
+            Ok(Some(Ok(message))) => {
+                source.meter.release();
+                return Ok(message);
+            }
         }
     }
 }
@@ -192,7 +207,7 @@ async fn first(
         let dialed = messages.dial(&permitted.call, &permitted.judged, operation, protocols).await;
         match dialed {
             Ok((Dialed::Open { socket, .. }, bound)) => {
-                let opened = UpstreamStream::new(socket).await;
+                let opened = UpstreamStream::new(socket, &messages.sockets).await;
                 pass_up(messages, &bound, (&message, text, &permitted), &opened.sink).await?;
                 return Ok((opened, bound));
             }
@@ -338,8 +353,8 @@ async fn finish(end: End, caller: (Sink, Source), upstream: Option<UpstreamStrea
     tokio::join!(close(caller.0, caller.1, to_caller), upstream);
 }
 
-async fn close(sink: Sink, mut source: Source, frame: Option<CloseFrame>) {
-    let mut sink = sink.into_inner();
+async fn close(sink: Sink, source: Source, frame: Option<CloseFrame>) {
+    let (mut sink, mut source) = (sink.into_inner(), source.stream);
     let closing = async {
         // It may be closed already, or broken.
         let _ = sink.send(Message::Close(frame)).await;

@@ -190,7 +190,8 @@ async fn each_judged_message_has_a_line_in_the_decision_log() {
     say(&mut caller, r#"{"type":"session.update","session":{"model":"anthropic-claude"}}"#).await;
     say(&mut caller, r#"{"type":"input_audio_buffer.append","audio":"AAAA"}"#).await;
     say(&mut caller, r#"{"session":{"model":"openai-gpt-4o"}}"#).await;
-    (hear(&mut upstream).await, hear(&mut upstream).await);
+    hear(&mut upstream).await;
+    hear(&mut upstream).await;
     refusal(&mut caller).await;
     let log = gate.gateway.observers().log().unwrap();
     assert!(log.flush(std::time::Duration::from_secs(20)).await);

@@ -32,7 +32,7 @@ struct Questions<'s> {
     snapshot: &'s Snapshot,
     caller: &'s Caller,
     header: Option<&'s str>,
-    circumstances: RequestContext,
+    request_context: RequestContext,
     /// By route and team: the context, if it may call the route.
     authz_contexts: HashMap<(&'static str, Option<&'s str>), Option<AuthzContext<'s>>>,
 }
@@ -45,18 +45,19 @@ impl Snapshot {
         &self,
         caller: &Caller,
         team_header: Option<&str>,
-        circumstances: RequestContext,
+        request_context: RequestContext,
     ) -> Vec<ModelName> {
         let listed = self.listed_models();
         if self.config().gateway.mode == Mode::LogOnly {
-            let may_call = |model: &ModelName| self.is_let_through(caller, team_header, circumstances, model);
+            let may_call =
+                |model: &ModelName| self.is_let_through(caller, team_header, request_context, model);
             return listed.into_iter().filter(may_call).collect();
         }
         let mut questions = Questions {
             snapshot: self,
             caller,
             header: team_header,
-            circumstances,
+            request_context,
             authz_contexts: HashMap::new(),
         };
         listed.into_iter().filter(|model| questions.may_call(model)).collect()
@@ -99,11 +100,11 @@ impl Snapshot {
         &self,
         caller: &Caller,
         team_header: Option<&str>,
-        circumstances: RequestContext,
+        request_context: RequestContext,
         model: &ModelName,
     ) -> bool {
         MODEL_ROUTES.into_iter().any(|route| {
-            let facts = Facts { method: "POST", route, circumstances, ..Facts::default() };
+            let facts = Facts { method: "POST", route, request_context, ..Facts::default() };
             let asked = Asked { facts, header: team_header, models: &[model] };
             self.decide_asked(caller, asked).map_or_else(|denied| !denied.is_floor, |_| true)
         })
@@ -116,7 +117,7 @@ impl<'s> Questions<'s> {
         let mut denied_to = Vec::new();
         MODEL_ROUTES.into_iter().any(|route| {
             let facts =
-                Facts { method: "POST", route, circumstances: self.circumstances, ..Facts::default() };
+                Facts { method: "POST", route, request_context: self.request_context, ..Facts::default() };
             let asked = Asked { facts, header: self.header, models: &[model] };
             let Ok(team) = team::select(self.snapshot, self.caller, asked) else { return false };
             if denied_to.contains(&team) {

@@ -5,23 +5,23 @@
 
 mod authorize;
 mod authz_context;
+mod authz_query;
 mod cache;
 mod callable;
 mod decision;
 mod entities;
 mod explain;
-mod inquiry;
 mod listing;
 mod policy;
 mod snapshot;
 mod team;
 mod teams;
 
+pub use authz_query::AuthzQuery;
 #[cfg(feature = "cli")]
 pub(crate) use callable::MODEL_ROUTES;
 pub use decision::{Decision, Denied, Permit};
 pub use explain::{Considered, Explanation};
-pub use inquiry::Inquiry;
 pub use policy::facts::PolicyView;
 pub use snapshot::{Snapshot, SnapshotError};
 

@@ -19,10 +19,10 @@ use super::policy::reads::Reads;
 use super::policy::store::PolicyStore;
 use super::teams::TeamDirectory;
 use crate::authn::VerifiedClaims;
+use crate::cache::{Cache, Hashed};
 use crate::config::Config;
 use crate::dropins::{DropInError, DropIns};
 use crate::identity::{Caller, Profile};
-use crate::memo::{Hashed, Memo};
 use crate::routes::group_names;
 use crate::rules::{MASTER_KEY_ROLE, Rule};
 use crate::translate::{self, TranslateError};
@@ -37,7 +37,7 @@ pub struct Snapshot {
     pub(super) policies: PolicyStore,
     pub(super) world: World,
     /// What Cedar answered before: another snapshot begins without.
-    pub(super) answers: Memo<MemoizedKey, Answer>,
+    pub(super) answers: Cache<MemoizedKey, Answer>,
 }
 
 /// Combinations of what can be read of callers, routes and models. An entry takes a kilobyte or so.
@@ -124,7 +124,7 @@ impl Snapshot {
             config,
             policies,
             world,
-            answers: Memo::with_capacity(ANSWERS),
+            answers: Cache::with_capacity(ANSWERS),
         })
     }
 

@@ -12,7 +12,7 @@ use super::policy::asked::Asked;
 use super::policy::context::Facts;
 use super::policy::reads::Reads;
 use super::team;
-use super::{Decision, Denied, Inquiry, Rule, Snapshot};
+use super::{AuthzQuery, Decision, Denied, Rule, Snapshot};
 use crate::authn::VerifiedClaims;
 use crate::config::Config;
 use crate::dropins::DropIns;
@@ -142,7 +142,7 @@ fn claims() -> impl Strategy<Value = Value> {
     })
 }
 
-fn inquiry() -> impl Strategy<Value = Inquiry> {
+fn query() -> impl Strategy<Value = AuthzQuery> {
     let what = (
         select(&["POST", "GET"][..]),
         select(&["/v1/chat/completions", "/v1/files/x", "/key/generate"][..]),
@@ -155,14 +155,14 @@ fn inquiry() -> impl Strategy<Value = Inquiry> {
         proptest::option::weighted(0.9, select(&[1_799_280_000_u64, 1_799_366_400, 1_700_000_000][..]));
     let from = proptest::option::of(select(&[[127, 0, 0, 1], [10, 0, 0, 1]][..]));
     (what, how, when, from).prop_map(
-        |((method, route, header, models), (stream, max_tokens, tools), when, from)| Inquiry {
+        |((method, route, header, models), (stream, max_tokens, tools), when, from)| AuthzQuery {
             method: method.to_owned(),
             route: route.to_owned(),
             team_header: header.map(str::to_owned),
             models: models.into_iter().map(|model| ModelName::new(model).unwrap()).collect(),
             model_use: ModelUse { stream, max_tokens, tools, ..ModelUse::default() },
             body_bytes: 1,
-            circumstances: RequestContext {
+            request_context: RequestContext {
                 time: when.map(|seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)),
                 source: from.map(Into::into),
             },
@@ -193,18 +193,18 @@ proptest! {
         policies in policies(),
         (gates, identity, with_files) in any::<(bool, bool, bool)>(),
         callers in proptest::collection::vec(claims(), 1..4),
-        asked in proptest::collection::vec((any::<proptest::sample::Index>(), inquiry()), 1..24),
+        asked in proptest::collection::vec((any::<proptest::sample::Index>(), query()), 1..24),
     ) {
         let dropins = dropins(&policies, with_files);
         let kept = Snapshot::with_policies(config(gates, identity), &dropins).unwrap();
         let complete = Snapshot::with_reads(config(gates, identity), &dropins, |_| Reads::everything()).unwrap();
         let callers: Vec<Caller> = callers.iter().map(|claims| caller(claims, &kept)).collect();
-        for (who, inquiry) in &asked {
+        for (who, query) in &asked {
             let caller = who.get(&callers);
-            let first = said(kept.inquire(caller, inquiry));
+            let first = said(kept.decide_query(caller, query));
             // It was asked about by the other rules too: what those read of it is of no use here.
-            prop_assert_eq!(&first, &said(complete.inquire(caller, inquiry)), "{:?}", inquiry);
-            prop_assert_eq!(said(kept.inquire(caller, inquiry)), first, "again: {:?}", inquiry);
+            prop_assert_eq!(&first, &said(complete.decide_query(caller, query)), "{:?}", query);
+            prop_assert_eq!(said(kept.decide_query(caller, query)), first, "again: {:?}", query);
         }
     }
 }

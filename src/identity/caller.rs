@@ -12,8 +12,8 @@ use super::roles::{Evidence, Reason};
 use super::tags;
 use super::token_team::{TokenTeam, token_team};
 use crate::authn::VerifiedClaims;
+use crate::cache::Hashed;
 use crate::config::JwtAuth;
-use crate::memo::Hashed;
 use crate::names::{ClaimPath, Role};
 use crate::rules::MASTER_KEY_ROLE;
 

@@ -25,7 +25,7 @@ pub struct Question {
     /// The whole body.
     pub body: Vec<u8>,
     /// When, and from where.
-    pub circumstances: RequestContext,
+    pub request_context: RequestContext,
 }
 
 /// How a question is answered.
@@ -58,7 +58,7 @@ impl Question {
         };
         let Self { method, headers, body, .. } = self;
         let call = classify(&RequestParts { method, path, query, headers, body })?;
-        Ok(call.with_context(self.circumstances))
+        Ok(call.with_context(self.request_context))
     }
 
     /// Who asks.

@@ -1,11 +1,11 @@
 //! What is kept of Cedar's answers, for requests with the same key.
 
+use crate::cache::Cache;
 use crate::engine::policy::context::{Facts, Recurring};
 use crate::engine::policy::outcome::Outcome;
 use crate::engine::policy::questions::{Questions, Verdict};
 use crate::engine::policy::reads::Names;
 use crate::engine::policy::store::PolicyStore;
-use crate::memo::Memo;
 
 /// What is kept of the questions of a request.
 #[derive(Debug)]
@@ -16,7 +16,7 @@ pub(in crate::engine) enum Answer {
         /// What their policies read of the context.
         reads: Names,
         /// What they came to before, in the same context.
-        before: Memo<Recurring, Outcome>,
+        before: Cache<Recurring, Outcome>,
     },
 }
 
@@ -26,7 +26,9 @@ const CONTEXTS: usize = 8;
 impl Answer {
     pub(in crate::engine) fn new(questions: Questions) -> Self {
         match questions.reads() {
-            Some(reads) => Self::ContextDependent { questions, reads, before: Memo::with_capacity(CONTEXTS) },
+            Some(reads) => {
+                Self::ContextDependent { questions, reads, before: Cache::with_capacity(CONTEXTS) }
+            }
             None => Self::ContextFree(Outcome::new(questions.is_matched, &questions.context_free())),
         }
     }

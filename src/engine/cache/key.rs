@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use crate::cache::Hashed;
 use crate::engine::policy::asked::Asked;
 use crate::identity::Profile;
-use crate::memo::Hashed;
 use crate::names::ModelName;
 use crate::rules::Rule;
 

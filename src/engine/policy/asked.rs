@@ -28,7 +28,7 @@ impl<'a> Asked<'a> {
             method: call.method().as_str(),
             route: call.judged_route(),
             body_bytes: call.body_bytes(),
-            circumstances: call.context(),
+            request_context: call.context(),
             model_use: call.model_use(),
         };
         Self::new(facts, call.team_header(), models)

@@ -14,21 +14,21 @@ pub(in crate::engine) struct Facts<'a> {
     pub(in crate::engine) method: &'a str,
     pub(in crate::engine) route: &'a str,
     pub(in crate::engine) body_bytes: usize,
-    pub(in crate::engine) circumstances: RequestContext,
+    pub(in crate::engine) request_context: RequestContext,
     pub(in crate::engine) model_use: ModelUse,
 }
 
 impl Facts<'_> {
     /// The same without what is not `read`.
     pub(in crate::engine) fn only(&self, read: &Names) -> Self {
-        let (used, RequestContext { time, source }) = (&self.model_use, self.circumstances);
+        let (used, RequestContext { time, source }) = (&self.model_use, self.request_context);
         let is_read = |name: &str| read.contains(name);
         let text = |name, text| if is_read(name) { text } else { "" };
         Self {
             method: text("method", self.method),
             route: text("route", self.route),
             body_bytes: if is_read("body_bytes") { self.body_bytes } else { 0 },
-            circumstances: RequestContext {
+            request_context: RequestContext {
                 time: time.filter(|_| is_read("time") || is_read("weekday")),
                 source: source.filter(|_| is_read("source")),
             },
@@ -47,7 +47,7 @@ impl Facts<'_> {
     /// What to find an answer again by. Nothing, where the answer depends on what hardly comes twice.
     pub(in crate::engine) fn recurring(&self) -> Option<Recurring> {
         // Every part by name, so that a new one cannot be left out here.
-        let Self { method, route, body_bytes, circumstances: RequestContext { time, source }, model_use } =
+        let Self { method, route, body_bytes, request_context: RequestContext { time, source }, model_use } =
             *self;
         let ModelUse { stream, max_tokens, n, temperature, tools, images, audio } = model_use;
         let recurs = time.is_none() && body_bytes == 0;
@@ -83,7 +83,7 @@ impl Facts<'_> {
     }
 
     fn add_common(&self, pairs: &mut Pairs<'_>) {
-        let time = self.circumstances.time.map(DateTime::<Utc>::from);
+        let time = self.request_context.time.map(DateTime::<Utc>::from);
         pairs.add("method", Some(self.method), |method| Value::new_string(method.to_owned()));
         pairs.add("route", Some(self.route), |route| Value::new_string(route.to_owned()));
         pairs.add("body_bytes", Some(self.body_bytes), |bytes| {
@@ -92,7 +92,7 @@ impl Facts<'_> {
         pairs
             .add("time", time, |time| Value::new_datetime(time.to_rfc3339_opts(SecondsFormat::Millis, true)));
         pairs.add("weekday", time, |time| Value::new_string(weekday(time.weekday()).to_owned()));
-        pairs.add("source", self.circumstances.source, |ip| Value::new_ip(ip.to_string()));
+        pairs.add("source", self.request_context.source, |ip| Value::new_ip(ip.to_string()));
     }
 }
 

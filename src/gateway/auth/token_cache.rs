@@ -5,9 +5,9 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use crate::authn::{Bearer, VerifiedClaims};
+use crate::cache::Cache;
 use crate::config::TokenRules;
 use crate::identity::Caller;
-use crate::memo::Memo;
 
 use super::error::AuthnError;
 use super::jwks::store::{KeyStore, Proof};
@@ -22,7 +22,7 @@ const MAX_BYTES: usize = 4 * 1024;
 ///
 /// They spare the signature and nothing else: a token whose time has come or whose keys are not in use any more is verified
 /// like one that nobody has seen. Bad ones are not kept, so that nobody can push good ones out with garbage.
-pub(in crate::gateway) struct TokenCache(Memo<Compact<Box<[u8]>>, CachedToken>);
+pub(in crate::gateway) struct TokenCache(Cache<Compact<Box<[u8]>>, CachedToken>);
 
 /// A token as it was sent. It is compared as a whole, and hashed by its end: that is the signature, which differs wherever
 /// anything else does.
@@ -43,7 +43,7 @@ impl TokenCache {
     }
 
     pub(super) fn with_capacity(tokens: usize) -> Self {
-        Self(Memo::with_capacity(tokens))
+        Self(Cache::with_capacity(tokens))
     }
 
     /// Whose token this is and when it ends, if it was verified before and would be now.

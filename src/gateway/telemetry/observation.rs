@@ -347,7 +347,7 @@ fn note(line: &mut Line, decision: &Decision, took: Duration) {
 
 fn input(call: &ApiCall, claims: Option<Arc<Map<String, Value>>>) -> Input {
     let asked = call.model();
-    let circumstances = call.context();
+    let request_context = call.context();
     Input {
         claims,
         method: cut(call.method().as_str()),
@@ -357,8 +357,8 @@ fn input(call: &ApiCall, claims: Option<Arc<Map<String, Value>>>) -> Input {
         further: call.models().filter(|model| Some(*model) != asked).map(name).collect(),
         model_use: call.model_use(),
         body_bytes: call.body_bytes() as u64,
-        source: circumstances.source.map(|source| source.to_string()),
-        time: circumstances.time,
+        source: request_context.source.map(|source| source.to_string()),
+        time: request_context.time,
     }
 }
 

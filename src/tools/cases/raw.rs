@@ -129,7 +129,7 @@ fn question(file: &mut StrictFile, path: &str, claims: Map<String, Value>, reque
         path: route,
         headers,
         body,
-        circumstances: RequestContext { time, source },
+        request_context: RequestContext { time, source },
     }
 }
 

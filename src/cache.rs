@@ -19,7 +19,7 @@ type Place<K, V> = [ArcSwapOption<Entry<K, V>>; WAYS];
 /// A table of what was found out before.
 ///
 /// An entry is never changed, only forgotten: newer ones take the places of older ones.
-pub(crate) struct Memo<K, V> {
+pub(crate) struct Cache<K, V> {
     /// The newest of each place first.
     places: Box<[Place<K, V>]>,
     hashing: RandomState,
@@ -39,7 +39,7 @@ pub(crate) struct Hashed<T> {
     part: T,
 }
 
-impl<K: Hash + Eq, V> Memo<K, V> {
+impl<K: Hash + Eq, V> Cache<K, V> {
     /// A table for at least `entries` of them, which takes a word each while it is empty.
     pub(crate) fn with_capacity(entries: usize) -> Self {
         let places = entries.div_ceil(WAYS).next_power_of_two();
@@ -111,9 +111,9 @@ impl<T> Hash for Hashed<T> {
 }
 
 /// What was asked for is for nobody to print.
-impl<K, V> fmt::Debug for Memo<K, V> {
+impl<K, V> fmt::Debug for Cache<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Memo").field("places", &self.places.len()).finish_non_exhaustive()
+        f.debug_struct("Cache").field("places", &self.places.len()).finish_non_exhaustive()
     }
 }
 
@@ -125,15 +125,15 @@ mod tests {
 
     use super::*;
 
-    fn get(memo: &Memo<String, usize>, key: &str) -> Option<usize> {
-        memo.get(key, |known| known == key, |_, value| *value)
+    fn get(cache: &Cache<String, usize>, key: &str) -> Option<usize> {
+        cache.get(key, |known| known == key, |_, value| *value)
     }
 
     #[test]
     fn what_was_kept_is_found_by_its_key_alone() {
-        let memo = Memo::with_capacity(8);
-        memo.insert("a".to_owned(), 1);
-        assert_eq!((get(&memo, "a"), get(&memo, "b")), (Some(1), None));
+        let cache = Cache::with_capacity(8);
+        cache.insert("a".to_owned(), 1);
+        assert_eq!((get(&cache, "a"), get(&cache, "b")), (Some(1), None));
     }
 
     #[test]
@@ -146,43 +146,43 @@ mod tests {
                 state.write_u8(0);
             }
         }
-        let memo = Memo::with_capacity(64);
-        memo.insert(Colliding(1), "one");
-        memo.insert(Colliding(2), "two");
-        let get = |n| memo.get(&Colliding(n), |known| known.0 == n, |_, value| *value);
+        let cache = Cache::with_capacity(64);
+        cache.insert(Colliding(1), "one");
+        cache.insert(Colliding(2), "two");
+        let get = |n| cache.get(&Colliding(n), |known| known.0 == n, |_, value| *value);
         assert_eq!((get(1), get(2), get(3)), (Some("one"), Some("two"), None));
-        memo.insert(Colliding(3), "three");
+        cache.insert(Colliding(3), "three");
         assert_eq!((get(1), get(2), get(3)), (None, Some("two"), Some("three")));
     }
 
     #[test]
     fn a_value_replaces_the_one_of_the_same_key_and_no_other() {
-        let memo = Memo::with_capacity(1);
+        let cache = Cache::with_capacity(1);
         for (key, value) in [("a", 1), ("b", 2), ("b", 3), ("b", 4)] {
-            memo.insert(key.to_owned(), value);
+            cache.insert(key.to_owned(), value);
         }
-        assert_eq!((get(&memo, "a"), get(&memo, "b")), (Some(1), Some(4)));
+        assert_eq!((get(&cache, "a"), get(&cache, "b")), (Some(1), Some(4)));
     }
 
     #[test]
     fn it_never_holds_more_than_it_has_places_for() {
-        let memo = Memo::with_capacity(10);
-        (0..1_000).for_each(|n| memo.insert(n.to_string(), n));
-        let kept = (0..1_000).filter(|n| get(&memo, &n.to_string()).is_some()).count();
+        let cache = Cache::with_capacity(10);
+        (0..1_000).for_each(|n| cache.insert(n.to_string(), n));
+        let kept = (0..1_000).filter(|n| get(&cache, &n.to_string()).is_some()).count();
         assert!((1..=16).contains(&kept), "{kept}");
-        assert_eq!(get(&memo, "999"), Some(999));
+        assert_eq!(get(&cache, "999"), Some(999));
     }
 
     #[test]
     fn threads_that_read_and_write_at_once_never_see_the_value_of_another_key() {
-        let memo = Memo::with_capacity(4);
+        let cache = Cache::with_capacity(4);
         thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| {
                     for n in (0..5_000).map(|n| n % 12) {
-                        let found = get(&memo, &n.to_string());
+                        let found = get(&cache, &n.to_string());
                         assert!(found.is_none_or(|value| value == n), "{n}: {found:?}");
-                        memo.insert(n.to_string(), n);
+                        cache.insert(n.to_string(), n);
                     }
                 });
             }
@@ -192,13 +192,13 @@ mod tests {
     proptest! {
         #[test]
         fn it_answers_with_the_last_value_or_not_at_all(inserts in proptest::collection::vec((0..20_u8, 0..100_usize), 0..60)) {
-            let memo = Memo::with_capacity(16);
+            let cache = Cache::with_capacity(16);
             let mut last = std::collections::HashMap::new();
             for (key, value) in inserts {
-                memo.insert(key.to_string(), value);
+                cache.insert(key.to_string(), value);
                 last.insert(key, value);
                 for (key, value) in &last {
-                    let found = get(&memo, &key.to_string());
+                    let found = get(&cache, &key.to_string());
                     prop_assert!(found.is_none_or(|found| found == *value), "{}: {:?}, not {}", key, found, value);
                 }
             }

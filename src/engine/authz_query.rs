@@ -9,7 +9,7 @@ use crate::request::{ModelUse, RequestContext};
 
 /// What a request said, without the request: recorded, or made up.
 #[derive(Clone, Debug, Default)]
-pub struct Inquiry {
+pub struct AuthzQuery {
     /// The method.
     pub method: String,
     /// The path in the form that is judged.
@@ -23,7 +23,7 @@ pub struct Inquiry {
     /// The length of its body.
     pub body_bytes: usize,
     /// When and from where it came.
-    pub circumstances: RequestContext,
+    pub request_context: RequestContext,
 }
 
 impl Snapshot {
@@ -33,15 +33,15 @@ impl Snapshot {
     /// # Errors
     ///
     /// [`Denied`] with the first rule that denies.
-    pub fn inquire(&self, caller: &Caller, inquiry: &Inquiry) -> Result<Decision, Box<Denied>> {
-        let models: Vec<&ModelName> = inquiry.models.iter().collect();
+    pub fn decide_query(&self, caller: &Caller, query: &AuthzQuery) -> Result<Decision, Box<Denied>> {
+        let models: Vec<&ModelName> = query.models.iter().collect();
         let facts = Facts {
-            method: &inquiry.method,
-            route: &inquiry.route,
-            body_bytes: inquiry.body_bytes,
-            circumstances: inquiry.circumstances,
-            model_use: inquiry.model_use,
+            method: &query.method,
+            route: &query.route,
+            body_bytes: query.body_bytes,
+            request_context: query.request_context,
+            model_use: query.model_use,
         };
-        self.decide_asked(caller, Asked::new(facts, inquiry.team_header.as_deref(), &models))
+        self.decide_asked(caller, Asked::new(facts, query.team_header.as_deref(), &models))
     }
 }

@@ -1,4 +1,4 @@
-//! The decision: pure, without locks, and a denial on every error.
+//! Decides requests. A decision is a pure function, takes no lock, and turns every error into a denial.
 
 use std::sync::Arc;
 
@@ -15,14 +15,17 @@ use crate::names::ModelName;
 use crate::request::ApiCall;
 
 impl Snapshot {
-    /// Decides a request: `call_route` must be allowed on its route, and `use_model` on each of its models.
+    /// Decides a request. The caller must be allowed `call_route` on the request's route and `use_model` on each of its
+    /// models.
     ///
-    /// Under `modelgate.mode: log_only` a denial is noted in [`Decision::unenforced`], and the request is permitted. R9 is
-    /// enforced all the same: beyond it the upstream answers with the gateway's own credential.
+    /// Under `modelgate.mode: log_only`, a denial is recorded in [`Decision::unenforced`] and the request is permitted.
+    /// R9 is enforced in every mode, because the upstream answers the routes that R9 denies with the gateway's own
+    /// credential.
     ///
     /// # Errors
     ///
-    /// [`Denied`] with the first rule that denies. An error of evaluation is a denial, also where Cedar skips the policy.
+    /// [`Denied`] with the first rule that denies. An evaluation error is a denial, even where Cedar would skip the
+    /// policy.
     pub fn authorize(&self, caller: &Caller, call: ApiCall) -> Result<Permit, Box<Denied>> {
         match self.decide(caller, &call) {
             Ok(decision) => Ok(Permit { call, decision }),
@@ -34,13 +37,13 @@ impl Snapshot {
         }
     }
 
-    /// The same decision without a permit, and whatever the mode: to compare, and to try.
+    /// Decides a request without making a permit, and ignores the mode. For comparisons and dry runs.
     ///
     /// # Errors
     ///
     /// [`Denied`], as for [`authorize`](Self::authorize).
     pub fn decide(&self, caller: &Caller, call: &ApiCall) -> Result<Decision, Box<Denied>> {
-        // Hardly any request names more than one, which needs no list.
+        // Almost every request names at most one model. That case needs no list.
         let mut models = call.models();
         let (first, second) = (models.next(), models.next());
         if second.is_none() {
@@ -75,7 +78,7 @@ impl Snapshot {
         }
     }
 
-    /// What Cedar says now, or said before of the same key, and the team in it.
+    /// Returns the outcome from the cache or from Cedar, and the selected team.
     fn outcome(&self, key: Key<'_>, asked: &Asked<'_>) -> (Result<Outcome, String>, Option<Arc<str>>) {
         let again = |kept: &MemoizedKey, answer: &Answer| {
             (answer.outcome(&self.policies, &asked.facts), kept.team_id())
@@ -87,7 +90,7 @@ impl Snapshot {
         (self.first_outcome(key, asked), team_id)
     }
 
-    /// The same the first time. An error is never kept.
+    /// Asks Cedar and caches the answer. Errors are never cached.
     fn first_outcome(&self, key: Key<'_>, asked: &Asked<'_>) -> Result<Outcome, String> {
         let kept = key.is_small().then(|| key.to_owned());
         let answer = Answer::new(AuthzContext::new(self, key)?.ask()?);

@@ -1,4 +1,4 @@
-//! Decisions on requests of which only the facts are at hand.
+//! Decides requests that exist only as facts: recorded or hypothetical ones.
 
 use super::policy::asked::Asked;
 use super::policy::context::Facts;
@@ -7,12 +7,12 @@ use crate::identity::Caller;
 use crate::names::ModelName;
 use crate::request::{ModelUse, RequestContext};
 
-/// What a request said, without the request: recorded, or made up.
+/// The facts of a request that was recorded or made up.
 #[derive(Clone, Debug, Default)]
 pub struct AuthzQuery {
-    /// The method.
+    /// The HTTP method.
     pub method: String,
-    /// The path in the form that is judged.
+    /// The path in the normalized form that decisions use.
     pub route: String,
     /// The value of the header `x-litellm-team-id`.
     pub team_header: Option<String>,
@@ -22,13 +22,13 @@ pub struct AuthzQuery {
     pub model_use: ModelUse,
     /// The length of its body.
     pub body_bytes: usize,
-    /// When and from where it came.
+    /// The time of the request and the client address.
     pub request_context: RequestContext,
 }
 
 impl Snapshot {
-    /// What [`Snapshot::decide`] would say of such a request, whatever the mode. No [`Permit`](super::Permit) comes of it: there is no
-    /// request that could be forwarded.
+    /// Decides such a request like [`Snapshot::decide`], and ignores the mode. There is no [`Permit`](super::Permit),
+    /// because there is no request to forward.
     ///
     /// # Errors
     ///

@@ -1,7 +1,7 @@
-//! Decisions: an immutable [`Snapshot`] of everything that a decision needs.
+//! Decides requests with an immutable [`Snapshot`] of everything that a decision needs.
 //!
-//! A configuration with its policies comes in, then a caller and a request. A [`Permit`] leaves, or [`Denied`] with the rule
-//! that denies. One snapshot decides a request from its beginning to its end, so that no request sees half of a change.
+//! Input: a configuration with its policies, then a caller and a request. Output: a [`Permit`], or [`Denied`] with the
+//! rule that denies. One snapshot decides a request from beginning to end, so no request sees half of a change.
 
 mod authorize;
 mod authz_context;

@@ -1,4 +1,4 @@
-//! What is kept of Cedar's answers, for requests with the same key.
+//! Cached answers of Cedar, shared by requests with the same key.
 
 use crate::cache::Cache;
 use crate::engine::policy::context::{Facts, Recurring};
@@ -7,20 +7,20 @@ use crate::engine::policy::questions::{Questions, Verdict};
 use crate::engine::policy::reads::Names;
 use crate::engine::policy::store::PolicyStore;
 
-/// What is kept of the questions of a request.
+/// The cached part of a request's questions.
 #[derive(Debug)]
 pub(in crate::engine) enum Answer {
     ContextFree(Outcome),
     ContextDependent {
         questions: Questions,
-        /// What their policies read of the context.
+        /// The context attributes that the policies read.
         reads: Names,
-        /// What they came to before, in the same context.
+        /// Outcomes in recent contexts.
         before: Cache<Recurring, Outcome>,
     },
 }
 
-/// Contexts in which an answer is kept.
+/// The number of contexts for which an answer keeps its outcome.
 const CONTEXTS: usize = 8;
 
 impl Answer {

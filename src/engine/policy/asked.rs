@@ -1,4 +1,4 @@
-//! What a request asks for, as the policies and the selection of a team see it.
+//! What a request asks for, as policies and team selection see it.
 
 use std::sync::{Arc, LazyLock};
 
@@ -10,12 +10,13 @@ use crate::request::ApiCall;
 use crate::routes::surface;
 use crate::rules::Rule;
 
-/// What a request asks for.
+/// The resources and facts of a request.
 #[derive(Clone, Copy)]
 pub(in crate::engine) struct Asked<'a> {
     pub(in crate::engine) facts: Facts<'a>,
     pub(in crate::engine) header: Option<&'a str>,
-    /// The models that it names or, where it names none and its route runs one, the unnamed model (D10).
+    /// The models that the request names. If it names none and its route runs a model, the list holds the unnamed model
+    /// (D10).
     pub(in crate::engine) models: &'a [&'a ModelName],
 }
 
@@ -34,7 +35,7 @@ impl<'a> Asked<'a> {
         Self::new(facts, call.team_header(), models)
     }
 
-    /// The same of facts, and of the models that the request names.
+    /// Combines facts with the models that the request names.
     pub(in crate::engine) fn new(
         facts: Facts<'a>,
         header: Option<&'a str>,
@@ -44,7 +45,7 @@ impl<'a> Asked<'a> {
         Self { facts, header, models }
     }
 
-    /// What to tell a caller who is denied a model by this rule, if the request names none.
+    /// The message for a caller whose request names no model and is denied by this rule.
     pub(in crate::engine) fn reason(&self, rule: Rule) -> Option<Arc<str>> {
         let is_unnamed = self.models.first().is_some_and(|model| model.as_str().is_empty());
         let is_of_models = matches!(
@@ -52,13 +53,13 @@ impl<'a> Asked<'a> {
             Rule::Model | Rule::DeniedModel | Rule::Scope | Rule::NoTeamWithModel | Rule::TeamModel
         );
         (is_unnamed && is_of_models).then(|| {
-            "the request names no model, and this route runs one all the same: the caller may only use models by name"
+            "the request names no model, but this route runs one: the caller may only use models by name"
                 .into()
         })
     }
 }
 
-/// Whether the route runs a model for a request that names none.
+/// Whether the route runs a model when a request names none.
 fn runs_unnamed(facts: &Facts<'_>) -> bool {
     let method = Method::from_bytes(facts.method.as_bytes());
     method

@@ -149,7 +149,7 @@ impl Snapshot {
     /// Identifies a caller again by this snapshot's rules, after another snapshot identified it.
     #[must_use]
     pub fn identify_again(&self, caller: &Caller) -> Caller {
-        caller.again(self.config.jwt.as_ref())
+        caller.identify_again(self.config.jwt.as_ref())
     }
 
     /// The ids of all policies, in the order of the rules.
@@ -171,7 +171,7 @@ impl Snapshot {
     fn profile(&self, caller: &Caller) -> Arc<Hashed<Profile>> {
         let compute =
             || Arc::new(self.answers.hashed(Profile::new(&self.world.reads, &self.world.teams, caller)));
-        match caller.profile.or_keep(|| (self.generation(), compute())) {
+        match caller.profile.get_or_init(|| (self.generation(), compute())) {
             (generation, profile) if *generation == self.generation() => Arc::clone(profile),
             // Another snapshot used the caller first, and its policies read other names.
             _ => compute(),

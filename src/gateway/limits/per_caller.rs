@@ -29,7 +29,7 @@ impl CallerCounters {
         caller: &Caller,
         limit: usize,
     ) -> Option<CallerGuard> {
-        let key = *caller.hash.or_keep(|| hash(caller));
+        let key = *caller.hash.get_or_init(|| hash(caller));
         let mut shard = self.shard(key)?;
         match shard.entry(key) {
             Entry::Occupied(entry) if *entry.get() >= limit => return None,

@@ -1,7 +1,7 @@
-//! The known routes of LLM APIs, and what a request to each runs.
+//! The known routes of LLM APIs, and the model that a request to each one runs.
 //!
-//! `table.txt` lists the routes of LiteLLM's groups and of the SDKs that `tests/surface` pins. [`lookup`] finds the entry of a
-//! request. A route without an entry runs no model that is known.
+//! `table.txt` lists the routes of LiteLLM's groups and of the SDKs that `tests/surface` pins. [`lookup`] finds the
+//! entry of a request. For a route without an entry, no model is known to run.
 
 mod index;
 mod route;
@@ -38,7 +38,7 @@ pub fn lookup(method: &Method, path: &str) -> Option<&'static Route> {
     if found.is_some() || !asked.may_change() { found } else { index.find(Methods::POST, path) }
 }
 
-/// Whether an SDK has the path, so that R9 lets callers use it where the operator leaves such routes open.
+/// Whether an SDK uses the path. R9 then allows it, unless the operator closed such routes.
 #[must_use]
 pub fn is_sdk_route(path: &str) -> bool {
     Index::get().first(path).is_some_and(|route| route.floor == Floor::Sdk)

@@ -98,16 +98,19 @@ class PlacesTest(unittest.TestCase):
         self.assertEqual(sum(value in (PICTURE, PICTURE[::-1]) for _, value in request["form"]), 2)
         self.assert_denied(self.openai.images.edit, model="denied", image=pictures, prompt="a bird")
 
-    def test_a_batch_of_allowed_models_is_kept_and_started(self):
+    def test_a_batch_of_allowed_models_is_kept_and_a_caller_with_a_list_starts_none(self):
         lines = batch("chat", "team/chat")
         file = self.openai.files.create(file=("b.jsonl", lines), purpose="batch")
         request = self.arrived()
         self.assertEqual(request["path"], "/v1/files")
         self.assertEqual(dict(request["form"])["file"], lines)
-        self.openai.batches.create(
-            input_file_id=file.id, endpoint="/v1/chat/completions", completion_window="24h"
+        # D10: the request names no model, and runs those of a file that anybody may have sent.
+        self.assert_denied(
+            self.openai.batches.create,
+            input_file_id=file.id,
+            endpoint="/v1/chat/completions",
+            completion_window="24h",
         )
-        self.assertEqual(self.arrived()["body"]["input_file_id"], file.id)
 
     def test_one_denied_model_in_a_batch_denies_it(self):
         lines = batch(*["chat"] * 1_000, "denied", "chat")
@@ -139,12 +142,9 @@ class PlacesTest(unittest.TestCase):
     def test_a_denied_model_in_a_deployment_path_is_denied(self):
         self.assert_denied(self.azure().chat.completions.create, model="denied", messages=HELLO)
 
-    def test_a_deployment_path_and_a_body_that_disagree_are_refused(self):
-        with self.assertRaises(openai.BadRequestError):
-            self.azure().chat.completions.create(
-                model="chat", messages=HELLO, extra_body={"model": "denied"}
-            )
-        self.assertEqual(self.upstream.take_requests(), [])
+    def test_a_deployment_path_replaces_the_model_of_the_body(self):
+        self.azure().chat.completions.create(model="chat", messages=HELLO, extra_body={"model": "denied"})
+        self.assertEqual(self.arrived()["body"]["model"], "upstream-chat")
 
     def test_a_message_is_answered(self):
         answer = self.anthropic().messages.create(model="claude", max_tokens=9, messages=HELLO)

@@ -10,7 +10,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let config = Config::load("examples/azure-ad.yaml".as_ref(), &|_| None)?;
     let snapshot = Snapshot::build(config)?;
 
-    // Whoever calls this has verified the token; the gateway does it itself.
+    // The program must verify the token before this call. The gateway does that itself.
     let claims = serde_json::from_str(r#"{"sub": "ada", "roles": ["basic_user"]}"#)?;
     let caller = snapshot.identify(&VerifiedClaims::dangerous_trust(claims));
 

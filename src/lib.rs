@@ -29,7 +29,7 @@
 //! For each request, headers become [`authn::VerifiedClaims`], those an [`identity::Caller`], the request an
 //! [`request::ApiCall`], and both a [`engine::Permit`], which forwarding takes by value.
 //!
-//! The limits: teams are declared in the configuration, and compressed bodies are refused.
+//! Teams are declared in the configuration. Decode compressed bodies before you call [`request::classify`]: it refuses them.
 
 pub mod authn;
 mod cache;

@@ -1,14 +1,14 @@
 //! The names of the decision rules. The translation writes them and the engine reports them.
 //!
-//! `docs/rules.md` defines each rule.
+//! `docs/reference/rules.md` defines each rule.
 
 use std::fmt;
 
 /// The role of the holder of `general_settings.master_key` in policies.
 pub(crate) const MASTER_KEY_ROLE: &str = "master_key";
 
-/// A rule that can deny a request. If several rules deny, the first in this order is reported. `docs/rules.md`
-/// describes each rule.
+/// A rule that can deny a request. If several rules deny, the first in this order is reported.
+/// `docs/reference/rules.md` describes each rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Rule {
     /// Cedar could not evaluate a policy, or the request does not match the schema.

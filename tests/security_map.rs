@@ -1,4 +1,4 @@
-//! `docs/security.md` and `docs/reliability.md` name tests: each of them is there.
+//! `docs/security.md` and `docs/internals/reliability.md` name tests: each of them is there.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
@@ -46,5 +46,5 @@ fn every_test_that_the_security_page_names_is_there() {
 
 #[test]
 fn every_test_that_the_reliability_page_names_is_there() {
-    names_what_is_there("docs/reliability.md", 25);
+    names_what_is_there("docs/internals/reliability.md", 25);
 }

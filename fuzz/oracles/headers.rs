@@ -27,7 +27,7 @@ const HOP_BY_HOP: [&str; 11] = [
     "transfer-encoding",
     "upgrade",
 ];
-const NOT_THE_CALLERS: [&str; 18] = [
+const NOT_THE_CALLERS: [&str; 19] = [
     "cf-connecting-ip",
     "cf-connecting-ipv6",
     "cookie",
@@ -37,6 +37,7 @@ const NOT_THE_CALLERS: [&str; 18] = [
     "host",
     "openai-organization",
     "openai-project",
+    "origin",
     "remote-user",
     "true-client-ip",
     "x-client-ip",

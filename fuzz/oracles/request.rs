@@ -49,7 +49,7 @@ pub(crate) fn check(data: &[u8]) {
             check_form(&call, body, urlencoded_models, "x%20y");
         } else {
             check_model(&call, body);
-            check_further(&call, body);
+            check_further(&call, query.unwrap_or_default(), body);
         }
     }
 }
@@ -115,34 +115,28 @@ fn multipart_models(content_type: &[u8], body: &[u8]) -> Vec<Vec<u8>> {
 
 /// The same for a form in one line: any separator, any case, any escape.
 fn urlencoded_models(body: &[u8]) -> Vec<Vec<u8>> {
-    let decoded = |text: &[u8]| {
-        let mut out = Vec::new();
-        let mut rest = text;
-        while let Some((byte, tail)) = rest.split_first() {
-            let hex =
-                tail.get(..2).and_then(|hex| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok());
-            match (byte, hex) {
-                (b'%', Some(value)) => {
-                    out.push(value);
-                    rest = &tail[2..];
-                }
-                (b'+', _) => {
-                    out.push(b' ');
-                    rest = tail;
-                }
-                _ => {
-                    out.push(*byte);
-                    rest = tail;
-                }
-            }
-        }
-        out
-    };
     let pairs = body.split(|byte| matches!(byte, b'&' | b';')).map(|pair| {
         let at = pair.iter().position(|byte| *byte == b'=');
-        (decoded(&pair[..at.unwrap_or(pair.len())]), decoded(at.map_or(&[], |at| &pair[at + 1..])))
+        (unescaped(&pair[..at.unwrap_or(pair.len())]), unescaped(at.map_or(&[], |at| &pair[at + 1..])))
     });
     pairs.filter(|(key, _)| key.trim_ascii().eq_ignore_ascii_case(b"model")).map(|(_, value)| value).collect()
+}
+
+/// Reads every escape of a form, and `+` as a space.
+fn unescaped(text: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut rest = text;
+    while let Some((byte, tail)) = rest.split_first() {
+        let hex = tail.get(..2).and_then(|hex| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok());
+        let (value, after) = match (byte, hex) {
+            (b'%', Some(value)) => (value, &tail[2..]),
+            (b'+', _) => (b' ', tail),
+            _ => (*byte, tail),
+        };
+        out.push(value);
+        rest = after;
+    }
+    out
 }
 
 fn check_path(route: &RoutePath) {
@@ -183,7 +177,7 @@ fn check_model(call: &ApiCall, body: &[u8]) {
 }
 
 /// Every additional model that a reader of the whole body sees is judged, and nothing is judged that stands nowhere in it.
-fn check_further(call: &ApiCall, body: &[u8]) {
+fn check_further(call: &ApiCall, query: &str, body: &[u8]) {
     let Some((read, twice, _)) = plain::read(body) else { return };
     let judged: BTreeSet<&str> = call.models().map(|model| model.as_str()).collect();
     let is_judged = |name: &str| {
@@ -194,13 +188,14 @@ fn check_further(call: &ApiCall, body: &[u8]) {
     assert!(unseen.is_empty(), "a reader sees models that were not judged: {unseen:?}");
     if !twice {
         let path = call.route().as_str();
+        let query = String::from_utf8_lossy(&unescaped(query.as_bytes())).into_owned();
         let stands = |name: &str| {
             let id = name.split_once(':').map_or(name, |(_, id)| id);
-            path.contains(name) || contains(&read, name) || contains(&read, id)
+            path.contains(name) || query.contains(name) || contains(&read, name) || contains(&read, id)
         };
         let nowhere: Vec<&&str> = judged.iter().filter(|name| !stands(name)).collect();
-        // The query may name one, and an id of LiteLLM's has its models in base64.
-        let is_hidden = call.query_model().is_some() || contains(&read, "bGl0ZWxsb") || contains(&read, "{");
+        // An id of LiteLLM's has its models in base64.
+        let is_hidden = contains(&read, "bGl0ZWxsb") || contains(&read, "{");
         assert!(nowhere.is_empty() || is_hidden, "models that nobody wrote: {nowhere:?}");
     }
 }

@@ -10,7 +10,7 @@ pub(super) struct ConfigArgs {
     /// LiteLLM's YAML file
     #[arg(long, value_name = "FILE")]
     pub(super) config: PathBuf,
-    /// A directory of Cedar policies to enforce beside it, or the URL of a bundle of them (.tar.gz)
+    /// A directory of additional Cedar policies, or the URL of a policy bundle (.tar.gz)
     /// [default: `modelgate.policies`]
     #[arg(long, value_name = "DIR|URL")]
     pub(super) policies: Option<PathBuf>,
@@ -22,10 +22,10 @@ pub(super) struct FileArgs {
     /// LiteLLM's YAML file
     #[arg(value_name = "FILE", required_unless_present = "config", conflicts_with = "config")]
     file: Option<PathBuf>,
-    /// The same, by name
+    /// LiteLLM's YAML file, as an option
     #[arg(long, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
-    /// A directory of Cedar policies to enforce beside it, or the URL of a bundle of them (.tar.gz)
+    /// A directory of additional Cedar policies, or the URL of a policy bundle (.tar.gz)
     /// [default: `modelgate.policies`]
     #[arg(long, value_name = "DIR|URL")]
     pub(super) policies: Option<PathBuf>,
@@ -41,8 +41,8 @@ impl From<FileArgs> for ConfigArgs {
 /// How to print what a command found.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(super) enum Format {
-    /// For people
+    /// Text for people
     Text,
-    /// For machines
+    /// JSON for programs
     Json,
 }

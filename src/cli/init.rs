@@ -22,13 +22,13 @@ const BEFORE_LITELLM: &[(&str, &str)] = &[
 /// Where to write.
 #[derive(Debug, Args)]
 pub(super) struct InitArgs {
-    /// The directory, made if it is not there
+    /// The directory to write to; created if it does not exist
     #[arg(value_name = "DIR", default_value = ".")]
     directory: PathBuf,
-    /// Write `modelgate.yaml` for a gateway in front of a LiteLLM proxy, whose own configuration stays as it is
+    /// Write `modelgate.yaml` for a gateway in front of a LiteLLM proxy. The proxy's configuration does not change
     #[arg(long)]
     before_litellm: bool,
-    /// Overwrite files that are there
+    /// Overwrite existing files
     #[arg(long)]
     force: bool,
 }

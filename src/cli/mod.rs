@@ -53,33 +53,33 @@ struct Cli {
 enum Command {
     /// Verify, decide and forward requests
     Serve(serve::ServeArgs),
-    /// Read a configuration, and say what it means and what is wrong with it
+    /// Read a configuration, and report its meaning and its errors
     Check(check::CheckArgs),
-    /// Print the Cedar policies that a configuration means
+    /// Print the Cedar policies that a configuration is translated to
     Translate(translate::TranslateArgs),
-    /// Decide requests given as JSON lines, without a network
+    /// Decide requests from JSON lines, without a network
     Decide(FileArgs),
-    /// Say why a request is allowed or denied, policy by policy, with the lines that they come from
+    /// Explain why a request is allowed or denied, policy by policy, with file and line
     Explain(explain::ExplainArgs),
-    /// Run files of cases: requests, and the answers that they must get
+    /// Run test cases: requests with their expected answers
     Test(test::TestArgs),
-    /// Say who gains and who loses what between two configurations
+    /// Compare two configurations: who gains and who loses access
     Diff(diff::DiffArgs),
-    /// Make the decisions of a log again by other rules, and say what would have changed
+    /// Decide the requests of a log again by other rules, and report the changes
     Replay(replay::ReplayArgs),
-    /// Write a starting point: a configuration, a policy, and cases that test both
+    /// Write a first configuration, a policy, and test cases for both
     Init(init::InitArgs),
     /// Print the JSON Schema of the configuration, for editors
     Schema,
-    /// Print what a shell needs to complete the command's arguments
+    /// Print a completion script for a shell
     Completions {
         /// The shell
         #[arg(value_enum)]
         shell: clap_complete::Shell,
     },
-    /// Run the documented example with an identity provider and an upstream of its own
+    /// Run the documented example with its own identity provider and upstream
     Demo(demo::DemoArgs),
-    /// Say whether a decision log is as it was written: 0 intact, 2 broken
+    /// Check the hash chain of a decision log: exit code 0 if intact, 2 if broken
     VerifyLog(verify_log::VerifyLogArgs),
 }
 

@@ -30,17 +30,17 @@ const SIGXFSZ: SignalKind = SignalKind::from_raw(25);
 pub(super) struct ServeArgs {
     #[command(flatten)]
     config: ConfigArgs,
-    /// Where to listen [default: `modelgate.listen`, else 127.0.0.1:4000]
+    /// The address to listen on [default: `modelgate.listen`, else 127.0.0.1:4000]
     #[arg(long, value_name = "ADDR")]
     listen: Option<SocketAddr>,
-    /// Where operators ask for health and state, or `off`; whoever reaches it needs no credential
+    /// The address of the admin listener, or `off`. The admin listener asks for no credential
     /// [default: `modelgate.admin`, else 127.0.0.1:4001]
     #[arg(long, value_name = "ADDR")]
     admin: Option<AdminListen>,
-    /// A configuration under trial: it decides every request too, and where it disagrees is logged and counted
+    /// A shadow configuration. It also decides every request; disagreements are logged and counted, never enforced
     #[arg(long, value_name = "FILE")]
     shadow_config: Option<PathBuf>,
-    /// Policies under trial, beside the configuration under trial or, without one, the one in force
+    /// Shadow policies, for the shadow configuration or, without one, for the active configuration
     #[arg(long, value_name = "DIR")]
     shadow_policies: Option<PathBuf>,
 }

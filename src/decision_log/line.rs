@@ -49,7 +49,7 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// A logged decision. `docs/operating.md` says what each field is.
+/// A logged decision. `docs/reference/decision-log.md` says what each field is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Line {
     /// When the request came.

@@ -1,6 +1,6 @@
 //! The decision log: one JSON line for each decision, written beside the requests.
 //!
-//! `docs/operating.md` has the format. A request hands its [`Line`] over and goes on; a thread of its own masks it,
+//! `docs/reference/decision-log.md` has the format. A request hands its [`Line`] over and goes on; a thread of its own masks it,
 //! chains it to the one before, and writes it.
 
 mod chain;

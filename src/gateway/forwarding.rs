@@ -15,7 +15,8 @@ use super::listener::connection::Common;
 use super::listener::server;
 use super::telemetry::Observers;
 use super::upstream::client::{Connection, Deadlines, Forwarder, Outgoing};
-use crate::config::{Limits, UpstreamHeaders};
+use crate::config::{DeniedModel, Limits, UpstreamHeaders};
+use crate::routes::surface::ErrorShape;
 
 const MAX_BODY_BYTES: usize = 32 * 1024 * 1024;
 
@@ -38,8 +39,10 @@ pub async fn forward_everything(address: SocketAddr, upstream: Uri) -> std::io::
     server::serve_until(listener, None, common, std::future::pending(), move |mut incoming| {
         let everything = Arc::clone(&everything);
         async move {
+            let id = HeaderValue::from_static("none");
             let answered = everything.forward(&mut incoming).await;
-            answered.unwrap_or_else(|refusal| refusal.answer(&HeaderValue::from_static("none")))
+            answered
+                .unwrap_or_else(|refusal| refusal.answer(&id, ErrorShape::OpenAi, &DeniedModel::default()))
         }
     })
     .await;

@@ -7,6 +7,7 @@
 mod admin;
 mod auth;
 mod clock;
+mod cors;
 mod error_chain;
 mod forwarding;
 mod http;
@@ -39,4 +40,4 @@ pub use loading::origin::Origin;
 pub use pipeline::Gateway;
 pub use reload::bundle::{BundleError, BundleVersion, Mirror, remote};
 pub use reload::reloader::{Failure, Outcome, Reloader, Status, Trial, Variables};
-pub use telemetry::{Metrics, Observers, Stage, Traces, TracesError};
+pub use telemetry::{MetricFamily, Metrics, Observers, Stage, Traces, TracesError};

@@ -1,6 +1,6 @@
-//! `GET /v1/models`, `/v1/models/{id}`, `/model/info`: exactly the models that the caller may call.
+//! The lists of models: exactly those that the caller may call, in the form of the API that the client speaks.
 
-use http::{Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::http::error_response::{Answer, Refusal, json_answer};
@@ -8,15 +8,19 @@ use crate::config::Model;
 use crate::engine::{Permit, Snapshot};
 use crate::identity::Caller;
 use crate::names::ModelName;
+use crate::routes::surface::ErrorShape;
 
-/// OpenAI's `created` must be a time; ours is the first of 2024, since a configuration records none.
+/// OpenAI's `created` must be a time. A configuration records none: this is the first of 2024.
 const CREATED: u64 = 1_704_067_200;
+/// The same time as Anthropic and Ollama write it.
+const CREATED_AT: &str = "2024-01-01T00:00:00Z";
 
 /// The answer to a permitted request for models; `None` for any other request.
 pub(super) fn answer(
     snapshot: &Snapshot,
     caller: &Caller,
     permit: &Permit,
+    headers: &HeaderMap,
 ) -> Option<Result<Answer, Refusal>> {
     let call = permit.call();
     if *call.method() != Method::GET {
@@ -24,17 +28,64 @@ pub(super) fn answer(
     }
     let callable = || snapshot.callable_models(caller, call.team_header(), call.context());
     let path = call.route().as_str();
+    if matches!(path, "/model/info" | "/v1/model/info") {
+        return Some(Ok(info(snapshot, &callable())));
+    }
+    let (shape, id) = asked(path, headers)?;
+    let found = if id.is_empty() {
+        Some(list(shape, &callable()))
+    } else {
+        callable().iter().find(|model| model.as_str() == id).map(|model| object(shape, model))
+    };
+    Some(found.map(|found| json_answer(StatusCode::OK, &found)).ok_or(Refusal::UnknownModel))
+}
+
+/// The form of the list that a path asks for, and the model in it; an empty one asks for the whole list.
+fn asked<'p>(path: &'p str, headers: &HeaderMap) -> Option<(ErrorShape, &'p str)> {
     match path {
-        "/model/info" | "/v1/model/info" => return Some(Ok(info(snapshot, &callable()))),
-        "/v1/models" | "/models" | "/cursor/models" | "/cursor/v1/models" => {
-            let data: Vec<Value> = callable().iter().map(object).collect();
-            return Some(Ok(json_answer(StatusCode::OK, &json!({"object": "list", "data": data}))));
-        }
+        "/cursor/models" | "/cursor/v1/models" => return Some((ErrorShape::OpenAi, "")),
+        "/api/tags" => return Some((ErrorShape::Ollama, "")),
         _ => {}
     }
-    let id = path.strip_prefix("/v1/models/").or_else(|| path.strip_prefix("/models/"))?;
-    let found = callable().into_iter().find(|model| model.as_str() == id);
-    Some(found.map(|model| json_answer(StatusCode::OK, &object(&model))).ok_or(Refusal::UnknownModel))
+    let (is_google, rest) = match path.strip_prefix("/v1beta").or_else(|| path.strip_prefix("/v1alpha")) {
+        Some(rest) => (true, rest),
+        None => (false, path.strip_prefix("/v1").unwrap_or(path)),
+    };
+    let id = match rest.strip_prefix("/models")? {
+        "" => "",
+        // Google's operations belong to its models, and are known to the upstream alone.
+        id => id.strip_prefix('/').filter(|id| !id.is_empty() && !id.contains("/operations/"))?,
+    };
+    Some((if is_google { ErrorShape::Google } else { ErrorShape::by_headers(headers) }, id))
+}
+
+fn list(shape: ErrorShape, callable: &[ModelName]) -> Value {
+    let models: Vec<Value> = callable.iter().map(|model| object(shape, model)).collect();
+    match shape {
+        ErrorShape::Anthropic => {
+            let id = |model: Option<&ModelName>| model.map(|model| model.as_str().to_owned());
+            json!({"data": models, "has_more": false,
+                "first_id": id(callable.first()), "last_id": id(callable.last())})
+        }
+        ErrorShape::Google | ErrorShape::Ollama => json!({"models": models}),
+        _ => json!({"object": "list", "data": models}),
+    }
+}
+
+fn object(shape: ErrorShape, model: &ModelName) -> Value {
+    let name = model.as_str();
+    match shape {
+        ErrorShape::Anthropic => {
+            json!({"type": "model", "id": name, "display_name": name, "created_at": CREATED_AT})
+        }
+        // The methods are those of Google's API: what the model can do is known to the upstream alone.
+        ErrorShape::Google => json!({"name": format!("models/{name}"), "displayName": name, "version": "001",
+            "supportedGenerationMethods": ["generateContent", "streamGenerateContent", "countTokens", "embedContent"]}),
+        ErrorShape::Ollama => {
+            json!({"name": name, "model": name, "modified_at": CREATED_AT, "size": 0, "digest": "", "details": {}})
+        }
+        _ => json!({"id": name, "object": "model", "created": CREATED, "owned_by": "modelgate"}),
+    }
 }
 
 /// LiteLLM's list of deployments: what they are called here and at the upstream, and neither keys nor addresses.
@@ -46,8 +97,4 @@ fn info(snapshot: &Snapshot, callable: &[ModelName]) -> Answer {
     };
     let data: Vec<Value> = listed.map(deployment).collect();
     json_answer(StatusCode::OK, &json!({"data": data}))
-}
-
-fn object(model: &ModelName) -> Value {
-    json!({"id": model.as_str(), "object": "model", "created": CREATED, "owned_by": "modelgate"})
 }

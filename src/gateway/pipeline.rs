@@ -7,13 +7,15 @@ use arc_swap::ArcSwap;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use http_body_util::BodyExt as _;
+use hyper::body::Body as _;
 use serde_json::json;
 
 use super::auth::verifier::TokenVerifier;
 use super::clock::Moment;
-use super::http::body::{BodyBudget, BodyReader};
+use super::cors;
+use super::http::body::{BodyBudget, BodyReader, Codings};
 use super::http::error_response::{Answer, REQUEST_ID, Refusal, answer_of, json_answer};
-use super::http::incoming::IncomingRequest;
+use super::http::incoming::{IncomingRequest, UnreadBody};
 use super::http::request_id::RequestIds;
 use super::http::segmented_body::SegmentedBody;
 use super::http::{body, client_ip};
@@ -29,6 +31,7 @@ use super::upstream::client::{Connection, Forwarder};
 use crate::authn::{Bearer, TokenError, VerifiedClaims, is_master_key};
 use crate::config::GatewaySettings;
 use crate::identity::Caller;
+use crate::routes::surface::{ErrorShape, error_shape};
 
 /// How often the rules may change under one request before it is given up.
 const ATTEMPTS: usize = 8;
@@ -100,25 +103,47 @@ impl Gateway {
         // Whatever comes after borrows the request, for the same reason.
         async move {
             let request_id = request_id(&incoming.head);
-            let mut answer = match probe(&incoming.head) {
+            let origin = cors::origin(&incoming.head.headers);
+            let mut answer = match self.unjudged(&incoming.head, origin.as_ref()) {
                 Some(answer) => answer,
                 None => self.observed(&mut incoming, &request_id).await,
             };
+            if let Some(origin) = origin {
+                let active = self.active.load();
+                cors::share(answer.headers_mut(), active.snapshot().config().gateway.cors.as_ref(), origin);
+            }
             answer.headers_mut().insert(REQUEST_ID, request_id);
             answer
         }
     }
 
+    /// The answer to a request that asks for nothing that is judged.
+    fn unjudged(&self, head: &Parts, origin: Option<&HeaderValue>) -> Option<Answer> {
+        let preflight = |origin| {
+            let active = self.active.load();
+            cors::preflight(head, active.snapshot().config().gateway.cors.as_ref(), origin)
+        };
+        origin.and_then(preflight).or_else(|| probe(head))
+    }
+
     /// The steps, and whoever is to know of them.
     async fn observed(&self, incoming: &mut IncomingRequest, request_id: &HeaderValue) -> Answer {
         let mut seen = Observation::begin(&self.observers, &incoming.head, request_id);
+        // The headers go upstream with the request, and it may fail after that.
+        let by_headers = ErrorShape::by_headers(&incoming.head.headers);
         let answer = match self.steps(incoming, &mut seen).await {
             Ok(answer) => {
                 seen.answered(answer.status(), None);
                 answer
             }
             Err(refusal) => {
-                let answer = refusal.answer(request_id);
+                let shape = error_shape(&incoming.head.method, incoming.head.uri.path(), by_headers);
+                let in_force = self.in_force();
+                let denied_model = &in_force.snapshot().config().gateway.denied_model;
+                let mut answer = refusal.answer(request_id, shape, denied_model);
+                if !incoming.body.is_end_stream() {
+                    answer.extensions_mut().insert(UnreadBody);
+                }
                 seen.answered(answer.status(), Some(&refusal));
                 answer
             }
@@ -143,11 +168,13 @@ impl Gateway {
         if matches!(incoming.head.method, Method::CONNECT | Method::TRACE) {
             return Err(Refusal::Method);
         }
+        let codings = Codings::take(&mut incoming.head.headers)?;
         let mut reading = reading(&incoming.head)?;
         let budget =
             BodyBudget { limits, max_body_bytes: *max_body_bytes, taken: self.load.body_bytes.nothing() };
         let mut body_reader = BodyReader::new(incoming, budget)?;
-        let mut body = body::read(&mut reading, &mut body_reader).await?.keeping(body_reader.taken());
+        let body = body::read(&mut reading, &mut body_reader, codings).await?;
+        let mut body = body.keeping(body_reader.taken());
         let call = body::understood(reading, &body, limits.json_depth)?;
         let mut case = Case { judged: Judged { in_force, expires }, caller, call, time: seen.has_read() };
         // The body may have taken long. A request is decided by what counts when it is sent.
@@ -159,7 +186,7 @@ impl Gateway {
             let source = source_of(incoming, &case.judged.in_force);
             let (judged, caller, permit) = case.decide(source, seen)?;
             let snapshot = judged.in_force.snapshot();
-            if let Some(answer) = model_list::answer(snapshot, &caller, &permit) {
+            if let Some(answer) = model_list::answer(snapshot, &caller, &permit, &incoming.head.headers) {
                 return answer;
             }
             let config = snapshot.config();

@@ -102,7 +102,8 @@ impl Caller {
     fn of(verified: &VerifiedClaims, jwt: &JwtAuth) -> Self {
         let claims = verified.as_map();
         let at = |path: &Option<ClaimPath>| path.as_ref().and_then(|path| path.find(claims));
-        let fields = jwt.claim_fields(claims.get("iss").and_then(Value::as_str));
+        let issuer = claims.get("iss");
+        let fields = jwt.claim_fields(issuer.and_then(Value::as_str));
         let field = |path: Option<&ClaimPath>| path.and_then(|path| path.find(claims));
 
         let scopes = names(scope(claims));
@@ -135,7 +136,7 @@ impl Caller {
             team_ids: names(field(fields.team_ids)),
             team_expected: fields.team_id.is_some() || jwt.team_alias_jwt_field.is_some(),
             scopes,
-            issuer: scalar(claims.get("iss")),
+            issuer: scalar(issuer),
             subject: scalar(claims.get("sub")),
             client_id: scalar(claims.get("azp")).or_else(|| scalar(claims.get("client_id"))),
             ..Self::nobody()

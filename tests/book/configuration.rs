@@ -11,7 +11,7 @@ const INTRODUCTION: &str = "\
 
 # Configuration, key by key
 
-The file is YAML. Keys outside `modelgate` and `teams` are LiteLLM's, under LiteLLM's names; [LiteLLM's keys](../litellm.md) says which of
+The file is YAML. Keys outside `modelgate` and `teams` are LiteLLM's, under LiteLLM's names; [LiteLLM's keys](litellm.md) says which of
 the others modelgate ignores and which it refuses. Any value may be `os.environ/NAME`, which stands for the environment variable `NAME`.
 For completion in an editor, put `# yaml-language-server: $schema=schema/config.schema.json` on the first line.
 ";

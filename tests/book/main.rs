@@ -6,6 +6,7 @@
 mod commands;
 mod configuration;
 mod links;
+mod metrics;
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! The gateway keeps its promises while things around it break. `docs/reliability.md` is the table of these tests.
+//! The gateway keeps its promises while things around it break. `docs/internals/reliability.md` is the table of these tests.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -110,7 +110,7 @@ fn clients_read_errors_in_the_form_of_their_own_api() {
     let wrong = requests.iter().filter(is_ours).filter_map(|request| {
         let names = request.headers.iter().map(|name| HeaderName::try_from(name.as_str()).expect("a name"));
         let headers: HeaderMap = names.map(|name| (name, HeaderValue::from_static("x"))).collect();
-        let shape = request.route()?.error_shape(&headers);
+        let shape = request.route()?.error_shape(ErrorShape::by_headers(&headers));
         let expected: &[ErrorShape] = match request.client.split('-').next()? {
             "anthropic" => &[ErrorShape::Anthropic],
             "google" => &[ErrorShape::Google],

@@ -54,12 +54,11 @@ fn a_file_needs_no_flag_and_claims_may_stand_in_place() {
 fn a_denial_says_in_words_what_the_rule_means_and_where_it_is_documented() {
     let output = explain(r#"{"roles": ["basic_user"]}"#, &["--model", "openai-gpt-4o"]);
     let told = text(&output.stdout);
-    let words =
-        "the rule: a role may use the models that its entry lists, by their exact names (docs/rules.md#r2)\n";
+    let words = "the rule: a role may use the models that its entry lists, by their exact names (docs/reference/rules.md#r2)\n";
     assert!(told.contains(words), "{told}");
     let output = explain(r#"{"roles": ["basic_user"]}"#, &["--model", "openai-gpt-4o", "--format", "json"]);
     let told: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(told["documentation"], "docs/rules.md#r2");
+    assert_eq!(told["documentation"], "docs/reference/rules.md#r2");
 }
 
 /// A policy that looks at the hour and the address.

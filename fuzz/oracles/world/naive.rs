@@ -270,7 +270,9 @@ impl<'w> Naive<'w> {
             };
             on_route && asked.models.iter().all(may_use)
         };
-        let fitting: Vec<&String> = claimed.iter().filter(fits).collect();
+        let mut fitting: Vec<&String> = claimed.iter().filter(fits).collect();
+        // D5: the first in the order of code points, wherever the token names it.
+        fitting.sort();
         let open = fitting.iter().find(|id| declared(id).is_some_and(|(.., blocked)| !blocked));
         match open.or(fitting.first()) {
             Some(team) => Ok(Some((*team).clone())),

@@ -64,8 +64,10 @@ impl KeySet {
         let mut kept = Vec::new();
         for (key, conflicting) in keys.into_iter().zip(conflicting) {
             if conflicting {
-                refused
-                    .push(RefusedKey { kid: key.kid.as_deref().map(sanitize), reason: KeyRefusal::DuplicateId });
+                refused.push(RefusedKey {
+                    kid: key.kid.as_deref().map(sanitize),
+                    reason: KeyRefusal::DuplicateId,
+                });
             } else {
                 kept.push(key);
             }

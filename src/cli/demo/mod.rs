@@ -31,10 +31,10 @@ const FREE_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0
 /// How to run the demo.
 #[derive(Debug, Args)]
 pub(super) struct DemoArgs {
-    /// Send the requests, explain each answer, and end; needs no second terminal and no curl
+    /// Send the requests, explain each answer, and exit
     #[arg(long)]
     tour: bool,
-    /// Where the gateway listens; the identity provider and the upstream take free ports
+    /// The address of the gateway. The identity provider and the upstream use free ports
     /// [default: 127.0.0.1:4000, or a free port with --tour]
     #[arg(long, value_name = "ADDR")]
     listen: Option<SocketAddr>,

@@ -30,19 +30,19 @@ not compared.
 
 Compared is who may do what with a valid token. Where requests go is not.")]
 pub(super) struct DiffArgs {
-    /// LiteLLM's YAML file as it is
+    /// The current YAML file of LiteLLM
     #[arg(value_name = "OLD")]
     old: PathBuf,
-    /// The same as it is to be
+    /// The new YAML file of LiteLLM
     #[arg(value_name = "NEW")]
     new: PathBuf,
-    /// The directory of Cedar policies beside OLD [default: its `modelgate.policies`]
+    /// The directory of additional Cedar policies for OLD [default: its `modelgate.policies`]
     #[arg(long, value_name = "DIR")]
     old_policies: Option<PathBuf>,
-    /// The directory of Cedar policies beside NEW [default: its `modelgate.policies`]
+    /// The directory of additional Cedar policies for NEW [default: its `modelgate.policies`]
     #[arg(long, value_name = "DIR")]
     new_policies: Option<PathBuf>,
-    /// How to print the changes
+    /// The output format
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
 }

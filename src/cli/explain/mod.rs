@@ -46,7 +46,7 @@ pub(super) struct ExplainArgs {
     /// The method [default: POST with --model, else GET]
     #[arg(long, value_name = "M")]
     method: Option<Method>,
-    /// The path, with its query if there is one [default: /v1/chat/completions with --model]
+    /// The path, with the query if there is one [default: /v1/chat/completions with --model]
     #[arg(long, value_name = "P", required_unless_present = "model")]
     path: Option<String>,
     /// The model that the JSON body asks for
@@ -55,13 +55,13 @@ pub(super) struct ExplainArgs {
     /// The value of the header `x-litellm-team-id`
     #[arg(long, value_name = "ID")]
     team: Option<String>,
-    /// The address that the caller has [default: unknown]
+    /// The caller's address [default: unknown]
     #[arg(long, value_name = "IP")]
     source: Option<IpAddr>,
-    /// When the request comes, by RFC 3339 [default: now]
+    /// The time of the request, in RFC 3339 [default: now]
     #[arg(long, value_name = "RFC3339", value_parser = super::decide::instant)]
     time: Option<SystemTime>,
-    /// How to print the explanation
+    /// The output format
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
 }
@@ -72,7 +72,7 @@ struct Who {
     /// A token, verified with the keys that the configuration names; `-` reads it from standard input
     #[arg(long, value_name = "JWT")]
     token: Option<SecretString>,
-    /// Claims, taken as they are: a JSON object, or a file that holds one; `-` reads standard input
+    /// Claims that are not verified: a JSON object, or a file with one; `-` reads standard input
     #[arg(long, value_name = "JSON|FILE")]
     claims: Option<String>,
 }

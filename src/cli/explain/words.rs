@@ -7,14 +7,14 @@ use crate::engine::Rule;
 pub(super) struct Words {
     /// One sentence without its full stop.
     pub(super) meaning: &'static str,
-    /// The anchor in `docs/rules.md`.
+    /// The anchor in `docs/reference/rules.md`.
     anchor: &'static str,
 }
 
 impl Words {
     /// Where the rule is documented.
     pub(super) fn place(self) -> String {
-        format!("docs/rules.md#{}", self.anchor)
+        format!("docs/reference/rules.md#{}", self.anchor)
     }
 }
 
@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn every_rule_is_documented_where_its_words_say() {
-        let document = include_str!("../../../docs/rules.md");
+        let document = include_str!("../../../docs/reference/rules.md");
         for words in Rule::ALL.into_iter().map(of).chain([UNJUDGED]) {
             assert!(document.contains(&format!("<a id=\"{}\"></a>", words.anchor)), "{words:?}");
         }

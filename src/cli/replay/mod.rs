@@ -24,12 +24,12 @@ Exit codes: 0 every answer would have been the same, 1 one would not, 3 the inpu
 
 Tokens are not verified again: the claims are those of the log.")]
 pub(super) struct ReplayArgs {
-    /// Decision logs, written with `decision_log.replayable: true`; `-` reads standard input
+    /// Decision logs that were written with `decision_log.replayable: true`; `-` reads standard input
     #[arg(value_name = "LOG", required = true)]
     logs: Vec<PathBuf>,
     #[command(flatten)]
     config: ConfigArgs,
-    /// How to print what would have changed
+    /// The output format
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
 }

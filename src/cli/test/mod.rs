@@ -29,19 +29,19 @@ pub(super) struct TestArgs {
     /// Files of cases, or directories of them [default: `modelgate.tests`]
     #[arg(value_name = "DIR|FILE")]
     paths: Vec<PathBuf>,
-    /// LiteLLM's YAML file to test [default: what each file of cases names]
+    /// LiteLLM's YAML file to test [default: the one that each file of cases names]
     #[arg(long, value_name = "FILE", required_unless_present = "paths")]
     config: Option<PathBuf>,
-    /// A directory of Cedar policies to test [default: what each file of cases names, else `modelgate.policies`]
+    /// A directory of Cedar policies to test [default: the one that each file of cases names, else `modelgate.policies`]
     #[arg(long, value_name = "DIR")]
     policies: Option<PathBuf>,
-    /// Write a JUnit report there
+    /// Write a JUnit report to this file
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
-    /// Fail when the cases touch less of the policies and entries
+    /// Fail if the cases cover a smaller percentage of the policies and entries
     #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
     coverage_min: Option<u8>,
-    /// Name the cases that pass too
+    /// Also list the cases that pass
     #[arg(long, short)]
     verbose: bool,
 }

@@ -13,20 +13,22 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-pub(super) use ours::{DecisionLog, Introspection, Limits, Modelgate, Tls, TokenRole, Upstream};
+pub(super) use ours::{
+    Cors, DecisionLog, DeniedModel, Introspection, Limits, Modelgate, Tls, TokenRole, Upstream,
+};
 use shapes::{one_or_many, present};
 
 #[derive(Deserialize)]
 #[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename = "", deny_unknown_fields)]
 pub(super) struct File {
-    /// Who gets in, and what roles may do.
+    /// Authentication, and the permissions of roles.
     #[serde(default)]
     pub(super) general_settings: Option<GeneralSettings>,
-    /// The models that callers may ask for, and where requests for them go.
+    /// The models that callers may request, and the upstream of each.
     #[serde(default)]
     pub(super) model_list: Option<Vec<Model>>,
-    /// Variables for `os.environ/NAME`, where the process has none of that name.
+    /// Values for `os.environ/NAME`. A variable of the process overrides the one of the same name.
     #[serde(default, rename = "environment_variables")]
     #[cfg_attr(feature = "cli", schemars(with = "Option<BTreeMap<String, serde_json::Value>>"))]
     // Read by `environment`.
@@ -43,20 +45,21 @@ pub(super) struct File {
 #[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename = "general_settings", deny_unknown_fields)]
 pub(super) struct GeneralSettings {
-    /// Whether tokens are accepted.
+    /// Accept tokens. Default: `false`.
     #[serde(default)]
     pub(super) enable_jwt_auth: bool,
-    /// How tokens are read.
+    /// Which claims are read from tokens, and how tokens are verified.
     #[serde(default)]
     pub(super) litellm_jwtauth: Option<JwtAuth>,
-    /// What each of LiteLLM's roles may use and call (R2); the first entry of a role counts.
+    /// The models and routes of each of LiteLLM's roles (R2). If several entries name one role, the first one counts.
     #[serde(default, deserialize_with = "present")]
     pub(super) role_permissions: Option<Vec<RolePermission>>,
-    /// The key of the admin for every route; best `os.environ/NAME`.
+    /// The master key. It permits every route. Prefer `os.environ/NAME`. Default: the variable `LITELLM_MASTER_KEY`.
     #[serde(default)]
     #[cfg_attr(feature = "cli", schemars(with = "Option<String>"))]
     pub(super) master_key: Option<SecretString>,
-    /// Whether a caller needs a user id or a team (R8); not the key of the same name in `litellm_jwtauth`.
+    /// Require a user id or a team of each caller (R8). `litellm_jwtauth` has another key of the same name. Default:
+    /// `false`.
     #[serde(default)]
     pub(super) enforce_rbac: bool,
 }
@@ -65,90 +68,90 @@ pub(super) struct GeneralSettings {
 #[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename = "litellm_jwtauth", deny_unknown_fields)]
 pub(super) struct JwtAuth {
-    /// The scope of admins (R1); `litellm_proxy_admin` unless set.
+    /// The scope of admins (R1). Default: `litellm_proxy_admin`.
     #[serde(default, deserialize_with = "present")]
     pub(super) admin_jwt_scope: Option<String>,
-    /// Routes, groups of routes and prefixes ending in `*` that admins may call (R5).
+    /// The routes that admins may call (R5): paths, route groups, and prefixes that end in `*`.
     #[serde(default, deserialize_with = "present")]
     pub(super) admin_allowed_routes: Option<Vec<String>>,
-    /// The claim with the id of the team (R1).
+    /// The claim with the team's id (R1).
     #[serde(default, deserialize_with = "one_or_many")]
     #[cfg_attr(feature = "cli", schemars(with = "Option<shapes::OneOrMany>"))]
     pub(super) team_id_jwt_field: Option<Vec<String>>,
-    /// The team of tokens without one (R1).
+    /// The team of a token that names none (R1).
     #[serde(default)]
     pub(super) team_id_default: Option<String>,
-    /// Whether a team that is not declared exists all the same, without any restriction (R6).
+    /// Accept teams that `teams` does not declare, without restrictions (R6). Default: `false`.
     #[serde(default)]
     pub(super) team_id_upsert: bool,
-    /// The claim with the ids of all teams (R6).
+    /// The claim with the ids of all teams of the caller (R6).
     #[serde(default, deserialize_with = "one_or_many")]
     #[cfg_attr(feature = "cli", schemars(with = "Option<shapes::OneOrMany>"))]
     pub(super) team_ids_jwt_field: Option<Vec<String>>,
-    /// The claim with the alias of the team (R6).
+    /// The claim with the team's alias (R6).
     #[serde(default, deserialize_with = "one_or_many")]
     #[cfg_attr(feature = "cli", schemars(with = "Option<shapes::OneOrMany>"))]
     pub(super) team_alias_jwt_field: Option<Vec<String>>,
-    /// Routes that callers with a team may call (R6).
+    /// The routes that callers with a team may call (R6).
     #[serde(default, deserialize_with = "present")]
     pub(super) team_allowed_routes: Option<Vec<String>>,
-    /// Whether a caller needs a team (R6).
+    /// Require a team of each caller (R6). Default: `false`.
     #[serde(default)]
     pub(super) enforce_team_based_model_access: bool,
-    /// The claim with the id of the user; a token that has it is an internal user (R1).
+    /// The claim with the user's id. A token with this claim has the role `internal_user` (R1).
     #[serde(default, deserialize_with = "one_or_many")]
     #[cfg_attr(feature = "cli", schemars(with = "Option<shapes::OneOrMany>"))]
     pub(super) user_id_jwt_field: Option<Vec<String>>,
-    /// The claim with the email of the user.
+    /// The claim with the user's email.
     #[serde(default, deserialize_with = "one_or_many")]
     #[cfg_attr(feature = "cli", schemars(with = "Option<shapes::OneOrMany>"))]
     pub(super) user_email_jwt_field: Option<Vec<String>>,
-    /// The domain that the email must be of (R7).
+    /// The required domain of the user's email (R7).
     #[serde(default)]
     pub(super) user_allowed_email_domain: Option<String>,
-    /// The claim with the roles that `user_allowed_roles` lists (R1).
+    /// The claim with roles that are compared with `user_allowed_roles` (R1).
     #[serde(default, deserialize_with = "one_or_many")]
     #[cfg_attr(feature = "cli", schemars(with = "Option<shapes::OneOrMany>"))]
     pub(super) user_roles_jwt_field: Option<Vec<String>>,
-    /// The roles whose tokens are internal users (R1).
+    /// A token with one of these roles has the role `internal_user` (R1).
     #[serde(default)]
     pub(super) user_allowed_roles: Option<Vec<String>>,
-    /// The claim with the roles that `role_mappings` maps (R1).
+    /// The claim with roles that `role_mappings` maps (R1).
     #[serde(default, deserialize_with = "one_or_many")]
     #[cfg_attr(feature = "cli", schemars(with = "Option<shapes::OneOrMany>"))]
     pub(super) roles_jwt_field: Option<Vec<String>>,
-    /// Which roles of tokens are which of LiteLLM's (R1), in order.
+    /// Maps roles of tokens to LiteLLM's roles (R1). The first match counts.
     #[serde(default)]
     pub(super) role_mappings: Option<Vec<RoleMapping>>,
-    /// The claim with the id of the team or the user, whichever the caller is (R4).
+    /// The claim with the team's id if the caller is a team, or the user's id if the caller is a user (R4).
     #[serde(default, deserialize_with = "one_or_many")]
     #[cfg_attr(feature = "cli", schemars(with = "Option<shapes::OneOrMany>"))]
     pub(super) object_id_jwt_field: Option<Vec<String>>,
-    /// Whether `role_permissions` count; without it every token may use every model.
+    /// Enforce `role_permissions`. If `false`, they do not restrict any token. Default: `false`.
     #[serde(default)]
     pub(super) enforce_rbac: bool,
-    /// Whether `scope_mappings` count (R3).
+    /// Enforce `scope_mappings` (R3). Default: `false`.
     #[serde(default)]
     pub(super) enforce_scope_based_access: bool,
-    /// Which scopes open which models (R3).
+    /// The models that each scope permits (R3).
     #[serde(default)]
     pub(super) scope_mappings: Option<Vec<ScopeMapping>>,
-    /// For how many seconds fetched keys are used without asking again; 600 unless set.
+    /// Seconds until fetched keys are fetched again. Default: 600.
     #[serde(default)]
     pub(super) public_key_ttl: Option<f64>,
-    /// For how many more seconds they serve while the provider fails; a day unless set.
+    /// Additional seconds that fetched keys are used while the provider fails. Default: 86400 (one day).
     #[serde(default)]
     pub(super) public_key_stale_ttl: Option<f64>,
-    /// The issuers of tokens, each with its keys and audience.
+    /// The accepted issuers of tokens, each with its keys and audience.
     #[serde(default)]
     pub(super) issuers: Option<Vec<Issuer>>,
-    /// Whether tokens that are no JWTs are shown to the userinfo endpoint.
+    /// Verify tokens that are not JWTs at the userinfo endpoint. Default: `false`.
     #[serde(default)]
     pub(super) oidc_userinfo_enabled: bool,
-    /// Where that is.
+    /// The URL of the userinfo endpoint.
     #[serde(default)]
     pub(super) oidc_userinfo_endpoint: Option<String>,
-    /// For how many seconds an answer serves; 300 unless set.
+    /// Seconds that a response of the userinfo endpoint is cached. Default: 300.
     #[serde(default)]
     pub(super) oidc_userinfo_cache_ttl: Option<f64>,
 }
@@ -157,31 +160,31 @@ pub(super) struct JwtAuth {
 #[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename = "issuers", deny_unknown_fields)]
 pub(super) struct Issuer {
-    /// What `iss` says, compared exactly.
+    /// The claim `iss`, compared exactly.
     pub(super) issuer: String,
-    /// Where its keys are; its discovery document unless set.
+    /// The URL of the issuer's keys. Default: the one in its discovery document.
     #[serde(default)]
     pub(super) jwks_url: Option<String>,
-    /// What `aud` must contain one of.
+    /// The accepted audiences. The claim `aud` must contain one of them.
     #[serde(default, deserialize_with = "one_or_many")]
     #[cfg_attr(feature = "cli", schemars(with = "Option<shapes::OneOrMany>"))]
     pub(super) audience: Option<Vec<String>>,
-    /// Whether a token for anybody will do.
+    /// Accept any audience. Default: `false`.
     #[serde(default)]
     pub(super) disable_audience_validation: bool,
-    /// Goes before the key of the same name in `litellm_jwtauth`.
+    /// Overrides the key of the same name in `litellm_jwtauth`.
     #[serde(default, deserialize_with = "one_or_many")]
     #[cfg_attr(feature = "cli", schemars(with = "Option<shapes::OneOrMany>"))]
     pub(super) team_id_jwt_field: Option<Vec<String>>,
-    /// Goes before the key of the same name in `litellm_jwtauth`.
+    /// Overrides the key of the same name in `litellm_jwtauth`.
     #[serde(default, deserialize_with = "one_or_many")]
     #[cfg_attr(feature = "cli", schemars(with = "Option<shapes::OneOrMany>"))]
     pub(super) team_ids_jwt_field: Option<Vec<String>>,
-    /// Goes before the key of the same name in `litellm_jwtauth`.
+    /// Overrides the key of the same name in `litellm_jwtauth`.
     #[serde(default, deserialize_with = "one_or_many")]
     #[cfg_attr(feature = "cli", schemars(with = "Option<shapes::OneOrMany>"))]
     pub(super) user_id_jwt_field: Option<Vec<String>>,
-    /// Goes before the key of the same name in `litellm_jwtauth`.
+    /// Overrides the key of the same name in `litellm_jwtauth`.
     #[serde(default, deserialize_with = "one_or_many")]
     #[cfg_attr(feature = "cli", schemars(with = "Option<shapes::OneOrMany>"))]
     pub(super) user_email_jwt_field: Option<Vec<String>>,
@@ -193,10 +196,11 @@ pub(super) struct Issuer {
 pub(super) struct RolePermission {
     /// One of LiteLLM's roles.
     pub(super) role: String,
-    /// The models that it may use; all if the key is absent.
+    /// The models that the role may use. Default: all.
     #[serde(default, deserialize_with = "present")]
     pub(super) models: Option<Vec<String>>,
-    /// The routes that it may call: paths, groups of routes, prefixes ending in `*`.
+    /// The routes that the role may call: paths, route groups, and prefixes that end in `*`. Default: no
+    /// restriction.
     #[serde(default, deserialize_with = "present")]
     pub(super) routes: Option<Vec<String>>,
 }
@@ -207,7 +211,7 @@ pub(super) struct RolePermission {
 pub(super) struct RoleMapping {
     /// The role in the token.
     pub(super) role: String,
-    /// Which of LiteLLM's roles that is.
+    /// LiteLLM's role for it.
     pub(super) internal_role: String,
 }
 
@@ -217,7 +221,7 @@ pub(super) struct RoleMapping {
 pub(super) struct ScopeMapping {
     /// The scope in the token.
     pub(super) scope: String,
-    /// The models that it opens.
+    /// The models that the scope permits.
     #[serde(default)]
     pub(super) models: Option<Vec<String>>,
 }
@@ -226,18 +230,18 @@ pub(super) struct ScopeMapping {
 #[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename = "teams", deny_unknown_fields)]
 pub(super) struct Team {
-    /// The id in tokens.
+    /// The team's id, as in tokens.
     pub(super) team_id: String,
-    /// Another name for it.
+    /// Another name of the team.
     #[serde(default)]
     pub(super) team_alias: Option<String>,
-    /// The models, wildcards and access groups that it may use; all if there are none.
+    /// The models, wildcards and access groups that the team may use. Default: all. An empty list also means all.
     #[serde(default)]
     pub(super) models: Option<Vec<String>>,
-    /// Whether it may do nothing.
+    /// Deny every request of the team. Default: `false`.
     #[serde(default)]
     pub(super) blocked: bool,
-    /// The organization that it belongs to.
+    /// The organization of the team.
     #[serde(default)]
     pub(super) organization_id: Option<String>,
 }
@@ -246,15 +250,15 @@ pub(super) struct Team {
 #[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename = "model_list", deny_unknown_fields)]
 pub(super) struct Model {
-    /// The name that callers ask for; `*` stands for any characters.
+    /// The name that callers request. `*` matches any characters.
     #[serde(default)]
     pub(super) model_name: Option<String>,
-    /// The same, under the name that some of the documentation has.
+    /// Another name of `model_name`.
     #[serde(default)]
     pub(super) model: Option<String>,
-    /// Where requests for it go.
+    /// The upstream of the model.
     pub(super) litellm_params: LitellmParams,
-    /// What is known of it.
+    /// Additional data of the model.
     #[serde(default)]
     pub(super) model_info: Option<ModelInfo>,
 }
@@ -263,51 +267,52 @@ pub(super) struct Model {
 #[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename = "litellm_params", deny_unknown_fields)]
 pub(super) struct LitellmParams {
-    /// The upstream's name for it, with the provider before a slash.
+    /// The model's name at the upstream, as `provider/name`.
     pub(super) model: String,
-    /// The endpoint; the provider's own unless set.
+    /// The base URL of the upstream. Default: the provider's endpoint.
     #[serde(default)]
     pub(super) api_base: Option<String>,
-    /// Another name for `api_base`.
+    /// Another name of `api_base`.
     #[serde(default)]
     pub(super) base_url: Option<String>,
-    /// The upstream's credential; best `os.environ/NAME`.
+    /// The credential for the upstream. Prefer `os.environ/NAME`. Default: the provider's variable, such as
+    /// `OPENAI_API_KEY`.
     #[serde(default)]
     #[cfg_attr(feature = "cli", schemars(with = "Option<String>"))]
     pub(super) api_key: Option<SecretString>,
     /// Azure's `api-version`.
     #[serde(default)]
     pub(super) api_version: Option<String>,
-    /// OpenAI's organization.
+    /// The organization at OpenAI.
     #[serde(default)]
     pub(super) organization: Option<String>,
-    /// Headers for every request to the upstream.
+    /// Headers to add to each request to the upstream.
     #[serde(default)]
     #[cfg_attr(feature = "cli", schemars(with = "Option<BTreeMap<String, String>>"))]
     pub(super) extra_headers: Option<BTreeMap<String, SecretString>>,
-    /// For how many seconds an answer is waited for.
+    /// Seconds until the response must begin. Default: `modelgate.limits.upstream_first_byte_timeout`.
     #[serde(default)]
     pub(super) timeout: Option<f64>,
-    /// The provider, in the place of the prefix of `model`.
+    /// The provider. Overrides the prefix of `model`.
     #[serde(default)]
     pub(super) custom_llm_provider: Option<String>,
-    /// Whether another LiteLLM, at `LITELLM_PROXY_API_BASE`, serves it.
+    /// Send requests to the LiteLLM proxy at `LITELLM_PROXY_API_BASE`. Default: `false`.
     #[serde(default)]
     pub(super) use_litellm_proxy: bool,
-    /// An entry of `credential_list` with what is left out here.
+    /// The name of an entry of `credential_list`. It provides the keys that are absent here.
     #[serde(default)]
     pub(super) litellm_credential_name: Option<String>,
-    /// A token of Entra ID, in the place of `api_key`.
+    /// A token of Entra ID, instead of `api_key`.
     #[serde(default)]
     #[cfg_attr(feature = "cli", schemars(with = "Option<String>"))]
     pub(super) azure_ad_token: Option<SecretString>,
     /// The tenant of `client_id` in Entra ID.
     #[serde(default)]
     pub(super) tenant_id: Option<String>,
-    /// Our name in Entra ID.
+    /// The client id of modelgate in Entra ID.
     #[serde(default)]
     pub(super) client_id: Option<String>,
-    /// Our secret there; best `os.environ/NAME`.
+    /// The client secret. Prefer `os.environ/NAME`.
     #[serde(default)]
     #[cfg_attr(feature = "cli", schemars(with = "Option<String>"))]
     pub(super) client_secret: Option<SecretString>,
@@ -317,10 +322,10 @@ pub(super) struct LitellmParams {
 #[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename = "model_info", deny_unknown_fields)]
 pub(super) struct ModelInfo {
-    /// Names under which teams, roles and policies may list it with others.
+    /// Names of groups of models. Teams, roles and policies can list a group instead of its models.
     #[serde(default)]
     pub(super) access_groups: Option<Vec<String>>,
-    /// LiteLLM's id of the deployment, which a request cannot ask for here.
+    /// LiteLLM's id of the deployment. Requests cannot use it as a model name.
     #[serde(default, deserialize_with = "shapes::text_or_number")]
     #[cfg_attr(feature = "cli", schemars(with = "Option<shapes::TextOrNumber>"))]
     pub(super) id: Option<String>,

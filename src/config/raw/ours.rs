@@ -9,130 +9,156 @@ use super::shapes::{one_or_many, present, text_or_off};
 #[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename = "modelgate", deny_unknown_fields)]
 pub(in crate::config) struct Modelgate {
-    /// A proxy for everything that no deployment serves.
+    /// A proxy for the models that no deployment serves.
     #[serde(default)]
     pub(in crate::config) upstream: Option<Upstream>,
-    /// The largest request body; 32 MiB unless set.
+    /// The maximum size of a request body in bytes. Default: 32 MiB.
     #[serde(default)]
     pub(in crate::config) max_body_bytes: Option<u64>,
-    /// By how many seconds clocks may differ; 0 for `exp`, and 5 for `nbf` and `iat`, unless set.
+    /// Accepted clock difference in seconds. Default: 0 for `exp`, 5 for `nbf` and `iat`.
     #[serde(default)]
     pub(in crate::config) leeway: Option<f64>,
-    /// The same as in `litellm_jwtauth`, and not in both.
+    /// The same key as in `litellm_jwtauth`. Set only one of them.
     #[serde(default)]
     pub(in crate::config) public_key_stale_ttl: Option<f64>,
-    /// The shortest time between two fetches for unknown keys, in seconds; 30 unless set.
+    /// Minimum seconds between two fetches that unknown keys cause. Default: 30.
     #[serde(default)]
     pub(in crate::config) public_key_cooldown: Option<f64>,
-    /// Where to listen; 127.0.0.1:4000 unless set.
+    /// The address of the listener. Default: 127.0.0.1:4000.
     #[serde(default)]
     pub(in crate::config) listen: Option<String>,
-    /// The operators' listener; 127.0.0.1:4001 unless set, and `off` for none.
+    /// The address of the admin listener, or `off`. Default: 127.0.0.1:4001.
     #[serde(default, deserialize_with = "text_or_off")]
     #[cfg_attr(feature = "cli", schemars(with = "Option<super::shapes::TextOrOff>"))]
     pub(in crate::config) admin: Option<String>,
-    /// Names that the admin listener may be called by, beside `localhost` and its address; `.name` stands for all below it.
+    /// Additional host names that the admin listener accepts. `.name` matches all names below `name`.
     #[serde(default)]
     pub(in crate::config) admin_hosts: Option<Vec<String>>,
-    /// `hide`, the default, or `pass`: whether callers see headers of answers that tell of upstreams.
+    /// `hide` removes response headers that name an upstream. `pass` forwards them to callers. Default: `hide`.
     #[serde(default)]
     pub(in crate::config) upstream_headers: Option<String>,
-    /// The certificate of the listener, which speaks TLS then.
+    /// The certificate of the listener. Default: none, and the listener uses plain HTTP.
     #[serde(default, deserialize_with = "present")]
     pub(in crate::config) tls: Option<Tls>,
-    /// Who is asked about tokens that are no JWTs (RFC 7662).
+    /// The introspection endpoint for tokens that are not JWTs (RFC 7662).
     #[serde(default)]
     pub(in crate::config) introspection: Option<Introspection>,
-    /// `enforce`, or `log_only`: denials are reported and not enforced.
+    /// `enforce`, or `log_only` to report denials without enforcing them. Default: `enforce`.
     #[serde(default)]
     pub(in crate::config) mode: Option<String>,
-    /// The directory of Cedar policies, relative to this file; or the URL of a bundle of them, a `.tar.gz`.
+    /// The directory of Cedar policies, relative to this file, or the URL of a `.tar.gz` bundle of policies.
     #[serde(default)]
     pub(in crate::config) policies: Option<String>,
-    /// The ed25519 public key that bundles of policies are signed with: 32 bytes in base64.
+    /// The ed25519 public key that verifies policy bundles: 32 bytes in base64.
     #[serde(default)]
     pub(in crate::config) policies_key: Option<String>,
-    /// How often a bundle of policies is asked for, in seconds.
+    /// Seconds between two requests for the policy bundle. Default: 30.
     #[serde(default)]
     pub(in crate::config) policies_poll: Option<f64>,
-    /// Networks and addresses whose `X-Forwarded-For` is believed.
+    /// Addresses and networks of proxies whose `X-Forwarded-For` is trusted.
     #[serde(default)]
     pub(in crate::config) trusted_proxies: Option<Vec<String>>,
-    /// Files of cases, or directories of them, that must pass before this file is in force.
+    /// Files or directories of test cases that must pass before this configuration becomes active.
     #[serde(default, deserialize_with = "one_or_many")]
     #[cfg_attr(feature = "cli", schemars(with = "Option<super::shapes::OneOrMany>"))]
     pub(in crate::config) tests: Option<Vec<String>>,
-    /// What LiteLLM would do by this file and modelgate does not, on purpose: `guardrails`.
+    /// Features of LiteLLM in this file that modelgate may ignore: `guardrails`.
     #[serde(default, deserialize_with = "one_or_many")]
     #[cfg_attr(feature = "cli", schemars(with = "Option<super::shapes::OneOrMany>"))]
     pub(in crate::config) ignore: Option<Vec<String>>,
-    /// Whether what LiteLLM leaves open is closed.
+    /// Replace LiteLLM's permissive defaults by denials. Default: `false`.
     #[serde(default)]
     pub(in crate::config) strict: bool,
-    /// What the token's own roles open and deny.
+    /// Permissions and denials by the role names in tokens.
     #[serde(default, deserialize_with = "present")]
     pub(in crate::config) role_permissions: Option<Vec<TokenRole>>,
-    /// Which routes are open beside LiteLLM's.
+    /// Additional routes beside LiteLLM's.
     #[serde(default)]
     pub(in crate::config) routes: Option<Routes>,
-    /// Where decisions are logged, and how.
+    /// The decision log.
     #[serde(default)]
     pub(in crate::config) decision_log: Option<DecisionLog>,
-    /// How much of everything, and how long.
+    /// Limits and timeouts.
     #[serde(default)]
     pub(in crate::config) limits: Option<Limits>,
+    /// The status and the code of denials of a model.
+    #[serde(default)]
+    pub(in crate::config) denied_model: Option<DeniedModel>,
+    /// The web pages that browsers let call the gateway. Default: none.
+    #[serde(default, deserialize_with = "present")]
+    pub(in crate::config) cors: Option<Cors>,
+}
+
+#[derive(Default, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
+#[serde(rename = "denied_model", deny_unknown_fields)]
+pub(in crate::config) struct DeniedModel {
+    /// The status, `403` or `404`. Some clients tell their users more at a 404. Default: 403.
+    #[serde(default)]
+    pub(in crate::config) status: Option<u64>,
+    /// The `code` of the error, such as `model_not_found`. Default: the code of the rule that denies.
+    #[serde(default)]
+    pub(in crate::config) code: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
+#[serde(rename = "cors", deny_unknown_fields)]
+pub(in crate::config) struct Cors {
+    /// The origins of the pages, such as `https://chat.example.com`.
+    pub(in crate::config) origins: Vec<String>,
 }
 
 #[derive(Default, Deserialize)]
 #[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename = "limits", deny_unknown_fields)]
 pub(in crate::config) struct Limits {
-    /// The largest head of a request, in bytes; 64 KiB unless set.
+    /// Maximum size of a request head in bytes. Default: 64 KiB.
     #[serde(default)]
     pub(in crate::config) header_bytes: Option<u64>,
-    /// The most headers of a request; 100 unless set.
+    /// Maximum number of headers of a request. Default: 100.
     #[serde(default)]
     pub(in crate::config) headers: Option<u64>,
-    /// The most connections of callers; 10,000 unless set.
+    /// Maximum number of connections of callers. Default: 10,000.
     #[serde(default)]
     pub(in crate::config) connections: Option<u64>,
-    /// The most requests in flight; 10,000 unless set.
+    /// Maximum number of requests in flight. Default: 10,000.
     #[serde(default)]
     pub(in crate::config) requests: Option<u64>,
-    /// The most requests in flight of one caller; 1,000 unless set.
+    /// Maximum number of requests in flight of one caller. Default: 1,000.
     #[serde(default)]
     pub(in crate::config) requests_per_caller: Option<u64>,
-    /// The most bytes of all bodies that are being read, judged and sent on; 512 MiB unless set.
+    /// Maximum bytes of all request bodies in flight. Default: 512 MiB, or `max_body_bytes` if that is larger.
     #[serde(default)]
     pub(in crate::config) body_bytes_in_flight: Option<u64>,
-    /// How deep JSON may be nested; 127 unless set, which is the most.
+    /// Maximum nesting of JSON, at most 127. Default: 127.
     #[serde(default)]
     pub(in crate::config) json_depth: Option<u64>,
-    /// The most requests in flight of one HTTP/2 connection; 256 unless set.
+    /// Maximum number of requests in flight of one HTTP/2 connection. Default: 256.
     #[serde(default)]
     pub(in crate::config) streams_per_connection: Option<u64>,
-    /// How many seconds a request's head may take; 10 unless set.
+    /// Seconds to receive a request head. Default: 10.
     #[serde(default)]
     pub(in crate::config) header_timeout: Option<f64>,
-    /// How many seconds a request's body may take, and one more for each 64 KiB of it; 30 unless set.
+    /// Seconds to receive a request body, plus one second for each 64 KiB. Default: 30.
     #[serde(default)]
     pub(in crate::config) body_timeout: Option<f64>,
-    /// For how many seconds a connection stays open without a request; 120 unless set.
+    /// Seconds until a connection without a request is closed. Default: 120.
     #[serde(default)]
     pub(in crate::config) idle_timeout: Option<f64>,
-    /// For how many seconds a caller may take nothing of its answer; 30 unless set.
+    /// Seconds that a caller may read nothing of its response. Default: 30.
     #[serde(default)]
     pub(in crate::config) write_timeout: Option<f64>,
-    /// How many seconds connecting to an upstream may take; 10 unless set.
+    /// Seconds to connect to an upstream. Default: 10.
     #[serde(default)]
     pub(in crate::config) upstream_connect_timeout: Option<f64>,
-    /// How many seconds an upstream's answer may take to begin; 600 unless set. `litellm_params.timeout` goes before it.
+    /// Seconds until an upstream's response begins. `litellm_params.timeout` overrides it. Default: 600.
     #[serde(default)]
     pub(in crate::config) upstream_first_byte_timeout: Option<f64>,
-    /// How many seconds an upstream's answer may take to end; 3600 unless set.
+    /// Seconds until an upstream's response ends. Default: 3600.
     #[serde(default)]
     pub(in crate::config) upstream_total_timeout: Option<f64>,
-    /// For how many seconds requests in flight go on after the signal to stop; 30 unless set.
+    /// Seconds that requests in flight may continue after the signal to stop. Default: 30.
     #[serde(default)]
     pub(in crate::config) drain_timeout: Option<f64>,
 }
@@ -141,28 +167,28 @@ pub(in crate::config) struct Limits {
 #[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename = "decision_log", deny_unknown_fields)]
 pub(in crate::config) struct DecisionLog {
-    /// Whether lines go to standard output.
+    /// Write lines to standard output. Default: `false`.
     #[serde(default)]
     pub(in crate::config) stdout: bool,
-    /// The file that lines are appended to, relative to this one.
+    /// The file to append lines to, relative to this file.
     #[serde(default)]
     pub(in crate::config) file: Option<String>,
-    /// How large the file may grow before it is rotated; 100 MiB unless set.
+    /// Size in bytes at which the file is rotated. Default: 100 MiB.
     #[serde(default)]
     pub(in crate::config) max_bytes: Option<u64>,
-    /// How many rotated files are kept; 10 unless set.
+    /// Number of rotated files to keep. Default: 10.
     #[serde(default)]
     pub(in crate::config) keep: Option<u64>,
-    /// The share of allowed requests that is logged; all unless set.
+    /// Share of allowed requests to log. Default: 1 (all).
     #[serde(default)]
     pub(in crate::config) sample_allowed: Option<f64>,
-    /// Fields whose values are replaced.
+    /// Fields whose values are replaced by `***`.
     #[serde(default, deserialize_with = "present")]
     pub(in crate::config) mask: Option<Vec<String>>,
-    /// Whether each line proves the one before it.
+    /// Add the hash of the previous line to each line. Default: `false`.
     #[serde(default)]
     pub(in crate::config) chain: bool,
-    /// Whether a line has all that `replay` needs, claims too.
+    /// Add the data that `replay` needs to each line, including claims. Default: `false`.
     #[serde(default)]
     pub(in crate::config) replayable: bool,
 }
@@ -171,18 +197,18 @@ pub(in crate::config) struct DecisionLog {
 #[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename = "modelgate.role_permissions", deny_unknown_fields)]
 pub(in crate::config) struct TokenRole {
-    /// The token's name for it.
+    /// The role's name in tokens.
     pub(in crate::config) role: String,
-    /// The models, wildcards and access groups that it opens; none unless set.
+    /// The models, wildcards and access groups that the role may use. Default: none.
     #[serde(default, deserialize_with = "present")]
     pub(in crate::config) models: Option<Vec<String>>,
-    /// Those that nobody with the role may use, whatever else opens them.
+    /// Models, wildcards and access groups that the role may not use. They override every grant.
     #[serde(default, deserialize_with = "present")]
     pub(in crate::config) deny_models: Option<Vec<String>>,
-    /// The routes that it may call; those of LLM APIs unless set.
+    /// The routes that the role may call. Default: the routes of LLM APIs.
     #[serde(default, deserialize_with = "present")]
     pub(in crate::config) routes: Option<Vec<String>>,
-    /// Roles of this list whose permissions and denials it has too.
+    /// Roles of this list whose permissions and denials the role inherits.
     #[serde(default, deserialize_with = "present")]
     pub(in crate::config) inherits: Option<Vec<String>>,
 }
@@ -191,9 +217,9 @@ pub(in crate::config) struct TokenRole {
 #[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename = "tls", deny_unknown_fields)]
 pub(in crate::config) struct Tls {
-    /// The file of the certificate and those above it, in PEM.
+    /// The PEM file of the certificate chain, with the listener's certificate first.
     pub(in crate::config) certificate: String,
-    /// The file of its key, in PEM.
+    /// The PEM file of the private key.
     pub(in crate::config) key: String,
 }
 
@@ -201,7 +227,7 @@ pub(in crate::config) struct Tls {
 #[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename = "routes", deny_unknown_fields)]
 pub(in crate::config) struct Routes {
-    /// `open`, or `closed`: the routes that the SDKs have and LiteLLM's groups do not.
+    /// Routes that the SDKs use and LiteLLM's route groups do not have: `open` or `closed`. Default: `open`.
     #[serde(default)]
     pub(in crate::config) sdk: Option<String>,
 }
@@ -210,14 +236,14 @@ pub(in crate::config) struct Routes {
 #[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename = "introspection", deny_unknown_fields)]
 pub(in crate::config) struct Introspection {
-    /// Where tokens are asked about.
+    /// The URL of the introspection endpoint.
     pub(in crate::config) endpoint: String,
-    /// Our name at the provider.
+    /// The client id of modelgate at the provider.
     pub(in crate::config) client_id: String,
-    /// Our secret there; best `os.environ/NAME`.
+    /// The client secret. Prefer `os.environ/NAME`.
     #[cfg_attr(feature = "cli", schemars(with = "String"))]
     pub(in crate::config) client_secret: SecretString,
-    /// For how many seconds an answer serves; 60 unless set.
+    /// Seconds that a response is cached. Default: 60.
     #[serde(default)]
     pub(in crate::config) cache_ttl: Option<f64>,
 }
@@ -226,17 +252,18 @@ pub(in crate::config) struct Introspection {
 #[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename = "upstream", deny_unknown_fields)]
 pub(in crate::config) struct Upstream {
-    /// Its base URL; a request's whole path is appended.
+    /// The base URL of the proxy. The path of each request is appended.
     pub(in crate::config) api_base: String,
-    /// Its credential; best `os.environ/NAME`.
+    /// The credential for the proxy. Prefer `os.environ/NAME`.
     #[serde(default)]
     #[cfg_attr(feature = "cli", schemars(with = "Option<String>"))]
     pub(in crate::config) api_key: Option<SecretString>,
-    /// `unlisted`, unless set: it serves what no deployment of `model_list` does. `all`: it serves every model.
+    /// `unlisted`: the proxy serves the models without a deployment in `model_list`. `all`: it serves every model.
+    /// Default: `unlisted`.
     #[serde(default, rename = "for")]
     pub(in crate::config) serves: Option<String>,
-    /// Which members of request bodies go on: `openai`, those of providers' APIs, unless set; `all`, LiteLLM's own too; or a list
-    /// of members that go on besides.
+    /// Members of request bodies that are accepted. `openai`: those of providers' APIs. `all`: LiteLLM's own members too.
+    /// A list: these members in addition to `openai`. Default: `openai`.
     #[serde(default, deserialize_with = "one_or_many")]
     #[cfg_attr(feature = "cli", schemars(with = "Option<super::shapes::OneOrMany>"))]
     pub(in crate::config) pass: Option<Vec<String>>,

@@ -19,7 +19,7 @@ const STREAMS: RangeInclusive<u64> = 1..=10_000;
 const HOUR: f64 = 3600.0;
 const DAY: f64 = 24.0 * HOUR;
 
-/// `modelgate.limits`: each bound of the gateway. `docs/operating.md` says what happens at each.
+/// `modelgate.limits`: each bound of the gateway. `docs/reference/limits.md` says what happens at each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// The head of a request, in bytes.

@@ -39,6 +39,8 @@ pub(super) fn is_of_the_caller(name: &str) -> bool {
                 | "forwarded"
                 | "openai-organization"
                 | "openai-project"
+                // The gateway speaks for the pages of `modelgate.cors`: Ollama and Anthropic refuse pages they do not know.
+                | "origin"
                 | "remote-user"
                 | "true-client-ip"
         ),

@@ -74,9 +74,8 @@ pub(in crate::gateway) fn remove(headers: &mut HeaderMap, names: Vec<HeaderName>
 fn named_by_connection(value: &HeaderValue) -> impl Iterator<Item = HeaderName> {
     // Byte by byte: a value that is no text names headers all the same.
     let names = value.as_bytes().split(|byte| *byte == b',');
-    // What nearly all say is no header, or one that goes no further anyway.
-    let usual = [&b"keep-alive"[..], b"close"];
-    let names = names.filter(move |name| !usual.iter().any(|usual| name.eq_ignore_ascii_case(usual)));
+    // What nearly all say is hop-by-hop anyway. `close` is an option, but a header of that name may stand beside it.
+    let names = names.filter(|name| !name.eq_ignore_ascii_case(b"keep-alive"));
     names.filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok())
 }
 
@@ -127,6 +126,12 @@ mod tests {
     #[test]
     fn what_connection_names_does_not_pass() {
         assert_eq!(sent(&[("connection", "x-a, X-B"), ("x-a", "1"), ("x-b", "2"), ("x-c", "3")]), ["x-c"]);
+    }
+
+    #[test]
+    fn a_header_called_close_does_not_pass_beside_connection_close() {
+        assert_eq!(sent(&[("connection", "close"), ("close", "1"), ("x-c", "3")]), ["x-c"]);
+        assert_eq!(sent(&[("close", "1")]), ["close"]);
     }
 
     #[test]

@@ -14,6 +14,10 @@ pub(in crate::gateway) struct IncomingRequest {
     pub(in crate::gateway) peer: Option<IpAddr>,
 }
 
+/// Marks an answer, by its extensions, whose request has a body that was not read to its end.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::gateway) struct UnreadBody;
+
 impl IncomingRequest {
     pub(in crate::gateway) fn new(request: Request<Incoming>, peer: Option<IpAddr>) -> Self {
         let (head, body) = request.into_parts();

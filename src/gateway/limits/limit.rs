@@ -1,4 +1,4 @@
-//! The bounds of the gateway, as they are counted. `modelgate.limits` sets them, `docs/operating.md` lists them.
+//! The bounds of the gateway, as they are counted. `modelgate.limits` sets them, `docs/reference/limits.md` lists them.
 
 /// What there was too much of, or what took too long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

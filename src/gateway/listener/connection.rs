@@ -24,7 +24,7 @@ use super::timeouts::{ConnectionTimeouts, Watched};
 use super::tls;
 use crate::config::Limits;
 use crate::gateway::http::error_response::{Answer, OVERLOADED};
-use crate::gateway::http::incoming::IncomingRequest;
+use crate::gateway::http::incoming::{IncomingRequest, UnreadBody};
 use crate::gateway::http::wake_suppression::WakeSuppressor;
 use crate::gateway::limits::counter::{Counter, CounterGuard};
 use crate::gateway::limits::limit::Limit;
@@ -181,7 +181,11 @@ impl Connection {
             }
             // hyper keeps room for what answers for as long as the connection lasts: here that is a pointer's.
             let answer = Box::pin(answer(IncomingRequest::new(request, Some(peer))));
-            async move { Ok::<_, Infallible>(answer.await.map(|body| GuardedBody::new(body, clock, busy))) }
+            async move {
+                let answer = answer.await;
+                busy.set_body_unread(!multiplexed && answer.extensions().get::<UnreadBody>().is_some());
+                Ok::<_, Infallible>(answer.map(|body| GuardedBody::new(body, clock, busy)))
+            }
         });
         let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
         let mut suppressor = WakeSuppressor::new();

@@ -8,6 +8,7 @@ mod accept;
 pub(super) mod connection;
 mod fd_limit;
 pub(super) mod h2_streams;
+mod lingering_close;
 pub(super) mod server;
 mod timeouts;
 mod tls;

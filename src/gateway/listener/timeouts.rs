@@ -14,6 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
+use super::lingering_close::LingeringClose;
 use crate::config::Limits;
 use crate::gateway::limits::limit::Limit;
 
@@ -54,6 +55,8 @@ pub(super) struct ConnectionTimeouts {
     /// It is HTTP/2, where bytes may come that belong to no request.
     multiplexed: AtomicBool,
     closing: AtomicBool,
+    /// The body of the last request was not read to its end.
+    body_unread: AtomicBool,
     idle: Since,
     head: Since,
     stalled: Since,
@@ -68,6 +71,7 @@ impl ConnectionTimeouts {
             used: AtomicBool::new(false),
             multiplexed: AtomicBool::new(false),
             closing: AtomicBool::new(false),
+            body_unread: AtomicBool::new(false),
             idle: Since::never(),
             // The first head begins with the connection.
             head: Since(AtomicU64::new(0)),
@@ -154,6 +158,11 @@ fn millis(time: Duration) -> u64 {
 pub(super) struct InFlightGuard(Arc<ConnectionTimeouts>);
 
 impl InFlightGuard {
+    /// Notes whether the request was answered before all of its body had come.
+    pub(super) fn set_body_unread(&self, is_unread: bool) {
+        self.0.body_unread.store(is_unread, Ordering::Relaxed);
+    }
+
     /// A clock for its answer.
     pub(in crate::gateway) fn waiting(&self) -> Arc<WriteStall> {
         Arc::new(WriteStall { began: self.0.began, since: Since::never() })
@@ -202,11 +211,12 @@ impl WriteStall {
 pub(in crate::gateway) struct Watched {
     stream: TcpStream,
     activity: Arc<ConnectionTimeouts>,
+    lingering: Option<LingeringClose>,
 }
 
 impl Watched {
     pub(in crate::gateway) fn new(stream: TcpStream, activity: Arc<ConnectionTimeouts>) -> Self {
-        Self { stream, activity }
+        Self { stream, activity, lingering: None }
     }
 
     fn wrote<T>(&self, outcome: Poll<T>) -> Poll<T> {
@@ -258,6 +268,15 @@ impl AsyncWrite for Watched {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+        let Self { stream, activity, lingering } = &mut *self;
+        if let Some(lingering) = lingering {
+            return lingering.poll(stream, context).map(Ok);
+        }
+        let closed = Pin::new(&mut *stream).poll_shutdown(context);
+        let lingers = matches!(closed, Poll::Ready(Ok(()))) && activity.body_unread.load(Ordering::Relaxed);
+        if !lingers {
+            return closed;
+        }
+        lingering.insert(LingeringClose::begin()).poll(stream, context).map(Ok)
     }
 }

@@ -5,11 +5,9 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use http::StatusCode;
-use prometheus::core::Collector;
-use prometheus::{
-    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
-};
+use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts};
 
+use super::families::Families;
 use super::policies::PolicyCounters;
 use crate::decision_log::Verdict;
 use crate::engine::{Decision, Rule, Snapshot};
@@ -46,10 +44,10 @@ impl Stage {
     }
 }
 
-/// What is counted and measured. `docs/operating.md` lists it.
+/// The counters, gauges and histograms of the gateway. `docs/reference/metrics.md` lists them.
 #[derive(Debug)]
 pub struct Metrics {
-    pub(super) registry: Registry,
+    pub(super) families: Families,
     decisions: Vec<(Verdict, IntCounter)>,
     denials: Vec<(Rule, IntCounter)>,
     unenforced: Vec<(Rule, IntCounter)>,
@@ -72,119 +70,100 @@ pub struct Metrics {
 
 impl Metrics {
     pub(super) fn new() -> prometheus::Result<Self> {
-        let registry = Registry::new();
-        let info = Opts::new("modelgate_build_info", "Always 1; the label has the version.");
+        let mut families = Families::default();
+        let info = Opts::new("modelgate_build_info", "Always 1. The label has the version of modelgate.");
         let info = IntGauge::with_opts(info.const_label("version", env!("CARGO_PKG_VERSION")))?;
         info.set(1);
-        registered(&registry, info)?;
+        families.add(info)?;
 
-        let decisions = family(&registry, "modelgate_decisions_total", "Requests by verdict.", "verdict")?;
-        let denials = family(&registry, "modelgate_denials_total", "Denials by rule.", "rule")?;
+        let decisions = "Requests by verdict: allowed, denied, refused or failed.";
+        let decisions = families.counters("modelgate_decisions_total", decisions, &["verdict"])?;
+        let denials = "Denials by the rule that the response reports.";
+        let denials = families.counters("modelgate_denials_total", denials, &["rule"])?;
         let unenforced = "Denials that `modelgate.mode: log_only` does not enforce, by rule.";
-        let unenforced = family(&registry, "modelgate_unenforced_denials_total", unenforced, "rule")?;
-        let reloads = family(
-            &registry,
-            "modelgate_reloads_total",
-            "Attempts to put new rules in force, by outcome.",
-            "outcome",
-        )?;
-        let limits = family(
-            &registry,
-            "modelgate_limits_total",
-            "How often a limit was run into, by limit.",
-            "limit",
-        )?;
-        let tokens = "Tokens that were accepted, by whether they had been verified before.";
-        let tokens = family(&registry, "modelgate_accepted_tokens_total", tokens, "known")?;
-        let stages = "Time of each stage of a request; `upstream` ends with the head of its answer.";
+        let unenforced = families.counters("modelgate_unenforced_denials_total", unenforced, &["rule"])?;
+        let reloads = "Reloads by outcome: success, or failure (the previous configuration stays active).";
+        let reloads = families.counters("modelgate_reloads_total", reloads, &["outcome"])?;
+        let limits = "Requests and connections that reached a limit, by limit.";
+        let limits = families.counters("modelgate_limits_total", limits, &["limit"])?;
+        let tokens = "Accepted tokens: true if the token was in the cache of verified tokens, else false.";
+        let tokens = families.counters("modelgate_accepted_tokens_total", tokens, &["known"])?;
+        let stages = "Duration of a stage of a request: authenticate, read_body, decide, or upstream (until the \
+                      head of the response).";
         let stages = HistogramOpts::new("modelgate_stage_duration_seconds", stages).buckets(BUCKETS.to_vec());
-        let stages = registered(&registry, HistogramVec::new(stages, &["stage"])?)?;
-        let requests = "Time from a request's head to the end of its answer.";
+        let stages = families.add(HistogramVec::new(stages, &["stage"])?)?;
+        let requests = "Duration of a request, from its head to the end of its response.";
         let requests =
             HistogramOpts::new("modelgate_request_duration_seconds", requests).buckets(BUCKETS.to_vec());
         Ok(Self {
             decisions: children(&decisions, Verdict::ALL, Verdict::as_str)?,
             denials: children(&denials, Rule::ALL, Rule::as_str)?,
             unenforced: children(&unenforced, Rule::ALL, Rule::as_str)?,
-            refusals: family(
-                &registry,
+            refusals: families.counters(
                 "modelgate_refusals_total",
-                "Requests that were refused or failed, by the code in the answer.",
-                "code",
+                "Requests that were refused or failed, by the `error.code` of the response.",
+                &["code"],
             )?,
-            abandoned: registered(
-                &registry,
-                IntCounter::new(
-                    "modelgate_abandoned_requests_total",
-                    "Requests whose caller went away before a decision.",
-                )?,
-            )?,
+            abandoned: families.add(IntCounter::new(
+                "modelgate_abandoned_requests_total",
+                "Requests whose caller disconnected before a decision.",
+            )?)?,
             policies: PolicyCounters::new(
-                family(
-                    &registry,
+                families.counters(
                     "modelgate_policy_decisions_total",
-                    "Decisions by the policies that decided.",
-                    "policy",
+                    "Decisions by deciding policy: permits of allowed requests, forbids of denied ones.",
+                    &["policy"],
                 )?,
-                family(
-                    &registry,
+                families.counters(
                     "modelgate_shadow_disagreements_total",
-                    "Decisions that a policy under trial would have turned around.",
-                    "policy",
+                    "Decisions that a shadow policy would have changed, by policy.",
+                    &["policy"],
                 )?,
             ),
-            candidate: registered(
-                &registry,
-                IntCounterVec::new(
-                    Opts::new(
-                        "modelgate_candidate_disagreements_total",
-                        "Decisions that the rules under trial would have made otherwise, by what they say.",
-                    ),
-                    &["verdict", "policy"],
-                )?,
+            candidate: families.counters(
+                "modelgate_candidate_disagreements_total",
+                "Decisions that the shadow configuration would have made differently, by its verdict and \
+                 deciding policy. If no policy decided, `policy` is the rule.",
+                &["verdict", "policy"],
             )?,
             stages: Stage::ALL
                 .into_iter()
                 .map(|stage| Ok((stage, stages.get_metric_with_label_values(&[stage.as_str()])?)))
                 .collect::<prometheus::Result<_>>()?,
-            requests: registered(&registry, Histogram::with_opts(requests)?)?,
-            upstream: family(
-                &registry,
+            requests: families.add(Histogram::with_opts(requests)?)?,
+            upstream: families.counters(
                 "modelgate_upstream_responses_total",
-                "Answers of upstreams by status.",
-                "status",
+                "Responses of upstreams by status.",
+                &["status"],
             )?,
             upstream_by_status: std::iter::repeat_with(OnceLock::new).take(STATUSES).collect(),
-            upstream_failures: family(
-                &registry,
+            upstream_failures: families.counters(
                 "modelgate_upstream_failures_total",
-                "Calls of upstreams without a whole answer, by the code in ours, or `upstream_broke_off`.",
-                "code",
+                "Upstream calls without a complete response, by the `error.code` that the caller got, or \
+                 `upstream_broke_off` if the response had begun.",
+                &["code"],
             )?,
-            in_flight: registered(
-                &registry,
-                IntGauge::new("modelgate_requests_in_flight", "Requests whose answer has not ended.")?,
-            )?,
+            in_flight: families.add(IntGauge::new(
+                "modelgate_requests_in_flight",
+                "Requests whose response has not ended.",
+            )?)?,
             limits: children(&limits, Limit::ALL, Limit::as_str)?,
-            not_accepted: registered(
-                &registry,
-                IntCounter::new(
-                    "modelgate_accept_failures_total",
-                    "Attempts to accept a connection that failed, as when file descriptors run out.",
-                )?,
-            )?,
+            not_accepted: families.add(IntCounter::new(
+                "modelgate_accept_failures_total",
+                "Failed attempts to accept a connection, for example because file descriptors ran out.",
+            )?)?,
             tokens: children(&tokens, [true, false], |known| known)?,
             reloads: children(&reloads, [true, false], |good| if good { "success" } else { "failure" })?,
-            registry,
+            families,
         })
     }
 
-    /// Counts an attempt to put new rules in force.
+    /// Counts a reload.
     pub fn reloaded(&self, good: bool) {
         count(&self.reloads, good);
     }
 
-    /// Somebody ran into a limit.
+    /// Counts a request or a connection that reached a limit.
     pub(in crate::gateway) fn limited(&self, limit: Limit) {
         count(&self.limits, limit);
     }
@@ -231,7 +210,8 @@ impl Metrics {
         }
     }
 
-    /// Rules under trial decided otherwise. Without a policy that decides, the rule stands for it.
+    /// Counts a decision that the shadow configuration would have made differently, by the policies that decided there. If no
+    /// policy decided, the rule is counted.
     pub(super) fn candidate_disagreed(&self, decision: &Decision, rule: Option<Rule>) {
         let verdict = if rule.is_none() { Verdict::Allowed } else { Verdict::Denied };
         let count = |policy: &str| {
@@ -264,15 +244,6 @@ impl Metrics {
     pub(super) fn upstream_failed(&self, code: &str) {
         count_one(&self.upstream_failures, code);
     }
-}
-
-fn registered<C: Collector + Clone + 'static>(registry: &Registry, collector: C) -> prometheus::Result<C> {
-    registry.register(Box::new(collector.clone()))?;
-    Ok(collector)
-}
-
-fn family(registry: &Registry, name: &str, help: &str, label: &str) -> prometheus::Result<IntCounterVec> {
-    registered(registry, IntCounterVec::new(Opts::new(name, help), &[label])?)
 }
 
 /// A counter for each value, there from the start, so that a first increase is seen as one.

@@ -4,6 +4,7 @@
 //! text, spans for an OTLP collector and lines for the decision log. Nothing here can delay or change a request.
 
 mod export;
+mod families;
 mod metrics;
 mod observation;
 mod observed_body;
@@ -14,6 +15,7 @@ mod scrape;
 mod spans;
 mod traces;
 
+pub use families::MetricFamily;
 pub use metrics::{Metrics, Stage};
 pub(super) use observation::Observation;
 pub(super) use observed_body::ObservedBody;

@@ -1,19 +1,19 @@
-//! What is read off when somebody asks for metrics, in Prometheus' text format.
+//! The scrape: counters that are kept, and values that are read when somebody asks for metrics.
 
 use std::fs;
 use std::time::UNIX_EPOCH;
 
-use prometheus::{
-    Gauge, GaugeVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
-};
+use prometheus::{Gauge, GaugeVec, IntCounter, IntGauge, IntGaugeVec, Opts};
 
+use super::families::{Families, MetricFamily};
+use super::metrics::Metrics;
 use super::observers::Observers;
 use super::process;
 use crate::gateway::auth::stats::{KeySource, OpaqueStats};
 use crate::gateway::limits::admission::AdmissionControl;
 
 impl Observers {
-    /// Everything, in Prometheus' text format.
+    /// All metrics, in Prometheus' text format.
     pub(in crate::gateway) fn scrape(
         &self,
         generation: u64,
@@ -21,57 +21,109 @@ impl Observers {
         cache: OpaqueStats,
         load: &AdmissionControl,
     ) -> prometheus::Result<String> {
-        let read = Reading(Registry::new());
-        read.gauge("modelgate_snapshot_generation", "The generation of the rules in force.", generation)?;
-        let connections = load.connections.taken() as u64;
-        read.gauge("modelgate_connections", "Connections of callers.", connections)?;
-        let bytes = load.body_bytes.taken() as u64;
-        read.gauge(
-            "modelgate_body_bytes_in_flight",
-            "Bytes of bodies that are read, judged and sent on.",
-            bytes,
-        )?;
-        read.keys(sources)?;
-        read.cache(cache)?;
-        if let Some(log) = self.log() {
-            let lines = "modelgate_decision_log_lines_total";
-            read.counter(lines, "Lines of the decision log that were written.", log.written())?;
-            let dropped = "modelgate_decision_log_dropped_total";
-            read.counter(dropped, "Lines of the decision log that were lost.", log.dropped())?;
-            let waiting = log.waiting() as u64;
-            read.gauge("modelgate_decision_log_queue", "Lines of the decision log that wait.", waiting)?;
-        }
-        read.process()?;
-        let mut text = TextEncoder::new().encode_to_string(&self.metrics().registry.gather())?;
-        text += &TextEncoder::new().encode_to_string(&read.0.gather())?;
+        let values = Values {
+            generation,
+            sources,
+            cache,
+            connections: load.connections.taken() as u64,
+            body_bytes: load.body_bytes.taken() as u64,
+            log: self.log().map(|log| LogValues {
+                written: log.written(),
+                dropped: log.dropped(),
+                waiting: log.waiting() as u64,
+            }),
+        };
+        let mut text = self.metrics().families.encode()?;
+        text += &values.read()?.encode()?;
         Ok(text)
     }
 }
 
-/// Values of this moment.
-struct Reading(Registry);
+impl MetricFamily {
+    /// Every family that `/metrics` can expose, sorted by name.
+    ///
+    /// # Errors
+    ///
+    /// A family that cannot be registered, which the start of the gateway reports too.
+    pub fn all() -> std::io::Result<Vec<Self>> {
+        let values = Values { log: Some(LogValues::default()), ..Values::default() };
+        let kept = Metrics::new().map_err(std::io::Error::other)?;
+        let read = values.read().map_err(std::io::Error::other)?;
+        let mut families = [kept.families.list(), read.list()].concat();
+        families.sort();
+        Ok(families)
+    }
+}
+
+/// The values that a scrape reads.
+#[derive(Default)]
+struct Values<'a> {
+    generation: u64,
+    sources: &'a [KeySource],
+    cache: OpaqueStats,
+    connections: u64,
+    body_bytes: u64,
+    log: Option<LogValues>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct LogValues {
+    written: u64,
+    dropped: u64,
+    waiting: u64,
+}
+
+impl Values<'_> {
+    fn read(&self) -> prometheus::Result<Families> {
+        let mut read = Reading(Families::default());
+        read.gauge(
+            "modelgate_snapshot_generation",
+            "The generation of the active configuration.",
+            self.generation,
+        )?;
+        read.gauge("modelgate_connections", "Open connections of callers.", self.connections)?;
+        let bytes = "Bytes of request bodies that are being read, decided or forwarded.";
+        read.gauge("modelgate_body_bytes_in_flight", bytes, self.body_bytes)?;
+        read.keys(self.sources)?;
+        read.cache(self.cache)?;
+        if let Some(log) = self.log {
+            let lines = "modelgate_decision_log_lines_total";
+            read.counter(lines, "Lines written to the decision log.", log.written)?;
+            let dropped = "modelgate_decision_log_dropped_total";
+            read.counter(dropped, "Lines of the decision log that were lost.", log.dropped)?;
+            let queue = "modelgate_decision_log_queue";
+            read.gauge(queue, "Lines of the decision log that wait to be written.", log.waiting)?;
+        }
+        read.process()?;
+        Ok(read.0)
+    }
+}
+
+/// Families that are filled once.
+struct Reading(Families);
 
 impl Reading {
-    fn gauge(&self, name: &str, help: &str, value: u64) -> prometheus::Result<()> {
-        let gauge = IntGauge::new(name, help)?;
-        gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
-        self.0.register(Box::new(gauge))
+    fn gauge(&mut self, name: &str, help: &str, value: u64) -> prometheus::Result<()> {
+        self.0.add(IntGauge::new(name, help)?)?.set(i64::try_from(value).unwrap_or(i64::MAX));
+        Ok(())
     }
 
-    fn counter(&self, name: &str, help: &str, value: u64) -> prometheus::Result<()> {
-        let counter = IntCounter::new(name, help)?;
-        counter.inc_by(value);
-        self.0.register(Box::new(counter))
+    fn counter(&mut self, name: &str, help: &str, value: u64) -> prometheus::Result<()> {
+        self.0.add(IntCounter::new(name, help)?)?.inc_by(value);
+        Ok(())
     }
 
-    fn keys(&self, sources: &[KeySource]) -> prometheus::Result<()> {
+    fn keys(&mut self, sources: &[KeySource]) -> prometheus::Result<()> {
         let labels = ["issuer", "provider"];
-        let age = Opts::new("modelgate_jwks_age_seconds", "Time since a provider's keys were fetched.");
-        let age = GaugeVec::new(age, &labels)?;
-        let keys = IntGaugeVec::new(Opts::new("modelgate_jwks_keys", "Usable keys of a provider."), &labels)?;
-        let counter = |name: &str, help: &str| IntCounterVec::new(Opts::new(name, help), &labels);
-        let fetches = counter("modelgate_jwks_fetches_total", "Attempts to fetch a provider's keys.")?;
-        let failures = counter("modelgate_jwks_fetch_failures_total", "Attempts that failed.")?;
+        let age =
+            "Seconds since the keys of a provider were fetched. `issuer` is empty for JWT_PUBLIC_KEY_URL.";
+        let age = self.0.add(GaugeVec::new(Opts::new("modelgate_jwks_age_seconds", age), &labels)?)?;
+        let keys = Opts::new("modelgate_jwks_keys", "Usable keys of a provider.");
+        let keys = self.0.add(IntGaugeVec::new(keys, &labels)?)?;
+        let fetches = "Attempts to fetch the keys of a provider.";
+        let fetches = self.0.counters("modelgate_jwks_fetches_total", fetches, &labels)?;
+        let failures = "Failed attempts to fetch the keys of a provider.";
+        let failures = self.0.counters("modelgate_jwks_fetch_failures_total", failures, &labels)?;
         for source in sources {
             let values = [source.issuer.as_deref().unwrap_or_default(), source.provider.as_str()];
             if let Some(since) = source.age {
@@ -82,32 +134,32 @@ impl Reading {
             fetches.get_metric_with_label_values(&values)?.inc_by(source.fetches);
             failures.get_metric_with_label_values(&values)?.inc_by(source.failures);
         }
-        self.0.register(Box::new(age))?;
-        self.0.register(Box::new(keys))?;
-        self.0.register(Box::new(fetches))?;
-        self.0.register(Box::new(failures))
+        Ok(())
     }
 
-    fn cache(&self, cache: OpaqueStats) -> prometheus::Result<()> {
+    fn cache(&mut self, cache: OpaqueStats) -> prometheus::Result<()> {
         let OpaqueStats { entries, asking, hits, misses } = cache;
-        self.gauge("modelgate_token_cache_entries", "Opaque tokens that are known.", entries as u64)?;
+        self.gauge("modelgate_token_cache_entries", "Opaque tokens in the cache.", entries as u64)?;
         let questions = "modelgate_token_questions_in_flight";
-        self.gauge(questions, "Opaque tokens that a provider is being asked about.", asking as u64)?;
-        self.counter("modelgate_token_cache_hits_total", "Opaque tokens that were known.", hits)?;
-        self.counter("modelgate_token_cache_misses_total", "Opaque tokens that were not.", misses)
+        self.gauge(questions, "Requests to a provider about an opaque token.", asking as u64)?;
+        self.counter("modelgate_token_cache_hits_total", "Opaque tokens that were in the cache.", hits)?;
+        self.counter(
+            "modelgate_token_cache_misses_total",
+            "Opaque tokens that were not in the cache.",
+            misses,
+        )
     }
 
-    /// What the conventions of Prometheus' client libraries ask for, as far as the system says it in a file.
-    fn process(&self) -> prometheus::Result<()> {
+    /// The metrics that Prometheus' client libraries expose by convention, if the system provides the values in files.
+    fn process(&mut self) -> prometheus::Result<()> {
         let since = process::start_time().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let start = Gauge::new("process_start_time_seconds", "When the process started, in Unix time.")?;
-        start.set(since.as_secs_f64());
-        self.0.register(Box::new(start))?;
+        let start = Gauge::new("process_start_time_seconds", "Start time of the process, in Unix time.")?;
+        self.0.add(start)?.set(since.as_secs_f64());
         if let Ok(open) = fs::read_dir("/proc/self/fd") {
             self.gauge("process_open_fds", "Open file descriptors.", open.count() as u64)?;
         }
         if let Some(bytes) = resident_bytes() {
-            self.gauge("process_resident_memory_bytes", "Resident memory.", bytes)?;
+            self.gauge("process_resident_memory_bytes", "Resident memory in bytes.", bytes)?;
         }
         Ok(())
     }

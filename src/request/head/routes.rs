@@ -23,12 +23,14 @@ pub(in crate::request) fn may_take_batches(path: &str) -> bool {
 }
 
 /// The lists of models, whose members are judged as the list is: who may see the list may ask for each of its members.
-const LISTINGS: [&str; 2] = ["/v1/models", "/models"];
+const LISTINGS: [&str; 4] = ["/v1/models", "/models", "/v1beta/models", "/v1alpha/models"];
 
 /// The list that a GET of `path` asks for a member of.
 pub(in crate::request) fn listing_of(method: &Method, path: &str) -> Option<&'static str> {
     let is_member = |list: &&str| {
-        path.strip_prefix(*list).and_then(|rest| rest.strip_prefix('/')).is_some_and(|id| !id.is_empty())
+        let id = path.strip_prefix(*list).and_then(|rest| rest.strip_prefix('/')).unwrap_or_default();
+        // Google's operations stand below its models.
+        !id.is_empty() && !id.contains("/operations/")
     };
     if *method == Method::GET { LISTINGS.into_iter().find(is_member) } else { None }
 }
@@ -60,9 +62,11 @@ mod tests {
     fn only_getting_a_member_is_judged_as_its_list() {
         assert_eq!(listing_of(&Method::GET, "/v1/models/a/b"), Some("/v1/models"));
         assert_eq!(listing_of(&Method::GET, "/models/a"), Some("/models"));
+        assert_eq!(listing_of(&Method::GET, "/v1beta/models/a"), Some("/v1beta/models"));
         for (method, path) in [
             (Method::GET, "/v1/models"),
             (Method::GET, "/v1/models/"),
+            (Method::GET, "/v1beta/models/veo/operations/x"),
             (Method::GET, "/v1/modelsx/a"),
             (Method::HEAD, "/v1/models/a"),
             (Method::DELETE, "/v1/models/a"),

@@ -1,47 +1,39 @@
-//! Tables of keys, and how one is found among them.
+//! Tables of keys, with a lookup by hash.
 
-/// Keys with a value each, sorted by their lengths when the crate is compiled.
+/// Keys with a value each, hashed when the crate is compiled.
 pub(in crate::request) struct Keys<T: 'static, const N: usize> {
     entries: [(&'static str, T); N],
-    /// For each length: where its entries begin.
-    starts: [u8; MAX_LENGTH + 1],
+    /// At the slot of a key: the index of its entry plus one. Zero is an empty slot. If the slot is taken, the entry is in the
+    /// next free one.
+    slots: [u8; SLOTS],
 }
 
-/// Every key is shorter.
-const MAX_LENGTH: usize = 40;
+/// More than twice the largest number of entries. So there is always an empty slot, which ends a search, and mostly the first
+/// slot of an unknown key is empty.
+const SLOTS: usize = 512;
 
 impl<T: Copy, const N: usize> Keys<T, N> {
     /// Keys of which no two differ by their case alone.
     #[expect(
         clippy::indexing_slicing,
         clippy::cast_possible_truncation,
-        reason = "the compiler evaluates it, and stops at a key that is too long"
+        reason = "the compiler evaluates it, and the number of entries is checked first"
     )]
-    pub(in crate::request) const fn new(mut entries: [(&'static str, T); N]) -> Self {
-        let mut at = 1;
+    pub(in crate::request) const fn new(entries: [(&'static str, T); N]) -> Self {
+        assert!(N < 256, "a table of keys is too large");
+        let (mut slots, mut at) = ([0; SLOTS], 0);
         while at < N {
-            let mut to = at;
-            while to > 0 && entries[to - 1].0.len() > entries[to].0.len() {
-                let moved = entries[to];
-                entries[to] = entries[to - 1];
-                entries[to - 1] = moved;
-                to -= 1;
+            let mut slot = slot_of(entries[at].0.as_bytes());
+            while slots[slot] != 0 {
+                slot = next(slot);
             }
             at += 1;
+            slots[slot] = at as u8;
         }
-        assert!(N < 256 && (N == 0 || entries[N - 1].0.len() < MAX_LENGTH), "a table of keys is too large");
-        let (mut starts, mut length, mut at) = ([0; MAX_LENGTH + 1], 0, 0);
-        while length <= MAX_LENGTH {
-            while at < N && entries[at].0.len() < length {
-                at += 1;
-            }
-            starts[length] = at as u8;
-            length += 1;
-        }
-        Self { entries, starts }
+        Self { entries, slots }
     }
 
-    /// Every entry, shorter keys first.
+    /// Every entry, in the order of the table.
     pub(in crate::request) fn iter(&self) -> impl Iterator<Item = &(&'static str, T)> {
         self.entries.iter()
     }
@@ -49,29 +41,44 @@ impl<T: Copy, const N: usize> Keys<T, N> {
     /// The entry of the key, with its number among all.
     #[inline]
     pub(in crate::request) fn get(&self, key: &str) -> Option<(usize, &'static str, T)> {
-        // The first letter alone nearly always tells.
-        let first = key.as_bytes().first();
-        self.find(key.len(), |known| known.as_bytes().first() == first && known == key)
-            .map(|(at, (known, value))| (at, *known, *value))
+        self.find(key, |known| known == key).map(|(at, (known, value))| (at, *known, *value))
     }
 
     /// The entry of the key that is the same in any case, and whether it is written in the same.
     #[inline]
     pub(in crate::request) fn in_any_case(&self, key: &str) -> Option<(&'static str, T, bool)> {
-        let first = key.as_bytes().first().map(u8::to_ascii_lowercase);
-        let is_it = |known: &str| {
-            known.as_bytes().first().map(u8::to_ascii_lowercase) == first && known.eq_ignore_ascii_case(key)
-        };
-        self.find(key.len(), is_it).map(|(_, (known, value))| (*known, *value, *known == key))
+        let found = self.find(key, |known| known.eq_ignore_ascii_case(key));
+        found.map(|(_, (known, value))| (*known, *value, *known == key))
     }
 
     #[inline]
-    fn find(&self, length: usize, is_it: impl Fn(&str) -> bool) -> Option<(usize, &(&'static str, T))> {
-        let start = usize::from(*self.starts.get(length)?);
-        let end = usize::from(*self.starts.get(length + 1)?);
-        let at = self.entries.get(start..end)?.iter().position(|(key, _)| is_it(key))?;
-        Some((start + at, self.entries.get(start + at)?))
+    fn find(&self, key: &str, is_it: impl Fn(&str) -> bool) -> Option<(usize, &(&'static str, T))> {
+        let mut slot = slot_of(key.as_bytes());
+        loop {
+            let at = usize::from(*self.slots.get(slot)?).checked_sub(1)?;
+            match self.entries.get(at)? {
+                entry if is_it(entry.0) => return Some((at, entry)),
+                _ => slot = next(slot),
+            }
+        }
     }
+}
+
+/// The first slot of a key, computed from its length and three of its bytes. Upper and lower case give the same slot. The
+/// factors were found by trial: with them few of the members of bodies share a slot.
+#[expect(clippy::indexing_slicing, reason = "each index is below the length")]
+const fn slot_of(key: &[u8]) -> usize {
+    let length = key.len();
+    if length == 0 {
+        return 0;
+    }
+    // This makes letters lower case.
+    let (first, middle, last) = (key[0] | 0x20, key[length / 2] | 0x20, key[length - 1] | 0x20);
+    (length * 17 + first as usize * 171 + middle as usize * 198 + last as usize * 28) % SLOTS
+}
+
+const fn next(slot: usize) -> usize {
+    (slot + 1) % SLOTS
 }
 
 #[cfg(test)]

@@ -13,6 +13,10 @@ pub(in crate::request) enum Usage {
 impl Usage {
     /// The number that a text says.
     pub(in crate::request) fn parse(text: &str) -> Option<f64> {
+        // Most numbers are short, and need no general parser of floats.
+        if let Some(number) = short_decimal(text) {
+            return Some(number);
+        }
         match text.trim() {
             // The realtime API's word for no limit.
             "inf" => Some(f64::INFINITY),
@@ -30,6 +34,27 @@ impl Usage {
             }
         }
     }
+}
+
+/// The number of a text of at most nine digits, with or without a decimal point; `None` for any other text. The digits and the
+/// power of ten are exact as floats. So their quotient is the nearest float, as a parser returns it.
+fn short_decimal(text: &str) -> Option<f64> {
+    if text.len() > 9 {
+        return None;
+    }
+    let (mut digits, mut scale, mut is_behind_point) = (0_u32, 1_u32, false);
+    for byte in text.bytes() {
+        match byte {
+            b'0'..=b'9' => {
+                digits = digits * 10 + u32::from(byte - b'0');
+                scale *= if is_behind_point { 10 } else { 1 };
+            }
+            b'.' if !is_behind_point => is_behind_point = true,
+            _ => return None,
+        }
+    }
+    let has_digits = text.len() > usize::from(is_behind_point);
+    has_digits.then(|| f64::from(digits) / f64::from(scale))
 }
 
 /// The number as an integer, rounded up. One beyond 64 bits is the largest or smallest.
@@ -50,6 +75,30 @@ impl ModelUse {
         }
         if let (Some(known), Some(other)) = (self.temperature, other.temperature) {
             self.temperature = Some(known.max(other));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_number_is_what_the_parser_of_floats_says() {
+        let digits = (0..2_000_u32).map(|number| number.wrapping_mul(2_654_435_761) % 100_000_000);
+        for text in digits.map(|number| number.to_string()) {
+            for point in 0..=text.len() {
+                let decimal = format!("{}.{}", &text[..point], &text[point..]);
+                assert_eq!(Usage::parse(&decimal), decimal.parse().ok(), "{decimal}");
+            }
+            assert_eq!(Usage::parse(&text), text.parse().ok(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_number_is_none() {
+        for text in ["", ".", "..", "1.2.3", "1e", "x", "nan", "infinity", "1e999"] {
+            assert_eq!(Usage::parse(text), None, "{text}");
         }
     }
 }

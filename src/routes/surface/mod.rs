@@ -38,6 +38,13 @@ pub fn lookup(method: &Method, path: &str) -> Option<&'static Route> {
     if found.is_some() || !asked.may_change() { found } else { index.find(Methods::POST, path) }
 }
 
+/// The error format that the client of a request expects. `by_headers` is used where the path does not decide: see
+/// [`ErrorShape::by_headers`].
+#[must_use]
+pub fn error_shape(method: &Method, path: &str, by_headers: ErrorShape) -> ErrorShape {
+    lookup(method, path).map_or(by_headers, |route| route.error_shape(by_headers))
+}
+
 /// Whether an SDK uses the path. R9 then allows it, unless the operator closed such routes.
 #[must_use]
 pub fn is_sdk_route(path: &str) -> bool {

@@ -41,6 +41,21 @@ pub enum ErrorShape {
     Ollama,
 }
 
+impl ErrorShape {
+    /// The error format that the headers imply: Anthropic's or Google's if a header of that API is present, otherwise
+    /// OpenAI's.
+    #[must_use]
+    pub fn by_headers(headers: &HeaderMap) -> Self {
+        if headers.contains_key("anthropic-version") {
+            Self::Anthropic
+        } else if headers.contains_key("x-goog-api-key") || headers.contains_key("x-goog-api-client") {
+            Self::Google
+        } else {
+            Self::OpenAi
+        }
+    }
+}
+
 /// The location of a value in a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Place {
@@ -108,20 +123,15 @@ impl Route {
         &self.references
     }
 
-    /// The error format that the client expects. If several APIs share the path, the headers identify the client.
+    /// The error format that the client expects. If several APIs share the path, this is `by_headers`: see
+    /// [`ErrorShape::by_headers`].
     #[must_use]
-    pub fn error_shape(&self, headers: &HeaderMap) -> ErrorShape {
+    pub fn error_shape(&self, by_headers: ErrorShape) -> ErrorShape {
         match self.shape {
             Shape::One(shape) => shape,
-            Shape::Shared if headers.contains_key("anthropic-version") => ErrorShape::Anthropic,
-            Shape::Shared if is_from_google(headers) => ErrorShape::Google,
-            Shape::Shared => ErrorShape::OpenAi,
+            Shape::Shared => by_headers,
         }
     }
-}
-
-fn is_from_google(headers: &HeaderMap) -> bool {
-    headers.contains_key("x-goog-api-key") || headers.contains_key("x-goog-api-client")
 }
 
 /// The methods of a route.

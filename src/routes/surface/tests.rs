@@ -108,12 +108,13 @@ fn what_manages_accounts_is_closed() {
 #[test]
 fn the_headers_tell_the_client_where_apis_share_a_path() {
     let mut headers = HeaderMap::new();
-    let shape = |headers: &HeaderMap| lookup(&Method::POST, "/v1/files").map(|r| r.error_shape(headers));
-    assert_eq!(shape(&headers), Some(ErrorShape::OpenAi));
+    let shape = |path, headers: &HeaderMap| error_shape(&Method::POST, path, ErrorShape::by_headers(headers));
+    assert_eq!(shape("/v1/files", &headers), ErrorShape::OpenAi);
+    assert_eq!(shape("/v1/messages", &headers), ErrorShape::Anthropic);
     headers.insert("x-goog-api-key", "k".parse().unwrap());
-    assert_eq!(shape(&headers), Some(ErrorShape::Google));
+    assert_eq!(shape("/v1/files", &headers), ErrorShape::Google);
     headers.insert("anthropic-version", "2023-06-01".parse().unwrap());
-    assert_eq!(shape(&headers), Some(ErrorShape::Anthropic));
-    let messages = lookup(&Method::POST, "/v1/messages").map(|r| r.error_shape(&HeaderMap::new()));
-    assert_eq!(messages, Some(ErrorShape::Anthropic));
+    assert_eq!(shape("/v1/files", &headers), ErrorShape::Anthropic);
+    assert_eq!(shape("/none/such", &headers), ErrorShape::Anthropic);
+    assert_eq!(shape("/v1/chat/completions", &headers), ErrorShape::OpenAi);
 }

@@ -1,8 +1,9 @@
 //! `modelgate`, our own block.
 //!
 //! In comes the block as it is written. Out go [`GatewaySettings`], as far as they are not those of tokens. `decision_log` reads the
-//! block of that name.
+//! block of that name, `clients` what is about the form of answers.
 
+mod clients;
 mod decision_log;
 
 use std::net::IpAddr;
@@ -53,6 +54,8 @@ pub(in crate::config) fn settings(
         decision_log,
         limits,
         routes,
+        denied_model,
+        cors,
         leeway: _,
         public_key_stale_ttl: _,
         public_key_cooldown: _,
@@ -80,6 +83,8 @@ pub(in crate::config) fn settings(
         trusted_proxies: networks(cx, trusted_proxies.unwrap_or_default()),
         tests: tests.into_iter().flatten().map(|path| directory.join(path)).collect(),
         decision_log: decision_log.and_then(|block| decision_log::settings(cx, block, directory)),
+        denied_model: clients::denied_model(cx, denied_model.unwrap_or_default()),
+        cors: cors.map(|block| clients::cors(cx, block)),
         directory: directory.to_owned(),
     }
 }

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use http::{HeaderValue, StatusCode};
 use ipnet::IpNet;
 use secrecy::SecretString;
 
@@ -46,6 +47,10 @@ pub struct GatewaySettings {
     pub tests: Vec<PathBuf>,
     /// `modelgate.decision_log`; `None`: decisions are not logged.
     pub decision_log: Option<DecisionLog>,
+    /// `modelgate.denied_model`: how denials of a model are answered.
+    pub denied_model: DeniedModel,
+    /// `modelgate.cors`; `None`: browsers let no web page of another origin read answers.
+    pub cors: Option<Cors>,
     /// The directory that relative paths in the file are relative to.
     pub directory: PathBuf,
 }
@@ -58,6 +63,30 @@ pub enum Mode {
     Enforce,
     /// `log_only`: denials are reported and not enforced, while a company migrates. Tokens are verified all the same.
     LogOnly,
+}
+
+/// `modelgate.denied_model`: the answer to a caller who asks for a model that is denied.
+///
+/// Some clients take 403 for a bad credential, and some retry a denial unless its code is `model_not_found`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeniedModel {
+    /// 403 unless set, or 404.
+    pub status: StatusCode,
+    /// The `code` of the error; that of the rule unless set.
+    pub code: Option<String>,
+}
+
+impl Default for DeniedModel {
+    fn default() -> Self {
+        Self { status: StatusCode::FORBIDDEN, code: None }
+    }
+}
+
+/// `modelgate.cors`: the web pages whose scripts may call the gateway (<https://fetch.spec.whatwg.org/#http-cors-protocol>).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cors {
+    /// Their origins, as browsers send them.
+    pub origins: Vec<HeaderValue>,
 }
 
 /// `modelgate.upstream_headers`: whether answers keep the headers that tell which upstream served them.

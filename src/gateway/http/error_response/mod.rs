@@ -1,20 +1,30 @@
-//! The only place that turns a failure into a status: OpenAI's error shape, RFC 6750's challenge, a request id.
+//! The only place that turns a failure into a status.
+//!
+//! A [`Refusal`] comes in. An answer goes out, in the form of the API that the client speaks (`shapes`), with RFC 6750's
+//! challenge where a credential is missing or bad, and with the request's id.
+
+mod shapes;
 
 use std::convert::Infallible;
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use http::{Response, StatusCode};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::authn::{BearerError, TokenError};
+use crate::config::DeniedModel;
 use crate::display::escape;
 use crate::engine::{Denied, Rule};
 use crate::gateway::auth::error::AuthnError;
 use crate::gateway::limits::limit::Limit;
 use crate::request::Malformed;
+use crate::routes::surface::ErrorShape;
+use shapes::ErrorText;
 
 /// Every answer.
 pub(in crate::gateway) type Answer = Response<AnswerBody>;
@@ -60,6 +70,10 @@ pub(in crate::gateway) enum Refusal {
     BodyTooLarge { limit: usize },
     #[error("the request body broke off")]
     BodyBroken,
+    #[error("the request body has a content coding that is not supported: gzip, deflate, br and zstd are")]
+    Encoding,
+    #[error("the request body is not what its `Content-Encoding` says")]
+    NotEncoded,
     #[error("the request body took too long")]
     BodyTimeout,
     #[error("the request has more than {limit} headers")]
@@ -105,10 +119,11 @@ impl From<AuthnError> for Refusal {
 impl Refusal {
     fn status(&self) -> StatusCode {
         match self {
-            Self::Malformed(Malformed::Unsupported(_)) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::Credential(BearerError::Ambiguous) | Self::Malformed(_) | Self::BodyBroken => {
-                StatusCode::BAD_REQUEST
-            }
+            Self::Malformed(Malformed::Unsupported(_)) | Self::Encoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Credential(BearerError::Ambiguous)
+            | Self::Malformed(_)
+            | Self::BodyBroken
+            | Self::NotEncoded => StatusCode::BAD_REQUEST,
             Self::Credential(BearerError::TooLong) | Self::TooManyHeaders { .. } => {
                 StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
             }
@@ -185,6 +200,8 @@ impl Refusal {
             Self::Malformed(_) => ("invalid_request_error", "invalid_request"),
             Self::BodyTooLarge { .. } => ("invalid_request_error", "request_too_large"),
             Self::BodyBroken => ("invalid_request_error", "incomplete_body"),
+            Self::Encoding => ("invalid_request_error", "unsupported_encoding"),
+            Self::NotEncoded => ("invalid_request_error", "invalid_encoding"),
             Self::BodyTimeout => ("invalid_request_error", "request_timeout"),
             Self::TooManyHeaders { .. } => ("invalid_request_error", "too_many_headers"),
             Self::Overloaded | Self::NoRoom => ("api_error", "overloaded"),
@@ -217,17 +234,40 @@ impl Refusal {
         }
     }
 
+    /// Whether the request was denied because of its model, so that the operator chooses the status and the code.
+    fn is_of_a_model(&self) -> bool {
+        matches!(self, Self::Denied(denied) if matches!(
+            denied.rule,
+            Rule::Model | Rule::DeniedModel | Rule::Scope | Rule::NoTeamWithModel | Rule::TeamModel
+        ))
+    }
+
     /// The answer, and a line in the log.
-    pub(in crate::gateway) fn answer(&self, request_id: &HeaderValue) -> Answer {
-        let status = self.status();
-        let (kind, code) = self.kind();
+    pub(in crate::gateway) fn answer(
+        &self,
+        request_id: &HeaderValue,
+        shape: ErrorShape,
+        denied_model: &DeniedModel,
+    ) -> Answer {
+        let (mut status, (mut kind, mut code)) = (self.status(), self.kind());
+        if self.is_of_a_model() {
+            status = denied_model.status;
+            code = denied_model.code.as_deref().unwrap_or(code);
+            // What OpenAI says of a model that does not exist.
+            kind = if status == StatusCode::NOT_FOUND { "invalid_request_error" } else { kind };
+        }
         self.log(status, code, request_id);
-        let body = json!({"error": {"message": escape(&self.to_string()), "type": kind, "param": null, "code": code,
-            "request_id": request_id.to_str().unwrap_or_default()}});
-        let mut answer = json_answer(status, &body);
+        let message = self.to_string();
+        let request_id = request_id.to_str().unwrap_or_default();
+        let text = ErrorText { status, kind, code, message: &escape(&message), request_id };
+        let mut answer = json_answer(status, &shapes::body(shape, text));
         let headers = answer.headers_mut();
         if let Some(challenge) = self.challenge() {
             headers.insert(WWW_AUTHENTICATE, challenge);
+        }
+        if matches!(self, Self::Encoding) {
+            // RFC 9110 section 12.5.3.
+            headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip, deflate, br, zstd"));
         }
         if let Some(seconds) = self.retry_after() {
             headers.insert(RETRY_AFTER, seconds);

@@ -1,4 +1,10 @@
 //! Request bodies, read within limits.
+//!
+//! In comes what hyper receives. Out go the bytes of the body, without the codings of `Content-Encoding` (`decoding`, by
+//! the readers of `codings`), and what the request asks for.
+
+mod codings;
+mod decoding;
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -9,6 +15,8 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::{LengthLimitError, Limited};
 use hyper::body::{Body as _, Frame, Incoming};
 use tokio::time::Instant;
+
+pub(in crate::gateway) use decoding::Codings;
 
 use super::error_response::Refusal;
 use super::incoming::IncomingRequest;
@@ -39,7 +47,12 @@ pub(in crate::gateway) struct BodyBudget<'l> {
 pub(in crate::gateway) async fn read(
     reading: &mut RequestParser,
     body_reader: &mut BodyReader<'_>,
+    codings: Option<Codings>,
 ) -> Result<SegmentedBody, Refusal> {
+    if let Some(codings) = codings {
+        // Boxed, so that a request without one has no room for it.
+        return Box::pin(read_encoded(reading, body_reader, codings)).await;
+    }
     let RequestParser::Streamed(streamed) = reading else {
         return Ok(SegmentedBody::of([body_reader.joined().await?]));
     };
@@ -49,6 +62,28 @@ pub(in crate::gateway) async fn read(
         frames.push(bytes);
     }
     Ok(SegmentedBody::of(frames.all()))
+}
+
+/// Reads an encoded body, and decodes it. It has its room twice until then.
+async fn read_encoded(
+    reading: &mut RequestParser,
+    body_reader: &mut BodyReader<'_>,
+    codings: Codings,
+) -> Result<SegmentedBody, Refusal> {
+    let encoded = body_reader.joined().await?;
+    let decoded = codings.decode(encoded, body_reader.budget.max_body_bytes).await?;
+    let mut frames = Frames::default();
+    for bytes in decoded {
+        let bytes = body_reader.took(bytes)?;
+        if let RequestParser::Streamed(streamed) = reading {
+            streamed.feed(&bytes)?;
+        }
+        frames.push(bytes);
+    }
+    Ok(match reading {
+        RequestParser::Streamed(_) => SegmentedBody::of(frames.all()),
+        RequestParser::Whole(_) => SegmentedBody::of([frames.joined()]),
+    })
 }
 
 /// What a request asks for whose body was read.

@@ -1,7 +1,8 @@
-//! Answers that are worth keeping: a table of fixed size, read without locks.
+//! A cache of fixed size that is read without locks.
 //!
-//! Whoever asks may choose what is asked for, so the table never grows, and the places of its entries cannot be foretold: the
-//! hash has a random key. An entry is found by its whole key, never by the hash alone. At worst an answer is found anew.
+//! Callers may choose the keys. So the cache never grows, and its hash has a random seed, which makes the slots
+//! unpredictable. An entry is found by its whole key, never by the hash alone. In the worst case a value is computed
+//! again.
 
 use std::fmt;
 use std::hash::{BuildHasher as _, Hash, Hasher};
@@ -11,28 +12,28 @@ use std::sync::Arc;
 use arc_swap::ArcSwapOption;
 use foldhash::quality::RandomState;
 
-/// Entries that share a place.
+/// Entries that share a slot.
 const WAYS: usize = 2;
 
 type Place<K, V> = [ArcSwapOption<Entry<K, V>>; WAYS];
 
-/// A table of what was found out before.
+/// A cache of computed values.
 ///
-/// An entry is never changed, only forgotten: newer ones take the places of older ones.
+/// Entries are never changed. Newer entries replace older ones.
 pub(crate) struct Cache<K, V> {
-    /// The newest of each place first.
+    /// The newest entry of each slot comes first.
     places: Box<[Place<K, V>]>,
     hashing: RandomState,
 }
 
-/// What was found out, and what it was asked by.
+/// A value and its key.
 struct Entry<K, V> {
     hash: u64,
     key: K,
     value: V,
 }
 
-/// A part of many keys, which is hashed once for all of them. It is compared as a whole all the same.
+/// A part of many keys, which is hashed once for all of them. Comparisons still use the whole part.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Hashed<T> {
     hash: u64,
@@ -40,7 +41,7 @@ pub(crate) struct Hashed<T> {
 }
 
 impl<K: Hash + Eq, V> Cache<K, V> {
-    /// A table for at least `entries` of them, which takes a word each while it is empty.
+    /// A cache for at least `entries` entries. An empty slot takes one word.
     pub(crate) fn with_capacity(entries: usize) -> Self {
         let places = entries.div_ceil(WAYS).next_power_of_two();
         Self {
@@ -49,9 +50,9 @@ impl<K: Hash + Eq, V> Cache<K, V> {
         }
     }
 
-    /// What is to be `read` of the entry whose key `is_asked_for`.
+    /// Returns the result of `read` for the entry whose key `is_asked_for` accepts.
     ///
-    /// `query` must hash as that key does; it may be another type, which borrows what the key owns.
+    /// `query` must hash like that key. It may be another type, which borrows what the key owns.
     pub(crate) fn get<Q: Hash + ?Sized, R>(
         &self,
         query: &Q,
@@ -69,19 +70,19 @@ impl<K: Hash + Eq, V> Cache<K, V> {
         None
     }
 
-    /// Makes a part of keys of this table, and of no other.
+    /// Makes a key part for this cache only.
     pub(crate) fn hashed<T: Hash>(&self, part: T) -> Hashed<T> {
         Hashed { hash: self.hashing.hash_one(&part), part }
     }
 
-    /// Keeps a value until others need its place.
+    /// Stores a value until newer ones replace it.
     pub(crate) fn insert(&self, key: K, value: V) {
         let hash = self.hashing.hash_one(&key);
         let entry = Arc::new(Entry { hash, key, value });
         if let Some([newest, older]) = self.place(hash) {
             let known = newest.load_full();
             let is_same = known.as_ref().is_some_and(|known| known.hash == hash && known.key == entry.key);
-            // Two that come at once may push out one entry too many: what is forgotten is found out again.
+            // Two concurrent inserts may drop one entry too many. The value is then computed again.
             if !is_same && known.is_some() {
                 older.store(known);
             }
@@ -90,7 +91,7 @@ impl<K: Hash + Eq, V> Cache<K, V> {
     }
 
     fn place(&self, hash: u64) -> Option<&Place<K, V>> {
-        // There is a power of two of them.
+        // The number of slots is a power of two.
         let last = self.places.len().checked_sub(1)?;
         self.places.get(usize::try_from(hash & u64::try_from(last).ok()?).ok()?)
     }
@@ -110,7 +111,7 @@ impl<T> Hash for Hashed<T> {
     }
 }
 
-/// What was asked for is for nobody to print.
+/// Keys and values are not printed.
 impl<K, V> fmt::Debug for Cache<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Cache").field("places", &self.places.len()).finish_non_exhaustive()

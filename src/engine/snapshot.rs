@@ -141,7 +141,7 @@ impl Snapshot {
         self.generation
     }
 
-    /// All policies in the order of the rules. ValidatedDropIns-in policies come last.
+    /// All policies in the order of the rules. Dropped-in policies come last.
     pub fn policies(&self) -> impl Iterator<Item = PolicyView<'_>> {
         self.policies.in_order.iter().map(|facts| PolicyView(facts))
     }
@@ -184,7 +184,7 @@ impl Snapshot {
         uid(&self.world.names.caller, &caller.entity_id())
     }
 
-    /// ValidatedDropIns-in policies and entities that name an impossible caller, each with its position.
+    /// Dropped-in policies and entities that name an impossible caller, each with its position.
     #[must_use]
     pub fn misnamed_callers(&self) -> Vec<String> {
         let is_misnamed = |uid: &EntityUid| {

@@ -1,4 +1,4 @@
-//! Connections to other servers: TCP, and TLS that trusts the certificates which this machine trusts.
+//! Connections to other servers by TCP and TLS. Servers are verified with this machine's root certificates.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 
 use super::native_roots;
 
-/// For traces; `modelgate.limits` has the one for upstreams.
+/// The connect timeout for traces. `modelgate.limits` has the one for upstreams.
 pub(in crate::gateway) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(in crate::gateway) fn tcp(timeout: Duration) -> HttpConnector {
@@ -18,7 +18,7 @@ pub(in crate::gateway) fn tcp(timeout: Duration) -> HttpConnector {
     connector
 }
 
-/// Connections that trust the certificates which this machine trusts.
+/// A connector that uses this machine's root certificates.
 pub(in crate::gateway) fn connector(timeout: Duration) -> std::io::Result<HttpsConnector<HttpConnector>> {
     secured(tcp(timeout))
 }

@@ -51,11 +51,13 @@ pub enum Rule {
     Identity,
     /// The route does not belong to an LLM API.
     Floor,
+    /// The request uses an id that another caller created (`modelgate.references`).
+    Reference,
 }
 
 impl Rule {
     /// Every rule, in order.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Evaluation,
         Self::Policy,
         Self::MasterKey,
@@ -76,6 +78,7 @@ impl Rule {
         Self::EmailDomain,
         Self::Identity,
         Self::Floor,
+        Self::Reference,
     ];
 
     /// The rule's name in answers, logs, metrics and policy annotations.
@@ -87,6 +90,7 @@ impl Rule {
             Self::MasterKey => "master_key",
             Self::Overage => "overage",
             Self::DeniedModel => "deny_models",
+            Self::Reference => "references",
             Self::Unmatched => "R2.unmatched",
             Self::Route => "R2.route",
             Self::Model => "R2.model",
@@ -103,6 +107,14 @@ impl Rule {
             Self::Identity => "R8.identity",
             Self::Floor => "R9.floor",
         }
+    }
+
+    /// Whether the rule denies a model.
+    pub(crate) fn is_of_models(self) -> bool {
+        matches!(
+            self,
+            Self::Model | Self::DeniedModel | Self::Scope | Self::NoTeamWithModel | Self::TeamModel
+        )
     }
 
     /// The rule with this name.
@@ -123,6 +135,7 @@ impl Rule {
                  provider must be set to send only the groups of this application, or roles"
             }
             Self::DeniedModel => "a role of the caller denies this model",
+            Self::Reference => "the request uses an id that another caller created",
             Self::Unmatched => "the token belongs to no role that may call this gateway",
             Self::Route => "the caller's role may not call this route",
             Self::Model => "the caller's role may not use this model",

@@ -84,11 +84,19 @@ fn check_says_whose_tokens_are_accepted() {
         "tokens of https://b: audience any, keys: https://k/\n",
         "tokens of https://g: audience y, keys: https://g/k\n",
         "opaque tokens: by introspection at https://i/\n",
+        "ids at upstreams (files, responses, assistants, …): one heap for all callers behind one key",
         "no warnings",
     ] {
         assert!(said.contains(line), "{line}{output:?}");
     }
     assert!(!said.contains("hidden"));
+    std::fs::write(&file, yaml.to_owned() + "  references: remember\n").unwrap();
+    let output = modelgate(&["check", "--config", file.to_str().unwrap()])
+        .envs([("JWT_ISSUER", "https://g"), ("JWT_AUDIENCE", "y"), ("JWT_PUBLIC_KEY_URL", "https://g/k")])
+        .output()
+        .unwrap();
+    let said = text(&output.stdout);
+    assert!(said.contains("each for the caller who created it") && !said.contains("heap"), "{said}");
 }
 
 #[test]

@@ -18,15 +18,36 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Map, Value, json};
 
-use generate::{MODELS, claims, config, entry};
+use generate::{MODELS, claims, entry};
 use support::reference::{self, Outcome};
 
 const PATHS: [&str; 6] =
     ["/v1/chat/completions", "/v1/embeddings", "/v1/files/abc", "/custom/a", "/key/generate", "/model/info"];
 
+/// Other spellings of models, which only an upstream resolves.
+const SPELLINGS: [&str; 7] = [
+    "openai/gpt-4o",
+    "GPT-4o:free",
+    "gpt-4o-2026-01-01",
+    "models/claude-3",
+    "any/CLAUDE-3@20260101",
+    "openai/claude-4",
+    "claude_3-latest",
+];
+
+/// A configuration that may serve whatever name is asked for.
+fn config() -> impl Strategy<Value = Value> {
+    (generate::config(), any::<bool>()).prop_map(|(mut config, serves_all)| {
+        let all = json!({"model_name": "*", "litellm_params": {"model": "openai/*"}});
+        config["model_list"].as_array_mut().unwrap().extend(serves_all.then_some(all));
+        config
+    })
+}
+
 fn request() -> impl Strategy<Value = Value> {
     let header = proptest::option::weighted(0.2, select(&["alpha", "beta", "A", "nobody"][..]));
-    (select(&PATHS[..]), select(&MODELS[..]), header).prop_map(|(path, model, header)| {
+    let models = [&MODELS[..], &SPELLINGS[..]].concat();
+    (select(&PATHS[..]), select(models), header).prop_map(|(path, model, header)| {
         let headers = header.map_or(json!({}), |team| json!({"x-litellm-team-id": team}));
         json!({"method": "POST", "path": path, "body": {"model": model}, "headers": headers})
     })

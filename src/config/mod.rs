@@ -29,9 +29,9 @@ pub use settings::models::destination::Destination;
 pub use settings::tokens::issuers::ClaimFields;
 pub use settings::types::{
     AdminListen, Config, Cors, DecisionLog, DeniedModel, Deployment, Fallback, GatewaySettings, Issuer,
-    JwtAuth, Masked, Mode, Model, OpaqueTokens, PassedMembers, Provider, RoleMapping, RolePermission,
-    RouterSettings, Routing, ScopeMapping, Team, TlsFiles, TokenRole, TokenRules, Upstream, UpstreamHeaders,
-    UpstreamModels,
+    JwtAuth, Masked, Mode, Model, OpaqueTokens, PassedMembers, Provider, References, RoleMapping,
+    RolePermission, RouterSettings, Routing, ScopeMapping, Team, TlsFiles, TokenRole, TokenRules, Upstream,
+    UpstreamHeaders, UpstreamModels,
 };
 pub use yaml::lines::Lines;
 

@@ -5,14 +5,17 @@ use std::sync::Arc;
 use super::authz_context::AuthzContext;
 use super::cache::answer::Answer;
 use super::cache::key::{Key, MemoizedKey};
-use super::policy::asked::Asked;
+use super::policy::asked::{Asked, asked_models, runs_reference};
 use super::policy::outcome::Outcome;
 use super::team;
 use super::{Decision, Denied, Permit, Rule, Snapshot};
-use crate::config::Mode;
+use crate::config::{Mode, References};
 use crate::identity::Caller;
-use crate::names::ModelName;
 use crate::request::ApiCall;
+
+/// The message for a caller whose reference to a model is denied.
+const REFERENCE: &str = "the request refers to something that stands for a model, and the gateway does not know which model: name the \
+     model itself, or ask the operator about `modelgate.references`";
 
 impl Snapshot {
     /// Decides a request. The caller must be allowed `call_route` on the request's route and `use_model` on each of its
@@ -43,14 +46,41 @@ impl Snapshot {
     ///
     /// [`Denied`], as for [`authorize`](Self::authorize).
     pub fn decide(&self, caller: &Caller, call: &ApiCall) -> Result<Decision, Box<Denied>> {
-        // Almost every request names at most one model. That case needs no list.
-        let mut models = call.models();
-        let (first, second) = (models.next(), models.next());
-        if second.is_none() {
-            return self.decide_asked(caller, Asked::by(call, first.as_slice()));
+        let is_open = self.config().gateway.references == References::Allow;
+        let decided = self.decide_models(caller, call, is_open);
+        match decided {
+            Ok(decision) if call.has_foreign_id() => Err(Box::new(Denied::new(Rule::Reference, decision))),
+            Err(denied) if call.has_foreign_id() && denied.rule.is_of_models() => {
+                Err(Box::new(Denied { rule: Rule::Reference, reason: None, ..*denied }))
+            }
+            Err(denied) if !is_open && self.is_by_reference(caller, call, &denied) => {
+                Err(Box::new(Denied { reason: Some(REFERENCE.into()), ..*denied }))
+            }
+            decided => decided,
         }
-        let models: Vec<&ModelName> = call.models().collect();
-        self.decide_asked(caller, Asked::by(call, &models))
+    }
+
+    fn decide_models(
+        &self,
+        caller: &Caller,
+        call: &ApiCall,
+        without_references: bool,
+    ) -> Result<Decision, Box<Denied>> {
+        // Almost every request names at most one model. That case needs no list.
+        let mut models = call.judged_models(without_references);
+        let (first, second) = (models.next(), models.next());
+        if second.is_none() && !call.is_unnamed() {
+            return self.decide_asked(caller, Asked::by(call, first.as_slice(), without_references));
+        }
+        let models = asked_models(call, without_references);
+        self.decide_asked(caller, Asked::by(call, &models, without_references))
+    }
+
+    /// Whether a request is denied only because of its references.
+    fn is_by_reference(&self, caller: &Caller, call: &ApiCall, denied: &Denied) -> bool {
+        denied.rule.is_of_models()
+            && (!call.references().is_empty() || runs_reference(call))
+            && self.decide_models(caller, call, true).is_ok()
     }
 
     pub(super) fn decide_asked(&self, caller: &Caller, asked: Asked<'_>) -> Result<Decision, Box<Denied>> {
@@ -68,7 +98,7 @@ impl Snapshot {
         match outcome {
             Ok(Outcome { denying: None, policies, shadow, .. }) => Ok(decision(policies, shadow)),
             Ok(Outcome { denying: Some(rule), policies, shadow, reason, is_floor }) => {
-                let reason = reason.or_else(|| asked.reason(rule));
+                let reason = reason.or_else(|| asked.reason(rule, &self.world.lists.names));
                 Err(Box::new(Denied { reason, is_floor, ..Denied::new(rule, decision(policies, shadow)) }))
             }
             Err(error) => {

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use cedar_policy::{Effect, Entities, EntityUid, PrincipalConstraint};
 
 use super::authz_context::AuthzContext;
-use super::policy::asked::Asked;
+use super::policy::asked::{Asked, asked_models};
 use super::policy::facts::PolicyFacts;
 use super::policy::index::{Policies, applies};
 use super::policy::questions::Verdict;
 use super::team;
 use super::{Decision, Denied, Rule, Snapshot};
+use crate::config::References;
 use crate::identity::Caller;
 use crate::names::ModelName;
 use crate::request::ApiCall;
@@ -47,8 +48,9 @@ impl Snapshot {
     /// Decides a request and lists the policies that were asked.
     #[must_use]
     pub fn explain(&self, caller: &Caller, call: &ApiCall) -> Explanation {
-        let models: Vec<&ModelName> = call.models().collect();
-        let asked = Asked::by(call, &models);
+        let is_open = self.config().gateway.references == References::Allow;
+        let models = asked_models(call, is_open);
+        let asked = Asked::by(call, &models, is_open);
         let models = asked.models;
         let outcome = self.decide(caller, call);
         let mut explanation = Explanation { outcome, grants: Vec::new(), gates: Vec::new() };

@@ -22,6 +22,7 @@ mod model_list;
 mod outgoing;
 mod pipeline;
 mod probe;
+mod references;
 mod reload;
 mod target;
 mod telemetry;

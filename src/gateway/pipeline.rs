@@ -26,6 +26,7 @@ use super::loading::generation::InForce;
 use super::model_list;
 use super::outgoing::Plan;
 use super::probe::probe;
+use super::references::{self, ReferenceStore, Watch};
 use super::telemetry::{Observation, ObservedBody, Observers};
 use super::upstream::client::{Connection, Forwarder};
 use crate::authn::{Bearer, TokenError, VerifiedClaims, is_master_key};
@@ -42,6 +43,7 @@ pub struct Gateway {
     forwarder: Forwarder,
     observers: Arc<Observers>,
     load: AdmissionControl,
+    references: Arc<ReferenceStore>,
 }
 
 impl Gateway {
@@ -55,7 +57,7 @@ impl Gateway {
         let forwarder = Forwarder::new(&in_force.snapshot().config().gateway.limits)?;
         let load = AdmissionControl::default();
         let active = Arc::new(ArcSwap::from_pointee(in_force));
-        Ok(Self { active, forwarder, observers, load })
+        Ok(Self { active, forwarder, observers, load, references: Arc::default() })
     }
 
     /// The active configuration.
@@ -85,7 +87,8 @@ impl Gateway {
     pub(super) fn metrics(&self) -> Answer {
         let in_force = self.in_force();
         let (sources, cache) = in_force.verifier.as_ref().map(TokenVerifier::state).unwrap_or_default();
-        match self.observers.scrape(in_force.snapshot().generation(), &sources, cache, &self.load) {
+        let generation = in_force.snapshot().generation();
+        match self.observers.scrape(generation, &sources, cache, &self.load, self.references.len()) {
             Ok(text) => answer_of(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", text),
             Err(error) => {
                 let error = json!({"error": error.to_string()});
@@ -153,7 +156,7 @@ impl Gateway {
 
     async fn steps(&self, incoming: &mut IncomingRequest, seen: &mut Observation) -> Result<Answer, Refusal> {
         let in_force = self.in_force();
-        let GatewaySettings { limits, max_body_bytes, .. } = &in_force.snapshot().config().gateway;
+        let settings @ GatewaySettings { limits, max_body_bytes, .. } = &in_force.snapshot().config().gateway;
         seen.judged_by(in_force.snapshot());
         seen.admitted(self.load.admit(limits).ok_or(Refusal::Overloaded)?);
         if incoming.head.headers.len() > limits.headers {
@@ -176,6 +179,7 @@ impl Gateway {
         let body = body::read(&mut reading, &mut body_reader, codings).await?;
         let mut body = body.keeping(body_reader.taken());
         let call = body::understood(reading, &body, limits.json_depth)?;
+        let call = references::resolve(&self.references, settings, &caller, &incoming.head, &body, call);
         let mut case = Case { judged: Judged { in_force, expires }, caller, call, time: seen.has_read() };
         // Reading the body may have taken long. A request is decided by the generation that is active when it is sent.
         if !case.judged.counts(&self.active, case.time) {
@@ -192,6 +196,10 @@ impl Gateway {
             let config = snapshot.config();
             let plan = Plan::new(&judged.in_force, &permit, &incoming.head, &body)?;
             plan.announce(&permit, &mut incoming.head, seen);
+            let watch = references::watch(&self.references, &config.gateway, &caller, &permit);
+            if watch.is_some() {
+                Watch::ask_for_plain(&mut incoming.head.headers);
+            }
             drop(permit);
             let (connection, unsent) = if plan.is_secure() {
                 let (gate, shut) = judged::gate(&self.active, &judged);
@@ -224,7 +232,10 @@ impl Gateway {
                 continue;
             }
             seen.upstream(answered.as_ref().map(Response::status));
-            return answered;
+            return match watch {
+                Some(watch) => answered.map(|answer| watch.over(answer)),
+                None => answered,
+            };
         }
     }
 
@@ -251,6 +262,7 @@ impl Gateway {
                 return Err(Refusal::BodyTooLarge { limit: settings.max_body_bytes });
             }
             let call = read_again(head, body, settings.limits.json_depth)?;
+            let call = references::resolve(&self.references, settings, &caller, head, body, call);
             let (judged, time) = (Judged { in_force, expires }, seen.now().wall);
             // Verifying the token may have taken long, too.
             if judged.counts(self.active(), time) {

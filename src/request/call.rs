@@ -50,6 +50,10 @@ pub struct ApiCall {
     pub(super) route: RoutePath,
     pub(super) model: Option<ModelName>,
     pub(super) additional: Vec<ModelName>,
+    /// Those of the additional ones that only refer to what stands for a model.
+    pub(super) references: Vec<ModelName>,
+    pub(super) has_foreign_id: bool,
+    pub(super) is_unnamed: bool,
     pub(super) team_header: Option<String>,
     pub(super) slot: Option<Slot>,
     pub(super) slot_form: SlotForm,
@@ -67,6 +71,20 @@ pub(super) struct SlotForm {
     pub(super) has_prefix: bool,
     /// The path names another model, which replaces this one (D12).
     pub(super) is_replaced: bool,
+}
+
+/// What the ids in a request stand for.
+#[cfg(feature = "gateway")]
+#[derive(Debug, Default)]
+pub(crate) struct Resolved {
+    /// The references whose models are known.
+    pub(crate) known: Vec<ModelName>,
+    /// The models that ids in the request stand for.
+    pub(crate) models: Vec<ModelName>,
+    /// Whether an id is another caller's.
+    pub(crate) has_foreign_id: bool,
+    /// Whether the request still runs a model that nobody named.
+    pub(crate) is_unnamed: bool,
 }
 
 impl ApiCall {
@@ -109,6 +127,46 @@ impl ApiCall {
     /// Every model that the request names, each once: the requested one, then the additional ones.
     pub fn models(&self) -> impl Iterator<Item = &ModelName> {
         self.model.iter().chain(self.additional.iter().filter(|name| Some(*name) != self.model.as_ref()))
+    }
+
+    /// The same, or without the names that only refer to what stands for a model, such as `assistant_id:asst_1`.
+    pub(crate) fn judged_models(&self, without_references: bool) -> impl Iterator<Item = &ModelName> {
+        self.models().filter(move |name| !without_references || !self.references.contains(name))
+    }
+
+    /// The names, each `member:id`, that only refer to what stands for a model.
+    #[must_use]
+    pub fn references(&self) -> &[ModelName] {
+        &self.references
+    }
+
+    /// Whether the request uses an id that another caller created.
+    #[must_use]
+    pub fn has_foreign_id(&self) -> bool {
+        self.has_foreign_id
+    }
+
+    /// Whether the request runs a model that nobody named (D10) although models of ids in it are known.
+    pub(crate) fn is_unnamed(&self) -> bool {
+        self.is_unnamed
+    }
+
+    /// The same call with other models in the place of references that are `known`.
+    #[cfg(feature = "gateway")]
+    pub(crate) fn resolved(mut self, resolved: Resolved) -> Self {
+        let Resolved { known, models, has_foreign_id, is_unnamed } = resolved;
+        self.additional.retain(|name| !known.contains(name));
+        self.references.retain(|name| !known.contains(name));
+        for model in models {
+            // What was a reference of this request too is one no longer: it is judged.
+            self.references.retain(|name| *name != model);
+            if !self.additional.contains(&model) {
+                self.additional.push(model);
+            }
+        }
+        self.has_foreign_id = has_foreign_id;
+        self.is_unnamed = is_unnamed;
+        self
     }
 
     /// The value of the header `x-litellm-team-id`.

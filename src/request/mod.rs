@@ -14,6 +14,8 @@ mod malformed;
 mod models;
 mod parser;
 
+#[cfg(feature = "gateway")]
+pub(crate) use call::Resolved;
 pub use call::{ApiCall, RequestHead, RequestParts};
 pub use context::RequestContext;
 pub use head::headers::TEAM_HEADER;

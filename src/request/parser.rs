@@ -158,11 +158,15 @@ impl Begun {
         }
         additional.extend(&names).map_err(Malformed::Body)?;
         let model_use = model_use.on(route.as_str());
+        let (additional, references) = additional.into_parts();
         Ok(ApiCall {
             method,
             route,
             model: asked.name,
-            additional: additional.into_vec(),
+            additional,
+            references,
+            has_foreign_id: false,
+            is_unnamed: false,
             team_header,
             slot,
             slot_form: SlotForm { has_prefix, is_replaced },

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::model_list::ModelList;
+use super::model_names::ModelNames;
 use super::token_role_lists::{self, TokenRoleLists};
 use crate::config::{Config, RoutePattern};
 use crate::names::Role;
@@ -32,6 +33,8 @@ pub struct Lists {
     pub(crate) teams: HashMap<String, ModelList>,
     /// For each model, its access groups. Models without groups are absent.
     pub(crate) access_groups: HashMap<String, BTreeSet<String>>,
+    /// The names that the configuration has.
+    pub(crate) names: ModelNames,
 }
 
 impl Lists {
@@ -47,6 +50,7 @@ impl Lists {
             scopes: HashMap::new(),
             teams: teams.map(|team| (team.team_id.clone(), ModelList::of_team(&team.models))).collect(),
             access_groups: HashMap::new(),
+            names: ModelNames::new(config),
         };
         for model in config.models.iter().filter(|model| !model.access_groups.is_empty()) {
             let groups = lists.access_groups.entry(model.name.as_str().to_owned()).or_default();

@@ -4,11 +4,14 @@
 //! Grants (R2) become `permit`s, and mandatory checks become `forbid … unless`. Lists of models and routes become
 //! entities instead of policy text, so the number of policies does not grow with them.
 
+mod denied_models;
 mod grants;
 mod lists;
 mod mandatory;
 mod model_list;
+mod model_names;
 mod pst;
+mod spellings;
 mod token_role_lists;
 mod token_roles;
 mod writer;
@@ -19,8 +22,11 @@ use crate::config::Config;
 
 use writer::Writer;
 
+pub(crate) use denied_models::DeniedModels;
 pub use lists::Lists;
 pub(crate) use lists::TEAM_ROUTES;
+pub(crate) use model_names::ModelNames;
+pub(crate) use spellings::{canonical, readings};
 pub(crate) use token_role_lists::TokenRoleLists;
 pub(crate) use writer::JWTAUTH;
 pub use writer::TranslateError;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use super::denied_models::DeniedModels;
 use super::model_list::ModelList;
 use crate::config::{Config, TokenRole};
 use crate::routes::RouteList;
@@ -16,8 +17,10 @@ pub(super) fn key(index: usize) -> String {
 /// The lists of one entry of `modelgate.role_permissions`.
 #[derive(Clone, Debug)]
 pub(crate) struct TokenRoleLists {
-    /// The two model sets with their ids: the granted models and the denied models.
-    pub(crate) models: [(String, ModelList); 2],
+    /// The granted models, with the id of their set.
+    pub(crate) models: (String, ModelList),
+    /// The denied models, with the id of their set.
+    pub(crate) denied: (String, DeniedModels),
     pub(crate) routes: Option<(String, RouteList)>,
     /// The role and all roles that it inherits from.
     pub(crate) ancestry: Vec<String>,
@@ -31,10 +34,8 @@ pub(super) fn of(config: &Config) -> HashMap<String, TokenRoleLists> {
     let lists = entries.iter().enumerate().map(|(index, entry)| {
         let id = |list: &str| format!("{}.{list}", key(index));
         let lists = TokenRoleLists {
-            models: [
-                (id("models"), ModelList::new(&entry.models)),
-                (id("deny_models"), ModelList::new(&entry.deny_models)),
-            ],
+            models: (id("models"), ModelList::new(&entry.models)),
+            denied: (id("deny_models"), DeniedModels::new(&entry.deny_models)),
             routes: entry.routes.clone().map(|routes| (id("routes"), RouteList::new(routes))),
             ancestry: ancestry(&by_name, &entry.role),
         };

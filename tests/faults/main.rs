@@ -9,6 +9,7 @@
 mod certificates;
 mod descriptors;
 mod disk;
+mod egress_proxy;
 mod files;
 mod keys;
 mod process;

@@ -95,6 +95,13 @@ impl Fixture {
         in_force(config(&self.directory, upstream, ["", "", models], &[]), &DropIns::default())
     }
 
+    /// The configuration with this block `modelgate`, and these models for the role.
+    pub(crate) fn in_force_as(&self, modelgate: &str, models: &str) -> InForce {
+        let upstream = self.upstream.local_addr().unwrap();
+        let modelgate = modelgate.replace("UPSTREAM", &upstream.to_string());
+        in_force(config(&self.directory, upstream, ["", &modelgate, models], &[]), &DropIns::default())
+    }
+
     /// The same configuration with other environment variables.
     pub(crate) fn in_force_with(&self, variables: &[(&str, &str)]) -> InForce {
         let models = r#"["anthropic-claude", "team/*"]"#;

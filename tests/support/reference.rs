@@ -5,6 +5,9 @@ use std::sync::LazyLock;
 
 use serde_json::{Map, Value, json};
 
+#[path = "spelling.rs"]
+mod spelling;
+
 static GROUPS: LazyLock<HashMap<String, Vec<String>>> =
     LazyLock::new(|| serde_json::from_str(include_str!("../../src/routes/groups.json")).unwrap());
 
@@ -137,7 +140,7 @@ fn own_grants(config: &Value, names: &[String], path: &str, model: Option<&str>)
         let Some(entry) = entries.iter().find(|entry| entry["role"] == *role) else { continue };
         held.extend(strings(&entry["inherits"]));
         let named_route = entry.get("routes").is_some_and(|routes| listed(routes, path));
-        denied |= model.is_some_and(|m| lists(config, &strings(&entry["deny_models"]), m));
+        denied |= model.is_some_and(|m| spelling::denies(config, &strings(&entry["deny_models"]), m));
         grants.push(Grant {
             model: model.is_none_or(|m| lists(config, &strings(&entry["models"]), m)),
             route: named_route || entry.get("routes").is_none(),

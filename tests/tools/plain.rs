@@ -179,9 +179,13 @@ impl<'c> Printed<'c> {
         Entity::new(uid("Route", path), attrs, parents).unwrap()
     }
 
-    /// As printed; one that no list names is in none.
+    /// As printed; one that no list names is in those that deny anything, and in no other.
     fn model(&self, name: &str) -> Entity {
         let me = uid("Model", name);
-        self.entities.get(&me).cloned().unwrap_or_else(|| Entity::new_no_attrs(me, HashSet::new()))
+        let entries = self.config["modelgate"]["role_permissions"].as_array().into_iter().flatten();
+        let denies = entries.enumerate().filter(|(_, entry)| !texts(&entry["deny_models"]).is_empty());
+        let id = |i| format!("modelgate.role_permissions[{i}].deny_models");
+        let denying = denies.map(|(i, _)| uid("ModelSet", &id(i))).collect();
+        self.entities.get(&me).cloned().unwrap_or_else(|| Entity::new_no_attrs(me, denying))
     }
 }

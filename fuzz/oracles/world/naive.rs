@@ -216,6 +216,12 @@ impl<'w> Naive<'w> {
                             || listed.strip_suffix('*').is_some_and(|prefix| name.starts_with(prefix))
                             || above.contains(&uid(group, listed))
                     });
+                    // A name that the configuration does not have is in every list that denies.
+                    let is_unknown = of == "Model"
+                        && list.id().unescaped().ends_with(".deny_models")
+                        && !listed.is_empty()
+                        && !self.has_name(name);
+                    let is_listed = is_listed || is_unknown;
                     if is_listed {
                         added.push((member.clone(), list.clone()));
                     }
@@ -228,6 +234,14 @@ impl<'w> Naive<'w> {
                 parents.entry(member).or_default().insert(list);
             }
         }
+    }
+
+    /// Whether `model_list`, or a list that opens models, has the name.
+    fn has_name(&self, name: &str) -> bool {
+        let opening =
+            self.model_lists.iter().filter(|(list, _)| !list.id().unescaped().ends_with(".deny_models"));
+        MODELS.iter().any(|(known, _)| *known == name)
+            || opening.flat_map(|(_, listed)| listed).any(|listed| *listed == name && !listed.contains('*'))
     }
 
     fn claimed_teams(&self, asked: &Asked) -> Vec<String> {

@@ -2,7 +2,7 @@
 
 use super::callers::Access;
 use super::{ignored, models};
-use crate::config::{Config, Issuer, Mode, OpaqueTokens, RolePermission, place};
+use crate::config::{Config, Issuer, Mode, OpaqueTokens, References, RolePermission, place};
 use crate::display::escape;
 
 pub(super) fn of(config: &Config, access: &Access) -> String {
@@ -17,8 +17,28 @@ pub(super) fn of(config: &Config, access: &Access) -> String {
     if config.gateway.mode == Mode::LogOnly {
         lines.push("mode: log_only, denials are logged and not enforced, but for R9".to_owned());
     }
+    lines.extend(references(config));
     lines.extend(ignored::lines(config));
     lines.iter().map(|line| format!("{line}\n")).collect()
+}
+
+/// Who may use the ids that an upstream gives out.
+fn references(config: &Config) -> Option<String> {
+    let known = match config.gateway.references {
+        References::Deny => "denied to callers whose models are restricted",
+        References::Allow => "not judged",
+        References::Remember => {
+            return Some(
+                "ids at upstreams (files, responses, assistants, …): each for the caller who created it"
+                    .to_owned(),
+            );
+        }
+    };
+    config.jwt.as_ref()?;
+    Some(format!(
+        "ids at upstreams (files, responses, assistants, …): one heap for all callers behind one key, so that each may read what others \
+         created; where they stand for models, {known}; `modelgate.references: remember` tells callers apart"
+    ))
 }
 
 fn tokens(config: &Config) -> Vec<String> {

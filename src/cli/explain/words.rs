@@ -34,9 +34,12 @@ pub(super) fn of(rule: Rule) -> Words {
             "a token must carry the claims that roles and teams are read from, not a pointer to them",
             "other-rules",
         ),
-        Rule::DeniedModel => {
-            ("a model that `deny_models` of a role lists is denied, whatever else permits it", "other-rules")
-        }
+        Rule::DeniedModel => (
+            "a model that `deny_models` of a role lists is denied in every spelling, and so is an unknown name, \
+                 whatever else permits it",
+            "other-rules",
+        ),
+        Rule::Reference => ("an id that one caller created is for that caller alone", "other-rules"),
         Rule::Unmatched => ("with role permissions in force, a token needs a role", "r2"),
         Rule::Model => ("a role may use the models that its entry lists, by their exact names", "r2"),
         Rule::Route => ("a role may call the routes that its entry lists", "r2"),
@@ -65,6 +68,7 @@ pub(super) fn asks(rule: Rule) -> &'static str {
     match rule {
         Rule::Overage => "the token carries every claim that roles and teams are read from",
         Rule::DeniedModel => "no role of the token denies the model",
+        Rule::Reference => "no id in the request is another caller's",
         Rule::Scope => "a scope of the token opens the model",
         Rule::AdminRoute => "an admin stays on the routes for admins",
         Rule::TeamHeader => "`x-litellm-team-id`, if sent, names a team of the caller",
@@ -95,7 +99,10 @@ pub(super) fn cure(rule: Rule) -> &'static str {
         }
         Rule::Model => "list the model under `models` of an entry for one of the caller's roles",
         Rule::Route => "list the route under `routes` of an entry for one of the caller's roles",
-        Rule::DeniedModel => "take the model out of `deny_models`, or the role off the token",
+        Rule::DeniedModel => {
+            "take the model out of `deny_models`, or the role off the token; add a name that `model_list` does not have to it"
+        }
+        Rule::Reference => "use ids that the same caller created",
         Rule::Scope => {
             "list the model in `scope_mappings` for one of the token's scopes, or ask for a token with another"
         }

@@ -72,6 +72,11 @@ pub(in crate::config) struct Modelgate {
     /// Permissions and denials by the role names in tokens.
     #[serde(default, deserialize_with = "present")]
     pub(in crate::config) role_permissions: Option<Vec<TokenRole>>,
+    /// Ids that stand for a model, such as those of assistants and batch files. `deny` denies them to callers whose models are
+    /// restricted. `allow` does not judge them. `remember` judges them by the models of the request that created them, and denies
+    /// other callers' ids. Default: `deny`.
+    #[serde(default)]
+    pub(in crate::config) references: Option<String>,
     /// Additional routes beside LiteLLM's.
     #[serde(default)]
     pub(in crate::config) routes: Option<Routes>,
@@ -137,6 +142,12 @@ pub(in crate::config) struct Limits {
     /// Maximum number of requests in flight of one HTTP/2 connection. Default: 256.
     #[serde(default)]
     pub(in crate::config) streams_per_connection: Option<u64>,
+    /// Maximum number of ids that `references: remember` keeps. Default: 100,000.
+    #[serde(default)]
+    pub(in crate::config) references: Option<u64>,
+    /// Seconds that `references: remember` keeps an id. Default: 2,592,000 (30 days).
+    #[serde(default)]
+    pub(in crate::config) reference_ttl: Option<f64>,
     /// Seconds to receive a request head. Default: 10.
     #[serde(default)]
     pub(in crate::config) header_timeout: Option<f64>,
@@ -202,7 +213,7 @@ pub(in crate::config) struct TokenRole {
     /// The models, wildcards and access groups that the role may use. Default: none.
     #[serde(default, deserialize_with = "present")]
     pub(in crate::config) models: Option<Vec<String>>,
-    /// Models, wildcards and access groups that the role may not use. They override every grant.
+    /// Models, wildcards and access groups that the role may not use, in any spelling. They override every grant.
     #[serde(default, deserialize_with = "present")]
     pub(in crate::config) deny_models: Option<Vec<String>>,
     /// The routes that the role may call. Default: the routes of LLM APIs.

@@ -38,6 +38,10 @@ pub struct Limits {
     pub json_depth: usize,
     /// The maximum number of concurrent requests on one HTTP/2 connection.
     pub streams_per_connection: u32,
+    /// The maximum number of ids that `modelgate.references: remember` keeps.
+    pub references: usize,
+    /// How long such an id is kept.
+    pub reference_ttl: Duration,
     /// The time limit for a request head. It starts with the connection, and for later heads with their first byte.
     pub header_timeout: Duration,
     /// The time limit for a request body, starting after the head. The size of the body adds to it.
@@ -72,6 +76,8 @@ impl Default for Limits {
             body_bytes_in_flight: 512 * 1024 * 1024,
             json_depth: Self::JSON_DEPTH,
             streams_per_connection: 256,
+            references: 100_000,
+            reference_ttl: Duration::from_secs(30 * 86_400),
             header_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(120),
@@ -96,6 +102,8 @@ pub(in crate::config) fn settings(cx: &mut Context<'_>, block: raw::Limits, max_
         body_bytes_in_flight,
         json_depth,
         streams_per_connection,
+        references,
+        reference_ttl,
         header_timeout,
         body_timeout,
         idle_timeout,
@@ -129,6 +137,8 @@ pub(in crate::config) fn settings(cx: &mut Context<'_>, block: raw::Limits, max_
             STREAMS,
             unset.streams_per_connection,
         ),
+        references: whole(cx, "references", references, COUNT, unset.references),
+        reference_ttl: time(cx, "reference_ttl", reference_ttl, 366.0 * DAY, unset.reference_ttl),
         header_timeout: time(cx, "header_timeout", header_timeout, HOUR, unset.header_timeout),
         body_timeout: time(cx, "body_timeout", body_timeout, HOUR, unset.body_timeout),
         idle_timeout: time(cx, "idle_timeout", idle_timeout, HOUR, unset.idle_timeout),

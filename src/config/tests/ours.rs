@@ -1,7 +1,7 @@
 //! `modelgate.role_permissions` and `modelgate.strict`, and what is left open without it.
 
 use super::{parse, parse_with, problems, show};
-use crate::config::{PassedMembers, TokenRole};
+use crate::config::{PassedMembers, References, TokenRole};
 
 /// A configuration with these keys of `litellm_jwtauth` and this block `modelgate`.
 fn with(jwtauth: &str, modelgate: &str) -> String {
@@ -167,4 +167,17 @@ fn an_upstream_lets_members_of_apis_through_unless_it_says_otherwise() {
     for wrong in [", pass: [all, tags]", ", pass: ''", ", pass: [openai, x]", ", pass: 1"] {
         assert!(pass(wrong).is_err(), "{wrong}");
     }
+}
+
+#[test]
+fn references_are_denied_allowed_or_remembered() {
+    let read = |block: &str| parse(&with("", &format!("  {block}\n"))).unwrap().gateway.references;
+    assert_eq!(read("strict: false"), References::Deny);
+    assert_eq!(read("references: deny"), References::Deny);
+    assert_eq!(read("references: allow"), References::Allow);
+    assert_eq!(read("references: remember"), References::Remember);
+    let told = problems(&with("", "  references: forget\n"));
+    assert!(told.len() == 1 && told[0].starts_with("5:") && told[0].contains("`remember`"), "{told:?}");
+    let told = problems(&with("", "  limits: {references: 0, reference_ttl: 0}\n"));
+    assert_eq!(told.len(), 2, "{told:?}");
 }

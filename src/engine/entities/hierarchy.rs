@@ -44,7 +44,7 @@ impl NamedLists {
         };
         let routes = |(id, _): &(String, RouteList)| is_named(uid(&names.route_group, id));
         let is_named_role = |role: &TokenRoleLists| {
-            role.models.iter().any(|(id, _)| is_named(names.model_set_uid(id)))
+            [&role.models.0, &role.denied.0].into_iter().any(|id| is_named(names.model_set_uid(id)))
                 || role.routes.as_ref().is_some_and(routes)
         };
         let roles = lists.role_routes.iter().filter(|(_, list)| routes(list));
@@ -134,9 +134,10 @@ impl World {
         let (names, lists) = (&self.names, &self.lists);
         let of_roles = lists.role_models.values().filter(|(_, models)| models.contains(name));
         of_roles.for_each(|(id, _)| add(names.model_set_uid(id)));
-        let of_token_roles = candidates.token_roles.iter().flat_map(|role| &role.models);
+        let of_token_roles = candidates.token_roles.iter().map(|role| &role.models);
         let of_token_roles = of_token_roles.filter(|(_, models)| models.contains_model(name));
         of_token_roles.for_each(|(id, _)| add(names.model_set_uid(id)));
+        self.add_denied_lists(name, candidates, add);
         let scopes = candidates.scopes.iter();
         let scopes = scopes.filter(|scope| lists.scopes.get(**scope).is_some_and(|set| set.contains(name)));
         scopes.for_each(|scope| add(names.scope_uid(scope)));
@@ -147,9 +148,10 @@ impl World {
     }
 
     fn add_lists_of_group(&self, group: &str, candidates: &Candidates<'_>, add: &mut dyn FnMut(EntityUid)) {
-        let of_token_roles = candidates.token_roles.iter().flat_map(|role| &role.models);
-        let of_token_roles = of_token_roles.filter(|(_, models)| models.names_group(group));
-        of_token_roles.for_each(|(id, _)| add(self.names.model_set_uid(id)));
+        let roles = || candidates.token_roles.iter();
+        let opening = roles().filter(|role| role.models.1.names_group(group)).map(|role| &role.models.0);
+        let denying = roles().filter(|role| role.denied.1.names_group(group)).map(|role| &role.denied.0);
+        opening.chain(denying).for_each(|id| add(self.names.model_set_uid(id)));
         let teams = candidates.teams.iter();
         let teams =
             teams.filter(|team| self.lists.teams.get(**team).is_some_and(|list| list.names_group(group)));

@@ -6,6 +6,7 @@
 pub(super) mod build;
 pub(super) mod candidates;
 mod circles;
+mod denied;
 mod hierarchy;
 pub(super) mod names;
 pub(super) mod principal_context;

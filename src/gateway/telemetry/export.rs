@@ -6,14 +6,12 @@ use std::pin::Pin;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt as _, Full, Limited};
-use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use opentelemetry_http::{HttpClient, HttpError};
 use tokio::runtime::Handle;
 
-use crate::gateway::tls::connector::{CONNECT_TIMEOUT, connector};
+use crate::gateway::tls::connector::{CONNECT_TIMEOUT, Connector, connector};
 
 /// The maximum size of the collector's answer.
 const MAX_ANSWER: usize = 64 * 1024;
@@ -22,7 +20,7 @@ const TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
 /// Requests come from a thread without a runtime, and are sent on the gateway's runtime.
 #[derive(Debug)]
 pub(super) struct Collector {
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    client: Client<Connector, Full<Bytes>>,
     runtime: Handle,
 }
 

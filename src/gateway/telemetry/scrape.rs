@@ -20,6 +20,7 @@ impl Observers {
         sources: &[KeySource],
         cache: OpaqueStats,
         load: &AdmissionControl,
+        references: usize,
     ) -> prometheus::Result<String> {
         let values = Values {
             generation,
@@ -27,6 +28,7 @@ impl Observers {
             cache,
             connections: load.connections.taken() as u64,
             body_bytes: load.body_bytes.taken() as u64,
+            references: references as u64,
             log: self.log().map(|log| LogValues {
                 written: log.written(),
                 dropped: log.dropped(),
@@ -63,6 +65,7 @@ struct Values<'a> {
     cache: OpaqueStats,
     connections: u64,
     body_bytes: u64,
+    references: u64,
     log: Option<LogValues>,
 }
 
@@ -84,6 +87,8 @@ impl Values<'_> {
         read.gauge("modelgate_connections", "Open connections of callers.", self.connections)?;
         let bytes = "Bytes of request bodies that are being read, decided or forwarded.";
         read.gauge("modelgate_body_bytes_in_flight", bytes, self.body_bytes)?;
+        let references = "Ids at upstreams whose caller and models are remembered.";
+        read.gauge("modelgate_references", references, self.references)?;
         read.keys(self.sources)?;
         read.cache(self.cache)?;
         if let Some(log) = self.log {

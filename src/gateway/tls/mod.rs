@@ -5,4 +5,5 @@
 
 pub(super) mod certificate;
 pub(super) mod connector;
+pub(super) mod egress_proxy;
 pub(super) mod native_roots;

@@ -7,9 +7,7 @@ use std::time::Duration;
 
 use http::{Request, Response, StatusCode, Uri};
 use http_body_util::BodyExt as _;
-use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::Instant;
 
@@ -21,7 +19,8 @@ use crate::gateway::http::error_response::{Answer, Refusal};
 use crate::gateway::http::headers;
 use crate::gateway::http::segmented_body::SegmentedBody;
 use crate::gateway::telemetry::Observers;
-use crate::gateway::tls::connector::{secured, tcp};
+use crate::gateway::tls::connector::{Connector, connector, tcp};
+use crate::gateway::tls::egress_proxy;
 
 /// What is read of an answer over HTTP/2 before its caller takes it.
 const STREAM_WINDOW: u32 = 128 * 1024;
@@ -77,20 +76,21 @@ impl Outgoing {
 pub(in crate::gateway) struct Forwarder {
     plain: Pool,
     /// Whether it is HTTP/1.1 or HTTP/2 shows in the handshake.
-    secure: Client<HttpsConnector<HttpConnector>, SegmentedBody>,
+    secure: Client<Connector, SegmentedBody>,
 }
 
 impl Forwarder {
     pub(in crate::gateway) fn new(limits: &Limits) -> std::io::Result<Self> {
-        let tcp = || tcp(limits.upstream_connect_timeout);
+        egress_proxy::check_environment().map_err(std::io::Error::other)?;
+        let timeout = limits.upstream_connect_timeout;
         let secure = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(Duration::from_secs(60))
             .http1_max_buf_size(READ_BUFFER)
             .http2_initial_stream_window_size(STREAM_WINDOW)
             .http2_initial_connection_window_size(CONNECTION_WINDOW)
-            .build(secured(tcp())?);
-        Ok(Self { plain: Pool::new(tcp()), secure })
+            .build(connector(timeout)?);
+        Ok(Self { plain: Pool::new(tcp(timeout)), secure })
     }
 
     /// An idle connection for a plain request.

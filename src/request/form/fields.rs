@@ -68,7 +68,7 @@ impl Fields {
             Field::Number(usage) => return self.found.number_in(usage, name, &value.text),
             Field::Name if matches!(value.text.as_str(), "" | "true" | "false") => return Ok(()),
             Field::Name => return self.found.names.add(&value.text),
-            Field::Reference(key) => return self.found.names.add(&format!("{key}:{}", value.text)),
+            Field::Reference(key) => return self.found.names.add_reference(key, &value.text),
             Field::Image => {
                 self.found.model_use.images = true;
                 return Ok(());

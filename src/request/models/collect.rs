@@ -241,7 +241,7 @@ impl<'r> Look for Collector<'_, 'r> {
             Zone::Fallbacks => self.found.name(text, Form::Fallbacks),
             Zone::Reference(key) => {
                 let id = text.decoded()?;
-                if id.is_empty() { Ok(()) } else { self.found.names.add(&format!("{key}:{id}")) }
+                if id.is_empty() { Ok(()) } else { self.found.names.add_reference(key, &id) }
             }
             Zone::Metadata if text.begins_with("{") => read_metadata(self.found, &text.decoded()?),
             Zone::Number(usage, depth) => self.found.number(usage, depth, &text.decoded()?),

@@ -11,7 +11,11 @@ pub(in crate::request) const MAX_NAME: usize = 512;
 
 /// Additional models, without duplicates.
 #[derive(Debug, Default, PartialEq)]
-pub(in crate::request) struct Names(Vec<ModelName>);
+pub(in crate::request) struct Names {
+    all: Vec<ModelName>,
+    /// Those of them that only refer to something which stands for a model.
+    references: Vec<ModelName>,
+}
 
 impl Names {
     /// Adds a name. LiteLLM reads `a,b` as two names, so each part counts too.
@@ -25,25 +29,43 @@ impl Names {
         list.split(',').map(str::trim).filter(|part| !part.is_empty()).try_for_each(|part| self.add_one(part))
     }
 
+    /// Adds what stands for a model: the member that has its id, and the id. It is judged as the name `member:id`.
+    pub(in crate::request) fn add_reference(&mut self, member: &str, id: &str) -> Result<(), String> {
+        let known = self.all.len();
+        self.add(&format!("{member}:{id}"))?;
+        self.references.extend(self.all.iter().skip(known).cloned());
+        Ok(())
+    }
+
     fn add_one(&mut self, name: &str) -> Result<(), String> {
         let name = model_name("a member of the body", name).map_err(|error| error.to_string())?;
-        if !self.0.contains(&name) {
-            self.0.push(name);
+        // What is named as a model too is more than a reference.
+        self.references.retain(|reference| *reference != name);
+        if !self.all.contains(&name) {
+            self.all.push(name);
         }
-        if self.0.len() > MAX_ADDITIONAL { Err("too many additional models".to_owned()) } else { Ok(()) }
+        if self.all.len() > MAX_ADDITIONAL { Err("too many additional models".to_owned()) } else { Ok(()) }
     }
 
     /// Adds the names from another body.
     pub(in crate::request) fn extend(&mut self, other: &Self) -> Result<(), String> {
-        other.0.iter().try_for_each(|name| self.add_one(name.as_str()))
+        for name in &other.all {
+            let is_new = !self.all.contains(name) || self.references.contains(name);
+            self.add_one(name.as_str())?;
+            if is_new && other.references.contains(name) {
+                self.references.push(name.clone());
+            }
+        }
+        Ok(())
     }
 
     pub(in crate::request) fn as_slice(&self) -> &[ModelName] {
-        &self.0
+        &self.all
     }
 
-    pub(in crate::request) fn into_vec(self) -> Vec<ModelName> {
-        self.0
+    /// All names, and those of them that are references.
+    pub(in crate::request) fn into_parts(self) -> (Vec<ModelName>, Vec<ModelName>) {
+        (self.all, self.references)
     }
 }
 

@@ -53,6 +53,18 @@ pub(in crate::cli) fn classes(names: &Names, configs: [&Config; 2]) -> Vec<Model
         }
         groups
     });
+    let denies = configs
+        .iter()
+        .any(|config| config.token_roles.iter().flatten().any(|entry| !entry.deny_models.is_empty()));
+    // LiteLLM's own lists have no wildcards, so that a star in them is a name.
+    let is_literal = |name: &str| {
+        configs.iter().any(|config| {
+            let of_roles =
+                config.role_permissions.iter().flatten().flat_map(|entry| entry.models.iter().flatten());
+            let scopes = config.jwt.iter().flat_map(|jwt| &jwt.scope_mappings);
+            of_roles.chain(scopes.flat_map(|mapping| &mapping.models)).any(|listed| listed.as_str() == name)
+        })
+    };
     let signature = |name: &str| {
         let provider = name.split_once('/').map(|(provider, _)| provider);
         let provider = provider.or_else(|| providers::of_bare_name(name));
@@ -63,8 +75,12 @@ pub(in crate::cli) fn classes(names: &Names, configs: [&Config; 2]) -> Vec<Model
             .collect();
         let of_groups = groups.each_ref().map(|groups| groups.get(name).cloned().unwrap_or_default());
         let provider = provider.filter(|id| names.mentions("Provider", id)).map(str::to_owned);
-        let own = names.mentions("Model", name).then(|| name.to_owned());
-        (in_lists, of_groups, provider, own)
+        // A name that `model_list` does not have is denied by its spelling, which no other name shares.
+        let is_served =
+            groups.each_ref().map(|groups| denies && !name.contains('*') && groups.contains_key(name));
+        let is_spelled = denies && is_served != [true; 2];
+        let own = (is_spelled || names.mentions("Model", name)).then(|| name.to_owned());
+        (in_lists, of_groups, provider, is_served, own)
     };
 
     let named = names.models.iter().map(|name| (name.clone(), name.clone()));
@@ -74,6 +90,9 @@ pub(in crate::cli) fn classes(names: &Names, configs: [&Config; 2]) -> Vec<Model
     for (name, shown) in named.chain(samples(&names.wildcards)).chain(other).chain(starred) {
         let Ok(model) = ModelName::new(&name) else { continue };
         let is_starred = names.wildcards.contains(&name);
+        if denies && is_starred && !is_literal(&name) {
+            continue;
+        }
         let (_, all) = classes.entry(signature(&name)).or_insert_with(|| (model, Vec::new()));
         if !all.contains(&shown) && (all.is_empty() || !is_starred) {
             all.push(shown);

@@ -20,7 +20,7 @@ use super::context::Context;
 use super::limits;
 use super::models::entry::secret;
 use super::types::{
-    GatewaySettings, Mode, PassedMembers, TlsFiles, Upstream, UpstreamHeaders, UpstreamModels,
+    GatewaySettings, Mode, PassedMembers, References, TlsFiles, Upstream, UpstreamHeaders, UpstreamModels,
 };
 use crate::config::problem::{Caution, Problem};
 use crate::config::raw;
@@ -53,6 +53,7 @@ pub(in crate::config) fn settings(
         tests,
         decision_log,
         limits,
+        references,
         routes,
         denied_model,
         cors,
@@ -75,6 +76,7 @@ pub(in crate::config) fn settings(
         admin_hosts: hosts(cx, admin_hosts.unwrap_or_default()),
         upstream_headers: upstream_headers.map(|text| headers_mode(cx, &text)).unwrap_or_default(),
         mode: mode.map(|text| self::mode(cx, &text)).unwrap_or_default(),
+        references: references.map(|text| self::references(cx, &text)).unwrap_or_default(),
         sdk_routes: sdk_routes(cx, routes.and_then(|block| block.sdk).as_deref()),
         policies: policies.map(|text| if is_web(&text) { text.into() } else { directory.join(text) }),
         policies_key: policies_key.and_then(|text| public_key(cx, &text)),
@@ -164,6 +166,19 @@ fn mode(cx: &mut Context<'_>, text: &str) -> Mode {
         }
     }
     Mode::Enforce
+}
+
+fn references(cx: &mut Context<'_>, text: &str) -> References {
+    match text {
+        "deny" => {}
+        "allow" => return References::Allow,
+        "remember" => return References::Remember,
+        _ => {
+            let range = "`deny`, `allow` or `remember`".to_owned();
+            cx.refuse("modelgate.references", Problem::OutOfRange { key: "references".to_owned(), range });
+        }
+    }
+    References::Deny
 }
 
 fn headers_mode(cx: &mut Context<'_>, text: &str) -> UpstreamHeaders {

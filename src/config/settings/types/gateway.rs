@@ -33,6 +33,8 @@ pub struct GatewaySettings {
     pub limits: Limits,
     /// `modelgate.mode`: whether denials are enforced.
     pub mode: Mode,
+    /// `modelgate.references`: how ids that refer to a model are judged.
+    pub references: References,
     /// `modelgate.routes.sdk`: whether the SDK routes outside LiteLLM's groups are open (R9).
     pub sdk_routes: bool,
     /// `modelgate.policies`: the directory of dropped-in policies, or the URL of a bundle of them.
@@ -63,6 +65,19 @@ pub enum Mode {
     Enforce,
     /// `log_only`: denials are reported but not enforced, for migrations. Tokens are still verified.
     LogOnly,
+}
+
+/// `modelgate.references`: how a request is judged that refers to a model indirectly, such as by an assistant, a cached
+/// content or a batch file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum References {
+    /// `deny` (the default): a reference counts as a model that only an unrestricted list of models contains.
+    #[default]
+    Deny,
+    /// `allow`: references are not judged.
+    Allow,
+    /// `remember`: ids whose creation the gateway saw are judged by their models, and belong to their caller.
+    Remember,
 }
 
 /// `modelgate.denied_model`: the answer to a caller that requests a denied model.

@@ -20,8 +20,8 @@ use crate::names::{ClaimPath, ModelName, Role};
 use crate::routes::RoutePattern;
 
 pub use gateway::{
-    AdminListen, Cors, DecisionLog, DeniedModel, GatewaySettings, Masked, Mode, PassedMembers, TlsFiles,
-    Upstream, UpstreamHeaders, UpstreamModels,
+    AdminListen, Cors, DecisionLog, DeniedModel, GatewaySettings, Masked, Mode, PassedMembers, References,
+    TlsFiles, Upstream, UpstreamHeaders, UpstreamModels,
 };
 pub use model::{Deployment, Model, Provider};
 pub use routing::{Fallback, RouterSettings, Routing};

@@ -8,9 +8,7 @@ use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, USER_AGENT};
 use http::{HeaderValue, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use rustls::{ClientConfig, RootCertStore};
 use serde_json::Value;
@@ -19,6 +17,7 @@ use url::Url;
 
 use crate::authn::{KeySet, json_object};
 use crate::gateway::error_chain::causes;
+use crate::gateway::tls::connector::{Connector, http1_connector};
 use crate::gateway::tls::native_roots;
 
 use super::discovery;
@@ -42,20 +41,13 @@ impl Default for FetchLimits {
 /// Sends requests to providers, and reads their answers within limits.
 #[derive(Debug)]
 pub(in crate::gateway) struct Fetcher {
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    client: Client<Connector, Full<Bytes>>,
     limits: FetchLimits,
 }
 
 impl Fetcher {
     pub(in crate::gateway) fn new(tls: ClientConfig, limits: FetchLimits) -> Self {
-        let mut connector = HttpConnector::new();
-        connector.enforce_http(false);
-        connector.set_connect_timeout(Some(limits.timeout));
-        let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(tls)
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(connector);
+        let connector = http1_connector(limits.timeout, tls);
         // The provider may close a kept connection just as the next request is sent. Requests are rare, so each uses a
         // new connection.
         let client = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector);

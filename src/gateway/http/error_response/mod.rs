@@ -236,10 +236,7 @@ impl Refusal {
 
     /// Whether the request was denied because of its model, so that the operator chooses the status and the code.
     fn is_of_a_model(&self) -> bool {
-        matches!(self, Self::Denied(denied) if matches!(
-            denied.rule,
-            Rule::Model | Rule::DeniedModel | Rule::Scope | Rule::NoTeamWithModel | Rule::TeamModel
-        ))
+        matches!(self, Self::Denied(denied) if denied.rule.is_of_models())
     }
 
     /// The answer, and a line in the log.

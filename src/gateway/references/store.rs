@@ -1,0 +1,235 @@
+//! Which caller created an id, and which models it stands for: a bounded memory of this process.
+
+use std::collections::hash_map::{Entry as Place, RandomState};
+use std::collections::{HashMap, VecDeque};
+use std::hash::BuildHasher as _;
+use std::sync::{Arc, LazyLock, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use crate::identity::Caller;
+use crate::names::ModelName;
+
+/// Random, so that nobody can choose to share a hash with somebody else.
+static HASHING: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+
+/// A caller may fill this part of the memory. Beyond it, its own oldest ids make room.
+const SHARE: usize = 8;
+
+/// A caller, as a hash of its issuer and subject.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(in crate::gateway) struct Owner(u64);
+
+impl Owner {
+    /// The owner of what a caller creates. `None` if the token does not say who calls.
+    pub(in crate::gateway) fn of(caller: &Caller) -> Option<Self> {
+        let name = caller.subject.as_deref().or(caller.user_id.as_deref()).or(caller.client_id.as_deref());
+        (caller.master_key || name.is_some())
+            .then(|| Self(HASHING.hash_one((caller.master_key, caller.issuer.as_deref(), name))))
+    }
+}
+
+/// What is known of an id.
+#[derive(Clone, Debug)]
+struct Known {
+    owner: Owner,
+    models: Arc<[ModelName]>,
+    until: Instant,
+}
+
+/// The ids that the gateway saw created.
+#[derive(Debug, Default)]
+pub(in crate::gateway) struct ReferenceStore {
+    state: RwLock<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    known: HashMap<Box<str>, Known>,
+    /// Of each owner the oldest first. An id that was forgotten since may still be in it.
+    by_owner: HashMap<Owner, VecDeque<Box<str>>>,
+    /// Of all owners the oldest first, likewise.
+    order: VecDeque<Box<str>>,
+}
+
+/// What the memory says of an id to a caller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::gateway) enum Lookup {
+    /// Nobody created it here.
+    Unknown,
+    /// Another caller created it.
+    Foreign,
+    /// The caller created it with these models.
+    Own(Arc<[ModelName]>),
+}
+
+impl ReferenceStore {
+    /// Who created an id, as `owner` sees it.
+    pub(in crate::gateway) fn lookup(&self, id: &str, owner: Option<Owner>) -> Lookup {
+        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        match state.known.get(key(id)).filter(|known| Instant::now() < known.until) {
+            None => Lookup::Unknown,
+            Some(known) if Some(known.owner) == owner => Lookup::Own(Arc::clone(&known.models)),
+            Some(_) => Lookup::Foreign,
+        }
+    }
+
+    /// Remembers who created an id, for `ttl`. An id that another caller created stays that caller's.
+    pub(in crate::gateway) fn remember(
+        &self,
+        id: &str,
+        owner: Owner,
+        models: &Arc<[ModelName]>,
+        capacity: usize,
+        ttl: Duration,
+    ) {
+        let id = key(id);
+        let now = Instant::now();
+        let known = Known { owner, models: Arc::clone(models), until: now + ttl };
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(earlier) = state.known.get_mut(id) {
+            if earlier.owner != owner && now < earlier.until {
+                return;
+            }
+            if earlier.owner == owner {
+                // What is updated may run the models of both requests. What has no known model keeps none: an answer about it does not
+                // say what is in it.
+                earlier.until = known.until;
+                if !earlier.models.is_empty()
+                    && known.models.iter().any(|model| !earlier.models.contains(model))
+                {
+                    let new = known.models.iter().filter(|model| !earlier.models.contains(model));
+                    earlier.models = earlier.models.iter().chain(new).cloned().collect();
+                }
+                return;
+            }
+            state.forget(id);
+        }
+        state.make_room(owner, capacity, now);
+        state.by_owner.entry(owner).or_default().push_back(id.into());
+        state.order.push_back(id.into());
+        state.known.insert(id.into(), known);
+    }
+
+    /// How many ids are remembered.
+    pub(in crate::gateway) fn len(&self) -> usize {
+        self.state.read().unwrap_or_else(PoisonError::into_inner).known.len()
+    }
+}
+
+impl State {
+    fn make_room(&mut self, owner: Owner, capacity: usize, now: Instant) {
+        while self.order.front().is_some_and(|id| self.known.get(id).is_none_or(|known| known.until <= now)) {
+            self.forget_oldest();
+        }
+        let share = (capacity / SHARE).max(1);
+        if self.by_owner.get(&owner).is_some_and(|own| own.len() >= share)
+            && let Some(oldest) = self.by_owner.get(&owner).and_then(|own| own.front()).cloned()
+        {
+            self.forget(&oldest);
+        }
+        while self.known.len() >= capacity && !self.order.is_empty() {
+            self.forget_oldest();
+        }
+        // Ids that owners lost to their own share are still in the order.
+        if self.order.len() > capacity.saturating_mul(2) {
+            let known = &self.known;
+            self.order.retain(|id| known.contains_key(id));
+        }
+    }
+
+    fn forget_oldest(&mut self) {
+        if let Some(oldest) = self.order.pop_front() {
+            self.forget(&oldest);
+        }
+    }
+
+    fn forget(&mut self, id: &str) {
+        let Some(known) = self.known.remove(id) else { return };
+        if let Place::Occupied(mut own) = self.by_owner.entry(known.owner) {
+            own.get_mut().retain(|other| **other != *id);
+            if own.get().is_empty() {
+                own.remove();
+            }
+        }
+    }
+}
+
+/// What an id is kept by. Google's ids are paths, of which the last two segments say kind and id.
+fn key(id: &str) -> &str {
+    let mut slashes = id.rmatch_indices('/');
+    match (slashes.next(), slashes.next()) {
+        (Some(_), Some((at, _))) => id.get(at + 1..).unwrap_or(id),
+        _ => id,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: Duration = Duration::from_secs(86_400);
+
+    fn models(names: &[&str]) -> Arc<[ModelName]> {
+        names.iter().map(|name| ModelName::new(name).unwrap()).collect()
+    }
+
+    #[test]
+    fn an_id_belongs_to_the_caller_who_created_it_first() {
+        let store = ReferenceStore::default();
+        store.remember("resp_1", Owner(1), &models(&["a"]), 8, DAY);
+        store.remember("resp_1", Owner(2), &models(&["b"]), 8, DAY);
+        assert_eq!(store.lookup("resp_1", Some(Owner(1))), Lookup::Own(models(&["a"])));
+        assert_eq!(store.lookup("resp_1", Some(Owner(2))), Lookup::Foreign);
+        assert_eq!(store.lookup("resp_1", None), Lookup::Foreign);
+        assert_eq!(store.lookup("resp_2", Some(Owner(1))), Lookup::Unknown);
+    }
+
+    #[test]
+    fn an_update_adds_models_and_gives_none_to_what_has_none() {
+        let store = ReferenceStore::default();
+        store.remember("asst_1", Owner(1), &models(&["a"]), 8, DAY);
+        store.remember("asst_1", Owner(1), &models(&["b", "a"]), 8, DAY);
+        assert_eq!(store.lookup("asst_1", Some(Owner(1))), Lookup::Own(models(&["a", "b"])));
+        store.remember("file-1", Owner(1), &models(&[]), 8, DAY);
+        store.remember("file-1", Owner(1), &models(&["a"]), 8, DAY);
+        assert_eq!(store.lookup("file-1", Some(Owner(1))), Lookup::Own(models(&[])));
+    }
+
+    #[test]
+    fn an_id_that_is_a_path_is_known_by_its_end() {
+        let store = ReferenceStore::default();
+        store.remember("projects/p/cachedContents/1", Owner(1), &models(&["a"]), 8, DAY);
+        assert_eq!(store.lookup("cachedContents/1", Some(Owner(2))), Lookup::Foreign);
+        assert_eq!(store.lookup("files/1", Some(Owner(2))), Lookup::Unknown);
+    }
+
+    #[test]
+    fn the_memory_is_bounded_and_a_flood_pushes_out_its_own() {
+        let store = ReferenceStore::default();
+        store.remember("first", Owner(1), &models(&[]), 80, DAY);
+        for n in 0..1_000 {
+            store.remember(&format!("id-{n}"), Owner(2), &models(&[]), 80, DAY);
+        }
+        assert_eq!(store.len(), 11);
+        assert_eq!(store.lookup("first", Some(Owner(2))), Lookup::Foreign);
+        assert_eq!(store.lookup("id-999", Some(Owner(1))), Lookup::Foreign);
+        for n in 0..1_000 {
+            store.remember(&format!("other-{n}"), Owner(n), &models(&[]), 80, DAY);
+        }
+        assert_eq!(store.len(), 80);
+        assert_eq!(store.lookup("first", Some(Owner(2))), Lookup::Unknown);
+        assert!(store.state.read().unwrap().order.len() <= 160);
+    }
+
+    #[test]
+    fn an_id_is_forgotten_in_time() {
+        let store = ReferenceStore::default();
+        store.remember("old", Owner(1), &models(&["a"]), 8, Duration::ZERO);
+        assert_eq!(store.lookup("old", Some(Owner(1))), Lookup::Unknown);
+        store.remember("old", Owner(2), &models(&["b"]), 8, DAY);
+        assert_eq!(store.lookup("old", Some(Owner(2))), Lookup::Own(models(&["b"])));
+        store.remember("older", Owner(1), &models(&[]), 8, Duration::ZERO);
+        store.remember("new", Owner(1), &models(&[]), 8, DAY);
+        assert_eq!(store.lookup("older", Some(Owner(1))), Lookup::Unknown);
+    }
+}

@@ -1,0 +1,63 @@
+//! A list of denied models, which also holds other spellings of them.
+
+use std::collections::{BTreeSet, HashSet};
+
+use super::model_list::ModelList;
+use super::spellings::canonical;
+
+/// The models, wildcards and access groups of `deny_models`.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct DeniedModels {
+    is_empty: bool,
+    written: ModelList,
+    /// The same in lower case.
+    lower: ModelList,
+    /// The names in their plain form.
+    canonical: HashSet<String>,
+    /// The same without the provider, for names that say none.
+    bare: HashSet<String>,
+}
+
+impl DeniedModels {
+    pub(super) fn new(listed: &[String]) -> Self {
+        let lower: Vec<String> = listed.iter().map(|name| name.to_lowercase()).collect();
+        let names = || lower.iter().filter(|name| !name.contains('*'));
+        // Ollama's `x:latest` is `x`.
+        let latest = names().filter_map(|name| name.strip_suffix(":latest")).map(canonical);
+        let without_provider =
+            names().filter_map(|name| name.rsplit_once('/')).map(|(_, name)| canonical(name));
+        Self {
+            is_empty: listed.is_empty(),
+            written: ModelList::new(listed),
+            canonical: names().map(|name| canonical(name)).chain(latest).collect(),
+            bare: without_provider.collect(),
+            lower: ModelList::new(&lower),
+        }
+    }
+
+    /// Whether it denies nothing.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.is_empty
+    }
+
+    /// Whether the list holds the model as it is written.
+    pub(crate) fn contains_model(&self, model: &str) -> bool {
+        self.written.contains_model(model)
+    }
+
+    /// Whether the list names the access group.
+    pub(crate) fn names_group(&self, group: &str) -> bool {
+        self.written.names_group(group)
+    }
+
+    /// Whether the list holds one of the readings of a name.
+    pub(crate) fn contains_reading(&self, name: &str, readings: &BTreeSet<String>) -> bool {
+        let is_bare = !name.contains('/');
+        readings.iter().any(|reading| {
+            let plain = canonical(reading);
+            self.lower.contains_model(reading)
+                || self.canonical.contains(&plain)
+                || (is_bare && self.bare.contains(&plain))
+        })
+    }
+}

@@ -1,0 +1,82 @@
+//! The names of models that a configuration has.
+
+use std::collections::{HashMap, HashSet};
+
+use super::spellings::canonical;
+use crate::config::Config;
+use crate::pattern::{Pattern, filled};
+
+/// The names that `model_list` serves, and those that lists of models open by name.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ModelNames {
+    /// The exact names of `model_list`, aliases included.
+    served: HashSet<String>,
+    /// The same by their plain form.
+    by_canonical: HashMap<String, Vec<String>>,
+    wildcards: Vec<Wildcard>,
+    /// The exact names in lists of roles, scopes and teams.
+    opened: HashSet<String>,
+}
+
+/// A wildcard of `model_list`.
+#[derive(Clone, Debug)]
+struct Wildcard {
+    text: String,
+    pattern: Pattern,
+    /// What the upstream is asked for; the same `*` stands for the same text.
+    target: Option<String>,
+}
+
+impl ModelNames {
+    pub(super) fn new(config: &Config) -> Self {
+        let mut names = Self::default();
+        for model in &config.models {
+            let name = model.name.as_str();
+            if name.contains('*') {
+                let target = model.deployment.as_ref().map(|deployment| deployment.model.clone());
+                names.wildcards.push(Wildcard { text: name.to_owned(), pattern: Pattern::new(name), target });
+            } else if names.served.insert(name.to_owned()) {
+                names.by_canonical.entry(canonical(name)).or_default().push(name.to_owned());
+            }
+        }
+        let of_roles =
+            config.role_permissions.iter().flatten().flat_map(|entry| entry.models.iter().flatten());
+        let of_scopes = config.jwt.iter().flat_map(|jwt| &jwt.scope_mappings);
+        let of_scopes = of_scopes.flat_map(|mapping| &mapping.models);
+        let of_tokens = config.token_roles.iter().flatten().flat_map(|entry| &entry.models);
+        let of_teams = config.teams.iter().flat_map(|team| &team.models);
+        let opened = of_roles.chain(of_scopes).map(|name| name.as_str());
+        let opened = opened.chain(of_tokens.chain(of_teams).map(String::as_str));
+        names.opened = opened.filter(|name| !name.contains('*')).map(str::to_owned).collect();
+        names
+    }
+
+    /// Whether `model_list` has exactly this name, so that its entry says what is run.
+    pub(crate) fn is_served(&self, name: &str) -> bool {
+        self.served.contains(name)
+    }
+
+    /// Whether the configuration has the name: `model_list` by name or wildcard, or a list of models by name. A list with commas is
+    /// had if each of its names is. The model of a request that names none (D10) is not had.
+    pub(crate) fn resolves(&self, name: &str) -> bool {
+        let is_one = |name: &str| {
+            !name.is_empty()
+                && (self.is_served(name)
+                    || self.opened.contains(name)
+                    || self.wildcards.iter().any(|wildcard| wildcard.pattern.matches(name)))
+        };
+        let mut parts = name.split(',').map(str::trim).filter(|part| !part.is_empty()).peekable();
+        is_one(name) || (name.contains(',') && parts.peek().is_some() && parts.all(is_one))
+    }
+
+    /// What upstreams are asked for if the name is served by a wildcard.
+    pub(crate) fn targets(&self, name: &str) -> impl Iterator<Item = String> {
+        let fitting = self.wildcards.iter().filter(move |wildcard| wildcard.pattern.matches(name));
+        fitting.filter_map(move |wildcard| Some(filled(wildcard.target.as_deref()?, &wildcard.text, name)))
+    }
+
+    /// The exact names of `model_list` with this plain form.
+    pub(crate) fn served_like(&self, reading: &str) -> impl Iterator<Item = &str> {
+        self.by_canonical.get(&canonical(reading)).into_iter().flatten().map(String::as_str)
+    }
+}

@@ -1,24 +1,24 @@
-//! Text from requests, tokens and files, made safe to show.
+//! Escapes text from requests, tokens and files for display.
 //!
-//! A terminal obeys control characters, and bidirectional marks reorder what stands around them. Text that somebody else chose must do
-//! neither to what an operator reads.
+//! Terminals obey control characters, and bidirectional marks reorder the text around them. Untrusted text must do
+//! neither in output for operators.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-/// Whether a terminal, a log viewer or an editor could obey the character instead of showing it: C0 and C1 controls, the separators
-/// of lines and paragraphs, and the marks of Unicode's bidirectional algorithm (UAX 9).
+/// Whether a terminal, a log viewer or an editor could interpret the character instead of showing it. These are C0 and
+/// C1 controls, line and paragraph separators, and the marks of Unicode's bidirectional algorithm (UAX 9).
 fn is_harmful(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// The text with every harmful character written as `\u{…}`, line breaks and tabs included.
+/// Escapes every harmful character as `\u{…}`, including line breaks and tabs.
 pub(crate) fn escape(text: &str) -> Cow<'_, str> {
     replace(text, is_harmful, |out, c| write!(out, "\\u{{{:x}}}", u32::from(c)))
 }
 
-/// The same for text that is laid out already: line breaks and tabs stay.
+/// Escapes text that is already laid out. Line breaks and tabs are kept.
 #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "only the command prints reports"))]
 pub(crate) fn escape_lines(text: &str) -> Cow<'_, str> {
     replace(
@@ -28,8 +28,8 @@ pub(crate) fn escape_lines(text: &str) -> Cow<'_, str> {
     )
 }
 
-/// JSON with every harmful character of its strings written as `\uXXXX`, which means the same to every reader. JSON has none outside
-/// of strings, apart from the white space of its layout.
+/// Escapes every harmful character in JSON strings as `\uXXXX`, which means the same to every reader. Outside of
+/// strings, JSON contains none except for white space.
 #[cfg_attr(
     not(feature = "gateway"),
     expect(dead_code, reason = "only the command and the gateway write JSON")
@@ -39,7 +39,7 @@ pub(crate) fn escape_json(json: &str) -> Cow<'_, str> {
         json,
         |c| is_harmful(c) && !matches!(c, '\n' | '\t' | '\r'),
         |out, c| {
-            // All of them are in the basic plane.
+            // All harmful characters are in the basic multilingual plane.
             write!(out, "\\u{:04x}", u32::from(c))
         },
     )
@@ -69,7 +69,7 @@ fn replace(
 mod tests {
     use super::*;
 
-    /// One of each kind.
+    /// Examples of each kind of harmful character.
     const HARMFUL: &str = "\0\u{1b}\n\t\u{7f}\u{80}\u{9b}\u{9f}\u{61c}\u{200e}\u{200f}\u{2028}\u{2029}\u{202a}\u{202e}\u{2066}\u{2069}";
 
     #[test]

@@ -32,6 +32,7 @@
 //! Teams are declared in the configuration. Decode compressed bodies before you call [`request::classify`]: it refuses them.
 
 pub mod authn;
+mod cache;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod config;
@@ -43,7 +44,6 @@ pub mod engine;
 #[cfg(feature = "gateway")]
 pub mod gateway;
 pub mod identity;
-mod memo;
 pub mod names;
 pub mod pattern;
 pub mod providers;

@@ -1,4 +1,4 @@
-//! Names that a configuration or a token uses, each with one fallible way in.
+//! Validated names of a configuration or token. Each type has a single fallible constructor.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,7 +8,8 @@ use serde_json::{Map, Value};
 
 /// The name of a model, as a request or a configuration writes it.
 ///
-/// Never empty, but for the model that no request can name. Compared byte by byte: case and Unicode form count (rule R2).
+/// The name is not empty, except for the unnamed model, which no request can name. Names are compared byte by byte, so
+/// case and Unicode form matter (rule R2).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ModelName(Arc<str>);
 
@@ -22,7 +23,8 @@ impl ModelName {
         if name.is_empty() { Err(EmptyName) } else { Ok(Self(name.into())) }
     }
 
-    /// The model that a route runs for a request which names none (D10). No list names it, and of the wildcards only `*` fits it.
+    /// The unnamed model, which a route runs if a request names none (D10). No list names it, and `*` is the only
+    /// wildcard that matches it.
     pub(crate) fn unnamed() -> Self {
         Self("".into())
     }
@@ -59,7 +61,7 @@ impl std::borrow::Borrow<str> for ModelName {
 #[error("a name must not be empty")]
 pub struct EmptyName;
 
-/// LiteLLM's roles, the ones that `role_permissions` may name.
+/// LiteLLM's roles that `role_permissions` may name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {
     /// `proxy_admin`
@@ -99,20 +101,20 @@ impl fmt::Display for Role {
     }
 }
 
-/// A role that `role_permissions` can't name.
+/// A role that `role_permissions` cannot name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("unknown role `{0}`")]
 pub struct UnknownRole(pub String);
 
-/// Where in a token's claims a value is found.
+/// The path to a value in a token's claims.
 ///
-/// Dots separate object keys, `\.` is a literal dot, and a leading `metadata.` is dropped, as LiteLLM does.
-/// Only objects are entered: `roles.0` never finds the first role of a list.
+/// Dots separate object keys, `\.` is a literal dot, and a leading `metadata.` is dropped, as in LiteLLM. The path only
+/// enters objects: `roles.0` never finds the first role of a list.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ClaimPath {
     text: String,
     keys: Vec<String>,
-    /// Where else it may be, if it is not there.
+    /// Alternative paths, used if this path finds no value.
     others: Vec<ClaimPath>,
 }
 
@@ -123,13 +125,13 @@ impl ClaimPath {
         &self.text
     }
 
-    /// The claim that the path begins in.
+    /// The claim in which the path starts.
     #[must_use]
     pub fn claim(&self) -> &str {
         self.keys.first().map_or("", String::as_str)
     }
 
-    /// The same, and where it is looked for if it is not there or `null`, in order.
+    /// Adds alternative paths. They are tried in order if this path finds no value or finds `null`.
     #[must_use]
     pub fn or(mut self, others: Vec<Self>) -> Self {
         for other in &others {
@@ -140,12 +142,12 @@ impl ClaimPath {
         self
     }
 
-    /// Each claim that the path may begin in.
+    /// The claims in which the path or an alternative may start.
     pub(crate) fn claims(&self) -> impl Iterator<Item = &str> {
         std::iter::once(self).chain(&self.others).map(Self::claim)
     }
 
-    /// The value at this path, if every key on the way is there.
+    /// The value at this path, if all keys of the path exist.
     #[must_use]
     pub fn find<'c>(&self, claims: &'c Map<String, Value>) -> Option<&'c Value> {
         let first = self.find_here(claims);
@@ -164,7 +166,8 @@ impl ClaimPath {
         object.get(last)
     }
 
-    /// The place at this path, made with the objects on the way; `None` where something else is in the way.
+    /// The value at this path, created together with missing objects. `None` if a value that is not an object is in the
+    /// way.
     #[cfg(feature = "cli")]
     pub(crate) fn place<'c>(&self, claims: &'c mut Map<String, Value>) -> Option<&'c mut Value> {
         let (last, parents) = self.keys.split_last()?;
@@ -176,7 +179,7 @@ impl ClaimPath {
         Some(object.entry(last).or_insert(Value::Null))
     }
 
-    /// The same, to change the value.
+    /// The value at this path, mutable.
     pub fn find_mut<'c>(&self, claims: &'c mut Map<String, Value>) -> Option<&'c mut Value> {
         let (last, parents) = self.keys.split_last()?;
         let mut object = claims;

@@ -1,20 +1,20 @@
-//! Wildcards in the names of models.
+//! Wildcards in model names.
 
-/// A pattern in which `*` stands for any characters, none included, and everything else for itself.
+/// A pattern in which `*` matches any number of characters, including none. Other characters match themselves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern {
-    /// What stands before, between and behind the stars: always one more than there are stars.
+    /// The parts before, between and after the stars. There is one more part than there are stars.
     pieces: Vec<String>,
 }
 
 impl Pattern {
-    /// The pattern that `text` writes. Every text is one.
+    /// Parses a pattern. Every text is a valid pattern.
     #[must_use]
     pub fn new(text: &str) -> Self {
         Self { pieces: text.split('*').map(str::to_owned).collect() }
     }
 
-    /// Whether the whole of `text` fits.
+    /// Whether the pattern matches the whole of `text`.
     #[must_use]
     pub fn matches(&self, text: &str) -> bool {
         let [first, middle @ .., last] = self.pieces.as_slice() else {
@@ -33,11 +33,11 @@ impl Pattern {
     }
 }
 
-/// A template with its star filled with what the star of `pattern` stands for in `name`.
+/// Fills the star of a template with the part of `name` that the star of `pattern` matches.
 pub(crate) fn filled(template: &str, pattern: &str, name: &str) -> String {
     let Some((head, tail)) = pattern.split_once('*') else { return template.to_owned() };
-    let stood_for = name.strip_prefix(head).and_then(|rest| rest.strip_suffix(tail)).unwrap_or(name);
-    template.replacen('*', stood_for, 1)
+    let matched = name.strip_prefix(head).and_then(|rest| rest.strip_suffix(tail)).unwrap_or(name);
+    template.replacen('*', matched, 1)
 }
 
 #[cfg(test)]
@@ -70,7 +70,7 @@ mod tests {
         assert!(fits("ab*ba", "abba"));
     }
 
-    /// The obvious matcher, exponential in the stars.
+    /// A simple matcher whose time is exponential in the number of stars.
     fn naive(pattern: &[char], text: &[char]) -> bool {
         match pattern.split_first() {
             None => text.is_empty(),

@@ -1,4 +1,4 @@
-//! Which provider a bare model name belongs to, by its beginning.
+//! Finds the provider of a bare model name by its prefix.
 
 const BEGINNINGS: [(&str, &str); 11] = [
     ("gpt-", "openai"),
@@ -14,7 +14,7 @@ const BEGINNINGS: [(&str, &str); 11] = [
     ("gemini-", "gemini"),
 ];
 
-/// The provider of a name without `provider/`, where its beginning gives it away.
+/// The provider of a name without `provider/`, if the prefix identifies one.
 #[must_use]
 pub fn of_bare_name(name: &str) -> Option<&'static str> {
     if name.contains('/') {

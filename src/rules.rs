@@ -1,41 +1,41 @@
-//! The rules of a decision by name, for the translation that writes them and the engine that reports them.
+//! The names of the decision rules. The translation writes them and the engine reports them.
 //!
-//! `docs/reference/rules.md` defines each of them.
+//! `docs/reference/rules.md` defines each rule.
 
 use std::fmt;
 
 /// The role of the holder of `general_settings.master_key` in policies.
 pub(crate) const MASTER_KEY_ROLE: &str = "master_key";
 
-/// The rule that denies, in the order in which rules are reported when several do. `docs/reference/rules.md` has each of
-/// them in words.
+/// A rule that can deny a request. If several rules deny, the first in this order is reported.
+/// `docs/reference/rules.md` describes each rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Rule {
-    /// Cedar could not evaluate a policy, or the request does not fit the schema.
+    /// Cedar could not evaluate a policy, or the request does not match the schema.
     Evaluation,
-    /// A dropped-in policy, not one that was translated.
+    /// A dropped-in policy.
     Policy,
     /// The master key.
     MasterKey,
     /// The identity provider left out a claim that roles or teams are read from.
     Overage,
-    /// The token belongs to nobody (R1, R2).
+    /// The token matches no role (R1, R2).
     Unmatched,
     /// The role may not use the model.
     Model,
     /// The role may not call the route.
     Route,
-    /// A role of the token denies the model, whatever else grants it (`modelgate.role_permissions`).
+    /// A role of the token denies the model, regardless of any grant (`modelgate.role_permissions`).
     DeniedModel,
-    /// No scope of the token opens the model.
+    /// No scope of the token grants the model.
     Scope,
     /// An admin may not call the route.
     AdminRoute,
-    /// The header selects no claimed, declared team.
+    /// The header names no team that the token claims and the configuration declares.
     TeamHeader,
     /// The token's team is not declared.
     UnknownTeam,
-    /// The token names no team where one is needed.
+    /// The token names no team, but the request needs one.
     NoTeam,
     /// No claimed team may use the model on this route.
     NoTeamWithModel,
@@ -45,11 +45,11 @@ pub enum Rule {
     Blocked,
     /// The team may not use the model.
     TeamModel,
-    /// The email is of another domain.
+    /// The email belongs to another domain.
     EmailDomain,
-    /// Neither a user nor a team is known.
+    /// The caller has neither a user id nor a team.
     Identity,
-    /// The route is not one of an LLM API.
+    /// The route does not belong to an LLM API.
     Floor,
     /// The request uses an id that another caller created (`modelgate.references`).
     Reference,
@@ -109,7 +109,7 @@ impl Rule {
         }
     }
 
-    /// Whether it denies a model.
+    /// Whether the rule denies a model.
     pub(crate) fn is_of_models(self) -> bool {
         matches!(
             self,
@@ -117,13 +117,13 @@ impl Rule {
         )
     }
 
-    /// The rule of this name.
+    /// The rule with this name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|rule| rule.as_str() == name)
     }
 
-    /// What a denied caller is told. Says what was refused, never what would be allowed.
+    /// The message for a denied caller. It says what was denied, but not what would be allowed.
     #[must_use]
     pub fn reason(self) -> &'static str {
         match self {

@@ -1,4 +1,4 @@
-//! Where rules come from: the YAML, and the policies beside it. Read together, in force together.
+//! The sources of rules: the YAML and the policies beside it. They are read and activated together.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use crate::config::{Config, ConfigError};
 use crate::dropins::{DropInError, DropIns};
 use crate::engine::{Snapshot, SnapshotError};
 
-/// The files that a snapshot is made of.
+/// The files that a snapshot is built from.
 #[derive(Clone, Debug)]
 pub struct Sources {
     config: PathBuf,
@@ -18,12 +18,12 @@ pub struct Sources {
     candidate: Option<Box<Sources>>,
 }
 
-/// A file, and what was in it: keys too, so that `Debug` says how much alone.
+/// A file and its content. The content may hold keys, so `Debug` prints only its length.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SourceFile {
-    /// Where it is.
+    /// The path.
     pub path: PathBuf,
-    /// What was read.
+    /// The content.
     pub content: Arc<[u8]>,
 }
 
@@ -33,7 +33,7 @@ impl fmt::Debug for SourceFile {
     }
 }
 
-/// What a snapshot is made of, read but not yet judged as a whole.
+/// The parts of a snapshot, which were read but not yet validated together.
 #[derive(Debug)]
 pub struct Inputs {
     /// The configuration.
@@ -44,29 +44,29 @@ pub struct Inputs {
     pub files: Vec<SourceFile>,
     /// The directory of policies, if there is one.
     pub policies: Option<PathBuf>,
-    /// The same of the rules under trial, if there are any; their files are among the above.
+    /// The same for the shadow rules, if there are any. `files` includes their files.
     pub candidate: Option<Box<Inputs>>,
 }
 
-/// A snapshot, and what it was made of.
+/// A snapshot and its sources.
 #[derive(Debug)]
 pub struct Loaded {
-    /// Ready to be put in force.
+    /// The snapshot, ready to be activated.
     pub snapshot: Snapshot,
-    /// Rules under trial, to be compared and never enforced.
+    /// The shadow rules, which are compared but never enforced.
     pub candidate: Option<Snapshot>,
     /// Every file that was read, the configuration first.
     pub files: Vec<SourceFile>,
     /// The directory of policies, if there is one.
     pub policies: Option<PathBuf>,
-    /// How many policies were dropped in.
+    /// The number of drop-in policies.
     pub policy_count: usize,
 }
 
-/// Why nothing was loaded. What is in force stays so.
+/// The reason why nothing was loaded. The active configuration stays.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum LoadError {
-    /// The configuration is refused.
+    /// The configuration is invalid.
     #[error(transparent)]
     #[diagnostic(transparent)]
     Config(#[from] ConfigError),
@@ -74,32 +74,33 @@ pub enum LoadError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     DropIns(#[from] Box<DropInError>),
-    /// They do not fit together.
+    /// The configuration and the policies do not match.
     #[error(transparent)]
     #[diagnostic(transparent)]
     Snapshot(#[from] SnapshotError),
 }
 
 impl Sources {
-    /// The configuration in `config`, with the policies in `policies`, or where `modelgate.policies` says.
+    /// The configuration in `config`, with the policies in `policies`, or in the directory that `modelgate.policies`
+    /// names.
     #[must_use]
     pub fn new(config: &Path, policies: Option<&Path>) -> Self {
         Self { config: config.to_owned(), policies: policies.map(Path::to_owned), candidate: None }
     }
 
-    /// The same with rules under trial beside them.
+    /// The same with shadow rules.
     #[must_use]
     pub fn with_candidate(self, candidate: Option<Self>) -> Self {
         Self { candidate: candidate.map(Box::new), ..self }
     }
 
-    /// The rules under trial.
+    /// The shadow rules.
     #[must_use]
     pub fn candidate(&self) -> Option<&Self> {
         self.candidate.as_deref()
     }
 
-    /// The directory of policies, unless the configuration is to say.
+    /// The directory of policies. `None`: `modelgate.policies` decides.
     #[must_use]
     pub fn policies(&self) -> Option<&Path> {
         self.policies.as_deref()
@@ -120,7 +121,8 @@ impl Sources {
         self.read(env, &mut |_, _| ())?.build()
     }
 
-    /// Reads everything. `located` is told where the policies are before they are read, and thus even if they are refused.
+    /// Reads everything. Calls `located` with the directory of policies before it is read, so also if the policies are
+    /// invalid.
     ///
     /// # Errors
     ///

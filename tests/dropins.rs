@@ -58,7 +58,7 @@ struct Ask<'a> {
     claims: Value,
     model: &'a str,
     body: Value,
-    circumstances: RequestContext,
+    request_context: RequestContext,
 }
 
 impl Default for Ask<'_> {
@@ -69,7 +69,7 @@ impl Default for Ask<'_> {
             claims: json!({"sub": "ada"}),
             model: "small",
             body: json!({}),
-            circumstances: RequestContext { time: Some(time), source },
+            request_context: RequestContext { time: Some(time), source },
         }
     }
 }
@@ -90,7 +90,7 @@ impl Ask<'_> {
             headers: &headers,
             body: body.as_bytes(),
         };
-        let call = classify(&parts).unwrap().with_context(self.circumstances);
+        let call = classify(&parts).unwrap().with_context(self.request_context);
         snapshot.authorize(&caller, call).err().map(|denied| (denied.rule.to_string(), denied.to_string()))
     }
 
@@ -148,7 +148,7 @@ fn a_policy_that_fails_to_evaluate_denies() {
 fn without_a_time_a_policy_on_time_denies() {
     let snapshot = example("office_hours.cedar");
     let claims = json!({"sub": "ada", "roles": ["contractor"]});
-    let ask = Ask { claims, circumstances: RequestContext::default(), ..Ask::default() };
+    let ask = Ask { claims, request_context: RequestContext::default(), ..Ask::default() };
     assert_eq!(ask.rule(&snapshot), Some("evaluation".to_owned()));
 }
 
@@ -273,8 +273,8 @@ fn contractors_keep_office_hours() {
     let snapshot = example("office_hours.cedar");
     let at = |seconds: u64, role: &str| {
         let time = Some(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
-        let circumstances = RequestContext { time, source: None };
-        Ask { claims: json!({"sub": "ada", "roles": [role]}), circumstances, ..Ask::default() }
+        let request_context = RequestContext { time, source: None };
+        Ask { claims: json!({"sub": "ada", "roles": [role]}), request_context, ..Ask::default() }
             .denied(&snapshot)
     };
     let hour = 3600;
@@ -320,8 +320,8 @@ fn requests_come_from_the_companys_networks() {
     let snapshot = example("address_range.cedar");
     let from = |source: Option<&str>| {
         let source = source.map(|ip| ip.parse().unwrap());
-        let circumstances = RequestContext { source, ..Ask::default().circumstances };
-        Ask { circumstances, ..Ask::default() }.denied(&snapshot)
+        let request_context = RequestContext { source, ..Ask::default().request_context };
+        Ask { request_context, ..Ask::default() }.denied(&snapshot)
     };
     for inside in ["10.9.8.7", "127.0.0.1", "::1"] {
         assert_eq!(from(Some(inside)), None, "{inside}");
@@ -352,10 +352,15 @@ fn answers_are_limited_in_tokens() {
 fn on_call_may_break_the_glass_until_the_day_ends() {
     let snapshot = example("break_glass.cedar");
     let at = |time: u64, role: &str| {
-        let circumstances =
+        let request_context =
             RequestContext { time: Some(SystemTime::UNIX_EPOCH + Duration::from_secs(time)), source: None };
-        Ask { claims: json!({"sub": "ada", "roles": role}), model: "extra", circumstances, ..Ask::default() }
-            .rule(&snapshot)
+        Ask {
+            claims: json!({"sub": "ada", "roles": role}),
+            model: "extra",
+            request_context,
+            ..Ask::default()
+        }
+        .rule(&snapshot)
     };
     assert_eq!(at(TUESDAY_NOON, "on-call"), None);
     assert_eq!(at(TUESDAY_NOON, "employee"), Some("R2.model".to_owned()));

@@ -133,8 +133,8 @@ fn decided(snapshot: &Snapshot) -> Vec<Decided> {
             let parts =
                 RequestParts { method: &method, path, query: None, headers: &headers, body: body.as_bytes() };
             let time = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_795_521_600);
-            let circumstances = RequestContext { time: Some(time), source: source.map(Into::into) };
-            let call = classify(&parts).expect("a plain request").with_context(circumstances);
+            let request_context = RequestContext { time: Some(time), source: source.map(Into::into) };
+            let call = classify(&parts).expect("a plain request").with_context(request_context);
             snapshot.decide(&caller, &call)
         };
     asked.into_iter().map(ask).collect()

@@ -49,12 +49,14 @@ pub(crate) const FREE: [&str; 41] = [
     "fallbacks",
 ];
 
-/// Whether the letters of a key end with a word for a model.
+/// Whether the letters of a key, or of a part of it between brackets and the like, end with a word for a model.
 pub(crate) fn is_models(key: &str) -> bool {
-    let letters: String = key.to_ascii_lowercase().chars().filter(char::is_ascii_alphanumeric).collect();
     let words = ["model", "models", "deployment", "fallback", "fallbacks"];
     let ends = ["", "id", "ids", "name", "names"];
-    ends.iter().any(|end| words.iter().any(|word| letters.ends_with(&format!("{word}{end}"))))
+    key.split(['[', ']', '.', '/', ':']).any(|part| {
+        let letters: String = part.to_ascii_lowercase().chars().filter(char::is_ascii_alphanumeric).collect();
+        ends.iter().any(|end| words.iter().any(|word| letters.ends_with(&format!("{word}{end}"))))
+    })
 }
 
 pub(crate) fn further(body: &Value) -> BTreeSet<&str> {

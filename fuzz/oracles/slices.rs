@@ -115,7 +115,7 @@ struct Asked {
     path: &'static str,
     models: Vec<&'static str>,
     body: Map<String, Value>,
-    circumstances: RequestContext,
+    request_context: RequestContext,
 }
 
 impl Asked {
@@ -141,11 +141,11 @@ impl Asked {
         }
         let time = SystemTime::UNIX_EPOCH + Duration::from_secs(TUESDAY_NOON);
         let known = choices.below(4);
-        let circumstances = RequestContext {
+        let request_context = RequestContext {
             time: (known != 3).then_some(time),
             source: [None, Some([10, 1, 2, 3].into()), Some([192, 0, 2, 1].into()), None][known],
         };
-        Self { subject, roles, path, models, body, circumstances }
+        Self { subject, roles, path, models, body, request_context }
     }
 }
 
@@ -198,7 +198,7 @@ fn decide(snapshot: &Snapshot, asked: &Asked) -> Outcome {
         headers: &headers,
         body: body.as_bytes(),
     };
-    let call = classify(&parts).expect("a plain request").with_context(asked.circumstances);
+    let call = classify(&parts).expect("a plain request").with_context(asked.request_context);
     let decided = snapshot.decide(&caller, &call);
     let allow = match &decided {
         Ok(_) => Some(true),
@@ -305,11 +305,13 @@ fn context(asked: &Asked, model: Option<&str>) -> Context {
         ("route", Expression::new_string(asked.path.to_owned())),
         ("body_bytes", Expression::new_long(i64::try_from(body.len()).expect("a short body"))),
     ];
-    if asked.circumstances.time.is_some() {
+    if asked.request_context.time.is_some() {
         pairs.push(("time", Expression::new_datetime("2026-11-24T12:00:00Z")));
         pairs.push(("weekday", Expression::new_string("tuesday".to_owned())));
     }
-    pairs.extend(asked.circumstances.source.map(|source| ("source", Expression::new_ip(source.to_string()))));
+    pairs.extend(
+        asked.request_context.source.map(|source| ("source", Expression::new_ip(source.to_string()))),
+    );
     if model.is_some() {
         pairs.push(("stream", Expression::new_bool(asked.body.contains_key("stream"))));
         pairs.push(("tools", Expression::new_long(0)));

@@ -268,8 +268,8 @@ fn decide(snapshot: &Snapshot, asked: &Asked) -> Outcome {
         headers: &headers,
         body: body.as_bytes(),
     };
-    let circumstances = RequestContext { time: None, source: asked.source.map(Into::into) };
-    let call = classify(&parts).expect("a plain request").with_context(circumstances);
+    let request_context = RequestContext { time: None, source: asked.source.map(Into::into) };
+    let call = classify(&parts).expect("a plain request").with_context(request_context);
     let decided = snapshot.decide(&caller, &call);
     let allow = match &decided {
         Ok(_) => Some(true),

@@ -1,17 +1,17 @@
-//! The signature algorithms that are accepted, by their names in RFC 7518 and RFC 8037.
+//! The accepted signature algorithms, by their names in RFC 7518 and RFC 8037.
 
 use jsonwebtoken::Algorithm;
 
-/// The longest key id that is looked up.
+/// The maximum length of a key id.
 pub(super) const MAX_KEY_ID_BYTES: usize = 1024;
 
 /// An algorithm with its name.
 pub(super) type Named = (&'static str, Algorithm);
 
-// Asymmetric ones only: with `HS256` a published key would become the secret (RFC 8725 section 2.1). `ES512` is missing
-// because jsonwebtoken lacks it.
+// Only asymmetric algorithms are accepted. With `HS256`, a published key would become the secret (RFC 8725 section
+// 2.1). `ES512` is missing because jsonwebtoken lacks it.
 
-/// What RSA keys can be used with.
+/// The algorithms for RSA keys.
 pub(super) static RSA: [Named; 6] = [
     ("RS256", Algorithm::RS256),
     ("RS384", Algorithm::RS384),
@@ -20,23 +20,23 @@ pub(super) static RSA: [Named; 6] = [
     ("PS384", Algorithm::PS384),
     ("PS512", Algorithm::PS512),
 ];
-/// What keys on P-256 can be used with.
+/// The algorithms for P-256 keys.
 pub(super) static P256: [Named; 1] = [("ES256", Algorithm::ES256)];
-/// What keys on P-384 can be used with.
+/// The algorithms for P-384 keys.
 pub(super) static P384: [Named; 1] = [("ES384", Algorithm::ES384)];
-/// What Ed25519 keys can be used with: one algorithm with two names. RFC 9864 has the newer one, which names the curve.
+/// The algorithms for Ed25519 keys: one algorithm with two names. RFC 9864 adds the newer name, which names the curve.
 pub(super) static ED25519: [Named; 2] = [("EdDSA", Algorithm::EdDSA), ("Ed25519", Algorithm::EdDSA)];
 
 fn accepted() -> impl Iterator<Item = &'static Named> {
     RSA.iter().chain(&P256).chain(&P384).chain(&ED25519)
 }
 
-/// The accepted algorithm of exactly that name.
+/// The accepted algorithm with exactly this name.
 pub(super) fn named(name: &str) -> Option<&'static Named> {
     accepted().find(|(accepted, _)| *accepted == name)
 }
 
-/// Every accepted name.
+/// All accepted names.
 pub(super) fn names() -> String {
     accepted().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
 }

@@ -1,4 +1,4 @@
-//! The caller's credential, wherever its SDK put it.
+//! Finds the caller's credential in any header that an SDK uses.
 
 use std::fmt;
 
@@ -7,44 +7,45 @@ use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret as _, SecretString};
 use subtle::ConstantTimeEq as _;
 
-/// The headers that can hold the caller's credential; none of them goes upstream.
+/// The headers that can contain the caller's credential. None of them is sent upstream.
 pub const CREDENTIAL_HEADERS: [&str; 5] =
     ["authorization", "x-litellm-api-key", "api-key", "x-api-key", "x-goog-api-key"];
 
-/// The longest credential that is looked at.
+/// The maximum length of a credential.
 pub const MAX_BEARER_BYTES: usize = 16 * 1024;
 
 const SCHEME: &[u8] = b"bearer";
-/// How the keys of LiteLLM, OpenAI and Anthropic begin.
+/// The prefix of LiteLLM, OpenAI and Anthropic API keys.
 const API_KEY: &[u8] = b"sk-";
 
-/// A credential as it was presented: visible ASCII, not empty, at most [`MAX_BEARER_BYTES`] long; nobody has checked it.
+/// An unverified credential: visible ASCII, not empty, and at most [`MAX_BEARER_BYTES`] long.
 ///
-/// There is no `Display`, and `Debug` says nothing of the content.
+/// There is no `Display`, and `Debug` reveals nothing of the content.
 #[derive(Clone, Copy)]
 pub struct Bearer<'h>(&'h str);
 
 impl<'h> Bearer<'h> {
-    /// Finds the one credential among a request's headers.
+    /// Finds the only credential in a request's headers.
     ///
-    /// `Authorization` must use the scheme `Bearer` (RFC 6750 section 2.1); the other headers may.
+    /// `Authorization` must use the scheme `Bearer` (RFC 6750 section 2.1). The other headers may use it.
     ///
     /// # Errors
     ///
-    /// [`BearerError`] when there is none, when there are two different ones, or when it can't be a credential.
+    /// [`BearerError`] if there is no credential, if there are two different ones, or if it contains invalid
+    /// characters.
     pub fn from_headers(headers: &'h HeaderMap) -> Result<Self, BearerError> {
         Self::new(Self::presented(headers, None)?)
     }
 
-    /// The bytes of the one credential among a request's headers, whatever they are.
+    /// Finds the only credential in a request's headers, without checking its characters.
     ///
-    /// Clients often fill two headers: Claude Code sends `Authorization` and `x-api-key` where both of its variables are set.
-    /// Equal credentials are one. Beside a token (a JWT, or the master key) other values are placeholders, and ignored; the
-    /// gateway sends none of these headers upstream.
+    /// Clients often fill two headers: Claude Code sends `Authorization` and `x-api-key` if both of its variables are
+    /// set. Equal credentials count as one. Next to a token (a JWT or the master key), other values are placeholders
+    /// and are ignored. The gateway sends none of these headers upstream.
     ///
     /// # Errors
     ///
-    /// [`BearerError`] when there is none, when there are two different ones, or when its scheme is not `Bearer`.
+    /// [`BearerError`] if there is no credential, if there are two different ones, or if the scheme is not `Bearer`.
     pub(crate) fn presented(
         headers: &'h HeaderMap,
         master_key: Option<&SecretString>,
@@ -57,7 +58,7 @@ impl<'h> Bearer<'h> {
         }
     }
 
-    /// Takes a credential from anywhere else.
+    /// Creates a credential from another source.
     ///
     /// # Errors
     ///
@@ -67,7 +68,7 @@ impl<'h> Bearer<'h> {
         if bytes.len() > MAX_BEARER_BYTES {
             return Err(BearerError::TooLong);
         }
-        // Without an early end, many bytes at once are looked at: a token has some hundred.
+        // Without an early exit, the compiler checks many bytes at once. A token has several hundred.
         let is_graphic = bytes.iter().fold(true, |all, byte| all & byte.is_ascii_graphic());
         match simdutf8::basic::from_utf8(bytes) {
             Ok(text) if !text.is_empty() && is_graphic => Ok(Self(text)),
@@ -86,11 +87,11 @@ impl fmt::Debug for Bearer<'_> {
     }
 }
 
-/// What one header presents as a credential.
+/// The credential in one header.
 #[derive(Clone, Copy)]
 struct Candidate<'h> {
     credential: &'h [u8],
-    /// `Authorization` without the scheme `Bearer` presents nothing that can be used.
+    /// Whether the scheme is usable. `Authorization` without the scheme `Bearer` is not.
     has_scheme: bool,
 }
 
@@ -107,59 +108,59 @@ impl<'h> Candidate<'h> {
         if self.has_scheme { Ok(self.credential) } else { Err(BearerError::Scheme) }
     }
 
-    /// How much a value looks like a credential. Only the values that look most like one count.
-    fn likeness(self, master_key: Option<&SecretString>) -> Likeness {
+    /// Classifies the value. Only values of the highest class count.
+    fn class(self, master_key: Option<&SecretString>) -> CredentialClass {
         let is_master = || {
             let bearer = Bearer::new(self.credential).ok();
             bearer.zip(master_key).is_some_and(|(bearer, key)| is_master_key(&bearer, key))
         };
         if self.credential.is_empty() {
-            Likeness::Nothing
+            CredentialClass::Nothing
         } else if is_jwt_shaped(self.credential) || is_master() {
-            Likeness::Token
+            CredentialClass::Token
         } else if self.credential.starts_with(API_KEY) {
-            Likeness::ApiKey
+            CredentialClass::ApiKey
         } else {
-            Likeness::Opaque
+            CredentialClass::Opaque
         }
     }
 }
 
-/// What a value in a credential header may be. The order is that of precedence.
+/// The class of a value in a credential header, in order of precedence.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Likeness {
+enum CredentialClass {
     Nothing,
-    /// A provider's key: only the master key of the gateway looks like it, and that one is known.
+    /// A provider's key. The master key may look like one, but it is known.
     ApiKey,
     Opaque,
-    /// A JWT, or the master key.
+    /// A JWT or the master key.
     Token,
 }
 
-/// The one credential that several headers present.
+/// The only credential among several headers.
 fn one_of_several<'h>(
     headers: &'h HeaderMap,
     master_key: Option<&SecretString>,
 ) -> Result<Candidate<'h>, BearerError> {
-    let mut best: Option<(Likeness, Candidate<'h>)> = None;
+    let mut best: Option<(CredentialClass, Candidate<'h>)> = None;
     let mut is_ambiguous = false;
     for name in CREDENTIAL_HEADERS {
         let mut values = headers.get_all(name).iter();
         let Some(value) = values.next() else { continue };
-        // One header twice is malformed (RFC 9110 section 5.3), even if its values agree.
+        // A repeated header is malformed (RFC 9110 section 5.3), even with equal values.
         if values.next().is_some() {
             return Err(BearerError::Ambiguous);
         }
         let candidate = Candidate::of((&HeaderName::from_static(name), value));
-        let likeness = candidate.likeness(master_key);
+        let class = candidate.class(master_key);
         match &mut best {
-            Some((known, same)) if *known == likeness && same.credential == candidate.credential => {
+            Some((known, same)) if *known == class && same.credential == candidate.credential => {
                 same.has_scheme |= candidate.has_scheme;
             }
-            Some((known, _)) if *known == likeness => is_ambiguous = true,
-            Some((known, _)) if *known > likeness => {}
+            Some((known, _)) if *known == class => is_ambiguous = true,
+            Some((known, _)) if *known > class => {}
             Some(_) | None => {
-                best = Some((likeness, candidate));
+                best = Some((class, candidate));
                 is_ambiguous = false;
             }
         }
@@ -171,7 +172,7 @@ fn one_of_several<'h>(
     }
 }
 
-/// Three base64url parts, none of which is empty. Nothing in them is read.
+/// Whether the text consists of three base64url parts that are not empty. The parts are not decoded.
 pub(crate) fn is_jwt_shaped(credential: &[u8]) -> bool {
     let mut parts = 0;
     credential.split(|byte| *byte == b'.').all(|part| {
@@ -180,7 +181,7 @@ pub(crate) fn is_jwt_shaped(credential: &[u8]) -> bool {
     }) && parts == 3
 }
 
-/// What follows `Bearer` and its spaces, in any case (RFC 9110 section 11.1).
+/// The part after `Bearer` and its spaces. The scheme is case-insensitive (RFC 9110 section 11.1).
 fn without_scheme(value: &[u8]) -> Option<&[u8]> {
     let (scheme, rest) = value.split_at_checked(SCHEME.len())?;
     let credential = rest.trim_ascii_start();
@@ -188,32 +189,32 @@ fn without_scheme(value: &[u8]) -> Option<&[u8]> {
         .then_some(credential)
 }
 
-/// Whether the credential is the operator's master key, in a time that tells nothing of either.
+/// Whether the credential is the operator's master key, compared in constant time.
 #[must_use]
 pub fn is_master_key(bearer: &Bearer<'_>, master_key: &SecretString) -> bool {
-    // Digests are of one length, so that not even the key's length shows.
+    // Digests have a fixed length, so the comparison does not reveal the key's length either.
     let presented = digest(&SHA256, bearer.expose().as_bytes());
     let expected = digest(&SHA256, master_key.expose_secret().as_bytes());
     presented.as_ref().ct_eq(expected.as_ref()).into()
 }
 
-/// Why a request presents no usable credential.
+/// A request that has no usable credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BearerError {
-    /// No header holds one.
+    /// No header contains a credential.
     #[error("no credential was sent")]
     Missing,
-    /// Different ones in several headers, or one header several times: which one counts would be a guess.
-    #[error("different credentials were sent in more than one place, or one header twice")]
+    /// Several headers contain different credentials, or one header is repeated. Choosing one would be a guess.
+    #[error("different credentials were sent, or one credential header was sent twice")]
     Ambiguous,
-    /// `Authorization` with another scheme.
+    /// `Authorization` has another scheme.
     #[error("the authorization scheme is not `Bearer`")]
     Scheme,
-    /// Over [`MAX_BEARER_BYTES`].
+    /// The credential is longer than [`MAX_BEARER_BYTES`].
     #[error("the credential is longer than {MAX_BEARER_BYTES} bytes")]
     TooLong,
-    /// Empty, or something other than visible ASCII in it.
-    #[error("the credential is empty or has characters that none can have")]
+    /// The credential is empty, or contains something other than visible ASCII.
+    #[error("the credential is empty or contains invalid characters")]
     Characters,
 }
 

@@ -1,4 +1,4 @@
-//! What the claims of a token must say (RFC 7519 section 4.1).
+//! Checks the claims of a token (RFC 7519 section 4.1).
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -7,27 +7,27 @@ use serde_json::{Map, Value};
 use crate::config::{Issuer, TokenRules};
 
 use super::error::TokenError;
-use super::shown::shown;
+use super::sanitize::sanitize;
 
-/// The end of the year 9999. A date beyond it is no date but a mistake, most often milliseconds, and such a token would
-/// never expire.
+/// The end of the year 9999. A later date is a mistake, usually milliseconds, and would make a token that never
+/// expires.
 const LAST_DATE: f64 = 253_402_300_799.0;
 
 const DATE: &str = "a number of seconds between the years 1970 and 9999";
 
-/// What the claims of a token are held against.
+/// The rules for the claims of a token.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ClaimRules<'r> {
-    /// `None`: any.
+    /// The required issuer. `None` accepts any.
     pub(super) issuer: Option<&'r str>,
-    /// One of these must be among the token's; `None`: any.
+    /// The accepted audiences. The token must name one of them. `None` accepts any.
     pub(super) audience: Option<&'r [String]>,
     pub(super) leeway: Duration,
     pub(super) early_leeway: Duration,
 }
 
 impl<'r> ClaimRules<'r> {
-    /// The rules of an entry of `issuers`, or the global ones.
+    /// The rules of an entry of `issuers`, or the global rules.
     pub(crate) fn of(entry: Option<&'r Issuer>, rules: &'r TokenRules) -> Self {
         let (issuer, audience) = match entry {
             Some(entry) => (Some(entry.issuer.as_str()), entry.audience.as_deref()),
@@ -37,7 +37,7 @@ impl<'r> ClaimRules<'r> {
     }
 }
 
-/// The entry of `issuers` that these claims name; none where the global keys and rules apply (D9).
+/// The entry of `issuers` that the claims name. `None` selects the global keys and rules (D9).
 pub(super) fn entry<'r>(
     claims: &Map<String, Value>,
     rules: &'r TokenRules,
@@ -59,9 +59,10 @@ pub(super) fn entry<'r>(
 
 /// Checks times, issuer and audience.
 ///
-/// A token is valid from the second of `nbf` until just before the second of `exp`. `rules.leeway` lengthens that at its
-/// end, and `rules.early_leeway` at its beginning, where the provider's clock may be a little ahead of ours. An `iat` in the future is refused: RFC 7519 leaves that open, but LiteLLM refuses it (its
-/// PyJWT checks `iat` unless told otherwise), and nothing good is issued tomorrow.
+/// A token is valid from the second of `nbf` until just before the second of `exp`. `rules.leeway` extends the end.
+/// `rules.early_leeway` extends the beginning, because the provider's clock may be slightly fast. An `iat` in the
+/// future is refused. RFC 7519 does not require this, but LiteLLM does it too, because PyJWT checks `iat` by default,
+/// and no valid token is issued in the future.
 pub(crate) fn check(
     claims: &Map<String, Value>,
     rules: &ClaimRules<'_>,
@@ -73,7 +74,7 @@ pub(crate) fn check(
     check_present(claims, rules, now)
 }
 
-/// The same for claims that a provider answers, where RFC 7662 leaves `exp` out if it likes.
+/// Checks the claims that are present. For a provider's answer, where `exp` is optional (RFC 7662).
 pub(super) fn check_present(
     claims: &Map<String, Value>,
     rules: &ClaimRules<'_>,
@@ -84,7 +85,7 @@ pub(super) fn check_present(
     check_audience(claims, rules.audience)
 }
 
-/// When a token is valid.
+/// The validity period of a token.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Times {
     exp: Option<f64>,
@@ -97,13 +98,13 @@ impl Times {
         Ok(Self { exp: date(claims, "exp")?, nbf: date(claims, "nbf")?, iat: date(claims, "iat")? })
     }
 
-    /// From when on the token is not valid any more, in seconds since 1970.
+    /// The end of the validity, in seconds since 1970.
     pub(crate) fn end(&self, leeway: Duration) -> f64 {
         self.exp.map_or(f64::INFINITY, |exp| exp + leeway.as_secs_f64())
     }
 
     pub(crate) fn check(&self, leeway: Duration, early: Duration, now: SystemTime) -> Result<(), TokenError> {
-        // A clock before 1970 can't tell whether anything is still valid.
+        // With a clock before 1970, no token counts as valid.
         let now = now.duration_since(UNIX_EPOCH).map_or(f64::INFINITY, |since| since.as_secs_f64());
         let leeway = leeway.as_secs_f64();
         if self.exp.is_some_and(|exp| now - leeway >= exp) {
@@ -133,7 +134,7 @@ fn check_issuer(claims: &Map<String, Value>, expected: Option<&str>) -> Result<(
     match claims.get("iss") {
         None => Err(TokenError::ClaimMissing { claim: "iss" }),
         Some(Value::String(issuer)) if issuer == expected => Ok(()),
-        Some(Value::String(_)) => Err(TokenError::Issuer { expected: shown(expected) }),
+        Some(Value::String(_)) => Err(TokenError::Issuer { expected: sanitize(expected) }),
         Some(_) => Err(TokenError::ClaimType { claim: "iss", expected: "a string" }),
     }
 }
@@ -154,14 +155,14 @@ fn check_audience(claims: &Map<String, Value>, expected: Option<&[String]>) -> R
     if audiences.iter().filter_map(Value::as_str).any(|audience| expected.iter().any(|one| one == audience)) {
         Ok(())
     } else {
-        let expected: Vec<_> = expected.iter().map(|one| shown(one)).collect();
+        let expected: Vec<_> = expected.iter().map(|one| sanitize(one)).collect();
         Err(TokenError::Audience { expected: expected.join("` or `") })
     }
 }
 
-/// Whom an access token of Amazon Cognito is for: it has `client_id` in the place of `aud`.
+/// The audience of an Amazon Cognito access token, which has `client_id` instead of `aud`.
 ///
-/// An ID token of Cognito has an `aud`, so only `token_use: access` may stand for itself.
+/// An ID token of Cognito has an `aud`, so this applies only to `token_use: access`.
 fn cognito_client(claims: &Map<String, Value>) -> Option<&Value> {
     let is_access = claims.get("token_use").and_then(Value::as_str) == Some("access");
     claims.get("client_id").filter(|client| is_access && client.is_string())

@@ -1,4 +1,4 @@
-//! The claims of a token, once somebody vouches for them.
+//! The claims of a verified token.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,27 +7,28 @@ use serde_json::{Map, Value};
 
 /// The claims of a token whose signature, issuer, audience and times were verified.
 ///
-/// Only the verifier of this crate makes one, or a caller who says in so many words that it verified the token itself.
-/// `Debug` says how many there are, and nothing of them: providers put keys into claims too.
+/// Only this crate's verifier creates one, or code that explicitly vouches for the token. `Debug` shows only the number
+/// of claims, because providers also put keys into claims.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct VerifiedClaims(Arc<Map<String, Value>>);
 
 impl VerifiedClaims {
-    /// Vouches for claims that were verified elsewhere, by another proxy or library.
+    /// Trusts claims that another proxy or library verified.
     ///
-    /// Whoever calls this answers for the signature, the issuer, the audience and the times of the token.
+    /// The caller of this function is responsible for the signature, the issuer, the audience and the times of the
+    /// token.
     #[must_use]
     pub fn dangerous_trust(claims: Map<String, Value>) -> Self {
         Self(Arc::new(claims))
     }
 
-    /// For the verifier, once every check has passed.
+    /// For the verifier, after all checks.
     #[cfg(feature = "gateway")]
     pub(super) fn verified(claims: Map<String, Value>) -> Self {
         Self(Arc::new(claims))
     }
 
-    /// The claims, to keep.
+    /// The claims, shared.
     #[cfg(feature = "gateway")]
     pub(crate) fn shared(&self) -> Arc<Map<String, Value>> {
         self.0.clone()

@@ -1,19 +1,19 @@
-//! Which check a token failed.
+//! Reasons to refuse a token.
 
 use super::algorithm;
 use super::json::JsonError;
 
-/// Why a token is refused: the check that failed and what it expected, never the token, its signature or a key.
+/// The check that a token failed, and the expected value. An error never contains the token, its signature or a key.
 ///
-/// What the token itself named (an algorithm, a key id) is shortened and reduced to characters that RFC 6750 allows in
-/// `error_description`, so a message can go into a log or a header as it is. Messages name the configured issuer and
+/// Values from the token (an algorithm, a key id) are shortened and reduced to characters that RFC 6750 allows in
+/// `error_description`, so a message can be logged or sent in a header. Messages name the configured issuer and
 /// audience.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
-    /// Not three base64url parts: no JSON Web Token at all.
+    /// The token does not consist of three base64url parts, so it is not a JSON Web Token.
     #[error("malformed JWT: expected three base64url parts")]
     Shape,
-    /// Base64url with bits to spare, or of an impossible length (RFC 4648 section 3.5).
+    /// A part is base64url with unused bits set, or has an impossible length (RFC 4648 section 3.5).
     #[error("the token's {part} is not strict base64url")]
     Encoding {
         /// `header`, `payload` or `signature`.
@@ -24,81 +24,81 @@ pub enum TokenError {
     Json {
         /// `header` or `payload`.
         part: &'static str,
-        /// What is wrong with it.
+        /// The JSON error.
         source: JsonError,
     },
     /// `alg` is missing, or names an algorithm that is never accepted, such as `none`, `HS256` or `ES512`.
     #[error("algorithm `{name}` is not accepted, expected one of {}", algorithm::names())]
     Algorithm {
-        /// What `alg` says.
+        /// The value of `alg`.
         name: String,
     },
-    /// A header member that changes what the token means: `crit`, `b64`, `enc`, `zip`.
+    /// The header contains a member that changes the meaning of the token: `crit`, `b64`, `enc`, `zip`.
     #[error("header member `{name}` is not accepted")]
     HeaderMember {
         /// The member.
         name: &'static str,
     },
-    /// `kid` is not a string, or a very long one.
+    /// `kid` is not a string, or is too long.
     #[error("the key id is not a string of at most {} bytes", algorithm::MAX_KEY_ID_BYTES)]
     KeyId,
-    /// No key has this id, or, without an id, no key fits the algorithm. Fetching the keys again may help.
+    /// No key has this id. For a token without an id, no key matches the algorithm. Fetching the keys again may help.
     #[error("no key is known for key id `{}`", .kid.as_deref().unwrap_or("(none)"))]
     UnknownKey {
         /// The token's `kid`.
         kid: Option<String>,
     },
-    /// The token names no key, and several would fit.
+    /// The token names no key, and several keys match.
     #[error("the token names no key, and more than one fits its algorithm")]
     AmbiguousKey,
-    /// The key that the token names is for other algorithms.
+    /// The named key is for other algorithms.
     #[error("the key is not for algorithm `{name}`")]
     AlgorithmMismatch {
         /// The token's `alg`.
         name: &'static str,
     },
-    /// The signature is not the key's.
+    /// The signature does not match the key.
     #[error("the signature does not verify")]
     Signature,
-    /// A claim that must be there is not.
+    /// A required claim is missing.
     #[error("claim `{claim}` is missing")]
     ClaimMissing {
         /// The claim.
         claim: &'static str,
     },
-    /// A claim of another type or out of range.
+    /// A claim has another type, or is out of range.
     #[error("claim `{claim}` is not {expected}")]
     ClaimType {
         /// The claim.
         claim: &'static str,
-        /// What it has to be.
+        /// The expected type.
         expected: &'static str,
     },
     /// `exp` has passed.
     #[error("the token has expired")]
     Expired,
-    /// `nbf` or `iat` is still to come.
+    /// `nbf` or `iat` is in the future.
     #[error("the token is not valid yet: claim `{claim}` is in the future")]
     NotYetValid {
         /// The claim.
         claim: &'static str,
     },
-    /// `iss` is another issuer's.
+    /// `iss` names another issuer.
     #[error("claim `iss` is not the issuer `{expected}`")]
     Issuer {
         /// The configured issuer.
         expected: String,
     },
-    /// `iss` is in no entry of `issuers`, and not the global issuer (D9).
-    #[error("claim `iss` names no issuer that is configured")]
+    /// `iss` is in no entry of `issuers` and is not the global issuer (D9).
+    #[error("claim `iss` names an issuer that is not configured")]
     UnknownIssuer,
-    /// The provider that was asked about an opaque token does not vouch for it.
+    /// The provider of an opaque token does not accept it.
     #[error("the provider does not accept the token")]
     NotAccepted,
-    /// `aud` does not name us.
+    /// `aud` does not contain the expected audience.
     #[error("claim `aud` does not contain the audience `{expected}`")]
     Audience {
-        /// The configured audience; of several, each between backticks of its own.
+        /// The expected audience. Several audiences have backticks each.
         expected: String,
     },
 }
@@ -129,7 +129,7 @@ impl TokenError {
         }
     }
 
-    /// Whether the token might still be good under a key that is not at hand.
+    /// Whether other keys could make the token valid.
     pub(crate) fn depends_on_keys(&self) -> bool {
         matches!(
             self,

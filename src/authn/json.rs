@@ -1,30 +1,30 @@
-//! JSON objects read strictly: no member twice at any level, no deep nesting, nothing after the end.
+//! Parses JSON objects strictly: no duplicate member at any level, no deep nesting, and nothing after the end.
 //!
-//! RFC 7515 section 4 and RFC 7519 section 4 let a reader take the last of two members; a reader elsewhere may take the
-//! first, so here neither counts.
+//! With a duplicate member, RFC 7515 section 4 and RFC 7519 section 4 let a parser take the last one. Another parser
+//! may take the first one. So duplicates are refused here.
 
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-use super::shown::shown;
+use super::sanitize::sanitize;
 
-/// How many arrays and objects may stand inside each other.
+/// The maximum nesting depth of arrays and objects.
 const MAX_DEPTH: usize = 32;
 
-/// Why bytes are not one strict JSON object.
+/// The reason why bytes are not one strict JSON object.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct JsonError(String);
 
-/// Reads bytes that must be exactly one JSON object.
+/// Parses bytes that must be exactly one JSON object.
 pub(crate) fn object(bytes: &[u8]) -> Result<Map<String, Value>, JsonError> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value = Strict { depth: 0 }
         .deserialize(&mut json)
         .and_then(|value| json.end().map(|()| value))
-        // The parser's own words for a control character have a backslash, which RFC 6750 keeps out of a challenge.
+        // The parser's message for a control character contains a backslash, which RFC 6750 forbids in a challenge.
         .map_err(|error| JsonError(error.to_string().replace(['"', '\\'], "'")))?;
     match value {
         Value::Object(map) => Ok(map),
@@ -103,7 +103,7 @@ impl<'de> Visitor<'de> for Strict {
         let mut map = Map::new();
         while let Some(name) = members.next_key::<String>()? {
             if map.contains_key(&name) {
-                return Err(A::Error::custom(format_args!("member `{}` stands twice", shown(&name))));
+                return Err(A::Error::custom(format_args!("duplicate member `{}`", sanitize(&name))));
             }
             let value = members.next_value_seed(Strict { depth })?;
             map.insert(name, value);
@@ -131,7 +131,7 @@ mod tests {
             r#"{"x": [{"a": 1, "a": 1}]}"#,
         ] {
             assert!(
-                object(text.as_bytes()).unwrap_err().to_string().contains("member `a` stands twice"),
+                object(text.as_bytes()).unwrap_err().to_string().contains("duplicate member `a`"),
                 "{text}"
             );
         }

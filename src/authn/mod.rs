@@ -1,7 +1,7 @@
-//! From a token to [`VerifiedClaims`].
+//! Turns a token into [`VerifiedClaims`].
 //!
-//! [`Bearer`] is what the caller presents, [`KeySet`] what a provider publishes, and [`verify`] judges the one by the
-//! other. All of it is pure and synchronous: fetching keys is the gateway's work.
+//! [`Bearer`] is the caller's credential, [`KeySet`] holds a provider's keys, and [`verify`] checks a token against
+//! them. Everything here is pure and synchronous. The gateway fetches the keys.
 
 mod claims;
 
@@ -22,7 +22,7 @@ mod keys;
 #[cfg(feature = "gateway")]
 mod opaque;
 #[cfg(feature = "gateway")]
-mod shown;
+mod sanitize;
 #[cfg(feature = "gateway")]
 #[cfg(test)]
 pub(crate) mod testing;

@@ -1,7 +1,7 @@
-//! Tokens that are no JWTs: what a provider says of one becomes its claims.
+//! Turns a provider's answer about an opaque token into claims.
 //!
-//! Nothing here asks anybody. An [`Assertion`] is read from a provider's answer once, and held against the rules for each
-//! request that the token comes with, so that it dies with its `exp` and obeys the rules in force.
+//! This module makes no requests. An [`Assertion`] is parsed once from a provider's answer. It is checked against the
+//! rules on each request with the token, so that it expires with its `exp` and follows the active rules.
 
 use std::fmt;
 use std::time::SystemTime;
@@ -16,19 +16,19 @@ use super::claims::VerifiedClaims;
 use super::error::TokenError;
 use super::json::{self, JsonError};
 
-/// How the keys of LiteLLM and OpenAI begin, which are never a provider's tokens: whoever sends one by mistake has it
-/// refused, not shown to the identity provider.
+/// The prefix of LiteLLM and OpenAI API keys, which are never a provider's tokens. A key sent by mistake is refused,
+/// and is never sent to the identity provider.
 const API_KEY: &str = "sk-";
 
-/// Whether a provider has to be asked about the credential: it is neither a JWS nor an API key.
+/// Whether a provider must be asked about the credential, because it is neither a JWS nor an API key.
 ///
-/// As in LiteLLM, three parts make a JWT. One that does not verify is refused, and nobody is asked.
+/// As in LiteLLM, three parts make a JWT. A JWT that does not verify is refused without asking.
 pub(crate) fn is_opaque(bearer: &Bearer<'_>) -> bool {
     let credential = bearer.expose();
     credential.split('.').count() != 3 && !credential.starts_with(API_KEY)
 }
 
-/// What a provider says of a token.
+/// A provider's statement about a token.
 #[derive(Clone)]
 pub(crate) struct Assertion {
     claims: Map<String, Value>,
@@ -41,7 +41,7 @@ enum Protocol {
     Introspection,
 }
 
-/// Providers put keys into claims too.
+/// Hides the claims, because providers also put keys into them.
 impl fmt::Debug for Assertion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Assertion(by {:?})", self.by)
@@ -49,7 +49,7 @@ impl fmt::Debug for Assertion {
 }
 
 impl Assertion {
-    /// Reads the answer of a userinfo endpoint (OpenID Connect Core section 5.3.2), which always has a subject.
+    /// Parses the answer of a userinfo endpoint, which always has a subject (OpenID Connect Core section 5.3.2).
     pub(crate) fn from_userinfo(body: &[u8]) -> Result<Self, AnswerError> {
         let claims = json::object(body)?;
         match claims.get("sub") {
@@ -60,7 +60,7 @@ impl Assertion {
         }
     }
 
-    /// Reads the answer of an introspection endpoint (RFC 7662 section 2.2); `None` where the token is not active.
+    /// Parses the answer of an introspection endpoint (RFC 7662 section 2.2). `None` for an inactive token.
     pub(crate) fn from_introspection(body: &[u8]) -> Result<Option<Self>, AnswerError> {
         let claims = json::object(body)?;
         match claims.get("active") {
@@ -70,11 +70,11 @@ impl Assertion {
         }
     }
 
-    /// Holds the claims against the rules, as those of a JWT are: times where they are there, issuer and audience.
+    /// Checks the claims against the rules like the claims of a JWT: times if they are present, issuer and audience.
     ///
-    /// Userinfo endpoints name neither issuer nor audience, so there these count only where they do; an introspection
-    /// that leaves out what the configuration asks for vouches for nothing. The rules are those of the entry of `issuers`
-    /// that an `iss` names, else the global ones.
+    /// Userinfo endpoints usually name neither issuer nor audience, so these are checked only if they are present. An
+    /// introspection must contain the claims that the configuration requires. The rules are those of the entry of
+    /// `issuers` that `iss` names, or the global ones.
     pub(crate) fn verify(&self, rules: &TokenRules, now: SystemTime) -> Result<VerifiedClaims, TokenError> {
         let has = |claim: &str| self.claims.contains_key(claim);
         let entry = if has("iss") { claim_rules::entry(&self.claims, rules)? } else { None };
@@ -90,7 +90,7 @@ impl Assertion {
         Ok(VerifiedClaims::verified(self.claims.clone()))
     }
 
-    /// A token of another type needs more than its possession (RFC 6749 section 7.1), such as a proof by DPoP.
+    /// A token of another type requires more than possession (RFC 6749 section 7.1), such as a DPoP proof.
     fn check_type(&self) -> Result<(), TokenError> {
         match self.claims.get("token_type") {
             None => Ok(()),
@@ -100,7 +100,7 @@ impl Assertion {
     }
 }
 
-/// Why a provider's answer says nothing of a token.
+/// The reason why a provider's answer is unusable.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum AnswerError {
     #[error("the answer is not acceptable JSON: {0}")]

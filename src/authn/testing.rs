@@ -1,4 +1,4 @@
-//! Keys and tokens for tests, made as the tests run.
+//! Keys and tokens for tests, created when the tests run.
 
 use std::sync::LazyLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -15,15 +15,15 @@ use serde_json::{Value, json};
 
 use crate::config::TokenRules;
 
-/// The second at which test tokens are judged.
+/// The time at which test tokens are verified.
 pub(crate) const NOW: u64 = 1_800_000_000;
 
-/// That second as a point in time.
+/// The same time as a `SystemTime`.
 pub(crate) fn now() -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(NOW)
 }
 
-/// Rules that ask for nothing but what is always asked for.
+/// Rules with no optional checks.
 pub(crate) fn rules() -> TokenRules {
     TokenRules {
         key_urls: Vec::new(),
@@ -39,7 +39,7 @@ pub(crate) fn rules() -> TokenRules {
     }
 }
 
-/// Claims that always pass.
+/// Claims that pass every check.
 pub(crate) fn claims() -> Value {
     json!({"sub": "alice", "exp": NOW + 60})
 }
@@ -50,7 +50,7 @@ pub(crate) enum Signer {
     Ed(Ed25519KeyPair),
 }
 
-/// Two RSA keys, made once: making one takes a while.
+/// Two RSA keys, created once because creating them is slow.
 pub(crate) static RSA: LazyLock<[Signer; 2]> =
     LazyLock::new(|| [(); 2].map(|()| Signer::Rsa(RsaKeyPair::generate(KeySize::Rsa2048).unwrap())));
 
@@ -67,7 +67,7 @@ impl Signer {
         Self::Ed(Ed25519KeyPair::generate().unwrap())
     }
 
-    /// The public key as a JWK with no more members than the type needs.
+    /// The public key as a JWK with only the required members.
     pub(crate) fn jwk(&self) -> Value {
         match self {
             Self::Rsa(pair) => {
@@ -84,7 +84,7 @@ impl Signer {
         }
     }
 
-    /// The JWK with further members.
+    /// The JWK with additional members.
     pub(crate) fn jwk_with(&self, members: Value) -> Value {
         let mut jwk = self.jwk();
         jwk.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
@@ -111,7 +111,7 @@ impl Signer {
         }
     }
 
-    /// A compact JWS of any header and payload, signed as the header's `alg` says.
+    /// A compact JWS of any header and payload, signed with the algorithm in the header.
     pub(crate) fn token_of(&self, header: &str, payload: &[u8]) -> String {
         let signed = format!("{}.{}", b64(header.as_bytes()), b64(payload));
         let alg = serde_json::from_str::<Value>(header)

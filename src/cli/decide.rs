@@ -91,7 +91,7 @@ fn question(line: Line) -> Result<Question, String> {
         path: line.path,
         headers: offline::headers(pairs).map_err(|name| format!("header `{name}` is not valid"))?,
         body: offline::body(line.body),
-        circumstances: RequestContext { time, source: source.transpose()? },
+        request_context: RequestContext { time, source: source.transpose()? },
     })
 }
 

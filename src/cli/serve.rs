@@ -14,7 +14,7 @@ use super::load::{self, Brought, runtime};
 use super::output::Exit;
 use crate::casefile;
 use crate::config::AdminListen;
-use crate::gateway::{Admin, Origin, Reloader, Server, Trial};
+use crate::gateway::{ActivationCheck, Admin, Origin, Reloader, Server};
 use crate::sources::Sources;
 
 /// LiteLLM's port, on this machine alone.
@@ -64,10 +64,11 @@ pub(super) fn run(args: &ServeArgs) -> miette::Result<Exit> {
 }
 
 async fn serve(args: &ServeArgs) -> miette::Result<Exit> {
-    let trial: Trial = Box::new(|snapshot| casefile::check(snapshot).map_err(|error| error.to_string()));
+    let check: ActivationCheck =
+        Box::new(|snapshot| casefile::check(snapshot).map_err(|error| error.to_string()));
     let brought = load::bring(&args.config).await?;
     let reloader =
-        Reloader::start(args.sources(brought.as_ref()), Box::new(super::environment), Some(trial))?;
+        Reloader::start(args.sources(brought.as_ref()), Box::new(super::environment), Some(check))?;
     let gateway = reloader.gateway();
     super::observing::observe(gateway)?;
     let in_force = gateway.in_force();

@@ -1,19 +1,19 @@
-//! What it means for answers that a key of LiteLLM has no effect here.
+//! The effect on answers of a LiteLLM key that is ignored here.
 
 use std::fmt;
 
-/// How an ignored key would change what callers get from LiteLLM.
+/// How an ignored key would change the answers that callers get from LiteLLM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Effect {
-    /// Not at all: storage, logs, prices, the admin interface, or a key that LiteLLM ignores too.
+    /// It changes nothing: storage, logs, prices, the admin interface, or a key that LiteLLM ignores too.
     Harmless,
-    /// Callers get other answers than from LiteLLM, and may call nothing more.
+    /// Callers get other answers than from LiteLLM, but cannot call more.
     ChangesAnswers,
 }
 
 impl Effect {
-    /// The word for it in reports, such as `changes answers`.
+    /// The name in reports, such as `changes answers`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -33,14 +33,15 @@ impl fmt::Display for Effect {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Ignored {
-    /// The key with its block, such as `router_settings.fallbacks`. Lists have no index: one entry stands for all.
+    /// The key with its block, such as `router_settings.fallbacks`. Lists have no index, because one entry represents
+    /// all.
     pub key: String,
-    /// The line of the first one.
+    /// The line of the first occurrence.
     pub line: u32,
-    /// How often it stands in the file.
+    /// The number of occurrences in the file.
     pub count: usize,
-    /// What that means.
+    /// The effect of ignoring it.
     pub effect: Effect,
-    /// Why it has no effect, or what happens instead; may be empty.
+    /// The reason why it has no effect, or what happens instead. It may be empty.
     pub reason: &'static str,
 }

@@ -1,4 +1,4 @@
-//! Diagnostics: what is wrong, with file, line, column and the line of the file itself.
+//! Diagnostics with the problem, its file, line and column, and the line of the file itself.
 
 use std::error::Error;
 use std::fmt;
@@ -13,28 +13,28 @@ use miette::{
 use super::problem::{Caution, Problem};
 use super::yaml::tree::Span;
 
-/// Why there is no configuration.
+/// The reason why there is no configuration.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
-    /// The file can't be read.
+    /// The file cannot be read.
     #[error("cannot read `{}`", file.display())]
     Read {
-        /// The file.
+        /// The path.
         file: PathBuf,
-        /// Why not.
+        /// The reason.
         #[source]
         cause: io::Error,
     },
-    /// The file is wrong in one place.
+    /// The file has one problem.
     #[error(transparent)]
     Invalid(Box<Located<Problem>>),
-    /// The file is wrong in several places, at least two.
+    /// The file has at least two problems.
     #[error("{} errors in `{file}`", problems.len())]
     Several {
-        /// The file's name.
+        /// The name of the file.
         file: String,
-        /// In the order of the file.
+        /// The problems in the order of the file.
         problems: Vec<Located<Problem>>,
     },
 }
@@ -47,7 +47,7 @@ impl ConfigError {
         }
     }
 
-    /// Everything that is wrong with the file's content.
+    /// All problems in the content of the file.
     #[must_use]
     pub fn problems(&self) -> &[Located<Problem>] {
         match self {
@@ -81,19 +81,19 @@ impl Diagnostic for ConfigError {
     }
 }
 
-/// Something to think about in a configuration that is used all the same.
+/// A warning about a valid configuration.
 pub type Warning = Located<Caution>;
 
-/// A finding and its place in the file.
+/// A finding and its position in the file.
 #[derive(Clone, Debug)]
 pub struct Located<T> {
     what: T,
-    /// `None` for what is not in the file, such as an environment variable.
+    /// `None` for a finding outside the file, such as in an environment variable.
     span: Option<Span>,
     excerpt: Arc<Excerpt>,
 }
 
-/// The findings in the order of the file; those that are not in it come first.
+/// The findings in the order of the file. Findings outside the file come first.
 pub(super) fn located<T>(
     findings: impl IntoIterator<Item = (T, Option<Span>)>,
     excerpt: &Arc<Excerpt>,
@@ -114,13 +114,13 @@ impl<T> Located<T> {
         &self.what
     }
 
-    /// Its line, from 1; `None` for what is not in the file, such as an environment variable.
+    /// Its line, counted from 1; `None` for a finding outside the file, such as in an environment variable.
     #[must_use]
     pub fn line(&self) -> Option<u32> {
         self.span.map(|span| span.line)
     }
 
-    /// Its column, counted in characters from 1.
+    /// Its column in characters, counted from 1.
     #[must_use]
     pub fn column(&self) -> Option<usize> {
         let before = self.excerpt.text.get(..self.span?.start)?;
@@ -156,8 +156,8 @@ impl<T: Diagnostic> Diagnostic for Located<T> {
     }
 }
 
-/// The file with its secrets redacted, of which only the lines that a finding is on are ever shown: a handler asks
-/// for their neighbours in vain.
+/// The file with its secrets redacted. Only lines with a finding are ever shown. If a handler asks for their neighbors,
+/// it gets none.
 #[derive(Debug)]
 pub(super) struct Excerpt {
     name: String,
@@ -165,7 +165,7 @@ pub(super) struct Excerpt {
 }
 
 impl Excerpt {
-    /// `text` must have no secret left in it.
+    /// `text` must not contain secrets.
     pub(super) fn new(name: &str, text: String) -> Arc<Self> {
         Arc::new(Self { name: name.to_owned(), text })
     }
@@ -179,7 +179,7 @@ impl SourceCode for Excerpt {
         context_lines_after: usize,
     ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
         if (context_lines_before, context_lines_after) == (0, 0) {
-            // This is how a handler asks for the position alone.
+            // A handler that needs only the position makes this request.
             let part = self.text.read_span(span, 0, 0)?;
             return Ok(Box::new(MietteSpanContents::new_named(
                 self.name.clone(),

@@ -1,4 +1,4 @@
-//! From a file to a [`Config`].
+//! Loads a [`Config`] from a file.
 
 use std::fs;
 use std::io::{self, Read};
@@ -21,7 +21,7 @@ use super::yaml::lines::Lines;
 use super::yaml::redaction;
 use super::yaml::tree::{Node, Span};
 
-/// More than any configuration, less than what would hurt.
+/// The maximum size of a file. Configurations are smaller, and a file of this size does no harm.
 const LARGEST_FILE: u64 = 64 * 1024 * 1024;
 
 impl Config {
@@ -29,12 +29,12 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// When the file can't be read or is refused: see [`Problem`](super::Problem).
+    /// The file cannot be read or is refused: see [`Problem`](super::Problem).
     pub fn load(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         Self::load_with_text(path, env).map(|(config, _)| config)
     }
 
-    /// The same, with the text that it was read from.
+    /// The same, and returns the text of the file.
     pub(crate) fn load_with_text(
         path: &Path,
         env: &dyn Fn(&str) -> Option<String>,
@@ -46,12 +46,12 @@ impl Config {
 
     /// Reads a configuration from YAML (or JSON) text.
     ///
-    /// `file_name` is for diagnostics, and relative paths in the file are relative to `directory`. `env` looks up
+    /// `file_name` is used in diagnostics. Relative paths in the file are relative to `directory`. `env` looks up
     /// environment variables.
     ///
     /// # Errors
     ///
-    /// When the text is refused: see [`Problem`](super::Problem).
+    /// The text is refused: see [`Problem`](super::Problem).
     pub fn parse(
         file_name: &str,
         text: &str,
@@ -94,7 +94,7 @@ impl Config {
     }
 }
 
-/// Whether a problem may be there only because something else could not be read.
+/// Whether a problem may be a consequence of another one.
 fn follows_from(known: &[(Problem, Option<Span>)], (problem, span): &(Problem, Option<Span>)) -> bool {
     let needs_other = matches!(
         problem,
@@ -107,7 +107,7 @@ fn follows_from(known: &[(Problem, Option<Span>)], (problem, span): &(Problem, O
     needs_other || known.iter().filter_map(|(_, known)| *known).any(contains)
 }
 
-/// The text of a file that is not absurdly large.
+/// Reads the text of a file within the size limit.
 pub(crate) fn read(path: &Path) -> io::Result<String> {
     let mut text = String::new();
     fs::File::open(path)?.take(LARGEST_FILE + 1).read_to_string(&mut text)?;
@@ -178,7 +178,7 @@ fn convert(cx: &mut Context<'_>, file: raw::File, env: &Environment<'_>, directo
         teams::check_claims(cx, &jwt, &teams);
     }
     features::warn(cx);
-    // Without a list, the proxy behind knows the models.
+    // Without a list, only the proxy behind the gateway knows the models.
     if has_models || !has_upstream {
         permissions::check_models(cx, role_permissions.as_deref().unwrap_or_default(), &models);
     }
@@ -199,7 +199,7 @@ fn convert(cx: &mut Context<'_>, file: raw::File, env: &Environment<'_>, directo
     }
 }
 
-/// LiteLLM reads the variable where the file does not have the key at all, and follows one reference in it.
+/// As in LiteLLM, the variable is only read if the key is absent from the file. One reference in it is resolved.
 fn master_key_variable(cx: &mut Context<'_>, env: &Environment<'_>) -> Option<SecretString> {
     const NAME: &str = "LITELLM_MASTER_KEY";
     if cx.has("general_settings.master_key") {

@@ -1,8 +1,8 @@
-//! The operator's YAML: read, checked, and turned into plain types.
+//! Reads the operator's YAML, checks it, and converts it into plain types.
 //!
-//! In comes the text of a file. `yaml` reads it into a tree with positions, `litellm` reads the tree into `raw`, which holds
-//! LiteLLM's key names one to one, and `settings` turns that into [`Config`], which is what the rest of the crate uses.
-//! Nothing outside `config` sees serde or YAML. Out goes a whole configuration, or every problem with its place.
+//! Input: the text of a file. `yaml` parses it into a tree with positions. `litellm` reads the tree into `raw`, which
+//! has LiteLLM's key names. `settings` converts that into [`Config`] for the rest of the crate. Only `config` uses
+//! serde and YAML. Output: a complete configuration, or every problem with its position.
 
 mod effect;
 mod error;

@@ -1,96 +1,96 @@
-//! Everything that can be wrong with a configuration, and everything that is allowed but doubtful.
+//! The problems and warnings of a configuration.
 
 use miette::Diagnostic;
 use thiserror::Error;
 
 use super::effect::Effect;
 
-/// Why a configuration is refused.
+/// The reason why a configuration is refused.
 #[derive(Clone, Debug, PartialEq, Eq, Error, Diagnostic)]
 #[non_exhaustive]
 pub enum Problem {
     /// The text is not one YAML document.
     #[error("{message}")]
     Syntax {
-        /// What is wrong.
+        /// The problem.
         message: String,
-        /// What to do.
+        /// The fix.
         #[help]
         help: Option<String>,
     },
-    /// A mapping has a key twice.
+    /// A mapping has a duplicate key.
     #[error("duplicate key `{key}`")]
     #[diagnostic(help("keep one of them: elsewhere the last one would silently win"))]
     DuplicateKey {
         /// The key.
         key: String,
     },
-    /// A key that neither LiteLLM nor modelgate has in this place.
+    /// Neither LiteLLM nor modelgate has this key here.
     #[error("unknown key `{key}` {place}")]
     UnknownKey {
         /// The key.
         key: String,
-        /// Where, such as ``in `general_settings` ``.
+        /// The place, such as ``in `general_settings` ``.
         place: String,
-        /// What may be meant.
+        /// A similar valid key.
         #[help]
         help: String,
     },
-    /// A key that LiteLLM has, that could change a decision, and that is not implemented here.
+    /// A LiteLLM key that could change a decision is not implemented here.
     #[error("`{key}` is not implemented by modelgate")]
     NotImplemented {
         /// The key.
         key: String,
-        /// What ignoring it would mean.
+        /// The consequence of ignoring it.
         #[help]
         help: String,
     },
-    /// A key of `general_settings` at the top level, where LiteLLM does not read it.
+    /// A key of `general_settings` is at the top level, where LiteLLM does not read it.
     #[error("`{key}` has no meaning at the top level")]
     #[diagnostic(help("move it below `general_settings`"))]
     AtTopLevel {
         /// The key.
         key: String,
     },
-    /// A value of another type.
+    /// A value has a wrong type.
     #[error("expected {expected}, found {found}")]
     WrongType {
-        /// What the key takes.
+        /// The accepted type.
         expected: String,
-        /// What is there.
+        /// The actual value.
         found: String,
-        /// How to write what may be meant.
+        /// The intended notation, if it can be guessed.
         #[help]
         help: Option<String>,
     },
-    /// A key that must be there.
+    /// A required key is missing.
     #[error("`{key}` is missing")]
     MissingKey {
         /// The key.
         key: String,
     },
-    /// A value that must not be empty.
+    /// A value must not be empty.
     #[error("`{key}` must not be empty")]
     Empty {
         /// The key or environment variable.
         key: String,
     },
-    /// A number out of range.
+    /// A number is out of range.
     #[error("`{key}` must be {range}")]
     OutOfRange {
         /// The key.
         key: String,
-        /// What is allowed.
+        /// The allowed range.
         range: String,
     },
-    /// `os.environ/NAME` where `NAME` is not set.
+    /// The file has `os.environ/NAME`, but `NAME` is not set.
     #[error("environment variable `{name}` is not set")]
     #[diagnostic(help("set it, or give it a value in `environment_variables`"))]
     UnsetVariable {
         /// The variable.
         name: String,
     },
-    /// A role that is not one of LiteLLM's three.
+    /// A role is not one of LiteLLM's three.
     #[error("unknown role `{role}`")]
     #[diagnostic(help(
         "a role is `internal_user`, `proxy_admin` or `team`; `modelgate.role_permissions` takes a token's own roles"
@@ -99,7 +99,7 @@ pub enum Problem {
         /// The role.
         role: String,
     },
-    /// A claim path with an empty part.
+    /// A claim path has an empty part.
     #[error("`{path}` is not a claim path")]
     #[diagnostic(help(
         "write the names on the way to the claim, separated by dots; `\\.` is a dot in a name"
@@ -108,36 +108,36 @@ pub enum Problem {
         /// The path.
         path: String,
     },
-    /// One of two keys that only work together.
+    /// A key needs another key.
     #[error("`{key}` needs `{other}`")]
     Needs {
-        /// The key that is there.
+        /// The present key.
         key: &'static str,
-        /// The key that is not.
+        /// The missing key.
         other: &'static str,
-        /// Why.
+        /// The reason.
         #[help]
         help: &'static str,
     },
-    /// A field that logged decisions do not have, or that cannot be masked.
+    /// A field does not exist in logged decisions, or cannot be masked.
     #[error("`{field}` is not a field that can be masked")]
     UnknownMask {
         /// The field.
         field: String,
-        /// What may be meant.
+        /// A similar field.
         #[help]
         help: String,
     },
-    /// A word that looks like a group of routes.
+    /// A word looks like a group of routes, but is not one.
     #[error("unknown route group `{route}`")]
     UnknownRouteGroup {
         /// The word.
         route: String,
-        /// What may be meant.
+        /// A similar group.
         #[help]
         help: String,
     },
-    /// Two teams with one id.
+    /// Two teams have the same id.
     #[error("team `{team_id}` is declared twice, first on line {first}")]
     DuplicateTeam {
         /// The id.
@@ -145,7 +145,7 @@ pub enum Problem {
         /// The line of the first declaration.
         first: u32,
     },
-    /// Two entries of `modelgate.role_permissions` for one role.
+    /// Two entries of `modelgate.role_permissions` have the same role.
     #[error("role `{role}` has two entries, the first on line {first}")]
     #[diagnostic(help("write one entry with what both give"))]
     DuplicateRole {
@@ -154,12 +154,12 @@ pub enum Problem {
         /// The line of the first entry.
         first: u32,
     },
-    /// A role inherits from one that has no entry.
+    /// A role inherits from a role without an entry.
     #[error("no entry for the inherited role `{role}`")]
     UnknownParent {
         /// The role.
         role: String,
-        /// What may be meant.
+        /// A similar role.
         #[help]
         help: String,
     },
@@ -172,7 +172,7 @@ pub enum Problem {
         /// The role that it inherits from here.
         parent: String,
     },
-    /// Two entries of `issuers` for one issuer.
+    /// Two entries of `issuers` have the same issuer.
     #[error("issuer `{issuer}` is listed twice, first on line {first}")]
     DuplicateIssuer {
         /// The issuer.
@@ -180,7 +180,7 @@ pub enum Problem {
         /// The line of the first entry.
         first: u32,
     },
-    /// Something checks the content of every request in LiteLLM, and nothing does here.
+    /// LiteLLM would check the content of every request, but modelgate does not.
     #[error("the guardrail `{what}` would check every request, and modelgate checks no content")]
     #[diagnostic(help(
         "without it requests that it refuses would be forwarded: remove it, or write `ignore: [guardrails]` below `modelgate`"
@@ -194,46 +194,46 @@ pub enum Problem {
     UnknownCredential {
         /// The name.
         name: String,
-        /// What may be meant.
+        /// A similar name.
         #[help]
         help: String,
     },
-    /// Two keys that cannot both be meant.
+    /// Two keys conflict.
     #[error("`{key}` and `{other}` exclude each other")]
     Conflict {
-        /// The one key.
+        /// The first key.
         key: &'static str,
-        /// The other key.
+        /// The second key.
         other: &'static str,
-        /// What each of them does.
+        /// The effect of each.
         #[help]
         help: &'static str,
     },
-    /// Two keys that mean the same have different values.
+    /// Two keys with the same meaning have different values.
     #[error("`{key}` and `{other}` disagree")]
     #[diagnostic(help("they are two names of one setting: keep one"))]
     Disagree {
-        /// The one key.
+        /// The first key.
         key: &'static str,
-        /// The other key.
+        /// The second key.
         other: &'static str,
     },
-    /// A `*` in `litellm_params.model` that the model's name does not fill.
+    /// `litellm_params.model` has a `*` that the model's name does not fill.
     #[error("nothing fills the `*` of `{model}`")]
     #[diagnostic(help("exactly one `*` in `model_name` stands for the one in `litellm_params.model`"))]
     Wildcard {
         /// `litellm_params.model`.
         model: String,
     },
-    /// A URL that cannot be used.
+    /// A URL cannot be used.
     #[error("`{key}` is not a usable URL: {reason}")]
     Url {
         /// The key or environment variable.
         key: String,
-        /// What is wrong with it.
+        /// The problem with it.
         reason: String,
     },
-    /// Something that cannot be sent as a header.
+    /// A value cannot be sent as a header.
     #[error("`{key}` can't be sent as a header")]
     Header {
         /// The key or header.
@@ -241,7 +241,7 @@ pub enum Problem {
     },
 }
 
-/// What is allowed, but probably not meant.
+/// A warning: valid, but probably not intended.
 #[derive(Clone, Debug, PartialEq, Eq, Error, Diagnostic)]
 #[diagnostic(severity(Warning))]
 #[non_exhaustive]
@@ -252,7 +252,7 @@ pub enum Caution {
         "every token that the identity provider signs, for whatever application, is accepted"
     ))]
     AnyAudience,
-    /// Nothing tells for whom an opaque token was issued.
+    /// No setting restricts the audience of opaque tokens.
     #[error("a userinfo endpoint does not say for which application a token was issued")]
     #[diagnostic(help(
         "every access token of the provider is accepted; `modelgate.introspection` checks the audience"
@@ -264,42 +264,42 @@ pub enum Caution {
         /// The name.
         model: String,
     },
-    /// `*` is taken for a wildcard (R2).
+    /// A name contains `*`, which is treated as a wildcard here (R2).
     #[error("`*` is an ordinary model name here")]
     #[diagnostic(help("leave `models` out to allow every model"))]
     Star,
-    /// An entry that is never consulted (R2).
+    /// An entry is never used (R2).
     #[error("a second entry for the role `{role}` is never consulted")]
     #[diagnostic(help("the first one, on line {first}, decides"))]
     SecondEntry {
         /// The role.
         role: String,
-        /// The line of the entry that counts.
+        /// The line of the entry that is used.
         first: u32,
     },
-    /// A block or list that something else must switch on.
+    /// A block or list needs another key to take effect.
     #[error("`{key}` has no effect without `{other}`")]
     NoEffect {
-        /// The key that is there.
+        /// The present key.
         key: &'static str,
-        /// The key that is not, or not true.
+        /// The key that is missing or not true.
         other: &'static str,
     },
-    /// A role that tokens can have and that nothing restricts (R2).
+    /// Tokens can have a role that no entry restricts (R2).
     #[error("no entry of `role_permissions` names `{role}`, so it may use every model")]
     #[diagnostic(help("add `- {{role: {role}, models: []}}`, or set `modelgate.strict: true`"))]
     OpenRole {
         /// The role.
         role: String,
     },
-    /// An entry that restricts no model (R2).
+    /// An entry restricts no model (R2).
     #[error("the entry for `{role}` has no `models`, so it may use every model")]
     #[diagnostic(help("add `models` with what it may use, or set `modelgate.strict: true`"))]
     OpenEntry {
         /// The role.
         role: String,
     },
-    /// Roles that nobody needs (R1.3).
+    /// Roles are not required of anyone (R1.3).
     #[error("every token with the claim `{claim}` is an `internal_user`, whatever its roles")]
     #[diagnostic(help(
         "leave `user_id_jwt_field` out, so that `user_allowed_roles` decides, or set `modelgate.strict: true`"
@@ -308,44 +308,44 @@ pub enum Caution {
         /// The claim at `user_id_jwt_field`.
         claim: String,
     },
-    /// Nothing is enforced.
+    /// Denials are not enforced.
     #[error("denials are logged and not enforced")]
     #[diagnostic(help("remove `mode: log_only` when the log shows no denial that should not be one"))]
     LogOnly,
-    /// A listed route that no request can have.
+    /// No request can have a listed route.
     #[error("the route `{route}` matches no request")]
     #[diagnostic(help("a path begins with `/`"))]
     DeadRoute {
         /// The route.
         route: String,
     },
-    /// A key of LiteLLM that has no effect here, so that callers get other answers.
+    /// A LiteLLM key has no effect here, so callers get other answers.
     #[error("`{key}` has no effect here: {reason}")]
     Ignored {
         /// The key with its block, such as `general_settings.public_routes`.
         key: String,
-        /// What happens instead.
+        /// The behavior here.
         reason: &'static str,
     },
-    /// A setting of LiteLLM that opens and closes nothing cannot be read.
+    /// A LiteLLM setting that does not affect access cannot be read.
     #[error("`{key}` is left out: expected {expected}")]
     Unreadable {
         /// The key.
         key: String,
-        /// What it takes.
+        /// The accepted type.
         expected: &'static str,
     },
-    /// Tokens name teams, and there is none (R6).
+    /// Tokens name teams, but no team is declared (R6).
     #[error("no team is declared, so every token with a team is denied")]
     #[diagnostic(help(
         "list the teams of LiteLLM's database in `teams`, or set `team_id_upsert: true`, which lets every team use every model"
     ))]
     NoTeams,
-    /// Teams that nobody declares are unrestricted (R6).
+    /// Undeclared teams are unrestricted (R6).
     #[error("every team that is not in `teams` may use every model")]
     #[diagnostic(help("LiteLLM would create it in its database, without any restriction"))]
     AnyTeam,
-    /// A value that was meant to be replaced, by LiteLLM as little as here.
+    /// A placeholder value is not replaced. LiteLLM does not replace it either.
     #[error("`{key}` is taken literally: `{written}`")]
     #[diagnostic(help("write `os.environ/{name}` for the value of the environment variable `{name}`"))]
     LiteralVariable {
@@ -353,33 +353,33 @@ pub enum Caution {
         key: &'static str,
         /// The value, such as `${{KEY}}`.
         written: String,
-        /// The variable that may be meant.
+        /// The variable that is probably intended.
         name: String,
     },
-    /// A provider that is asked without a credential.
+    /// Requests to a provider have no credential.
     #[error("requests to `{provider}` are sent without a key")]
     #[diagnostic(help("write `api_key`, or set {variables}"))]
     NoKey {
         /// The provider.
         provider: String,
-        /// Variables that may hold the key.
+        /// Variables that can hold the key.
         variables: String,
     },
-    /// A model whose provider this gateway does not speak to.
+    /// The gateway does not support the provider of a model.
     #[error("model `{model}` is judged but not served: {reason}")]
     NotServed {
         /// Its name in the configuration.
         model: String,
-        /// Why not.
+        /// The reason.
         reason: String,
-        /// What would serve it.
+        /// The way to serve it.
         #[help]
         help: String,
     },
 }
 
 impl Problem {
-    /// Whether the file asks for something that modelgate does not implement, so that ignoring it would open something.
+    /// Whether the file needs a feature that modelgate lacks and that must not be ignored.
     #[must_use]
     pub fn would_open(&self) -> bool {
         matches!(self, Self::NotImplemented { .. } | Self::Guardrail { .. } | Self::AtTopLevel { .. })
@@ -387,7 +387,7 @@ impl Problem {
 }
 
 impl Caution {
-    /// For a key that has no effect, what that means for answers.
+    /// The effect of the key on answers, if the key has no effect here.
     #[must_use]
     pub fn effect(&self) -> Option<Effect> {
         match self {

@@ -1,7 +1,7 @@
-//! The JSON Schema of the file, from the types that it is read into and the tables of keys that are not ours.
+//! The JSON Schema of the file. It is generated from the types of the file and from the tables of other keys.
 //!
-//! It refuses no file that is read. It cannot know everything: what one key needs of another, and empty values where one
-//! must be given, are found by reading alone.
+//! The schema accepts every valid file. It cannot express everything: dependencies between keys and some empty values
+//! are only detected when the file is read.
 
 use std::collections::BTreeSet;
 
@@ -40,7 +40,7 @@ pub fn json_schema() -> Value {
     schema
 }
 
-/// The keys of LiteLLM that are ignored or refused in a block, and whether any others are.
+/// LiteLLM's keys that are ignored or refused in a block, and whether other keys are ignored or refused.
 fn add_foreign_keys(name: &str, schema: &mut Map<String, Value>) {
     let block = block(name);
     let mut patterns = Map::new();
@@ -48,7 +48,7 @@ fn add_foreign_keys(name: &str, schema: &mut Map<String, Value>) {
         let value = match fate {
             Fate::Ignore | Fate::Read => json!(true),
             Fate::Warn(reason) => json!({"description": format!("Has no effect here: {reason}.")}),
-            // One that is named only to be left switched off is as good as absent.
+            // A key that is only named to switch a feature off counts as absent.
             Fate::Refuse(reason) => {
                 json!({"description": format!("Not implemented: {reason}."), "enum": [null, false]})
             }
@@ -79,7 +79,7 @@ fn any_of<'k>(keys: impl IntoIterator<Item = &'k str>) -> String {
     format!("^({})$", keys.into_iter().collect::<Vec<_>>().join("|"))
 }
 
-/// LiteLLM's roles, where one of them is named.
+/// LiteLLM's roles, for keys that contain one.
 fn add_roles(name: &str, schema: &mut Map<String, Value>) {
     let key = match name {
         "role_permissions" => "role",
@@ -92,7 +92,7 @@ fn add_roles(name: &str, schema: &mut Map<String, Value>) {
     }
 }
 
-/// Lets booleans and numbers come from the environment, and leaves out what tells nobody anything.
+/// Accepts references to the environment for booleans and numbers, and removes parts that carry no information.
 fn tidy(schema: &mut Value) {
     match schema {
         Value::Object(object) => {

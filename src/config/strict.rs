@@ -1,4 +1,4 @@
-//! Other YAML files of ours, read as strictly as a configuration and with the same diagnostics.
+//! Reads modelgate's other YAML files as strictly as a configuration, with the same diagnostics.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use super::yaml::lines::Lines;
 use super::yaml::redaction;
 use super::yaml::tree::{Node, Span};
 
-/// A file whose keys were read, and whose values are still to be judged.
+/// A file whose keys were read, but whose values are not validated yet.
 pub(crate) struct StrictFile {
     name: String,
     excerpt: Arc<Excerpt>,
@@ -21,8 +21,8 @@ pub(crate) struct StrictFile {
 }
 
 impl StrictFile {
-    /// Reads `text` into `T`, each of whose structs must have a serde name of its own, which errors show. Nothing is
-    /// looked up in the environment.
+    /// Reads `text` into `T`. Each struct in it must have its own serde name, because errors show it. The environment
+    /// is not used.
     pub(crate) fn parse<T: DeserializeOwned>(name: &str, text: &str) -> Result<(Self, T), ConfigError> {
         let mut root = Node::parse(text).map_err(|problem| {
             ConfigError::new(name, located([problem], &Excerpt::new(name, redaction::redact_lines(text))))
@@ -43,7 +43,7 @@ impl StrictFile {
         self.problems.push((problem, self.root.place(path).map(|place| place.value)));
     }
 
-    /// The line of each key, unless something was refused.
+    /// Returns the line of each key, unless a value was refused.
     pub(crate) fn finish(self) -> Result<Lines, ConfigError> {
         if self.problems.is_empty() {
             return Ok(Lines::of(self.root));

@@ -1,11 +1,11 @@
-//! What an unknown word may have been meant to be.
+//! Suggests known words for an unknown one.
 
 use strsim::normalized_damerau_levenshtein;
 
-/// How alike two words must be: one slip in five letters.
+/// The minimum similarity: one wrong letter in five.
 const ALIKE: f64 = 0.8;
 
-/// The candidate most like `word`, if any is.
+/// The most similar candidate, if there is one.
 pub(super) fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
     let word = word.to_ascii_lowercase().replace('-', "_");
     candidates

@@ -1,8 +1,8 @@
-//! Lines that each prove the one before.
+//! A hash chain of lines: each line proves the line before it.
 
 use aws_lc_rs::digest::{SHA256, digest};
 
-/// What stands before the hash of the line before, and before the line's own.
+/// The keys of the previous line's hash and of the line's own hash.
 const PREV: &[u8] = br#","prev":""#;
 const HASH: &[u8] = br#","hash":""#;
 const END: &[u8] = br#""}"#;
@@ -13,31 +13,31 @@ const HEX: usize = 64;
 pub struct Chain(String);
 
 impl Default for Chain {
-    /// A chain without a line.
+    /// A chain without lines.
     fn default() -> Self {
         Self("0".repeat(HEX))
     }
 }
 
-/// What a line says of its place in a chain, after its own hash was found right.
+/// A line's position in the chain, after its own hash was verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Link {
-    /// The hash of the line before.
+    /// The hash of the previous line.
     pub prev: String,
-    /// Its own.
+    /// The hash of this line.
     pub hash: String,
 }
 
-/// Why a line is no link of a chain.
+/// The reason why a line is not a link of a chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LinkError {
     /// It does not end with `prev` and `hash`.
     #[error("the line has no `prev` and `hash` at its end")]
     Unchained,
-    /// Its bytes are not those that were hashed.
+    /// Its bytes do not match its hash.
     #[error("the line was changed: its hash is another")]
     Changed,
-    /// Its `prev` is not the hash of the line before.
+    /// Its `prev` is not the hash of the previous line.
     #[error("the line does not follow the one before: lines were removed, added or moved")]
     OutOfOrder,
 }
@@ -49,7 +49,7 @@ impl Chain {
         &self.0
     }
 
-    /// Whether the chain has a line.
+    /// Whether the chain has lines.
     #[must_use]
     pub fn has_begun(&self) -> bool {
         *self != Self::default()
@@ -61,7 +61,7 @@ impl Chain {
         Self(link.hash)
     }
 
-    /// Makes an object of JSON, without a line break, the next link.
+    /// Adds a JSON object, which has no line break, as the next link.
     pub fn seal(&mut self, line: &mut Vec<u8>) {
         line.pop_if(|last| *last == b'}');
         line.extend([PREV, self.0.as_bytes(), b"\""].concat());
@@ -69,11 +69,11 @@ impl Chain {
         line.extend([HASH, self.0.as_bytes(), END].concat());
     }
 
-    /// Takes a line, without its line break, as the next link. A chain without a line takes any.
+    /// Accepts a line, without its line break, as the next link. A chain without lines accepts any line.
     ///
     /// # Errors
     ///
-    /// [`LinkError`], and the chain is as it was.
+    /// [`LinkError`]. The chain is then unchanged.
     pub fn follow(&mut self, line: &[u8]) -> Result<Link, LinkError> {
         let link = Link::read(line)?;
         if self.has_begun() && link.prev != self.0 {
@@ -85,7 +85,7 @@ impl Chain {
 }
 
 impl Link {
-    /// Reads what a line, without its line break, says of its place.
+    /// Reads the position of a line, given without its line break.
     ///
     /// # Errors
     ///

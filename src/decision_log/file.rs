@@ -1,4 +1,4 @@
-//! The log's file: appended to, and put aside when it is full.
+//! The log file: lines are appended, and a full file is rotated.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 use super::chain::Link;
 use super::{Chain, DecisionLogError};
 
-/// For its owner alone: it says who did what.
+/// Only the owner may read the file, because it records who did what.
 const MODE: u32 = 0o600;
-/// Where the last line is looked for; a line with claims is shorter.
+/// The last line is searched within this many bytes. A line with claims is shorter.
 const TAIL: u64 = 1024 * 1024;
 
-/// A file with its older ones beside it.
+/// The log file and its rotated predecessors.
 #[derive(Debug)]
 pub(super) struct LogFile {
     path: PathBuf,
@@ -24,7 +24,7 @@ pub(super) struct LogFile {
 }
 
 impl LogFile {
-    /// Opens the file to append to it. A line that a crash cut short is removed.
+    /// Opens the file for appending. Removes a line that a crash cut short.
     pub(super) fn open(path: &Path, max_bytes: u64, keep: u32) -> Result<Self, DecisionLogError> {
         let failed = |cause| DecisionLogError::Open { file: path.to_owned(), cause };
         let (file, bytes) = open(path).map_err(failed)?;
@@ -38,8 +38,8 @@ impl LogFile {
         Ok(log)
     }
 
-    /// The chain that the file's last line ends, or if it is empty, that of the file before. `None` when that line is no
-    /// link of a chain.
+    /// The chain that the file's last line ends. If the file is empty, the chain of the previous file. `None` if that
+    /// line is not a link of a chain.
     pub(super) fn chain(&self) -> Result<Option<Chain>, DecisionLogError> {
         let older = self.older(1);
         let path = if self.bytes == 0 && older.exists() { &older } else { &self.path };
@@ -50,23 +50,23 @@ impl LogFile {
         Ok(Link::read(last).ok().map(Chain::ending_with))
     }
 
-    /// Whether so many more bytes fit.
+    /// Whether this number of additional bytes fits.
     pub(super) fn fits(&self, bytes: usize) -> bool {
         self.bytes.saturating_add(bytes as u64) <= self.max_bytes
     }
 
-    /// Appends whole lines: all of them, or after an error none.
+    /// Appends whole lines. After an error, none of them is in the file.
     pub(super) fn append(&mut self, lines: &[u8]) -> io::Result<()> {
         let appended = self.file.write_all(lines);
         match &appended {
             Ok(()) => self.bytes += lines.len() as u64,
-            // The first error is the one to tell: what is no regular file has no length to set.
+            // The first error is the one to report. A file that is not regular has no length to set.
             Err(_) => drop(self.file.set_len(self.bytes)),
         }
         appended
     }
 
-    /// Puts the file aside and begins a new one, unless it is empty.
+    /// Rotates the file, unless it is empty.
     pub(super) fn rotate(&mut self) -> io::Result<()> {
         if self.bytes == 0 {
             return Ok(());
@@ -119,7 +119,7 @@ fn open(path: &Path) -> io::Result<(File, u64)> {
     Ok((file, bytes))
 }
 
-/// The end of a file; nothing of what is no regular file, such as a pipe.
+/// The end of a file. It is empty for a file that is not regular, such as a pipe.
 fn tail(path: &Path) -> io::Result<Vec<u8>> {
     let mut tail = Vec::new();
     let metadata = fs::metadata(path)?;

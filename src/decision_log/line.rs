@@ -1,4 +1,4 @@
-//! A line of the log, as plain data.
+//! A line of the log as plain data.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -10,10 +10,10 @@ use serde_json::{Map, Value};
 
 use crate::request::ModelUse;
 
-/// A longer name is cut: whoever may name a model could otherwise fill the memory with the log.
+/// Longer names are cut. Otherwise callers, who choose model names, could fill the memory with the log.
 const LONGEST_NAME: usize = 512;
 
-/// What became of a request.
+/// The result of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
@@ -21,9 +21,9 @@ pub enum Verdict {
     Allowed,
     /// Denied by a rule.
     Denied,
-    /// There was nothing to decide, such as without a valid token.
+    /// No decision was made, for example because there was no valid token.
     Refused,
-    /// Allowed, but there was no answer of an upstream.
+    /// Allowed, but no upstream answered.
     Failed,
 }
 
@@ -49,33 +49,33 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// A logged decision. `docs/reference/decision-log.md` says what each field is.
+/// A logged decision. `docs/reference/decision-log.md` describes each field.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Line {
-    /// When the request came.
+    /// The time when the request arrived.
     #[serde(with = "rfc3339")]
     pub time: SystemTime,
-    /// The id in the answer.
+    /// The request id of the answer.
     pub request_id: String,
-    /// What became of the request.
+    /// The result of the request.
     pub verdict: Verdict,
-    /// The answer's; `None` if the caller went away before there was one.
+    /// The status of the answer; `None` if the caller disconnected before the answer.
     pub status: Option<u16>,
-    /// The answer's `error.code`.
+    /// The `error.code` of the answer.
     pub code: Option<Cow<'static, str>>,
     /// The rule that denied.
     pub rule: Option<Cow<'static, str>>,
-    /// What was wrong with the token.
+    /// The reason why the token was refused.
     pub reason: Option<Cow<'static, str>>,
     /// The ids of the policies that decided.
     pub policies: Vec<Arc<str>>,
-    /// The ids of the policies under trial that would have decided otherwise.
+    /// The ids of the shadow policies that would have decided otherwise.
     pub shadow: Vec<Arc<str>>,
-    /// The snapshot's generation.
+    /// The generation of the snapshot.
     pub generation: u64,
-    /// How long the decision took, in microseconds.
+    /// The duration of the decision, in microseconds.
     pub decision_us: Option<u64>,
-    /// Who called, once that is known.
+    /// The caller, once it is known.
     pub caller: Option<LoggedCaller>,
     /// The method.
     pub method: String,
@@ -83,27 +83,27 @@ pub struct Line {
     pub route: String,
     /// The models that the request names.
     pub models: Vec<String>,
-    /// `log_only` where that is `modelgate.mode`.
+    /// `log_only` if `modelgate.mode` says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<Cow<'static, str>>,
-    /// The rule that denies and is not enforced.
+    /// The rule that denies but is not enforced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unenforced: Option<Cow<'static, str>>,
-    /// What rules under trial decided, where they disagree.
+    /// The decision of the shadow rules, if it differs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub candidate: Option<OnTrial>,
-    /// The share of lines like this one that is logged, if less than all.
+    /// The share of lines like this one that is logged, if it is less than all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sample: Option<f64>,
-    /// How many lines were lost right before this one.
+    /// The number of lines that were lost directly before this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dropped: Option<u64>,
-    /// What the decision was made of; `None` unless that is logged.
+    /// The input of the decision; `None` if it is not logged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input: Option<Box<Input>>,
 }
 
-/// What rules under trial (`--shadow-config`) decided.
+/// The decision of the shadow rules (`--shadow-config`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OnTrial {
     /// `allowed` or `denied`.
@@ -114,16 +114,16 @@ pub struct OnTrial {
     pub policies: Vec<Arc<str>>,
 }
 
-/// Who called.
+/// The caller.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LoggedCaller {
     /// The claim `sub`.
     pub subject: Option<String>,
     /// The claim `iss`.
     pub issuer: Option<String>,
-    /// R4.
+    /// The user id (R4).
     pub user_id: Option<String>,
-    /// R1.
+    /// The role (R1).
     pub role: Option<Cow<'static, str>>,
     /// The team that was selected (R6).
     pub team: Option<String>,
@@ -133,7 +133,7 @@ pub struct LoggedCaller {
     pub master_key: bool,
 }
 
-/// What a decision was made of. `Debug` leaves the claims out: only who asks for `replayable` lines shall see them.
+/// The input of a decision. `Debug` leaves the claims out: only `replayable` lines show them.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct Input {
     /// The token's claims; `None` for the master key.
@@ -146,7 +146,7 @@ pub struct Input {
     pub team_header: Option<String>,
     /// The model that the request asks for.
     pub model: Option<String>,
-    /// The further models.
+    /// The additional models.
     pub further: Vec<String>,
     /// How the request uses its model.
     pub model_use: ModelUse,
@@ -154,7 +154,7 @@ pub struct Input {
     pub body_bytes: u64,
     /// The caller's address.
     pub source: Option<String>,
-    /// When, as policies see it.
+    /// The time, as policies see it.
     #[serde(with = "rfc3339::optional")]
     pub time: Option<SystemTime>,
 }
@@ -167,7 +167,7 @@ impl fmt::Debug for Input {
     }
 }
 
-/// A name of at most 512 bytes; a longer one is cut, with `…` at its end.
+/// A name of at most 512 bytes. A longer one is cut and ends with `…`.
 #[must_use]
 pub fn cut(name: &str) -> String {
     if name.len() <= LONGEST_NAME {
@@ -177,7 +177,7 @@ pub fn cut(name: &str) -> String {
     format!("{}…", name.get(..end).unwrap_or_default())
 }
 
-/// Times as RFC 3339 writes them, in UTC, to the microsecond.
+/// Formats times as RFC 3339 does, in UTC, to the microsecond.
 mod rfc3339 {
     use std::time::SystemTime;
 

@@ -1,4 +1,4 @@
-//! What a line must not show.
+//! Masks what a line must not show.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ impl Mask {
         Self(fields.to_vec())
     }
 
-    /// Masks a line: the fields, their values wherever else they stand, and all that looks like a credential.
+    /// Masks a line: the configured fields, their values in other fields, and every text that looks like a credential.
     pub(super) fn apply(&self, line: &mut Line) {
         let hidden = self.hide_fields(line);
         if let Some(caller) = &mut line.caller {
@@ -38,7 +38,7 @@ impl Mask {
         }
     }
 
-    /// Masks the caller's fields, which are then hidden elsewhere too, and those that stand for themselves.
+    /// Masks the caller's fields, whose values are then masked elsewhere too, and the fields that are masked alone.
     fn hide_fields(&self, line: &mut Line) -> BTreeSet<String> {
         let mut hidden = BTreeSet::new();
         for field in &self.0 {
@@ -86,7 +86,7 @@ fn mask(text: &mut String) {
     MASK.clone_into(text);
 }
 
-/// LiteLLM's paths drop a leading `metadata.`; here the claim may well be in such an object.
+/// LiteLLM's paths drop a leading `metadata.`. Here the claim may be inside such an object.
 fn mask_claim(claims: &mut Arc<Map<String, Value>>, path: &ClaimPath) {
     let claims = Arc::make_mut(claims);
     let mask = |value: &mut Value| *value = MASK.into();
@@ -105,7 +105,7 @@ fn clean_value(value: &mut Value, hidden: &BTreeSet<String>) {
     }
 }
 
-/// Masks a text that is hidden or has a hidden word, and the parts of any other that look like a credential.
+/// Masks a text that is hidden or contains a hidden word. In other text, masks the parts that look like a credential.
 fn clean(text: &mut String, hidden: &BTreeSet<String>) {
     if hidden.contains(text.as_str()) || text.split_whitespace().any(|word| hidden.contains(word)) {
         mask(text);
@@ -114,7 +114,7 @@ fn clean(text: &mut String, hidden: &BTreeSet<String>) {
     }
 }
 
-/// A name as it may be shown: of bounded length, without what looks like a credential, and escaped.
+/// A name that is safe to show: its length is limited, parts that look like a credential are masked, and it is escaped.
 pub(crate) fn shown(name: &str) -> String {
     escape(&without_credentials(&cut(name))).into_owned()
 }
@@ -133,7 +133,8 @@ fn without_credentials(text: &str) -> String {
     clean
 }
 
-/// A virtual key, or a JWT, maybe cut: its header is an object, so begins with `{"`. Either may have escapes of a URL.
+/// A virtual key, or a JWT that may be cut. A JWT's header is an object, so it begins with `{"`. Both may have URL
+/// escapes.
 fn looks_like_a_credential(part: &str) -> bool {
     let part = percent_encoding::percent_decode_str(part).decode_utf8_lossy();
     let mut words = part.split(|c: char| !(c.is_ascii_alphanumeric() || "-_.".contains(c)));

@@ -1,7 +1,7 @@
-//! The decision log: one JSON line for each decision, written beside the requests.
+//! The decision log: one JSON line for each decision, written in the background.
 //!
-//! `docs/reference/decision-log.md` has the format. A request hands its [`Line`] over and goes on; a thread of its own masks it,
-//! chains it to the one before, and writes it.
+//! `docs/reference/decision-log.md` describes the format. A request queues its [`Line`] and continues. A separate
+//! thread masks the line, adds it to the hash chain, and writes it.
 
 mod chain;
 mod file;
@@ -16,7 +16,7 @@ pub use line::{Input, Line, LoggedCaller, OnTrial, Verdict, cut};
 pub(crate) use mask::shown;
 pub use writer::DecisionLog;
 
-/// The decision log cannot be written from the start.
+/// The decision log cannot be opened.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DecisionLogError {
@@ -25,16 +25,16 @@ pub enum DecisionLogError {
     Open {
         /// The file.
         file: PathBuf,
-        /// Why.
+        /// The reason.
         cause: std::io::Error,
     },
-    /// Somebody else writes it: their lines would break its chain and its rotation.
+    /// Another process writes to the file. Its lines would break the chain and the rotation.
     #[error("the decision log `{file}` is being written by another process")]
     Taken {
         /// The file.
         file: PathBuf,
     },
-    /// The system gives no thread.
+    /// The system cannot start a thread.
     #[error("the decision log's thread cannot be started: {0}")]
     Thread(std::io::Error),
 }

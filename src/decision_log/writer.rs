@@ -1,4 +1,4 @@
-//! The thread that writes, and what requests see of it.
+//! The thread that writes, and the handle that requests use.
 
 use std::io::{self, Write as _};
 use std::sync::Arc;
@@ -13,14 +13,14 @@ use super::{Chain, DecisionLogError, Line};
 use crate::config;
 use crate::display::escape_json;
 
-/// How many lines wait at most; further ones are dropped.
+/// The maximum number of queued lines. Additional lines are dropped.
 const QUEUE: usize = 4096;
-/// How many bytes are written at once, while more lines wait.
+/// The maximum number of bytes in one write, while more lines are queued.
 const BATCH: usize = 64 * 1024;
-/// What the chain adds to a line, and the line break.
+/// The bytes that the chain adds to a line, including the line break.
 const CHAINED: usize = 148;
 
-/// Takes lines, and never lets a request wait.
+/// Accepts lines without blocking a request.
 #[derive(Debug)]
 pub struct DecisionLog {
     sender: mpsc::Sender<Message>,
@@ -32,7 +32,7 @@ pub struct DecisionLog {
 #[derive(Debug)]
 enum Message {
     Line(Box<Line>),
-    /// Answered when all lines before it are written.
+    /// Answered after all earlier lines are written.
     Flush(oneshot::Sender<()>),
 }
 
@@ -43,20 +43,20 @@ struct Counts {
 }
 
 impl DecisionLog {
-    /// Opens the file and starts to write. At most 4,096 lines wait.
+    /// Opens the file and starts the thread. At most 4,096 lines are queued.
     ///
     /// # Errors
     ///
-    /// [`DecisionLogError`] when the file or a thread cannot be had.
+    /// [`DecisionLogError`] if the file cannot be opened or the thread cannot start.
     pub fn start(settings: &config::DecisionLog) -> Result<Self, DecisionLogError> {
         Self::with_queue(settings, QUEUE)
     }
 
-    /// The same for at most so many lines that wait; at least one.
+    /// The same with this limit of queued lines, which is at least one.
     ///
     /// # Errors
     ///
-    /// [`DecisionLogError`] when the file or a thread cannot be had.
+    /// [`DecisionLogError`] if the file cannot be opened or the thread cannot start.
     pub fn with_queue(settings: &config::DecisionLog, lines: usize) -> Result<Self, DecisionLogError> {
         let counts = Arc::<Counts>::default();
         let writer = Writer::new(settings, counts.clone())?;
@@ -73,20 +73,20 @@ impl DecisionLog {
         self.sample_allowed
     }
 
-    /// Whether lines should have what the decision was made of.
+    /// Whether lines include the input of the decision.
     #[must_use]
     pub fn replayable(&self) -> bool {
         self.replayable
     }
 
-    /// Hands a line over; one for which there is no room is dropped and counted.
+    /// Queues a line. If the queue is full, the line is dropped and counted.
     pub fn write(&self, line: Box<Line>) {
         if self.sender.try_send(Message::Line(line)).is_err() {
             self.counts.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    /// Waits until what was handed over is written, but no longer than `patience`. Returns whether it is.
+    /// Waits until the queued lines are written, but at most for `patience`. Returns whether they are written.
     pub async fn flush(&self, patience: Duration) -> bool {
         let (written, writing) = oneshot::channel();
         let flushed =
@@ -94,30 +94,30 @@ impl DecisionLog {
         tokio::time::timeout(patience, flushed).await.unwrap_or(false)
     }
 
-    /// How many lines were written.
+    /// The number of written lines.
     #[must_use]
     pub fn written(&self) -> u64 {
         self.counts.written.load(Ordering::Relaxed)
     }
 
-    /// How many lines were lost: there was no room for them, or they could not be written.
+    /// The number of lost lines. The queue was full, or they could not be written.
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.counts.dropped.load(Ordering::Relaxed)
     }
 
-    /// How many lines wait.
+    /// The number of queued lines.
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.sender.max_capacity() - self.sender.capacity()
     }
 }
 
-/// What writing changes, to go back to if it fails.
+/// The state that writing changes. It is restored if a write fails.
 #[derive(Clone)]
 struct State {
     chain: Option<Chain>,
-    /// How many dropped lines were told of.
+    /// The number of dropped lines that the log has reported.
     told: u64,
 }
 
@@ -126,13 +126,13 @@ struct Writer {
     file: Option<LogFile>,
     stdout: bool,
     counts: Arc<Counts>,
-    /// As of the lines that wait in `batch`.
+    /// The state after the lines in `batch`.
     state: State,
-    /// As of the lines that are written.
+    /// The state after the written lines.
     written: State,
     batch: Vec<u8>,
     batch_lines: u64,
-    /// The last attempt failed: say so once.
+    /// The last attempt failed. A failure is logged once.
     failing: bool,
 }
 
@@ -161,7 +161,7 @@ impl Writer {
         })
     }
 
-    /// Writes until nobody is left to hand lines over.
+    /// Writes until all senders are gone.
     fn run(mut self, mut receiver: mpsc::Receiver<Message>) {
         while let Some(first) = receiver.blocking_recv() {
             let mut next = Some(first);
@@ -170,7 +170,7 @@ impl Writer {
                     Message::Line(line) => self.add(*line),
                     Message::Flush(written) => {
                         self.write_batch();
-                        // Nobody waits any more.
+                        // The receiver no longer waits.
                         let _ = written.send(());
                     }
                 }
@@ -187,7 +187,7 @@ impl Writer {
         if self.file.as_ref().is_some_and(|file| !file.fits(bytes)) {
             self.write_batch();
             self.rotate();
-            // Writing may have failed, and then there is more to tell.
+            // A failed write adds dropped lines to report.
             encoded = self.encode(&mut line);
         }
         let Some(mut text) = encoded else {
@@ -210,11 +210,11 @@ impl Writer {
         let untold = self.counts.dropped.load(Ordering::Relaxed).saturating_sub(self.state.told);
         line.dropped = (untold > 0).then_some(untold);
         let json = serde_json::to_string(line).ok()?;
-        // A log is read in terminals too.
+        // Logs are also read in terminals.
         Some(escape_json(&json).into_owned().into_bytes())
     }
 
-    /// Writes what is gathered. What cannot be written is dropped, and the chain goes on from the last line that was.
+    /// Writes the batch. If that fails, the batch is dropped, and the chain continues from the last written line.
     fn write_batch(&mut self) {
         if self.batch.is_empty() {
             return;
@@ -246,7 +246,7 @@ impl Writer {
             let mut stdout = io::stdout().lock();
             let printed = stdout.write_all(&self.batch).and_then(|()| stdout.flush());
             if let (Err(error), Some(_)) = (&printed, &self.file) {
-                // The lines are safe in the file.
+                // The lines are already in the file.
                 self.warn(error);
                 self.stdout = false;
                 return Ok(());
@@ -256,7 +256,7 @@ impl Writer {
         Ok(())
     }
 
-    /// A file that cannot be put aside grows: no line is lost for that.
+    /// If a file cannot be rotated, it grows. No line is lost for that.
     fn rotate(&mut self) {
         if let Some(Err(error)) = self.file.as_mut().map(LogFile::rotate) {
             self.warn(&error);
@@ -270,7 +270,7 @@ impl Writer {
     }
 }
 
-/// The chain that goes on in a file. One that ends without a chain is put aside for a new one.
+/// The chain that continues in a file. A file without a valid chain is rotated, and a new one begins.
 fn chain_of(file: &mut LogFile) -> Result<Chain, DecisionLogError> {
     if let Some(chain) = file.chain()? {
         return Ok(chain);

@@ -1,4 +1,4 @@
-//! Entities that operators describe in files: hierarchies of teams, attributes of models.
+//! Entities that operators describe in files, such as team hierarchies and attributes of models.
 
 use std::collections::{HashMap, HashSet};
 
@@ -7,21 +7,21 @@ use serde_json::Value;
 
 use super::{Finding, MergedSchema, TextFile};
 
-/// The entities of every file.
+/// The entities of all files.
 #[derive(Debug, Default)]
 pub(crate) struct StaticEntities {
     all: Entities,
     described: HashMap<EntityUid, Described>,
 }
 
-/// What files say of one entity.
+/// The description of one entity in a file.
 #[derive(Debug)]
 pub(crate) struct Described {
     pub(crate) attributes: HashMap<String, RestrictedExpression>,
     pub(crate) tags: Vec<(String, RestrictedExpression)>,
-    /// Everything that the files place it in, by any number of steps.
+    /// All ancestors that the files define.
     pub(crate) ancestors: HashSet<EntityUid>,
-    /// The entities that a policy can reach from it, each with the attribute that holds it; `None` for a tag.
+    /// The entities that a policy can reach from this one. Each has the name of its attribute, or `None` for a tag.
     pub(crate) holds: Vec<(Option<String>, EntityUid)>,
     file: TextFile,
 }
@@ -62,24 +62,24 @@ impl StaticEntities {
         &self.all
     }
 
-    /// What files say of an entity, if they describe it.
+    /// The description of an entity, if a file contains one.
     pub(crate) fn get(&self, uid: &EntityUid) -> Option<&Described> {
         self.described.get(uid)
     }
 
-    /// Every entity that files describe, with its place.
+    /// Every described entity, with its position.
     pub(crate) fn places(&self) -> impl Iterator<Item = (String, EntityUid)> {
         self.described
             .iter()
             .map(|(uid, described)| (described.finding(&format!("`{uid}`")).place(), uid.clone()))
     }
 
-    /// Everything that files place an entity in.
+    /// The ancestors of an entity that the files define.
     pub(crate) fn ancestors(&self, uid: &EntityUid) -> impl Iterator<Item = &EntityUid> {
         self.get(uid).into_iter().flat_map(|described| &described.ancestors)
     }
 
-    /// Every entity that files describe, in no order.
+    /// Every described entity, unordered.
     pub(crate) fn described(&self) -> impl Iterator<Item = &EntityUid> {
         self.described.keys()
     }
@@ -99,18 +99,18 @@ impl Described {
             reach(&value, &mut |uid| holds.push((None, uid.clone())));
             tags.extend(expression(&value).map(|value| (name.to_owned(), value)));
         }
-        // Cedar gives the ancestors with the parents.
+        // Cedar returns the ancestors with the parents.
         let (_, attributes, ancestors) = entity.clone().into_inner();
         Self { attributes, tags, ancestors, holds, file }
     }
 
-    /// A finding at the entity, which `message` names first.
+    /// A finding at this entity, which `message` names first.
     pub(crate) fn finding(&self, message: &str) -> Finding {
         found(&self.file, message)
     }
 }
 
-/// Calls `each` with the entities that a policy can reach through a value. It cannot take a member out of a set.
+/// Calls `each` with the entities that a policy can reach through a value. Policies cannot take a member out of a set.
 fn reach(value: &EvalResult, each: &mut dyn FnMut(&EntityUid)) {
     match value {
         EvalResult::EntityUid(uid) => each(uid),
@@ -123,7 +123,7 @@ fn reach(value: &EvalResult, each: &mut dyn FnMut(&EntityUid)) {
     }
 }
 
-/// A value as an expression that makes it again.
+/// Converts a value into an expression that evaluates to it.
 fn expression(value: &EvalResult) -> Option<RestrictedExpression> {
     Some(match value {
         EvalResult::Bool(value) => RestrictedExpression::new_bool(*value),
@@ -146,7 +146,7 @@ fn parse(file: &TextFile, schema: &MergedSchema) -> Result<Vec<Entity>, Finding>
         let line_start: usize =
             file.text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum();
         let offset = line_start + error.column().saturating_sub(1);
-        Finding::in_file(file, format!("it is not JSON: {error}")).at(file, offset, 1)
+        Finding::in_file(file, format!("invalid JSON: {error}")).at(file, offset, 1)
     })?;
     let entities = Entities::from_json_value(json, Some(&schema.for_entities))
         .map_err(|error| found(file, &chain(&error)))?;
@@ -157,17 +157,17 @@ fn parse(file: &TextFile, schema: &MergedSchema) -> Result<Vec<Entity>, Finding>
         let uid = entity.uid();
         if let Some(attribute) = own_attribute(entity, schema) {
             let message = format!("`{uid}`: its attribute `{attribute}` comes from the configuration");
-            return Err(found(file, &message).help("leave the attribute out"));
+            return Err(found(file, &message).help("remove the attribute"));
         }
         if uid.type_name().to_string() == "Caller" && entity.tags().next().is_some() {
             let message = format!("`{uid}`: the tags of a caller come from its token");
-            return Err(found(file, &message).help("leave the tags out"));
+            return Err(found(file, &message).help("remove the tags"));
         }
     }
     Ok(described)
 }
 
-/// An attribute that the configuration gives.
+/// An attribute of the entity that only the configuration may set.
 fn own_attribute<'s>(entity: &Entity, schema: &'s MergedSchema) -> Option<&'s str> {
     let ty = entity.uid().type_name().to_string();
     let (_, ours) = schema.ours.iter().find(|(name, _)| *name == ty)?;
@@ -185,7 +185,7 @@ fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// A finding, at the entity that the message speaks of.
+/// A finding at the entity that the message names.
 fn found(file: &TextFile, message: &str) -> Finding {
     let finding = Finding::in_file(file, message);
     // Messages quote entities as `Type::"id"`.
@@ -194,7 +194,7 @@ fn found(file: &TextFile, message: &str) -> Finding {
         .and_then(|(_, rest)| rest.split_once('"'))
         .map(|(id, _)| format!("\"{id}\""));
     let Some(id) = id else { return finding };
-    // Where the entity is described, rather than where another one names it as its parent.
+    // Prefers the description of the entity to its use as a parent.
     let places = || file.text.match_indices(&id).map(|(at, _)| at);
     let is_described = |at: &usize| {
         let before = file.text.get(..*at).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What is wrong with dropped-in files.
+//! Errors in drop-in files.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode, SourceSpan};
 
 use super::text_file::TextFile;
 
-/// Files of a policy directory that are refused, all at once. The error itself tells of the first, the others are related to it.
+/// Refused files of a policy directory. The error displays the first finding. The others are related errors.
 #[derive(Debug, Default, thiserror::Error)]
 #[error("{}", summary(.findings))]
 pub struct DropInError {
@@ -33,7 +33,7 @@ impl Diagnostic for DropInError {
     }
 }
 
-/// One thing that is wrong.
+/// One mistake in a file.
 #[derive(Clone, Debug, thiserror::Error, Diagnostic)]
 #[error("{message}")]
 pub struct Finding {
@@ -54,12 +54,12 @@ fn summary(findings: &[Finding]) -> String {
 }
 
 impl DropInError {
-    /// An error, if anything was found.
+    /// Returns an error if there are findings.
     pub(crate) fn unless_empty(findings: Vec<Finding>) -> Result<(), Box<Self>> {
         if findings.is_empty() { Ok(()) } else { Err(Box::new(Self { findings })) }
     }
 
-    /// What was found, in the order of the files.
+    /// All findings, in the order of the files.
     #[must_use]
     pub fn findings(&self) -> &[Finding] {
         &self.findings
@@ -67,12 +67,12 @@ impl DropInError {
 }
 
 impl Finding {
-    /// Something wrong with a file as a whole.
+    /// A finding about a whole file.
     pub(crate) fn in_file(file: &TextFile, message: impl Into<String>) -> Self {
         Self::new(&file.name, &file.text, message)
     }
 
-    /// A file that cannot be read.
+    /// A finding about a file that cannot be read.
     pub(crate) fn unread(name: &str, message: impl Into<String>) -> Self {
         Self::new(name, "", message)
     }
@@ -82,13 +82,13 @@ impl Finding {
         Self { message: message.into(), file, span: None, help: None, line: None }
     }
 
-    /// What another library found, at the place that it marked.
+    /// A finding from another library's error, at the position that the error marks.
     pub(crate) fn from_diagnostic(file: &TextFile, found: &dyn Diagnostic, fallback: usize) -> Self {
         let label = found.labels().and_then(|mut labels| labels.next());
         let (offset, length) = label.map_or((fallback, 0), |label| (label.offset(), label.len()));
         let is_compared =
             file.text.get(offset + length..).is_some_and(|rest| rest.trim_start().starts_with("like"));
-        // Cedar takes it for a test of a type.
+        // Cedar mistakes the comparison for a type test.
         let help = found.help().map(|help| match help.to_string() {
             help if is_compared && help.contains("`is`") => {
                 "`like` compares texts: write `resource.name like` for a model, `resource.path like` for a route".to_owned()
@@ -110,7 +110,7 @@ impl Finding {
         self
     }
 
-    /// `file:line`, or the file alone.
+    /// The position as `file:line`, or the file if there is no line.
     #[must_use]
     pub fn place(&self) -> String {
         self.line.map_or_else(|| self.file.name().to_owned(), |line| format!("{}:{line}", self.file.name()))

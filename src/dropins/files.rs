@@ -1,4 +1,4 @@
-//! Finding and reading the files of a directory.
+//! Finds and reads the drop-in files of a directory.
 
 use std::fs;
 use std::io::Read as _;
@@ -8,11 +8,11 @@ use super::error::Finding;
 use super::text_file::TextFile;
 
 const ENDINGS: [&str; 3] = [".cedar", ".cedarschema", ".entities.json"];
-/// Deeper than anybody sorts policies, so that links in a circle end.
+/// The depth limit, which ends cycles of links. Nobody nests policies this deeply.
 const DEEPEST: usize = 16;
 const LARGEST_FILE: u64 = 64 * 1024 * 1024;
 
-/// Reads a file as a whole.
+/// Reads a whole file.
 pub(super) fn read(path: &Path) -> Result<TextFile, Finding> {
     let name = path.to_string_lossy();
     let mut text = String::new();
@@ -25,12 +25,12 @@ pub(super) fn read(path: &Path) -> Result<TextFile, Finding> {
     Ok(TextFile { name: name.into(), text: text.into() })
 }
 
-/// Whether a file of this name is read.
+/// Whether the name is that of a drop-in file.
 pub(crate) fn is_ours(file_name: &str) -> bool {
     !file_name.starts_with('.') && ENDINGS.iter().any(|ending| file_name.ends_with(ending))
 }
 
-/// The files below a directory that are ours to read, in the order of their paths.
+/// Lists the drop-in files below a directory, sorted by path.
 pub(crate) fn list(directory: &Path) -> Result<Vec<PathBuf>, Finding> {
     let mut found = Vec::new();
     walk(directory, 0, &mut found)?;
@@ -43,7 +43,7 @@ fn walk(directory: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), 
     let unread =
         |error: std::io::Error| Finding::unread(&name, format!("the directory cannot be read: {error}"));
     if depth > DEEPEST {
-        return Err(Finding::unread(&name, "the directories are nested too deeply, or links form a circle"));
+        return Err(Finding::unread(&name, "the directories are nested too deeply, or links form a cycle"));
     }
     for entry in fs::read_dir(directory).map_err(unread)? {
         let entry = entry.map_err(unread)?;
@@ -52,7 +52,7 @@ fn walk(directory: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), 
         if file_name.starts_with('.') {
             continue;
         }
-        // Follows links, which `entry.metadata()` does not.
+        // Follows links. `entry.metadata()` does not.
         let metadata = fs::metadata(&path).map_err(unread)?;
         if metadata.is_dir() {
             walk(&path, depth + 1, found)?;

@@ -1,7 +1,7 @@
-//! Rules that operators drop in beside the YAML: `*.cedar`, `*.cedarschema` and `*.entities.json` in one directory.
+//! Reads the drop-in files beside the YAML: `*.cedar`, `*.cedarschema` and `*.entities.json` in one directory.
 //!
-//! A dropped-in `permit` adds to what the configuration grants, a `forbid` takes away, and the gates of the configuration
-//! hold all the same. Everything is validated strictly before any of it is in force.
+//! A dropped-in `permit` adds a grant and a `forbid` takes one away. The configuration's mandatory checks apply in any
+//! case. All files are validated strictly before any of them becomes active.
 
 mod drop_in;
 mod entities;
@@ -23,7 +23,8 @@ pub(crate) use files::{is_ours, list};
 pub(crate) use schema::MergedSchema;
 pub(crate) use text_file::TextFile;
 
-/// What a directory of policies holds, read but not validated yet: that takes the schema of a snapshot.
+/// The drop-in files of a directory. They are parsed but not validated, because validation needs the schema of a
+/// snapshot.
 #[derive(Clone, Debug, Default)]
 pub struct DropIns {
     pub(crate) policies: Vec<DropIn>,
@@ -33,12 +34,12 @@ pub struct DropIns {
 }
 
 impl DropIns {
-    /// Reads every file below `directory`, in the order of names. Hidden files and directories are passed over, so that
-    /// a Kubernetes ConfigMap is read once, through its links.
+    /// Reads every drop-in file below `directory`, sorted by path. Hidden files and directories are skipped, so that
+    /// each file of a Kubernetes ConfigMap is read once, through its link.
     ///
     /// # Errors
     ///
-    /// [`DropInError`] names each file that cannot be read or parsed, with the place.
+    /// [`DropInError`] lists each file that cannot be read or parsed, with the position.
     pub fn load(directory: &Path) -> Result<Self, Box<DropInError>> {
         let mut findings = Vec::new();
         let mut dropins = Self::default();
@@ -59,7 +60,7 @@ impl DropIns {
         Ok(dropins)
     }
 
-    /// Reads files that are in no directory, from their names and texts.
+    /// Parses files that are given by name and text.
     #[cfg(feature = "gateway")]
     pub(crate) fn of_texts(files: &[(&str, &str)]) -> Result<Self, Box<DropInError>> {
         let (mut findings, mut dropins) = (Vec::new(), Self::default());
@@ -83,13 +84,13 @@ impl DropIns {
         }
     }
 
-    /// The files with their texts, in the order in which they were read.
+    /// The files and their texts, in the order in which they were read.
     #[must_use]
     pub fn files(&self) -> &[(PathBuf, Arc<str>)] {
         &self.files
     }
 
-    /// How many policies there are.
+    /// The number of policies.
     #[must_use]
     pub fn policy_count(&self) -> usize {
         self.policies.len()

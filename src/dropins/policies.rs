@@ -1,4 +1,4 @@
-//! The policies of a `.cedar` file.
+//! Parses the policies of a `.cedar` file.
 
 use cedar_policy::{Policy, PolicyId, PolicySet};
 
@@ -6,7 +6,7 @@ use super::drop_in::{DropIn, annotation};
 use super::error::Finding;
 use super::text_file::TextFile;
 
-/// Every policy of the file, in order.
+/// Parses all policies of the file, in order.
 pub(super) fn parse(file: &TextFile) -> Result<Vec<DropIn>, Vec<Finding>> {
     let set: PolicySet = file.text.parse().map_err(|errors: cedar_policy::ParseErrors| {
         errors.iter().map(|error| Finding::from_diagnostic(file, error, 0)).collect::<Vec<_>>()
@@ -15,11 +15,11 @@ pub(super) fn parse(file: &TextFile) -> Result<Vec<DropIn>, Vec<Finding>> {
         .templates()
         .map(|_| {
             Finding::in_file(file, "a template has no values for its slots")
-                .help("write the entity in the place of `?principal` or `?resource`")
+                .help("replace `?principal` or `?resource` with an entity")
         })
         .collect();
     let parsed = without_text(&set);
-    // Cedar numbers them in the order of the file.
+    // Cedar numbers the policies in the order of the file.
     let mut policies: Vec<&Policy> = set.policies().collect();
     policies.sort_by_key(|policy| number(policy.id()));
 
@@ -43,7 +43,7 @@ pub(super) fn parse(file: &TextFile) -> Result<Vec<DropIn>, Vec<Finding>> {
     if findings.is_empty() { Ok(dropins) } else { Err(findings) }
 }
 
-/// The policies as Cedar has them in memory.
+/// Copies the policies without their texts.
 fn without_text(set: &PolicySet) -> PolicySet {
     PolicySet::from(set.as_ref().clone())
 }

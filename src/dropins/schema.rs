@@ -1,4 +1,4 @@
-//! The schema of a snapshot: ours, and what operators add to it.
+//! The schema of a snapshot: the built-in one, with operators' additions.
 
 use std::sync::OnceLock;
 
@@ -8,32 +8,31 @@ use serde_json::{Map, Value};
 use super::{Finding, TextFile};
 use crate::translate::SCHEMA;
 
-/// Ours and every addition, as one.
+/// The built-in schema merged with every addition.
 #[derive(Clone)]
 pub(crate) struct MergedSchema {
-    /// What policies are validated against.
+    /// The schema for policies.
     pub(crate) strict: Schema,
-    /// The same without required attributes: what entity files are validated against, since the configuration gives the
-    /// attributes that are required.
+    /// The schema without required attributes, for entity files. The configuration sets the required attributes.
     pub(crate) for_entities: Schema,
-    /// Our own attributes, by entity type.
+    /// The attributes of the built-in schema by entity type. Only the configuration sets them.
     pub(crate) ours: Vec<(String, Vec<String>)>,
 }
 
 impl MergedSchema {
-    /// Merges the additions into our schema. An addition may declare new types, and new optional attributes and parents
-    /// for ours.
+    /// Merges additions into the built-in schema. An addition may declare new types. For a built-in type it may declare
+    /// optional attributes and parents.
     pub(crate) fn new(additions: &[TextFile]) -> Result<Self, Vec<Finding>> {
-        // Reading it takes longer than all else of a small snapshot.
-        static OURS_ALONE: OnceLock<MergedSchema> = OnceLock::new();
+        // Parsing the schema takes longer than the rest of a small snapshot.
+        static BUILT_IN: OnceLock<MergedSchema> = OnceLock::new();
         if !additions.is_empty() {
             return Self::read(additions);
         }
-        if let Some(ours) = OURS_ALONE.get() {
+        if let Some(ours) = BUILT_IN.get() {
             return Ok(ours.clone());
         }
         let ours = Self::read(additions)?;
-        Ok(OURS_ALONE.get_or_init(|| ours).clone())
+        Ok(BUILT_IN.get_or_init(|| ours).clone())
     }
 
     fn read(additions: &[TextFile]) -> Result<Self, Vec<Finding>> {
@@ -52,7 +51,7 @@ impl MergedSchema {
         }
         let schema = |json: Value| {
             Schema::from_json_value(json).map_err(|error| {
-                blamed(additions, &error.to_string()).map_or_else(
+                locate_error(additions, &error.to_string()).map_or_else(
                     || internal(&error),
                     |(file, at)| vec![Finding::from_diagnostic(file, &error, at)],
                 )
@@ -66,8 +65,9 @@ impl MergedSchema {
     }
 }
 
-/// The addition that the message speaks of, and where: the one that says the first name in it that any of them says.
-fn blamed<'f>(additions: &'f [TextFile], message: &str) -> Option<(&'f TextFile, usize)> {
+/// The addition and position that an error message refers to. The first name of the message that occurs in an addition
+/// decides.
+fn locate_error<'f>(additions: &'f [TextFile], message: &str) -> Option<(&'f TextFile, usize)> {
     let names = message.split(['`', '"', ' ', ',']).filter(|name| name.len() > 1 && !name.is_empty());
     let declared = |name: &str| {
         additions.iter().find_map(|file| {
@@ -94,8 +94,8 @@ fn fragment_of(file: &TextFile) -> Result<Value, Finding> {
     fragment.to_json_value().map_err(|error| Finding::in_file(file, error.to_string()))
 }
 
-/// Names of Cedar's own types. A type of one of these names would stand for it in our schema too.
-const CEDARS: [&str; 11] = [
+/// Names of Cedar's own types. A declared type with such a name would replace Cedar's type in the built-in schema too.
+const CEDAR_TYPES: [&str; 11] = [
     "Action", "Bool", "Boolean", "Entity", "Long", "Set", "String", "datetime", "decimal", "duration",
     "ipaddr",
 ];
@@ -130,8 +130,8 @@ fn merge(into: &mut Value, addition: Value, file: &TextFile, findings: &mut Vec<
     }
 }
 
-/// Refuses types that have a name of Cedar's, and a type of one kind that has the name of one of the other kind: Cedar takes
-/// a name for the common type where it could be both.
+/// Refuses types with the name of a Cedar type. Also refuses a common type and an entity type with the same name,
+/// because Cedar would read an ambiguous name as the common type.
 fn refuse_redefinitions(
     into: &Map<String, Value>,
     added: &Value,
@@ -143,8 +143,8 @@ fn refuse_redefinitions(
     };
     for (kind, other) in [("commonTypes", "entityTypes"), ("entityTypes", "commonTypes")] {
         for name in added.get(kind).and_then(Value::as_object).into_iter().flat_map(Map::keys) {
-            if CEDARS.contains(&name.as_str()) {
-                let message = format!("`{name}` is a type of Cedar's");
+            if CEDAR_TYPES.contains(&name.as_str()) {
+                let message = format!("`{name}` is a Cedar type");
                 findings.push(found(file, name, message).help("give the type another name"));
             } else if is_known(other, name) {
                 let message = format!("`{name}` is declared already");
@@ -154,12 +154,12 @@ fn refuse_redefinitions(
     }
 }
 
-/// The object at `key`, made if it is not there.
+/// The object at `key`. It is inserted if it is missing.
 fn object_at<'v>(value: &'v mut Value, key: &str) -> Option<&'v mut Map<String, Value>> {
     value.as_object_mut()?.entry(key).or_insert_with(|| Value::Object(Map::new())).as_object_mut()
 }
 
-/// A finding where the file declares `name`, or at the first place where it says it.
+/// A finding at the declaration of `name`, or at the first occurrence of `name`.
 fn found(file: &TextFile, name: &str, message: String) -> Finding {
     let is_part = |c: char| c.is_alphanumeric() || c == '_';
     let words = || {

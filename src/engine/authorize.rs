@@ -1,4 +1,4 @@
-//! The decision: pure, without locks, and a denial on every error.
+//! Decides requests. A decision is a pure function, takes no lock, and turns every error into a denial.
 
 use std::sync::Arc;
 
@@ -13,19 +13,22 @@ use crate::config::{Mode, References};
 use crate::identity::Caller;
 use crate::request::ApiCall;
 
-/// What a caller is told who is denied what stands for a model.
+/// The message for a caller whose reference to a model is denied.
 const REFERENCE: &str = "the request refers to something that stands for a model, and the gateway does not know which model: name the \
      model itself, or ask the operator about `modelgate.references`";
 
 impl Snapshot {
-    /// Decides a request: `call_route` must be allowed on its route, and `use_model` on each of its models.
+    /// Decides a request. The caller must be allowed `call_route` on the request's route and `use_model` on each of its
+    /// models.
     ///
-    /// Under `modelgate.mode: log_only` a denial is noted in [`Decision::unenforced`], and the request is permitted. R9 is
-    /// enforced all the same: beyond it the upstream answers with the gateway's own credential.
+    /// Under `modelgate.mode: log_only`, a denial is recorded in [`Decision::unenforced`] and the request is permitted.
+    /// R9 is enforced in every mode, because the upstream answers the routes that R9 denies with the gateway's own
+    /// credential.
     ///
     /// # Errors
     ///
-    /// [`Denied`] with the first rule that denies. An error of evaluation is a denial, also where Cedar skips the policy.
+    /// [`Denied`] with the first rule that denies. An evaluation error is a denial, even where Cedar would skip the
+    /// policy.
     pub fn authorize(&self, caller: &Caller, call: ApiCall) -> Result<Permit, Box<Denied>> {
         match self.decide(caller, &call) {
             Ok(decision) => Ok(Permit { call, decision }),
@@ -37,7 +40,7 @@ impl Snapshot {
         }
     }
 
-    /// The same decision without a permit, and whatever the mode: to compare, and to try.
+    /// Decides a request without making a permit, and ignores the mode. For comparisons and dry runs.
     ///
     /// # Errors
     ///
@@ -63,7 +66,7 @@ impl Snapshot {
         call: &ApiCall,
         without_references: bool,
     ) -> Result<Decision, Box<Denied>> {
-        // Hardly any request names more than one, which needs no list.
+        // Almost every request names at most one model. That case needs no list.
         let mut models = call.judged_models(without_references);
         let (first, second) = (models.next(), models.next());
         if second.is_none() && !call.is_unnamed() {
@@ -73,7 +76,7 @@ impl Snapshot {
         self.decide_asked(caller, Asked::by(call, &models, without_references))
     }
 
-    /// Whether a request is denied only because of what it refers to.
+    /// Whether a request is denied only because of its references.
     fn is_by_reference(&self, caller: &Caller, call: &ApiCall, denied: &Denied) -> bool {
         denied.rule.is_of_models()
             && (!call.references().is_empty() || runs_reference(call))
@@ -105,7 +108,7 @@ impl Snapshot {
         }
     }
 
-    /// What Cedar says now, or said before of the same key, and the team in it.
+    /// Returns the outcome from the cache or from Cedar, and the selected team.
     fn outcome(&self, key: Key<'_>, asked: &Asked<'_>) -> (Result<Outcome, String>, Option<Arc<str>>) {
         let again = |kept: &MemoizedKey, answer: &Answer| {
             (answer.outcome(&self.policies, &asked.facts), kept.team_id())
@@ -117,7 +120,7 @@ impl Snapshot {
         (self.first_outcome(key, asked), team_id)
     }
 
-    /// The same the first time. An error is never kept.
+    /// Asks Cedar and caches the answer. Errors are never cached.
     fn first_outcome(&self, key: Key<'_>, asked: &Asked<'_>) -> Result<Outcome, String> {
         let kept = key.is_small().then(|| key.to_owned());
         let answer = Answer::new(AuthzContext::new(self, key)?.ask()?);

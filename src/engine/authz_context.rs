@@ -1,4 +1,4 @@
-//! A caller with its selected team, as Cedar is asked about it.
+//! A caller with its selected team, ready for Cedar's questions.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -14,7 +14,7 @@ use super::policy::context::Facts;
 use super::policy::questions::{Question, Questions, Verdict};
 use super::policy::store::PolicyStore;
 
-/// A caller, with the team that was selected: the part of a decision that all questions of a request share.
+/// A caller with its selected team. All questions of one request share it.
 pub(super) struct AuthzContext<'s> {
     snapshot: &'s Snapshot,
     context: PrincipalContext<'s>,
@@ -29,14 +29,14 @@ impl<'s> AuthzContext<'s> {
         Ok(Self { snapshot, context, principal, principal_entities })
     }
 
-    /// Asks for the route, and for each of the models.
+    /// Asks for the route and for each model.
     pub(super) fn ask(&self) -> Result<Questions, String> {
         let PolicyStore { call_route, use_model, .. } = &self.snapshot.policies;
         let (route, route_entity) = self.route()?;
         let models = self.context.key.models.iter().map(|model| self.model(model.as_str()));
         let (models, model_entities): (Vec<_>, Vec<_>) =
             models.collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
-        // One store for all questions: building it costs more than a question.
+        // All questions share one entity store, because building the store costs more than a question.
         let entities = self.entities(model_entities.into_iter().chain([route_entity]))?;
         let ask = |policies, resource| {
             Question::new(&self.snapshot.policies, policies, &self.principal, resource, &entities)
@@ -72,7 +72,7 @@ impl<'s> AuthzContext<'s> {
         build::model(&self.snapshot.world, &self.snapshot.world.reads, &self.context.candidates, name)
     }
 
-    /// Whether the caller has a role that something is granted to.
+    /// Whether the caller has a role that carries grants.
     fn is_matched(&self) -> bool {
         let config = self.snapshot.config();
         let token_roles_alone =
@@ -80,16 +80,16 @@ impl<'s> AuthzContext<'s> {
         self.context.has_token_role || (self.context.has_role && !token_roles_alone)
     }
 
-    /// The caller with its teams, for questions that no policy answers.
+    /// The caller's entity and its teams, for questions that no policy answers.
     pub(super) fn principal(&self) -> (&EntityUid, &[Entity]) {
         (&self.principal, &self.principal_entities)
     }
 
-    /// The caller, its teams and what is asked for, with every entity that a policy can reach from them or by its name.
+    /// The caller, its teams and the requested resources, with every entity that a policy can reach from them or names.
     fn entities(&self, resources: impl IntoIterator<Item = Entity>) -> Result<Arc<Entities>, String> {
         let entities = self.principal_entities.iter().cloned().chain(resources);
-        let dropped = &self.snapshot.world.dropped;
-        let entities = if dropped.statics.is_empty() && dropped.subjects.is_empty() {
+        let drop_ins = &self.snapshot.world.drop_ins;
+        let entities = if drop_ins.statics.is_empty() && drop_ins.subjects.is_empty() {
             Entities::from_entities(entities, None)
         } else {
             let mut all: HashMap<EntityUid, Entity> = entities.map(|entity| (entity.uid(), entity)).collect();
@@ -100,12 +100,12 @@ impl<'s> AuthzContext<'s> {
     }
 
     fn add_reachable(&self, all: &mut HashMap<EntityUid, Entity>) -> Result<(), String> {
-        let dropped = &self.snapshot.world.dropped;
-        let mut open: Vec<EntityUid> = all.keys().flat_map(|uid| dropped.held_by(uid)).cloned().collect();
-        open.extend(dropped.subjects.iter().cloned());
-        while let Some(uid) = open.pop() {
+        let drop_ins = &self.snapshot.world.drop_ins;
+        let mut pending: Vec<EntityUid> = all.keys().flat_map(|uid| drop_ins.held_by(uid)).cloned().collect();
+        pending.extend(drop_ins.subjects.iter().cloned());
+        while let Some(uid) = pending.pop() {
             let Entry::Vacant(place) = all.entry(uid) else { continue };
-            open.extend(dropped.held_by(place.key()).cloned());
+            pending.extend(drop_ins.held_by(place.key()).cloned());
             let entity = build::other(&self.snapshot.world, &self.context.candidates, place.key())?;
             place.insert(entity);
         }

@@ -1,4 +1,4 @@
-//! The models that a caller may call: the decision, asked for each.
+//! The models that a caller may call. Each model is decided like a request.
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -13,7 +13,7 @@ use crate::identity::Caller;
 use crate::names::ModelName;
 use crate::request::RequestContext;
 
-/// Routes on which a model is called.
+/// The routes that call a model.
 pub(crate) const MODEL_ROUTES: [&str; 9] = [
     "/v1/chat/completions",
     "/v1/completions",
@@ -26,44 +26,45 @@ pub(crate) const MODEL_ROUTES: [&str; 9] = [
     "/v1/rerank",
 ];
 
-/// Decisions on many models. Callers with the same team on the same route share one context, and a model that was
-/// denied to a team is not asked for again on the next route.
+/// Decides many models. Callers with the same team on the same route share one context. A model that was denied to a
+/// team is not asked for again on the next route.
 struct Questions<'s> {
     snapshot: &'s Snapshot,
     caller: &'s Caller,
     header: Option<&'s str>,
-    circumstances: RequestContext,
-    /// By route and team: the context, if it may call the route.
+    request_context: RequestContext,
+    /// The context for each route and team, if the team may call the route.
     authz_contexts: HashMap<(&'static str, Option<&'s str>), Option<AuthzContext<'s>>>,
 }
 
 impl Snapshot {
-    /// The models that `caller` may call, of those that the configuration names, sorted: those for which the decision allows a call on
-    /// one of the routes that take a model, then and from there.
+    /// Returns the models that `caller` may call, sorted. A model of the configuration is listed if a request for it
+    /// would be allowed on one of the model routes, at the given time and from the given address.
     #[must_use]
     pub fn callable_models(
         &self,
         caller: &Caller,
         team_header: Option<&str>,
-        circumstances: RequestContext,
+        request_context: RequestContext,
     ) -> Vec<ModelName> {
         let listed = self.listed_models();
         if self.config().gateway.mode == Mode::LogOnly {
-            let may_call = |model: &ModelName| self.is_let_through(caller, team_header, circumstances, model);
+            let may_call =
+                |model: &ModelName| self.passes_mandatory_rules(caller, team_header, request_context, model);
             return listed.into_iter().filter(may_call).collect();
         }
         let mut questions = Questions {
             snapshot: self,
             caller,
             header: team_header,
-            circumstances,
+            request_context,
             authz_contexts: HashMap::new(),
         };
         listed.into_iter().filter(|model| questions.may_call(model)).collect()
     }
 
-    /// The models that lists may show. An upstream may have more models than the configuration: then also those that the
-    /// lists of roles, scopes and teams name.
+    /// The models that a list may show: those of the configuration. An upstream may serve more models, so with an
+    /// upstream the names in the lists of roles, scopes and teams are added.
     fn listed_models(&self) -> BTreeSet<ModelName> {
         let config = self.config();
         let models = config.models.iter().filter(|model| !model.hidden);
@@ -90,20 +91,20 @@ impl Snapshot {
     }
 }
 
-/// Words that LiteLLM takes for sets of models in the lists of teams.
+/// Words that LiteLLM reads as sets of models in the lists of teams.
 const NO_MODELS: [&str; 3] = ["all-proxy-models", "all-team-models", "no-default-models"];
 
 impl Snapshot {
-    /// Whether a call on one of the routes is allowed, or denied by what `log_only` does not enforce.
-    fn is_let_through(
+    /// Whether one of the routes allows a call, or denies it only with rules that `log_only` does not enforce.
+    fn passes_mandatory_rules(
         &self,
         caller: &Caller,
         team_header: Option<&str>,
-        circumstances: RequestContext,
+        request_context: RequestContext,
         model: &ModelName,
     ) -> bool {
         MODEL_ROUTES.into_iter().any(|route| {
-            let facts = Facts { method: "POST", route, circumstances, ..Facts::default() };
+            let facts = Facts { method: "POST", route, request_context, ..Facts::default() };
             let asked = Asked { facts, header: team_header, models: &[model] };
             self.decide_asked(caller, asked).map_or_else(|denied| !denied.is_floor, |_| true)
         })
@@ -116,7 +117,7 @@ impl<'s> Questions<'s> {
         let mut denied_to = Vec::new();
         MODEL_ROUTES.into_iter().any(|route| {
             let facts =
-                Facts { method: "POST", route, circumstances: self.circumstances, ..Facts::default() };
+                Facts { method: "POST", route, request_context: self.request_context, ..Facts::default() };
             let asked = Asked { facts, header: self.header, models: &[model] };
             let Ok(team) = team::select(self.snapshot, self.caller, asked) else { return false };
             if denied_to.contains(&team) {
@@ -125,7 +126,7 @@ impl<'s> Questions<'s> {
             let Some(authz_context) = self.authz_context(&facts, route, team) else { return false };
             let allowed =
                 authz_context.ask_model(model.as_str(), &facts).is_ok_and(|verdict| verdict.allows());
-            // What reads the context may answer otherwise on another route.
+            // A policy that reads the context may answer differently on another route.
             if !reads_context {
                 denied_to.push(team);
             }

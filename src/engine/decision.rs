@@ -1,4 +1,4 @@
-//! The outcomes of a decision.
+//! The results of a decision.
 
 use std::sync::Arc;
 
@@ -6,26 +6,26 @@ use crate::names::{ModelName, Role};
 use crate::request::ApiCall;
 use crate::rules::Rule;
 
-/// What a decision was based on, for answers and logs.
+/// The grounds of a decision, for responses and logs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decision {
-    /// R1.
+    /// The caller's role (R1).
     pub role: Option<Role>,
-    /// R4.
+    /// The caller's user id (R4).
     pub user_id: Option<Arc<str>>,
     /// The team that was selected (R6).
     pub team_id: Option<Arc<str>>,
     /// The ids of the policies that decided, sorted.
     pub policies: Arc<[Arc<str>]>,
-    /// The ids of the policies under trial (`@shadow`) that would have decided otherwise, sorted.
+    /// The ids of the shadow policies (`@shadow`) that would have changed the decision, sorted.
     pub shadow: Arc<[Arc<str>]>,
-    /// The rule that denies and is not enforced, under `modelgate.mode: log_only`.
+    /// The rule that denies but is not enforced under `modelgate.mode: log_only`.
     pub unenforced: Option<Rule>,
     /// The snapshot's generation.
     pub generation: u64,
 }
 
-/// Proof that a request was allowed. Only the engine makes one.
+/// Proof that a request was allowed. Only the engine creates one.
 #[derive(Debug)]
 pub struct Permit {
     pub(super) call: ApiCall,
@@ -39,13 +39,13 @@ impl Permit {
         &self.call
     }
 
-    /// The model that the request may use; `None` for a request without one.
+    /// The model that the request uses, or `None` if it names no model.
     #[must_use]
     pub fn model(&self) -> Option<&ModelName> {
         self.call.model()
     }
 
-    /// What the decision was based on.
+    /// The grounds of the decision.
     #[must_use]
     pub fn decision(&self) -> &Decision {
         &self.decision
@@ -56,16 +56,16 @@ impl Permit {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}", reason.as_deref().unwrap_or_else(|| rule.reason()))]
 pub struct Denied {
-    /// The first rule, in the order of the rules, that denies.
+    /// The first rule that denies, in the order of the rules.
     pub rule: Rule,
-    /// What the caller is told instead of the rule's own reason: the `@reason` of the dropped-in policy that denies, or that the
-    /// request names no model.
+    /// The message for the caller if it differs from the rule's own reason: the `@reason` of the dropped-in policy that
+    /// denies, or a note that the request names no model.
     pub reason: Option<Arc<str>>,
-    /// What Cedar says of a policy whose evaluation failed; for the operator, not for the caller.
+    /// Cedar's message about a policy whose evaluation failed. For the operator, not for the caller.
     pub error: Option<String>,
-    /// R9 denies too, or may: the denial holds in every mode.
+    /// Whether R9 denies too, or might. Such a denial is enforced in every mode.
     pub is_floor: bool,
-    /// What the decision was based on.
+    /// The grounds of the decision.
     pub decision: Box<Decision>,
 }
 

@@ -1,4 +1,4 @@
-//! Why a request is decided as it is: every policy that was asked, with its answer.
+//! Explains a decision: lists every policy that was asked, with its answer.
 
 use std::sync::Arc;
 
@@ -16,36 +16,36 @@ use crate::identity::Caller;
 use crate::names::ModelName;
 use crate::request::ApiCall;
 
-/// A decision with its grounds.
+/// A decision with the policies behind it.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Explanation {
-    /// What [`Snapshot::authorize`] says of the same request.
+    /// The result of [`Snapshot::authorize`] for the same request.
     pub outcome: Result<Decision, Box<Denied>>,
-    /// The `permit`s for this caller: each question needs one that holds.
+    /// The `permit`s for this caller. Each question needs at least one that holds.
     pub grants: Vec<Considered>,
-    /// The `forbid`s: one that holds denies, whatever grants.
+    /// The `forbid`s, which are mandatory checks. One that holds denies the request, regardless of grants.
     pub gates: Vec<Considered>,
 }
 
-/// A policy, and what it says to one question of the request.
+/// A policy and its answer to one question of the request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Considered {
-    /// The model that was asked for; `None`: the route.
+    /// The requested model, or `None` for the question about the route.
     pub model: Option<ModelName>,
     /// The policy's id.
     pub id: Arc<str>,
-    /// The rule that it stands for.
+    /// The rule that the policy implements.
     pub rule: Rule,
-    /// `file:line` of what it comes from.
+    /// The origin of the policy as `file:line`.
     pub source: Option<String>,
     /// Whether its conditions hold.
     pub holds: bool,
 }
 
 impl Snapshot {
-    /// Decides a request, and says by which policies.
+    /// Decides a request and lists the policies that were asked.
     #[must_use]
     pub fn explain(&self, caller: &Caller, call: &ApiCall) -> Explanation {
         let is_open = self.config().gateway.references == References::Allow;
@@ -69,19 +69,19 @@ impl Snapshot {
         explanation
     }
 
-    /// The policies whose scope has a place for the caller, in the order of the rules.
+    /// The policies whose scope can match the caller, in the order of the rules.
     fn policies_for(&self, authz_context: &AuthzContext<'_>) -> Vec<&PolicyFacts> {
         let (principal, entities) = authz_context.principal();
         let entities = Entities::from_entities(entities.iter().cloned(), None).unwrap_or_default();
         let is_in = |uid: &EntityUid| uid == principal || entities.is_ancestor_of(uid, principal);
-        let has_place = |facts: &&PolicyFacts| match facts.policy.principal_constraint() {
+        let can_match = |facts: &&PolicyFacts| match facts.policy.principal_constraint() {
             PrincipalConstraint::Any | PrincipalConstraint::Is(_) => true,
             PrincipalConstraint::Eq(uid) => uid == *principal,
-            // A refusal is for every caller: its gate is open as long as the caller has none.
+            // A refusal check applies to every caller. It passes for a caller without refusals.
             PrincipalConstraint::In(uid) if *uid.type_name() == self.world.names.refusal => true,
             PrincipalConstraint::In(uid) | PrincipalConstraint::IsIn(_, uid) => is_in(&uid),
         };
-        self.policies.in_order.iter().map(AsRef::as_ref).filter(has_place).collect()
+        self.policies.in_order.iter().map(AsRef::as_ref).filter(can_match).collect()
     }
 }
 

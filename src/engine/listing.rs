@@ -1,4 +1,4 @@
-//! All entities of a configuration, for people to look at: decisions build only those of a request.
+//! Lists all entities of a configuration for people. Decisions only build the entities of one request.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -12,11 +12,12 @@ use super::policy::reads::Reads;
 use crate::names::ModelName;
 
 impl Snapshot {
-    /// The models, with every set, scope, team and group that they are in, and the teams, in Cedar's JSON format.
+    /// Returns the models with every set, scope, team and group that contains them, and the teams, in Cedar's JSON
+    /// format.
     ///
     /// # Errors
     ///
-    /// What Cedar says of an entity that it refuses.
+    /// Cedar's message about an entity that it refuses.
     pub fn entities(&self) -> Result<Value, String> {
         let (reads, mut all): (_, Vec<Entity>) = (Reads::everything(), Vec::new());
         let lists = Candidates::all(&self.world.lists);
@@ -30,7 +31,7 @@ impl Snapshot {
         entities.to_json_value().map(sorted).map_err(|error| error.to_string())
     }
 
-    /// The same entity without those parents that another parent is in: the schema says what an entity may be in by one step.
+    /// Removes every parent that is an ancestor of another parent, because the schema only allows direct parents.
     fn in_fewest(&self, entity: Entity) -> Result<Entity, String> {
         let (me, attributes, mut parents) = entity.into_inner();
         let above = |uid: &EntityUid| self.world.above(uid, &Candidates::default());
@@ -38,7 +39,7 @@ impl Snapshot {
         parents.retain(|parent| !indirect.contains(parent));
         let tags = self
             .world
-            .dropped
+            .drop_ins
             .statics
             .get(&me)
             .into_iter()
@@ -46,7 +47,7 @@ impl Snapshot {
         Entity::new_with_tags(me, attributes, parents, tags).map_err(|error| error.to_string())
     }
 
-    /// Every model that the configuration names, wildcards left out.
+    /// Every model name of the configuration, without wildcards.
     fn model_names(&self) -> BTreeSet<ModelName> {
         let config = self.config();
         let listed = config.models.iter().map(|model| &model.name);
@@ -58,7 +59,7 @@ impl Snapshot {
     }
 }
 
-/// Cedar keeps no order; the same configuration shall print the same bytes.
+/// Sorts the JSON, because Cedar keeps no order. The same configuration must print the same bytes.
 fn sorted(json: Value) -> Value {
     let Value::Array(mut list) = json else { return json };
     for entity in &mut list {

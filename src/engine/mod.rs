@@ -1,27 +1,27 @@
-//! Decisions: an immutable [`Snapshot`] of everything that a decision needs.
+//! Decides requests with an immutable [`Snapshot`] of everything that a decision needs.
 //!
-//! A configuration with its policies comes in, then a caller and a request. A [`Permit`] leaves, or [`Denied`] with the rule
-//! that denies. One snapshot decides a request from its beginning to its end, so that no request sees half of a change.
+//! Input: a configuration with its policies, then a caller and a request. Output: a [`Permit`], or [`Denied`] with the
+//! rule that denies. One snapshot decides a request from beginning to end, so no request sees half of a change.
 
 mod authorize;
 mod authz_context;
+mod authz_query;
 mod cache;
 mod callable;
 mod decision;
 mod entities;
 mod explain;
-mod inquiry;
 mod listing;
 mod policy;
 mod snapshot;
 mod team;
 mod teams;
 
+pub use authz_query::AuthzQuery;
 #[cfg(feature = "cli")]
 pub(crate) use callable::MODEL_ROUTES;
 pub use decision::{Decision, Denied, Permit};
 pub use explain::{Considered, Explanation};
-pub use inquiry::Inquiry;
 pub use policy::facts::PolicyView;
 pub use snapshot::{Snapshot, SnapshotError};
 

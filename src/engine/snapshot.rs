@@ -1,4 +1,4 @@
-//! Everything that a decision needs, checked as a whole and then never changed.
+//! An immutable snapshot of everything that a decision needs, validated as a whole.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -13,37 +13,38 @@ use super::entities::candidates::NamedLists;
 use super::entities::names::{Names, uid};
 use super::entities::world::World;
 use super::policy::asked::Asked;
-use super::policy::dropped::Dropped;
+use super::policy::drop_ins::ValidatedDropIns;
 use super::policy::facts::{PolicyFacts, PolicyView};
 use super::policy::reads::Reads;
 use super::policy::store::PolicyStore;
 use super::teams::TeamDirectory;
 use crate::authn::VerifiedClaims;
+use crate::cache::{Cache, Hashed};
 use crate::config::Config;
 use crate::dropins::{DropInError, DropIns};
 use crate::identity::{Caller, Profile};
-use crate::memo::{Hashed, Memo};
 use crate::routes::group_names;
 use crate::rules::{MASTER_KEY_ROLE, Rule};
 use crate::translate::{self, TranslateError};
 
 static GENERATION: AtomicU64 = AtomicU64::new(0);
 
-/// A configuration with its policies, ready to decide.
+/// A configuration with its validated policies, ready to decide requests.
 #[derive(Debug)]
 pub struct Snapshot {
     generation: u64,
     config: Config,
     pub(super) policies: PolicyStore,
     pub(super) world: World,
-    /// What Cedar answered before: another snapshot begins without.
-    pub(super) answers: Memo<MemoizedKey, Answer>,
+    /// Cedar's earlier answers. Each snapshot starts with an empty cache.
+    pub(super) answers: Cache<MemoizedKey, Answer>,
 }
 
-/// Combinations of what can be read of callers, routes and models. An entry takes a kilobyte or so.
+/// The number of cached answers, one per readable combination of caller, route and models. An entry takes about a
+/// kilobyte.
 const ANSWERS: usize = 4_096;
 
-/// A configuration that cannot be put in force.
+/// A configuration that cannot be activated.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 #[non_exhaustive]
 pub enum SnapshotError {
@@ -67,21 +68,21 @@ impl Snapshot {
     ///
     /// # Errors
     ///
-    /// [`SnapshotError`] says what does not fit; nothing is in force then.
+    /// [`SnapshotError`] describes the mistake. No snapshot is built then.
     pub fn build(config: Config) -> Result<Self, SnapshotError> {
         Self::with_policies(config, &DropIns::default())
     }
 
-    /// The same with policies that operators dropped in beside the configuration.
+    /// Builds a snapshot that also contains operators' drop-in files.
     ///
     /// # Errors
     ///
-    /// [`SnapshotError`] says what does not fit; nothing is in force then.
+    /// [`SnapshotError`] describes the mistake. No snapshot is built then.
     pub fn with_policies(config: Config, dropins: &DropIns) -> Result<Self, SnapshotError> {
         Self::with_reads(config, dropins, Reads::of)
     }
 
-    /// The same, by what `reads_of` says that a policy reads.
+    /// Builds a snapshot. `reads_of` returns the names that a policy reads.
     pub(super) fn with_reads(
         config: Config,
         dropins: &DropIns,
@@ -89,10 +90,10 @@ impl Snapshot {
     ) -> Result<Self, SnapshotError> {
         let bundle = translate::translate(&config)?;
         let names = Names::new().map_err(SnapshotError::Schema)?;
-        let dropped = Dropped::new(dropins, &bundle.policies, &reads_of)?;
-        validate(&bundle.policy_set()?, &dropped)?;
+        let drop_ins = ValidatedDropIns::new(dropins, &bundle.policies, &reads_of)?;
+        validate(&bundle.policy_set()?, &drop_ins)?;
 
-        let mut reads = dropped.reads.clone();
+        let mut reads = drop_ins.reads.clone();
         let mut facts_in_order = Vec::new();
         for policy in &bundle.policies {
             let its = reads_of(policy);
@@ -104,7 +105,7 @@ impl Snapshot {
             facts_in_order.push(Arc::new(PolicyFacts::of_dropped(dropin, &its)));
         }
         let mut lists = bundle.lists;
-        lists.add_route_groups(group_names().filter(|group| dropped.reads.names(group)));
+        lists.add_route_groups(group_names().filter(|group| drop_ins.reads.names(group)));
         let policies =
             PolicyStore::new(facts_in_order, names.action("call_route"), names.action("use_model"))
                 .map_err(|error| SnapshotError::Invalid(error.to_string()))?;
@@ -113,7 +114,7 @@ impl Snapshot {
             lists,
             named_lists: NamedLists::default(),
             teams: TeamDirectory::new(&config.teams),
-            dropped,
+            drop_ins,
             reads_method: reads.attribute("method"),
             reads,
         };
@@ -124,7 +125,7 @@ impl Snapshot {
             config,
             policies,
             world,
-            answers: Memo::with_capacity(ANSWERS),
+            answers: Cache::with_capacity(ANSWERS),
         })
     }
 
@@ -134,21 +135,21 @@ impl Snapshot {
         &self.config
     }
 
-    /// Counts the snapshots of this process, from 1.
+    /// The number of this snapshot. Snapshots of a process are numbered from 1.
     #[must_use]
     pub fn generation(&self) -> u64 {
         self.generation
     }
 
-    /// Every policy, in the order of the rules, dropped-in ones last.
+    /// All policies in the order of the rules. Dropped-in policies come last.
     pub fn policies(&self) -> impl Iterator<Item = PolicyView<'_>> {
         self.policies.in_order.iter().map(|facts| PolicyView(facts))
     }
 
-    /// The same caller by this snapshot's rules, when another one identified it.
+    /// Identifies a caller again by this snapshot's rules, after another snapshot identified it.
     #[must_use]
     pub fn identify_again(&self, caller: &Caller) -> Caller {
-        caller.again(self.config.jwt.as_ref())
+        caller.identify_again(self.config.jwt.as_ref())
     }
 
     /// The ids of all policies, in the order of the rules.
@@ -156,7 +157,7 @@ impl Snapshot {
         self.policies.in_order.iter().map(|facts| &facts.id)
     }
 
-    /// Everything that the policies can tell apart about a request, its context aside.
+    /// Everything that the policies can distinguish about a request, except for its context.
     pub(super) fn key<'a>(
         &self,
         caller: &Caller,
@@ -166,24 +167,24 @@ impl Snapshot {
         Key::new(self.profile(caller), team, asked, self.world.reads_method)
     }
 
-    /// What can be read of a caller: the same for all of its requests, so that it is worked out for the first.
+    /// The readable part of a caller. It is computed once and shared by all requests of the caller.
     fn profile(&self, caller: &Caller) -> Arc<Hashed<Profile>> {
-        let anew =
+        let compute =
             || Arc::new(self.answers.hashed(Profile::new(&self.world.reads, &self.world.teams, caller)));
-        match caller.profile.or_keep(|| (self.generation(), anew())) {
+        match caller.profile.get_or_init(|| (self.generation(), compute())) {
             (generation, profile) if *generation == self.generation() => Arc::clone(profile),
-            // Other rules asked first, whose policies read other things.
-            _ => anew(),
+            // Another snapshot used the caller first, and its policies read other names.
+            _ => compute(),
         }
     }
 
-    /// The entity that policies know a caller by.
+    /// The entity that stands for a caller in policies.
     #[must_use]
     pub fn entity_of(&self, caller: &Caller) -> EntityUid {
         uid(&self.world.names.caller, &caller.entity_id())
     }
 
-    /// Dropped-in policies and entities that name a caller who cannot be: each with its place.
+    /// Dropped-in policies and entities that name an impossible caller, each with its position.
     #[must_use]
     pub fn misnamed_callers(&self) -> Vec<String> {
         let is_misnamed = |uid: &EntityUid| {
@@ -195,26 +196,26 @@ impl Snapshot {
             let place = facts.source.clone().unwrap_or_default();
             facts.policy.entity_literals().into_iter().map(move |uid| (place.clone(), uid))
         });
-        let of_files = self.world.dropped.statics.places();
+        let of_files = self.world.drop_ins.statics.places();
         let all: BTreeSet<(String, EntityUid)> =
             of_policies.chain(of_files).filter(|(_, uid)| is_misnamed(uid)).collect();
         let text = |(place, uid): (String, EntityUid)| {
             format!(
-                "{place}: `{uid}` is no caller: write `Caller::\"ISSUER#SUBJECT\"`, by the token's `iss` and `sub`"
+                "{place}: `{uid}` is not a caller: write `Caller::\"ISSUER#SUBJECT\"`, from the token's `iss` and `sub`"
             )
         };
         all.into_iter().map(text).collect()
     }
 
-    /// Who a token belongs to (R1, R4).
+    /// Identifies the caller of a token (R1, R4).
     #[must_use]
     pub fn identify(&self, claims: &VerifiedClaims) -> Caller {
         Caller::identify(claims, self.config.jwt.as_ref())
     }
 }
 
-fn validate(translated: &PolicySet, dropped: &Dropped) -> Result<(), SnapshotError> {
-    let outcome = Validator::new(dropped.schema.clone()).validate(translated, ValidationMode::Strict);
+fn validate(translated: &PolicySet, drop_ins: &ValidatedDropIns) -> Result<(), SnapshotError> {
+    let outcome = Validator::new(drop_ins.schema.clone()).validate(translated, ValidationMode::Strict);
     if outcome.validation_passed() {
         return Ok(());
     }

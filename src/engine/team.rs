@@ -1,4 +1,4 @@
-//! Which team a request is made for (R6).
+//! Selects the team of a request (R6).
 
 use std::cell::OnceCell;
 
@@ -9,7 +9,7 @@ use crate::config::JwtAuth;
 use crate::identity::Caller;
 use crate::translate::TEAM_ROUTES;
 
-/// The selected team's id, none where none is needed, or the rule that refuses.
+/// Returns the id of the selected team, `None` if the request needs no team, or the rule that denies.
 pub(super) fn select<'c>(
     snapshot: &'c Snapshot,
     caller: &'c Caller,
@@ -43,15 +43,15 @@ pub(super) fn select<'c>(
     by_fit(snapshot, caller, asked, jwt)
 }
 
-/// R6.1: an id of a claimed team, or the alias of one that no other declared team has.
+/// R6.1: the header names the id of a claimed team, or the alias of a claimed team that no other declared team shares.
 fn by_header<'c>(teams: &'c TeamDirectory, caller: &'c Caller, header: &str) -> Result<&'c str, Rule> {
     let claimed = |id: &str| caller.claimed_teams().find(|team| *team == id);
     let id = claimed(header).or_else(|| claimed(teams.by_alias(header)?)).ok_or(Rule::TeamHeader)?;
     teams.get(id).map(|_| id).ok_or(Rule::UnknownTeam)
 }
 
-/// R6.4: of the claimed teams that fit, the first in the order of code points, and of those that are not blocked if there is
-/// one (D5).
+/// R6.4: selects the first matching team in code point order. Among the matching claimed teams, those that are not
+/// blocked take precedence (D5).
 fn by_fit<'c>(
     snapshot: &'c Snapshot,
     caller: &'c Caller,
@@ -70,8 +70,8 @@ fn by_fit<'c>(
         *is_on_route.get_or_init(|| is_on(asked.facts.route))
             && (!declared || asked.models.iter().all(|model| world.team_may_use(id, model.as_str())))
     };
-    // The team that is in the lead: whether it is blocked, which comes last, and its id, whose bytes are in the order of code
-    // points.
+    // The best team so far, as (blocked, id). Unblocked teams come first, then ids by their bytes, which is code point
+    // order.
     let mut best: Option<(bool, &str)> = None;
     for id in caller.claimed_teams() {
         let team = teams.get(id);
@@ -79,7 +79,7 @@ fn by_fit<'c>(
             continue;
         }
         let candidate = (team.is_some_and(|team| team.blocked), id);
-        // A team that cannot win need not be looked up in the lists.
+        // A team that cannot win needs no lookup in the lists.
         if best.is_none_or(|best| candidate < best) && fits(&id, team.is_some()) {
             best = Some(candidate);
         }

@@ -9,12 +9,12 @@ use crate::routes::RouteList;
 #[derive(Debug)]
 pub(super) struct TeamDirectory {
     by_id: HashMap<String, Declared>,
-    /// The id for each alias that only one team has.
+    /// The team id for each alias, or `None` if several teams share the alias.
     by_alias: HashMap<String, Option<String>>,
     pub(super) default_routes: RouteList,
 }
 
-/// What is declared of a team, beside its models.
+/// The declaration of a team, without its models.
 #[derive(Debug)]
 pub(super) struct Declared {
     pub(super) alias: Option<String>,
@@ -22,7 +22,7 @@ pub(super) struct Declared {
     pub(super) organization: Option<String>,
 }
 
-/// Rule 4's routes where `team_allowed_routes` is not configured.
+/// The routes of rule 4 if `team_allowed_routes` is not configured.
 const DEFAULT_GROUPS: [&str; 3] = ["openai_routes", "info_routes", "mcp_routes"];
 const DEFAULT_PATHS: [&str; 2] = ["/v1/messages", "/v1/messages/count_tokens"];
 
@@ -53,7 +53,7 @@ impl TeamDirectory {
         self.by_id.get(id)
     }
 
-    /// The one declared team with this alias.
+    /// The only declared team with this alias.
     pub(super) fn by_alias(&self, alias: &str) -> Option<&str> {
         self.by_alias.get(alias)?.as_deref()
     }

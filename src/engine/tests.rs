@@ -1,4 +1,4 @@
-//! That what is kept, and what is left out, changes no decision.
+//! Caching and leaving out unread data change no decision.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -12,7 +12,7 @@ use super::policy::asked::Asked;
 use super::policy::context::Facts;
 use super::policy::reads::Reads;
 use super::team;
-use super::{Decision, Denied, Inquiry, Rule, Snapshot};
+use super::{AuthzQuery, Decision, Denied, Rule, Snapshot};
 use crate::authn::VerifiedClaims;
 use crate::config::Config;
 use crate::dropins::DropIns;
@@ -20,7 +20,7 @@ use crate::identity::Caller;
 use crate::names::ModelName;
 use crate::request::{ModelUse, RequestContext};
 
-/// Policies that read whatever there is to read.
+/// Policies that together read everything that can be read.
 const POLICIES: [&str; 26] = [
     "permit(principal, action, resource) when { principal has user_id && principal.user_id == \"u1\" };",
     "permit(principal == Caller::\"#u2\", action, resource);",
@@ -46,7 +46,7 @@ const POLICIES: [&str; 26] = [
     "forbid(principal, action == Action::\"call_route\", resource in RouteGroup::\"llm_api_routes\") when { context.method == \"GET\" };",
     "forbid(principal, action, resource) when { context.body_bytes + 9223372036854775807 > 0 && context.weekday == \"friday\" };",
     "forbid(principal, action, resource) when { context has source && context.source.isLoopback() };",
-    // Fails to evaluate for those who have a user id.
+    // Fails to evaluate for callers with a user id.
     "forbid(principal, action, resource) when { principal has user_id && 9223372036854775807 + (if principal.user_id == \"u3\" then 1 else 0) > 0 && false };",
     "permit(principal in Division::\"east\", action, resource) when { resource in Division::\"east\" || principal == Caller::\"i#u3\" || true };",
 ];
@@ -142,7 +142,7 @@ fn claims() -> impl Strategy<Value = Value> {
     })
 }
 
-fn inquiry() -> impl Strategy<Value = Inquiry> {
+fn query() -> impl Strategy<Value = AuthzQuery> {
     let what = (
         select(&["POST", "GET"][..]),
         select(&["/v1/chat/completions", "/v1/files/x", "/key/generate"][..]),
@@ -150,19 +150,19 @@ fn inquiry() -> impl Strategy<Value = Inquiry> {
         subsequence(&["a", "b", "c"][..], 0..=2),
     );
     let how = (any::<bool>(), proptest::option::of(0..20_i64), 0..3_i64);
-    // A Thursday and the Friday after it; none, where what reads the time fails.
+    // A Thursday and the Friday after it, or no time, so that policies that read it fail.
     let when =
         proptest::option::weighted(0.9, select(&[1_799_280_000_u64, 1_799_366_400, 1_700_000_000][..]));
     let from = proptest::option::of(select(&[[127, 0, 0, 1], [10, 0, 0, 1]][..]));
     (what, how, when, from).prop_map(
-        |((method, route, header, models), (stream, max_tokens, tools), when, from)| Inquiry {
+        |((method, route, header, models), (stream, max_tokens, tools), when, from)| AuthzQuery {
             method: method.to_owned(),
             route: route.to_owned(),
             team_header: header.map(str::to_owned),
             models: models.into_iter().map(|model| ModelName::new(model).unwrap()).collect(),
             model_use: ModelUse { stream, max_tokens, tools, ..ModelUse::default() },
             body_bytes: 1,
-            circumstances: RequestContext {
+            request_context: RequestContext {
                 time: when.map(|seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)),
                 source: from.map(Into::into),
             },
@@ -170,7 +170,7 @@ fn inquiry() -> impl Strategy<Value = Inquiry> {
     )
 }
 
-/// All that a decision says, except for which snapshot it comes from, and for the words of Cedar's error.
+/// Everything in a decision, except for the snapshot's generation and the text of Cedar's error.
 type Said = (Option<Rule>, Option<Arc<str>>, bool, bool, Decision);
 
 fn said(decided: Result<Decision, Box<Denied>>) -> Said {
@@ -186,30 +186,30 @@ fn said(decided: Result<Decision, Box<Denied>>) -> Said {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, cases: 32, ..ProptestConfig::default() })]
 
-    /// The other snapshot takes it that every policy reads everything: its entities are complete, every policy is asked anew
-    /// with the whole context, and no answer outlives a request.
+    /// The reference snapshot assumes that every policy reads everything. Its entities are complete, it evaluates every
+    /// policy with the whole context, and it caches nothing across requests.
     #[test]
     fn what_is_kept_or_left_out_changes_no_decision(
         policies in policies(),
         (gates, identity, with_files) in any::<(bool, bool, bool)>(),
         callers in proptest::collection::vec(claims(), 1..4),
-        asked in proptest::collection::vec((any::<proptest::sample::Index>(), inquiry()), 1..24),
+        asked in proptest::collection::vec((any::<proptest::sample::Index>(), query()), 1..24),
     ) {
         let dropins = dropins(&policies, with_files);
         let kept = Snapshot::with_policies(config(gates, identity), &dropins).unwrap();
         let complete = Snapshot::with_reads(config(gates, identity), &dropins, |_| Reads::everything()).unwrap();
         let callers: Vec<Caller> = callers.iter().map(|claims| caller(claims, &kept)).collect();
-        for (who, inquiry) in &asked {
+        for (who, query) in &asked {
             let caller = who.get(&callers);
-            let first = said(kept.inquire(caller, inquiry));
-            // It was asked about by the other rules too: what those read of it is of no use here.
-            prop_assert_eq!(&first, &said(complete.inquire(caller, inquiry)), "{:?}", inquiry);
-            prop_assert_eq!(said(kept.inquire(caller, inquiry)), first, "again: {:?}", inquiry);
+            let first = said(kept.decide_query(caller, query));
+            // The other snapshot asked about this caller too. What its policies read is of no use here.
+            prop_assert_eq!(&first, &said(complete.decide_query(caller, query)), "{:?}", query);
+            prop_assert_eq!(said(kept.decide_query(caller, query)), first, "again: {:?}", query);
         }
     }
 }
 
-/// Whether the second caller gets the answer that was kept for the first.
+/// Whether the second caller gets the answer that was cached for the first.
 fn share(policies: &[&str], first: Value, second: Value) -> bool {
     let policies: Vec<String> = policies.iter().map(|&policy| policy.to_owned()).collect();
     let snapshot = Snapshot::with_policies(config(false, true), &dropins(&policies, false)).unwrap();
@@ -244,7 +244,7 @@ fn callers_who_differ_in_what_no_policy_reads_share_an_answer() {
         assert!(share(&[], base.clone(), claims.clone()), "{claims}");
         assert!(share(&[POLICIES[17], POLICIES[10]], base.clone(), claims.clone()), "{claims}");
     }
-    // `has` tells those who have an email from those who have none, and nothing more.
+    // `has` only distinguishes callers with an email from callers without one.
     let asks = "forbid(principal, action, resource) unless { principal has email };";
     assert!(share(&[asks], json!({"email": "ada@a.com"}), json!({"email": "bob@a.com"})));
     assert!(!share(&[asks], json!({"email": "ada@a.com"}), json!({})));
@@ -277,7 +277,7 @@ fn what_other_rules_read_of_a_caller_is_of_no_use_to_these() {
         let policies: Vec<String> = policies.iter().map(|&policy| policy.to_owned()).collect();
         Snapshot::with_policies(config(false, true), &dropins(&policies, false)).unwrap()
     };
-    // The others cannot tell emails apart.
+    // The other policies cannot distinguish emails.
     let (others, these) = (rules(&[]), rules(&[POLICIES[5]]));
     let facts = Facts { method: "POST", route: "/v1/chat/completions", ..Facts::default() };
     let model = ModelName::new("a").unwrap();

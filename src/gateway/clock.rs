@@ -1,24 +1,24 @@
-//! The time by both of the machine's clocks, read once for each request.
+//! The current time of both system clocks, read once for each request.
 
 use std::time::{Duration, Instant, SystemTime};
 
-/// The time, by both of the machine's clocks: dates in tokens need the one, ages of keys the other.
+/// The current time of both clocks. Dates in tokens need the wall clock, and ages of keys need the monotonic clock.
 #[derive(Clone, Copy, Debug)]
 pub struct Moment {
     /// The time of day.
     pub wall: SystemTime,
-    /// The time that never jumps.
+    /// The monotonic time.
     pub monotonic: Instant,
 }
 
 impl Moment {
-    /// The time now.
+    /// The current time.
     #[must_use]
     pub fn now() -> Self {
         Self { wall: SystemTime::now(), monotonic: Instant::now() }
     }
 
-    /// The time a while later.
+    /// The time after this duration.
     #[must_use]
     pub fn after(self, elapsed: Duration) -> Self {
         Self { wall: self.wall + elapsed, monotonic: self.monotonic + elapsed }

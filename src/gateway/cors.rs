@@ -1,7 +1,7 @@
-//! Cross-origin requests of browsers: `modelgate.cors` (Fetch, section 3.2).
+//! Answers cross-origin requests of browsers: `modelgate.cors` (Fetch, section 3.2).
 //!
-//! A request's head comes in. Out go the answer to a preflight, and the headers that let a page read an answer. The
-//! gateway alone says which pages may read: an upstream's own word is removed.
+//! Input: the head of a request. Output: the answer to a preflight, and the headers that let a page read an answer.
+//! Only the gateway decides which pages may read, so the upstream's own CORS headers are removed.
 
 use http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
@@ -16,22 +16,22 @@ use super::http::error_response::{Answer, answer_of};
 use crate::config::Cors;
 
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE");
-/// Two hours, in seconds: browsers keep no preflight for longer.
+/// Two hours, in seconds. Browsers cache no preflight for longer.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("7200");
 const ORIGIN_VARIES: HeaderValue = HeaderValue::from_static("origin");
-/// All headers of the answer. The page holds the credential itself, so that it may see what any other client sees.
+/// Exposes all headers of the answer. The page holds the credential itself, so it may see what any other client sees.
 const EVERY_HEADER: HeaderValue = HeaderValue::from_static("*");
 
-/// What the answer to an actual request may say of the pages that may read it.
+/// The response headers that decide which pages may read the answer.
 const OF_UPSTREAMS: [HeaderName; 3] =
     [ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_EXPOSE_HEADERS];
 
-/// The origin of the page that sends a request, as the browser writes it.
+/// The origin of the requesting page, as the browser writes it.
 pub(super) fn origin(headers: &HeaderMap) -> Option<HeaderValue> {
     headers.get(ORIGIN).cloned()
 }
 
-/// The answer to a preflight of a page that may call the gateway. A preflight has no credential.
+/// The answer to a preflight of an allowed page. A preflight has no credential.
 pub(super) fn preflight(head: &Parts, cors: Option<&Cors>, origin: &HeaderValue) -> Option<Answer> {
     let is_preflight =
         head.method == Method::OPTIONS && head.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD);
@@ -43,7 +43,7 @@ pub(super) fn preflight(head: &Parts, cors: Option<&Cors>, origin: &HeaderValue)
     headers.remove(CONTENT_TYPE);
     headers.insert(ACCESS_CONTROL_ALLOW_METHODS, METHODS);
     headers.insert(ACCESS_CONTROL_MAX_AGE, MAX_AGE);
-    // `*` would not cover `Authorization`.
+    // `*` would not include `Authorization`.
     for names in head.headers.get_all(ACCESS_CONTROL_REQUEST_HEADERS) {
         headers.append(ACCESS_CONTROL_ALLOW_HEADERS, names.clone());
     }
@@ -51,7 +51,7 @@ pub(super) fn preflight(head: &Parts, cors: Option<&Cors>, origin: &HeaderValue)
     Some(answer)
 }
 
-/// Lets the page of this origin read an answer, if the configuration names it. Removes what an upstream said of that.
+/// Allows this origin to read an answer, if the configuration names it. Removes the upstream's CORS headers.
 pub(super) fn share(headers: &mut HeaderMap, cors: Option<&Cors>, origin: HeaderValue) {
     for name in OF_UPSTREAMS {
         headers.remove(name);

@@ -1,6 +1,6 @@
-//! Errors of other crates in one line.
+//! Formats an error and its causes in one line.
 
-/// An error with what caused it, in one line.
+/// An error and its causes in one line.
 pub(in crate::gateway) fn causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();

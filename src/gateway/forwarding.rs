@@ -1,4 +1,4 @@
-//! Forwarding without judging, so that a benchmark can tell what each of them costs. The gateway never runs it.
+//! Forwards requests without a decision, so that a benchmark can measure both parts. The gateway never runs this code.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,11 +20,11 @@ use crate::routes::surface::ErrorShape;
 
 const MAX_BODY_BYTES: usize = 32 * 1024 * 1024;
 
-/// Forwards whatever comes in to `upstream`, by the code that forwards what was permitted, for ever.
+/// Forwards every request to `upstream` forever, with the code that forwards permitted requests.
 ///
 /// # Errors
 ///
-/// When the address is taken, or the system's certificates cannot be loaded.
+/// The address is in use, or the system's certificates cannot be loaded.
 pub async fn forward_everything(address: SocketAddr, upstream: Uri) -> std::io::Result<()> {
     let listener = server::bind(address).await.map_err(std::io::Error::other)?;
     let limits = Limits::default();

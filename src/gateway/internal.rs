@@ -1,5 +1,4 @@
-//! Ways in for the fuzz targets, to parsers that nobody else may call. No part of the interface: anything here may change
-//! or go at any time.
+//! Entry points for the fuzz targets. Not part of the public API: anything here may change at any time.
 
 use std::convert::Infallible;
 use std::net::IpAddr;
@@ -25,27 +24,27 @@ use crate::authn::{Assertion, ClaimRules, TokenError, VerifiedClaims, check_clai
 use crate::config::{Limits, TokenRules, UpstreamHeaders};
 use crate::dropins::{DropInError, DropIns};
 
-/// The headers of a request that go upstream.
+/// The request headers that are sent upstream.
 #[must_use]
 pub fn upstream_headers(mut headers: HeaderMap) -> HeaderMap {
     headers::upstream(&mut headers);
     headers
 }
 
-/// The headers of an answer that go back.
+/// The response headers that are sent to the caller.
 #[must_use]
 pub fn downstream_headers(mut headers: HeaderMap) -> HeaderMap {
     headers::downstream(&mut headers, UpstreamHeaders::Hide);
     headers
 }
 
-/// The caller's address, seen past trusted proxies.
+/// The caller's address, after trusted proxies are skipped.
 #[must_use]
 pub fn address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> Option<IpAddr> {
     client_ip::address(peer, headers, trusted)
 }
 
-/// Holds the claims of a JWT against the global rules.
+/// Checks the claims of a JWT against the global rules.
 ///
 /// # Errors
 ///
@@ -58,13 +57,13 @@ pub fn check_token(
     check_claims(claims, &ClaimRules::of(None, rules), now)
 }
 
-/// The claims in the answer of a userinfo endpoint.
+/// Reads the claims in the answer of a userinfo endpoint.
 #[must_use]
 pub fn userinfo(body: &[u8], rules: &TokenRules, now: SystemTime) -> Option<VerifiedClaims> {
     Assertion::from_userinfo(body).ok()?.verify(rules, now).ok()
 }
 
-/// The claims in the answer of an introspection endpoint.
+/// Reads the claims in the answer of an introspection endpoint.
 #[must_use]
 pub fn introspection(body: &[u8], rules: &TokenRules, now: SystemTime) -> Option<VerifiedClaims> {
     Assertion::from_introspection(body).ok()??.verify(rules, now).ok()
@@ -74,7 +73,7 @@ pub fn introspection(body: &[u8], rules: &TokenRules, now: SystemTime) -> Option
 ///
 /// # Errors
 ///
-/// [`BundleError`], and there is no directory then.
+/// [`BundleError`]. No directory is left then.
 pub fn unpack(bundle: &[u8], into: &Path) -> Result<(), BundleError> {
     unpack::unpack(bundle, into)
 }
@@ -88,7 +87,7 @@ pub fn dropins(files: &[(&str, &str)]) -> Result<DropIns, Box<DropInError>> {
     DropIns::of_texts(files)
 }
 
-/// Serves one connection, which may end its requests before it has the answers: a client that has sent everything.
+/// Serves one connection. A client that has sent everything may stop before it gets the answers.
 pub async fn serve(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static, gateway: Arc<Gateway>) {
     let limits = Limits::default();
     let streams = Streams::new(limits.write_timeout, Arc::clone(gateway.observers()));
@@ -98,6 +97,6 @@ pub async fn serve(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
         async move { Ok::<_, Infallible>(answer.await) }
     });
     builder.http1().half_close(true);
-    // How it ended is for the client to see.
+    // The client sees how the connection ended.
     let _ = builder.serve_connection(TokioIo::new(stream), service).await;
 }

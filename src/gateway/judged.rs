@@ -1,4 +1,4 @@
-//! How long a judgement counts: until the rules change or the token ends.
+//! Determines how long a judgment is valid: until the rules change or the token expires.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,28 +10,28 @@ use super::clock::Moment;
 use super::http::send_gate::Gate;
 use super::loading::generation::InForce;
 
-/// The active configuration, shared by everything that asks whether a judgement still counts.
+/// The active configuration, shared by everything that checks whether a judgment is still valid.
 pub(super) type Active = Arc<ArcSwap<InForce>>;
 
-/// What a request was judged by, and until when its token is valid.
+/// The generation that judged a request, and the expiry of its token.
 #[derive(Clone)]
 pub(super) struct Judged {
     pub(super) in_force: Arc<InForce>,
-    /// Seconds since 1970, leeway included; infinite without an end.
+    /// Seconds since 1970, including leeway; infinite if the token has no expiry.
     pub(super) expires: f64,
 }
 
 impl Judged {
     /// Whether the same rules would still accept the token at `now`.
     pub(super) fn counts(&self, active: &ArcSwap<InForce>, now: SystemTime) -> bool {
-        // A clock before 1970 cannot tell that anything is still valid.
+        // With a clock before 1970, no token is known to be valid.
         let now = now.duration_since(UNIX_EPOCH).map_or(f64::INFINITY, |since| since.as_secs_f64());
-        // The configuration that is held here keeps its place in memory, so no other one can have the same address.
+        // This `Arc` keeps its configuration in memory, so no other configuration can have the same address.
         now < self.expires && std::ptr::eq(Arc::as_ptr(&active.load()), Arc::as_ptr(&self.in_force))
     }
 }
 
-/// A gate that lets a request through while its judgement counts, and the flag that tells whether it was found shut.
+/// A check that passes a request while its judgment is valid, and a flag that records a failed check.
 pub(super) fn gate(active: &Active, judged: &Judged) -> (Gate, Arc<AtomicBool>) {
     let shut = Arc::new(AtomicBool::new(false));
     let (active, judged, noted) = (Arc::clone(active), judged.clone(), Arc::clone(&shut));
@@ -62,7 +62,7 @@ mod tests {
         InForce::new(Snapshot::build(config).unwrap(), None)
     }
 
-    /// Whether a body is sent, and whether the gate says that it was shut.
+    /// Whether a body is sent, and whether the flag records a failed check.
     fn sent(active: &Active, judged: &Judged) -> (bool, bool) {
         let (gate, shut) = gate(active, judged);
         let mut body = SegmentedBody::of([Bytes::from_static(b"a")]).behind(gate);

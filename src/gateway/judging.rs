@@ -1,4 +1,4 @@
-//! Decides a request by one generation, and once more if that stops counting before the request is sent.
+//! Decides a request by one generation. If that generation is replaced before the request is sent, it decides again.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::engine::Permit;
 use crate::identity::Caller;
 use crate::request::{ApiCall, Malformed, RequestContext, RequestHead, RequestParser};
 
-/// What is decided: a caller who asks for something, at a time.
+/// The input of a decision: a caller, its request and a time.
 pub(super) struct Case {
     pub(super) judged: Judged,
     pub(super) caller: Arc<Caller>,
@@ -28,7 +28,7 @@ pub(super) struct Case {
 }
 
 impl Case {
-    /// Decides. The rules under trial decide too, to be compared.
+    /// Decides. The shadow rules decide too, for comparison.
     pub(super) fn decide(
         self,
         source: Option<IpAddr>,
@@ -59,7 +59,7 @@ pub(super) fn reading(head: &Parts) -> Result<RequestParser, Malformed> {
     })
 }
 
-/// Reads the same request again, by other limits.
+/// Reads the same request again with other limits.
 pub(super) fn read_again(head: &Parts, body: &SegmentedBody, depth: usize) -> Result<ApiCall, Malformed> {
     let mut reading = reading(head)?;
     if let RequestParser::Streamed(streamed) = &mut reading {

@@ -1,8 +1,8 @@
-//! The gateway: everything that waits for the network.
+//! The gateway: all code that uses the network.
 //!
-//! In come requests, at `listener`. `pipeline` has the steps of each on one screen: it is authenticated (`auth`), read
-//! (`http`), judged by one generation of the rules (`loading`, `reload`) and sent on (`upstream`). Out go the upstream's
-//! answers, or refusals, and what `telemetry` tells of both. Everything is bounded by `limits`.
+//! Input: requests, at `listener`. `pipeline` lists the steps of each: it is authenticated (`auth`), read (`http`),
+//! decided by one generation of the rules (`loading`, `reload`) and forwarded (`upstream`). Output: the upstream's
+//! responses, or refusals, and their `telemetry`. `limits` restricts every resource.
 
 mod admin;
 mod auth;
@@ -37,9 +37,9 @@ pub use auth::verifier::TokenVerifier;
 pub use forwarding::forward_everything;
 pub use listener::server::{Server, ServerError};
 pub use loading::generation::InForce;
-pub use loading::loader::CandidateError;
+pub use loading::loader::ActivationError;
 pub use loading::origin::Origin;
 pub use pipeline::Gateway;
 pub use reload::bundle::{BundleError, BundleVersion, Mirror, remote};
-pub use reload::reloader::{Failure, Outcome, Reloader, Status, Trial, Variables};
+pub use reload::reloader::{ActivationCheck, Failure, Outcome, Reloader, Status, Variables};
 pub use telemetry::{MetricFamily, Metrics, Observers, Stage, Traces, TracesError};

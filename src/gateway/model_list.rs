@@ -1,4 +1,4 @@
-//! The lists of models: exactly those that the caller may call, in the form of the API that the client speaks.
+//! Lists models: exactly those that the caller may call, in the format of the client's API.
 
 use http::{HeaderMap, Method, StatusCode};
 use serde_json::{Value, json};
@@ -10,9 +10,9 @@ use crate::identity::Caller;
 use crate::names::ModelName;
 use crate::routes::surface::ErrorShape;
 
-/// OpenAI's `created` must be a time. A configuration records none: this is the first of 2024.
+/// OpenAI's `created` must be a time. A configuration has none, so this is the first second of 2024.
 const CREATED: u64 = 1_704_067_200;
-/// The same time as Anthropic and Ollama write it.
+/// The same time in the format of Anthropic and Ollama.
 const CREATED_AT: &str = "2024-01-01T00:00:00Z";
 
 /// The answer to a permitted request for models; `None` for any other request.
@@ -40,7 +40,7 @@ pub(super) fn answer(
     Some(found.map(|found| json_answer(StatusCode::OK, &found)).ok_or(Refusal::UnknownModel))
 }
 
-/// The form of the list that a path asks for, and the model in it; an empty one asks for the whole list.
+/// The format of the list that a path requests, and the requested model. An empty name requests the whole list.
 fn asked<'p>(path: &'p str, headers: &HeaderMap) -> Option<(ErrorShape, &'p str)> {
     match path {
         "/cursor/models" | "/cursor/v1/models" => return Some((ErrorShape::OpenAi, "")),
@@ -53,7 +53,7 @@ fn asked<'p>(path: &'p str, headers: &HeaderMap) -> Option<(ErrorShape, &'p str)
     };
     let id = match rest.strip_prefix("/models")? {
         "" => "",
-        // Google's operations belong to its models, and are known to the upstream alone.
+        // Google's operations belong to its models, and only the upstream knows them.
         id => id.strip_prefix('/').filter(|id| !id.is_empty() && !id.contains("/operations/"))?,
     };
     Some((if is_google { ErrorShape::Google } else { ErrorShape::by_headers(headers) }, id))
@@ -78,7 +78,7 @@ fn object(shape: ErrorShape, model: &ModelName) -> Value {
         ErrorShape::Anthropic => {
             json!({"type": "model", "id": name, "display_name": name, "created_at": CREATED_AT})
         }
-        // The methods are those of Google's API: what the model can do is known to the upstream alone.
+        // These are methods of Google's API. Only the upstream knows what the model supports.
         ErrorShape::Google => json!({"name": format!("models/{name}"), "displayName": name, "version": "001",
             "supportedGenerationMethods": ["generateContent", "streamGenerateContent", "countTokens", "embedContent"]}),
         ErrorShape::Ollama => {
@@ -88,7 +88,7 @@ fn object(shape: ErrorShape, model: &ModelName) -> Value {
     }
 }
 
-/// LiteLLM's list of deployments: what they are called here and at the upstream, and neither keys nor addresses.
+/// LiteLLM's list of deployments. It has their names here and at the upstream, but no keys or addresses.
 fn info(snapshot: &Snapshot, callable: &[ModelName]) -> Answer {
     let listed = snapshot.config().models.iter().filter(|model| callable.contains(&model.name));
     let deployment = |model: &Model| {

@@ -1,4 +1,4 @@
-//! A permitted request as its upstream gets it.
+//! Builds the request that the upstream gets.
 
 use http::header::{HeaderName, HeaderValue};
 use http::request::Parts;
@@ -19,12 +19,12 @@ use crate::engine::Permit;
 const ANTHROPIC_VERSION: (HeaderName, HeaderValue) =
     (HeaderName::from_static("anthropic-version"), HeaderValue::from_static("2023-06-01"));
 
-/// What is sent, worked out before there is a connection to send it over. The request itself is as it came.
+/// The request to send, prepared before a connection is chosen. The caller's request is unchanged.
 pub(super) struct Plan<'d> {
     target: Target<'d>,
-    /// Headers that do not go upstream.
+    /// Headers that are not sent upstream.
     stripped: Vec<HeaderName>,
-    /// What takes the place of parts of the body. None of them overlap, and the last comes first.
+    /// Replacements for parts of the body. They do not overlap, and the last part comes first.
     edits: credential::Edits,
     deadlines: Deadlines,
 }
@@ -43,7 +43,7 @@ impl<'d> Plan<'d> {
         tracing::debug!(model = ?permit.model(), host = target.uri.host(), policies = ?permit.decision().policies, "permitted");
         let renamed = target.model.as_deref().and_then(|model| call.renamed_body(model));
         let mut edits = credential::edits(body, &head.headers, credential, renamed)?;
-        // It stands before everything that is replaced.
+        // It precedes every other replacement.
         let added = target.defaults.members_for(body.first());
         edits.extend(added.map(|(at, members)| (at..at, members.into())));
         let stripped = headers::not_for_upstream(&head.headers, credential);
@@ -51,7 +51,7 @@ impl<'d> Plan<'d> {
         Ok(Self { target, stripped, edits, deadlines })
     }
 
-    /// Where the request goes.
+    /// The destination of the request.
     pub(super) fn uri(&self) -> &Uri {
         &self.target.uri
     }
@@ -65,7 +65,7 @@ impl<'d> Plan<'d> {
         self.target.uri.scheme() != Some(&Scheme::HTTP)
     }
 
-    /// Takes the request, and makes of it what the upstream gets.
+    /// Converts the request into the one that the upstream gets.
     pub(super) fn outgoing(
         self,
         settings: &GatewaySettings,
@@ -90,7 +90,7 @@ impl<'d> Plan<'d> {
         Outgoing::new(request, self.deadlines, connection, settings.upstream_headers)
     }
 
-    /// The upstream is about to be called.
+    /// Records that the upstream is called next.
     pub(super) fn announce(&self, permit: &Permit, head: &mut Parts, seen: &mut Observation) {
         seen.calls(permit.call(), &self.target, &mut head.headers);
     }

@@ -1,4 +1,4 @@
-//! The steps of a request, in order: each takes what only the step before it can make.
+//! The steps of a request in order. Each step takes a value that only the previous step can create.
 
 use std::net::IpAddr;
 use std::sync::{Arc, LazyLock};
@@ -34,10 +34,10 @@ use super::websocket::shared::Sockets;
 use crate::config::GatewaySettings;
 use crate::routes::surface::{ErrorShape, error_shape};
 
-/// How often the rules may change under one request before it is given up.
+/// The maximum number of times that the rules may change during one request.
 const ATTEMPTS: usize = 8;
 
-/// The gateway, without a socket: requests in, answers out.
+/// The gateway without a socket: it turns requests into responses.
 pub struct Gateway {
     active: Active,
     forwarder: Forwarder,
@@ -48,11 +48,11 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// A gateway that verifies, decides and forwards by what is in force.
+    /// A gateway that uses this generation to verify, decide and forward.
     ///
     /// # Errors
     ///
-    /// If the system's certificates cannot be loaded.
+    /// The system's certificates cannot be loaded.
     pub fn new(in_force: InForce) -> std::io::Result<Self> {
         let observers = Arc::new(Observers::new()?);
         let forwarder = Forwarder::new(&in_force.snapshot().config().gateway.limits)?;
@@ -64,30 +64,30 @@ impl Gateway {
         Ok(Self { active, forwarder, observers, load, references, sockets })
     }
 
-    /// What is in force.
+    /// The active configuration.
     #[must_use]
     pub fn in_force(&self) -> Arc<InForce> {
         self.active.load_full()
     }
 
-    /// Puts something else in force, and returns what was. Requests that were sent upstream by then finish with the old one;
-    /// all others are judged by the new one.
+    /// Activates another generation, and returns the previous one. Requests that were already sent upstream finish with
+    /// the old one. All others are judged by the new one.
     pub fn put_in_force(&self, next: InForce) -> Arc<InForce> {
         self.active.swap(Arc::new(next))
     }
 
-    /// Those who are told of requests.
+    /// The observers of requests.
     #[must_use]
     pub fn observers(&self) -> &Arc<Observers> {
         &self.observers
     }
 
-    /// What is in flight.
+    /// The counters of what is in flight.
     pub(super) fn load(&self) -> &AdmissionControl {
         &self.load
     }
 
-    /// What is counted and measured, in Prometheus' text format.
+    /// The metrics in Prometheus' text format.
     pub(super) fn metrics(&self) -> Answer {
         let in_force = self.in_force();
         let (sources, cache) = in_force.verifier.as_ref().map(TokenVerifier::state).unwrap_or_default();
@@ -107,7 +107,7 @@ impl Gateway {
         self: Arc<Self>,
         mut incoming: IncomingRequest,
     ) -> impl Future<Output = Answer> + Send + 'static {
-        // Whatever comes after borrows the request, for the same reason.
+        // The next steps borrow the request for the same reason.
         async move {
             let request_id = request_id(&incoming.head);
             let origin = cors::origin(&incoming.head.headers);
@@ -124,7 +124,7 @@ impl Gateway {
         }
     }
 
-    /// The answer to a request that asks for nothing that is judged.
+    /// Answers a request that needs no decision.
     fn unjudged(&self, head: &Parts, origin: Option<&HeaderValue>) -> Option<Answer> {
         let preflight = |origin| {
             let active = self.active.load();
@@ -133,10 +133,10 @@ impl Gateway {
         origin.and_then(preflight).or_else(|| probe(head))
     }
 
-    /// The steps, and whoever is to know of them.
+    /// Runs the steps and informs the observers.
     async fn observed(&self, incoming: &mut IncomingRequest, request_id: &HeaderValue) -> Answer {
         let mut seen = Observation::begin(&self.observers, &incoming.head, request_id);
-        // The headers go upstream with the request, and it may fail after that.
+        // The headers move upstream with the request, and the request may fail after that.
         let by_headers = ErrorShape::by_headers(&incoming.head.headers);
         let answer = match self.steps(incoming, request_id, &mut seen).await {
             Ok(answer) => {
@@ -200,11 +200,11 @@ impl Gateway {
         let call = body::understood(reading, &body, limits.json_depth)?;
         let call = references::resolve(&self.references, settings, &caller, &incoming.head, &body, call);
         let mut case = Case { judged: Judged { in_force, expires }, caller, call, time: seen.has_read() };
-        // The body may have taken long. A request is decided by what counts when it is sent.
+        // Reading the body may have taken long. A request is decided by the generation that is active when it is sent.
         if !case.judged.counts(&self.active, case.time) {
             case = Box::pin(self.judge_again(&incoming.head, &body, seen)).await?;
         }
-        // Another turn is taken only if the judgement stops counting before the request is sent.
+        // The loop repeats only if the judgment becomes invalid before the request is sent.
         loop {
             let source = source_of(incoming, &case.judged.in_force);
             let (judged, caller, permit) = case.decide(source, seen)?;
@@ -228,7 +228,7 @@ impl Gateway {
             } else if let Some(link) = self.forwarder.idle(plan.uri()) {
                 (Connection::Plain(link), None)
             } else {
-                // Boxed, so that a request for which there is a connection has no room for it.
+                // This is boxed, so that a request with a ready connection does not reserve memory for it.
                 let connected = Box::pin(self.forwarder.connect(plan.uri(), plan.deadlines())).await;
                 let link = connected.inspect_err(|refusal| seen.upstream(Err(refusal)))?;
                 if !judged.counts(&self.active, seen.now().wall) {
@@ -258,8 +258,8 @@ impl Gateway {
         }
     }
 
-    /// Verifies the token again and reads the request again, both by the newest rules. Nothing of an earlier judgement is
-    /// kept.
+    /// Verifies the token and reads the request again, both by the newest rules. Nothing of an earlier judgment is
+    /// reused.
     async fn judge_again(
         &self,
         head: &Parts,
@@ -283,7 +283,7 @@ impl Gateway {
             let call = read_again(head, body, settings.limits.json_depth)?;
             let call = references::resolve(&self.references, settings, &caller, head, body, call);
             let (judged, time) = (Judged { in_force, expires }, seen.now().wall);
-            // To verify the token may have taken a while, too.
+            // Verifying the token may have taken long, too.
             if judged.counts(self.active(), time) {
                 return Ok(Case { judged, caller, call, time });
             }
@@ -291,13 +291,13 @@ impl Gateway {
         Err(Refusal::Overtaken)
     }
 
-    /// The active configuration, to be asked whether it still is the same.
+    /// The active configuration, for checking whether it has changed.
     pub(super) fn active(&self) -> &Active {
         &self.active
     }
 }
 
-/// From where a request comes.
+/// The address that a request comes from.
 fn source_of(incoming: &IncomingRequest, in_force: &InForce) -> Option<IpAddr> {
     let trusted_proxies = &in_force.snapshot().config().gateway.trusted_proxies;
     client_ip::address(incoming.peer?, &incoming.head.headers, trusted_proxies)
@@ -305,12 +305,13 @@ fn source_of(incoming: &IncomingRequest, in_force: &InForce) -> Option<IpAddr> {
 
 static IDS: LazyLock<RequestIds> = LazyLock::new(RequestIds::new);
 
-/// The caller's own id where it is short and plain, so that both sides' logs can be joined; else a random one.
+/// The caller's own request id if it is short and plain, so that both sides can match their logs. Otherwise a random
+/// id.
 fn request_id(head: &Parts) -> HeaderValue {
     let plain = |value: &&HeaderValue| {
         (1..=64).contains(&value.len())
             && value.as_bytes().iter().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(b))
-            // A key or a token in the wrong header.
+            // This may be a key or a token in the wrong header.
             && ![&b"sk-"[..], b"eyJ"].iter().any(|sign| value.as_bytes().starts_with(sign))
     };
     if let Some(sent) = head.headers.get(REQUEST_ID).filter(plain) {

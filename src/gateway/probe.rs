@@ -1,4 +1,4 @@
-//! Requests that only ask whether somebody is there. Their answers tell nothing else.
+//! Answers probes, which only check that a server is there. The answers reveal nothing else.
 
 use http::header::{ALLOW, HeaderValue};
 use http::request::Parts;
@@ -10,8 +10,8 @@ use crate::authn::CREDENTIAL_HEADERS;
 
 /// The answer to a probe.
 ///
-/// LiteLLM's health routes are open to everybody. Clients such as Claude Code look at `/` or `/api/hello` at their start,
-/// without a credential; with one these are paths like any other.
+/// LiteLLM's health routes need no credential. Clients such as Claude Code request `/` or `/api/hello` at their start
+/// without a credential. With a credential, these paths are handled like any other.
 pub(super) fn probe(head: &Parts) -> Option<Answer> {
     let is_read = || matches!(head.method, Method::GET | Method::HEAD);
     match head.uri.path() {

@@ -1,68 +1,69 @@
-//! The caller of a request, as far as the token and the configuration say.
+//! The caller of a request, derived from its token and the configuration.
 
 use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::cached::Cached;
 use super::claim::{names, roles, scalar, scope};
-use super::kept::Kept;
 use super::overage;
 use super::profile::Profile;
 use super::roles::{Evidence, Reason};
 use super::tags;
 use super::token_team::{TokenTeam, token_team};
 use crate::authn::VerifiedClaims;
+use crate::cache::Hashed;
 use crate::config::JwtAuth;
-use crate::memo::Hashed;
 use crate::names::{ClaimPath, Role};
 use crate::rules::MASTER_KEY_ROLE;
 
-/// Who calls, as far as the token and the configuration say.
+/// The caller of a request, derived from its token and the configuration.
 ///
-/// What depends on the request too, such as the team that a header selects, is the engine's to find.
+/// The engine adds what depends on the request, such as the team that a header selects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
-    /// R1, in its order; empty when the token belongs to nobody. Several only under `modelgate.strict`.
+    /// The roles in the order of R1. Empty for a token that matches no role. More than one only under
+    /// `modelgate.strict`.
     pub(crate) roles: Vec<Role>,
-    /// What gave each of the roles.
+    /// The reason for each role, in the same order.
     pub(crate) reasons: Vec<Reason>,
-    /// The token carries the admin scope (R5), or this is the master key.
+    /// Whether the token has the admin scope (R5), or the caller is the master key.
     pub(crate) admin: bool,
     pub(crate) master_key: bool,
     pub(crate) user_id: Option<Arc<str>>,
     pub(crate) email: Option<String>,
-    /// R4's object id of a team.
+    /// The object id that stands for a team (R4).
     pub(crate) object_team: Option<String>,
     pub(crate) team: Option<TokenTeam>,
     pub(crate) team_alias: Option<String>,
-    /// The names at `team_ids_jwt_field`.
+    /// The names in the claim `team_ids_jwt_field`.
     pub(crate) team_ids: Vec<String>,
-    /// R6.3: a claim for the team is configured, so that a token without one is denied.
+    /// Whether a team claim is configured. A token without that claim is then denied (R6.3).
     pub(crate) team_expected: bool,
     pub(crate) scopes: Vec<String>,
-    /// The role names in the token, before any mapping.
+    /// The token's role names, before any mapping.
     pub(crate) role_names: Vec<String>,
-    /// A claim that the configuration reads and that the identity provider left out.
+    /// A claim that the configuration reads but the identity provider left out.
     pub(crate) left_out: Option<String>,
     pub(crate) issuer: Option<String>,
     pub(crate) subject: Option<String>,
     pub(crate) client_id: Option<String>,
     claims: VerifiedClaims,
-    /// What the policies of a generation can read of it.
-    pub(crate) profile: Kept<(u64, Arc<Hashed<Profile>>)>,
-    /// Of who it is, to count its requests by.
+    /// The part of the caller that the policies of a snapshot read, with the snapshot's generation.
+    pub(crate) profile: Cached<(u64, Arc<Hashed<Profile>>)>,
+    /// A hash of the caller's identity, to count its requests.
     #[cfg(feature = "gateway")]
-    pub(crate) hash: Kept<u64>,
+    pub(crate) hash: Cached<u64>,
 }
 
 impl Caller {
-    /// The holder of `general_settings.master_key`: an admin for every route.
+    /// The holder of `general_settings.master_key`, who is an admin on every route.
     #[must_use]
     pub fn master_key() -> Self {
         Self { roles: vec![Role::ProxyAdmin], admin: true, master_key: true, ..Self::nobody() }
     }
 
-    /// The caller that a token belongs to.
+    /// Identifies the caller of a token.
     ///
     /// ```
     /// use modelgate::authn::VerifiedClaims;
@@ -89,8 +90,8 @@ impl Caller {
         }
     }
 
-    /// The caller that the same token belongs to by other rules.
-    pub(crate) fn again(&self, jwt: Option<&JwtAuth>) -> Self {
+    /// Identifies the caller again, from the same token but by other rules.
+    pub(crate) fn identify_again(&self, jwt: Option<&JwtAuth>) -> Self {
         match jwt {
             _ if self.master_key => Self::master_key(),
             Some(jwt) => Self::of(&self.claims, jwt),
@@ -148,7 +149,7 @@ impl Caller {
         caller
     }
 
-    /// R4: an object id in the token stands for the team or the user, whichever the caller is.
+    /// R4: an object id in the token replaces the team of a team, or the user id of a user.
     fn replace_by_object(&mut self, object: String) {
         match self.role() {
             Some(Role::Team) => self.object_team = Some(object),
@@ -177,34 +178,34 @@ impl Caller {
             subject: None,
             client_id: None,
             claims: VerifiedClaims::default(),
-            profile: Kept::default(),
+            profile: Cached::default(),
             #[cfg(feature = "gateway")]
-            hash: Kept::default(),
+            hash: Cached::default(),
         }
     }
 
-    /// R1; `None` when the token belongs to nobody. The first where several count.
+    /// The caller's role (R1): the first one if there are several, `None` if there is none.
     #[must_use]
     pub fn role(&self) -> Option<Role> {
         self.roles.first().copied()
     }
 
-    /// Each role that counts, with what gave it (R1).
+    /// Each role with its reason (R1).
     pub fn roles(&self) -> impl Iterator<Item = (Role, &Reason)> {
         self.roles.iter().copied().zip(&self.reasons)
     }
 
-    /// R4.
+    /// The caller's user id (R4).
     #[must_use]
     pub fn user_id(&self) -> Option<&str> {
         self.user_id.as_deref()
     }
 
-    /// The id of the caller's entity in policies: `ISSUER#SUBJECT`, by the claims `iss` and `sub` of the token, or
+    /// The id of the caller's entity in policies: `ISSUER#SUBJECT` from the token's claims `iss` and `sub`, or
     /// `master_key`.
     ///
-    /// No other claim stands in for either: where the token has none, that part is empty. A `#` in an issuer is written
-    /// `%23`, and a `%` is written `%25`, so that no two callers have one id.
+    /// No other claim replaces a missing one: that part is then empty. In an issuer, `#` is written as `%23` and `%` as
+    /// `%25`, so that two callers never share an id.
     #[must_use]
     pub fn entity_id(&self) -> String {
         if self.master_key {
@@ -220,31 +221,32 @@ impl Caller {
         self.admin
     }
 
-    /// All of the token's claims; `None` for the master key.
+    /// All claims of the token, or `None` for the master key.
     #[cfg(feature = "gateway")]
     pub(crate) fn claims(&self) -> Option<Arc<serde_json::Map<String, Value>>> {
         (!self.master_key).then(|| self.claims.shared())
     }
 
-    /// The token's claims of strings that are no attributes of the caller, by name and sorted: those that `is_asked_for`.
+    /// The token's string claims that are not attributes of the caller, sorted by name. Only claims for which
+    /// `is_asked_for` is true.
     pub(crate) fn other_claims(&self, is_asked_for: impl Fn(&str) -> bool) -> Vec<(String, Vec<&str>)> {
         tags::of(self.claims.as_map(), &is_asked_for).into_iter().collect()
     }
 
-    /// R6's claimed teams, in the token's order.
+    /// The teams that the token claims (R6), in the token's order.
     pub(crate) fn claimed_teams(&self) -> impl Iterator<Item = &str> {
         let own = self.team.iter().map(|team| team.id.as_str());
         self.team_ids.iter().map(String::as_str).chain(own)
     }
 
-    /// R7: what follows the last `@` of the email, if something comes before it.
+    /// The email domain (R7): the part after the last `@`, if the part before it is not empty.
     pub(crate) fn email_domain(&self) -> Option<&str> {
         let (local, domain) = self.email.as_deref()?.rsplit_once('@')?;
         (!local.is_empty()).then_some(domain)
     }
 }
 
-/// The id of the entity of an issuer's subject.
+/// The entity id of a subject of an issuer.
 pub(crate) fn entity_id(issuer: &str, subject: &str) -> String {
     if issuer.contains(['%', '#']) {
         return format!("{}#{subject}", issuer.replace('%', "%25").replace('#', "%23"));

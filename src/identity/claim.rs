@@ -1,8 +1,9 @@
-//! The ways of reading a claim.
+//! Reads claims as names, roles or single values.
 
 use serde_json::{Map, Value};
 
-/// A claim of names: a list of strings, or one string split at ASCII white space (D1). Anything else names nothing.
+/// Reads a claim as names: a list of strings, or one string split at ASCII white space (D1). Other values contain no
+/// names.
 pub(super) fn names(value: Option<&Value>) -> Vec<String> {
     match value {
         Some(Value::String(text)) => text.split_ascii_whitespace().map(str::to_owned).collect(),
@@ -11,7 +12,7 @@ pub(super) fn names(value: Option<&Value>) -> Vec<String> {
     }
 }
 
-/// A claim of roles: names, or an object whose keys are the roles, as Zitadel writes them (D11).
+/// Reads a claim as roles: names, or an object whose keys are the roles, as Zitadel writes them (D11).
 pub(super) fn roles(value: Option<&Value>) -> Vec<String> {
     match value {
         Some(Value::Object(roles)) => roles.keys().cloned().collect(),
@@ -19,7 +20,7 @@ pub(super) fn roles(value: Option<&Value>) -> Vec<String> {
     }
 }
 
-/// A claim of one value: a non-empty string; a list gives its first element; anything else is absent (D4).
+/// Reads a claim as a single non-empty string. A list stands for its first element, and anything else is absent (D4).
 pub(super) fn scalar(value: Option<&Value>) -> Option<String> {
     let value = match value? {
         Value::Array(list) => list.first()?,
@@ -28,7 +29,7 @@ pub(super) fn scalar(value: Option<&Value>) -> Option<String> {
     value.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
 }
 
-/// The claim of scopes (RFC 8693 section 4.2). Entra ID and Okta call it `scp`.
+/// The scope claim (RFC 8693 section 4.2). Entra ID and Okta call it `scp`.
 pub(crate) fn scope(claims: &Map<String, Value>) -> Option<&Value> {
     ["scope", "scp"].into_iter().find_map(|name| claims.get(name).filter(|value| !value.is_null()))
 }
@@ -42,7 +43,7 @@ mod tests {
     fn names_come_from_lists_and_from_words() {
         assert_eq!(names(Some(&json!(["a", 1, "b c"]))), ["a", "b c"]);
         assert_eq!(names(Some(&json!(" a  b\tc "))), ["a", "b", "c"]);
-        // OAuth separates scopes by spaces: to any other reader these are one name.
+        // OAuth separates scopes with spaces. Every other reader sees one name here.
         assert_eq!(names(Some(&json!("a\u{a0}b c\u{2003}d\u{85}e"))), ["a\u{a0}b", "c\u{2003}d\u{85}e"]);
     }
 

@@ -1,11 +1,11 @@
-//! Who the caller is: rules R1 and R4, and the teams that the token claims (R6).
+//! Identifies the caller: rules R1 and R4, and the teams that the token claims (R6).
 //!
-//! Verified claims and the token settings of the configuration come in. A [`Caller`] leaves, with what gave it each of its
-//! roles. What the request itself says, such as a header that selects a team, is left to the engine.
+//! Input: verified claims and the token settings of the configuration. Output: a [`Caller`], with the reason for each
+//! of its roles. The engine handles the parts that depend on the request, such as a header that selects a team.
 
+mod cached;
 mod caller;
 mod claim;
-mod kept;
 mod overage;
 mod profile;
 mod roles;

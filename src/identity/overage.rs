@@ -1,4 +1,4 @@
-//! Claims that an identity provider leaves out of a token because they would be too long.
+//! Detects claims that an identity provider left out of a token because of their size.
 
 use serde_json::{Map, Value};
 
@@ -7,10 +7,11 @@ use crate::config::JwtAuth;
 /// The claim that Entra ID leaves out in the implicit flow.
 const GROUPS: &str = "groups";
 
-/// The first claim that the configuration reads and that the token says it does not carry.
+/// The first claim that the configuration reads but that, according to the token, was left out.
 ///
-/// Entra ID replaces the groups of a user who has too many by `_claim_names`, the distributed claims of OpenID Connect
-/// Core 5.6.2, or by `hasgroups`. Reading such a token as one without groups would lift what a group denies.
+/// If a user has too many groups, Entra ID replaces the claim with `_claim_names`, the distributed claims of OpenID
+/// Connect Core 5.6.2, or with `hasgroups`. Treating such a token as one without groups would drop the denials of a
+/// group.
 pub(super) fn left_out(jwt: &JwtAuth, claims: &Map<String, Value>) -> Option<String> {
     let elsewhere = claims.get("_claim_names").and_then(Value::as_object);
     let has_groups = claims.get("hasgroups").is_some_and(is_true);

@@ -1,11 +1,11 @@
-//! R1: the roles of a token, each with what gave it.
+//! Finds the roles of a token (R1), each with its reason.
 
 use crate::config::JwtAuth;
 use crate::names::Role;
 
 use super::token_team::TokenTeam;
 
-/// What gave a role.
+/// The reason for a role.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reason {
@@ -21,14 +21,14 @@ pub enum Reason {
     AllowedRole(String),
     /// R1.4: a role in the token that this entry of `role_mappings` maps.
     Mapping {
-        /// Counts from 0.
+        /// The index of the entry, from 0.
         index: usize,
         /// The role in the token.
         role: String,
     },
 }
 
-/// What the rule looks at.
+/// The facts that R1 uses.
 pub(super) struct Evidence<'c> {
     pub(super) admin: bool,
     pub(super) team: Option<&'c TokenTeam>,
@@ -38,7 +38,7 @@ pub(super) struct Evidence<'c> {
 }
 
 impl Evidence<'_> {
-    /// The roles in the order of the rule. The first counts, or all of them under `modelgate.strict`.
+    /// Returns the roles in the order of R1. Only the first is kept, except under `modelgate.strict`.
     pub(super) fn roles(&self, jwt: &JwtAuth) -> Vec<(Role, Reason)> {
         let mut roles: Vec<_> =
             self.admin.then_some((Role::ProxyAdmin, Reason::AdminScope)).into_iter().collect();
@@ -58,7 +58,7 @@ impl Evidence<'_> {
         roles
     }
 
-    /// R1.3. Under `modelgate.strict`, a user id alone does not do where `user_allowed_roles` says which roles do.
+    /// R1.3. Under `modelgate.strict` with `user_allowed_roles`, a user id without an allowed role is not enough.
     fn user(&self, jwt: &JwtAuth) -> Option<Reason> {
         let roles_decide = jwt.strict && !jwt.user_allowed_roles.is_empty();
         let by_id = self.user.filter(|_| !roles_decide).map(|user| Reason::User(user.to_owned()));

@@ -1,4 +1,4 @@
-//! Claims for dropped-in policies to rule on.
+//! Exposes token claims to dropped-in policies.
 
 use std::collections::BTreeMap;
 
@@ -7,11 +7,11 @@ use serde_json::{Map, Value};
 /// The claims that policies read as attributes of the caller.
 const ATTRIBUTES: [&str; 5] = ["iss", "sub", "azp", "client_id", "scope"];
 
-/// Deeper than identity providers nest claims.
+/// The depth limit. Identity providers nest claims less deeply.
 const DEEPEST: usize = 8;
 
-/// Every claim that is a string or a list of strings and whose name `is_asked_for`; one inside another has a name with a
-/// dot. Of two that come to the same name, the outer one counts.
+/// Collects every claim that is a string or a list of strings and for which `is_asked_for` is true. A nested claim has
+/// a dotted name. If two claims have the same name, the outer one counts.
 pub(super) fn of<'c>(
     claims: &'c Map<String, Value>,
     is_asked_for: &dyn Fn(&str) -> bool,

@@ -6,15 +6,15 @@ use super::claim::scalar;
 use crate::config::JwtAuth;
 use crate::names::ClaimPath;
 
-/// The team id of R1.2.
+/// The token's team id (R1.2).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct TokenTeam {
     pub(crate) id: String,
-    /// It is `team_id_default`, not a claim.
+    /// Whether the id is `team_id_default` instead of a claim.
     pub(crate) default: bool,
 }
 
-/// R1.2.
+/// Finds the token's team id (R1.2).
 pub(super) fn token_team(
     field: Option<&ClaimPath>,
     jwt: &JwtAuth,

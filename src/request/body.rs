@@ -1,4 +1,4 @@
-//! Which reader a body gets.
+//! Chooses the reader of a body.
 
 use super::Malformed;
 use super::form::fields;
@@ -9,14 +9,14 @@ use super::models::body;
 use super::models::content::Content;
 use super::models::rules::Rules;
 
-/// A body about to be read: in one piece, or as it arrives.
+/// A body before it is read: either buffered or streamed.
 #[derive(Debug)]
 pub(super) enum Reader {
     Whole(Whole),
     Streamed(Box<Multipart>),
 }
 
-/// A body that is read in one piece.
+/// A body that is buffered before it is read.
 #[derive(Debug)]
 pub(super) enum Whole {
     Json,
@@ -40,8 +40,8 @@ impl Reader {
 impl Whole {
     /// Reads what a body says about models.
     ///
-    /// A body that any upstream could take for JSON must be one strict JSON object, whatever its content type says:
-    /// LiteLLM, for one, does not look at the type.
+    /// A body that any upstream could parse as JSON must be one strict JSON object, regardless of its content type.
+    /// LiteLLM, for example, ignores the content type.
     pub(super) fn read<'b>(
         &self,
         bytes: &'b [u8],

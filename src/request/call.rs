@@ -1,4 +1,4 @@
-//! What a request asks for.
+//! The request as the decision sees it.
 
 use std::ops::Range;
 
@@ -13,14 +13,14 @@ use super::models::model_use::ModelUse;
 use crate::names::ModelName;
 use crate::routes::is_in_group;
 
-/// The parts of a request that say what it asks for.
+/// The parts of a request that affect the decision.
 #[derive(Clone, Copy, Debug)]
 pub struct RequestParts<'r> {
     /// The method.
     pub method: &'r Method,
     /// The path as it was sent, percent-encoding included.
     pub path: &'r str,
-    /// What stands behind `?`, as it was sent.
+    /// The query after `?`, as it was sent.
     pub query: Option<&'r str>,
     /// The headers: content type and encoding, the team header, and those that choose a model or a method.
     pub headers: &'r HeaderMap,
@@ -28,22 +28,22 @@ pub struct RequestParts<'r> {
     pub body: &'r [u8],
 }
 
-/// A request without its body, which may come later.
+/// A request without its body, which may arrive later.
 #[derive(Clone, Copy, Debug)]
 pub struct RequestHead<'r> {
     /// The method.
     pub method: &'r Method,
     /// The path as it was sent, percent-encoding included.
     pub path: &'r str,
-    /// What stands behind `?`, as it was sent.
+    /// The query after `?`, as it was sent.
     pub query: Option<&'r str>,
     /// The headers: content type and encoding, the team header, and those that choose a model or a method.
     pub headers: &'r HeaderMap,
 }
 
-/// A request that was understood: its route and every model that it names.
+/// A request that was parsed: its route and every model that it names.
 ///
-/// Made by [`classify`](super::classify) alone.
+/// Only [`classify`](super::classify) makes one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ApiCall {
     pub(super) method: Method,
@@ -67,9 +67,9 @@ pub struct ApiCall {
 /// How the body names its model.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct SlotForm {
-    /// `models/` stands before the name, as in Google's API.
+    /// The name has the prefix `models/`, as in Google's API.
     pub(super) has_prefix: bool,
-    /// It is another one than the path names, which replaces it (D12).
+    /// The path names another model, which replaces this one (D12).
     pub(super) is_replaced: bool,
 }
 
@@ -88,13 +88,13 @@ pub(crate) struct Resolved {
 }
 
 impl ApiCall {
-    /// The same call, with when and from where it came.
+    /// The same call with a time and an address.
     #[must_use]
     pub fn with_context(self, context: RequestContext) -> Self {
         Self { context, ..self }
     }
 
-    /// When and from where the call came.
+    /// The time and the address of the call.
     #[must_use]
     pub fn context(&self) -> RequestContext {
         self.context
@@ -112,7 +112,7 @@ impl ApiCall {
         &self.method
     }
 
-    /// The path, in the one form that is judged and forwarded.
+    /// The normalized path, which is both judged and forwarded.
     #[must_use]
     pub fn route(&self) -> &RoutePath {
         &self.route
@@ -124,7 +124,7 @@ impl ApiCall {
         self.model.as_ref()
     }
 
-    /// Every model that the request names: the one that it asks for, then the additional ones, each once.
+    /// Every model that the request names, each once: the requested one, then the additional ones.
     pub fn models(&self) -> impl Iterator<Item = &ModelName> {
         self.model.iter().chain(self.additional.iter().filter(|name| Some(*name) != self.model.as_ref()))
     }
@@ -183,20 +183,20 @@ impl ApiCall {
         routes::listing_of(&self.method, path).unwrap_or(path)
     }
 
-    /// Where in the body the value of `model` stands, as bytes; in JSON with its quotes.
+    /// The byte range of the `model` value in the body. In JSON it includes the quotes.
     #[must_use]
     pub fn body_model(&self) -> Option<Range<usize>> {
         self.slot.as_ref()?.model()
     }
 
-    /// Where in the query the value of `model` stands, as bytes.
+    /// The byte range of the `model` value in the query.
     #[must_use]
     pub fn query_model(&self) -> Option<Range<usize>> {
         self.query_model.clone()
     }
 
-    /// What to write, and in the place of which bytes of the body, so that the body names `model`. `None` for a body that
-    /// names none and cannot, as one that is empty or of an unknown type.
+    /// The text and the byte range to replace, so that the body names `model`. `None` for a body that names no model
+    /// and cannot, such as an empty one or one of unknown type.
     #[must_use]
     pub fn renamed_body(&self, model: &str) -> Option<(Range<usize>, String)> {
         let slot = self.slot.as_ref()?;
@@ -204,14 +204,14 @@ impl ApiCall {
         (slot.is_taken() || routes::runs(&self.method)).then(|| slot.edit(&[prefix, model].concat()))
     }
 
-    /// The name that must stand in the body before it goes on as it is: the path's, where the body has another (D12).
+    /// The name to write into the body before it is forwarded. It is the path's model, if the body names another (D12).
     #[must_use]
     pub fn replaced_model(&self) -> Option<&ModelName> {
         self.model.as_ref().filter(|_| self.slot_form.is_replaced)
     }
 
-    /// The members at the top of the body that no provider's API has: only LiteLLM may know them. None on routes where LiteLLM
-    /// manages or reports, or that are its own.
+    /// The top-level members that no provider's API has. Only LiteLLM may know them. Empty on management and reporting
+    /// routes of LiteLLM, and on its own routes.
     pub fn litellm_members(&self) -> impl Iterator<Item = &str> {
         let groups = ["openai_routes", "anthropic_routes", "google_routes"];
         let members = self.litellm_members.iter();
@@ -219,7 +219,7 @@ impl ApiCall {
         members.filter(move |_| groups.iter().any(|group| is_in_group(group, route)))
     }
 
-    /// Whether the body asks for a streamed answer.
+    /// Whether the body asks for a streamed response.
     #[must_use]
     pub fn stream(&self) -> bool {
         self.model_use.stream

@@ -1,21 +1,21 @@
-//! What surrounds a request, for policies that ask.
+//! The context of a request, for policies that use it.
 
 use std::net::IpAddr;
 use std::time::SystemTime;
 
-/// When a request came, and from where.
+/// The time and the address of a request.
 ///
-/// A policy that asks for the time of a request without one fails to evaluate, and so denies.
+/// Without a time, a policy that uses the time fails to evaluate, and so denies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RequestContext {
-    /// When.
+    /// The time of the request.
     pub time: Option<SystemTime>,
-    /// The address that the caller has, seen past trusted proxies.
+    /// The caller's address, after trusted proxies are skipped.
     pub source: Option<IpAddr>,
 }
 
 impl RequestContext {
-    /// Now, from an unknown address.
+    /// The current time and no address.
     #[must_use]
     pub fn now() -> Self {
         Self { time: Some(SystemTime::now()), source: None }

@@ -1,7 +1,7 @@
-//! From the parts of a request to what it asks for: an [`ApiCall`], or a refusal.
+//! Parses the parts of a request into an [`ApiCall`], or refuses the request.
 //!
-//! Everything here is pure: bytes in, facts out. What cannot be read in exactly one way is refused, because the
-//! upstream might read it in the other (D2).
+//! All functions here are pure. A request with more than one possible interpretation is refused, because the upstream
+//! might choose another one (D2).
 
 mod body;
 mod call;
@@ -26,7 +26,7 @@ pub use malformed::Malformed;
 pub use models::model_use::ModelUse;
 pub use parser::{RequestParser, StreamedBody, WholeBody};
 
-/// Says what a request asks for.
+/// Parses a request.
 ///
 /// ```
 /// use http::{HeaderMap, Method};

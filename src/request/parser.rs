@@ -1,4 +1,4 @@
-//! A request on its way: its head is read, its body still comes.
+//! Parses a request in two steps: first the head, then the body as it arrives.
 
 use std::ops::Range;
 
@@ -19,23 +19,23 @@ use super::models::rules::Rules;
 use super::{ApiCall, Malformed, RequestContext, RequestHead};
 use crate::names::ModelName;
 
-/// A request whose head was read, by what its body needs.
+/// A request after its head was read. The variant depends on how the body is read.
 #[derive(Debug)]
 pub enum RequestParser {
-    /// The body is read in one piece.
+    /// The body is buffered before it is read.
     Whole(WholeBody),
-    /// The body is read as it arrives.
+    /// The body is read as a stream.
     Streamed(StreamedBody),
 }
 
-/// A request whose body is needed in one piece.
+/// A request that needs its whole body at once.
 #[derive(Debug)]
 pub struct WholeBody {
     begun: Begun,
     whole: Whole,
 }
 
-/// A request whose body is read in any pieces.
+/// A request whose body is read in segments.
 #[derive(Debug)]
 pub struct StreamedBody {
     begun: Begun,
@@ -48,7 +48,7 @@ impl RequestParser {
     ///
     /// # Errors
     ///
-    /// [`Malformed`] for a request that cannot be judged, whatever its body.
+    /// [`Malformed`] for a request that cannot be judged, regardless of its body.
     pub fn begin(head: &RequestHead<'_>) -> Result<Self, Malformed> {
         let begun = Begun::new(head)?;
         Ok(match Reader::new(Kind::of(head.headers)?, begun.route.as_str()) {
@@ -59,7 +59,7 @@ impl RequestParser {
 }
 
 impl WholeBody {
-    /// Says what the request asks for.
+    /// Parses the request.
     ///
     /// # Errors
     ///
@@ -68,7 +68,7 @@ impl WholeBody {
         self.finish_within(body, MAX_DEPTH)
     }
 
-    /// The same, of a body whose arrays and objects stand inside each other at most so deep.
+    /// The same with a limit for the nesting depth of arrays and objects in the body.
     ///
     /// # Errors
     ///
@@ -81,17 +81,17 @@ impl WholeBody {
 }
 
 impl StreamedBody {
-    /// Takes the next bytes of the body.
+    /// Reads the next bytes of the body.
     ///
     /// # Errors
     ///
-    /// [`Malformed`] as soon as the body cannot be judged, whatever follows.
+    /// [`Malformed`] as soon as the body cannot be judged.
     pub fn feed(&mut self, bytes: &[u8]) -> Result<(), Malformed> {
         self.bytes = self.bytes.saturating_add(bytes.len());
         self.multipart.feed(bytes)
     }
 
-    /// Says what the request asks for, now that its body has ended.
+    /// Parses the request after its body has ended.
     ///
     /// # Errors
     ///
@@ -101,14 +101,14 @@ impl StreamedBody {
     }
 }
 
-/// What the head says.
+/// The facts in the head.
 #[derive(Debug)]
 struct Begun {
     method: Method,
     route: RoutePath,
     team_header: Option<String>,
     asked: Asked,
-    /// The path's model stands for the body's (D12).
+    /// The path's model replaces the body's (D12).
     path_replaces: bool,
     additional: Names,
     query_model: Option<Range<usize>>,
@@ -146,7 +146,7 @@ impl Begun {
         let mut is_replaced = false;
         match &in_body {
             Some(name) if path_replaces => {
-                // It is no second model, but a name all the same.
+                // It is not a second model, but still a name to check.
                 is_replaced = asked.name.as_ref() != Some(&model_name("the body", name)?);
             }
             name => asked.ask("the body", name.as_deref())?,
@@ -182,7 +182,7 @@ impl Begun {
     }
 }
 
-/// The one model that all places agree on.
+/// Returns the model that all places agree on.
 #[derive(Debug, Default)]
 struct Asked {
     name: Option<ModelName>,

@@ -27,7 +27,7 @@ impl Group {
     }
 }
 
-/// Whether LiteLLM has a route group of this name.
+/// Whether LiteLLM has a route group with this name.
 #[must_use]
 pub fn is_group(name: &str) -> bool {
     GROUPS.contains_key(name)
@@ -38,7 +38,7 @@ pub fn group_names() -> impl Iterator<Item = &'static str> {
     GROUPS.keys().map(String::as_str)
 }
 
-/// Whether `path` is in the route group `name`. No path is in a group that does not exist.
+/// Whether `path` is in the route group `name`. An unknown group contains no path.
 #[must_use]
 pub fn is_in_group(name: &str, path: &str) -> bool {
     GROUPS.get(name).is_some_and(|group| {
@@ -53,7 +53,7 @@ pub(super) fn members(name: &str) -> impl Iterator<Item = &'static str> {
     group.into_iter().flat_map(move |group| group.exact.iter().map(String::as_str).chain(templates(group)))
 }
 
-/// A path for each route of every group, sorted; `x` stands for what a template leaves open.
+/// A path for each route of every group, sorted. `x` fills each parameter.
 #[cfg(feature = "cli")]
 pub(crate) fn known_paths() -> std::collections::BTreeSet<String> {
     let filled = |path: &str| {
@@ -68,7 +68,8 @@ pub(crate) fn known_paths() -> std::collections::BTreeSet<String> {
         .collect()
 }
 
-/// The path or template of LiteLLM's that `path` fits, such as `/v1/threads/{thread_id}`: one of a bounded number.
+/// The LiteLLM path or template that `path` matches, such as `/v1/threads/{thread_id}`. The number of results is
+/// bounded.
 #[must_use]
 pub fn template_of(path: &str) -> Option<&'static str> {
     let exact = GROUPS.values().find_map(|group| group.exact.get(path));

@@ -1,7 +1,8 @@
-//! Routes: LiteLLM's groups of path templates, and the lists of routes that a configuration writes.
+//! Routes: LiteLLM's groups of path templates, and the route lists of a configuration.
 //!
-//! In come paths, names of groups and patterns. Out goes whether a list contains a path, which template a path is of, and
-//! what a route of an LLM API runs. `groups` and `surface` are tables as data, `template` matches a path with a row of them.
+//! Input: paths, group names and patterns. Output: whether a list contains a path, which template a path matches, and
+//! which model a route of an LLM API runs. `groups` and `surface` are data tables. `template` matches a path with a row
+//! of them.
 
 mod groups;
 pub mod surface;
@@ -14,37 +15,37 @@ pub use groups::{group_names, is_group, is_in_group, template_of};
 /// The group of LiteLLM's routes that call models (R9).
 pub const LLM_ROUTES: &str = "llm_api_routes";
 
-/// The group of the prefixes below which LiteLLM passes a request on as it is (R9). Each ends in `*`.
+/// The group of the prefixes below which LiteLLM passes requests on unchanged (R9). Each ends in `*`.
 const PASSED_ON: &str = "passthrough_routes_wildcard";
 
-/// A route as a configuration lists it.
+/// A route in a configuration's list.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum RoutePattern {
     /// The name of a group of routes, such as `openai_routes`.
     Group(String),
-    /// One path.
+    /// A single path.
     Exact(String),
-    /// Every path that begins so.
+    /// All paths with this prefix.
     Prefix(String),
 }
 
-/// A list of routes from a configuration, such as `role_permissions[].routes`.
+/// A route list of a configuration, such as `role_permissions[].routes`.
 #[derive(Clone, Debug, Default)]
 pub struct RouteList {
     patterns: Vec<RoutePattern>,
-    /// Whether the SDKs' routes are in the list too.
+    /// Whether the list also contains the SDKs' routes.
     with_sdks: bool,
 }
 
 impl RouteList {
-    /// A list that matches what any of `patterns` matches. The empty list matches nothing.
+    /// Creates a list that contains every path that one of `patterns` matches. The empty list contains no path.
     #[must_use]
     pub fn new(patterns: Vec<RoutePattern>) -> Self {
         Self { patterns, with_sdks: false }
     }
 
-    /// The routes that R9 leaves open: LiteLLM's routes that call models, what it passes on and, unless they are closed, the
-    /// SDKs' routes.
+    /// The routes that R9 allows: LiteLLM's routes that call models, the paths that LiteLLM passes on, and the SDKs'
+    /// routes if they are enabled.
     #[must_use]
     pub fn floor(with_sdks: bool) -> Self {
         let prefixes = groups::members(PASSED_ON).filter_map(|path| path.strip_suffix('*'));
@@ -64,7 +65,8 @@ impl RouteList {
         is_listed || self.with_sdks && surface::is_sdk_route(path)
     }
 
-    /// Whether the list names the group `name`, and so holds every route that a file of entities places in it.
+    /// Whether the list names the group `name`. It then also contains the routes that an entity file places in the
+    /// group.
     pub(crate) fn names_group(&self, name: &str) -> bool {
         self.patterns.iter().any(|pattern| matches!(pattern, RoutePattern::Group(group) if group == name))
     }

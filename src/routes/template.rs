@@ -1,4 +1,4 @@
-//! Path templates: `{x}` is one segment, `{x:path}` any rest, every other character stands for itself.
+//! Path templates: `{x}` matches one segment, `{x:path}` any rest, and other characters themselves.
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Part {
@@ -12,7 +12,7 @@ enum Part {
 pub(super) struct Template(Vec<Part>);
 
 impl Template {
-    /// Parses a template. A brace that is never closed stands for itself.
+    /// Parses a template. An unclosed brace is a literal.
     pub(super) fn parse(text: &str) -> Self {
         let mut parts = Vec::new();
         let mut rest = text;
@@ -30,7 +30,7 @@ impl Template {
         Self(parts)
     }
 
-    /// Whether the whole of `path` fits the template.
+    /// Whether the template matches the whole of `path`.
     pub(super) fn matches(&self, path: &str) -> bool {
         matches(&self.0, path)
     }
@@ -49,7 +49,7 @@ fn matches(parts: &[Part], path: &str) -> bool {
     }
 }
 
-/// The places behind each character of `path`.
+/// The offset after each character of `path`.
 fn ends(path: &str) -> impl Iterator<Item = usize> {
     path.char_indices().map(|(at, c)| at + c.len_utf8())
 }

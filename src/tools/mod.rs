@@ -1,7 +1,8 @@
-//! What operators ask of rules before those are in force: decisions without a network.
+//! Tools that try rules before they are active. They decide without a network.
 //!
-//! In come a snapshot, and claims and requests as they are given. Out go the answers that the gateway would give. `offline` asks
-//! one question, `cases` many, with the answers that are expected. No token is verified here, and nothing is forwarded.
+//! Input: a snapshot, and claims and requests as given. Output: the answers that the gateway would give. `offline`
+//! decides one request. `cases` decides many and compares the answers with the expected ones. No token is verified
+//! here, and nothing is forwarded.
 
 pub mod cases;
 pub mod offline;

@@ -1,4 +1,4 @@
-//! Requests that are decided without a network, by claims that are taken as they are given.
+//! Decides requests without a network, for claims that are taken as given.
 
 use std::sync::Arc;
 
@@ -11,42 +11,42 @@ use crate::identity::Caller;
 use crate::names::ModelName;
 use crate::request::{ApiCall, Malformed, RequestContext, RequestParts, classify};
 
-/// A caller's claims, and what it asks for.
+/// A caller's claims and its request.
 #[derive(Clone, Debug)]
 pub struct Question {
-    /// What the token says. No token is verified.
+    /// The claims of the token. No token is verified.
     pub claims: Map<String, Value>,
     /// The method.
     pub method: Method,
-    /// The path, with its query if there is one.
+    /// The path, with its query if it has one.
     pub path: String,
-    /// The headers that are judged: content type and encoding, and the team header.
+    /// The headers that affect the decision: content type and encoding, and the team header.
     pub headers: HeaderMap,
     /// The whole body.
     pub body: Vec<u8>,
-    /// When, and from where.
-    pub circumstances: RequestContext,
+    /// The time and the address of the request.
+    pub request_context: RequestContext,
 }
 
-/// How a question is answered.
+/// The answer to a request.
 #[derive(Clone, Debug)]
 pub struct Answer {
     /// Whether the request is allowed.
     pub allow: bool,
-    /// What the gateway answers: 200 stands for whatever the upstream says.
+    /// The status that the gateway answers with. 200 stands for any status of the upstream.
     pub status: u16,
     /// The rule that denies, as answers and logs name it.
     pub rule: Option<&'static str>,
-    /// What a denied caller is told.
+    /// The message for a denied caller.
     pub reason: Option<String>,
     /// Every model that the request names.
     pub models: Vec<ModelName>,
-    /// What the decision was based on; `None` for a request that cannot be judged.
+    /// The basis of the decision; `None` for a request that cannot be judged.
     pub decision: Option<Decision>,
 }
 
 impl Question {
-    /// What the request asks for.
+    /// Reads the request.
     ///
     /// # Errors
     ///
@@ -58,10 +58,10 @@ impl Question {
         };
         let Self { method, headers, body, .. } = self;
         let call = classify(&RequestParts { method, path, query, headers, body })?;
-        Ok(call.with_context(self.circumstances))
+        Ok(call.with_context(self.request_context))
     }
 
-    /// Who asks.
+    /// The caller.
     #[must_use]
     pub fn caller(&self, snapshot: &Snapshot) -> Caller {
         snapshot.identify(&VerifiedClaims::dangerous_trust(self.claims.clone()))
@@ -96,7 +96,7 @@ impl Answer {
         }
     }
 
-    /// The answer that a decision means.
+    /// The answer for a decision.
     #[must_use]
     pub fn decided(outcome: Result<&Decision, &Denied>, models: Vec<ModelName>) -> Self {
         let (rule, reason) = outcome.err().map(|denied| (denied.rule.as_str(), denied.to_string())).unzip();
@@ -120,14 +120,14 @@ impl Answer {
 const NO_MODEL: &str = "D2.no_model";
 const MALFORMED: &str = "D2.malformed";
 
-/// The rules of requests that cannot be judged, which no decision names.
+/// The rules for requests that cannot be judged. Decisions do not name them.
 pub(crate) const UNJUDGED: [&str; 2] = [NO_MODEL, MALFORMED];
 
-/// Headers from names and values.
+/// Builds headers from names and values.
 ///
 /// # Errors
 ///
-/// The name of the first that can't be sent.
+/// The name of the first header that cannot be sent.
 pub fn headers<'h>(pairs: impl IntoIterator<Item = (&'h str, &'h str)>) -> Result<HeaderMap, String> {
     let mut headers = HeaderMap::new();
     for (name, value) in pairs {
@@ -139,7 +139,7 @@ pub fn headers<'h>(pairs: impl IntoIterator<Item = (&'h str, &'h str)>) -> Resul
     Ok(headers)
 }
 
-/// A body as JSON lines and case files write it: a string is sent as it is, any other value as its text.
+/// A body as JSON lines and case files write it: a string is sent verbatim, any other value as its JSON text.
 #[must_use]
 pub fn body(value: Value) -> Vec<u8> {
     match value {

@@ -1,4 +1,4 @@
-//! What grants: role permissions (R2), and the master key.
+//! Writes the grants: role permissions (R2), and the master key.
 
 use std::collections::BTreeSet;
 
@@ -31,7 +31,7 @@ fn write_roles(writer: &mut Writer<'_>, strict: bool) -> Result<(), TranslateErr
     let mut named = BTreeSet::new();
     let entries = writer.config.role_permissions.as_deref().unwrap_or_default();
     for (index, entry) in entries.iter().enumerate() {
-        // The first entry of a role counts.
+        // Only the first entry of a role counts.
         if named.insert(entry.role) {
             write_entry(writer, &format!("general_settings.role_permissions[{index}]"), entry, strict)?;
         }
@@ -39,7 +39,7 @@ fn write_roles(writer: &mut Writer<'_>, strict: bool) -> Result<(), TranslateErr
     write_open_roles(writer, &named, strict)
 }
 
-/// An entry without `models` opens every model; under `modelgate.strict`, none.
+/// An entry without `models` grants every model, or none under `modelgate.strict`.
 fn write_entry(
     writer: &mut Writer<'_>,
     key: &str,
@@ -69,7 +69,7 @@ fn write_entry(
     })
 }
 
-/// A list of an entry, or the entry itself where it has no such list and so restricts nothing.
+/// A list of an entry. If the list is missing, the entry itself stands for it and restricts nothing.
 struct Listed {
     key: String,
     present: bool,
@@ -85,7 +85,7 @@ impl Listed {
     }
 }
 
-/// Roles that no entry names are not restricted; under `modelgate.strict` they may use no model.
+/// Roles without an entry are unrestricted. Under `modelgate.strict` they may use no model.
 fn write_open_roles(
     writer: &mut Writer<'_>,
     named: &BTreeSet<Role>,

@@ -1,4 +1,4 @@
-//! The lists of a configuration: which models and routes are in which set, team and scope.
+//! The lists of a configuration: the models and routes in each set, team and scope.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -9,29 +9,29 @@ use crate::config::{Config, RoutePattern};
 use crate::names::Role;
 use crate::routes::RouteList;
 
-/// The entity of R5's list of routes.
+/// The id of R5's route list.
 pub(crate) const ADMIN_ROUTES: &str = "general_settings.litellm_jwtauth.admin_allowed_routes";
-/// The entity of R6's list of routes.
+/// The id of R6's route list.
 pub(crate) const TEAM_ROUTES: &str = "general_settings.litellm_jwtauth.team_allowed_routes";
-/// The entity of R9's routes.
+/// The id of R9's route list.
 pub(crate) use crate::routes::LLM_ROUTES;
 
-/// Which models and routes are in which list, as sets that answer in constant time.
+/// The models and routes in each list, with lookups in constant time.
 #[derive(Clone, Debug)]
 pub struct Lists {
-    /// By role: the id of its set, and the models in it (R2).
+    /// For each role, the id of its model set and the models in it (R2).
     pub(crate) role_models: BTreeMap<Role, (String, HashSet<String>)>,
-    /// By role: the id of its list, and the routes in it (R2).
+    /// For each role, the id of its route list and the routes in it (R2).
     pub(crate) role_routes: BTreeMap<Role, (String, RouteList)>,
-    /// By the token's own name of a role (`modelgate.role_permissions`).
+    /// The lists of each token role (`modelgate.role_permissions`).
     pub(crate) token_roles: HashMap<String, TokenRoleLists>,
-    /// The lists that every request is compared with, by id of the entity.
+    /// The route lists that are matched against every request, by entity id.
     pub(crate) routes: BTreeMap<String, RouteList>,
-    /// By scope: the models in its mappings (R3).
+    /// For each scope, the models of its mappings (R3).
     pub(crate) scopes: HashMap<String, HashSet<String>>,
-    /// By team id (R6).
+    /// For each team id, the models of the team (R6).
     pub(crate) teams: HashMap<String, ModelList>,
-    /// By model: its access groups, if it has any.
+    /// For each model, its access groups. Models without groups are absent.
     pub(crate) access_groups: HashMap<String, BTreeSet<String>>,
     /// The names that the configuration has.
     pub(crate) names: ModelNames,
@@ -91,7 +91,7 @@ impl Lists {
         }
     }
 
-    /// Lets routes be members of these groups of LiteLLM's too.
+    /// Adds LiteLLM route groups with these names, so that routes can be members of them.
     pub(crate) fn add_route_groups<'g>(&mut self, names: impl Iterator<Item = &'g str>) {
         for name in names {
             let group = RoutePattern::Group(name.to_owned());
@@ -104,7 +104,7 @@ impl Lists {
         self.access_groups.get(model).into_iter().flatten().map(String::as_str)
     }
 
-    /// Whether a declared team lists the model, by name, wildcard or access group (R6).
+    /// Whether a declared team lists the model by name, wildcard or access group (R6).
     pub(crate) fn team_lists(&self, team: &str, model: &str) -> bool {
         self.teams.get(team).is_some_and(|models| models.contains(model, self.groups_of(model)))
     }

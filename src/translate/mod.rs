@@ -1,12 +1,13 @@
-//! From a [`Config`] to Cedar policies: pure, and the same bytes for the same configuration.
+//! Translates a [`Config`] to Cedar policies. The translation is pure and always gives the same bytes for a
+//! configuration.
 //!
-//! Grants (R2) are `permit`s; everything that must hold whoever grants is a `forbid … unless`. Lists of models and of
-//! routes are entities, not policy text, so that the number of policies does not grow with them.
+//! Grants (R2) become `permit`s, and mandatory checks become `forbid … unless`. Lists of models and routes become
+//! entities instead of policy text, so the number of policies does not grow with them.
 
 mod denied_models;
-mod gates;
 mod grants;
 mod lists;
+mod mandatory;
 mod model_list;
 mod model_names;
 mod pst;
@@ -33,12 +34,13 @@ pub use writer::TranslateError;
 /// The Cedar schema that every snapshot is validated against.
 pub const SCHEMA: &str = include_str!("../../schema/modelgate.cedarschema");
 
-/// What a configuration means, in Cedar.
+/// A configuration translated to Cedar.
 #[derive(Clone, Debug)]
 pub struct PolicyBundle {
-    /// The policies, in the order of the rules. Ids are YAML paths, or a YAML path and a rule where one key has several.
+    /// The policies in the order of the rules. An id is a YAML path. If a key has several policies, the rule follows
+    /// the path.
     pub policies: Vec<Policy>,
-    /// Who and what is in which list.
+    /// The models and routes in each list.
     pub lists: Lists,
 }
 
@@ -46,11 +48,11 @@ pub struct PolicyBundle {
 ///
 /// # Errors
 ///
-/// [`TranslateError`] if Cedar refuses a policy, which no configuration that was read should bring about.
+/// [`TranslateError`] if Cedar refuses a policy. No configuration that was loaded should cause this.
 pub fn translate(config: &Config) -> Result<PolicyBundle, TranslateError> {
     let mut writer = Writer::new(config);
     grants::write(&mut writer)?;
-    gates::write(&mut writer)?;
+    mandatory::write(&mut writer)?;
     Ok(PolicyBundle { policies: writer.policies, lists: Lists::new(config) })
 }
 
@@ -59,7 +61,7 @@ impl PolicyBundle {
     ///
     /// # Errors
     ///
-    /// [`TranslateError::Set`] if two of them have the same id.
+    /// [`TranslateError::Set`] if two policies have the same id.
     pub fn policy_set(&self) -> Result<PolicySet, TranslateError> {
         let policies = self.policies.iter().cloned();
         PolicySet::from_policies(policies).map_err(|error| TranslateError::Set(error.to_string()))

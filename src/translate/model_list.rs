@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use crate::pattern::Pattern;
 use crate::providers;
 
-/// Models, wildcards and access groups: what a team may use (R6), and what the token's own roles give.
+/// Models, wildcards and access groups: the models of a team (R6) or of a token role.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ModelList {
     pub(crate) all: bool,
@@ -23,7 +23,7 @@ impl ModelList {
         }
     }
 
-    /// For a team, an empty list and `all-proxy-models` open everything.
+    /// The list of a team. An empty list or `all-proxy-models` contains every model.
     pub(super) fn of_team(listed: &[String]) -> Self {
         let all = listed.is_empty() || listed.iter().any(|name| name == "all-proxy-models");
         let list = Self::new(listed);
@@ -34,12 +34,12 @@ impl ModelList {
         self.contains_model(model) || groups.any(|group| self.names_group(group))
     }
 
-    /// Whether the list holds the model by its own name.
+    /// Whether the list contains the model by its own name.
     pub(crate) fn contains_model(&self, model: &str) -> bool {
         self.names.contains(model) || self.fits_a_pattern(model)
     }
 
-    /// Whether the list names the access group, and so holds every model that is in it.
+    /// Whether the list names the access group, and thereby contains all models of the group.
     pub(crate) fn names_group(&self, group: &str) -> bool {
         self.names.contains(group)
     }

@@ -1,4 +1,4 @@
-//! Short names for Cedar's policies as data. Nothing here pastes text together.
+//! Short constructors for Cedar policies as data. No policy is built from pasted text.
 
 use std::sync::Arc;
 

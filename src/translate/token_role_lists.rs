@@ -1,4 +1,4 @@
-//! The lists of `modelgate.role_permissions`, by the token's own name of a role.
+//! The lists of `modelgate.role_permissions`, by the role name in the token.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -14,19 +14,19 @@ pub(super) fn key(index: usize) -> String {
     format!("{PATH}[{index}]")
 }
 
-/// What an entry of `modelgate.role_permissions` lists.
+/// The lists of one entry of `modelgate.role_permissions`.
 #[derive(Clone, Debug)]
 pub(crate) struct TokenRoleLists {
-    /// The models that the role opens, with the id of their set.
+    /// The granted models, with the id of their set.
     pub(crate) models: (String, ModelList),
-    /// The models that the role denies, with the id of their set.
+    /// The denied models, with the id of their set.
     pub(crate) denied: (String, DeniedModels),
     pub(crate) routes: Option<(String, RouteList)>,
-    /// The role, and every role that it inherits from.
+    /// The role and all roles that it inherits from.
     pub(crate) ancestry: Vec<String>,
 }
 
-/// The lists of each role, by its name.
+/// The lists of each role, by role name.
 pub(super) fn of(config: &Config) -> HashMap<String, TokenRoleLists> {
     let entries = config.token_roles.as_deref().unwrap_or_default();
     let by_name: HashMap<&str, &TokenRole> =
@@ -45,12 +45,12 @@ pub(super) fn of(config: &Config) -> HashMap<String, TokenRoleLists> {
 }
 
 fn ancestry(by_name: &HashMap<&str, &TokenRole>, role: &str) -> Vec<String> {
-    let mut seen = BTreeSet::new();
-    let mut open = vec![role];
-    while let Some(role) = open.pop() {
-        if let Some(entry) = by_name.get(role).filter(|entry| seen.insert(entry.role.as_str())) {
-            open.extend(entry.inherits.iter().map(String::as_str));
+    let mut visited = BTreeSet::new();
+    let mut pending = vec![role];
+    while let Some(role) = pending.pop() {
+        if let Some(entry) = by_name.get(role).filter(|entry| visited.insert(entry.role.as_str())) {
+            pending.extend(entry.inherits.iter().map(String::as_str));
         }
     }
-    seen.into_iter().map(str::to_owned).collect()
+    visited.into_iter().map(str::to_owned).collect()
 }

@@ -1,6 +1,6 @@
-//! `modelgate.role_permissions`: what the token's own roles grant and deny.
+//! Writes the grants and denials of token roles (`modelgate.role_permissions`).
 //!
-//! Inheritance is in the entities: a caller with a role is in every role that it inherits from.
+//! Entities express inheritance: a caller with a role is in every role that it inherits from.
 
 use super::pst::{action, principal_in, resource_in};
 use super::token_role_lists::key;

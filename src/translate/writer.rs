@@ -1,4 +1,4 @@
-//! Writes policies as data, each with its id, its rule and its place in the configuration.
+//! Writes policies as data, each with its id, its rule and its position in the configuration.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use crate::rules::Rule;
 /// The YAML path of LiteLLM's token settings.
 pub(crate) const JWTAUTH: &str = "general_settings.litellm_jwtauth";
 
-/// A configuration could not be written as Cedar policies.
+/// A configuration that cannot be expressed as Cedar policies.
 #[derive(Debug, thiserror::Error)]
 pub enum TranslateError {
     /// Cedar refused a policy.
@@ -31,11 +31,11 @@ pub(super) struct Writer<'c> {
     pub(super) policies: Vec<Policy>,
 }
 
-/// The parts of a policy that differ from one to the next.
+/// The variable parts of a policy.
 pub(super) struct Draft {
-    /// Unique; begins with `key`.
+    /// The unique policy id, which starts with `key`.
     pub(super) id: String,
-    /// The YAML path of the key that the policy comes from.
+    /// The YAML path of the key that the policy implements.
     pub(super) key: String,
     pub(super) rule: Rule,
     pub(super) effect: Effect,
@@ -67,7 +67,7 @@ impl Draft {
         }
     }
 
-    /// For a key that several policies come from: the rule tells them apart.
+    /// Appends the rule to the id, for a key with several policies.
     pub(super) fn with_rule_in_id(self) -> Self {
         Self { id: format!("{}:{}", self.key, self.rule), ..self }
     }
@@ -98,7 +98,7 @@ impl<'c> Writer<'c> {
         Ok(())
     }
 
-    /// `file:line` of a key, or of the closest key above it that the file contains.
+    /// `file:line` of a key, or of its closest ancestor that the file contains.
     fn source(&self, key: &str) -> String {
         let file = &self.config.file;
         let mut path = key;

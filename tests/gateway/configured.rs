@@ -158,7 +158,7 @@ fn a_team_that_is_not_declared_exists_where_team_id_upsert_says_so() {
             path: "/v1/chat/completions".to_owned(),
             headers: http::HeaderMap::new(),
             body: br#"{"model": "a"}"#.to_vec(),
-            circumstances: modelgate::request::RequestContext::now(),
+            request_context: modelgate::request::RequestContext::now(),
         };
         question.answer(&Snapshot::with_policies(config, &DropIns::default()).unwrap()).allow
     };

@@ -43,9 +43,11 @@ fn is_known(config: &Value, served: &[&str], model: &str) -> bool {
         entries(&config["general_settings"]["litellm_jwtauth"]["scope_mappings"]),
         entries(&config["teams"]),
     ];
+    // A wildcard in a list of models is no name, even for a request that writes it out.
     !model.is_empty()
         && (served.iter().any(|pattern| pattern.contains('*') && glob(pattern, model))
-            || lists.concat().iter().any(|entry| strings(&entry["models"]).iter().any(|m| m == model)))
+            || !model.contains('*')
+                && lists.concat().iter().any(|entry| strings(&entry["models"]).iter().any(|m| m == model)))
 }
 
 fn same(a: &str, b: &str) -> bool {

@@ -20,10 +20,13 @@ fn explain_and_check_show_what_policies_name_a_caller_by() {
 
     let (code, checked) = folder.run("check --config config.yaml --policies policies");
     assert!(checked.contains("callers in policies: `Caller::\""), "{checked}");
-    assert!(checked.contains("a.cedar:1: `Caller::\"ada\"` is no caller"), "{checked}");
-    assert!(checked.contains("a.entities.json:2: `Caller::\"eve\"` is no caller"), "{checked}");
+    assert!(checked.contains("a.cedar:1: `Caller::\"ada\"` is not a caller"), "{checked}");
+    assert!(checked.contains("a.entities.json:2: `Caller::\"eve\"` is not a caller"), "{checked}");
     assert!(code == 0 && checked.contains("5 warning(s), above"), "{checked}");
 
     let (_, decided) = folder.run("translate config.yaml --policies policies");
-    assert!(decided.contains("a.cedar:1: `Caller::\"ada\"` is no caller"), "every command warns: {decided}");
+    assert!(
+        decided.contains("a.cedar:1: `Caller::\"ada\"` is not a caller"),
+        "every command warns: {decided}"
+    );
 }

@@ -1,4 +1,4 @@
-//! A compact JWS (RFC 7515 section 7.1), taken apart but not yet believed.
+//! Parses a compact JWS (RFC 7515 section 7.1) without verifying it.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -11,15 +11,15 @@ use crate::authn::claim_rules;
 use crate::authn::error::TokenError;
 use crate::authn::json;
 use crate::authn::keys::key_set::{Found, KeySet};
-use crate::authn::shown::shown;
+use crate::authn::sanitize::sanitize;
 
-/// Header members that change what the rest means: extensions that must be understood (RFC 7515 section 4.1.11), an
+/// Header members that change the meaning of the rest: extensions that must be understood (RFC 7515 section 4.1.11), an
 /// unencoded payload (RFC 7797), encryption and compression (RFC 7516).
 ///
-/// `jwk`, `jku`, `x5c` and `x5u` are not here: nobody reads them, so they change nothing.
+/// `jwk`, `jku`, `x5c` and `x5u` are not listed, because they are never read.
 const REFUSED_MEMBERS: [&str; 4] = ["crit", "b64", "enc", "zip"];
 
-/// A token whose header was read. Nothing in it is verified.
+/// A token with a parsed header. Nothing is verified.
 pub(crate) struct Token<'t> {
     signed: &'t str,
     payload: &'t str,
@@ -29,7 +29,7 @@ pub(crate) struct Token<'t> {
 }
 
 impl<'t> Token<'t> {
-    /// Reads the header of a compact JWS.
+    /// Parses the header of a compact JWS.
     pub(crate) fn parse(compact: &'t str) -> Result<Self, TokenError> {
         let (header, payload, signature) = three_parts(compact).ok_or(TokenError::Shape)?;
         let signed = compact.get(..header.len() + 1 + payload.len()).ok_or(TokenError::Shape)?;
@@ -38,7 +38,8 @@ impl<'t> Token<'t> {
             return Err(TokenError::HeaderMember { name });
         }
         let name = header.get("alg").and_then(Value::as_str).unwrap_or_default();
-        let algorithm = algorithm::named(name).ok_or_else(|| TokenError::Algorithm { name: shown(name) })?;
+        let algorithm =
+            algorithm::named(name).ok_or_else(|| TokenError::Algorithm { name: sanitize(name) })?;
         let kid = match header.get("kid") {
             None => None,
             Some(Value::String(kid)) if kid.len() <= MAX_KEY_ID_BYTES => Some(kid.clone()),
@@ -47,9 +48,9 @@ impl<'t> Token<'t> {
         Ok(Self { signed, payload, signature: decode(signature, "signature")?, algorithm, kid })
     }
 
-    /// The entry of `issuers` whose keys and rules judge the token, by what it says of itself; none: the global ones.
+    /// The entry of `issuers` that the unverified claims name. `None` selects the global keys and rules.
     ///
-    /// Nothing is believed yet. The chosen rules compare `iss` once more, in the payload whose signature was verified.
+    /// Nothing is trusted yet. The selected rules compare `iss` again, in the payload with the verified signature.
     pub(crate) fn entry<'r>(&self, rules: &'r TokenRules) -> Result<Option<&'r Issuer>, TokenError> {
         if rules.issuers.is_empty() {
             return Ok(None);
@@ -57,10 +58,10 @@ impl<'t> Token<'t> {
         claim_rules::entry(&claims_object(&decode(self.payload, "payload")?)?, rules)
     }
 
-    /// The payload, if some set has the key that the token names and that key made the signature; and which set it was.
+    /// Returns the payload and the key set, if the key that the token names made the signature.
     ///
-    /// Each set offers at most one key. Two providers may use one id, so a key that does not verify in one set leaves the
-    /// others their say.
+    /// Each set offers at most one key. Two providers may use the same key id, so after a failure in one set the other
+    /// sets are tried.
     pub(crate) fn payload_verified_by<'k>(
         &self,
         sets: impl IntoIterator<Item = &'k KeySet>,
@@ -85,12 +86,12 @@ impl<'t> Token<'t> {
         } else if several {
             TokenError::AmbiguousKey
         } else {
-            TokenError::UnknownKey { kid: self.kid.as_deref().map(shown) }
+            TokenError::UnknownKey { kid: self.kid.as_deref().map(sanitize) }
         })
     }
 }
 
-/// The object that a part encodes.
+/// Parses the claims of a payload.
 pub(super) fn claims_object(payload: &[u8]) -> Result<Map<String, Value>, TokenError> {
     json::object(payload).map_err(|source| TokenError::Json { part: "payload", source })
 }

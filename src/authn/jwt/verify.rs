@@ -1,4 +1,4 @@
-//! The verifier: the only door to [`VerifiedClaims`] that checks a token.
+//! Verifies tokens. Besides explicit trust, this is the only way to get [`VerifiedClaims`].
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -12,13 +12,13 @@ use crate::authn::claims::VerifiedClaims;
 use crate::authn::error::TokenError;
 use crate::authn::keys::key_set::KeySet;
 
-/// Verifies a token: its shape, its signature by a key of its issuer, then its claims.
+/// Verifies a token: first its form, then its signature with a key of its issuer, then its claims.
 ///
-/// `keys_of` gives the keys that are bound to an entry of `issuers`, or, without one, the keys of `JWT_PUBLIC_KEY_URL`.
+/// `keys_of` returns the keys of an entry of `issuers`, or the keys of `JWT_PUBLIC_KEY_URL` for `None`.
 ///
 /// # Errors
 ///
-/// [`TokenError`] names the first check that failed; [`TokenError::UnknownKey`] may be cured by newer keys.
+/// [`TokenError`] names the first check that failed. After [`TokenError::UnknownKey`], newer keys may help.
 pub fn verify<'k>(
     bearer: &Bearer<'_>,
     keys_of: impl FnOnce(Option<&Issuer>) -> &'k [Arc<KeySet>],
@@ -30,7 +30,7 @@ pub fn verify<'k>(
     Ok(claims_of(&token, keys_of(entry), &ClaimRules::of(entry, rules), now)?.0)
 }
 
-/// Verifies a token that was parsed already, by the keys and the rules of its issuer. Says which of the sets it was.
+/// Verifies a parsed token with the keys and rules of its issuer. Also returns the key set that contained the key.
 pub(crate) fn claims_of(
     token: &Token<'_>,
     sets: &[Arc<KeySet>],
@@ -43,11 +43,11 @@ pub(crate) fn claims_of(
     Ok((VerifiedClaims::verified(claims), set))
 }
 
-/// Verifies the signature of a compact JWS and nothing else, and returns its payload, which need not be claims.
+/// Verifies only the signature of a compact JWS and returns its payload, which need not be claims.
 ///
 /// # Errors
 ///
-/// [`TokenError`] for everything that [`verify`] would refuse before it looks at the claims.
+/// [`TokenError`] for every reason for which [`verify`] refuses a token before it checks the claims.
 pub fn verify_signature(compact: &str, keys: &KeySet) -> Result<Vec<u8>, TokenError> {
     Ok(Token::parse(compact)?.payload_verified_by([keys])?.0)
 }

@@ -1,4 +1,4 @@
-//! One JSON Web Key (RFC 7517), as far as it can verify signatures.
+//! A JSON Web Key (RFC 7517) that can verify signatures.
 
 use std::fmt;
 
@@ -14,12 +14,12 @@ use serde_json::{Map, Value};
 use super::refusal::KeyRefusal;
 use super::rsa;
 use crate::authn::algorithm::{self, MAX_KEY_ID_BYTES, Named};
-use crate::authn::shown::shown;
+use crate::authn::sanitize::sanitize;
 
 /// Members that only private and symmetric keys have (RFC 7518 sections 6.2.2, 6.3.2, 6.4).
 const PRIVATE_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
-/// A public key that verifies signatures, with the algorithms that it may be used with.
+/// A public key for verifying signatures, with the algorithms it supports.
 pub(in crate::authn) struct Key {
     pub(super) kid: Option<String>,
     algorithms: &'static [Named],
@@ -27,7 +27,7 @@ pub(in crate::authn) struct Key {
 }
 
 impl Key {
-    /// Reads a member of a key set.
+    /// Parses a member of a key set.
     pub(super) fn from_jwk(jwk: &Map<String, Value>) -> Result<Self, KeyRefusal> {
         if PRIVATE_MEMBERS.iter().any(|name| member(jwk, name).is_some()) {
             return Err(KeyRefusal::Private);
@@ -37,7 +37,7 @@ impl Key {
             "RSA" => rsa_key(jwk)?,
             "EC" => ec_key(jwk)?,
             "OKP" => okp_key(jwk)?,
-            other => return Err(KeyRefusal::Type { name: shown(other) }),
+            other => return Err(KeyRefusal::Type { name: sanitize(other) }),
         };
         let kid = text(jwk, "kid")?;
         if kid.is_some_and(|kid| kid.len() > MAX_KEY_ID_BYTES) {
@@ -49,27 +49,27 @@ impl Key {
                 .iter()
                 .find(|(fitting, _)| *fitting == name)
                 .map(std::slice::from_ref)
-                .ok_or_else(|| KeyRefusal::Algorithm { name: shown(name) })?,
+                .ok_or_else(|| KeyRefusal::Algorithm { name: sanitize(name) })?,
         };
         Ok(Self { kid: kid.map(str::to_owned), algorithms, public })
     }
 
-    /// Whether the key may be used with this algorithm.
+    /// Whether the key supports this algorithm.
     pub(super) fn allows(&self, algorithm: Algorithm) -> bool {
         self.algorithms.iter().any(|(_, allowed)| *allowed == algorithm)
     }
 
-    /// Whether some algorithm can be used with both keys.
+    /// Whether the keys support a common algorithm.
     pub(super) fn overlaps(&self, other: &Self) -> bool {
         self.algorithms.iter().any(|(_, algorithm)| other.allows(*algorithm))
     }
 
-    /// Whether both are the same key with the same id for the same algorithms.
+    /// Whether the keys are equal, with the same id and the same algorithms.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         self.kid == other.kid && self.algorithms == other.algorithms && self.is_same_material(other)
     }
 
-    /// Whether both hold the same public key.
+    /// Whether the public keys are equal.
     pub(super) fn is_same_material(&self, other: &Self) -> bool {
         use DecodingKeyKind::{RsaModulusExponent, SecretOrDer};
         match (self.public.kind(), other.public.kind()) {
@@ -79,15 +79,15 @@ impl Key {
         }
     }
 
-    /// Whether `signature` is this key's for `message`.
+    /// Whether this key made `signature` for `message`.
     pub(in crate::authn) fn verifies(
         &self,
         algorithm: Algorithm,
         message: &[u8],
         signature: &Vec<u8>,
     ) -> bool {
-        // The process-wide provider of jsonwebtoken panics where another crate enables a second backend, so it is
-        // passed by.
+        // Uses the backend directly. The process-wide provider of jsonwebtoken panics if another crate enables a second
+        // backend.
         self.allows(algorithm)
             && (DEFAULT_PROVIDER.verifier_factory)(&algorithm, &self.public)
                 .is_ok_and(|verifier| verifier.verify(message, signature).is_ok())
@@ -132,13 +132,13 @@ fn ec_key(jwk: &Map<String, Value>) -> Result<(&'static [Named], DecodingKey), K
         match text(jwk, "crv")?.ok_or(KeyRefusal::Member { name: "crv" })? {
             "P-256" => (&algorithm::P256, &ECDSA_P256_SHA256_FIXED, 32),
             "P-384" => (&algorithm::P384, &ECDSA_P384_SHA384_FIXED, 48),
-            other => return Err(KeyRefusal::Curve { name: shown(other) }),
+            other => return Err(KeyRefusal::Curve { name: sanitize(other) }),
         };
     let (x, y) = (bytes(jwk, "x")?, bytes(jwk, "y")?);
     if x.len() != size || y.len() != size {
         return Err(KeyRefusal::Material);
     }
-    // The uncompressed form of SEC 1 section 2.3.3. Parsing it once shows whether the point is on the curve.
+    // The uncompressed form of SEC 1 section 2.3.3. Parsing it once checks that the point is on the curve.
     let point = [&[4], &*x, &*y].concat();
     ParsedPublicKey::new(verification, &point).map_err(|_| KeyRefusal::Material)?;
     Ok((family, DecodingKey::from_ec_der(&point)))
@@ -147,7 +147,7 @@ fn ec_key(jwk: &Map<String, Value>) -> Result<(&'static [Named], DecodingKey), K
 fn okp_key(jwk: &Map<String, Value>) -> Result<(&'static [Named], DecodingKey), KeyRefusal> {
     match text(jwk, "crv")?.ok_or(KeyRefusal::Member { name: "crv" })? {
         "Ed25519" => {}
-        other => return Err(KeyRefusal::Curve { name: shown(other) }),
+        other => return Err(KeyRefusal::Curve { name: sanitize(other) }),
     }
     let x = bytes(jwk, "x")?;
     if x.len() != 32 {
@@ -157,7 +157,7 @@ fn okp_key(jwk: &Map<String, Value>) -> Result<(&'static [Named], DecodingKey), 
     Ok((&algorithm::ED25519, DecodingKey::from_ed_der(&x)))
 }
 
-/// A member. Some providers write `null` for those that a key does not have.
+/// A member of the key. Some providers write `null` for members that a key does not have.
 fn member<'j>(jwk: &'j Map<String, Value>, name: &str) -> Option<&'j Value> {
     jwk.get(name).filter(|value| !value.is_null())
 }

@@ -1,4 +1,4 @@
-//! The keys that a provider publishes (RFC 7517 section 5).
+//! The key set that a provider publishes (RFC 7517 section 5).
 
 use jsonwebtoken::Algorithm;
 use serde_json::{Map, Value};
@@ -6,38 +6,38 @@ use serde_json::{Map, Value};
 use super::jwk::Key;
 use super::refusal::KeyRefusal;
 use crate::authn::json::{self, JsonError};
-use crate::authn::shown::shown;
+use crate::authn::sanitize::sanitize;
 
-/// The most keys that a set may hold; the largest providers publish about ten.
+/// The maximum number of keys in a set. The largest providers publish about ten.
 const MAX_KEYS: usize = 256;
 
 /// The usable keys of one provider.
 ///
-/// A key that can't be used is left out, with its reason, and does not spoil the others. Two different keys of one id
-/// that some algorithm could be used with are both left out: which of them a token means would depend on their order.
-/// Keys that share an id but no algorithm, such as RSA beside EC (RFC 7517 section 4.5), and one key listed several times,
-/// are fine.
+/// Unusable keys are left out, with the reason, and do not affect the others. Two different keys with the same id and a
+/// common algorithm are both left out, because the meaning of a token would depend on their order. Keys with the same
+/// id but no common algorithm are accepted, such as RSA and EC keys (RFC 7517 section 4.5). A key that is listed
+/// several times is accepted too.
 #[derive(Debug)]
 pub struct KeySet {
     keys: Vec<Key>,
     refused: Vec<RefusedKey>,
 }
 
-/// A key that is not used.
+/// A refused key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefusedKey {
-    /// Its id, if it has one, in characters fit for a log.
+    /// The key id, if there is one, reduced to characters that are safe to log.
     pub kid: Option<String>,
-    /// What is wrong with it.
+    /// The reason.
     pub reason: KeyRefusal,
 }
 
 impl KeySet {
-    /// Reads a JWKS document.
+    /// Parses a JWKS document.
     ///
     /// # Errors
     ///
-    /// [`KeySetError`] when the document is not a key set, or holds no usable key.
+    /// [`KeySetError`] if the document is not a key set, or contains no usable key.
     pub fn parse(json: &[u8]) -> Result<Self, KeySetError> {
         Self::from_object(&json::object(json)?)
     }
@@ -53,7 +53,7 @@ impl KeySet {
                 Ok(key) => keys.push(key),
                 Err(reason) => {
                     refused.push(RefusedKey {
-                        kid: member.get("kid").and_then(Value::as_str).map(shown),
+                        kid: member.get("kid").and_then(Value::as_str).map(sanitize),
                         reason,
                     });
                 }
@@ -64,8 +64,10 @@ impl KeySet {
         let mut kept = Vec::new();
         for (key, conflicting) in keys.into_iter().zip(conflicting) {
             if conflicting {
-                refused
-                    .push(RefusedKey { kid: key.kid.as_deref().map(shown), reason: KeyRefusal::DuplicateId });
+                refused.push(RefusedKey {
+                    kid: key.kid.as_deref().map(sanitize),
+                    reason: KeyRefusal::DuplicateId,
+                });
             } else {
                 kept.push(key);
             }
@@ -77,26 +79,26 @@ impl KeySet {
         }
     }
 
-    /// Whether both have the same keys for the same uses, in the same order.
+    /// Whether both sets have the same keys for the same uses, in the same order.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         self.keys.len() == other.keys.len()
             && self.refused == other.refused
             && self.keys.iter().zip(&other.keys).all(|(key, other)| key.is_same(other))
     }
 
-    /// How many keys tokens are verified with.
+    /// The number of usable keys.
     #[must_use]
     pub fn count(&self) -> usize {
         self.keys.len()
     }
 
-    /// The keys that the provider publishes but nothing is verified with.
+    /// The published keys that were refused.
     #[must_use]
     pub fn refused(&self) -> &[RefusedKey] {
         &self.refused
     }
 
-    /// The key for a token that names `kid` and `algorithm`; without `kid`, the only key that fits the algorithm.
+    /// Finds the key for `kid` and `algorithm`. Without `kid`, finds the only key that supports the algorithm.
     pub(in crate::authn) fn find(&self, kid: Option<&str>, algorithm: Algorithm) -> Found<'_> {
         let mut named = self.keys.iter().filter(|key| kid.is_none() || key.kid.as_deref() == kid).peekable();
         let any = named.peek().is_some();
@@ -110,7 +112,7 @@ impl KeySet {
     }
 }
 
-/// What a set has for a token.
+/// The result of looking up a key.
 pub(in crate::authn) enum Found<'k> {
     Key(&'k Key),
     Several,
@@ -122,19 +124,20 @@ fn conflict(a: &Key, b: &Key) -> bool {
     a.kid.is_some() && a.kid == b.kid && a.overlaps(b) && !a.is_same_material(b)
 }
 
-/// Why a document gives no keys.
+/// The reason why a document contains no keys.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeySetError {
-    /// Not one strict JSON object; a member that stands twice, even in one key, condemns the document.
+    /// The document is not one strict JSON object. A duplicate member anywhere, even in one key, invalidates the
+    /// document.
     #[error("the key set is not acceptable JSON: {0}")]
     Json(#[from] JsonError),
-    /// No list `keys`.
+    /// The list `keys` is missing.
     #[error("the document has no list `keys`")]
     NoList,
-    /// Too many keys to be a provider's.
+    /// There are too many keys.
     #[error("the key set has more than {MAX_KEYS} keys")]
     TooManyKeys,
-    /// Every key was refused, or there is none.
+    /// Every key was refused, or there are no keys.
     #[error("the key set has no usable key{}", .refused.first().map(|key| format!(": {}", key.reason)).unwrap_or_default())]
     NoUsableKey {
         /// The keys that were refused.

@@ -1,7 +1,7 @@
-//! Sets of public keys (RFC 7517), read without trust in who published them.
+//! Parses untrusted sets of public keys (RFC 7517).
 //!
-//! In comes a JWKS document. Out goes a [`KeySet`](key_set::KeySet) of the keys that are sound and fit to verify signatures, with the
-//! reason for each that is not.
+//! Input: a JWKS document. Output: a [`KeySet`](key_set::KeySet) of the keys that are sound and can verify signatures,
+//! with the reason for each refused key.
 
 mod jwk;
 pub(super) mod key_set;

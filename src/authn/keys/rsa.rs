@@ -1,13 +1,13 @@
-//! Which RSA public keys are worth trusting.
+//! Checks the soundness of RSA public keys.
 
 use super::refusal::KeyRefusal;
 
 const MIN_BITS: usize = 2048;
-// What aws-lc verifies with; beyond that a signature costs more than a caller should be able to spend.
+// The limit of aws-lc. Larger keys make verification too expensive.
 const MAX_BITS: usize = 8192;
 const MAX_EXPONENT_BITS: usize = 33;
 
-/// Checks a modulus and an exponent, both big-endian without leading zeros.
+/// Checks a modulus and an exponent. Both are big-endian without leading zeros.
 pub(super) fn check(n: &[u8], e: &[u8]) -> Result<(), KeyRefusal> {
     let size = bits(n);
     if !(MIN_BITS..=MAX_BITS).contains(&size) {
@@ -26,7 +26,7 @@ pub(super) fn check(n: &[u8], e: &[u8]) -> Result<(), KeyRefusal> {
     Ok(())
 }
 
-/// Without the leading zeros that some libraries write before a modulus, against RFC 7518 section 6.3.1.1.
+/// Removes the leading zeros that some libraries write before a modulus, against RFC 7518 section 6.3.1.1.
 pub(super) fn without_leading_zeros(number: &[u8]) -> &[u8] {
     number.iter().position(|byte| *byte != 0).and_then(|start| number.get(start..)).unwrap_or_default()
 }
@@ -39,16 +39,17 @@ fn is_odd(number: &[u8]) -> bool {
     number.last().is_some_and(|byte| byte & 1 == 1)
 }
 
-/// The first odd primes; the flawed generator uses them for every key size.
+/// The first odd primes. The flawed generator uses them for every key size.
 const PRIMES: [u32; 38] = [
     3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97, 101, 103,
     107, 109, 113, 127, 131, 137, 139, 149, 151, 157, 163, 167,
 ];
 
-/// Whether the modulus comes from the generator of CVE-2017-15361, whose keys can be factored.
+/// Whether the generator of CVE-2017-15361 made the modulus. Its keys can be factored.
 ///
-/// Its primes are `k·M + 65537^a mod M`, with M the product of the first primes. So modulo each of them the modulus is a
-/// power of 65537, which a sound one is for all of these with a probability below 2^-27 (Nemec et al., CCS 2017).
+/// The generator's primes are `k·M + 65537^a mod M`, where M is the product of the first primes. So its moduli are
+/// powers of 65537 modulo each of these primes. For a sound modulus the probability of this is below 2^-27 (Nemec et
+/// al., CCS 2017).
 fn is_roca(n: &[u8]) -> bool {
     PRIMES.iter().all(|&p| {
         let remainder = n.iter().fold(0, |rest, &byte| (rest * 256 + u32::from(byte)) % p);

@@ -8,7 +8,7 @@ use crate::authn::VerifiedClaims;
 use crate::cli::diff::{claims, kinds::Kind, kinds::Name, universe::Universe};
 use crate::display::escape;
 use crate::dropins::DropIns;
-use crate::engine::{Inquiry, MODEL_ROUTES, Snapshot};
+use crate::engine::{AuthzQuery, MODEL_ROUTES, Snapshot};
 use crate::names::ModelName;
 use crate::request::RequestContext;
 
@@ -63,15 +63,17 @@ impl Access {
             let models = snapshot.callable_models(&caller, team, now);
             unused.retain(|model| !models.contains(model));
             *is_open = *is_open && models.len() == all.len() && {
-                let inquiry = Inquiry {
+                let query = AuthzQuery {
                     method: "POST".to_owned(),
                     models: ModelName::new(OTHER).into_iter().collect(),
                     team_header: kind.team.header.clone(),
-                    circumstances: now,
-                    ..Inquiry::default()
+                    request_context: now,
+                    ..AuthzQuery::default()
                 };
                 MODEL_ROUTES.into_iter().any(|route| {
-                    snapshot.inquire(&caller, &Inquiry { route: route.to_owned(), ..inquiry.clone() }).is_ok()
+                    snapshot
+                        .decide_query(&caller, &AuthzQuery { route: route.to_owned(), ..query.clone() })
+                        .is_ok()
                 })
             };
             if alone {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::side::{Grant, Side, inquiry};
+use super::side::{Grant, Side, query};
 use super::universe::Universe;
 use super::universe::kinds::Kind;
 
@@ -67,16 +67,16 @@ fn cells(universe: &Universe, sides: [&Side; 2], kind: &Kind) -> Cells {
         let [x, y] = &callers;
         [(a, x), (b, y)]
     };
-    let ask = |inquiry: &_| {
+    let ask = |query: &_| {
         [(old, old_caller), (new, new_caller)]
-            .map(|(side, caller)| caller.as_ref().map_or(Grant::No, |caller| side.grant(caller, inquiry)))
+            .map(|(side, caller)| caller.as_ref().map_or(Grant::No, |caller| side.grant(caller, query)))
     };
     for (at, route) in universe.routes.iter().enumerate() {
         let (method, path) = &route.bare;
-        cells.insert((None, at), ask(&inquiry(method.as_str(), path, None, team)));
+        cells.insert((None, at), ask(&query(method.as_str(), path, None, team)));
         let Some(path) = &route.with_model else { continue };
         for (model, class) in universe.models.iter().enumerate() {
-            cells.insert((Some(model), at), ask(&inquiry("POST", path, Some(&class.name), team)));
+            cells.insert((Some(model), at), ask(&query("POST", path, Some(&class.name), team)));
         }
     }
     cells

@@ -69,8 +69,8 @@ fn example(universe: &Universe, kind: &Kind, item: Item, sides: [&Side; 2]) -> V
     let shows = |at: &usize, model: usize| {
         let asked = universe.models.get(model).map(|class| &class.name);
         let path = with_model(*at)?;
-        let inquiry = super::side::inquiry("POST", path, asked, kind.team.header.as_deref());
-        let [old, new] = sides.map(|side| side.caller(kind).map(|caller| side.grant(&caller, &inquiry)));
+        let query = super::side::query("POST", path, asked, kind.team.header.as_deref());
+        let [old, new] = sides.map(|side| side.caller(kind).map(|caller| side.grant(&caller, &query)));
         (old != new).then_some(path)
     };
     let headers = kind.team.header.as_ref().map_or(json!({}), |team| json!({"x-litellm-team-id": team}));

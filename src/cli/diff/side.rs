@@ -14,7 +14,7 @@ use super::universe::kinds::Kind;
 use crate::authn::VerifiedClaims;
 use crate::config::{Config, Mode};
 use crate::dropins::{DropIn, DropIns, annotation};
-use crate::engine::{Decision, Denied, Inquiry, Snapshot};
+use crate::engine::{AuthzQuery, Decision, Denied, Snapshot};
 use crate::identity::Caller;
 use crate::names::ModelName;
 use crate::sources::LoadError;
@@ -103,14 +103,14 @@ impl Side {
     }
 
     /// Whether the caller may send such a request.
-    pub(super) fn grant(&self, caller: &Caller, inquiry: &Inquiry) -> Grant {
+    pub(super) fn grant(&self, caller: &Caller, query: &AuthzQuery) -> Grant {
         let mut asked = BTreeSet::new();
-        if self.allows(&self.certain, caller, inquiry).is_err() {
-            let granting = self.granting.as_ref().map(|snapshot| self.allows(snapshot, caller, inquiry));
+        if self.allows(&self.certain, caller, query).is_err() {
+            let granting = self.granting.as_ref().map(|snapshot| self.allows(snapshot, caller, query));
             let Some(Ok(decision)) = granting else { return Grant::No };
             asked.extend(self.conditions(&decision.policies));
         }
-        let forbidding = self.forbidding.as_ref().map(|snapshot| self.allows(snapshot, caller, inquiry));
+        let forbidding = self.forbidding.as_ref().map(|snapshot| self.allows(snapshot, caller, query));
         if let Some(Err(denied)) = forbidding {
             asked.extend(self.conditions(&denied.decision.policies));
         }
@@ -121,11 +121,11 @@ impl Side {
         &self,
         snapshot: &Snapshot,
         caller: &Caller,
-        inquiry: &Inquiry,
+        query: &AuthzQuery,
     ) -> Result<Decision, Box<Denied>> {
         let is_enforced = self.config.gateway.mode == Mode::Enforce;
         snapshot
-            .inquire(caller, inquiry)
+            .decide_query(caller, query)
             .or_else(|denied| if is_enforced || denied.is_floor { Err(denied) } else { Ok(*denied.decision) })
     }
 
@@ -135,12 +135,12 @@ impl Side {
 }
 
 /// A request on a route, for a model or for none.
-pub(super) fn inquiry(method: &str, route: &str, model: Option<&ModelName>, team: Option<&str>) -> Inquiry {
-    Inquiry {
+pub(super) fn query(method: &str, route: &str, model: Option<&ModelName>, team: Option<&str>) -> AuthzQuery {
+    AuthzQuery {
         method: method.to_owned(),
         route: route.to_owned(),
         team_header: team.map(str::to_owned),
         models: model.cloned().into_iter().collect(),
-        ..Inquiry::default()
+        ..AuthzQuery::default()
     }
 }

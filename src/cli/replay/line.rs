@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::authn::VerifiedClaims;
 use crate::decision_log::{Input, Line, Verdict};
-use crate::engine::{Inquiry, Snapshot};
+use crate::engine::{AuthzQuery, Snapshot};
 use crate::identity::Caller;
 use crate::names::ModelName;
 use crate::request::RequestContext;
@@ -59,18 +59,18 @@ fn is_masked(value: &Value) -> bool {
 /// # Errors
 ///
 /// What is wrong with it.
-pub(super) fn inquiry(input: &Input) -> Result<Inquiry, String> {
+pub(super) fn query(input: &Input) -> Result<AuthzQuery, String> {
     let further = input.further.iter().filter(|name| Some(*name) != input.model.as_ref());
     let models = input.model.iter().chain(further).map(|name| ModelName::new(name));
     let address = |text: &String| text.parse().map_err(|_| format!("`{text}` is not an address"));
-    Ok(Inquiry {
+    Ok(AuthzQuery {
         method: input.method.clone(),
         route: input.path.clone(),
         team_header: input.team_header.clone(),
         models: models.collect::<Result<_, _>>().map_err(|error| error.to_string())?,
         model_use: input.model_use,
         body_bytes: usize::try_from(input.body_bytes).unwrap_or(usize::MAX),
-        circumstances: RequestContext {
+        request_context: RequestContext {
             time: input.time,
             source: input.source.as_ref().map(address).transpose()?,
         },

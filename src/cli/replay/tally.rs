@@ -79,10 +79,10 @@ fn count<K: Ord>(counts: &mut BTreeMap<K, Found>, key: K, line: &Line) {
 }
 
 fn changed(snapshot: &Snapshot, line: &Line, input: &Input) -> Result<Option<Group>, String> {
-    let inquiry = line::inquiry(input)?;
+    let query = line::query(input)?;
     let outcome = match line::caller(input, snapshot) {
         Some(caller) => snapshot
-            .inquire(&caller, &inquiry)
+            .decide_query(&caller, &query)
             .map_err(|denied| (denied.rule.as_str(), denied.decision.policies)),
         None => Err((NO_MASTER_KEY, Arc::default())),
     };
@@ -99,9 +99,9 @@ fn changed(snapshot: &Snapshot, line: &Line, input: &Input) -> Result<Option<Gro
         change,
         rule: rule.to_owned(),
         policies: policies.iter().map(ToString::to_string).collect(),
-        models: inquiry.models.iter().map(ToString::to_string).collect(),
-        method: inquiry.method,
-        route: inquiry.route,
+        models: query.models.iter().map(ToString::to_string).collect(),
+        method: query.method,
+        route: query.route,
         role: role.map(str::to_owned),
     }))
 }

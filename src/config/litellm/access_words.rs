@@ -1,6 +1,6 @@
 //! Recognizes keys that may be an access rule by the words in their names.
 
-/// Words that access rules have in their names.
+/// Words in the names of access rules.
 const WORDS: [&str; 33] = [
     "access",
     "acl",
@@ -37,7 +37,7 @@ const WORDS: [&str; 33] = [
     "scope",
 ];
 
-/// Beginnings of such words, which have many endings.
+/// Prefixes of such words, which have many endings.
 const BEGINNINGS: [&str; 11] = [
     "allow",
     "auth",
@@ -52,14 +52,14 @@ const BEGINNINGS: [&str; 11] = [
     "whitelist",
 ];
 
-/// Whether a key that nobody knows may close something: then ignoring it could open it.
+/// Whether an unknown key may restrict access, so that ignoring it could grant access.
 pub(in crate::config) fn looks_like_access_rule(key: &str) -> bool {
     key.to_ascii_lowercase()
         .split(['_', '-', '.'])
         .any(|word| WORDS.contains(&word) || BEGINNINGS.iter().any(|beginning| word.starts_with(beginning)))
 }
 
-/// The same as a regular expression, for the schema.
+/// The same check as a regular expression, for the schema.
 #[cfg(feature = "cli")]
 pub(in crate::config) fn pattern() -> String {
     let (words, beginnings) = (WORDS.join("|"), BEGINNINGS.join("|"));

@@ -1,4 +1,4 @@
-//! A serde deserializer over the tree, whose errors know their place.
+//! A serde deserializer over the tree. Its errors have positions.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -14,21 +14,21 @@ use crate::config::problem::Problem;
 use crate::config::yaml::environment::{Environment, REFERENCE};
 use crate::config::yaml::tree::{Entry, Node, Span, Value};
 
-/// So many wrong types are reported together; each is found by reading the file once more.
+/// The maximum number of wrong types that are reported together. Each needs another read of the file.
 const MOST_ERRORS: usize = 50;
 
-/// What is found on the way, beside the values.
+/// Findings of a read, besides the values.
 #[derive(Default)]
 pub(in crate::config) struct Findings {
     pub(in crate::config) problems: Vec<(Problem, Option<Span>)>,
-    /// Keys that have no effect.
+    /// Keys without effect.
     pub(in crate::config) ignored: Vec<Finding>,
-    /// Values of a wrong type, of which nothing was read.
+    /// Values of a wrong type, which were not read.
     left_out: Addresses,
 }
 
 impl Findings {
-    /// Takes out of the tree what was not read, so that places in it are those of what was.
+    /// Removes the unread values from the tree, so that its positions match the values that were read.
     pub(in crate::config) fn prune(&self, root: &mut Node) {
         if !self.left_out.is_empty() {
             prune(root, &self.left_out);
@@ -36,10 +36,10 @@ impl Findings {
     }
 }
 
-/// Reads `root` into `T`, a struct whose serde names are the names of blocks that `keys` knows.
+/// Reads `root` into `T`, a struct whose serde names are block names that `keys` knows.
 ///
-/// Serde stops at the first value of a wrong type. That value is then left out, and the file is read again, until
-/// nothing is wrong with the rest. `None` if nothing is left.
+/// Serde stops at the first value of a wrong type. That value is then left out and the file is read again, until no
+/// other value is wrong. Returns `None` if nothing is left.
 pub(in crate::config) fn read<'n, T: Deserialize<'n>>(
     root: &'n Node,
     env: &'n Environment<'n>,
@@ -53,7 +53,7 @@ pub(in crate::config) fn read<'n, T: Deserialize<'n>>(
         let Reader { left_out: known, incomplete, findings, .. } = reader;
         let mut findings = findings.into_inner();
         left_out = known;
-        // What is left out is not read again, and what is in it shall not be forgotten.
+        // A value that is left out is not read again, so its earlier findings must be kept.
         for problem in findings.problems {
             if !problems.contains(&problem) {
                 problems.push(problem);
@@ -86,7 +86,7 @@ struct Reader<'n> {
     env: &'n Environment<'n>,
     /// Values of a wrong type.
     left_out: Addresses,
-    /// Mappings and lists from which a value was left out.
+    /// Mappings and lists that a value was removed from.
     incomplete: RefCell<Addresses>,
     findings: RefCell<Findings>,
 }
@@ -96,7 +96,7 @@ impl Reader<'_> {
         self.findings.borrow_mut().problems.push((problem, Some(span)));
     }
 
-    /// Whether the entry is for the struct that is being read.
+    /// Whether the entry belongs to the struct that is being read.
     fn wants(&self, block: &str, fields: &'static [&'static str], entry: &Entry) -> bool {
         match keys::judge(block, fields, &entry.key, &entry.value.value) {
             Verdict::Read => return true,
@@ -131,7 +131,7 @@ impl ReadError {
         Self { problem: Box::new(problem), place: None }
     }
 
-    /// The same, at this node unless it has a place already.
+    /// Adds the position of this node to the error, unless the error has one already.
     fn or_at(mut self, node: &Node) -> Self {
         self.place = self.place.or_else(|| Some((node.span(), address(node))));
         self
@@ -167,13 +167,13 @@ impl de::Error for ReadError {
     }
 
     fn invalid_value(_: Unexpected<'_>, _: &dyn de::Expected) -> Self {
-        // Types are checked below; what is left is an integer that does not fit.
+        // Types are checked below. The remaining case is an integer out of range.
         let (expected, found) = ("a whole number from 0".to_owned(), "another number".to_owned());
         Self::new(Problem::WrongType { expected, found, help: None })
     }
 }
 
-/// A string, possibly from the environment. An unset variable is a finding, and any value will do then.
+/// A string, possibly from the environment. An unset variable is a finding, and any value can then stand in.
 enum Text {
     Known(String),
     Unset,
@@ -200,7 +200,7 @@ impl<'n> NodeReader<'n, '_> {
         Some(Text::Unset)
     }
 
-    /// What a variable says where the file would have a boolean or a number.
+    /// The value of a variable in place of a boolean or a number in the file.
     fn variable(self) -> Option<Text> {
         let Value::String(text) = &self.node.value else { return None };
         if text.starts_with(REFERENCE) { self.text() } else { None }

@@ -1,24 +1,24 @@
 //! Decides what happens to keys of LiteLLM that modelgate does not implement.
 //!
-//! A key is ignored if ignoring it opens nothing, and refused if it closes something: an operator who relies on it must
-//! not find it gone. The names that need no decision are in `known_keys`.
+//! A key is ignored if that grants nothing, and refused if the key restricts something, because its operator relies on
+//! the restriction. `known_keys` has the keys that need no individual decision.
 
 /// What happens to a key.
 #[derive(Clone, Copy)]
 pub(in crate::config) enum Fate {
-    /// Ignored. Answers are the same.
+    /// Ignored. Answers stay the same.
     Ignore,
-    /// Ignored, and answers differ from LiteLLM's. The reason completes "has no effect here:".
+    /// Ignored, but answers differ from LiteLLM's. The reason completes "has no effect here:".
     Warn(&'static str),
-    /// Judged elsewhere.
+    /// Decided elsewhere.
     Read,
-    /// Ignoring it could open something. The reason is the help of the error.
+    /// Refused, because ignoring it could grant access. The reason is the help of the error.
     Refuse(&'static str),
 }
 
 use Fate::{Ignore, Read, Refuse, Warn};
 
-/// Several keys with one fate for one reason.
+/// Keys with the same fate for the same reason.
 pub(super) type Rule = (&'static [&'static str], Fate);
 
 pub(super) const TOP: &[Rule] = &[
@@ -26,7 +26,7 @@ pub(super) const TOP: &[Rule] = &[
         &["include"],
         Refuse("what the included files allow and forbid would be missing: put everything into one file"),
     ),
-    // Their keys are judged one by one, by `features`.
+    // `features` decides on their keys one by one.
     (&["litellm_settings", "router_settings", "guardrails", "policies", "policy_attachments"], Read),
     (&["credential_list"], Read),
     (&["mcp_servers", "mcp_tools"], Warn("MCP servers are not served")),
@@ -44,11 +44,11 @@ pub(super) const TOP: &[Rule] = &[
 ];
 
 pub(super) const JWT_AUTH: &[Rule] = &[
-    // Rows of LiteLLM's database; there is none here. A team that is not declared stays unknown.
+    // Entries of LiteLLM's database, which does not exist here. An undeclared team stays unknown.
     (&["user_id_upsert", "upsert_sso_user_to_team"], Ignore),
-    // Whom to bill; no rule asks for the organization or the end user.
+    // Billing. No rule depends on the organization or the end user.
     (&["org_id_jwt_field", "end_user_id_jwt_field"], Ignore),
-    // How long answers are kept that are never asked for.
+    // The lifetime of answers that are never requested.
     (&["virtual_key_mapping_cache_ttl"], Ignore),
     (
         &["org_alias_jwt_field", "agent_id_jwt_field", "mcp_client_id_jwt_field"],
@@ -138,8 +138,8 @@ pub(super) const GENERAL: &[Rule] = &[
     (&["claude_code_marketplace_auth_required"], Warn("the marketplace is not served")),
 ];
 
-/// Keys that sound like access rules, and that close nothing here: they are about LiteLLM's database, its admin interface,
-/// or credentials that the caller brings.
+/// Keys that sound like access rules but restrict nothing here. They are about LiteLLM's database, its admin interface,
+/// or credentials of the caller.
 pub(in crate::config) const GENERAL_REVIEWED: [&str; 28] = [
     "allow_cli_sso_verification_uri_complete",
     "allow_client_side_credentials",
@@ -201,7 +201,7 @@ pub(super) const LITELLM_PARAMS: &[Rule] = &[
     (&["configurable_clientside_auth_params"], Warn("callers cannot bring credentials of their own")),
     (&["allowed_model_region"], Refuse("requests from the European Union would go to other regions")),
     (&["use_chat_completions_api", "headers"], Warn("requests are forwarded as they are")),
-    // It says what kind of model this is, and belongs below `model_info`.
+    // This describes the kind of model and belongs in `model_info`.
     (&["mode"], Ignore),
     (&["allowed_teams", "allowed_users"], Refuse("list the model in the `models` of those who may use it")),
 ];

@@ -1,11 +1,11 @@
-//! Keys that have no effect, as they are found.
+//! Records keys that have no effect.
 
 use std::collections::HashMap;
 
 use crate::config::effect::{Effect, Ignored};
 use crate::config::yaml::tree::Span;
 
-/// An ignored key while the file is read.
+/// An ignored key, as recorded while the file is read.
 pub(in crate::config) struct Finding {
     pub(in crate::config) key: String,
     pub(in crate::config) span: Span,
@@ -13,7 +13,7 @@ pub(in crate::config) struct Finding {
     pub(in crate::config) reason: &'static str,
 }
 
-/// One entry for each key, sorted by effect, the one to think about first, and then by key.
+/// Returns one entry for each key, sorted by effect, the most important first, and then by key.
 pub(in crate::config) fn summarize(findings: Vec<Finding>) -> Vec<Ignored> {
     let mut summary: Vec<Ignored> = Vec::new();
     let mut by_key = HashMap::new();

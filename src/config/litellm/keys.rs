@@ -9,9 +9,9 @@ use crate::config::suggest::{list, nearest};
 use crate::config::yaml::key_name::name_in;
 use crate::config::yaml::tree::Value;
 
-/// The decision on one key.
+/// The decision on a key.
 pub(super) enum Verdict {
-    /// A field of ours.
+    /// A field of the struct that is read.
     Read,
     /// Read by another part of this module, or switched off.
     Skip,
@@ -21,33 +21,33 @@ pub(super) enum Verdict {
     Refuse(Problem),
 }
 
-/// What a block takes beside its own fields.
+/// The keys that a block accepts besides its own fields.
 pub(in crate::config) struct Block {
     pub(in crate::config) rules: &'static [Rule],
     pub(in crate::config) others: Others,
 }
 
-/// What happens to keys that neither a rule nor LiteLLM's own list names.
+/// The treatment of keys that neither a rule nor LiteLLM's own list names.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(in crate::config) enum Others {
-    /// All are refused: every key of the block is about who may do what.
+    /// All are refused, because every key of the block affects access.
     Refused,
-    /// They are ignored, since LiteLLM ignores them, unless they look like an access rule.
+    /// They are ignored, as by LiteLLM, unless they look like an access rule.
     Ignored,
-    /// They are ignored whatever they look like: anybody may add keys of their own.
+    /// They are ignored regardless of their name, because the block is for keys of one's own.
     Free,
-    /// They are parameters of requests.
+    /// They are request parameters.
     Sent,
 }
 
-/// Keys of `general_settings` whose loss nobody would notice at the top level.
+/// Keys of `general_settings` that are easily written at the top level, where they would silently have no effect.
 pub(in crate::config) const MISPLACED: [&str; 5] =
     ["role_permissions", "litellm_jwtauth", "enable_jwt_auth", "enforce_rbac", "master_key"];
 
-/// What LiteLLM does with a key that it does not know, either.
+/// The reason for ignoring a key that LiteLLM does not have either.
 const NOT_LITELLMS: &str = "LiteLLM has no such key here";
 
-/// What the block of this name takes; the top level's name is empty.
+/// The keys that the named block accepts. The name of the top level is empty.
 pub(in crate::config) fn block(name: &str) -> Block {
     let (rules, others) = match name {
         "" => (fates::TOP, Others::Free),
@@ -68,7 +68,7 @@ pub(in crate::config) fn full_name(block: &str, key: &str) -> String {
     if block.is_empty() { key.to_owned() } else { format!("{block}.{key}") }
 }
 
-/// Judges a key of the block `name` (empty for the top level) whose own keys are `fields`.
+/// Decides on a key of the block `name`, which is empty for the top level. `fields` are the block's own keys.
 pub(super) fn judge(name: &str, fields: &'static [&'static str], key: &str, value: &Value) -> Verdict {
     if fields.contains(&key) {
         return Verdict::Read;
@@ -88,7 +88,7 @@ pub(super) fn judge(name: &str, fields: &'static [&'static str], key: &str, valu
         return Verdict::Ignore(Effect::Harmless, "");
     }
     if knows(name, key) {
-        // A list that is generated anew must not open anything by itself.
+        // An updated list must not grant access without a decision.
         return if name == "general_settings" && access_rule && !is_off(value) {
             Verdict::Refuse(not_implemented(key, "what it closes would be open"))
         } else {
@@ -121,7 +121,7 @@ pub(super) fn judge(name: &str, fields: &'static [&'static str], key: &str, valu
     }
 }
 
-/// Keys that LiteLLM takes for parameters of requests, and that are settings of the deployment or of LiteLLM.
+/// Keys that LiteLLM treats as request parameters, although they configure the deployment or LiteLLM.
 const SETTINGS: [&str; 17] = [
     "api_base",
     "api_key",
@@ -142,7 +142,7 @@ const SETTINGS: [&str; 17] = [
     "timeout",
 ];
 
-/// Whether a key of `litellm_params` is sent as a parameter of requests.
+/// Whether a key of `litellm_params` is sent as a request parameter.
 pub(in crate::config) fn is_sent(key: &str) -> bool {
     let has_rule = fates::LITELLM_PARAMS.iter().any(|(keys, _)| keys.contains(&key));
     !has_rule && !SETTINGS.contains(&key) && (is_request_parameter(key) || !knows("litellm_params", key))
@@ -161,7 +161,7 @@ fn unknown(name: &str, key: &str, help: String) -> Problem {
     Problem::UnknownKey { key: name_in(key).to_owned(), place, help }
 }
 
-/// Whether a feature is named only to be left switched off. An empty list may well mean "nobody".
+/// Whether a feature is only named to switch it off. An empty list may mean "nobody".
 fn is_off(value: &Value) -> bool {
     matches!(value, Value::Null | Value::Bool(false))
 }

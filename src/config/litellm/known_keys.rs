@@ -1,4 +1,4 @@
-//! The keys that LiteLLM has, as its package lists them (`known_keys.json`).
+//! The keys of LiteLLM, as listed in its package (`known_keys.json`).
 
 use std::collections::HashSet;
 use std::sync::LazyLock;
@@ -8,17 +8,17 @@ use serde::Deserialize;
 
 type Words = HashSet<&'static str, RandomState>;
 
-/// Keys by the block that they stand in.
+/// Keys by their block.
 pub(in crate::config) struct KnownKeys {
     general_settings: Words,
     litellm_params: Words,
     model_info: Words,
     model_list: Words,
-    /// Parameters of a request that may stand in `litellm_params` as defaults.
+    /// Request parameters that may occur in `litellm_params` as defaults.
     request: Words,
 }
 
-/// The file: each list is split into lines of several words.
+/// The file. Each list is split into lines of several words.
 #[derive(Deserialize)]
 struct File<'f> {
     #[serde(borrow)]
@@ -34,7 +34,7 @@ struct File<'f> {
 }
 
 static KNOWN: LazyLock<KnownKeys> = LazyLock::new(|| {
-    // `the_list_is_read` proves that it can be read.
+    // The test `the_list_is_read` proves that the file is valid.
     let file = serde_json::from_str::<File<'static>>(include_str!("known_keys.json")).ok();
     let words = |lines: for<'f> fn(&'f File<'static>) -> &'f Vec<&'static str>| {
         file.iter().flat_map(lines).flat_map(|line| line.split_whitespace()).collect()
@@ -48,7 +48,7 @@ static KNOWN: LazyLock<KnownKeys> = LazyLock::new(|| {
     }
 });
 
-/// Whether LiteLLM has the key in the block of this name.
+/// Whether LiteLLM has the key in the named block.
 pub(in crate::config) fn knows(block: &str, key: &str) -> bool {
     let words = match block {
         "general_settings" => &KNOWN.general_settings,
@@ -69,12 +69,12 @@ pub(in crate::config) fn listed(block: &str) -> Vec<&'static str> {
     listed
 }
 
-/// Whether a key of `litellm_params` is a parameter of requests.
+/// Whether a key of `litellm_params` is a request parameter.
 pub(crate) fn is_request_parameter(key: &str) -> bool {
     KNOWN.request.contains(key)
 }
 
-/// Families of keys that LiteLLM keeps to itself, one for each cloud and price.
+/// Families of keys that LiteLLM does not send on, for each cloud and price.
 fn is_of_deployment(key: &str) -> bool {
     const FAMILIES: [&str; 6] = ["aws_", "azure_", "vertex_", "litellm_", "s3_", "sagemaker_"];
     FAMILIES.iter().any(|family| key.starts_with(family)) || key.contains("_cost_per_")

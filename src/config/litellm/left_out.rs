@@ -1,4 +1,4 @@
-//! Values of a wrong type, which are left out so that the rest of a file can be judged.
+//! Removes values of a wrong type, so that the rest of a file can be read.
 
 use std::collections::HashSet;
 
@@ -6,7 +6,7 @@ use foldhash::fast::RandomState;
 
 use crate::config::yaml::tree::{Node, Value};
 
-/// The address of a node, which stays while the file is read.
+/// The address of a node, which does not change while the file is read.
 pub(in crate::config) type Address = usize;
 pub(in crate::config) type Addresses = HashSet<Address, RandomState>;
 
@@ -14,9 +14,9 @@ pub(in crate::config) fn address(node: &Node) -> Address {
     std::ptr::from_ref(node).addr()
 }
 
-/// Takes values out of a tree.
+/// Removes values from a tree.
 pub(in crate::config) fn prune(node: &mut Node, left_out: &Addresses) {
-    // From the leaves up: taking a value out moves its neighbors.
+    // This starts with the last values, because removing a value moves the ones after it.
     match &mut node.value {
         Value::Sequence(items) => {
             items.iter_mut().for_each(|item| prune(item, left_out));

@@ -1,7 +1,7 @@
-//! What becomes of LiteLLM's keys, and how a tree is read by them.
+//! Decides on LiteLLM's keys, and reads a tree accordingly.
 //!
-//! In comes a tree of YAML. Out go the structs of `raw`, and what was found on the way: unknown keys, keys that are ignored,
-//! warned of or refused, and values of the wrong type, each with its place. `fates` is the table of LiteLLM's keys.
+//! Input: a tree of YAML. Output: the structs of `raw`, and findings with positions: unknown keys, keys that are
+//! ignored, warned about or refused, and values of a wrong type. `fates` is the table of LiteLLM's keys.
 
 pub(super) mod access_words;
 pub(super) mod de;

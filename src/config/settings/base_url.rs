@@ -4,25 +4,26 @@ use std::fmt;
 
 use url::Url;
 
-/// Stands before the scheme of a URL whose host `Url` would take for a malformed IPv4 address.
+/// A mark before the scheme of a URL whose host `Url` would treat as a malformed IPv4 address.
 const MARK: &str = "x-";
 
-/// An upstream's base URL: `http` or `https`, a host, perhaps a path, and nothing that a request's path could not follow.
+/// The base URL of an upstream: `http` or `https`, a host, and optionally a path. It has no part that would prevent
+/// appending a path.
 ///
-/// Its path does not end in a slash, unless it is the root. A host may end in a number, such as `name3.6`: resolvers find
-/// it, although the URL standard takes every host that ends in a number for an IPv4 address.
+/// The path does not end in a slash, unless it is the root. The host may end in a number, such as `name3.6`. Resolvers
+/// accept it, although the URL standard treats every host that ends in a number as an IPv4 address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BaseUrl {
-    /// With [`MARK`] before its scheme where the host is such a name.
+    /// It has [`MARK`] before its scheme if the host is such a name.
     url: Url,
 }
 
 impl BaseUrl {
-    /// Reads a base URL.
+    /// Parses a base URL.
     ///
     /// # Errors
     ///
-    /// What is wrong with it, to follow a colon.
+    /// The problem, as text that follows a colon.
     pub(in crate::config) fn parse(text: &str) -> Result<Self, String> {
         let text = text.trim();
         let mut url = match Url::parse(text) {
@@ -61,7 +62,7 @@ impl BaseUrl {
         self.url.host_str().unwrap_or_default()
     }
 
-    /// The path, beginning with a slash.
+    /// The path, which begins with a slash.
     #[must_use]
     pub fn path(&self) -> &str {
         match self.url.path() {
@@ -70,13 +71,13 @@ impl BaseUrl {
         }
     }
 
-    /// The same with another path.
+    /// The same URL with another path.
     pub(in crate::config) fn with_path(mut self, path: &str) -> Self {
         self.url.set_path(path);
         self
     }
 
-    /// The same with one more segment at the end of its path.
+    /// The same URL with an additional path segment.
     pub(in crate::config) fn below(mut self, segment: &str) -> Self {
         if let Ok(mut segments) = self.url.path_segments_mut() {
             segments.pop_if_empty().push(segment);
@@ -84,7 +85,7 @@ impl BaseUrl {
         self
     }
 
-    /// The same without `suffix` at the end of its path, if it is there.
+    /// The same URL without `suffix` at the end of its path, if it is there.
     pub(in crate::config) fn without_suffix(self, suffix: &str) -> Self {
         match self.url.path().strip_suffix(suffix).map(str::to_owned) {
             Some(path) => self.with_path(&path),
@@ -99,7 +100,7 @@ impl fmt::Display for BaseUrl {
     }
 }
 
-/// Whether the host has a letter that no number has.
+/// Whether the host has a letter that cannot occur in a number.
 fn has_named_host(text: &str) -> bool {
     let behind_scheme = text.split_once("://").map_or(text, |(_, rest)| rest);
     let authority = behind_scheme.split(['/', '?', '#']).next().unwrap_or_default();

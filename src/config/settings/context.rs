@@ -1,4 +1,4 @@
-//! What the conversions share: where each key stands, and what was found so far.
+//! The state that the conversions share: the positions of keys, and the findings so far.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::RangeInclusive;
@@ -17,11 +17,11 @@ pub(in crate::config) struct Context<'n> {
     root: &'n Node,
     pub(in crate::config) problems: Vec<(Problem, Option<Span>)>,
     pub(in crate::config) warnings: Vec<(Caution, Option<Span>)>,
-    /// Providers that were warned of, since nothing is known of a key.
+    /// Providers that were already warned about, because no key of theirs is known.
     pub(in crate::config) without_key: HashSet<String, RandomState>,
-    /// Keys that have no effect.
+    /// Keys without effect.
     pub(in crate::config) ignored: Vec<Finding>,
-    /// As they were written: thousands of models may be at the same.
+    /// Parsed URLs by their text, because thousands of models may share one.
     api_bases: HashMap<String, BaseUrl, RandomState>,
 }
 
@@ -58,13 +58,13 @@ impl<'n> Context<'n> {
         self.problems.push((problem, span));
     }
 
-    /// Warns of the value at `path`.
+    /// Warns about the value at `path`.
     pub(super) fn warn(&mut self, path: &str, caution: Caution) {
         let span = self.root.place(path).map(|place| place.value);
         self.warnings.push((caution, span));
     }
 
-    /// Warns of the key at `path`.
+    /// Warns about the key at `path`.
     pub(in crate::config) fn warn_key(&mut self, path: &str, caution: Caution) {
         let span = self.root.place(path).map(|place| place.key);
         self.warnings.push((caution, span));
@@ -78,7 +78,7 @@ impl<'n> Context<'n> {
         parsed
     }
 
-    /// A claim path, or a list of them of which the first that a token has counts.
+    /// A claim path, or a list of paths. The first path that a token has is used.
     pub(super) fn claim_path(&mut self, path: &str, claims: Option<Vec<String>>) -> Option<ClaimPath> {
         let claims = claims?;
         if claims.is_empty() {
@@ -103,7 +103,7 @@ impl<'n> Context<'n> {
         names.filter_map(|(i, name)| self.model_name(|| format!("{path}[{i}]"), &name)).collect()
     }
 
-    /// There may be very many of them: the path is only worked out for one that is refused.
+    /// There may be very many, so the path is only computed for one that is refused.
     pub(in crate::config) fn model_name(
         &mut self,
         path: impl FnOnce() -> String,
@@ -116,7 +116,7 @@ impl<'n> Context<'n> {
         parsed
     }
 
-    /// An endpoint, by what is written at `path` or stands for that.
+    /// Returns an endpoint from the value at `path` or from its replacement.
     pub(in crate::config) fn api_base(
         &mut self,
         path: impl FnOnce() -> String,

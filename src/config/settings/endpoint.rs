@@ -1,33 +1,33 @@
-//! URLs that a configuration may name.
+//! URLs in a configuration.
 
 #[cfg(feature = "gateway")]
 use std::fmt;
 
 use url::Url;
 
-/// Where keys come from: `https`, `http`, or `file` with an absolute path.
+/// The URL of keys: `https`, `http`, or `file` with an absolute path.
 ///
 /// # Errors
 ///
-/// What is wrong with it, to follow a colon.
+/// The problem, as text that follows a colon.
 pub(super) fn key_source(text: &str) -> Result<Url, String> {
     let url = Url::parse(text).map_err(|error| error.to_string())?;
     match url.scheme() {
         "http" | "https" if url.username().is_empty() && url.password().is_none() => Ok(url),
-        // Nobody would send them, and logs name hosts.
+        // Credentials would not be sent, and logs contain host names.
         "http" | "https" => Err("it must not contain a user or a password".to_owned()),
-        // `Url` would make `file:keys.json` into `file:///keys.json`.
+        // `Url` would turn `file:keys.json` into `file:///keys.json`.
         "file" if text.starts_with("file:/") && url.host().is_none() => Ok(url),
         "file" => Err("a `file:` URL needs an absolute path, as in `file:///etc/keys.json`".to_owned()),
         _ => Err("it must begin with `https:`, `http:` or `file:`".to_owned()),
     }
 }
 
-/// Where a provider is asked about a token: `http` or `https`, a host, and whatever path and query the provider wants.
+/// The URL where a provider is asked about a token: `http` or `https`, a host, and any path and query.
 ///
 /// # Errors
 ///
-/// What is wrong with it, to follow a colon.
+/// The problem, as text that follows a colon.
 pub(super) fn provider_endpoint(text: &str) -> Result<Url, String> {
     let url = Url::parse(text).map_err(|error| error.to_string())?;
     if !matches!(url.scheme(), "http" | "https") {
@@ -39,12 +39,12 @@ pub(super) fn provider_endpoint(text: &str) -> Result<Url, String> {
     if url.fragment().is_some() {
         return Err("it must not contain `#`".to_owned());
     }
-    // The two crates that read it disagree about some characters.
+    // The two crates that parse it disagree about some characters.
     url.as_str().parse::<http::Uri>().map_err(|error| error.to_string())?;
     Ok(url)
 }
 
-/// A URL as it may be shown: without its user, password and query, which may hold secrets.
+/// A URL for display, without its user, password and query, which may be secret.
 #[cfg(feature = "gateway")]
 pub(crate) fn place(url: &Url) -> impl fmt::Display {
     let (host, path) = (url.host_str().unwrap_or_default(), url.path());

@@ -1,4 +1,4 @@
-//! Names what LiteLLM would do by `litellm_settings`, `router_settings` and guardrails, and this gateway does not.
+//! Reports LiteLLM features in `litellm_settings`, `router_settings` and guardrails that this gateway lacks.
 
 use crate::config::effect::Effect;
 use crate::config::litellm::finding::Finding;
@@ -7,7 +7,7 @@ use crate::config::settings::context::Context;
 use crate::config::settings::models::router::{LITELLM, ROUTER, text};
 use crate::config::yaml::tree::{Entry, Node, Span, Value};
 
-/// Keys of `litellm_settings` and `router_settings` that change answers, and what happens instead.
+/// Keys of `litellm_settings` and `router_settings` that change answers, and the behavior here.
 const CHANGES: &[(&[&str], &str)] = &[
     (
         &[
@@ -72,7 +72,7 @@ const CHANGES: &[(&[&str], &str)] = &[
     (&["use_litellm_proxy"], "write it into `litellm_params`"),
 ];
 
-/// Callbacks that judge what a request says, and may refuse it.
+/// Callbacks that check the content of a request and may refuse it.
 const MODERATION: [&str; 19] = [
     "aim",
     "aporia",
@@ -95,7 +95,7 @@ const MODERATION: [&str; 19] = [
     "presidio",
 ];
 
-/// Judges the blocks. `ignored` is `modelgate.ignore`.
+/// Checks the blocks. `ignored` is `modelgate.ignore`.
 pub(in crate::config) fn check(cx: &mut Context<'_>, ignored: &[String]) {
     for block in [LITELLM, ROUTER] {
         for entry in entries(cx.root().get(block)) {
@@ -130,7 +130,7 @@ pub(in crate::config) fn check(cx: &mut Context<'_>, ignored: &[String]) {
     }
 }
 
-/// Refuses names in `modelgate.ignore` that mean nothing.
+/// Refuses unknown names in `modelgate.ignore`.
 pub(in crate::config) fn check_ignored(cx: &mut Context<'_>, ignored: &[String]) {
     for (i, name) in ignored.iter().enumerate().filter(|(_, name)| *name != "guardrails") {
         let range = format!("a list of what is to be ignored: `guardrails`, not `{name}`");
@@ -143,7 +143,7 @@ fn note(cx: &mut Context<'_>, key: String, span: Span, reason: Option<&'static s
     cx.ignored.push(Finding { key, span, effect, reason: reason.unwrap_or_default() });
 }
 
-/// Functions of the operator's own may refuse requests. The others only report.
+/// The operator's own functions may refuse requests. Other callbacks only report.
 fn callbacks(cx: &mut Context<'_>) {
     let Some(node) =
         cx.root().get(LITELLM).and_then(|block| block.get("callbacks")).filter(|node| !node.is_null())
@@ -160,7 +160,7 @@ fn is_moderation(name: &str) -> bool {
     MODERATION.contains(&name)
 }
 
-/// What checks the content of every request: key, place and name.
+/// The checks of the content of every request: key, path and name.
 fn guardrails(cx: &Context<'_>) -> Vec<(String, Span, String)> {
     let root = cx.root();
     let mut found = Vec::new();
@@ -195,7 +195,7 @@ fn guardrails(cx: &Context<'_>) -> Vec<(String, Span, String)> {
     found
 }
 
-/// Guardrails that only a request switches on.
+/// Guardrails that only a request can switch on.
 fn guardrails_on_demand(cx: &Context<'_>) -> Vec<Span> {
     items(cx.root().get("guardrails")).filter(|item| !is_default(item)).map(Node::span).collect()
 }
@@ -205,7 +205,7 @@ fn is_default(guardrail: &Node) -> bool {
         || is_on(guardrail, "default_on")
 }
 
-/// Whether a key is not switched off. What cannot be read may be on.
+/// Whether a key is switched on. An unreadable value counts as on.
 fn is_on(node: &Node, key: &str) -> bool {
     node.get(key).is_some_and(|value| {
         !value.is_null() && text(value).is_none_or(|text| !text.eq_ignore_ascii_case("false"))
@@ -232,7 +232,7 @@ fn names(node: &Node) -> impl Iterator<Item = &str> {
     text(node).into_iter().chain(items(Some(node)).filter_map(text))
 }
 
-/// One warning for each key that changes answers.
+/// Warns about each key that changes answers.
 pub(in crate::config) fn warn(cx: &mut Context<'_>) {
     let mut known: Vec<&str> = Vec::new();
     let mut cautions = Vec::new();

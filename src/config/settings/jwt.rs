@@ -8,7 +8,7 @@ use crate::config::raw;
 
 pub(in crate::config) const PATH: &str = "general_settings.litellm_jwtauth";
 
-/// The typed block. What is wrong with it becomes a finding.
+/// Converts the block. Its problems become findings.
 pub(in crate::config) fn jwt_auth(
     cx: &mut Context<'_>,
     block: raw::JwtAuth,
@@ -89,7 +89,7 @@ fn check_pairs(cx: &mut Context<'_>, block: &raw::JwtAuth, token_roles: bool) {
         cx.refuse_key(&path(key), Problem::Needs { key, other, help });
     };
     match (&block.user_roles_jwt_field, &block.user_allowed_roles) {
-        // `modelgate.role_permissions` reads the names in the claim without any list of allowed ones.
+        // `modelgate.role_permissions` reads the names in the claim without a list of allowed ones.
         (Some(_), None) if token_roles => {}
         (Some(_), None) => needs(
             "user_roles_jwt_field",

@@ -1,4 +1,4 @@
-//! `modelgate.limits`: how much of everything, and how long.
+//! `modelgate.limits`: the limits for resources and times.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -9,9 +9,9 @@ use crate::config::raw;
 
 const PATH: &str = "modelgate.limits";
 
-/// Files and sockets are counted in thousands, not in what a counter could hold.
+/// Files and sockets are counted in thousands, so the limit is far below the counter's range.
 const COUNT: RangeInclusive<u64> = 1..=1_000_000;
-/// hyper's buffer has at least this size.
+/// hyper requires a buffer of at least this size.
 const HEADER_BYTES: RangeInclusive<u64> = 8 * 1024..=1024 * 1024;
 const HEADERS: RangeInclusive<u64> = 16..=1024;
 const BODIES: RangeInclusive<u64> = 1024..=1 << 40;
@@ -19,49 +19,49 @@ const STREAMS: RangeInclusive<u64> = 1..=10_000;
 const HOUR: f64 = 3600.0;
 const DAY: f64 = 24.0 * HOUR;
 
-/// `modelgate.limits`: each bound of the gateway. `docs/reference/limits.md` says what happens at each.
+/// `modelgate.limits`: the limits of the gateway. `docs/reference/limits.md` says what happens at each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// The head of a request, in bytes.
+    /// The maximum size of a request head, in bytes.
     pub header_bytes: u32,
-    /// The headers of a request.
+    /// The maximum number of headers of a request.
     pub headers: usize,
-    /// Connections of callers.
+    /// The maximum number of client connections.
     pub connections: usize,
-    /// Requests whose answer has not ended.
+    /// The maximum number of requests in flight.
     pub requests: usize,
-    /// The same for one caller.
+    /// The maximum number of requests in flight for one caller.
     pub requests_per_caller: usize,
-    /// The bytes of all bodies that are being read, judged and sent on.
+    /// The maximum size of all bodies that are being read, judged or sent, in bytes.
     pub body_bytes_in_flight: usize,
-    /// How many arrays and objects of a JSON body may stand inside each other.
+    /// The maximum nesting depth of arrays and objects in a JSON body.
     pub json_depth: usize,
-    /// Requests of one HTTP/2 connection.
+    /// The maximum number of concurrent requests on one HTTP/2 connection.
     pub streams_per_connection: u32,
-    /// Ids that `modelgate.references: remember` keeps.
+    /// The maximum number of ids that `modelgate.references: remember` keeps.
     pub references: usize,
-    /// For how long.
+    /// How long such an id is kept.
     pub reference_ttl: Duration,
-    /// From the beginning of a connection to its first request's head, and from the first byte of a later head to its end.
+    /// The time limit for a request head. It starts with the connection, and for later heads with their first byte.
     pub header_timeout: Duration,
-    /// From a request's head to the end of its body, beside the time that its size earns it.
+    /// The time limit for a request body, starting after the head. The size of the body adds to it.
     pub body_timeout: Duration,
-    /// How long a connection stays open without a request.
+    /// The time limit for a connection without a request.
     pub idle_timeout: Duration,
-    /// How long a caller may take nothing of its answer.
+    /// The time limit for a caller that does not read its answer.
     pub write_timeout: Duration,
-    /// Until an upstream's connection stands.
+    /// The time limit for connecting to an upstream.
     pub upstream_connect_timeout: Duration,
-    /// Until an upstream's answer begins, where `litellm_params.timeout` does not say.
+    /// The time limit until an upstream's answer begins. `litellm_params.timeout` overrides it.
     pub upstream_first_byte_timeout: Duration,
-    /// Until it ends.
+    /// The time limit until an upstream's answer ends.
     pub upstream_total_timeout: Duration,
-    /// How long requests in flight may go on after the signal to stop.
+    /// The time limit for requests in flight after the signal to stop.
     pub drain_timeout: Duration,
 }
 
 impl Limits {
-    /// As deep as the JSON reader goes: [`Limits::json_depth`] can only be less.
+    /// The depth limit of the JSON reader. [`Limits::json_depth`] can only be lower.
     pub const JSON_DEPTH: usize = 127;
 }
 
@@ -90,7 +90,8 @@ impl Default for Limits {
     }
 }
 
-/// The limits that the block sets, and the defaults of the others. All bodies together may be as large as one.
+/// Returns the configured limits, with defaults for the others. The default limit of all
+/// bodies together always has room for one of the maximum size.
 pub(in crate::config) fn settings(cx: &mut Context<'_>, block: raw::Limits, max_body_bytes: usize) -> Limits {
     let raw::Limits {
         header_bytes,
@@ -113,7 +114,7 @@ pub(in crate::config) fn settings(cx: &mut Context<'_>, block: raw::Limits, max_
         drain_timeout,
     } = block;
     let unset = Limits::default();
-    // A larger body needs no second key where the first did not ask for one.
+    // A larger body limit raises this default too, so that no second key is needed.
     let bodies = body_bytes_in_flight.unwrap_or((unset.body_bytes_in_flight.max(max_body_bytes)) as u64);
     let limits = Limits {
         header_bytes: whole(cx, "header_bytes", header_bytes, HEADER_BYTES, unset.header_bytes),

@@ -1,7 +1,7 @@
-//! Typed settings: what the rest of the crate uses of a configuration.
+//! Typed settings for the rest of the crate.
 //!
-//! In come the structs of `raw`. Out go those of `types`, or a problem with its place for each value that makes no sense. Each
-//! module is named after the block that it reads. `context` knows where each key stands and collects what is found.
+//! Input: the structs of `raw`. Output: the types in `types`, or a problem with its position for each invalid value.
+//! Each module is named after the block that it reads. `context` knows the positions of keys and collects the findings.
 
 pub(super) mod base_url;
 pub(super) mod context;

@@ -35,7 +35,7 @@ pub(in crate::config) fn role_permissions(
     converted
 }
 
-/// Warns of names that no request's model can match, or that mean less than they seem to (R2).
+/// Warns about names that no request's model can match, or that grant less than they seem to (R2).
 pub(in crate::config) fn check_models(
     cx: &mut Context<'_>,
     permissions: &[RolePermission],

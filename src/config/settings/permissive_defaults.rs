@@ -1,4 +1,4 @@
-//! What LiteLLM leaves open, where this file does: `modelgate.strict` closes it.
+//! Warns about LiteLLM's permissive defaults that apply to this file. `modelgate.strict` closes them.
 
 use super::context::Context;
 use super::jwt;
@@ -8,10 +8,10 @@ use crate::names::Role;
 use crate::routes::RouteList;
 
 const PERMISSIONS: &str = "general_settings.role_permissions";
-/// A route that stands for all on which models are called.
+/// A route that represents all routes that call models.
 const MODEL_ROUTE: &str = "/v1/chat/completions";
 
-/// Warns of each opening. Only for role permissions that are in force.
+/// Warns about each permissive default. Only applies if role permissions are active.
 pub(in crate::config) fn check(cx: &mut Context<'_>, jwt: &JwtAuth, permissions: Option<&[RolePermission]>) {
     if !jwt.user_allowed_roles.is_empty() {
         let of_issuers = jwt.tokens.issuers.iter().enumerate();

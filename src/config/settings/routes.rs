@@ -1,4 +1,4 @@
-//! Routes as lists of the configuration name them.
+//! Route lists of the configuration.
 
 use super::context::Context;
 use crate::config::problem::{Caution, Problem};
@@ -6,7 +6,7 @@ use crate::config::suggest::{list, nearest};
 use crate::routes::RoutePattern;
 use crate::routes::{group_names, is_group};
 
-/// LiteLLM's `admin_allowed_routes` unless set (R5).
+/// The default of LiteLLM's `admin_allowed_routes` (R5).
 pub(super) fn admin_default() -> Vec<RoutePattern> {
     ["management_routes", "spend_tracking_routes", "global_spend_tracking_routes", "info_routes"]
         .map(|group| RoutePattern::Group(group.to_owned()))

@@ -27,7 +27,7 @@ pub(in crate::config) fn teams(cx: &mut Context<'_>, teams: Vec<raw::Team>) -> V
     converted
 }
 
-/// Warns where tokens name teams and the list does not have them (R6).
+/// Warns if tokens name teams but the list lacks them (R6).
 pub(in crate::config) fn check_claims(cx: &mut Context<'_>, jwt: &JwtAuth, teams: &[Team]) {
     let fields = ["team_id_jwt_field", "team_ids_jwt_field", "team_alias_jwt_field", "team_id_default"];
     let path = |field: &str| format!("{}.{field}", jwt::PATH);

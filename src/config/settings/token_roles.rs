@@ -1,4 +1,4 @@
-//! `modelgate.role_permissions`: permissions by the token's own role names.
+//! `modelgate.role_permissions`: permissions for the role names in the token.
 
 use std::collections::HashMap;
 
@@ -11,7 +11,7 @@ use crate::config::suggest::nearest;
 
 pub(in crate::config) const PATH: &str = "modelgate.role_permissions";
 
-/// The typed list: names are unique, and inheritance has neither holes nor circles.
+/// Converts the list. Names are unique. Inherited roles exist and form no cycle.
 pub(in crate::config) fn token_roles(cx: &mut Context<'_>, entries: Vec<raw::TokenRole>) -> Vec<TokenRole> {
     let mut index_of: HashMap<String, usize> = HashMap::new();
     let mut converted = Vec::with_capacity(entries.len());
@@ -36,7 +36,7 @@ pub(in crate::config) fn token_roles(cx: &mut Context<'_>, entries: Vec<raw::Tok
     converted
 }
 
-/// The claim that the names are in must be known.
+/// The claim with the names must be configured.
 pub(in crate::config) fn check_claim(cx: &mut Context<'_>, jwt: &raw::JwtAuth) {
     if jwt.user_roles_jwt_field.is_none() && jwt.roles_jwt_field.is_none() {
         let problem = Problem::Needs {
@@ -48,7 +48,7 @@ pub(in crate::config) fn check_claim(cx: &mut Context<'_>, jwt: &raw::JwtAuth) {
     }
 }
 
-/// `strict` without role permissions in force would promise what it does not keep.
+/// `strict` without active role permissions would have no effect.
 pub(in crate::config) fn check_strict(cx: &mut Context<'_>, jwt: &raw::JwtAuth, ours: &raw::Modelgate) {
     if ours.strict && !jwt.enforce_rbac && ours.role_permissions.is_none() {
         let problem = Problem::Needs {
@@ -86,7 +86,7 @@ fn check_inheritance(cx: &mut Context<'_>, roles: &[TokenRole], index_of: &HashM
     }
 }
 
-/// Whether `from` is `to`, or inherits from it by any number of steps.
+/// Whether `from` is `to`, or inherits from it directly or indirectly.
 fn leads_to(roles: &[TokenRole], index_of: &HashMap<String, usize>, from: &str, to: &str) -> bool {
     let mut seen = vec![false; roles.len()];
     let mut open: Vec<usize> = index_of.get(from).copied().into_iter().collect();

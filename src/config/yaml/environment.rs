@@ -1,19 +1,19 @@
-//! Environment variables: the process's, then the block `environment_variables`.
+//! Environment variables: those of the process, then the block `environment_variables`.
 
 use super::tree::{Node, Span, Value};
 use crate::config::problem::Problem;
 
-/// How a value of the file names an environment variable.
+/// The prefix of a value that names an environment variable.
 pub(in crate::config) const REFERENCE: &str = "os.environ/";
 
-/// Where variables are looked up.
+/// Looks up variables.
 pub(in crate::config) struct Environment<'a> {
     process: &'a dyn Fn(&str) -> Option<String>,
     block: Option<&'a Node>,
 }
 
 impl<'a> Environment<'a> {
-    /// The process's variables win over those of `environment_variables`, as in LiteLLM.
+    /// As in LiteLLM, the process's variables override those of `environment_variables`.
     pub(in crate::config) fn new(
         process: &'a dyn Fn(&str) -> Option<String>,
         block: Option<&'a Node>,
@@ -21,11 +21,11 @@ impl<'a> Environment<'a> {
         Self { process, block }
     }
 
-    /// The variable's value; `None` when nobody sets it.
+    /// The value of a variable; `None` if it is not set.
     ///
     /// # Errors
     ///
-    /// When its entry in `environment_variables` refers to a variable that is not set.
+    /// The entry in `environment_variables` refers to a variable that is not set.
     pub(in crate::config) fn get(&self, name: &str) -> Result<Option<String>, (Problem, Span)> {
         if let Some(value) = (self.process)(name) {
             return Ok(Some(value));
@@ -33,7 +33,7 @@ impl<'a> Environment<'a> {
         let Some(node) = self.block.and_then(|block| block.get(name)) else { return Ok(None) };
         let text = text(node)?;
         let Some(other) = text.strip_prefix(REFERENCE) else { return Ok(Some(text)) };
-        // One step only, so that no chain of references has a loop.
+        // Only one reference is followed, so there are no loops.
         let literal = || self.block?.get(other).and_then(text_without_reference);
         match (self.process)(other).or_else(literal) {
             Some(value) => Ok(Some(value)),
@@ -41,7 +41,7 @@ impl<'a> Environment<'a> {
         }
     }
 
-    /// Where the block sets the variable.
+    /// The position of the variable in the block.
     pub(in crate::config) fn span(&self, name: &str) -> Option<Span> {
         self.block.and_then(|block| block.get(name)).map(Node::span)
     }

@@ -1,4 +1,4 @@
-//! The lines of a file's keys, when the file itself is gone.
+//! The lines of a file's keys, kept after the file is dropped.
 
 use super::path;
 use super::tree::{Entry, Node, Value};
@@ -7,7 +7,7 @@ use super::tree::{Entry, Node, Value};
 #[derive(Clone, Debug, Default)]
 pub struct Lines(Below);
 
-/// What is below a key or an item of a list.
+/// The entries below a key or a list item.
 #[derive(Clone, Debug, Default)]
 enum Below {
     #[default]
@@ -27,7 +27,7 @@ impl Lines {
         Self(Below::of(root.value))
     }
 
-    /// The line, counted from 1, of the key at `path`; `None` for what the file does not contain.
+    /// The line of the key at `path`, counted from 1; `None` if the file does not contain it.
     #[must_use]
     pub fn get(&self, path: &str) -> Option<u32> {
         self.0.find(path)

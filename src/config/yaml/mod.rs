@@ -1,7 +1,7 @@
-//! YAML text, before anybody asks what it means.
+//! Parses YAML text without interpreting keys.
 //!
-//! In comes the text of a file. Out go a tree in which every key knows its line and column, the paths of its keys, the variables
-//! of its block `environment_variables`, and the text again with its secrets redacted, as diagnostics may quote it.
+//! Input: the text of a file. Output: a tree in which every key has its line and column, the paths of its keys, the
+//! variables in its block `environment_variables`, and the text with secrets redacted, for quotes in diagnostics.
 
 pub(super) mod environment;
 pub(super) mod key_name;

@@ -1,11 +1,12 @@
 //! YAML paths, such as `general_settings.role_permissions[0].models`.
 
-/// What follows `key` at the beginning of a path: nothing, an index, or another key. Keys may have dots themselves.
+/// Returns the rest of a path after `key`, which must end the path or precede an index or another key. Keys may contain
+/// dots.
 pub(super) fn below_key<'p>(path: &'p str, key: &str) -> Option<&'p str> {
     below(path.strip_prefix(key)?)
 }
 
-/// The index at the beginning of a path, and what follows it.
+/// The index at the beginning of a path, and the rest.
 pub(super) fn below_index(path: &str) -> Option<(usize, &str)> {
     let (index, rest) = path.strip_prefix('[')?.split_once(']')?;
     Some((index.parse().ok()?, below(rest)?))
@@ -14,7 +15,7 @@ pub(super) fn below_index(path: &str) -> Option<(usize, &str)> {
 fn below(rest: &str) -> Option<&str> {
     match rest.as_bytes() {
         [] | [b'[', ..] => Some(rest),
-        // Nothing is named by a dot at the end.
+        // A trailing dot names nothing.
         [b'.', _, ..] => rest.get(1..),
         _ => None,
     }

@@ -9,7 +9,7 @@ use super::environment::REFERENCE;
 use super::key_name::name_in;
 use super::tree::{Entry, Node, Span, Value};
 
-/// Parts of keys whose strings are not for showing. Too many is harmless: a star for a character of a snippet.
+/// Parts of keys whose string values are secret. Too many are harmless: they only hide characters of a snippet.
 const WORDS: [&str; 10] = [
     "key",
     "secret",
@@ -23,26 +23,26 @@ const WORDS: [&str; 10] = [
     "authorization",
 ];
 
-/// As long as a number that is a key, and a word that is one.
+/// The minimum lengths of a number and of a word that may be a key.
 const LONG_NUMBER: usize = 8;
 const LONG_WORD: usize = 24;
 
-/// The text with a star for each byte of a secret, by the positions that the tree knows.
+/// Replaces each byte of a secret by a star, using the positions in the tree.
 pub(in crate::config) fn redact(text: &str, root: &Node) -> String {
     let mut redactor = Redactor { bytes: text.as_bytes().to_vec(), judged: HashMap::default() };
     redactor.node(root, false);
     let mut bytes = redactor.bytes;
     if !matches!(root.value, Value::Mapping(_)) {
-        // No configuration: a key in PEM form, perhaps, that was taken for one.
+        // The text is not a configuration. It may be a key in PEM form that was given as one.
         bytes.iter_mut().for_each(star);
     }
-    // Only whole scalars were replaced, by ASCII; were a position wrong, nothing would be shown.
+    // Only whole scalars were replaced by ASCII. If a position were wrong, nothing would be shown.
     String::from_utf8(bytes).unwrap_or_else(|_| redact_lines(text))
 }
 
 struct Redactor<'n> {
     bytes: Vec<u8>,
-    /// Whether a key is secret, for the few keys that stand in a file again and again.
+    /// Caches whether a key is secret, for the few keys that occur many times in a file.
     judged: HashMap<&'n str, bool, RandomState>,
 }
 
@@ -52,13 +52,13 @@ impl<'n> Redactor<'n> {
             Value::Mapping(entries) => entries.iter().for_each(|entry| self.entry(entry, secret)),
             Value::Sequence(items) => items.iter().for_each(|item| self.node(item, secret)),
             Value::String(value) => {
-                // A URL may carry a password.
+                // A URL may contain a password.
                 let secret = secret || (value.contains("://") && value.contains('@'));
                 if secret && !value.starts_with(REFERENCE) {
                     redact_span(&mut self.bytes, node.span());
                 }
             }
-            // A key may be all digits; a number of seconds is not as long.
+            // A key may consist of digits. A number of seconds is shorter.
             Value::Integer(_) | Value::Float(_) if secret && node.span().len >= LONG_NUMBER => {
                 redact_span(&mut self.bytes, node.span());
             }
@@ -67,7 +67,8 @@ impl<'n> Redactor<'n> {
     }
 
     fn entry(&mut self, entry: &'n Entry, secret: bool) {
-        // Without a blank behind its colon a key goes on, and where a secret is expected, it may be its beginning.
+        // Without a blank after its colon, a key continues. If a secret is expected, the continuation may be its
+        // beginning.
         if name_in(&entry.key) != entry.key || (secret && !is_word(&entry.key)) {
             redact_span(&mut self.bytes, entry.key_span);
         }
@@ -79,8 +80,8 @@ impl<'n> Redactor<'n> {
     }
 }
 
-/// What is between a key and its value, where `!`, `&` or `*` would have made something else of a secret; if that left
-/// no value, everything to the end of the line.
+/// The text between a key and its value, where `!`, `&` or `*` would have changed the meaning of a secret. If no value
+/// is left, everything to the end of the line.
 fn redact_between(bytes: &mut [u8], key: Span, value: &Node) {
     let start = key.start.saturating_add(key.len);
     let line = bytes.get(start..).and_then(|rest| rest.iter().position(|byte| *byte == b'\n'));
@@ -97,8 +98,8 @@ fn redact_span(bytes: &mut [u8], span: Span) {
     bytes.get_mut(range).into_iter().flatten().for_each(star);
 }
 
-/// The same for text that could not be read: everything after a telling key, to the end of its line, and all lines
-/// below it that are indented further or items of its list; and whatever looks like a key by itself.
+/// The same for invalid YAML. Redacts everything from a key with a secret word to the end of its line, all lines below
+/// it that are indented more or are items of its list, and text that looks like a key by itself.
 pub(in crate::config) fn redact_lines(text: &str) -> String {
     let mut bytes = text.as_bytes().to_vec();
     let mut below = None;
@@ -125,7 +126,7 @@ pub(in crate::config) fn redact_lines(text: &str) -> String {
     String::from_utf8(bytes).unwrap_or_default()
 }
 
-/// Where the key with a telling word ends: behind its colon, or where that was forgotten, behind the word.
+/// The end of a key with a secret word: after its colon, or after the word if the colon is missing.
 fn secret_end(line: &str) -> Option<usize> {
     let lower = line.to_ascii_lowercase();
     let start = WORDS.iter().filter_map(|word| lower.find(word)).min()?;
@@ -136,7 +137,7 @@ fn secret_end(line: &str) -> Option<usize> {
     Some(start + end + colon.filter(is_colon).map_or(0, |at| at + 1))
 }
 
-/// Words that nobody made up to be read: virtual keys, and long runs of letters and digits.
+/// Words that are not meant to be read: virtual keys, and long runs of letters and digits.
 fn random_words(line: &str) -> impl Iterator<Item = Range<usize>> {
     let is_part = |c: char| c.is_ascii_alphanumeric() || "+/=_-".contains(c);
     let words = line.split(move |c| !is_part(c));
@@ -149,7 +150,7 @@ fn random_words(line: &str) -> impl Iterator<Item = Range<usize>> {
     })
 }
 
-/// Whether a key is a name that somebody made up to be read.
+/// Whether a key is a readable name.
 fn is_word(key: &str) -> bool {
     key.len() < LONG_WORD && key.chars().all(|c| c.is_ascii_alphabetic() || c == '_')
 }

@@ -1,8 +1,8 @@
-//! Says in plain words what is wrong with text that is not YAML.
+//! Describes YAML syntax errors in plain words.
 
 use crate::config::problem::Problem;
 
-/// (part of the parser's message, what is wrong, what to do)
+/// (part of the parser's message, problem, fix)
 const MESSAGES: [(&str, &str, &str); 21] = [
     (
         "unclosed bracket",
@@ -91,9 +91,9 @@ const MESSAGES: [(&str, &str, &str); 21] = [
     ("eof", "the file ends in the middle of a value", "complete it"),
 ];
 
-/// The problem for a message of the parser.
+/// The problem for a parser message.
 pub(in crate::config) fn problem(message: &str) -> Problem {
-    // The position is shown beside the line itself.
+    // The position is shown next to the line itself.
     let message = message.split(" at line ").next().unwrap_or_default();
     let lower = message.to_ascii_lowercase();
     match MESSAGES.iter().find(|(part, _, _)| lower.contains(&part.to_ascii_lowercase())) {

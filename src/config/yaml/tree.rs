@@ -1,4 +1,4 @@
-//! Text to a tree in which every key and value knows where it stands.
+//! Parses text into a tree in which every key and value has its position.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -11,30 +11,30 @@ use super::key_name::name_in;
 use super::{path, syntax};
 use crate::config::problem::Problem;
 
-/// A stretch of the file.
+/// A range of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::config) struct Span {
     /// The first byte.
     pub(in crate::config) start: usize,
-    /// How many bytes.
+    /// The number of bytes.
     pub(in crate::config) len: usize,
-    /// The line of the first byte, from 1.
+    /// The line of the first byte, counted from 1.
     pub(in crate::config) line: u32,
 }
 
-/// A value and where it was written; for what an alias or a merge key brought in, where that was written.
+/// A value and its position. For a value from an alias or a merge key, the position is that of the original.
 pub(in crate::config) struct Node {
     pub(in crate::config) value: Value,
     span: Span,
 }
 
-/// Where a key stands, and where its value does; an item of a list has no key but itself.
+/// The positions of a key and of its value. A list item has no key, so both are its own.
 pub(in crate::config) struct Place {
     pub(in crate::config) key: Span,
     pub(in crate::config) value: Span,
 }
 
-/// What YAML can say. Plain `yes`, `on` and their kin are booleans, as PyYAML has it.
+/// The values of YAML. As in PyYAML, plain `yes`, `on` and similar words are booleans.
 pub(in crate::config) enum Value {
     Null,
     Bool(bool),
@@ -56,17 +56,17 @@ impl Node {
     /// The tree of a file with exactly one YAML (or JSON) document. Keys may repeat: see [`Self::take_duplicates`].
     pub(in crate::config) fn parse(text: &str) -> Result<Self, (Problem, Option<Span>)> {
         let options = serde_saphyr::options! {
-            // Room for some hundred thousand teams, while no alias bomb makes much more of a file than it is.
+            // The limits allow some hundred thousand teams, but no alias bomb.
             budget: serde_saphyr::budget! { max_events: 10_000_000, max_nodes: 5_000_000, max_depth: 32 },
             alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: 100_000 },
             with_snippet: false,
-            // Each is reported, not the first alone: see `take_duplicates`.
+            // All duplicates are reported, not only the first: see `take_duplicates`.
             duplicate_keys: serde_saphyr::options::DuplicateKeyPolicy::PassThrough,
         };
         serde_saphyr::from_str_with_options(text, options).map_err(|error| problem(&error, text))
     }
 
-    /// Every key that its mapping has already. The first one of them counts from here on.
+    /// Removes and returns every duplicate key. The first occurrence is kept.
     pub(in crate::config) fn take_duplicates(&mut self, found: &mut Vec<(Problem, Option<Span>)>) {
         match &mut self.value {
             Value::Mapping(entries) => {
@@ -89,7 +89,7 @@ impl Node {
         }
     }
 
-    /// Where to point: a block mapping itself has no width, so its first key stands for it.
+    /// The position for a diagnostic. A block mapping has no width, so its first key is used.
     pub(in crate::config) fn span(&self) -> Span {
         match (&self.value, self.span.len) {
             (Value::Mapping(entries), 0) => entries.first().map_or(self.span, |first| first.key_span),
@@ -98,7 +98,7 @@ impl Node {
         }
     }
 
-    /// The place of what a path such as `teams[0].models` names.
+    /// The position of a path such as `teams[0].models`.
     pub(in crate::config) fn place(&self, path: &str) -> Option<Place> {
         match &self.value {
             Value::Mapping(entries) => entries.iter().find_map(|entry| {
@@ -121,7 +121,7 @@ impl Node {
         }
     }
 
-    /// Whether a value was left out, or switched off.
+    /// Whether a value is missing or switched off.
     pub(in crate::config) fn is_null(&self) -> bool {
         matches!(self.value, Value::Null | Value::Bool(false))
     }
@@ -134,7 +134,7 @@ impl Node {
 }
 
 impl Value {
-    /// What the value is, as an error message says it.
+    /// The description of the value in error messages.
     pub(in crate::config) fn kind(&self) -> &'static str {
         match self {
             Self::Null => "nothing",
@@ -163,7 +163,7 @@ fn problem(error: &Error, text: &str) -> (Problem, Option<Span>) {
     (problem, span)
 }
 
-/// The span of a location; errors of the scanner have a line and a column alone.
+/// The span of a location. Errors of the scanner only have a line and a column.
 fn span_in(text: &str, location: Location) -> Span {
     let line = u32::try_from(location.line()).unwrap_or(u32::MAX);
     if let Some(start) = location.span().byte_offset() {

@@ -1,32 +1,34 @@
-//! What is kept of Cedar's answers, for requests with the same key.
+//! Cached answers of Cedar, shared by requests with the same key.
 
+use crate::cache::Cache;
 use crate::engine::policy::context::{Facts, Recurring};
 use crate::engine::policy::outcome::Outcome;
 use crate::engine::policy::questions::{Questions, Verdict};
 use crate::engine::policy::reads::Names;
 use crate::engine::policy::store::PolicyStore;
-use crate::memo::Memo;
 
-/// What is kept of the questions of a request.
+/// The cached part of a request's questions.
 #[derive(Debug)]
 pub(in crate::engine) enum Answer {
     ContextFree(Outcome),
     ContextDependent {
         questions: Questions,
-        /// What their policies read of the context.
+        /// The context attributes that the policies read.
         reads: Names,
-        /// What they came to before, in the same context.
-        before: Memo<Recurring, Outcome>,
+        /// Outcomes in recent contexts.
+        before: Cache<Recurring, Outcome>,
     },
 }
 
-/// Contexts in which an answer is kept.
+/// The number of contexts for which an answer keeps its outcome.
 const CONTEXTS: usize = 8;
 
 impl Answer {
     pub(in crate::engine) fn new(questions: Questions) -> Self {
         match questions.reads() {
-            Some(reads) => Self::ContextDependent { questions, reads, before: Memo::with_capacity(CONTEXTS) },
+            Some(reads) => {
+                Self::ContextDependent { questions, reads, before: Cache::with_capacity(CONTEXTS) }
+            }
             None => Self::ContextFree(Outcome::new(questions.is_matched, &questions.context_free())),
         }
     }

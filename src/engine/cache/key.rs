@@ -1,34 +1,34 @@
-//! What an answer depends on.
+//! The cache key: everything that an answer depends on, except for the context.
 
 use std::sync::Arc;
 
+use crate::cache::Hashed;
 use crate::engine::policy::asked::Asked;
 use crate::identity::Profile;
-use crate::memo::Hashed;
 use crate::names::ModelName;
 use crate::rules::Rule;
 
-/// Everything that the policies of a snapshot can tell apart about a request, its context aside.
+/// Everything that a snapshot's policies can distinguish about a request, except for its context.
 ///
-/// Entities are built from this and from the snapshot, and from nothing else. So requests with the same key have the same
-/// entities, and what is not in here no policy can read.
+/// Entities are built only from this key and from the snapshot. So requests with the same key have the same entities,
+/// and policies cannot read anything that the key lacks.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(in crate::engine) struct KeyOf<S, M> {
     pub(in crate::engine) caller: Arc<Hashed<Profile>>,
-    /// The team that was selected for the request, or the rule that refuses (R6).
+    /// The team selected for the request, or the rule that denies (R6).
     pub(in crate::engine) team: Result<Option<S>, Rule>,
     pub(in crate::engine) route: S,
     pub(in crate::engine) method: Option<S>,
     pub(in crate::engine) models: M,
 }
 
-/// Of a request.
+/// The key of a request. It borrows from the request.
 pub(in crate::engine) type Key<'a> = KeyOf<&'a str, &'a [&'a ModelName]>;
 
-/// The same, to keep.
+/// The owned key of a cache entry.
 pub(in crate::engine) type MemoizedKey = KeyOf<Arc<str>, Box<[ModelName]>>;
 
-/// More text than this is not worth keeping; whoever writes a token or a request could fill the memory with it.
+/// Keys with more text than this are not cached. Otherwise a large token or request could fill the memory.
 const MOST_BYTES: usize = 4_096;
 
 impl<'a> Key<'a> {
@@ -47,17 +47,17 @@ impl<'a> Key<'a> {
         }
     }
 
-    /// Whether it is small enough to be kept.
+    /// Whether the key is small enough to cache.
     pub(in crate::engine) fn is_small(&self) -> bool {
         let Self { caller, team, route, method, models } = self;
         let single = method.iter().chain(team.iter().flatten()).chain([route]);
         let texts =
             single.copied().chain(models.iter().map(|model| model.as_str())).chain(caller.all_texts());
-        // An empty text takes room too.
+        // An empty text uses memory too.
         texts.map(|text| text.len() + size_of::<String>()).sum::<usize>() <= MOST_BYTES
     }
 
-    /// The same, to keep.
+    /// Copies the key into an owned one.
     pub(in crate::engine) fn to_owned(&self) -> MemoizedKey {
         let Self { caller, team, route, method, models } = self;
         KeyOf {
@@ -69,9 +69,9 @@ impl<'a> Key<'a> {
         }
     }
 
-    /// Whether nothing differs.
+    /// Whether both keys are equal.
     pub(in crate::engine) fn is(&self, other: &MemoizedKey) -> bool {
-        // Every part by name, so that a new one cannot be left out here.
+        // Every field is named, so that the compiler reports a new one that is not compared.
         let KeyOf { caller, team, route, method, models } = other;
         self.caller == *caller
             && self.team == team.as_ref().map(Option::as_deref).map_err(|rule| *rule)
@@ -81,14 +81,14 @@ impl<'a> Key<'a> {
             && self.models.iter().zip(models).all(|(ours, theirs)| *ours == theirs)
     }
 
-    /// The selected team, for the decision.
+    /// Copies the id of the selected team.
     pub(in crate::engine) fn team_id(&self) -> Option<Arc<str>> {
         self.team.ok().flatten().map(Arc::from)
     }
 }
 
 impl MemoizedKey {
-    /// The same without a copy.
+    /// Shares the id of the selected team.
     pub(in crate::engine) fn team_id(&self) -> Option<Arc<str>> {
         self.team.as_ref().ok().and_then(Option::clone)
     }

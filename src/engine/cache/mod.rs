@@ -1,7 +1,7 @@
-//! What an answer depends on, and the answers that are kept by it.
+//! The decision cache: the key of an answer, and the answers.
 //!
-//! A caller and what it asks for come in. A key leaves, of which entities are built, and an answer that serves every request
-//! with the same key.
+//! Input: a caller and what it asks for. Output: a key, from which the entities are built, and an answer that serves
+//! every request with the same key.
 
 pub(super) mod answer;
 pub(super) mod key;

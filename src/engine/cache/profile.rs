@@ -1,14 +1,14 @@
-//! What policies can read of a caller.
+//! The part of a caller that policies can read.
 
 use crate::engine::policy::reads::Reads;
 use crate::engine::teams::TeamDirectory;
 use crate::identity::{Caller, Profile, TEXTS};
 
-/// The id of a caller that no policy and no file names: that of a token without issuer and subject.
+/// The id of a caller that no policy and no file names. A token without issuer and subject has this id.
 pub(in crate::engine) const ANYBODY: &str = "#";
 
 impl Profile {
-    /// Everything about a caller that policies with these reads can tell apart.
+    /// Collects everything about a caller that policies with these reads can distinguish.
     pub(in crate::engine) fn new(reads: &Reads, teams: &TeamDirectory, caller: &Caller) -> Self {
         let readable = |list: &'static str| {
             let all = reads.value_of(list);

@@ -1,5 +1,5 @@
-//! The entities of one request, built from its key. An entity comes with everything that it is in, so that Cedar need not be
-//! shown what is above it.
+//! Builds the entities of one request from its key. An entity carries all its ancestors, so Cedar does not need the
+//! ancestors' entities.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -12,7 +12,7 @@ use super::world::World;
 use crate::engine::policy::reads::Reads;
 use crate::identity::TEXTS;
 
-/// A caller as an entity of Cedar, and its teams.
+/// Builds the entities of the caller and of its teams.
 pub(in crate::engine) fn caller(
     world: &World,
     context: &PrincipalContext<'_>,
@@ -45,71 +45,71 @@ pub(in crate::engine) fn caller(
     let texts = |texts: &[String]| Value::new_set(texts.iter().map(|value| text(value)));
     let tags = profile.tags.iter().map(|(name, values)| (name.clone(), texts(values))).collect();
     let teams: BTreeSet<&str> = context.teams().collect();
-    let me = context.principal.clone();
-    let mut entities = vec![complete(world, me.clone(), attrs, context.above.clone(), tags)?];
+    let entity_uid = context.principal.clone();
+    let mut entities = vec![complete(world, entity_uid.clone(), attrs, context.above.clone(), tags)?];
     for id in teams {
         entities.push(team(world, &world.reads, id)?);
     }
-    Ok((me, entities))
+    Ok((entity_uid, entities))
 }
 
 fn text(text: &str) -> Value {
     Value::new_string(text.to_owned())
 }
 
-/// A team, with the organization that it is in.
+/// Builds the entity of a team, with its organization.
 pub(in crate::engine) fn team(world: &World, reads: &Reads, id: &str) -> Result<Entity, String> {
     let declared = world.teams.get(id);
-    // A team that is not declared has no models of its own to be held to (R6.2).
+    // An undeclared team has no model list that could restrict it (R6.2).
     let all_models = declared.is_none() || world.lists.teams.get(id).is_some_and(|models| models.all);
     let mut attrs = Attributes::new(reads);
     attrs.add("declared", || Value::new_bool(declared.is_some()));
     attrs.add("blocked", || Value::new_bool(declared.is_some_and(|team| team.blocked)));
     attrs.add("all_models", || Value::new_bool(all_models));
     attrs.add_some("alias", declared.and_then(|team| team.alias.as_deref()).map(text));
-    let me = world.names.team_uid(id);
-    let above = world.above(&me, &Candidates::default());
-    complete(world, me, attrs, above, Vec::new())
+    let entity_uid = world.names.team_uid(id);
+    let above = world.above(&entity_uid, &Candidates::default());
+    complete(world, entity_uid, attrs, above, Vec::new())
 }
 
-/// A route, in the lists of routes that it matches. Only the route that is asked for has a method.
+/// Builds the entity of a route, with the route lists that match it. Only the requested route has a method.
 pub(in crate::engine) fn route(
     world: &World,
     candidates: &Candidates<'_>,
     path: &str,
     method: Option<&str>,
 ) -> Result<(EntityUid, Entity), String> {
-    let me = uid(&world.names.route, path);
+    let entity_uid = uid(&world.names.route, path);
     let mut attrs = Attributes::new(&world.reads);
     attrs.add("path", || text(path));
     attrs.add_some("method", method.map(text));
-    let above = world.above(&me, candidates);
-    let entity = complete(world, me.clone(), attrs, above, Vec::new())?;
-    Ok((me, entity))
+    let above = world.above(&entity_uid, candidates);
+    let entity = complete(world, entity_uid.clone(), attrs, above, Vec::new())?;
+    Ok((entity_uid, entity))
 }
 
-/// A model, in its groups, and in those candidates that list it.
+/// Builds the entity of a model, with its groups and with the candidates that list it.
 pub(in crate::engine) fn model(
     world: &World,
     reads: &Reads,
     candidates: &Candidates<'_>,
     name: &str,
 ) -> Result<(EntityUid, Entity), String> {
-    let me = uid(&world.names.model, name);
+    let entity_uid = uid(&world.names.model, name);
     let mut attrs = Attributes::new(reads);
     attrs.add("name", || text(name));
-    let above = world.above(&me, candidates);
-    let entity = complete(world, me.clone(), attrs, above, Vec::new())?;
-    Ok((me, entity))
+    let above = world.above(&entity_uid, candidates);
+    let entity = complete(world, entity_uid.clone(), attrs, above, Vec::new())?;
+    Ok((entity_uid, entity))
 }
 
-/// An entity that a policy reaches otherwise than as the caller or as what is asked for.
+/// Builds an entity that a policy reaches without its being the caller or a requested resource.
 pub(in crate::engine) fn other(
     world: &World,
     candidates: &Candidates<'_>,
-    me: &EntityUid,
+    entity_uid: &EntityUid,
 ) -> Result<Entity, String> {
-    let (names, ty, id) = (&world.names, me.type_name(), me.id().unescaped());
+    let (names, ty, id) = (&world.names, entity_uid.type_name(), entity_uid.id().unescaped());
     if *ty == names.team {
         team(world, &world.reads, id)
     } else if *ty == names.model {
@@ -117,12 +117,12 @@ pub(in crate::engine) fn other(
     } else if *ty == names.route {
         route(world, candidates, id, None).map(|(_, entity)| entity)
     } else {
-        let above = world.above(me, candidates);
-        complete(world, me.clone(), Attributes::new(&world.reads), above, Vec::new())
+        let above = world.above(entity_uid, candidates);
+        complete(world, entity_uid.clone(), Attributes::new(&world.reads), above, Vec::new())
     }
 }
 
-/// The attributes of an entity, except for those that no policy reads: Cedar takes time over each.
+/// The attributes of an entity that policies read. The others are left out, because Cedar spends time on each.
 struct Attributes<'s> {
     reads: &'s Reads,
     all: HashMap<String, Value>,
@@ -146,17 +146,17 @@ impl<'s> Attributes<'s> {
     }
 }
 
-/// An entity with the attributes and tags that files of operators add to it.
+/// Builds an entity and adds the attributes and tags from operators' files.
 fn complete(
     world: &World,
-    me: EntityUid,
+    entity_uid: EntityUid,
     Attributes { all: mut attrs, .. }: Attributes<'_>,
     above: HashSet<EntityUid>,
     mut tags: Vec<(String, Value)>,
 ) -> Result<Entity, String> {
-    if let Some(described) = world.dropped.statics.get(&me) {
+    if let Some(described) = world.drop_ins.statics.get(&entity_uid) {
         attrs.extend(described.attributes.clone());
         tags.extend(described.tags.iter().cloned());
     }
-    Entity::new_with_tags(me, attrs, above, tags).map_err(|error| error.to_string())
+    Entity::new_with_tags(entity_uid, attrs, above, tags).map_err(|error| error.to_string())
 }

@@ -1,13 +1,13 @@
-//! The lists that a request is compared with.
+//! The lists that are matched against a request.
 
 use crate::names::Role;
 use crate::routes::RouteList;
 use crate::translate::{Lists, TokenRoleLists};
 
-/// The lists that a model or a route is compared with.
+/// The lists that are matched against a model or a route.
 ///
-/// A policy reaches a list only through the caller, or by a name in a dropped-in file. No other list is looked at, so the
-/// cost of a decision does not grow with the configuration.
+/// A policy reaches a list only through the caller, or through a name in a dropped-in file. All other lists are
+/// ignored, so the cost of a decision does not grow with the configuration.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct Candidates<'s> {
     pub(in crate::engine) token_roles: Vec<&'s TokenRoleLists>,
@@ -16,7 +16,7 @@ pub(in crate::engine) struct Candidates<'s> {
     pub(in crate::engine) teams: Vec<&'s str>,
 }
 
-/// The lists that dropped-in files name, whoever asks.
+/// The lists that dropped-in files name. They are candidates for every caller.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct NamedLists {
     pub(super) roles: Vec<Role>,
@@ -36,7 +36,7 @@ impl<'s> Candidates<'s> {
         self.teams.extend(named.teams.iter().map(String::as_str));
     }
 
-    /// Every list of the configuration.
+    /// All lists of the configuration.
     pub(in crate::engine) fn all(lists: &'s Lists) -> Self {
         let token_roles = || lists.token_roles.values();
         let routes = lists.role_routes.values();

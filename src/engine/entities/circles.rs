@@ -1,4 +1,5 @@
-//! Circles that operators' files close with the configuration: Cedar could not be asked about an entity that is in itself.
+//! Detects cycles that operators' files form with the configuration. Cedar cannot evaluate an entity that is its own
+//! ancestor.
 
 use std::collections::HashSet;
 
@@ -10,9 +11,10 @@ use super::world::World;
 use crate::dropins::{DropInError, Finding};
 
 impl World {
-    /// Refuses files of entities that place an entity in itself, together with the configuration and with what tokens may say.
+    /// Refuses entity files that make an entity its own ancestor, together with the configuration and with possible
+    /// tokens.
     pub(in crate::engine) fn check_circles(&self) -> Result<(), Box<DropInError>> {
-        let statics = &self.dropped.statics;
+        let statics = &self.drop_ins.statics;
         if statics.is_empty() {
             return Ok(());
         }
@@ -33,7 +35,7 @@ impl World {
     }
 
     fn circle_at(&self, of: &EntityUid, lists: &Candidates<'_>) -> Option<Finding> {
-        let described = self.dropped.statics.get(of)?;
+        let described = self.drop_ins.statics.get(of)?;
         let above = self.above(of, lists);
         let message = if above.contains(of) {
             format!("`{of}` would be in itself, by this file and the configuration")
@@ -47,7 +49,7 @@ impl World {
         Some(described.finding(&message).help("take one of its parents out of the file"))
     }
 
-    /// Whether a token may place its caller in the entity: in a role, in a team, or in what those are in.
+    /// Whether a token can place its caller in the entity: in a role, in a team, or in an ancestor of those.
     fn holds_callers(&self, of: &EntityUid) -> bool {
         let names = &self.names;
         if [&names.role, &names.token_role, &names.team, &names.refusal].contains(&of.type_name()) {

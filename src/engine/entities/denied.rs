@@ -71,7 +71,7 @@ impl World {
         let is_like = |described: &&EntityUid| {
             *described.type_name() == self.names.model && canonical(described.id().unescaped()) == plain
         };
-        served.chain(self.dropped.statics.described().filter(is_like).cloned()).collect()
+        served.chain(self.drop_ins.statics.described().filter(is_like).cloned()).collect()
     }
 }
 

@@ -1,6 +1,6 @@
-//! The hierarchy of entities: what the configuration and operators' files together place an entity in.
+//! The hierarchy of entities that the configuration and operators' files define together.
 //!
-//! Policies, denials, lists and the selection of a team all ask this one hierarchy.
+//! Policies, denials, lists and team selection all use this hierarchy.
 
 use std::collections::HashSet;
 
@@ -13,7 +13,8 @@ use crate::providers;
 use crate::routes::RouteList;
 use crate::translate::TokenRoleLists;
 
-/// What a path through the hierarchy came through: lists hold groups of models, and groups of routes, for their members.
+/// The kind of group that a path went through. Lists contain model groups and route groups for the sake of their
+/// members.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 enum Through {
     Neither,
@@ -22,10 +23,10 @@ enum Through {
 }
 
 impl NamedLists {
-    /// The lists that a policy can ask about although the caller does not bring them: those that dropped-in files name to ask
-    /// what is in them, and those that are in such an entity, or in another list or group.
+    /// Collects the lists that a policy can ask about without the caller bringing them. Those are lists that dropped-in
+    /// files name, lists inside such an entity, and lists inside another list or group.
     pub(in crate::engine) fn new(world: &World) -> Self {
-        let World { lists, names, dropped, .. } = world;
+        let World { lists, names, drop_ins, .. } = world;
         let holds_more = [
             &names.team,
             &names.scope,
@@ -36,7 +37,7 @@ impl NamedLists {
             &names.route,
         ];
         let is_named = |list: EntityUid| {
-            let is_asked_about = |uid: &EntityUid| dropped.asked_about.names(uid.id().unescaped());
+            let is_asked_about = |uid: &EntityUid| drop_ins.asked_about.names(uid.id().unescaped());
             let above = world.above(&list, &Candidates::default());
             is_asked_about(&list)
                 || above.iter().any(|uid| is_asked_about(uid) || holds_more.contains(&uid.type_name()))
@@ -58,14 +59,14 @@ impl NamedLists {
 }
 
 impl World {
-    /// Everything that an entity is in, by any number of steps. The entity itself is among it only if it is in itself.
+    /// The ancestors of an entity. The entity itself is among them only if it is in a cycle.
     pub(in crate::engine) fn above(&self, of: &EntityUid, candidates: &Candidates<'_>) -> HashSet<EntityUid> {
-        let mut open = Vec::new();
-        self.add_parents(of, Through::Neither, candidates, &mut open);
-        self.close(open, candidates)
+        let mut pending = Vec::new();
+        self.add_parents(of, Through::Neither, candidates, &mut pending);
+        self.close(pending, candidates)
     }
 
-    /// `parents`, and everything that they are in.
+    /// `parents` and all their ancestors.
     pub(in crate::engine) fn with_above(
         &self,
         parents: impl IntoIterator<Item = EntityUid>,
@@ -74,24 +75,28 @@ impl World {
         self.close(parents.into_iter().map(|uid| (uid, Through::Neither)).collect(), candidates)
     }
 
-    fn close(&self, mut open: Vec<(EntityUid, Through)>, candidates: &Candidates<'_>) -> HashSet<EntityUid> {
-        let mut seen = HashSet::new();
-        while let Some(next) = open.pop() {
-            if !seen.contains(&next) {
-                self.add_parents(&next.0, next.1, candidates, &mut open);
-                seen.insert(next);
+    fn close(
+        &self,
+        mut pending: Vec<(EntityUid, Through)>,
+        candidates: &Candidates<'_>,
+    ) -> HashSet<EntityUid> {
+        let mut visited = HashSet::new();
+        while let Some(next) = pending.pop() {
+            if !visited.contains(&next) {
+                self.add_parents(&next.0, next.1, candidates, &mut pending);
+                visited.insert(next);
             }
         }
-        seen.into_iter().map(|(uid, _)| uid).collect()
+        visited.into_iter().map(|(uid, _)| uid).collect()
     }
 
-    /// Adds what an entity is in by one step. What files say comes with all that it is in by files.
+    /// Adds the parents of an entity. Parents from files come with all their ancestors from files.
     fn add_parents(
         &self,
         of: &EntityUid,
         through: Through,
         candidates: &Candidates<'_>,
-        open: &mut Vec<(EntityUid, Through)>,
+        pending: &mut Vec<(EntityUid, Through)>,
     ) {
         let (names, lists) = (&self.names, &self.lists);
         let (ty, id) = (of.type_name(), of.id().unescaped());
@@ -100,8 +105,8 @@ impl World {
             _ if *ty == names.route => Through::Route,
             through => through,
         };
-        let mut add = |uid: EntityUid| open.push((uid, through));
-        if let Some(described) = self.dropped.statics.get(of) {
+        let mut add = |uid: EntityUid| pending.push((uid, through));
+        if let Some(described) = self.drop_ins.statics.get(of) {
             described.ancestors.iter().cloned().for_each(&mut add);
         }
         if *ty == names.model {
@@ -170,17 +175,17 @@ impl World {
             return true;
         }
         // A file may place the model in the team, or in a group that the team lists.
-        !self.dropped.statics.is_empty() && {
+        !self.drop_ins.statics.is_empty() && {
             let mut candidates = Candidates { teams: vec![team], ..Candidates::default() };
             candidates.add_named(&self.named_lists, &self.lists);
             self.above(&uid(&self.names.model, model), &candidates).contains(&self.names.team_uid(team))
         }
     }
 
-    /// Whether a route is in a list, whose entity has this id if it has one.
+    /// Whether a route is in a list. `id` is the id of the list's entity, if it has one.
     pub(in crate::engine) fn is_in_list(&self, route: &str, list: &RouteList, id: Option<&str>) -> bool {
         list.contains(route)
-            || !self.dropped.statics.is_empty() && {
+            || !self.drop_ins.statics.is_empty() && {
                 let mut candidates = Candidates::default();
                 candidates.add_named(&self.named_lists, &self.lists);
                 let above = self.above(&uid(&self.names.route, route), &candidates);

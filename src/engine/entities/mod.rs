@@ -1,7 +1,7 @@
-//! The entities of a request, and the hierarchy that they are in.
+//! The entities of a request and their hierarchy.
 //!
-//! The configuration's lists, operators' files and the key of a request come in. Cedar's entities leave, each with everything
-//! that it is in.
+//! Input: the configuration's lists, operators' files and the key of a request. Output: Cedar entities, each with all
+//! its ancestors.
 
 pub(super) mod build;
 pub(super) mod candidates;

@@ -1,8 +1,8 @@
-//! Cedar's names of the types that our schema declares.
+//! Cedar's names for the entity types of the schema.
 
 use cedar_policy::{EntityId, EntityTypeName, EntityUid};
 
-/// Cedar's names for what the schema declares, parsed once.
+/// Cedar's names for the entity types of the schema, parsed once.
 #[derive(Debug)]
 pub(in crate::engine) struct Names {
     pub(in crate::engine) caller: EntityTypeName,

@@ -1,4 +1,4 @@
-//! What a caller brings to a request: its place in the hierarchy, and the lists of its roles, teams and scopes.
+//! The position of a caller in the hierarchy, and the lists of its roles, teams and scopes.
 
 use std::collections::HashSet;
 
@@ -13,20 +13,21 @@ use crate::names::Role;
 use crate::rules::{MASTER_KEY_ROLE, Rule};
 use crate::translate::TokenRoleLists;
 
-/// What can be read of a caller, and what follows from it.
+/// The part of a caller that policies can read, and everything derived from it.
 #[derive(Debug)]
 pub(in crate::engine) struct PrincipalContext<'s> {
     pub(in crate::engine) key: Key<'s>,
     /// The caller's entity.
     pub(in crate::engine) principal: EntityUid,
-    /// Everything that the caller is in.
+    /// The ancestors of the caller.
     pub(in crate::engine) above: HashSet<EntityUid>,
-    /// Whether it has a role of LiteLLM's, and whether it has one of `modelgate.role_permissions`.
+    /// Whether the caller has a LiteLLM role (`has_role`) and a role of `modelgate.role_permissions`
+    /// (`has_token_role`).
     pub(in crate::engine) has_role: bool,
     pub(in crate::engine) has_token_role: bool,
-    /// The lists that a request of the caller is compared with.
+    /// The lists that are matched against the caller's requests.
     pub(in crate::engine) candidates: Candidates<'s>,
-    /// How many of the candidates' lists of routes are the caller's own: the first ones.
+    /// The number of route lists in `candidates` that belong to the caller. They come first.
     pub(in crate::engine) own_routes: usize,
 }
 
@@ -35,16 +36,16 @@ impl<'s> PrincipalContext<'s> {
         let (names, lists) = (&world.names, &world.lists);
         let principal = uid(&names.caller, key.caller.id.as_deref().unwrap_or(ANYBODY));
         let mut parents = parents_of_caller(world, &key);
-        if let Some(described) = world.dropped.statics.get(&principal) {
+        if let Some(described) = world.drop_ins.statics.get(&principal) {
             parents.extend(described.ancestors.iter().cloned());
         }
         let mut above = world.with_above(parents, &Candidates::default());
-        // A file may place callers in a model or a route, which are in lists.
+        // A file may place callers in a model or a route, and lists contain those.
         if above.iter().any(|uid| *uid.type_name() == names.model || *uid.type_name() == names.route) {
             above = world.with_above(above, &Candidates::all(lists));
         }
 
-        // A file may place a caller, a team or a role in a role. Then it is the caller's as those of the token are.
+        // A file may place a caller, a team or a role in a role. The caller has such a role as if its token named it.
         let of_type =
             |ty| above.iter().filter(move |uid| uid.type_name() == ty).map(|uid| uid.id().unescaped());
         let token_roles: Vec<&TokenRoleLists> = if lists.token_roles.is_empty() {
@@ -74,13 +75,13 @@ impl<'s> PrincipalContext<'s> {
         self.key.team.ok().flatten()
     }
 
-    /// The teams that the token claims, and the one that was selected.
+    /// The teams that the token claims, and the selected team.
     pub(in crate::engine) fn teams(&self) -> impl Iterator<Item = &str> {
         self.key.caller.claimed_teams.iter().map(String::as_str).chain(self.selected_team())
     }
 }
 
-/// The caller's parents by its token and its team, before the hierarchy.
+/// The caller's parents according to its token and its team, without the hierarchy.
 fn parents_of_caller(world: &World, key: &Key<'_>) -> HashSet<EntityUid> {
     let (names, profile) = (&world.names, &*key.caller);
     let teams = profile.claimed_teams.iter().map(String::as_str).chain(key.team.ok().flatten());

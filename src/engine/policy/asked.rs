@@ -1,4 +1,4 @@
-//! What a request asks for, as the policies and the selection of a team see it.
+//! What a request asks for, as policies and team selection see it.
 
 use std::sync::{Arc, LazyLock};
 
@@ -11,12 +11,13 @@ use crate::routes::surface::{self, ModelUse};
 use crate::rules::Rule;
 use crate::translate::ModelNames;
 
-/// What a request asks for.
+/// The resources and facts of a request.
 #[derive(Clone, Copy)]
 pub(in crate::engine) struct Asked<'a> {
     pub(in crate::engine) facts: Facts<'a>,
     pub(in crate::engine) header: Option<&'a str>,
-    /// The models that it names or, where it names none and its route runs one, the unnamed model (D10).
+    /// The models that the request names. If it names none and its route runs a model, the list holds the unnamed model
+    /// (D10).
     pub(in crate::engine) models: &'a [&'a ModelName],
 }
 
@@ -33,13 +34,13 @@ impl<'a> Asked<'a> {
             method: call.method().as_str(),
             route: call.judged_route(),
             body_bytes: call.body_bytes(),
-            circumstances: call.context(),
+            request_context: call.context(),
             model_use: call.model_use(),
         };
         Self::new(facts, call.team_header(), models, allows_references)
     }
 
-    /// The same of facts, and of the models that the request names.
+    /// Combines facts with the models that the request names.
     pub(in crate::engine) fn new(
         facts: Facts<'a>,
         header: Option<&'a str>,
@@ -53,11 +54,11 @@ impl<'a> Asked<'a> {
         Self { facts, header, models: if is_unnamed { &*ONLY_UNNAMED } else { models } }
     }
 
-    /// What to tell a caller who is denied a model by this rule, if the request names none, or by a name that is unknown.
+    /// The message for a caller whose request names no model or an unknown one, and is denied by this rule.
     pub(in crate::engine) fn reason(&self, rule: Rule, names: &ModelNames) -> Option<Arc<str>> {
         let is_unnamed = self.models.iter().any(|model| model.as_str().is_empty());
         let reason = if is_unnamed && rule.is_of_models() {
-            "the request names no model, and this route runs one all the same: the caller may only use models by name"
+            "the request names no model, but this route runs one: the caller may only use models by name"
         } else if rule == Rule::DeniedModel && self.models.iter().any(|model| !names.resolves(model.as_str()))
         {
             "a role of the caller denies models, and the gateway does not know this name: the caller may only use \
@@ -69,19 +70,19 @@ impl<'a> Asked<'a> {
     }
 }
 
-/// The models that a call is asked for, the unnamed one too where it runs one beside those that are known.
+/// The models that a call is judged by. They include the unnamed one if the call runs it besides the known ones.
 pub(in crate::engine) fn asked_models(call: &ApiCall, without_references: bool) -> Vec<&ModelName> {
     let is_unnamed = call.is_unnamed() && !(without_references && runs_reference(call));
     call.judged_models(without_references).chain(is_unnamed.then(|| &*UNNAMED)).collect()
 }
 
-/// Whether the call runs the model of what it refers to.
+/// Whether the call runs a model that it only refers to.
 pub(in crate::engine) fn runs_reference(call: &ApiCall) -> bool {
     surface::lookup(call.method(), call.judged_route())
         .is_some_and(|route| route.model_use() == ModelUse::Reference)
 }
 
-/// What the route runs for a request that names no model.
+/// How the route uses models.
 fn model_use(facts: &Facts<'_>) -> Option<ModelUse> {
     let method = Method::from_bytes(facts.method.as_bytes()).ok()?;
     surface::lookup(&method, facts.route).map(|route| route.model_use())

@@ -1,4 +1,4 @@
-//! What policies read as `context`.
+//! Builds the `context` that policies read.
 
 use std::net::IpAddr;
 
@@ -8,27 +8,27 @@ use chrono::{DateTime, Datelike as _, SecondsFormat, Utc, Weekday};
 use super::reads::Names;
 use crate::request::{ModelUse, RequestContext};
 
-/// What a request says beside its caller, its route and its models.
+/// The facts of a request other than its caller, its route and its models.
 #[derive(Clone, Copy, Debug, Default)]
 pub(in crate::engine) struct Facts<'a> {
     pub(in crate::engine) method: &'a str,
     pub(in crate::engine) route: &'a str,
     pub(in crate::engine) body_bytes: usize,
-    pub(in crate::engine) circumstances: RequestContext,
+    pub(in crate::engine) request_context: RequestContext,
     pub(in crate::engine) model_use: ModelUse,
 }
 
 impl Facts<'_> {
-    /// The same without what is not `read`.
+    /// Keeps only the facts in `read`.
     pub(in crate::engine) fn only(&self, read: &Names) -> Self {
-        let (used, RequestContext { time, source }) = (&self.model_use, self.circumstances);
+        let (used, RequestContext { time, source }) = (&self.model_use, self.request_context);
         let is_read = |name: &str| read.contains(name);
         let text = |name, text| if is_read(name) { text } else { "" };
         Self {
             method: text("method", self.method),
             route: text("route", self.route),
             body_bytes: if is_read("body_bytes") { self.body_bytes } else { 0 },
-            circumstances: RequestContext {
+            request_context: RequestContext {
                 time: time.filter(|_| is_read("time") || is_read("weekday")),
                 source: source.filter(|_| is_read("source")),
             },
@@ -44,10 +44,10 @@ impl Facts<'_> {
         }
     }
 
-    /// What to find an answer again by. Nothing, where the answer depends on what hardly comes twice.
+    /// The facts as a cache key, or `None` if the answer depends on a fact that rarely repeats.
     pub(in crate::engine) fn recurring(&self) -> Option<Recurring> {
-        // Every part by name, so that a new one cannot be left out here.
-        let Self { method, route, body_bytes, circumstances: RequestContext { time, source }, model_use } =
+        // Every field is named, so that the compiler reports a new one that is not compared.
+        let Self { method, route, body_bytes, request_context: RequestContext { time, source }, model_use } =
             *self;
         let ModelUse { stream, max_tokens, n, temperature, tools, images, audio } = model_use;
         let recurs = time.is_none() && body_bytes == 0;
@@ -60,14 +60,14 @@ impl Facts<'_> {
         })
     }
 
-    /// The context of `call_route`, as far as it is `read`.
+    /// Builds the context of `call_route` from the facts in `read`.
     pub(in crate::engine) fn of_route(&self, read: &Names) -> Result<Context, String> {
         let mut pairs = Pairs { read, all: Vec::new() };
         self.add_common(&mut pairs);
         pairs.context()
     }
 
-    /// The context of `use_model`, as far as it is `read`.
+    /// Builds the context of `use_model` from the facts in `read`.
     pub(in crate::engine) fn of_model(&self, read: &Names) -> Result<Context, String> {
         let used = &self.model_use;
         let mut pairs = Pairs { read, all: Vec::new() };
@@ -83,7 +83,7 @@ impl Facts<'_> {
     }
 
     fn add_common(&self, pairs: &mut Pairs<'_>) {
-        let time = self.circumstances.time.map(DateTime::<Utc>::from);
+        let time = self.request_context.time.map(DateTime::<Utc>::from);
         pairs.add("method", Some(self.method), |method| Value::new_string(method.to_owned()));
         pairs.add("route", Some(self.route), |route| Value::new_string(route.to_owned()));
         pairs.add("body_bytes", Some(self.body_bytes), |bytes| {
@@ -92,11 +92,11 @@ impl Facts<'_> {
         pairs
             .add("time", time, |time| Value::new_datetime(time.to_rfc3339_opts(SecondsFormat::Millis, true)));
         pairs.add("weekday", time, |time| Value::new_string(weekday(time.weekday()).to_owned()));
-        pairs.add("source", self.circumstances.source, |ip| Value::new_ip(ip.to_string()));
+        pairs.add("source", self.request_context.source, |ip| Value::new_ip(ip.to_string()));
     }
 }
 
-/// Facts that are likely to come again.
+/// Facts that are likely to repeat.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(in crate::engine) struct Recurring {
     texts: [String; 2],
@@ -106,7 +106,7 @@ pub(in crate::engine) struct Recurring {
     temperature: Option<u64>,
 }
 
-/// What is known and read.
+/// Collects the context attributes that are known and read.
 struct Pairs<'r> {
     read: &'r Names,
     all: Vec<(String, Value)>,
@@ -124,11 +124,11 @@ impl Pairs<'_> {
     }
 }
 
-/// The number as Cedar's decimal, which has four places. More are not rounded to the nearest: the fourth place of a number that
-/// is cut becomes odd. So a number on one side of a limit with at most three places stays on that side: `1.00001 > 1.0` and
-/// `0.49999 < 0.5` hold.
+/// Formats a number as Cedar's decimal, which has four fractional digits. A longer number is cut, not rounded, and its
+/// last digit becomes odd. So a number keeps its side of any limit with at most three fractional digits: `1.00001 >
+/// 1.0` and `0.49999 < 0.5` hold.
 fn decimal(number: f64) -> String {
-    // The largest that Cedar holds, in four places that a float has.
+    // The largest value that fits Cedar's decimal and that a float represents with four digits.
     const LARGEST: f64 = 922_337_203_685_477.0;
     let written = number.clamp(-LARGEST, LARGEST).to_string();
     let (whole, places) = written.split_once('.').unwrap_or((&written, ""));

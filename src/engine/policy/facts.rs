@@ -1,4 +1,4 @@
-//! What is known of a policy beside what it decides.
+//! Facts about a policy other than its effect.
 
 use std::sync::Arc;
 
@@ -8,19 +8,19 @@ use super::reads::{Names, Reads};
 use crate::dropins::{DropIn, annotation};
 use crate::rules::Rule;
 
-/// A policy's id and annotations, once for all requests.
+/// The id and annotations of a policy, read once for all requests.
 #[derive(Debug)]
 pub(in crate::engine) struct PolicyFacts {
     pub(in crate::engine) id: Arc<str>,
     pub(in crate::engine) rule: Rule,
     pub(in crate::engine) policy: Policy,
-    /// `file:line`.
+    /// The origin as `file:line`.
     pub(in crate::engine) source: Option<String>,
-    /// `@reason`: what a caller is told whom the policy denies.
+    /// `@reason`: the message for a caller that the policy denies.
     pub(in crate::engine) reason: Option<Arc<str>>,
-    /// `@shadow`: evaluated and reported, never enforced.
+    /// `@shadow`: the policy is evaluated and reported, but never enforced.
     pub(in crate::engine) shadow: bool,
-    /// What it reads of the context.
+    /// The context attributes that the policy reads.
     pub(in crate::engine) context: Names,
 }
 
@@ -51,36 +51,36 @@ impl PolicyFacts {
     }
 }
 
-/// A policy of a snapshot, and where it comes from.
+/// A policy of a snapshot, and its origin.
 #[derive(Clone, Copy, Debug)]
 pub struct PolicyView<'s>(pub(in crate::engine) &'s PolicyFacts);
 
 impl<'s> PolicyView<'s> {
-    /// Its id, unique in the snapshot.
+    /// The policy's id, unique in the snapshot.
     #[must_use]
     pub fn id(&self) -> &'s str {
         &self.0.id
     }
 
-    /// The rule that it stands for.
+    /// The rule that the policy implements.
     #[must_use]
     pub fn rule(&self) -> Rule {
         self.0.rule
     }
 
-    /// `file:line` of what it comes from.
+    /// The origin of the policy as `file:line`.
     #[must_use]
     pub fn source(&self) -> Option<&'s str> {
         self.0.source.as_deref()
     }
 
-    /// Whether it is a file's own, not one that was translated.
+    /// Whether the policy comes from a drop-in file. Other policies are translated from the configuration.
     #[must_use]
     pub fn is_dropped_in(&self) -> bool {
         self.0.rule == Rule::Policy
     }
 
-    /// Whether it is tried and not enforced.
+    /// Whether the policy is a shadow policy, which is evaluated but not enforced.
     #[must_use]
     pub fn is_shadow(&self) -> bool {
         self.0.shadow

@@ -1,8 +1,8 @@
-//! Policies, sliced by what their scope can match.
+//! Indexes policies by the entities that their scope names.
 //!
-//! Cedar looks at every policy of a set, whatever its scope says. Here a policy whose scope names an entity is kept under
-//! that entity, and is only shown to Cedar when the request's principal or resource is that entity or lies below it: in
-//! every other case its scope is false, so it could neither decide nor fail.
+//! Cedar evaluates every policy of a set, whatever its scope. This index keeps a policy under an entity that its scope
+//! names, and passes it to Cedar only if the request's principal or resource is that entity or a descendant of it. In
+//! every other case the scope is false, so the policy could neither decide nor fail.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -14,14 +14,14 @@ use cedar_policy::{
 
 use super::facts::PolicyFacts;
 
-/// What there is of `permit`s, and of `forbid`s.
+/// A value for `permit`s and a value for `forbid`s.
 #[derive(Clone, Debug, Default)]
 pub(in crate::engine) struct Effects<T> {
     pub(in crate::engine) permits: T,
     pub(in crate::engine) forbids: T,
 }
 
-/// What there is of policies in force, and of those that are tried and not enforced.
+/// A value for active policies and a value for shadow policies.
 #[derive(Clone, Debug, Default)]
 pub(in crate::engine) struct PolicySets<T> {
     pub(in crate::engine) live: Effects<T>,
@@ -30,9 +30,9 @@ pub(in crate::engine) struct PolicySets<T> {
 
 /// The policies that can apply to one action.
 ///
-/// The `permit`s are apart from the `forbid`s: together Cedar would not say whether a request that is forbidden was
-/// granted at all, and that is the first thing an operator asks. Those that read the context are apart from those that do
-/// not: the answers of the others can be kept.
+/// `permit`s are separate from `forbid`s. Combined, Cedar would not report whether a forbidden request had a grant,
+/// which is the first question of an operator. Policies that read the context are separate too, because only the
+/// answers of the others can be cached.
 #[derive(Debug)]
 pub(in crate::engine) struct Policies {
     pub(in crate::engine) action: EntityUid,
@@ -81,28 +81,29 @@ impl Policies {
 /// The policies of one effect that can apply to one action.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct PolicyIndex {
-    /// Their scope names no entity.
+    /// Policies whose scope names no entity.
     always: PolicySet,
     by_entity: HashMap<EntityUid, PolicySet>,
 }
 
-/// Who asks for what, and what they are in.
-pub(in crate::engine) struct Ends<'q> {
+/// The principal and resource of a question, and their ancestors.
+pub(in crate::engine) struct QuestionEntities<'q> {
     principal: &'q EntityUid,
     resource: &'q EntityUid,
     entities: &'q Entities,
-    /// Both, and everything that either is in, each once: a policy must not be shown to Cedar twice.
+    /// Principal, resource and their ancestors, each once, so that Cedar sees no policy twice.
     places: HashSet<&'q EntityUid>,
 }
 
 impl PolicyIndex {
-    /// Slices those of `policies` that apply to `action`.
+    /// Indexes the policies that apply to `action`.
     pub(in crate::engine) fn new<'p>(
         policies: impl Iterator<Item = &'p Policy>,
         action: &EntityUid,
     ) -> Result<Self, Box<PolicySetError>> {
         let policies: Vec<&Policy> = policies.filter(|policy| applies(policy, action)).collect();
-        // A policy goes where it has the fewest neighbours: "this role, that model" is rarer under the model.
+        // A policy is kept under the entity of its scope with the fewest policies. For "this role, that model" this is
+        // usually the model.
         let mut mentions: HashMap<EntityUid, usize> = HashMap::new();
         for uid in policies.iter().flat_map(|policy| scope_entities(policy)) {
             *mentions.entry(uid).or_default() += 1;
@@ -119,28 +120,31 @@ impl PolicyIndex {
         Ok(index)
     }
 
-    /// The sets that hold every policy whose scope the request can match.
+    /// The sets that contain every policy whose scope can match the request, and others.
     pub(in crate::engine) fn relevant<'i>(
         &'i self,
-        ends: &'i Ends<'_>,
+        question_entities: &'i QuestionEntities<'_>,
     ) -> impl Iterator<Item = &'i PolicySet> {
-        let places = ends.places.iter().filter(|_| !self.by_entity.is_empty());
+        let places = question_entities.places.iter().filter(|_| !self.by_entity.is_empty());
         let indexed = places.filter_map(|uid| self.by_entity.get(*uid));
         std::iter::once(&self.always).filter(|set| !set.is_empty()).chain(indexed)
     }
 
-    /// Every policy whose scope the request does match, and no other.
-    pub(in crate::engine) fn matching(&self, ends: &Ends<'_>) -> Result<PolicySet, Box<PolicySetError>> {
-        let relevant = self.relevant(ends).flat_map(PolicySet::policies);
+    /// Exactly the policies whose scope matches the request.
+    pub(in crate::engine) fn matching(
+        &self,
+        question_entities: &QuestionEntities<'_>,
+    ) -> Result<PolicySet, Box<PolicySetError>> {
+        let relevant = self.relevant(question_entities).flat_map(PolicySet::policies);
         let mut set = PolicySet::new();
-        for policy in relevant.filter(|policy| ends.are_in_scope(policy)) {
+        for policy in relevant.filter(|policy| question_entities.are_in_scope(policy)) {
             set.add(policy.clone())?;
         }
         Ok(set)
     }
 }
 
-impl<'q> Ends<'q> {
+impl<'q> QuestionEntities<'q> {
     pub(in crate::engine) fn new(
         principal: &'q EntityUid,
         resource: &'q EntityUid,
@@ -180,12 +184,12 @@ impl<'q> Ends<'q> {
 pub(in crate::engine) fn applies(policy: &Policy, action: &EntityUid) -> bool {
     match policy.action_constraint() {
         ActionConstraint::Eq(uid) => uid == *action,
-        // A group of actions may hold this one.
+        // A group of actions may contain this one.
         ActionConstraint::Any | ActionConstraint::In(_) => true,
     }
 }
 
-/// The entities that the policy's scope names, beside the action.
+/// The entities that the policy's scope names, except for the action.
 fn scope_entities(policy: &Policy) -> impl Iterator<Item = EntityUid> {
     let principal = match policy.principal_constraint() {
         PrincipalConstraint::Eq(uid) | PrincipalConstraint::In(uid) | PrincipalConstraint::IsIn(_, uid) => {
@@ -229,7 +233,7 @@ mod tests {
             "principal",
             &["Caller::\"a\"", "Caller::\"b\"", "Role::\"r\"", "Role::\"top\"", "Role::\"s\""],
         );
-        // The role `r` holds the model `x` too.
+        // The role `r` contains the model `x` too.
         let resource =
             scope("resource", &["Model::\"x\"", "Model::\"y\"", "Set::\"1\"", "Set::\"2\"", "Role::\"r\""]);
         let actions = [
@@ -251,7 +255,7 @@ mod tests {
         text.parse().unwrap()
     }
 
-    /// What Cedar says of the request: the ids of the policies that hold, and whether any failed.
+    /// Cedar's answer: the ids of the policies that hold, and whether any failed.
     fn answer(request: &Request, set: &PolicySet, entities: &Entities) -> (BTreeSet<String>, bool) {
         let response = Authorizer::new().is_authorized(request, set, entities);
         let holding = response.diagnostics().reason().map(ToString::to_string).collect();
@@ -279,10 +283,10 @@ mod tests {
 
             let index = PolicyIndex::new(policies.iter(), &action).unwrap();
             let (principal, resource) = (uid(principal), uid(resource));
-            let ends = Ends::new(&principal, &resource, &entities);
-            let sliced = index.relevant(&ends).map(|set| answer(&request, set, &entities))
+            let question_entities = QuestionEntities::new(&principal, &resource, &entities);
+            let sliced = index.relevant(&question_entities).map(|set| answer(&request, set, &entities))
                 .reduce(|mut all, (holding, failed)| { all.0.extend(holding); (all.0, all.1 | failed) });
-            let matching = answer(&request, &index.matching(&ends).unwrap(), &entities);
+            let matching = answer(&request, &index.matching(&question_entities).unwrap(), &entities);
             let whole = answer(&request, &PolicySet::from_policies(policies).unwrap(), &entities);
             prop_assert_eq!(&matching, &whole);
             prop_assert_eq!(sliced.unwrap_or_default(), whole);

@@ -1,11 +1,11 @@
-//! The policies: what each reads, which of them apply to a request, and what Cedar answers.
+//! The policies: the names that each reads, the policies that apply to a request, and Cedar's answers.
 //!
-//! Translated and dropped-in policies come in, then a principal, a resource, their entities and the facts of a request. The
-//! policies that hold leave, and the outcome that they come to.
+//! Input: translated and dropped-in policies, then a principal, a resource, their entities and the facts of a request.
+//! Output: the policies that hold, and the outcome.
 
 pub(super) mod asked;
 pub(super) mod context;
-pub(super) mod dropped;
+pub(super) mod drop_ins;
 pub(super) mod facts;
 pub(super) mod index;
 pub(super) mod outcome;

@@ -1,6 +1,7 @@
-//! Cedar's answers: which policies hold.
+//! Asks Cedar which policies hold.
 //!
-//! What does not read the context is answered once for all requests with the same key. The rest waits for a context.
+//! Policies that do not read the context are evaluated once for all requests with the same key. The others are
+//! evaluated for each context.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -9,24 +10,24 @@ use cedar_policy::{Context, Entities, EntityUid, PolicySet, Request};
 
 use super::context::Facts;
 use super::facts::PolicyFacts;
-use super::index::{Effects, Ends, Policies, PolicyIndex, PolicySets};
+use super::index::{Effects, Policies, PolicyIndex, PolicySets, QuestionEntities};
 use super::reads::Names;
 use super::store::PolicyStore;
 
 /// The policies that hold.
 pub(in crate::engine) type Matched = Vec<Arc<PolicyFacts>>;
 
-/// What Cedar answered to one question. It is allowed when something permits and nothing forbids.
+/// Cedar's answer to one question. It allows if a `permit` holds and no `forbid` does.
 pub(in crate::engine) type Verdict = PolicySets<Matched>;
 
-/// What a caller may do is asked so: may it call this route, may it use this model.
+/// One question about a caller: whether it may call this route, or whether it may use this model.
 #[derive(Debug)]
 pub(in crate::engine) struct Question {
     context_free: Verdict,
     context_dependent: Option<ContextDependent>,
 }
 
-/// The policies that read the context, of those whose scope matches.
+/// The policies that read the context and whose scope matches.
 #[derive(Debug)]
 struct ContextDependent {
     live: ReadingContext,
@@ -38,19 +39,20 @@ struct ContextDependent {
     is_of_route: bool,
 }
 
-/// Policies, and what they read of the context: those in force are not asked with what the others read.
+/// Policies, and the context attributes that they read. Active policies do not see the attributes that only shadow
+/// policies read.
 #[derive(Debug)]
 struct ReadingContext {
     policies: Effects<PolicySet>,
     reads: Names,
 }
 
-/// The questions of a request: its route, and each of its models.
+/// The questions of a request: one for its route, and one for each of its models.
 #[derive(Debug)]
 pub(in crate::engine) struct Questions {
-    /// The caller has a role that something is granted to.
+    /// Whether the caller has a role that carries grants.
     pub(in crate::engine) is_matched: bool,
-    /// The route comes first.
+    /// The questions. The one about the route comes first.
     pub(in crate::engine) all: Vec<Question>,
 }
 
@@ -59,7 +61,7 @@ impl Verdict {
         !self.live.permits.is_empty() && self.live.forbids.is_empty()
     }
 
-    /// The policies under trial that would turn the verdict around.
+    /// The shadow policies that would reverse the verdict.
     pub(in crate::engine) fn disagreeing(&self) -> &[Arc<PolicyFacts>] {
         let (live, shadow) = (&self.live, &self.shadow);
         let granted = !live.permits.is_empty() || !shadow.permits.is_empty();
@@ -73,7 +75,7 @@ impl Verdict {
 }
 
 impl Question {
-    /// Asks Cedar what does not depend on the context.
+    /// Evaluates the policies that do not depend on the context.
     pub(in crate::engine) fn new(
         store: &PolicyStore,
         policies: &Policies,
@@ -81,21 +83,22 @@ impl Question {
         resource: EntityUid,
         entities: &Arc<Entities>,
     ) -> Result<Self, String> {
-        let ends = Ends::new(principal, &resource, entities);
+        let question_entities = QuestionEntities::new(principal, &resource, entities);
         let request = request(principal, &policies.action, &resource, Context::empty())?;
         let mut context_free = Verdict::default();
-        context_free
-            .live
-            .extend(store, &request, entities, &policies.context_free.live, |index| index.relevant(&ends))?;
+        context_free.live.extend(store, &request, entities, &policies.context_free.live, |index| {
+            index.relevant(&question_entities)
+        })?;
         context_free.shadow.extend_or_skip(
             store,
             &request,
             entities,
             &policies.context_free.shadow,
-            |index| index.relevant(&ends),
+            |index| index.relevant(&question_entities),
         );
 
-        let matching = |policies: &Effects<PolicyIndex>| policies.try_map(|index| index.matching(&ends));
+        let matching =
+            |policies: &Effects<PolicyIndex>| policies.try_map(|index| index.matching(&question_entities));
         let live = matching(&policies.context_dependent.live).map_err(|error| error.to_string())?;
         let live = ReadingContext::new(store, live)?;
         let shadow = matching(&policies.context_dependent.shadow).unwrap_or_default();
@@ -115,7 +118,7 @@ impl Question {
         Ok(Self { context_free, context_dependent: Some(context_dependent) })
     }
 
-    /// The answer in this context.
+    /// The verdict in this context.
     pub(in crate::engine) fn verdict(
         &self,
         store: &PolicyStore,
@@ -130,7 +133,7 @@ impl Question {
             let request = context_dependent.request(live, facts)?;
             verdict.live.extend(store, &request, entities, &live.policies, unless_empty)?;
         }
-        // A shadow policy whose context cannot be built holds as little as one that fails.
+        // If the context of a shadow policy cannot be built, the policy does not hold, as if its evaluation failed.
         if !shadow.is_empty()
             && let Ok(request) = context_dependent.request(shadow, facts)
         {
@@ -177,9 +180,9 @@ fn request(
 }
 
 impl Effects<Matched> {
-    /// Adds the policies that hold, out of those in some sets.
+    /// Adds the policies that hold from some sets.
     ///
-    /// Cedar skips a policy whose evaluation fails, a `forbid` too: that is an error here.
+    /// Cedar skips a policy whose evaluation fails, even a `forbid`. Here that is an error.
     fn extend<'p, P, I: Iterator<Item = &'p PolicySet>>(
         &mut self,
         store: &PolicyStore,
@@ -198,7 +201,7 @@ impl Effects<Matched> {
         Ok(())
     }
 
-    /// The same for shadow policies: one whose evaluation fails does not hold, and changes nothing else.
+    /// Adds the shadow policies that hold. A policy whose evaluation fails does not hold, and affects nothing else.
     fn extend_or_skip<'p, P, I: Iterator<Item = &'p PolicySet>>(
         &mut self,
         store: &PolicyStore,
@@ -207,13 +210,13 @@ impl Effects<Matched> {
         policies: &'p Effects<P>,
         sets: impl Fn(&'p P) -> I,
     ) {
-        // What fails is left out already, and every policy is known.
+        // Failed policies are skipped already, and every policy is known.
         let _ = ask(store, request, entities, sets(&policies.permits), &mut self.permits);
         let _ = ask(store, request, entities, sets(&policies.forbids), &mut self.forbids);
     }
 }
 
-/// Adds those policies of some sets that hold, and says what Cedar says of the first that fails.
+/// Adds the policies that hold from some sets. Returns Cedar's message about the first that fails.
 fn ask<'p>(
     store: &PolicyStore,
     request: &Request,
@@ -233,7 +236,7 @@ fn ask<'p>(
 }
 
 impl Questions {
-    /// The answers in this context, that on the route first.
+    /// The verdicts in this context. The one on the route comes first.
     pub(in crate::engine) fn verdicts(
         &self,
         store: &PolicyStore,
@@ -241,7 +244,7 @@ impl Questions {
     ) -> Result<Vec<Cow<'_, Verdict>>, String> {
         self.all.iter().map(|question| question.verdict(store, facts)).collect()
     }
-    /// What the policies that read the context read of it; `None` where none does.
+    /// The context attributes that the policies read, or `None` if no policy reads the context.
     pub(in crate::engine) fn reads(&self) -> Option<Names> {
         let mut context_dependent =
             self.all.iter().filter_map(|question| question.context_dependent.as_ref()).peekable();
@@ -254,7 +257,7 @@ impl Questions {
         Some(reads)
     }
 
-    /// The answers as far as they do not depend on the context, that on the route first.
+    /// The verdicts of the policies that do not read the context. The one on the route comes first.
     pub(in crate::engine) fn context_free(&self) -> Vec<&Verdict> {
         self.all.iter().map(|question| &question.context_free).collect()
     }

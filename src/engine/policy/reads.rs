@@ -1,8 +1,8 @@
-//! What policies can read, worked out from the policies as data.
+//! Computes the names that policies can read.
 //!
-//! Cedar reaches an attribute, a tag or an entity only by a name that is written in a policy, or by a value that it reached
-//! before. So what is named nowhere cannot be told apart from anything else that is named nowhere. Every text of a policy
-//! counts as a name, wherever it stands; the few places that are known to read less are the exceptions.
+//! Cedar reaches an attribute, a tag or an entity only through a name in a policy, or through a value that it reached
+//! before. So policies cannot distinguish two things that no policy names. Every text in a policy counts as a name,
+//! wherever it occurs. The exceptions are the few places that are known to read less.
 
 use std::collections::HashSet;
 
@@ -14,7 +14,7 @@ use cedar_policy::{Entities, EntityUid, Policy};
 use foldhash::fast::RandomState;
 use serde_json::Value;
 
-/// Some names, or every name that there is.
+/// A set of names, or all names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::engine) enum Names {
     Some(HashSet<Box<str>, RandomState>),
@@ -24,15 +24,15 @@ pub(in crate::engine) enum Names {
 /// The names that policies can read by.
 #[derive(Clone, Debug, Default)]
 pub(in crate::engine) struct Reads {
-    /// Every text of the policies, except for what follows.
+    /// Every text of the policies, except for the names in the other fields.
     named: Names,
-    /// Attributes that a policy asks after with `has`.
+    /// Attributes that a policy tests with `has`.
     tested: Names,
-    /// Tags.
+    /// The names of tags.
     pub(in crate::engine) tags: Names,
-    /// What is read of the context.
+    /// The context attributes that are read.
     pub(in crate::engine) context: Names,
-    /// Entities that a policy names to ask what they hold or what they are in, as Cedar writes them.
+    /// Entities that a policy names in order to ask about their attributes or ancestors, in Cedar's notation.
     subjects: Names,
 }
 
@@ -71,7 +71,7 @@ impl Names {
 }
 
 impl Reads {
-    /// What one policy reads: everything, if Cedar cannot write it as data.
+    /// The names that one policy reads. If Cedar cannot represent the policy as data, it reads everything.
     pub(in crate::engine) fn of(policy: &Policy) -> Self {
         let mut reads = Self::default();
         match policy.to_pst() {
@@ -81,7 +81,7 @@ impl Reads {
         reads
     }
 
-    /// What the attributes and tags of entities in files name.
+    /// Adds the values of attributes and tags in entity files.
     pub(in crate::engine) fn add_values(&mut self, entities: &Entities) {
         if entities.is_empty() {
             return;
@@ -95,7 +95,7 @@ impl Reads {
         values.for_each(|value| self.add_texts(value));
     }
 
-    /// What files of entities name: policies may reach it through them.
+    /// Adds all names in entity files, because policies may reach entities through them.
     pub(in crate::engine) fn add_entities(&mut self, entities: &Entities) {
         if entities.is_empty() {
             return;
@@ -115,7 +115,7 @@ impl Reads {
         self.subjects.add_all(subjects);
     }
 
-    /// Whatever there is.
+    /// Reads everything.
     pub(in crate::engine) fn everything() -> Self {
         Self {
             named: Names::All,
@@ -126,8 +126,8 @@ impl Reads {
         }
     }
 
-    /// Whether a policy may ask what the entity holds, or what it is in. It is enough for no policy to do so that each
-    /// compares others with it.
+    /// Whether a policy may ask about the entity's attributes or ancestors. A policy that only compares other entities
+    /// with it does not.
     pub(in crate::engine) fn is_subject(&self, uid: &EntityUid) -> bool {
         match &self.subjects {
             Names::Some(subjects) if subjects.is_empty() => false,
@@ -135,22 +135,22 @@ impl Reads {
         }
     }
 
-    /// Whether an entity, or a text, of this name can be told apart from others.
+    /// Whether policies can distinguish an entity or a text with this name from others.
     pub(in crate::engine) fn names(&self, name: &str) -> bool {
         self.named.contains(name)
     }
 
-    /// Whether what an attribute holds can be read.
+    /// Whether policies can read the value of an attribute.
     pub(in crate::engine) fn value_of(&self, attribute: &str) -> bool {
         self.named.contains(attribute)
     }
 
-    /// Whether it can be read, or at least asked after.
+    /// Whether policies can read an attribute, or at least test for it.
     pub(in crate::engine) fn attribute(&self, attribute: &str) -> bool {
         self.value_of(attribute) || self.tested.contains(attribute)
     }
 
-    /// Annotations are left out: Cedar does not evaluate them.
+    /// Adds a policy's names without its annotations, which Cedar does not evaluate.
     fn add_policy(&mut self, policy: &Template) {
         match &policy.principal {
             PrincipalConstraint::Any => {}
@@ -208,7 +208,7 @@ impl Reads {
                 self.add(expr);
             }
             Expr::BinaryOp { op, left, right } => self.add_operation(*op, left, right),
-            // A pattern is compared with a text that was reached by another name.
+            // A pattern only applies to a text that was reached through another name.
             Expr::UnaryOp { expr, .. } | Expr::Like { expr, .. } => self.add(expr),
             Expr::Is { expr, entity_type, in_expr } => {
                 self.add_type(entity_type);
@@ -223,7 +223,7 @@ impl Reads {
                 self.named.add(name);
                 self.add(member);
             }),
-            // What has no value yet, and forms that are not known here.
+            // Unknown values and unknown forms of expressions.
             _ => *self = Self::everything(),
         }
     }
@@ -244,7 +244,7 @@ impl Reads {
         }
     }
 
-    /// What others are in: nothing is asked of an entity that is named here.
+    /// Adds the right side of `in`. No attribute of an entity that is named here is read.
     fn add_group(&mut self, group: &Expr) {
         match group {
             Expr::Literal(Literal::EntityUID(uid)) => self.add_uid(uid),

@@ -1,4 +1,4 @@
-//! The policies of a snapshot, ready to be asked.
+//! The policies of a snapshot, ready for evaluation.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use cedar_policy::{Authorizer, EntityUid, PolicyId, PolicySetError};
 use super::facts::PolicyFacts;
 use super::index::Policies;
 
-/// Every policy, by action and by id, and what evaluates them.
+/// All policies by action and by id, with Cedar's authorizer.
 #[derive(Debug)]
 pub(in crate::engine) struct PolicyStore {
     pub(in crate::engine) authorizer: Authorizer,
@@ -36,8 +36,8 @@ impl PolicyStore {
         })
     }
 
-    /// Every policy of the snapshot is known: one that is not could not be reported.
+    /// The facts of a policy. Every policy of the snapshot is known. An unknown one could not be reported.
     pub(in crate::engine) fn facts_of(&self, id: &PolicyId) -> Result<&Arc<PolicyFacts>, String> {
-        self.by_id.get(id).ok_or_else(|| "a policy is not known".to_owned())
+        self.by_id.get(id).ok_or_else(|| "unknown policy".to_owned())
     }
 }

@@ -1,7 +1,7 @@
-//! Keeps web pages away from the admin listener, which has no credentials.
+//! Protects the admin listener, which has no credentials, from web pages.
 //!
-//! An operator's browser reaches the listener, and any page may have it send requests there. Such a page comes by a name of its
-//! own that it points at the listener's address (DNS rebinding), or says that it is of another site.
+//! An operator's browser can reach the listener, so any page may make it send requests there. Such a page uses its own
+//! name, which it points at the listener's address (DNS rebinding), or the browser marks the request as cross-site.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -12,7 +12,7 @@ use http::{HeaderName, Version};
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// Why a request is not answered.
+/// The reason why a request is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Stranger {
     #[error("the request has no valid `Host`")]
@@ -23,7 +23,7 @@ pub(super) enum Stranger {
     CrossSite,
 }
 
-/// Whether a request is an operator's own, as far as its headers tell. `listen` is the address of the listener.
+/// Whether the headers show that a request does not come from a foreign page. `listen` is the address of the listener.
 pub(super) fn check(head: &Parts, listen: SocketAddr, hosts: &[String]) -> Result<(), Stranger> {
     let authority = authority(head)?;
     if let Some(authority) = &authority
@@ -31,7 +31,7 @@ pub(super) fn check(head: &Parts, listen: SocketAddr, hosts: &[String]) -> Resul
     {
         return Err(Stranger::Host);
     }
-    // An absolute target names the host too (RFC 9112 section 3.2.2).
+    // An absolute request target also contains the host (RFC 9112 section 3.2.2).
     if head.uri.authority().is_some_and(|authority| !is_ours(authority, listen, hosts)) {
         return Err(Stranger::Host);
     }
@@ -47,7 +47,7 @@ pub(super) fn check(head: &Parts, listen: SocketAddr, hosts: &[String]) -> Resul
     Ok(())
 }
 
-/// What the request calls the listener. Browsers always say so; HTTP/1.0 need not.
+/// The name that the request uses for the listener. Browsers always send one; HTTP/1.0 clients may not.
 fn authority(head: &Parts) -> Result<Option<Authority>, Stranger> {
     let mut hosts = head.headers.get_all(HOST).iter();
     let host = match (hosts.next(), hosts.next()) {
@@ -62,8 +62,8 @@ fn authority(head: &Parts) -> Result<Option<Authority>, Stranger> {
     }
 }
 
-/// A rebound name is a name: an address in its place was written by somebody who meant it. Other addresses than those of the
-/// listener are refused all the same, unless it listens on all of them.
+/// Whether an address is allowed as the host. DNS rebinding needs a name, so an address was chosen by the client.
+/// Addresses other than the listener's are still refused, unless it listens on all addresses.
 fn is_ours(authority: &Authority, listen: SocketAddr, hosts: &[String]) -> bool {
     let host = authority.host().trim_end_matches('.');
     let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
@@ -75,7 +75,7 @@ fn is_ours(authority: &Authority, listen: SocketAddr, hosts: &[String]) -> bool 
     host == "localhost" || host.ends_with(".localhost") || hosts.iter().any(|known| fits(known, &host))
 }
 
-/// `.name` stands for all names below it.
+/// `.name` matches all names below it.
 fn fits(known: &str, host: &str) -> bool {
     if known.starts_with('.') { host.ends_with(known) } else { host == known }
 }

@@ -1,7 +1,7 @@
-//! The operators' listener.
+//! The admin listener for operators.
 //!
-//! In come requests of operators and their tools, on an address of their own and without credentials. Out goes what is in
-//! force and how it does: health, metrics, the snapshot. The only thing that it changes is to ask for a reload.
+//! Input: requests of operators and their tools, on a separate address and without credentials. Output: the state of
+//! the active configuration: health, metrics, the snapshot. A reload request is the only one that changes anything.
 
 mod guard;
 mod server;

@@ -1,4 +1,5 @@
-//! The admin listener: what is in force and how it fares, for operators and their tools. No caller reaches it.
+//! The admin listener. It exposes health, metrics and the active configuration to operators and their tools. Callers do
+//! not use it.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,10 +21,10 @@ use crate::gateway::listener::connection::Common;
 use crate::gateway::listener::server::{self, ServerError};
 use crate::gateway::reload::reloader::{Outcome, Reloader};
 
-/// Operators and their tools are few, and have a listener of their own so that callers do not keep them out.
+/// The maximum number of connections. Operators have their own listener, so that callers cannot block them.
 const CONNECTIONS: usize = 256;
 
-/// A second socket, with routes of its own. It has no credentials: who reaches its address may use it.
+/// A second socket with its own routes. It has no credentials, so anyone who can reach the address may use it.
 pub struct Admin {
     listener: TcpListener,
     routes: Arc<Routes>,
@@ -36,11 +37,11 @@ struct Routes {
 }
 
 impl Admin {
-    /// Listens on an address; port 0 takes a free one.
+    /// Listens on an address; port 0 selects a free port.
     ///
     /// # Errors
     ///
-    /// [`ServerError`] when the address is taken or not ours.
+    /// [`ServerError`] if the address is in use or does not belong to this machine.
     pub async fn bind(address: SocketAddr, reloader: Arc<Reloader>) -> Result<Self, ServerError> {
         let listener = server::bind(address).await?;
         let address = listener.local_addr().unwrap_or(address);
@@ -48,16 +49,17 @@ impl Admin {
         Ok(Self { listener, routes: Arc::new(routes) })
     }
 
-    /// Where it listens.
+    /// The address of the listener.
     ///
     /// # Errors
     ///
-    /// If the system cannot say.
+    /// The system cannot return the address.
     pub fn local_addr(&self) -> std::io::Result<SocketAddr> {
         self.listener.local_addr()
     }
 
-    /// Serves until `drained`. From `draining` on it says that it is not ready, so that nobody sends new requests.
+    /// Serves until `drained`. After `draining`, it reports that it is not ready, so that load balancers send no new
+    /// requests.
     pub async fn run(self, draining: impl Future<Output = ()>, drained: impl Future<Output = ()>) {
         let routes = Arc::clone(&self.routes);
         let observers = Arc::clone(self.routes.reloader.gateway().observers());
@@ -149,12 +151,12 @@ impl Routes {
     }
 }
 
-/// A text of several lines, each of which is escaped.
+/// Escapes each line of a text.
 fn escape_lines(text: &str) -> String {
     text.split('\n').map(escape).collect::<Vec<_>>().join("\n")
 }
 
-/// RFC 3339, in UTC.
+/// Formats a time as RFC 3339, in UTC.
 fn time(at: SystemTime) -> String {
     DateTime::<Utc>::from(at).to_rfc3339_opts(SecondsFormat::Millis, true)
 }

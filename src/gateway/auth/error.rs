@@ -1,23 +1,23 @@
-//! Why a token was not accepted, whatever kind of token it is.
+//! The reasons why a token is refused, for all kinds of tokens.
 
 use crate::authn::TokenError;
 
-/// Why a token was not accepted.
+/// The reason why a token was refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AuthnError {
-    /// The token is to blame.
+    /// The token itself is invalid.
     #[error(transparent)]
     Token(#[from] TokenError),
-    /// No key fits the token, but a provider that may have it could not be asked.
+    /// No key matches the token, but a provider that may have the key cannot be reached.
     #[error("a provider's keys are unavailable")]
     KeysUnavailable,
-    /// The provider could not be asked about an opaque token, or did not answer as it should.
+    /// The provider of an opaque token cannot be reached, or its answer is invalid.
     #[error("the provider could not be asked about the token")]
     ProviderUnavailable,
 }
 
 impl AuthnError {
-    /// A short name for logs and metrics.
+    /// The short name for logs and metrics.
     #[must_use]
     pub fn reason(&self) -> &'static str {
         match self {

@@ -1,8 +1,8 @@
-//! From a credential to claims, as far as that waits for the network; `crate::authn` does the judging.
+//! Turns a credential into claims. This module does the network work, and `crate::authn` verifies.
 //!
-//! In come bearer tokens. Out go verified claims, or why there are none. `jwks` fetches and keeps the providers' keys,
-//! `opaque` asks about tokens that are no JWTs, `verifier` chooses between the two, and `token_cache` spares the signatures
-//! of tokens that were verified before.
+//! Input: bearer tokens. Output: verified claims, or the reason why there are none. `jwks` fetches and caches the
+//! providers' keys. `opaque` asks providers about tokens that are not JWTs. `verifier` chooses between the two.
+//! `token_cache` skips the signatures of tokens that were verified before.
 
 pub(super) mod error;
 pub mod jwks;

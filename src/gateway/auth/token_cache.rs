@@ -1,35 +1,35 @@
-//! Tokens that were verified, with the callers that they belong to.
+//! Caches verified tokens with their callers.
 
 use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 use std::sync::Arc;
 
 use crate::authn::{Bearer, VerifiedClaims};
+use crate::cache::Cache;
 use crate::config::TokenRules;
 use crate::identity::Caller;
-use crate::memo::Memo;
 
 use super::error::AuthnError;
 use super::jwks::store::{KeyStore, Proof};
 use crate::gateway::clock::Moment;
 
-/// At about 4 KiB for a token of the usual length.
+/// An entry for a token of usual length takes about 4 KiB.
 const CAPACITY: usize = 4096;
 /// Longer tokens are verified each time.
 const MAX_BYTES: usize = 4 * 1024;
 
-/// The good tokens of one generation, found by every byte of them.
+/// The valid tokens of one generation, found by all their bytes.
 ///
-/// They spare the signature and nothing else: a token whose time has come or whose keys are not in use any more is verified
-/// like one that nobody has seen. Bad ones are not kept, so that nobody can push good ones out with garbage.
-pub(in crate::gateway) struct TokenCache(Memo<Compact<Box<[u8]>>, CachedToken>);
+/// The cache only skips signatures. A token that has expired, or whose keys are no longer used, is verified like a new
+/// one. Invalid tokens are not cached, so they cannot evict valid ones.
+pub(in crate::gateway) struct TokenCache(Cache<Compact<Box<[u8]>>, CachedToken>);
 
-/// A token as it was sent. It is compared as a whole, and hashed by its end: that is the signature, which differs wherever
+/// A token as it was sent. It is compared as a whole, but hashed by its end. The end is the signature, which differs if
 /// anything else does.
 #[derive(PartialEq, Eq)]
 struct Compact<B>(B);
 
-/// No signature is shorter: the shortest are those of elliptic curves, of 86 characters.
+/// The shortest signatures are those of elliptic curves, with 86 characters.
 const HASHED: usize = 64;
 
 struct CachedToken {
@@ -43,10 +43,10 @@ impl TokenCache {
     }
 
     pub(super) fn with_capacity(tokens: usize) -> Self {
-        Self(Memo::with_capacity(tokens))
+        Self(Cache::with_capacity(tokens))
     }
 
-    /// Whose token this is and when it ends, if it was verified before and would be now.
+    /// Returns the token's caller and expiry, if the token was verified before and is still valid.
     pub(in crate::gateway) fn caller(
         &self,
         presented: &[u8],
@@ -61,7 +61,7 @@ impl TokenCache {
         self.0.get(&Compact(presented), |Compact(kept)| **kept == *presented, known)?
     }
 
-    /// Verifies a token, and remembers whose it is. Says when it ends.
+    /// Verifies a token, and caches its caller. Returns the expiry.
     pub(in crate::gateway) async fn verify(
         &self,
         bearer: &Bearer<'_>,

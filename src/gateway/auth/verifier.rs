@@ -1,4 +1,4 @@
-//! From a credential to claims, whatever kind of token it is.
+//! Turns a credential into claims, for all kinds of tokens.
 
 use std::sync::Arc;
 
@@ -14,29 +14,29 @@ use crate::config::TokenRules;
 use crate::gateway::clock::Moment;
 use crate::identity::Caller;
 
-/// Verifies tokens: a JWT by the keys of its issuer, any other by what its provider says, if one is configured.
+/// Verifies tokens: a JWT by the keys of its issuer, any other token by the provider's answer, if one is configured.
 pub struct TokenVerifier {
     keys: KeyStore,
     opaque: OpaqueStore,
-    /// Of one generation: a renewed verifier knows none.
+    /// The cache belongs to one generation. A renewed verifier starts with an empty one.
     known: TokenCache,
 }
 
 impl TokenVerifier {
-    /// A verifier for these rules that trusts the certificates which this machine trusts. Nobody is asked yet.
+    /// A verifier for these rules that trusts this machine's root certificates. It sends no request yet.
     ///
     /// # Errors
     ///
-    /// When TLS can't be set up at all.
+    /// TLS cannot be set up.
     pub fn new(rules: &TokenRules) -> Result<Self, rustls::Error> {
         let tls = native_tls()?;
         let keys = KeyStore::with(rules, tls.clone(), FetchLimits::default());
         Ok(Self { keys, opaque: OpaqueStore::new(tls), known: TokenCache::new() })
     }
 
-    /// A verifier for other rules, which goes on with the keys of every issuer and URL that both have.
+    /// A verifier for other rules. It keeps the keys of every issuer and URL that both rules have.
     ///
-    /// What was said of opaque tokens is kept while the same provider is asked in the same way.
+    /// Cached answers about opaque tokens are kept if the requests to the provider are the same.
     pub(in crate::gateway) fn renewed(
         &self,
         before: &TokenRules,
@@ -56,7 +56,7 @@ impl TokenVerifier {
         self.keys.warm_up(rules, Moment::now()).await
     }
 
-    /// What is known of keys and tokens now, for metrics.
+    /// The state of keys and tokens, for metrics.
     pub(in crate::gateway) fn state(&self) -> (Vec<KeySource>, OpaqueStats) {
         (self.keys.state(Moment::now()), self.opaque.state())
     }
@@ -65,7 +65,7 @@ impl TokenVerifier {
     ///
     /// # Errors
     ///
-    /// [`AuthnError`]: the token's fault, or nobody to judge it by.
+    /// [`AuthnError`]: the token is invalid, or there are no keys to verify it.
     pub async fn verify(
         &self,
         bearer: &Bearer<'_>,
@@ -78,8 +78,8 @@ impl TokenVerifier {
         }
     }
 
-    /// Whose token this is and when it ends, if it is a JWT that [`Self::caller`] has verified before, by the same rules, and would now. It
-    /// need not have been looked at: it is known if it is every byte of one that was.
+    /// Returns the caller and expiry of a JWT that [`Self::caller`] has verified before by the same rules, if it is
+    /// still valid. The token needs no other check first, because it must equal the earlier one byte by byte.
     pub(in crate::gateway) fn known(
         &self,
         presented: &[u8],
@@ -89,7 +89,8 @@ impl TokenVerifier {
         self.known.caller(presented, &self.keys, rules, now)
     }
 
-    /// Verifies a token now, and says whose it is and when it ends, in seconds since 1970. `rules` and `identify` are the same for each of them.
+    /// Verifies a token now. Returns its caller and its expiry in seconds since 1970. `rules` and `identify` must be
+    /// the same for each call.
     pub(in crate::gateway) async fn caller(
         &self,
         bearer: &Bearer<'_>,

@@ -1,4 +1,4 @@
-//! What is in flight.
+//! Admits requests and connections.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use super::per_caller::{CallerCounters, CallerGuard};
 use crate::config::Limits;
 use crate::identity::Caller;
 
-/// What the gateway has taken on. Each has a bound in `modelgate.limits`.
+/// Everything in flight. Each counter has a limit in `modelgate.limits`.
 #[derive(Debug, Default)]
 pub(in crate::gateway) struct AdmissionControl {
     pub(in crate::gateway) connections: Counter,
@@ -17,12 +17,12 @@ pub(in crate::gateway) struct AdmissionControl {
 }
 
 impl AdmissionControl {
-    /// A request comes in. `None`: there are too many.
+    /// Admits a request. `None`: too many are in flight.
     pub(in crate::gateway) fn admit(&self, limits: &Limits) -> Option<CounterGuard> {
         self.requests.take_one(limits.requests)
     }
 
-    /// Its caller is known. `None`: too many requests of this caller are in flight.
+    /// Counts the request for its caller. `None`: too many requests of this caller are in flight.
     pub(in crate::gateway) fn admit_caller(&self, caller: &Caller, limits: &Limits) -> Option<CallerGuard> {
         self.callers.take_one(caller, limits.requests_per_caller)
     }

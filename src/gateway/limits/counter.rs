@@ -1,9 +1,9 @@
-//! Counts of what is in flight. The caller passes the limit each time, since a reload may change it.
+//! Counters of what is in flight. Callers pass the limit each time, because a reload may change it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// How much is taken.
+/// The current count.
 #[derive(Clone, Debug, Default)]
 pub(in crate::gateway) struct Counter(Arc<AtomicUsize>);
 
@@ -12,13 +12,13 @@ impl Counter {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// One more, if there are fewer than `limit`.
+    /// Adds one, if the count is below `limit`.
     pub(in crate::gateway) fn take_one(&self, limit: usize) -> Option<CounterGuard> {
         let mut guard = self.nothing();
         guard.grow(1, limit).then_some(guard)
     }
 
-    /// A share of what is there already, whatever the limit.
+    /// Adds a share that already exists, regardless of the limit.
     pub(in crate::gateway) fn of(&self, amount: usize) -> CounterGuard {
         let mut guard = self.nothing();
         guard.grow(amount, usize::MAX);
@@ -31,7 +31,7 @@ impl Counter {
     }
 }
 
-/// What somebody has taken, until it is dropped.
+/// A share of a counter, until it is dropped.
 #[derive(Debug)]
 pub(in crate::gateway) struct CounterGuard {
     counter: Counter,
@@ -39,10 +39,10 @@ pub(in crate::gateway) struct CounterGuard {
 }
 
 impl CounterGuard {
-    /// Takes more, unless all shares together would be more than `limit`.
+    /// Grows the share, unless the count would exceed `limit`.
     pub(in crate::gateway) fn grow(&mut self, by: usize, limit: usize) -> bool {
         let more = |taken: usize| taken.checked_add(by).filter(|sum| *sum <= limit);
-        // Nothing else is read because of this number, so that no order is needed.
+        // No other memory depends on this number, so relaxed ordering is enough.
         let grown = self.counter.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok();
         if grown {
             self.amount += by;

@@ -1,6 +1,7 @@
-//! The bounds of the gateway, as they are counted. `modelgate.limits` sets them, `docs/reference/limits.md` lists them.
+//! The limits of the gateway, by their names in metrics. `modelgate.limits` sets them, and `docs/reference/limits.md`
+//! lists them.
 
-/// What there was too much of, or what took too long.
+/// The limit that a request or a connection reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::gateway) enum Limit {
     Connections,

@@ -1,7 +1,7 @@
-//! The bounds of the gateway, and counts of what is in flight.
+//! The limits of the gateway, and counters of what is in flight.
 //!
-//! In come the numbers of `modelgate.limits`, which a reload may change, and callers. Out go guards, each of which counts
-//! until it is dropped, or nothing where there is too much already. What a caller is told then is `http`'s to say.
+//! Input: the numbers of `modelgate.limits`, which a reload may change, and callers. Output: a guard that counts until
+//! it is dropped, or nothing if the limit is reached. `http` then writes the response.
 
 pub(super) mod admission;
 pub(super) mod counter;

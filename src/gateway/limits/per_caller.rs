@@ -1,4 +1,4 @@
-//! How many requests each caller has in flight.
+//! Counts the requests that each caller has in flight.
 
 use std::collections::HashMap;
 use std::collections::hash_map::{Entry, RandomState};
@@ -9,27 +9,27 @@ use crate::identity::Caller;
 
 const SHARDS: usize = 16;
 
-/// Random, so that nobody can choose to share an entry with somebody else.
+/// The seed is random, so that callers cannot choose to share an entry.
 static HASHING: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 
-/// By a hash of the caller.
+/// The counts by a hash of the caller.
 type Counts = HashMap<u64, usize, foldhash::fast::RandomState>;
 
-/// Counts by caller. There is an entry for each caller with a request in flight, and no other, so that there are never more
-/// than requests.
+/// Counts by caller. Only a caller with a request in flight has an entry, so there are never more entries than
+/// requests.
 #[derive(Debug, Default)]
 pub(super) struct CallerCounters {
     shards: [Mutex<Counts>; SHARDS],
 }
 
 impl CallerCounters {
-    /// One more request of the caller, if it has fewer than `limit`.
+    /// Adds a request of the caller, if its count is below `limit`.
     pub(in crate::gateway) fn take_one(
         self: &Arc<Self>,
         caller: &Caller,
         limit: usize,
     ) -> Option<CallerGuard> {
-        let key = *caller.hash.or_keep(|| hash(caller));
+        let key = *caller.hash.get_or_init(|| hash(caller));
         let mut shard = self.shard(key)?;
         match shard.entry(key) {
             Entry::Occupied(entry) if *entry.get() >= limit => return None,

@@ -30,28 +30,28 @@ use crate::gateway::limits::counter::{Counter, CounterGuard};
 use crate::gateway::limits::limit::Limit;
 use crate::gateway::telemetry::Observers;
 
-/// What a caller may send on one stream, and on all of a connection together, before somebody reads it.
+/// The bytes that a caller may send, on one stream and on the whole connection, before they are read.
 const STREAM_WINDOW: u32 = 256 * 1024;
 const CONNECTION_WINDOW: u32 = 512 * 1024;
-/// What waits on one stream for a caller to take it.
+/// The bytes that may be buffered on one stream until the caller reads them.
 const SEND_BUFFER: usize = 64 * 1024;
-/// Streams that a caller has reset before they were looked at, and that we have reset for its errors: more, and the
-/// connection ends.
+/// The maximum number of streams that the caller reset before they were handled, and of streams that were reset for the
+/// caller's errors. If there are more, the connection ends.
 const RESETS: usize = 20;
 const ERRORS: usize = 256;
-/// How many headers hyper takes unless it is told otherwise.
+/// hyper's default limit of headers.
 const HYPERS_HEADERS: usize = 100;
 const PING_INTERVAL: Duration = Duration::from_secs(30);
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
-/// How long, and how much, a caller that is turned away is listened to: a socket that is closed over unread bytes is reset,
-/// and takes the answer with it.
+/// The time and bytes for which a refused caller is read from. A socket that is closed with unread bytes is reset, and
+/// the reset discards the answer.
 const FAREWELL: Duration = Duration::from_secs(1);
 const FAREWELL_BYTES: u64 = 64 * 1024;
 const FAREWELLS: usize = 64;
 
-/// What the connections of a listener share.
+/// The state that the connections of a listener share.
 pub(in crate::gateway) struct Common {
-    /// The limits in force: each connection begins by asking.
+    /// The active limits. Each connection reads them when it begins.
     pub(in crate::gateway) limits: Box<dyn Fn() -> Limits + Send + Sync>,
     pub(in crate::gateway) connections: Counter,
     pub(super) leaving: Counter,
@@ -67,7 +67,7 @@ impl Common {
         Arc::new(Self { limits: Box::new(limits), connections, leaving: Counter::default(), observers })
     }
 
-    /// Where seven of eight connections are taken, one without a request makes room as soon as a slow one would.
+    /// When seven of eight connections are in use, an idle connection must give way as early as a slow one.
     fn idle_timeout(&self, limits: &Limits) -> Duration {
         let is_crowded = self.connections.taken() >= limits.connections - limits.connections / 8;
         if is_crowded { limits.idle_timeout.min(limits.header_timeout) } else { limits.idle_timeout }
@@ -78,7 +78,7 @@ impl Common {
     }
 }
 
-/// A connection that was accepted.
+/// An accepted connection.
 pub(super) struct Accepted {
     pub(in crate::gateway) stream: TcpStream,
     pub(in crate::gateway) peer: IpAddr,
@@ -95,7 +95,7 @@ where
     let limits = (common.limits)();
     let Some(place) = common.connections.take_one(limits.connections) else {
         common.limited(Limit::Connections);
-        // A caller that waits for a handshake understands nothing else.
+        // A caller that waits for a TLS handshake cannot read anything else.
         if accepted.tls.is_none() {
             turn_away(accepted.stream, common.leaving.take_one(FAREWELLS));
         }
@@ -105,9 +105,9 @@ where
     tokio::spawn(connection.run(accepted, answer));
 }
 
-/// Says why and, with leave to, waits until that has arrived. Whoever does not listen is not told.
+/// Sends the reason and, if it may, waits until it was received. A caller that does not read gets no answer.
 fn turn_away(stream: TcpStream, leave: Option<CounterGuard>) {
-    // It does not block, and a new socket has room for this.
+    // This does not block, and a new socket has enough buffer.
     let Ok(mut stream) = stream.into_std() else { return };
     if stream.write_all(OVERLOADED.as_bytes()).is_err() {
         return;
@@ -126,7 +126,7 @@ fn turn_away(stream: TcpStream, leave: Option<CounterGuard>) {
 struct Connection {
     limits: Limits,
     common: Arc<Common>,
-    /// Taken until the connection ends.
+    /// The connection's share, held until it ends.
     place: CounterGuard,
 }
 
@@ -137,13 +137,14 @@ impl Connection {
         A: Future<Output = Answer> + Send + 'static,
     {
         let Accepted { stream, peer, tls, draining } = accepted;
-        // A small answer would wait for the acknowledgement of the one before it; losing that is no reason to refuse.
+        // Otherwise a small answer would wait for the acknowledgement of the previous one. If the option cannot be set,
+        // the connection is still served.
         let _ = stream.set_nodelay(true);
         let timeouts = ConnectionTimeouts::new(Instant::now());
         let stream = Watched::new(stream, Arc::clone(&timeouts));
         match tls {
             None => self.serve(stream, peer, &timeouts, draining, answer).await,
-            // By itself, so that a connection without TLS has no room for it.
+            // This is boxed separately, so that a connection without TLS does not reserve memory for it.
             Some(acceptor) => {
                 let secured = async {
                     match tls::handshake(acceptor, stream, self.limits.header_timeout).await {
@@ -179,7 +180,7 @@ impl Connection {
             if let Some(clock) = &clock {
                 streams.begin(clock);
             }
-            // hyper keeps room for what answers for as long as the connection lasts: here that is a pointer's.
+            // hyper stores the service for the whole connection. Here that is one pointer.
             let mut incoming = IncomingRequest::new(request, Some(peer));
             incoming.draining = Some(drains_sockets.clone());
             let answer = Box::pin(answer(incoming));
@@ -206,7 +207,7 @@ impl Connection {
                     if !closes {
                         self.common.limited(limit);
                     }
-                    // Whoever takes nothing will not take a farewell either.
+                    // A caller that reads nothing would not read a closing message either.
                     if closes || limit == Limit::Write {
                         return;
                     }
@@ -230,9 +231,10 @@ impl Connection {
 pub(in crate::gateway) fn builder(limits: &Limits, streams: Streams) -> auto::Builder<Streams> {
     let mut builder = auto::Builder::new(streams);
     let header_bytes = usize::try_from(limits.header_bytes).unwrap_or(usize::MAX);
-    // `ConnectionTimeouts` has the clocks of heads and idle connections, for both versions and for the time before either is spoken.
+    // `ConnectionTimeouts` has the timers for heads and idle connections. They apply to both versions, and before the
+    // version is known.
     builder.http1().header_read_timeout(None).max_buf_size(header_bytes);
-    // hyper has room for its own bound on the stack, and allocates any other for each request.
+    // hyper keeps its default limit on the stack, and allocates any other for each request.
     if limits.headers != HYPERS_HEADERS {
         builder.http1().max_headers(limits.headers);
     }

@@ -1,15 +1,16 @@
-//! File descriptors, which run out before anything else where nobody has raised their limit.
+//! The limit of file descriptors. With the system's default limit, descriptors run out before anything else.
 
-/// For files, listeners, key sets, the decision log, those who operate and those who are turned away.
+/// Reserved for files, listeners, key sets, the decision log, operators and refused connections.
 const RESERVED: usize = 128;
 
-/// For how many connections there are descriptors, each with one to an upstream; where the system does not say, for any number.
+/// The number of connections that the descriptors allow, each with one upstream connection. It is unlimited if the
+/// system does not report a limit.
 pub(in crate::gateway) fn connections() -> usize {
     let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
     open_files(&limits).map_or(usize::MAX, |files| (files.saturating_sub(RESERVED) / 2).max(1))
 }
 
-/// The soft limit, as Linux writes it.
+/// The soft limit in Linux's format.
 fn open_files(limits: &str) -> Option<usize> {
     let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
     line.split_whitespace().next()?.parse().ok()

@@ -1,7 +1,7 @@
-//! HTTP/2 streams whose callers do not take their answers.
+//! Times out HTTP/2 streams whose callers do not read their answers.
 //!
-//! A caller can let other streams through and hold one back for ever, which no socket shows. Closing the connection would
-//! punish everybody behind a proxy for one of its clients, so that each stream has a clock, and is reset by it.
+//! A caller can read from other streams and stall one forever, which the socket does not show. Closing the connection
+//! would affect all clients behind a proxy. So each stream has a timer that resets only this stream.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,7 +19,7 @@ use crate::gateway::telemetry::Observers;
 /// Runs the streams of one connection.
 #[derive(Clone)]
 pub(in crate::gateway) struct Streams {
-    /// The clock of the stream that is about to begin: hyper asks for its answer and hands it over in one step.
+    /// The timer of the stream that begins next. hyper asks for its answer and returns it in one step.
     next: Arc<Mutex<Option<Arc<WriteStall>>>>,
     write_timeout: Duration,
     observers: Arc<Observers>,
@@ -30,7 +30,7 @@ impl Streams {
         Self { next: Arc::default(), write_timeout, observers }
     }
 
-    /// A stream begins, whose clock this is.
+    /// A stream with this timer begins.
     pub(super) fn begin(&self, clock: &Arc<WriteStall>) {
         *self.next.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(clock));
     }
@@ -45,14 +45,14 @@ impl<F: Future<Output = ()> + Send + 'static> hyper::rt::Executor<F> for Streams
             tokio::select! {
                 biased;
                 () = stream => {}
-                // A stream that is dropped is reset.
+                // Dropping a stream resets it.
                 () = clock.overdue(write_timeout) => observers.metrics().limited(Limit::Write),
             }
         });
     }
 }
 
-/// An answer's body, whose connection is busy until it ends.
+/// The body of an answer. The connection is busy until the body ends.
 pub(super) struct GuardedBody {
     body: AnswerBody,
     clock: Option<Arc<WriteStall>>,
@@ -79,7 +79,7 @@ impl Body for GuardedBody {
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         let frame = Pin::new(&mut self.body).poll_frame(context);
         if let Some(clock) = &self.clock {
-            // Whoever asks for more has taken what there was.
+            // A poll for more data means that the earlier data was accepted.
             if matches!(frame, Poll::Ready(Some(Ok(_)))) { clock.begin() } else { clock.end() }
         }
         frame

@@ -1,7 +1,7 @@
-//! Reads on for a while before a socket is closed over a body that nobody read.
+//! Reads for a limited time before a socket is closed with an unread body.
 //!
-//! A socket that is closed over unread bytes is reset, and the reset takes the answer with it: a client that is still
-//! sending sees a broken connection instead of the 413 (RFC 9112 section 9.6).
+//! Closing a socket with unread bytes resets it, and the reset discards the answer. A client that is still sending
+//! would then see a broken connection instead of the 413 (RFC 9112 section 9.6).
 
 use std::future::Future as _;
 use std::pin::Pin;
@@ -12,11 +12,11 @@ use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
-/// How long a client may go on sending.
+/// The maximum time that a client may continue to send.
 const TIME: Duration = Duration::from_secs(5);
-/// How much it may send in that time.
+/// The maximum number of bytes that it may send in that time.
 const BYTES: usize = 64 * 1024 * 1024;
-/// How many reads are made before other tasks have their turn.
+/// The number of reads before the task yields to others.
 const READS: usize = 32;
 
 /// The end of a connection whose client is still sending.
@@ -31,7 +31,7 @@ impl LingeringClose {
         Self { end: Box::pin(sleep(TIME)), bytes: 0 }
     }
 
-    /// Completes when the client has closed its side, or has had its time or its bytes.
+    /// Completes when the client has closed its side, or has used up its time or bytes.
     pub(super) fn poll(&mut self, stream: &mut TcpStream, context: &mut Context<'_>) -> Poll<()> {
         let mut bytes = [0; 8 * 1024];
         for _ in 0..READS {

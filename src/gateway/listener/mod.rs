@@ -1,8 +1,8 @@
 //! The callers' side of the network: sockets, TLS, HTTP/1.1 and HTTP/2.
 //!
-//! In come connections. Out goes each of their requests to `pipeline`, or to the admin listener's routes, and the answer
-//! comes back here. Nothing here knows what a request asks for. What is here is deadlines and bounds: how many connections
-//! there may be, how long each may wait, and how they end.
+//! Input: connections. Each request goes to `pipeline`, or to the routes of the admin listener, and its answer is sent
+//! from here. This module does not interpret requests. It enforces deadlines and limits: the number of connections, how
+//! long each may wait, and how they end.
 
 mod accept;
 pub(super) mod connection;

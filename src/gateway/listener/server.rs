@@ -1,4 +1,4 @@
-//! Accepts connections, and lets them finish.
+//! Accepts connections, and drains them at shutdown.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -30,22 +30,23 @@ pub struct ServerError {
 }
 
 impl Server {
-    /// Listens on an address; port 0 takes a free one. It speaks TLS if there is a certificate in force now.
+    /// Listens on an address; port 0 selects a free port. The server speaks TLS if the active configuration has a
+    /// certificate.
     ///
     /// # Errors
     ///
-    /// [`ServerError`] when the address is taken or not ours.
+    /// [`ServerError`] if the address is in use or does not belong to this machine.
     pub async fn bind(address: SocketAddr, gateway: Arc<Gateway>) -> Result<Self, ServerError> {
         let tls = gateway.in_force().certificate.as_ref().map(|_| tls::acceptor(&gateway)).transpose();
         let tls = tls.map_err(|error| ServerError { address, source: std::io::Error::other(error) })?;
         Ok(Self { listener: bind(address).await?, tls, gateway })
     }
 
-    /// Where the server listens.
+    /// The address of the server.
     ///
     /// # Errors
     ///
-    /// If the system cannot say.
+    /// The system cannot return the address.
     pub fn local_addr(&self) -> std::io::Result<SocketAddr> {
         self.listener.local_addr()
     }
@@ -78,7 +79,7 @@ pub(in crate::gateway) async fn bind(address: SocketAddr) -> Result<TcpListener,
     TcpListener::bind(address).await.map_err(|source| ServerError { address, source })
 }
 
-/// Answers what comes in until `shutdown`, then lets requests in flight finish for a while.
+/// Serves connections until `shutdown`, then lets requests in flight finish for a limited time.
 pub(in crate::gateway) async fn serve_until<F, A>(
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
@@ -106,7 +107,7 @@ pub(in crate::gateway) async fn serve_until<F, A>(
         }
     }
     drop((listener, draining));
-    // Without a connection there is nobody to tell.
+    // Without a connection, there is no client to answer.
     let _ = drain.send(());
     let drain_timeout = (common.limits)().drain_timeout;
     if tokio::time::timeout(drain_timeout, drain.closed()).await.is_err() {

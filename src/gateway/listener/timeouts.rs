@@ -1,6 +1,6 @@
-//! What a connection is doing, so that it can be told when it has waited for too long.
+//! Tracks the state of a connection, so that it can be closed after it has waited too long.
 //!
-//! Whatever happens is noted in atomics and costs no timer. Whoever watches sleeps until something could be overdue, looks,
+//! Events are recorded in atomics and need no timer. The watching task sleeps until something could be overdue, checks,
 //! and sleeps again.
 
 use std::io;
@@ -18,10 +18,10 @@ use super::lingering_close::LingeringClose;
 use crate::config::Limits;
 use crate::gateway::limits::limit::Limit;
 
-/// How long a connection that is told to close may take to.
+/// The time that a connection has to close after it was told to.
 const CLOSING: Duration = Duration::from_secs(1);
 
-/// Since when something lasts, in milliseconds of a clock.
+/// The start of a state, in milliseconds of a clock.
 #[derive(Debug)]
 struct Since(AtomicU64);
 
@@ -45,17 +45,17 @@ impl Since {
     }
 }
 
-/// What one connection is doing.
+/// The state of one connection.
 #[derive(Debug)]
 pub(super) struct ConnectionTimeouts {
     began: Instant,
     requests: AtomicUsize,
-    /// A first request has come.
+    /// The first request has arrived.
     used: AtomicBool,
-    /// It is HTTP/2, where bytes may come that belong to no request.
+    /// The connection speaks HTTP/2, where bytes may arrive that belong to no request.
     multiplexed: AtomicBool,
     closing: AtomicBool,
-    /// The body of the last request was not read to its end.
+    /// The body of the last request was not read completely.
     body_unread: AtomicBool,
     idle: Since,
     head: Since,
@@ -63,7 +63,7 @@ pub(super) struct ConnectionTimeouts {
 }
 
 impl ConnectionTimeouts {
-    /// Of a connection that was accepted at `began`.
+    /// The state of a connection that was accepted at `began`.
     pub(in crate::gateway) fn new(began: Instant) -> Arc<Self> {
         Arc::new(Self {
             began,
@@ -73,7 +73,7 @@ impl ConnectionTimeouts {
             closing: AtomicBool::new(false),
             body_unread: AtomicBool::new(false),
             idle: Since::never(),
-            // The first head begins with the connection.
+            // The wait for the first head begins with the connection.
             head: Since(AtomicU64::new(0)),
             stalled: Since::never(),
         })
@@ -83,7 +83,7 @@ impl ConnectionTimeouts {
         millis(self.began.elapsed())
     }
 
-    /// A request has come. It lasts until what is returned is dropped.
+    /// Records that a request arrived. The request ends when the returned guard is dropped.
     pub(in crate::gateway) fn request(self: &Arc<Self>, multiplexed: bool) -> InFlightGuard {
         self.requests.fetch_add(1, Ordering::Relaxed);
         self.used.store(true, Ordering::Relaxed);
@@ -92,7 +92,7 @@ impl ConnectionTimeouts {
         InFlightGuard(Arc::clone(self))
     }
 
-    /// The connection has been told to close, and is given a little time for it.
+    /// Records that the connection was told to close. It gets a short time to do so.
     pub(in crate::gateway) fn close(&self) {
         self.closing.store(true, Ordering::Relaxed);
         self.idle.set(self.now());
@@ -113,7 +113,7 @@ impl ConnectionTimeouts {
         }
     }
 
-    /// Completes when the connection has waited for longer than it may. `idle` says how long it may stay without a request.
+    /// Completes when the connection has waited too long. `idle` is the time that it may stay without a request.
     pub(super) async fn overdue(&self, limits: &Limits, idle: impl Fn() -> Duration) -> Limit {
         loop {
             match self.look(limits, idle()) {
@@ -123,7 +123,8 @@ impl ConnectionTimeouts {
         }
     }
 
-    /// What is overdue, or when to look again: whatever begins from now on cannot be overdue before.
+    /// Returns the overdue state, or the time of the next check. A state that begins later cannot be overdue before
+    /// then.
     fn look(&self, limits: &Limits, idle: Duration) -> Result<Instant, Limit> {
         let now = self.now();
         let closing =
@@ -158,12 +159,12 @@ fn millis(time: Duration) -> u64 {
 pub(super) struct InFlightGuard(Arc<ConnectionTimeouts>);
 
 impl InFlightGuard {
-    /// Notes whether the request was answered before all of its body had come.
+    /// Records whether the request was answered before its whole body arrived.
     pub(super) fn set_body_unread(&self, is_unread: bool) {
         self.0.body_unread.store(is_unread, Ordering::Relaxed);
     }
 
-    /// A clock for its answer.
+    /// The clock for the request's answer.
     pub(in crate::gateway) fn waiting(&self) -> Arc<WriteStall> {
         Arc::new(WriteStall { began: self.0.began, since: Since::never() })
     }
@@ -176,7 +177,7 @@ impl Drop for InFlightGuard {
     }
 }
 
-/// Since when a part of an answer waits for its caller to take it.
+/// The time since which a part of an answer has waited for the caller to read it.
 #[derive(Debug)]
 pub(super) struct WriteStall {
     began: Instant,
@@ -192,7 +193,7 @@ impl WriteStall {
         self.since.end();
     }
 
-    /// Completes when one part has waited for longer than `time`.
+    /// Completes when one part has waited longer than `time`.
     pub(super) async fn overdue(&self, time: Duration) {
         loop {
             let now = millis(self.began.elapsed());
@@ -206,7 +207,7 @@ impl WriteStall {
     }
 }
 
-/// A socket whose reading and writing is noted. TLS is spoken above it, and has buffers of its own that hide a stall.
+/// A socket whose reads and writes are recorded. TLS runs above it, because its buffers would hide a stall.
 #[derive(Debug)]
 pub(in crate::gateway) struct Watched {
     stream: TcpStream,

@@ -16,7 +16,7 @@ use tokio_rustls::server::TlsStream;
 use crate::gateway::limits::limit::Limit;
 use crate::gateway::pipeline::Gateway;
 
-/// Speaks TLS by the certificate that is in force when a connection begins.
+/// Accepts TLS connections. Each uses the certificate that is active when it begins.
 pub(super) fn acceptor(gateway: &Arc<Gateway>) -> Result<TlsAcceptor, rustls::Error> {
     let provider: Arc<CryptoProvider> = Arc::new(default_provider());
     let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
@@ -26,7 +26,7 @@ pub(super) fn acceptor(gateway: &Arc<Gateway>) -> Result<TlsAcceptor, rustls::Er
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
-/// The caller may fail to come to an understanding, or, which is a limit, to do so in time.
+/// The handshake may fail, or exceed its time limit.
 pub(in crate::gateway) async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
     acceptor: TlsAcceptor,
     stream: S,

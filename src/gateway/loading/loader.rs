@@ -1,4 +1,4 @@
-//! From files to what may be put in force: read aside, held against itself, built.
+//! Loads files into a generation that can be activated: reads, validates and builds it.
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -17,49 +17,49 @@ use crate::gateway::auth::verifier::TokenVerifier;
 use crate::gateway::tls::certificate;
 use crate::sources::{Inputs, LoadError, SourceFile, Sources};
 
-/// As large as a key set may be that is fetched.
+/// Equal to the maximum size of a fetched key set.
 const LARGEST_FILE: u64 = 1024 * 1024;
 
-/// Why nothing new is put in force. What is in force stays so.
+/// The reason why no new generation was activated. The active one stays.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 #[non_exhaustive]
-pub enum CandidateError {
-    /// The configuration or the policies are refused.
+pub enum ActivationError {
+    /// The configuration or the policies are invalid.
     #[error(transparent)]
     #[diagnostic(transparent)]
     Load(#[from] LoadError),
-    /// There is neither JWT authentication nor a master key.
+    /// The configuration has neither JWT authentication nor a master key.
     #[error(
         "nobody could get in: neither `general_settings.enable_jwt_auth` nor `general_settings.master_key` is set"
     )]
     NobodyGetsIn,
-    /// There are no keys for tokens.
+    /// The configuration has no keys for tokens.
     #[error("no keys to verify tokens with")]
     #[diagnostic(help(
         "set JWT_PUBLIC_KEY_URL to the provider's JWKS or discovery document, or list its issuer in \
          `litellm_jwtauth.issuers`"
     ))]
     NoKeys,
-    /// A file that the configuration names cannot be used.
+    /// A file in the configuration cannot be used.
     #[error("`{}` cannot be used: {reason}", file.display())]
     File {
-        /// The file.
+        /// The path.
         file: PathBuf,
-        /// Why not.
+        /// The reason.
         reason: String,
     },
-    /// Certificates cannot be set up at all.
+    /// The system's root certificates cannot be set up.
     #[error("TLS cannot be set up: {0}")]
     Tls(#[from] rustls::Error),
-    /// The certificates that upstreams are verified by cannot be loaded.
+    /// The certificates for verifying upstreams cannot be loaded.
     #[error("the system's certificates cannot be loaded: {0}")]
     SystemCertificates(#[from] std::io::Error),
-    /// The files changed while they were read, again and again.
+    /// The files kept changing while they were read.
     #[error("the files do not stop changing")]
     Unsettled,
     /// The operator's own check refused it.
     #[error("{0}")]
-    Trial(String),
+    Check(String),
 }
 
 /// Everything that was read.
@@ -73,12 +73,12 @@ pub(in crate::gateway) struct LoadedFiles {
 }
 
 impl LoadedFiles {
-    /// Reads everything. `roots` gets what the configuration names, even if that is refused then.
+    /// Reads everything. `roots` gets the paths in the configuration, even if the configuration is then refused.
     pub(in crate::gateway) fn read(
         sources: &Sources,
         env: &dyn Fn(&str) -> Option<String>,
         roots: &mut Roots,
-    ) -> Result<Self, CandidateError> {
+    ) -> Result<Self, ActivationError> {
         let at = SystemTime::now();
         let mut inputs = sources.read(env, &mut |config, policies| {
             let under_trial = sources.candidate();
@@ -118,11 +118,11 @@ impl LoadedFiles {
         Ok(Self { inputs, key_files, certificate, at, hash, roots })
     }
 
-    /// Whether everything still is as it was read. Files that belong together are seldom written at once: half of a
-    /// change may be a rule too few.
+    /// Whether all files are unchanged since they were read. Files that belong together are rarely written at once, and
+    /// half of a change may lack a rule.
     pub(in crate::gateway) fn is_settled(&self) -> bool {
         let same = |file: &SourceFile| {
-            // The limits were kept when the file was read.
+            // The size limits were checked when the file was read.
             std::fs::read(&file.path).is_ok_and(|content| content == *file.content)
         };
         let same_list = |inputs: &Inputs| {
@@ -135,20 +135,20 @@ impl LoadedFiles {
             && self.inputs.files.iter().all(same)
     }
 
-    /// The SHA-256 of all files, names and contents.
+    /// The SHA-256 of all files: names and contents.
     pub(in crate::gateway) fn hash(&self) -> &str {
         &self.hash
     }
 
-    /// Validates everything, and goes on with the keys that `before` has fetched.
-    pub(in crate::gateway) fn build(self, before: Option<&InForce>) -> Result<InForce, CandidateError> {
+    /// Validates everything, and keeps the keys that `before` has fetched.
+    pub(in crate::gateway) fn build(self, before: Option<&InForce>) -> Result<InForce, ActivationError> {
         let verifier = verifier(&self.inputs.config, &self.key_files, before)?;
         let loaded = self.inputs.build()?;
         let files = loaded.files.into_iter().map(|file| file.path).collect();
         let (policies, policy_count) = (loaded.policies, loaded.policy_count);
         let Self { hash, at: loaded_at, roots, .. } = self;
         let origin = Some(Origin { hash, loaded_at, files, policies, policy_count, roots });
-        // A listener that speaks TLS goes on with the certificate that it has.
+        // A listener that speaks TLS keeps its certificate.
         let certificate = self.certificate.or_else(|| before?.certificate.clone());
         let candidate = loaded.candidate;
         Ok(InForce { candidate, certificate, origin, ..InForce::new(loaded.snapshot, verifier) })
@@ -159,12 +159,12 @@ fn verifier(
     config: &Config,
     files: &KeyFiles,
     before: Option<&InForce>,
-) -> Result<Option<TokenVerifier>, CandidateError> {
+) -> Result<Option<TokenVerifier>, ActivationError> {
     let Some(JwtAuth { tokens, .. }) = &config.jwt else {
-        return if config.master_key.is_some() { Ok(None) } else { Err(CandidateError::NobodyGetsIn) };
+        return if config.master_key.is_some() { Ok(None) } else { Err(ActivationError::NobodyGetsIn) };
     };
     if tokens.key_urls.is_empty() && tokens.issuers.is_empty() && tokens.opaque.is_none() {
-        return Err(CandidateError::NoKeys);
+        return Err(ActivationError::NoKeys);
     }
     let known = before
         .and_then(|before| Some((before.verifier.as_ref()?, &before.snapshot.config().jwt.as_ref()?.tokens)));
@@ -178,7 +178,7 @@ fn named_keys(config: &Config) -> Vec<NamedFile> {
     config.jwt.as_ref().map(|jwt| key_files(&jwt.tokens)).unwrap_or_default()
 }
 
-fn read_file(path: &Path) -> Result<SourceFile, CandidateError> {
+fn read_file(path: &Path) -> Result<SourceFile, ActivationError> {
     let mut content = Vec::new();
     let read =
         std::fs::File::open(path).and_then(|file| file.take(LARGEST_FILE + 1).read_to_end(&mut content));
@@ -189,6 +189,6 @@ fn read_file(path: &Path) -> Result<SourceFile, CandidateError> {
     Ok(SourceFile { path: path.to_owned(), content: content.into() })
 }
 
-fn unusable(path: &Path, reason: &dyn std::fmt::Display) -> CandidateError {
-    CandidateError::File { file: path.to_owned(), reason: reason.to_string() }
+fn unusable(path: &Path, reason: &dyn std::fmt::Display) -> ActivationError {
+    ActivationError::File { file: path.to_owned(), reason: reason.to_string() }
 }

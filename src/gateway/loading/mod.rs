@@ -1,7 +1,7 @@
-//! From files to a generation: the rules, keys and certificates that a request is judged by, as one thing.
+//! Loads a generation from files: rules, keys and certificates as one unit.
 //!
-//! In come the files of a configuration. Out goes a whole generation or an error, never a part of one. `loader` reads and
-//! builds, `generation` is what it makes, `origin` says which files it was made of. `reload` puts it in force.
+//! Input: the files of a configuration. Output: a complete generation or an error. `loader` reads the files and builds
+//! the generation. `generation` defines it. `origin` records its files. `reload` activates it.
 
 pub(super) mod generation;
 pub(super) mod loader;

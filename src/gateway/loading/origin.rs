@@ -1,4 +1,4 @@
-//! The files that a generation was made of, and whether they have changed since.
+//! The files of a generation, and whether they have changed since.
 
 use std::collections::HashSet;
 use std::fs;
@@ -10,26 +10,26 @@ use aws_lc_rs::digest::{Context, SHA256};
 
 use crate::dropins;
 
-/// More than any file may have that is read.
+/// Larger than any file that is read may be.
 const LARGEST_FILE: u64 = 64 * 1024 * 1024 + 1;
 
-/// The files that a generation was made of.
+/// The files of a generation.
 #[derive(Clone, Debug)]
 pub struct Origin {
-    /// The SHA-256 of all of them, names and contents, in hexadecimal digits.
+    /// The SHA-256 of all files, names and contents, in hexadecimal digits.
     pub hash: String,
-    /// When they were read.
+    /// The time when they were read.
     pub loaded_at: SystemTime,
     /// Their paths, the configuration's first.
     pub files: Vec<PathBuf>,
     /// The directory of policies, if there is one.
     pub policies: Option<PathBuf>,
-    /// How many policies were dropped in.
+    /// The number of drop-in policies.
     pub policy_count: usize,
     pub(in crate::gateway) roots: Roots,
 }
 
-/// Files and directories, whose changes matter.
+/// The files and directories to watch for changes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::gateway) struct Roots {
     pub(in crate::gateway) files: Vec<PathBuf>,
@@ -40,13 +40,13 @@ pub(in crate::gateway) struct Roots {
 pub(in crate::gateway) struct Fingerprint(Context);
 
 impl Origin {
-    /// The directory of policies, if there is none in it: it adds nothing and forbids nothing.
+    /// The directory of policies, if it contains no policy and so contributes nothing.
     #[must_use]
     pub fn without_policies(&self) -> Option<&Path> {
         self.policies.as_deref().filter(|_| self.policy_count == 0)
     }
 
-    /// Whether the same files are there, with the same contents. Cheaper than to read them as what they mean.
+    /// Whether the same files exist with the same contents. This is cheaper than parsing them.
     pub(in crate::gateway) fn is_up_to_date(&self) -> bool {
         let known: HashSet<&Path> = self.files.iter().map(PathBuf::as_path).collect();
         let is_known = |list: Vec<PathBuf>| list.iter().all(|path| known.contains(path.as_path()));
@@ -60,7 +60,7 @@ impl Origin {
     }
 }
 
-/// As much of a file as any may have that is read.
+/// Reads a file up to the size limit.
 fn beginning(path: &Path) -> io::Result<Vec<u8>> {
     let mut content = Vec::new();
     fs::File::open(path)?.take(LARGEST_FILE).read_to_end(&mut content)?;
@@ -79,7 +79,7 @@ impl Fingerprint {
         }
     }
 
-    /// In hexadecimal digits.
+    /// Formats bytes as hexadecimal digits.
     pub(in crate::gateway) fn finish(self) -> String {
         self.0.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
     }

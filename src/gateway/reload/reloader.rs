@@ -1,4 +1,4 @@
-//! Rules that change while they are in force: built aside, swapped once, or refused as a whole.
+//! Reloads the active rules. New rules are built in the background, and are then activated or refused as a whole.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,26 +9,26 @@ use miette::{Diagnostic, NarratableReportHandler};
 use crate::config::Config;
 use crate::engine::Snapshot;
 use crate::gateway::loading::generation::InForce;
-use crate::gateway::loading::loader::{CandidateError, LoadedFiles};
+use crate::gateway::loading::loader::{ActivationError, LoadedFiles};
 use crate::gateway::loading::origin::{Origin, Roots};
 use crate::gateway::pipeline::Gateway;
 use crate::sources::Sources;
 
-/// How often files that change under the reader are read again, before the attempt is given up.
+/// The number of attempts to read files that keep changing.
 const READINGS: usize = 10;
 
 /// Looks up environment variables.
 pub type Variables = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
-/// The operator's own check of a candidate: what it refuses, with a reason, is never in force.
-pub type Trial = Box<dyn Fn(&Snapshot) -> Result<(), String> + Send + Sync>;
+/// The operator's own check of a new generation. If it returns a reason, the generation is never activated.
+pub type ActivationCheck = Box<dyn Fn(&Snapshot) -> Result<(), String> + Send + Sync>;
 
-/// Puts in force what the files say, at the start and whenever they change.
+/// Activates the rules in the files, at the start and whenever they change.
 pub struct Reloader {
     sources: Sources,
     env: Variables,
-    trial: Option<Trial>,
+    check: Option<ActivationCheck>,
     gateway: Arc<Gateway>,
-    /// One attempt at a time.
+    /// Ensures one attempt at a time.
     turn: Mutex<()>,
     state: Mutex<State>,
 }
@@ -39,54 +39,54 @@ struct State {
     roots: Roots,
 }
 
-/// How reloading has fared.
+/// The state of reloading.
 #[derive(Clone, Debug, Default)]
 pub struct Status {
-    /// How many new generations were put in force since the start.
+    /// The number of generations that were activated since the start.
     pub reloads: u64,
-    /// How many attempts were refused since the start.
+    /// The number of attempts that were refused since the start.
     pub failures: u64,
-    /// Why the last attempt was refused; `None` if it was not.
+    /// The reason why the last attempt was refused; `None` if it was not.
     pub last_error: Option<Failure>,
 }
 
 /// A refused attempt.
 #[derive(Clone, Debug)]
 pub struct Failure {
-    /// When.
+    /// The time.
     pub at: SystemTime,
-    /// The whole diagnostic.
+    /// The complete diagnostic.
     pub message: String,
 }
 
-/// What came of an attempt.
+/// The result of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// A new generation is in force.
+    /// A new generation was activated.
     Loaded,
-    /// The files say what is in force already.
+    /// The files are the same as those of the active generation.
     Unchanged,
-    /// They are refused, and what was in force stays so: [`Status::last_error`] says why.
+    /// The files were refused, and the active generation stays. [`Status::last_error`] has the reason.
     Refused,
 }
 
 impl Reloader {
-    /// Loads what the sources say, and makes a gateway of it. Nothing is fetched and no file is watched yet.
+    /// Loads the sources and creates a gateway. It fetches no keys and watches no files yet.
     ///
     /// # Errors
     ///
-    /// [`CandidateError`] with the file and the place; the system's certificates may be unreadable too.
+    /// [`ActivationError`] with the file and the place, or if the system's certificates cannot be read.
     pub fn start(
         sources: Sources,
         env: Variables,
-        trial: Option<Trial>,
-    ) -> Result<Arc<Self>, CandidateError> {
+        check: Option<ActivationCheck>,
+    ) -> Result<Arc<Self>, ActivationError> {
         let mut roots = Roots::default();
         let candidate = settled(&sources, &*env, &mut roots)?;
-        let first = tried(candidate.build(None)?, trial.as_ref())?;
+        let first = tried(candidate.build(None)?, check.as_ref())?;
         let gateway = Arc::new(Gateway::new(first)?);
         let state = Mutex::new(State { roots, status: Status::default() });
-        Ok(Arc::new(Self { sources, env, trial, gateway, turn: Mutex::default(), state }))
+        Ok(Arc::new(Self { sources, env, check, gateway, turn: Mutex::default(), state }))
     }
 
     /// The gateway that is kept up to date.
@@ -95,14 +95,14 @@ impl Reloader {
         &self.gateway
     }
 
-    /// How reloading has fared.
+    /// The state of reloading.
     #[must_use]
     pub fn status(&self) -> Status {
         self.state().status.clone()
     }
 
-    /// Reads the files and puts them in force, if they say anything new and are good. Needs a runtime; the work is done
-    /// aside, and it is done even if the caller goes away.
+    /// Reads the files, and activates them if they are new and valid. Needs a runtime. The work runs in the background,
+    /// and continues even if the caller is dropped.
     pub async fn reload(self: &Arc<Self>) -> Outcome {
         let reloader = Arc::clone(self);
         tokio::task::spawn_blocking(move || reloader.attempt()).await.unwrap_or_else(|panicked| {
@@ -132,9 +132,9 @@ impl Reloader {
         }
     }
 
-    /// `None` when the files say what is in force.
-    fn next(&self, before: &InForce) -> Result<Option<InForce>, CandidateError> {
-        // What was put in force by request is noticed as a change of its files too.
+    /// Returns `None` if the files match the active generation.
+    fn next(&self, before: &InForce) -> Result<Option<InForce>, ActivationError> {
+        // The file watcher also reports a change that was activated by request.
         if let Some(origin) = before.origin().filter(|origin| origin.is_up_to_date()) {
             self.state().roots = origin.roots.clone();
             return Ok(None);
@@ -146,7 +146,7 @@ impl Reloader {
         if before.origin().is_some_and(|origin| origin.hash == candidate.hash()) {
             return Ok(None);
         }
-        tried(candidate.build(Some(before))?, self.trial.as_ref()).map(Some)
+        tried(candidate.build(Some(before))?, self.check.as_ref()).map(Some)
     }
 
     fn put_in_force(&self, before: &InForce, next: InForce) {
@@ -181,7 +181,7 @@ impl Reloader {
         self.gateway.observers().metrics().reloaded(false);
         let mut state = self.state();
         state.status.failures += 1;
-        // A file that is wrong is read again whenever another one changes; it is no news then.
+        // An invalid file is read again whenever another file changes, and is then not logged again.
         if state.status.last_error.as_ref().is_none_or(|last| last.message != message) {
             tracing::error!("the old rules stay in force: {message}");
             state.status.last_error = Some(Failure { at: SystemTime::now(), message });
@@ -201,7 +201,7 @@ impl Reloader {
     }
 }
 
-/// To take apart what a large configuration was made into takes a while, and nobody need wait for it.
+/// Dropping a large configuration takes time, so it happens in the background.
 fn retire(before: Arc<InForce>) {
     if let Ok(runtime) = tokio::runtime::Handle::try_current() {
         runtime.spawn_blocking(move || drop(before));
@@ -212,13 +212,13 @@ fn settled(
     sources: &Sources,
     env: &dyn Fn(&str) -> Option<String>,
     roots: &mut Roots,
-) -> Result<LoadedFiles, CandidateError> {
+) -> Result<LoadedFiles, ActivationError> {
     let mut refused = None;
     for _ in 0..READINGS {
         match LoadedFiles::read(sources, env, roots) {
             Ok(candidate) if candidate.is_settled() => return Ok(candidate),
             Ok(_) => refused = None,
-            // What is being replaced may look wrong, but not twice in the same way.
+            // The files may look invalid while they are being replaced, but not twice in the same way.
             Err(error) => {
                 let said = error.to_string();
                 if refused.replace(said.clone()) == Some(said) {
@@ -227,15 +227,15 @@ fn settled(
             }
         }
     }
-    Err(CandidateError::Unsettled)
+    Err(ActivationError::Unsettled)
 }
 
-fn tried(candidate: InForce, trial: Option<&Trial>) -> Result<InForce, CandidateError> {
-    trial.map_or(Ok(()), |trial| trial(candidate.snapshot())).map_err(CandidateError::Trial)?;
+fn tried(candidate: InForce, check: Option<&ActivationCheck>) -> Result<InForce, ActivationError> {
+    check.map_or(Ok(()), |check| check(candidate.snapshot())).map_err(ActivationError::Check)?;
     Ok(candidate)
 }
 
-/// Keys of `modelgate` that are read at the start alone.
+/// The keys of `modelgate` that are only read at the start.
 fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
     let changed = [
         ("listen", old.gateway.listen != new.gateway.listen),
@@ -250,10 +250,10 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
     changed.into_iter().filter(|(_, changed)| *changed).map(|(key, _)| key).collect()
 }
 
-/// Everything that a diagnostic says, in plain text.
+/// The complete diagnostic in plain text.
 fn diagnostic(error: &dyn Diagnostic) -> String {
     let mut text = String::new();
-    // Writing to a string cannot fail; if it did, the message alone would be left.
+    // Writing to a string cannot fail. If it did, only the message would remain.
     match NarratableReportHandler::new().render_report(&mut text, error) {
         Ok(()) => text,
         Err(_) => error.to_string(),

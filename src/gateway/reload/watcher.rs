@@ -1,4 +1,4 @@
-//! Watches the files that rules come from.
+//! Watches the source files of the rules.
 
 use std::collections::{BTreeSet, HashSet};
 use std::ffi::OsString;
@@ -15,22 +15,22 @@ use super::reloader::Reloader;
 use crate::dropins;
 use crate::gateway::loading::origin::Roots;
 
-/// Who writes several files, or one in several steps, is given this much time between two of them…
+/// The quiet time after a write before a reload. Another process may write several files, or one in several steps.
 const QUIET: Duration = Duration::from_millis(25);
-/// …and this much for all of them.
+/// The maximum time to wait for the end of such writes.
 const LONGEST_BURST: Duration = Duration::from_millis(100);
-/// As deep as policies are read, and more links than a path may have.
+/// The depth limit of policies, and more links than a path may have.
 const DEEPEST: usize = 16;
 const MOST_LINKS: usize = 40;
 
 impl Reloader {
-    /// Reloads when a file changes. Goes on until it is dropped.
+    /// Reloads when a file changes. Runs until it is dropped.
     ///
-    /// Directories are watched, not files: editors and Kubernetes put other files, or other links, in their place.
+    /// Directories are watched instead of files, because editors and Kubernetes replace files and links.
     ///
     /// # Errors
     ///
-    /// When the system has no way to watch files.
+    /// The system cannot watch files.
     pub async fn watch(self: Arc<Self>) -> notify::Result<()> {
         let (changed, names) = (Arc::new(Notify::new()), Arc::new(ArcSwap::from_pointee(HashSet::new())));
         let mut watched = Watched::start(Arc::clone(&changed), names)?;
@@ -43,7 +43,7 @@ impl Reloader {
             });
             let Ok((covered, more)) = covered.await else { return Ok(()) };
             watched = covered;
-            // What changed before it was watched is found by looking again.
+            // A change before the watch began is found by checking again.
             if !more {
                 changed.notified().await;
                 settle(&changed).await;
@@ -53,7 +53,7 @@ impl Reloader {
     }
 }
 
-/// Waits for the end of a burst.
+/// Waits until a burst of changes has ended.
 async fn settle(changed: &Notify) {
     let began = Instant::now();
     while began.elapsed() < LONGEST_BURST && tokio::time::timeout(QUIET, changed.notified()).await.is_ok() {}
@@ -62,7 +62,7 @@ async fn settle(changed: &Notify) {
 struct Watched {
     watcher: RecommendedWatcher,
     directories: BTreeSet<PathBuf>,
-    /// Of the files that are read, and of what links to them.
+    /// The files to watch, and the links to them.
     names: Arc<ArcSwap<HashSet<OsString>>>,
 }
 
@@ -70,7 +70,7 @@ impl Watched {
     fn start(changed: Arc<Notify>, names: Arc<ArcSwap<HashSet<OsString>>>) -> notify::Result<Self> {
         let known = Arc::clone(&names);
         let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
-            // An error means that events were lost, so that anything may have changed.
+            // An error means that events were lost, so any file may have changed.
             if event.is_ok_and(|event| !matters(&event, &known.load())) {
                 return;
             }
@@ -79,7 +79,7 @@ impl Watched {
         Ok(Self { watcher, directories: BTreeSet::new(), names })
     }
 
-    /// Watches what has to be watched now, and says whether that is more than before.
+    /// Watches all directories that need it. Returns whether there are new ones.
     fn cover(&mut self, config: &Path, roots: &Roots) -> bool {
         let mut places = Places::default();
         places.add(config);
@@ -90,7 +90,7 @@ impl Watched {
         }
         self.names.store(Arc::new(places.names));
         for directory in &places.directories {
-            // Again for those that are watched: another directory may stand in the place of one.
+            // Existing watches are renewed, because a directory may have been replaced.
             if let Err(error) = self.watcher.watch(directory, RecursiveMode::NonRecursive)
                 && !self.directories.contains(directory)
             {
@@ -98,7 +98,7 @@ impl Watched {
             }
         }
         for gone in self.directories.difference(&places.directories) {
-            // It fails for a directory that no longer exists.
+            // This fails for a directory that no longer exists.
             let _ = self.watcher.unwatch(gone);
         }
         let more = places.directories.difference(&self.directories).next().is_some();
@@ -107,8 +107,7 @@ impl Watched {
     }
 }
 
-/// Whether something may have changed that is read. Whatever else is written in the same directories, such as logs, does
-/// not count.
+/// Whether a watched file may have changed. Other files in the same directories, such as logs, are ignored.
 fn matters(event: &Event, names: &HashSet<OsString>) -> bool {
     let is_known = |path: &PathBuf| {
         path.file_name().is_some_and(|name| names.contains(name) || dropins::is_ours(&name.to_string_lossy()))
@@ -123,7 +122,7 @@ fn matters(event: &Event, names: &HashSet<OsString>) -> bool {
     }
 }
 
-/// Directories to watch, each by its one canonical path, and the names that count in them.
+/// The directories to watch, each by its canonical path, and the relevant names in them.
 #[derive(Default)]
 struct Places {
     directories: BTreeSet<PathBuf>,
@@ -131,7 +130,7 @@ struct Places {
 }
 
 impl Places {
-    /// The directory of a file, and of every link on the way to it.
+    /// Adds the directory of a file, and of every link on the way to it.
     fn add(&mut self, path: &Path) {
         let Ok(mut path) = std::path::absolute(path) else { return };
         for _ in 0..MOST_LINKS {
@@ -144,7 +143,7 @@ impl Places {
         self.add_directory_of(&path);
     }
 
-    /// The nearest one that is there: a path may appear as a whole.
+    /// Finds the nearest existing directory, because a path may appear as a whole.
     fn add_directory_of(&mut self, path: &Path) {
         let found = path.ancestors().skip(1).find_map(|directory| directory.canonicalize().ok());
         self.directories.extend(found);
@@ -165,7 +164,7 @@ impl Places {
     }
 }
 
-/// The first component that is a link, and the path with what it stands for.
+/// Finds the first component that is a link, and returns the path with the link resolved.
 fn first_link(path: &Path) -> Option<(PathBuf, PathBuf)> {
     let mut link = PathBuf::new();
     let mut components = path.components();

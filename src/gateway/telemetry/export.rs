@@ -1,4 +1,4 @@
-//! The way to an OTLP collector: the client that the gateway has anyway.
+//! Exports to an OTLP collector through the gateway's HTTP client.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -13,11 +13,11 @@ use tokio::runtime::Handle;
 
 use crate::gateway::tls::connector::{CONNECT_TIMEOUT, Connector, connector};
 
-/// A collector says little; more is not read.
+/// The maximum size of the collector's answer.
 const MAX_ANSWER: usize = 64 * 1024;
 const TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
 
-/// Requests come from a thread without a runtime, and are sent on ours.
+/// Requests come from a thread without a runtime, and are sent on the gateway's runtime.
 #[derive(Debug)]
 pub(super) struct Collector {
     client: Client<Connector, Full<Bytes>>,
@@ -40,7 +40,7 @@ impl HttpClient for Collector {
         Self: 'a,
     {
         let mut request = request.map(Full::from);
-        // `OTEL_EXPORTER_OTLP_HEADERS` has credentials.
+        // `OTEL_EXPORTER_OTLP_HEADERS` contains credentials.
         request.headers_mut().values_mut().for_each(|value| value.set_sensitive(true));
         let answering = self.client.request(request);
         let answered = self.runtime.spawn(async move {

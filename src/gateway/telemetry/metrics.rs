@@ -1,4 +1,4 @@
-//! Counters and histograms, by the conventions of Prometheus. Requests touch atomics alone.
+//! Counters and histograms that follow Prometheus' conventions. Requests only use atomics.
 
 use std::fmt::Display;
 use std::sync::OnceLock;
@@ -13,21 +13,21 @@ use crate::decision_log::Verdict;
 use crate::engine::{Decision, Rule, Snapshot};
 use crate::gateway::limits::limit::Limit;
 
-/// From the decisions of microseconds to the answers of minutes.
+/// The range covers decisions of microseconds and answers of minutes.
 const BUCKETS: [f64; 16] =
     [1e-5, 5e-5, 1e-4, 5e-4, 1e-3, 5e-3, 1e-2, 5e-2, 0.1, 0.25, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0];
 const STATUSES: usize = 1000;
 
-/// A part of a request's time.
+/// A stage of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
-    /// Until the token was verified.
+    /// Until the token is verified.
     Authenticate,
-    /// Until the body was read and the request classified.
+    /// Until the body is read and the request is classified.
     ReadBody,
-    /// The decision alone.
+    /// The decision only.
     Decide,
-    /// From the decision to the head of the upstream's answer.
+    /// From the decision to the head of the upstream's response.
     Upstream,
 }
 
@@ -58,7 +58,7 @@ pub struct Metrics {
     stages: Vec<(Stage, Histogram)>,
     requests: Histogram,
     upstream: IntCounterVec,
-    /// By status, so that none is looked up under a lock.
+    /// One counter per status, so that no lookup needs a lock.
     upstream_by_status: Vec<OnceLock<IntCounter>>,
     upstream_failures: IntCounterVec,
     in_flight: IntGauge,
@@ -273,7 +273,7 @@ impl Metrics {
     }
 }
 
-/// A counter for each value, there from the start, so that a first increase is seen as one.
+/// Creates a counter for each value at the start, so that its first increase is visible.
 fn children<K: Copy, L: Display, const N: usize>(
     family: &IntCounterVec,
     values: [K; N],
@@ -289,7 +289,7 @@ fn count<K: PartialEq>(children: &[(K, IntCounter)], value: K) {
     }
 }
 
-/// For what is rare: looks the counter up under a lock.
+/// For rare events: looks the counter up under a lock.
 fn count_one(family: &IntCounterVec, label: &str) {
     if let Ok(counter) = family.get_metric_with_label_values(&[label]) {
         counter.inc();

@@ -1,7 +1,7 @@
-//! What the gateway tells of itself and of requests: metrics, traces and the lines of the decision log.
+//! Metrics, traces and decision log lines.
 //!
-//! In comes each step of a request, through [`Observation`], and each limit that something ran into. Out go Prometheus'
-//! text, spans for an OTLP collector and lines for the decision log. Nothing here can delay or change a request.
+//! Input: each step of a request, through [`Observation`], and each limit that was reached. Output: Prometheus' text
+//! format, spans for an OTLP collector, and lines for the decision log. Telemetry never delays or changes a request.
 
 mod export;
 mod families;

@@ -1,4 +1,4 @@
-//! One request, as it goes through the steps.
+//! Observes one request through its steps.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -24,10 +24,10 @@ use crate::identity::Caller;
 use crate::names::{ModelName, Role};
 use crate::request::ApiCall;
 
-/// Why a call of an upstream failed whose answer had begun.
+/// The reason why an upstream call failed after the answer had begun.
 const BROKE_OFF: &str = "upstream_broke_off";
 
-/// What is known of a request so far. It is told once: when the answer begins, or else when the request is dropped.
+/// The facts about a request so far. They are reported once: when the answer begins, or when the request is dropped.
 pub(in crate::gateway) struct Observation {
     observers: Arc<Observers>,
     began: Moment,
@@ -35,19 +35,19 @@ pub(in crate::gateway) struct Observation {
     told: bool,
     generation: u64,
     decided: Option<Decided>,
-    /// For the log, if there is one.
+    /// For the decision log, if there is one.
     line: Option<Box<Line>>,
     claims: Option<Arc<Map<String, Value>>>,
-    /// For traces, if there are any.
+    /// For traces, if they are enabled.
     spans: Option<Box<Spans>>,
-    /// The places that the request takes, until its answer has ended.
+    /// The request's shares of the limits, held until its answer has ended.
     places: (Option<CounterGuard>, Option<CallerGuard>),
 }
 
-/// A decision, as far as others than the engine need it.
+/// The parts of a decision that telemetry needs.
 struct Decided {
     rule: Option<Rule>,
-    /// Whether the rules deny, be that enforced or not.
+    /// Whether the rules deny, enforced or not.
     denies: bool,
     disputed: bool,
 }
@@ -74,22 +74,22 @@ impl Observation {
         }
     }
 
-    /// When the request's head had come.
+    /// The time when the head of the request had arrived.
     pub(in crate::gateway) fn began(&self) -> Moment {
         self.began
     }
 
-    /// The request takes a place among all.
+    /// Counts the request among all in flight.
     pub(in crate::gateway) fn admitted(&mut self, place: CounterGuard) {
         self.places.0 = Some(place);
     }
 
-    /// It takes one among its caller's.
+    /// Counts the request among those of its caller.
     pub(in crate::gateway) fn caller_admitted(&mut self, place: CallerGuard) {
         self.places.1 = Some(place);
     }
 
-    /// The rules were loaded.
+    /// Records the generation of the rules.
     pub(in crate::gateway) fn judged_by(&mut self, snapshot: &Snapshot) {
         self.generation = snapshot.generation();
         if let Some(spans) = &mut self.spans {
@@ -101,7 +101,7 @@ impl Observation {
         }
     }
 
-    /// The request is judged again, since what it was judged by does not count any more.
+    /// Records that the request is judged again, because its previous judgment is no longer valid.
     pub(in crate::gateway) fn judged_again(&mut self) {
         self.decided = None;
         self.claims = None;
@@ -121,7 +121,7 @@ impl Observation {
         self.began.after(self.began.monotonic.elapsed())
     }
 
-    /// The credential was verified, or refused.
+    /// Records that the credential was verified or refused.
     pub(in crate::gateway) fn authenticated(&mut self, caller: Option<&Caller>) {
         self.finish(Stage::Authenticate);
         if let (Some(line), Some(caller)) = (&mut self.line, caller) {
@@ -130,14 +130,14 @@ impl Observation {
         }
     }
 
-    /// The request was read, now.
+    /// Records that the request was read now.
     pub(in crate::gateway) fn has_read(&mut self) -> SystemTime {
         self.finish(Stage::ReadBody);
         let elapsed = self.stage_began.saturating_duration_since(self.began.monotonic);
         self.began.after(elapsed).wall
     }
 
-    /// What it asks for is known. Its body is not kept.
+    /// Records the parsed request without its body.
     pub(in crate::gateway) fn understood(&mut self, call: &ApiCall) {
         if let Some(spans) = &mut self.spans {
             spans.read(call);
@@ -150,7 +150,7 @@ impl Observation {
         }
     }
 
-    /// The decision was made.
+    /// Records the decision.
     pub(in crate::gateway) fn decided(&mut self, snapshot: &Snapshot, outcome: &Result<Permit, Box<Denied>>) {
         let took = self.finish(Stage::Decide);
         let (decision, rule) = match outcome {
@@ -178,7 +178,7 @@ impl Observation {
         }
     }
 
-    /// Rules under trial decided the same request. Only where they disagree is there anything to tell.
+    /// Records the decision of the shadow rules, if it differs.
     pub(in crate::gateway) fn compared(&mut self, outcome: &Result<Decision, Box<Denied>>) {
         let Some(decided) = self.decided.as_mut() else { return };
         let (decision, rule) = match outcome {
@@ -198,14 +198,14 @@ impl Observation {
         }
     }
 
-    /// The upstream is about to be called; `headers` are what it gets.
+    /// Records that the upstream is called next. `headers` are those it gets.
     pub(in crate::gateway) fn calls(&mut self, call: &ApiCall, target: &Target, headers: &mut HeaderMap) {
         if let (Some(spans), Some(traces)) = (&mut self.spans, self.observers.traces.get()) {
             spans.call(traces, call, target, headers);
         }
     }
 
-    /// The upstream's answer began, or there will be none.
+    /// Records that the upstream's response began, or that there will be none.
     pub(in crate::gateway) fn upstream(&mut self, answered: Result<StatusCode, &Refusal>) {
         self.finish(Stage::Upstream);
         if let Some(spans) = &mut self.spans {
@@ -217,12 +217,12 @@ impl Observation {
         }
     }
 
-    /// The answer begins.
+    /// Records that the answer begins.
     pub(in crate::gateway) fn answered(&mut self, status: StatusCode, refusal: Option<&Refusal>) {
         self.tell(Some(status), refusal);
     }
 
-    /// The upstream's answer ended too early, and the caller's does so with it.
+    /// Records that the upstream's response ended too early, and so the caller's.
     pub(in crate::gateway) fn broke_off(&mut self, error: &BodyError) {
         tracing::warn!("the upstream's answer broke off: {}", causes(error));
         self.observers.metrics.upstream_failed(BROKE_OFF);
@@ -242,7 +242,7 @@ impl Observation {
         std::mem::take(&mut self.places)
     }
 
-    /// Ends a stage, and says how long it took.
+    /// Ends a stage and records its duration.
     fn finish(&mut self, stage: Stage) -> Duration {
         let now = Instant::now();
         let took = now.saturating_duration_since(std::mem::replace(&mut self.stage_began, now));
@@ -293,7 +293,7 @@ impl Observation {
 
 impl Drop for Observation {
     fn drop(&mut self) {
-        // The caller went away. What was decided by then counts: the upstream may have got the request.
+        // The caller disconnected. The decision still counts, because the upstream may have received the request.
         if !self.told {
             if self.decided.is_some() {
                 self.tell(None, None);
@@ -343,7 +343,7 @@ fn logged(caller: &Caller) -> LoggedCaller {
     }
 }
 
-/// The decision's own word on who the caller is goes before the token's.
+/// The decision's values about the caller override the token's.
 fn note(line: &mut Line, decision: &Decision, took: Duration) {
     line.policies = decision.policies.to_vec();
     line.shadow = decision.shadow.to_vec();
@@ -358,7 +358,7 @@ fn note(line: &mut Line, decision: &Decision, took: Duration) {
 
 fn input(call: &ApiCall, claims: Option<Arc<Map<String, Value>>>) -> Input {
     let asked = call.model();
-    let circumstances = call.context();
+    let request_context = call.context();
     Input {
         claims,
         method: cut(call.method().as_str()),
@@ -368,8 +368,8 @@ fn input(call: &ApiCall, claims: Option<Arc<Map<String, Value>>>) -> Input {
         further: call.models().filter(|model| Some(*model) != asked).map(name).collect(),
         model_use: call.model_use(),
         body_bytes: call.body_bytes() as u64,
-        source: circumstances.source.map(|source| source.to_string()),
-        time: circumstances.time,
+        source: request_context.source.map(|source| source.to_string()),
+        time: request_context.time,
     }
 }
 
@@ -381,7 +381,8 @@ fn role(role: Role) -> Cow<'static, str> {
     Cow::Borrowed(role.as_str())
 }
 
-/// By chance, not by the request's id, which the caller may choose. Without randomness everything is logged.
+/// The sample is random and does not use the request's id, which the caller may choose. If randomness fails, everything
+/// is logged.
 fn is_in_sample(share: f64) -> bool {
     let mut random = [0_u8; 4];
     aws_lc_rs::rand::fill(&mut random).is_err()

@@ -1,4 +1,4 @@
-//! An answer's body that knows when it has ended.
+//! A response body that reports its end.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -9,7 +9,7 @@ use hyper::body::{Body, Frame, SizeHint};
 use super::observation::Observation;
 use crate::gateway::http::error_response::{AnswerBody, BodyError};
 
-/// A body whose request is observed until it is sent, or dropped with the connection.
+/// A body whose request is observed until the body is sent, or dropped with the connection.
 pub(in crate::gateway) struct ObservedBody {
     body: AnswerBody,
     observation: Observation,

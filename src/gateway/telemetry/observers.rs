@@ -1,4 +1,4 @@
-//! Metrics, the decision log and traces, as one thing.
+//! Metrics, the decision log and traces, combined.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -8,10 +8,10 @@ use super::process;
 use super::traces::Traces;
 use crate::decision_log::DecisionLog;
 
-/// How long what waits at the end of the process is written.
+/// The maximum time to flush at the end of the process.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Everybody who is told of requests.
+/// Everything that observes requests.
 #[derive(Debug)]
 pub struct Observers {
     pub(super) metrics: Metrics,
@@ -38,18 +38,18 @@ impl Observers {
         self.log.get()
     }
 
-    /// Logs decisions from now on. The first log stays.
+    /// Starts to log decisions. If there already is a log, it stays.
     pub fn log_to(&self, log: DecisionLog) {
-        // A second log is dropped, which the caller is told above.
+        // A second log is dropped.
         let _ = self.log.set(log);
     }
 
-    /// Traces requests from now on. The first traces stay.
+    /// Starts to trace requests. If there already are traces, they stay.
     pub fn trace_to(&self, traces: Traces) {
         let _ = self.traces.set(traces);
     }
 
-    /// Writes what waits to be written, and sends what waits to be sent, for up to 5 seconds each.
+    /// Flushes queued lines and spans, for up to 5 seconds each.
     pub(in crate::gateway) async fn flush(&self) {
         if let Some(log) = self.log()
             && !log.flush(PATIENCE).await

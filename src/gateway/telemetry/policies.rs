@@ -1,4 +1,4 @@
-//! Counters by policy, for the policies of the snapshot in force and no others.
+//! Counters per policy, only for the policies of the active snapshot.
 
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
@@ -16,7 +16,7 @@ pub(super) struct PolicyCounters {
     table: ArcSwap<Table>,
 }
 
-/// The counters of one generation's policies, each made when it is first needed.
+/// The counters of one generation's policies. Each is created on first use.
 #[derive(Debug, Default)]
 struct Table {
     generation: u64,
@@ -40,7 +40,7 @@ impl PolicyCounters {
             self.renew(snapshot);
             table = self.table.load();
         }
-        // A request of an older generation may name policies that are gone: nobody asks for those any more.
+        // A request of an older generation may name removed policies, which are no longer counted.
         for id in &*decision.policies {
             count(table.policies.get(id).map(|counters| &counters.decisions), &self.decisions, id);
         }
@@ -49,7 +49,8 @@ impl PolicyCounters {
         }
     }
 
-    /// Makes a table for a snapshot, and forgets the policies that are gone, so that the labels stay bounded.
+    /// Starts a table for a snapshot, and removes the counters of removed policies, so that the number of labels stays
+    /// limited.
     fn renew(&self, snapshot: &Snapshot) {
         let policies = snapshot.policy_ids().map(|id| (id.clone(), Counters::default())).collect();
         let next = Arc::new(Table { generation: snapshot.generation(), policies });
@@ -57,7 +58,7 @@ impl PolicyCounters {
             .table
             .rcu(|table| if table.generation < next.generation { next.clone() } else { table.clone() });
         for id in old.policies.keys().filter(|id| !next.policies.contains_key(*id)) {
-            // It may never have been counted.
+            // The counter may not exist.
             let _ = self.decisions.remove_label_values(&[id]);
             let _ = self.shadow.remove_label_values(&[id]);
         }

@@ -1,16 +1,16 @@
-//! When this process started.
+//! The start time of this process.
 
 use std::sync::LazyLock;
 use std::time::SystemTime;
 
 static STARTED: LazyLock<SystemTime> = LazyLock::new(SystemTime::now);
 
-/// Remembers when the process started, as far as metrics know.
+/// Records the start time for metrics.
 pub(super) fn started() {
     LazyLock::force(&STARTED);
 }
 
-/// When that was.
+/// The recorded start time.
 pub(super) fn start_time() -> SystemTime {
     *STARTED
 }

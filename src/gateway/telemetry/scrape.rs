@@ -1,4 +1,4 @@
-//! The scrape: counters that are kept, and values that are read when somebody asks for metrics.
+//! Writes the metrics: stored counters, and values that are read for each scrape.
 
 use std::fs;
 use std::time::UNIX_EPOCH;
@@ -57,7 +57,7 @@ impl MetricFamily {
     }
 }
 
-/// The values that a scrape reads.
+/// The values that are read for each scrape.
 #[derive(Default)]
 struct Values<'a> {
     generation: u64,

@@ -1,4 +1,5 @@
-//! A request's spans: the server's, and the client's for the upstream. Names are OpenTelemetry's semantic conventions.
+//! The spans of a request: the server span, and the client span for the upstream. Names follow OpenTelemetry's semantic
+//! conventions.
 
 use http::request::Parts;
 use http::{HeaderMap, Method, StatusCode};
@@ -15,7 +16,7 @@ use crate::gateway::target::{Target, operation};
 use crate::request::ApiCall;
 use crate::routes;
 
-/// Methods that may name a span; others are `_OTHER`.
+/// The methods that may occur in span names. Others become `_OTHER`.
 const METHODS: [Method; 9] = [
     Method::GET,
     Method::POST,
@@ -28,7 +29,8 @@ const METHODS: [Method; 9] = [
     Method::TRACE,
 ];
 
-/// The spans of one request. They end when they are dropped, in the order of the fields: no child outlives its parent.
+/// The spans of one request. They end when they are dropped, in the order of the fields, so no child outlives its
+/// parent.
 pub(super) struct Spans {
     upstream: Option<Span>,
     server: Span,
@@ -81,7 +83,7 @@ impl Spans {
         }
     }
 
-    /// The upstream is about to be called; `headers` are what it gets.
+    /// Starts the client span. `headers` are those that the upstream gets.
     pub(super) fn call(&mut self, traces: &Traces, call: &ApiCall, target: &Target, headers: &mut HeaderMap) {
         let model = target.model.as_deref().or_else(|| call.model().map(|model| model.as_str()));
         let (operation, model) = (gen_ai_operation(call.route().as_str()), model.map(shown));
@@ -120,7 +122,7 @@ impl Spans {
         }
     }
 
-    /// The answer had begun, and did not end.
+    /// Records that the answer began but did not end.
     pub(super) fn broke_off(&mut self, kind: &str) {
         self.upstream.iter_mut().for_each(|span| fail(span, kind));
         fail(&mut self.server, kind);
@@ -135,7 +137,7 @@ impl Spans {
         self.server.set_attribute(KeyValue::new("modelgate.verdict", verdict.as_str()));
         let Some(status) = status else { return };
         self.server.set_attribute(status_code(status));
-        // A caller's mistake is no failure of a server.
+        // By convention, a client error is not an error of the server span.
         if status.is_server_error() {
             let kind =
                 refusal.map_or_else(|| status.as_str().to_owned(), |refusal| refusal.code().to_owned());

@@ -1,4 +1,4 @@
-//! Traces by OpenTelemetry: where they go, and W3C's context in and out.
+//! Exports traces with OpenTelemetry, and propagates W3C trace context.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use super::export::Collector;
 const NAME: &str = env!("CARGO_PKG_NAME");
 const ENDPOINTS: [&str; 2] = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"];
 
-/// Sends a span of each request to a collector, in batches, from a thread of its own.
+/// Sends the spans of each request to a collector, in batches, from a separate thread.
 #[derive(Debug)]
 pub struct Traces {
     provider: SdkTracerProvider,
@@ -29,7 +29,7 @@ pub struct Traces {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TracesError {
-    /// OpenTelemetry's variables make no sense.
+    /// OpenTelemetry's environment variables are invalid.
     #[error("traces cannot be sent: {0}")]
     Exporter(#[from] ExporterBuildError),
     /// The system's certificates cannot be loaded.
@@ -38,12 +38,12 @@ pub enum TracesError {
 }
 
 impl Traces {
-    /// Traces as OpenTelemetry's variables ask for them; `None` without `OTEL_EXPORTER_OTLP_ENDPOINT`. They go by
-    /// HTTP with Protocol Buffers. The caller is in a runtime.
+    /// Traces as OpenTelemetry's environment variables configure them; `None` without `OTEL_EXPORTER_OTLP_ENDPOINT`.
+    /// They are sent by HTTP with Protocol Buffers. Must be called in a runtime.
     ///
     /// # Errors
     ///
-    /// [`TracesError`] when the variables make no sense.
+    /// [`TracesError`] if the variables are invalid.
     pub fn from_environment() -> Result<Option<Self>, TracesError> {
         let is =
             |name: &str, value: &str| std::env::var(name).is_ok_and(|set| set.eq_ignore_ascii_case(value));
@@ -62,14 +62,14 @@ impl Traces {
         &self.tracer
     }
 
-    /// What the caller's `traceparent` and `tracestate` say.
+    /// Reads the caller's `traceparent` and `tracestate`.
     pub(super) fn context_of(&self, headers: &HeaderMap) -> Context {
         self.propagator.extract_with_context(&Context::new(), &HeaderExtractor(headers))
     }
 
-    /// Puts a span's context in the place of what the headers have.
+    /// Replaces the context in the headers with a span's context.
     pub(super) fn pass_on(&self, span: &SpanContext, headers: &mut HeaderMap) {
-        // Without a state there is nothing to replace the caller's by.
+        // Without a state, the caller's state would not be overwritten.
         headers.remove("tracestate");
         self.propagator.inject_context(&context(span), &mut HeaderInjector(headers));
         if headers.get("tracestate").is_some_and(http::HeaderValue::is_empty) {
@@ -77,7 +77,7 @@ impl Traces {
         }
     }
 
-    /// Sends what waits, for up to so long.
+    /// Sends queued spans, for up to this time.
     pub(super) async fn flush(&self, patience: Duration) {
         let provider = self.provider.clone();
         let flushed = tokio::task::spawn_blocking(move || provider.shutdown_with_timeout(patience)).await;
@@ -87,12 +87,12 @@ impl Traces {
     }
 }
 
-/// The context whose spans are children of this one.
+/// The context for child spans of this one.
 pub(super) fn context(span: &SpanContext) -> Context {
     Context::new().with_remote_span_context(span.clone())
 }
 
-/// `service.name` as the environment says, else ours.
+/// `service.name` from the environment, or the default.
 fn resource() -> Resource {
     let named = std::env::var_os("OTEL_SERVICE_NAME").is_some()
         || std::env::var("OTEL_RESOURCE_ATTRIBUTES").is_ok_and(|set| set.contains("service.name="));

@@ -1,4 +1,4 @@
-//! The listener's certificate, from files in PEM form.
+//! The listener's certificate in PEM files.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 
-/// Why files hold no certificate to listen with. Nothing here shows what is in the key's file.
+/// The reason why files cannot be used as a certificate. It never contains the content of the key file.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::gateway) enum CertificateError {
     #[error("there is no certificate in it in PEM form")]
@@ -18,7 +18,7 @@ pub(in crate::gateway) enum CertificateError {
     Unusable(#[from] rustls::Error),
 }
 
-/// A chain, the listener's own certificate first.
+/// The chain, starting with the listener's own certificate.
 pub(in crate::gateway) fn chain(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, CertificateError> {
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
     chain.ok().filter(|chain| !chain.is_empty()).ok_or(CertificateError::NoCertificate)
@@ -28,7 +28,7 @@ pub(in crate::gateway) fn key(pem: &[u8]) -> Result<PrivateKeyDer<'static>, Cert
     PrivateKeyDer::from_pem_slice(pem).map_err(|_| CertificateError::NoKey)
 }
 
-/// The two together, if the key is that of the first certificate.
+/// The chain and the key, if the key belongs to the first certificate.
 pub(in crate::gateway) fn certified(
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,

@@ -1,4 +1,4 @@
-//! Connections to other servers: TCP, and TLS that trusts the certificates which this machine trusts.
+//! Connections to other servers by TCP and TLS. Servers are verified with this machine's root certificates.
 
 use std::io;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use rustls::ClientConfig;
 use super::egress_proxy::EgressProxy;
 use super::native_roots;
 
-/// For traces; `modelgate.limits` has the one for upstreams.
+/// The connect timeout for traces. `modelgate.limits` has the one for upstreams.
 pub(in crate::gateway) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(in crate::gateway) fn tcp(timeout: Duration) -> HttpConnector {
@@ -21,14 +21,14 @@ pub(in crate::gateway) fn tcp(timeout: Duration) -> HttpConnector {
     connector
 }
 
-/// Connections that speak TLS where the server does, and go through the proxy that the environment names.
+/// A connector for plain HTTP and HTTPS. It uses the proxy that the environment names.
 pub(in crate::gateway) type Connector = HttpsConnector<EgressProxy>;
 
-/// Connections that trust the certificates which this machine trusts.
+/// A connector that uses this machine's root certificates.
 ///
 /// # Errors
 ///
-/// If the certificates cannot be loaded.
+/// The certificates cannot be loaded.
 pub(in crate::gateway) fn connector(timeout: Duration) -> io::Result<Connector> {
     let tls = native_roots::native()?;
     let proxied = EgressProxy::from_environment(tcp(timeout), tls.clone());
@@ -36,7 +36,7 @@ pub(in crate::gateway) fn connector(timeout: Duration) -> io::Result<Connector> 
     Ok(builder.enable_http1().enable_http2().wrap_connector(proxied))
 }
 
-/// The same for HTTP/1.1 alone, and for servers with certificates of their own.
+/// The same for HTTP/1.1 only, with another TLS configuration.
 pub(in crate::gateway) fn http1_connector(timeout: Duration, tls: ClientConfig) -> Connector {
     let proxied = EgressProxy::from_environment(tcp(timeout), tls.clone());
     let builder = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http();

@@ -1,7 +1,7 @@
-//! TLS as both sides of the gateway need it: the certificates it trusts, the one it shows, and connectors.
+//! TLS for both sides of the gateway: trusted roots, the listener's certificate, and connectors.
 //!
-//! In come PEM files and this machine's root certificates. Out go rustls' configurations and connectors, for providers of
-//! keys, upstreams, bundles of policies and the collector of traces.
+//! Input: PEM files and this machine's root certificates. Output: rustls configurations and connectors. They serve
+//! providers of keys, upstreams, bundles of policies and the trace collector.
 
 pub(super) mod certificate;
 pub(super) mod connector;

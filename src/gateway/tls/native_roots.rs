@@ -1,4 +1,4 @@
-//! Whom this machine trusts.
+//! The root certificates of this machine.
 
 use std::io;
 use std::sync::{Arc, LazyLock};
@@ -6,13 +6,13 @@ use std::sync::{Arc, LazyLock};
 use hyper_rustls::ConfigBuilderExt as _;
 use rustls::{ClientConfig, ConfigBuilder, WantsVerifier};
 
-/// TLS with servers that have a certificate which this machine trusts.
+/// A TLS configuration that verifies servers with this machine's root certificates.
 ///
-/// Its root certificates are read once in a process: there are some hundred of them.
+/// The root certificates are read once per process, because there are more than a hundred.
 ///
 /// # Errors
 ///
-/// When there is none.
+/// There is no root certificate.
 pub(in crate::gateway) fn native() -> io::Result<ClientConfig> {
     static NATIVE: LazyLock<Result<ClientConfig, String>> =
         LazyLock::new(|| read().map_err(|error| error.to_string()));

@@ -1,4 +1,4 @@
-//! The models in a batch file, line by line as it arrives.
+//! Reads the models of a batch file, line by line as it arrives.
 
 use http::Method;
 
@@ -7,15 +7,15 @@ use crate::request::head::path::RoutePath;
 use crate::request::models::body;
 use crate::request::models::names::Names;
 
-/// The longest line that is judged, in bytes: one request with a few images in it.
+/// The longest line that is judged, in bytes. A request with a few images fits.
 const MAX_LINE: usize = 8 * 1024 * 1024;
 
-/// A file that may be a batch: one JSON object a line.
+/// A file that may be a batch: one JSON object per line.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
-    /// The line whose end has not come yet.
+    /// The line that is not complete yet.
     begun: Vec<u8>,
-    /// That line is known to be none of a batch, and the rest of it is passed over.
+    /// The current line cannot be part of a batch, so the rest of it is skipped.
     is_passed: bool,
     found: Models,
 }
@@ -24,10 +24,10 @@ pub(super) struct Batch {
 #[derive(Debug, Default)]
 pub(super) struct Models {
     pub(super) names: Names,
-    /// Why the file is no batch, if it is none. The names in its other lines count all the same: an upstream may take the file
-    /// for a batch whatever the form says.
+    /// The reason why the file is not a batch, if it is not. The names in its other lines still count, because an
+    /// upstream may treat the file as a batch regardless of the form.
     pub(super) fault: Option<String>,
-    /// Why it cannot be judged, even if it is none.
+    /// The reason why the file cannot be judged, even if it is not a batch.
     pub(super) excess: Option<String>,
 }
 
@@ -41,10 +41,10 @@ impl Models {
 }
 
 impl Batch {
-    /// Takes the next bytes of the file. Lines within them are not copied.
+    /// Reads the next bytes of the file. Lines that lie within them are not copied.
     pub(super) fn feed(&mut self, bytes: &[u8]) {
         let mut pieces = bytes.split(|byte| *byte == b'\n');
-        // What stands behind the last line feed is the beginning of a line.
+        // The text after the last line feed starts a new line.
         let Some(rest) = pieces.next_back() else { return };
         for piece in pieces {
             if self.begun.is_empty() && !self.is_passed {
@@ -57,7 +57,7 @@ impl Batch {
         self.extend(rest);
     }
 
-    /// The models of the file.
+    /// Returns the models of the file.
     pub(super) fn finish(mut self) -> Models {
         self.end_line();
         self.found
@@ -71,12 +71,12 @@ impl Batch {
     }
 
     fn extend(&mut self, bytes: &[u8]) {
-        // Blanks before a line are dropped at once, so that each byte is looked at once.
+        // Blanks before a line are dropped immediately, so each byte is examined once.
         let bytes = if self.begun.is_empty() { bytes.trim_ascii_start() } else { bytes };
         if bytes.is_empty() || self.is_passed {
             return;
         }
-        // Not kept beyond what can be judged, as the first bytes tell for other files, such as recordings.
+        // A line is not buffered beyond the limit. The first bytes identify other files, such as recordings.
         let room = (MAX_LINE + 1).saturating_sub(self.begun.len());
         self.begun.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
         if let Err(why) = check(&self.begun) {
@@ -106,7 +106,7 @@ impl Batch {
     }
 }
 
-/// What can be said of a line that may not have ended yet. Blanks before it were dropped.
+/// The state of a line that may be incomplete. Blanks before it were dropped.
 fn check(line: &[u8]) -> Result<(), String> {
     if line.len() > MAX_LINE {
         return Err("a line is too long".to_owned());

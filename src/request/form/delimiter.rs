@@ -1,15 +1,15 @@
-//! A search for bytes that come one by one (Knuth, Morris and Pratt).
+//! Searches for a byte string in a stream (Knuth, Morris and Pratt).
 
 #[derive(Debug)]
 pub(super) struct Needle {
     bytes: Vec<u8>,
-    /// For each length of a beginning: the length of the longest shorter beginning that it ends with.
+    /// For each prefix: the length of its longest proper prefix that is also its suffix.
     fallbacks: Vec<usize>,
     matched: usize,
 }
 
 impl Needle {
-    /// A search for `bytes`, of which there is at least one.
+    /// A search for `bytes`, which must not be empty.
     pub(super) fn new(bytes: Vec<u8>) -> Self {
         let mut needle = Self { fallbacks: vec![0; bytes.len()], bytes, matched: 0 };
         let mut length = 0;
@@ -27,17 +27,17 @@ impl Needle {
         &self.bytes
     }
 
-    /// How many of the first bytes the last ones seen are.
+    /// The number of leading bytes of the pattern that match the last input bytes.
     pub(super) fn matched(&self) -> usize {
         self.matched
     }
 
-    /// Takes the first `matched` bytes for seen.
+    /// Continues as if the first `matched` bytes were read.
     pub(super) fn assume(&mut self, matched: usize) {
         self.matched = matched;
     }
 
-    /// Takes the next byte, and says whether it is the last one of what is searched. Then the search begins anew.
+    /// Reads the next byte. Returns whether it completes the pattern. The search then starts again.
     pub(super) fn step(&mut self, byte: u8) -> bool {
         self.matched = self.longer(self.matched, Some(byte));
         let is_found = self.matched == self.bytes.len();

@@ -1,4 +1,4 @@
-//! What the name of a form's field says.
+//! Interprets the names of form fields.
 
 use std::fmt;
 
@@ -8,20 +8,20 @@ use crate::request::keys::naming::names_model;
 use crate::request::keys::spelling::is_disguised;
 use crate::request::models::usage::Usage;
 
-/// A field of a form that counts.
+/// A form field that affects the decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::request) enum Field {
     Model,
     Purpose,
     Stream,
     Number(Usage),
-    /// An additional model, or several between commas.
+    /// An additional model, or several separated by commas.
     Name,
-    /// Stands for a model, under this name.
+    /// Refers to a model indirectly, under this name.
     Reference(&'static str),
     Image,
     Audio,
-    /// Text that some reader decodes if it is JSON.
+    /// Text that some readers decode if it is JSON.
     Text,
 }
 
@@ -41,8 +41,8 @@ impl fmt::Display for Field {
     }
 }
 
-/// What a form's field says. A form has no one way to write lists and objects, so that a field of them is refused, as is
-/// `_charset_`, which tells the reader how to decode the rest.
+/// Interprets the name of a form field. Readers disagree how a form writes lists and objects, so such fields are
+/// refused. `_charset_` is also refused, because it changes how the other fields are decoded.
 pub(in crate::request) fn field(name: &str) -> Result<Option<Field>, String> {
     if let Some((name, member, true)) = MEMBERS.in_any_case(name) {
         return known(name, member);
@@ -57,7 +57,7 @@ pub(in crate::request) fn field(name: &str) -> Result<Option<Field>, String> {
     if let Some(known) = strict.find(|known| is_disguised(name, known)) {
         return Err(format!("a field is spelled almost like `{known}`"));
     }
-    // `svg[model]` and `svg.model` are a member of an object to some readers.
+    // Some readers parse `svg[model]` and `svg.model` as a member of an object.
     let mut segments = name.split(['[', ']', '.']).filter(|segment| !segment.is_empty());
     match segments.clone().next().and_then(|first| MEMBERS.get(first)) {
         Some((_, _, Member::Free | Member::Said | Member::Schema | Member::Metadata)) => Ok(None),

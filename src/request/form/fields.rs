@@ -1,4 +1,4 @@
-//! The fields of a form, and what they say together.
+//! The fields of a form and their combined meaning.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -33,14 +33,14 @@ pub(in crate::request) fn read(body: &[u8]) -> Result<Content<'static>, String> 
     Ok(content)
 }
 
-/// Whether a value, as it was sent, begins like an object or a list, behind any blanks.
+/// Whether a value, as it was sent, begins like an object or a list after any blanks.
 fn may_be_json(value: &str) -> bool {
     let value = value.trim_start_matches(['+', ' ']);
     let begins = ["{", "[", "%7b", "%5b", "%0", "%20"];
     begins.iter().any(|begin| value.get(..begin.len()).is_some_and(|start| start.eq_ignore_ascii_case(begin)))
 }
 
-/// The fields of a form that count.
+/// The form fields that affect the decision.
 #[derive(Debug, Default)]
 pub(super) struct Fields {
     model: Option<Value>,
@@ -51,7 +51,7 @@ pub(super) struct Fields {
 }
 
 impl Fields {
-    /// Notes that there is a field of this name.
+    /// Records that a field of this name exists.
     pub(super) fn note(&mut self, name: &str) {
         if is_litellms(name) {
             self.litellm_members.note(name);
@@ -86,7 +86,7 @@ impl Fields {
         }
     }
 
-    /// Reads a text that may be JSON. One that is none is only a text.
+    /// Reads a text that may be JSON. Other text has no meaning.
     fn text(&mut self, name: &str, text: &str) -> Result<(), String> {
         if !text.trim_start().starts_with(['{', '[']) {
             return Ok(());
@@ -98,7 +98,7 @@ impl Fields {
         }
     }
 
-    /// Whether the files of the form are batches, as far as it says.
+    /// Whether the form says that its files are batches.
     pub(super) fn may_be_batch(&self) -> bool {
         self.purpose.as_ref().is_none_or(|purpose| purpose.text.trim().eq_ignore_ascii_case("batch"))
     }
@@ -112,7 +112,7 @@ impl Fields {
     }
 }
 
-/// Whether a form's text means `true` to some reader.
+/// Whether some reader parses the text as `true`.
 fn is_true(text: &str) -> bool {
     ["true", "1", "t", "yes", "y", "on"].iter().any(|word| text.trim().eq_ignore_ascii_case(word))
 }

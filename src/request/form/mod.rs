@@ -1,7 +1,8 @@
 //! Forms: `application/x-www-form-urlencoded` and `multipart/form-data`.
 //!
-//! What comes in: the bytes of a body, in any pieces where it is multipart. What leaves: what its fields say about models, as of
-//! a JSON body, and the models in the lines of batch files. Readers differ in what they forgive, so that nothing is forgiven.
+//! Input: the bytes of a body, streamed in segments if it is multipart. Output: the same facts about models as for a
+//! JSON body, and the models in the lines of batch files. Readers tolerate different errors, so every deviation is
+//! refused here.
 
 mod batch;
 mod delimiter;

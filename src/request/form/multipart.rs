@@ -1,7 +1,7 @@
-//! `multipart/form-data` (RFC 7578, RFC 2046 section 5.1), read as it arrives.
+//! `multipart/form-data` (RFC 7578, RFC 2046 section 5.1), read as a stream.
 //!
-//! Readers of this format differ in what they forgive, so nothing is forgiven here: the body is delimiters, plain heads
-//! and contents, and the boundary stands nowhere else.
+//! Readers of this format tolerate different errors, so every deviation is refused here. The body consists of
+//! delimiters, plain heads and contents. The boundary occurs nowhere else.
 
 use super::batch::{Batch, Models};
 use super::delimiter::Needle;
@@ -14,21 +14,21 @@ use crate::request::models::content::{Content, Slot};
 
 const MAX_PARTS: usize = 256;
 const MAX_HEAD: usize = 4 * 1024;
-/// The longest value of a field that counts.
+/// The maximum length of a field value that affects the decision.
 const MAX_VALUE: usize = 1024;
-/// The longest JSON in a field.
+/// The maximum length of JSON in a field.
 const MAX_JSON: usize = 256 * 1024;
 
-/// A body being read.
+/// The reader of a multipart body.
 #[derive(Debug)]
 pub(in crate::request) struct Multipart {
     boundary: String,
     delimiter: Needle,
-    /// The boundary without the line break before it, which some readers take for a delimiter.
+    /// The boundary without the preceding line break. Some readers accept it as a delimiter.
     bare: Needle,
     state: State,
     parts: usize,
-    /// Where in the body the next byte stands.
+    /// The offset of the next byte in the body.
     offset: usize,
     fields: Fields,
     may_take_batches: bool,
@@ -38,15 +38,15 @@ pub(in crate::request) struct Multipart {
 
 #[derive(Debug)]
 enum State {
-    /// Before the first delimiter, where nothing may stand.
+    /// Before the first delimiter, where no bytes are allowed.
     Start,
-    /// Behind a delimiter: the line break, or the hyphens of the last one.
+    /// After a delimiter: a line break, or the hyphens of the last delimiter.
     Delimited(Vec<u8>),
     /// In a part's head.
     Head(Vec<u8>),
     /// In a part's content.
     Part(Part),
-    /// Behind the last delimiter.
+    /// After the last delimiter.
     End(Vec<u8>),
 }
 
@@ -66,10 +66,10 @@ enum PartContent {
 }
 
 impl Multipart {
-    /// A body with this boundary; `may_take_batches` says whether its files may be batches.
+    /// A reader for this boundary. `may_take_batches` says whether files may be batches.
     pub(in crate::request) fn new(boundary: String, may_take_batches: bool) -> Self {
         let mut delimiter = Needle::new(format!("\r\n--{boundary}").into_bytes());
-        // The first delimiter has no line break before it.
+        // The first delimiter has no preceding line break.
         delimiter.assume(2);
         let bare = Needle::new(format!("--{boundary}").into_bytes());
         Self {
@@ -85,7 +85,7 @@ impl Multipart {
         }
     }
 
-    /// Takes the next bytes of the body.
+    /// Reads the next bytes of the body.
     pub(in crate::request) fn feed(&mut self, mut bytes: &[u8]) -> Result<(), Malformed> {
         while !bytes.is_empty() {
             let used = self.step(bytes).map_err(Malformed::Body)?;
@@ -95,7 +95,7 @@ impl Multipart {
         Ok(())
     }
 
-    /// What the body said, now that it has ended.
+    /// Returns the facts about the body, which has ended.
     pub(in crate::request) fn finish(self) -> Result<Content<'static>, Malformed> {
         if self.offset == 0 {
             return Ok(Content::default());
@@ -114,7 +114,7 @@ impl Multipart {
         Ok(content)
     }
 
-    /// Reads some of `bytes`, at least one, and says how many.
+    /// Reads at least one of `bytes`, and returns how many.
     fn step(&mut self, bytes: &[u8]) -> Result<usize, String> {
         match &mut self.state {
             State::Start | State::Part(_) => return self.content(bytes),
@@ -147,7 +147,7 @@ impl Multipart {
         Ok(1)
     }
 
-    /// Begins the part with this head.
+    /// Starts the part with this head.
     fn part(&mut self, head: &[u8]) -> Result<Part, String> {
         self.parts += 1;
         if self.parts > MAX_PARTS {
@@ -167,7 +167,7 @@ impl Multipart {
         Ok(Part { content, start: self.offset + 1, len: 0, announced: head.length })
     }
 
-    /// What is to be done with the content of the part with this head.
+    /// Chooses how to read the content of the part with this head.
     fn content_of(&mut self, head: &Head) -> Result<PartContent, String> {
         let field = field(&head.name)?;
         let is_flag = matches!(field, Some(Field::Image | Field::Audio));
@@ -175,7 +175,7 @@ impl Multipart {
             self.fields.note(&head.name);
             return Ok(PartContent::File(Batch::default()));
         }
-        // A file is what the caller sends to be kept or read, unless it says that it is JSON and is none of the usual ones.
+        // A file is content to store or read, unless it claims to be JSON and is not a common file type.
         let is_kept = head.is_file && (!head.is_json || head.name.starts_with("file"));
         match field {
             Some(field) if field != Field::Text && !is_flag && !head.is_plain_text => {
@@ -197,7 +197,7 @@ impl Multipart {
 
     /// Reads content up to the next delimiter, or all of `bytes`.
     fn content(&mut self, bytes: &[u8]) -> Result<usize, String> {
-        // Bytes that may begin a delimiter were held back: they are the delimiter's own first ones.
+        // Bytes that may begin a delimiter were held back. They are the first bytes of the delimiter itself.
         let held = self.delimiter.matched();
         let is_start = matches!(self.state, State::Start);
         let mut used = 0;
@@ -266,7 +266,7 @@ impl Part {
             PartContent::Field { field: Field::Text, value, .. } => {
                 let room = MAX_JSON.saturating_sub(value.len());
                 value.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
-                // Other text is of no interest, however long.
+                // Other text is ignored, regardless of its length.
                 let first = value.iter().find(|byte| !byte.is_ascii_whitespace());
                 if first.is_some_and(|first| !matches!(first, b'{' | b'[')) {
                     self.content = PartContent::Passed;

@@ -2,24 +2,24 @@
 
 use crate::request::keys::spelling::is_disguised;
 
-/// What the head says.
+/// The facts in the head of a part.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Head {
     /// The field's name.
     pub name: String,
-    /// Whether every reader takes the part for a field with its bytes as text, and none for a file.
+    /// Whether every reader treats the part as a text field, and none as a file.
     pub is_plain_text: bool,
-    /// Whether some reader takes the part for a file that is sent to be kept.
+    /// Whether some reader treats the part as a file to store.
     pub is_file: bool,
-    /// Whether the part says that it is JSON.
+    /// Whether the part claims to be JSON.
     pub is_json: bool,
-    /// What the part holds, as far as its type or file name says.
+    /// The content type that the part's type or file name implies.
     pub media: Option<Media>,
-    /// `Content-Length`, which a few readers believe.
+    /// `Content-Length`, which a few readers trust.
     pub length: Option<usize>,
 }
 
-/// What a file may hold that policies ask for.
+/// The content types that policies can ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Media {
     Image,
@@ -41,16 +41,16 @@ impl Media {
     }
 }
 
-/// `Content-Encoding` and others make some readers decode the content, so that no other header is known.
+/// Only these headers are accepted, because `Content-Encoding` and others make some readers decode the content.
 const HEADERS: [&str; 4] =
     ["content-disposition", "content-type", "content-transfer-encoding", "content-length"];
 
 impl Head {
-    /// Parses a head, without the empty line at its end.
+    /// Parses a head without the empty line at its end.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let mut values: [Option<&str>; HEADERS.len()] = [None; HEADERS.len()];
         for line in text.split("\r\n") {
-            // A line break alone, a folded line, and a blank before the colon, all end up here.
+            // A bare line break, a folded line, and a blank before the colon are all refused here.
             if line.chars().any(char::is_control) {
                 return Err("the head of a part has a control character".to_owned());
             }
@@ -92,8 +92,9 @@ fn parse_length(text: &str) -> Result<usize, String> {
     text.parse().ok().filter(|_| is_plain).ok_or_else(|| "the length of a part is broken".to_owned())
 }
 
-/// The field's name, and the file name if there is one: `form-data; name="…"; filename="…"`, in quotes and without escapes,
-/// which readers undo differently; or tokens without quotes, as .NET writes them, with `filename*` beside `filename`.
+/// Parses the field name and the optional file name. The accepted form is `form-data; name="…"; filename="…"`, quoted
+/// and without escapes, because readers decode escapes differently. As .NET writes them, tokens without quotes and
+/// `filename*` next to `filename` are accepted too.
 fn parse_disposition(text: &str) -> Result<(&str, Option<&str>), String> {
     const BROKEN: &str = "the disposition of a part is broken";
     let mut rest = text.strip_prefix("form-data").ok_or("a part is no form data")?;
@@ -127,15 +128,15 @@ fn parse_disposition(text: &str) -> Result<(&str, Option<&str>), String> {
     if filename.is_some_and(|filename| filename.contains(['\\', ';'])) {
         return Err("the file name of a part has characters that readers undo differently".to_owned());
     }
-    // To a reader that does not know it, a part with this alone is no file.
+    // Readers that do not know `filename*` would not treat a part with it alone as a file.
     if extended.is_some() && filename.is_none() {
         return Err("a part has `filename*` without `filename`".to_owned());
     }
     Ok((name, filename))
 }
 
-/// Whether a value may stand without quotes: a token (RFC 9110 section 5.6.2), without what begins an escape or a quote to
-/// some readers.
+/// Whether a value is valid without quotes: a token (RFC 9110 section 5.6.2) without the characters that some readers
+/// treat as an escape or a quote.
 fn is_token(value: &str) -> bool {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "!#$&+-.^_|~%'".contains(c);
     let quotes = value.matches('\'').count();

@@ -1,11 +1,11 @@
-//! How a body's headers say that it is written.
+//! Determines the format of a body from its headers.
 
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, TRANSFER_ENCODING};
 
 use crate::request::malformed::Malformed;
 
-/// How a body is to be read.
+/// The format of a body.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::request) enum Kind {
     /// One strict JSON object.
@@ -14,14 +14,14 @@ pub(in crate::request) enum Kind {
     Form,
     /// `multipart/form-data` with this boundary.
     Multipart { boundary: String },
-    /// Anything that is no form. It may turn out to be JSON.
+    /// Any type other than a form. The body may still be JSON.
     Other,
 }
 
 impl Kind {
-    /// The kind that the headers announce.
+    /// Returns the format that the headers announce.
     pub(in crate::request) fn of(headers: &HeaderMap) -> Result<Self, Malformed> {
-        // Every value counts: a second header line is an encoding upon the first.
+        // Every value counts: a second header line adds another encoding.
         let all_are = |name, plain: &str| {
             headers.get_all(name).iter().all(|v| v.as_bytes().eq_ignore_ascii_case(plain.as_bytes()))
         };
@@ -45,18 +45,18 @@ impl Kind {
         }
         let (essence, parameters) = text.split_once(';').map_or((text, None), |(e, p)| (e, Some(p)));
         let essence = essence.trim();
-        // In lower case: to a few readers a form that says so otherwise is no form.
+        // Only lower case is accepted, because a few readers do not recognize a form otherwise.
         if essence == "multipart/form-data" {
             return boundary(parameters.unwrap_or_default()).map(|boundary| Self::Multipart { boundary });
         }
-        // A reader may decode the bytes as it is told, and UTF-7 turns plain text into other JSON.
+        // A reader may decode the bytes with the given charset, and UTF-7 turns plain text into different JSON.
         if !parameters.is_none_or(is_utf8) {
             return Err(Malformed::Unsupported("charset"));
         }
         if essence == "application/x-www-form-urlencoded" {
             return Ok(Self::Form);
         }
-        // Some readers look for these words anywhere in the type.
+        // Some readers search for these words anywhere in the type.
         let (lower, essence) = (text.to_ascii_lowercase(), essence.to_ascii_lowercase());
         if lower.contains("multipart") || lower.contains("urlencoded") {
             return Err(UNSUPPORTED);
@@ -80,7 +80,8 @@ fn is_utf8(parameters: &str) -> bool {
 
 const UTF8: [&str; 3] = ["charset=utf-8", "charset=\"utf-8\"", "charset=utf8"];
 
-/// The boundary out of a multipart type's parameters (RFC 2046 section 5.1.1), where no two readers see different ones.
+/// Parses the boundary parameter of a multipart type (RFC 2046 section 5.1.1). Accepts only boundaries that all readers
+/// parse alike.
 fn boundary(parameters: &str) -> Result<String, Malformed> {
     let bad = |why: &str| Malformed::Body(format!("its content type {why}"));
     let mut found = None;
@@ -94,7 +95,7 @@ fn boundary(parameters: &str) -> Result<String, Malformed> {
             return Err(bad("has a parameter beside the boundary"));
         }
         let quoted = value.strip_prefix('"').and_then(|value| value.strip_suffix('"'));
-        // What an unquoted value may hold is a token's characters: fewer than a boundary's.
+        // An unquoted value may only contain token characters, which are fewer than a boundary's.
         let (value, allowed) = quoted.map_or((value, "'+_-."), |value| (value, "'()+_,-./:=?"));
         let is_allowed = |c: char| c.is_ascii_alphanumeric() || allowed.contains(c);
         if !(1..=MAX_BOUNDARY).contains(&value.len()) || !value.chars().all(is_allowed) {

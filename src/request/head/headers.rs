@@ -1,4 +1,4 @@
-//! The headers that are judged.
+//! The headers that affect the decision.
 
 use http::{HeaderMap, HeaderValue, Method};
 
@@ -8,12 +8,12 @@ use crate::request::models::names::Names;
 /// The header that selects a team (R6.1).
 pub const TEAM_HEADER: &str = "x-litellm-team-id";
 
-/// What the headers of a request say.
+/// The facts in the headers of a request.
 #[derive(Debug, Default)]
 pub(in crate::request) struct Judged {
     /// The value of [`TEAM_HEADER`].
     pub(in crate::request) team: Option<String>,
-    /// The models that headers choose.
+    /// The models that headers select.
     pub(in crate::request) names: Names,
 }
 
@@ -29,13 +29,13 @@ impl Judged {
                         return Err(Malformed::TeamHeader);
                     }
                 }
-                // A server that obeys these would run another method than the one that is judged.
+                // A server that obeys these headers would run another method than the judged one.
                 "x-http-method-override" | "x-http-method" | "x-method-override"
                     if !value.as_bytes().eq_ignore_ascii_case(method.as_str().as_bytes()) =>
                 {
                     return Err(Malformed::MethodOverride);
                 }
-                // Azure ML's, Vercel's and LiteLLM's.
+                // From Azure ML, Vercel and LiteLLM.
                 "azureml-model-deployment" => judged.add("the header `azureml-model-deployment`", value)?,
                 "ai-language-model-id" => judged.add("the header `ai-language-model-id`", value)?,
                 "x-litellm-model" => judged.add("the header `x-litellm-model`", value)?,

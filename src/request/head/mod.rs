@@ -1,8 +1,8 @@
-//! What the head of a request says: its path, query and headers.
+//! Reads the head of a request: path, query and headers.
 //!
-//! What comes in: what stands before the body. What leaves: a path in one normal form, the models that the path, the query and
-//! headers name, how the body is written, and what the route alone says. A head that two readers may read differently is
-//! refused.
+//! Input: the request without its body. Output: the normalized path, the models that path, query and headers name, the
+//! format of the body, and the facts that follow from the route alone. A head that two readers may interpret
+//! differently is refused.
 
 pub(super) mod content_type;
 pub(super) mod headers;

@@ -4,18 +4,18 @@ use http::Method;
 
 use crate::request::malformed::Malformed;
 
-/// What ends the model's name in a path.
+/// The end of the model name in a path.
 enum After {
     /// The next slash.
     Slash,
-    /// The last colon, behind which a verb stands, as in `:generateContent`.
+    /// The last colon, which precedes a verb such as `:generateContent`.
     Verb,
-    /// `/invoke`, `/converse` and the like: the last segment.
+    /// The last segment, such as `/invoke` or `/converse`.
     LastSlash,
 }
 
-/// In a path: between two pieces of it, wherever in the path they stand: a proxy may mount an API below a prefix. Azure's, the
-/// older OpenAI's, Google's, and Bedrock's.
+/// The text before and after the model, anywhere in the path, because a proxy may mount an API below a prefix. For
+/// Azure, the older OpenAI API, Google and Bedrock.
 static PATHS: [(&str, After); 6] = [
     (DEPLOYMENTS, After::Slash),
     ("/engines/", After::Slash),
@@ -27,7 +27,7 @@ static PATHS: [(&str, After); 6] = [
 
 const DEPLOYMENTS: &str = "/deployments/";
 
-/// The letters that `PATHS` begin with behind their slash.
+/// The first letters of `PATHS` after their slash.
 #[expect(clippy::indexing_slicing, reason = "the compiler evaluates it")]
 static BEGINNINGS: [bool; 256] = {
     let mut beginnings = [false; 256];
@@ -43,15 +43,15 @@ static BEGINNINGS: [bool; 256] = {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::request) struct PathModel<'p> {
     pub(in crate::request) name: &'p str,
-    /// It replaces the one in the body (D12), as Azure's deployments do.
+    /// The path's model replaces the one in the body (D12), as for Azure's deployments.
     pub(in crate::request) replaces: bool,
 }
 
-/// The model that the path names.
+/// Returns the model that the path names.
 ///
 /// # Errors
 ///
-/// [`Malformed::Path`] when it names two.
+/// [`Malformed::Path`] if it names two.
 pub(in crate::request) fn path_model<'p>(
     method: &Method,
     path: &'p str,
@@ -61,7 +61,7 @@ pub(in crate::request) fn path_model<'p>(
     let mut rest = path.as_bytes();
     while let [byte, behind @ ..] = rest {
         rest = behind;
-        // Every piece begins with a slash, and the letter behind it nearly always tells.
+        // Every prefix begins with a slash, and the letter after it usually excludes a match.
         let may_begin = |letter: &u8| BEGINNINGS.get(usize::from(*letter)) == Some(&true);
         if *byte != b'/' || !behind.first().is_some_and(may_begin) {
             continue;
@@ -77,9 +77,9 @@ pub(in crate::request) fn path_model<'p>(
             let name = match after {
                 After::Slash => rest.split_once('/').map(|(model, _)| model),
                 After::LastSlash => rest.rsplit_once('/').map(|(model, _)| model),
-                // `GET /v1/models/llama3:8b` describes a model; it does not call it.
+                // `GET /v1/models/llama3:8b` describes a model and does not call it.
                 After::Verb if *method == Method::GET || *method == Method::HEAD => None,
-                // In Google's API `models/x` is `x`.
+                // In Google's API, `models/x` means `x`.
                 After::Verb => rest.rsplit_once(':').map(|(model, _)| without_prefix(model)),
             };
             let Some(name) = name else { continue };

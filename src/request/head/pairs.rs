@@ -1,25 +1,25 @@
-//! Pairs of keys and values, as queries and urlencoded forms write them.
+//! Parses key-value pairs of queries and urlencoded forms.
 
 use std::borrow::Cow;
 use std::ops::Range;
 
 use percent_encoding::percent_decode_str;
 
-/// One value and where it stands, as it was sent.
+/// A value as it was sent, with its position.
 #[derive(Debug)]
 pub(in crate::request) struct Value {
     pub(in crate::request) text: String,
     pub(in crate::request) range: Range<usize>,
 }
 
-/// A pair, as it was sent, and where its value stands.
+/// A pair as it was sent, with the position of its value.
 pub(in crate::request) struct Pair<'t> {
     pub(in crate::request) key: &'t str,
     pub(in crate::request) value: &'t str,
     pub(in crate::request) range: Range<usize>,
 }
 
-/// The pairs of a query or a form. `;` is a separator to some readers.
+/// Splits a query or a form into pairs. Some readers treat `;` as a separator.
 pub(in crate::request) fn pairs(text: &str) -> impl Iterator<Item = Pair<'_>> {
     let mut at = 0;
     text.split(['&', ';']).map(move |pair| {
@@ -30,7 +30,7 @@ pub(in crate::request) fn pairs(text: &str) -> impl Iterator<Item = Pair<'_>> {
     })
 }
 
-/// Decodes a key or a value; a broken escape has several readings.
+/// Decodes a key or a value. Refuses an invalid escape, which readers decode differently.
 pub(in crate::request) fn decode(text: &str) -> Result<Cow<'_, str>, String> {
     let is_broken = |rest: &str| !rest.get(..2).is_some_and(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()));
     if text.split('%').skip(1).any(is_broken) {

@@ -1,11 +1,11 @@
-//! One form for each path: judged and forwarded alike, or refused.
+//! Normalizes paths. The normalized path is both judged and forwarded; other paths are refused.
 
 use std::fmt;
 use std::fmt::Write as _;
 
 use crate::request::malformed::Malformed;
 
-/// A path in normal form: decoded for matching, and encoded in one way for forwarding.
+/// A normalized path: decoded for matching, and encoded in one way for forwarding.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct RoutePath {
     decoded: String,
@@ -16,8 +16,8 @@ impl RoutePath {
     ///
     /// # Errors
     ///
-    /// [`Malformed::Path`] when another reader might see another path: empty or dot segments, an encoded slash,
-    /// backslash, percent sign, semicolon or control character, a broken escape, or bytes that are not UTF-8.
+    /// [`Malformed::Path`] if another reader might see another path: empty or dot segments, an encoded slash,
+    /// backslash, percent sign, semicolon or control character, an invalid escape, or bytes that are not UTF-8.
     pub fn parse(raw: &str) -> Result<Self, Malformed> {
         if is_ordinary(raw) {
             return Ok(Self { decoded: raw.to_owned() });
@@ -35,7 +35,7 @@ impl RoutePath {
             if segment.is_empty() && segments.peek().is_some() {
                 return Err(Malformed::Path("it has an empty segment"));
             }
-            // `..;` and the like are dot segments to some servers, which drop what stands behind the semicolon.
+            // Some servers drop the text after a semicolon, so `..;` and the like are dot segments to them.
             if matches!(segment.trim(), "." | "..") {
                 return Err(Malformed::Path("it has a dot segment"));
             }
@@ -62,11 +62,11 @@ impl fmt::Display for RoutePath {
     }
 }
 
-/// Whether the path, as nearly all do, has nothing to decode and nothing that any reader could take for anything else.
+/// Whether the path contains nothing to decode and nothing ambiguous, as nearly all paths do.
 fn is_ordinary(raw: &str) -> bool {
     let mut rest = raw.as_bytes();
     while let [byte, behind @ ..] = rest {
-        // Neither an empty segment nor one that may be a dot segment.
+        // No segment is empty or may be a dot segment.
         let is_plain = match byte {
             b'/' => !matches!(behind, [b'/' | b'.', ..]),
             _ => ORDINARY.get(usize::from(*byte)) == Some(&true),
@@ -79,7 +79,7 @@ fn is_ordinary(raw: &str) -> bool {
     raw.starts_with('/')
 }
 
-/// What an ordinary path has in it beside slashes.
+/// The characters of an ordinary path, besides slashes.
 #[expect(clippy::indexing_slicing, reason = "the compiler evaluates it")]
 static ORDINARY: [bool; 256] = {
     let mut ordinary = [false; 256];
@@ -117,8 +117,8 @@ fn decode(raw: &str) -> Result<String, Malformed> {
 const CHARACTER: Malformed =
     Malformed::Path("it has a backslash, percent sign, semicolon, query or control character");
 
-/// What may stand in a decoded path. A `%` could be decoded again by the next reader, and `;` begins parameters for
-/// some servers.
+/// The characters of a decoded path. The next reader could decode a `%` again, and `;` begins parameters for some
+/// servers.
 fn is_plain(c: char) -> bool {
     !c.is_control() && !matches!(c, '\\' | '%' | ';' | '?' | '#')
 }
@@ -130,7 +130,7 @@ fn hex(digit: Option<u8>) -> Option<u8> {
 fn encode(decoded: &str) -> String {
     let mut out = String::with_capacity(decoded.len());
     for byte in decoded.bytes() {
-        // RFC 3986 `pchar` without `;` and escapes, and the slash itself.
+        // RFC 3986 `pchar` without `;` and escapes, plus the slash.
         if byte.is_ascii_alphanumeric() || b"/-._~!$&'()*+,=:@".contains(&byte) {
             out.push(char::from(byte));
         } else {

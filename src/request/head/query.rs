@@ -1,14 +1,14 @@
-//! The models in a query string.
+//! Reads the models in a query string.
 
 use super::pairs::{self, Value};
 use crate::request::keys::naming::names_model;
 use crate::request::keys::spelling::is_disguised;
 use crate::request::models::names::Names;
 
-/// What a query says about models.
+/// The facts in a query about models.
 #[derive(Debug, Default)]
 pub(in crate::request) struct QueryModels {
-    /// The value of `model`, which may be given once.
+    /// The value of `model`, which may occur once.
     pub(in crate::request) model: Option<Value>,
     /// The values of other parameters that name models, such as `deployment`.
     pub(in crate::request) names: Names,

@@ -1,4 +1,4 @@
-//! What a route alone says about its requests.
+//! Facts that follow from a route alone.
 
 use http::Method;
 
@@ -6,37 +6,37 @@ use super::path::RoutePath;
 use crate::request::malformed::Malformed;
 use crate::routes::surface;
 
-/// Whether the method sends something to be run: a server may answer PUT and PATCH as POST.
+/// Whether the method runs something. A server may treat PUT and PATCH like POST.
 pub(in crate::request) fn runs(method: &Method) -> bool {
     matches!(*method, Method::POST | Method::PUT | Method::PATCH)
 }
 
-/// Whether what is sent to `path` always takes a model.
+/// Whether a request with content to `path` always needs a model.
 pub(in crate::request) fn always_takes_model(path: &str) -> bool {
     surface::lookup(&Method::POST, path).is_some_and(|route| route.model_use() == surface::ModelUse::Named)
 }
 
-/// Whether a form that is sent to `path` may bring a batch: a file of which each line has a `body` with members like those of
-/// a body of its own.
+/// Whether a form for `path` may contain a batch: a file in which each line has a `body` with the members of a request
+/// body.
 pub(in crate::request) fn may_take_batches(path: &str) -> bool {
     path.ends_with("/files")
 }
 
-/// The lists of models, whose members are judged as the list is: who may see the list may ask for each of its members.
+/// The lists of models. Each member is judged like its list: callers who may see the list may ask for each member.
 const LISTINGS: [&str; 4] = ["/v1/models", "/models", "/v1beta/models", "/v1alpha/models"];
 
-/// The list that a GET of `path` asks for a member of.
+/// The list that contains the member that a GET of `path` asks for.
 pub(in crate::request) fn listing_of(method: &Method, path: &str) -> Option<&'static str> {
     let is_member = |list: &&str| {
         let id = path.strip_prefix(*list).and_then(|rest| rest.strip_prefix('/')).unwrap_or_default();
-        // Google's operations stand below its models.
+        // Google's operations are below its models.
         !id.is_empty() && !id.contains("/operations/")
     };
     if *method == Method::GET { LISTINGS.into_iter().find(is_member) } else { None }
 }
 
-/// The path of a request. In the path of a model in a list, clients write a slash in its name as `%2F`; nothing is
-/// forwarded there, so that no second reader can take it for another path.
+/// Parses the path of a request. For a member of a list of models, clients write a slash in the name as `%2F`. Such
+/// requests are not forwarded, so no second reader can interpret the path differently.
 pub(in crate::request) fn route(method: &Method, raw: &str) -> Result<RoutePath, Malformed> {
     if listing_of(method, raw).is_some() {
         return RoutePath::parse(&raw.replace("%2F", "/").replace("%2f", "/"));

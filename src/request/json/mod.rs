@@ -1,7 +1,7 @@
-//! JSON text, read once and strictly, without a tree.
+//! Reads JSON text once and strictly, without a tree.
 //!
-//! What comes in: the bytes of a body. What leaves: an error that says which byte is wrong, or every key and value in order,
-//! shown to a [`walk::Look`]. Nothing here knows what a key means.
+//! Input: the bytes of a body. Output: an error with the position of the wrong byte, or every key and value in order,
+//! passed to a [`walk::Look`]. This module does not know the meaning of keys.
 
 pub(super) mod scan;
 pub(super) mod token;

@@ -1,17 +1,18 @@
-//! JSON text, read once and strictly, without decoding what nobody looks at.
+//! Scans JSON text once and strictly. Only values that a caller examines are decoded.
 //!
-//! The limits and the grammar are those of `serde_json`, which decodes what is looked at, and the rare number that may be out
-//! of range. Unlike its `IgnoredAny` nothing here skips unread: depth is counted and a lone surrogate is refused everywhere.
+//! The limits and the grammar are those of `serde_json`, which decodes the examined values and the few numbers that may
+//! be out of range. Unlike `IgnoredAny` of `serde_json`, skipped values are validated too: depth is counted and a lone
+//! surrogate is refused everywhere.
 
 use super::token::{self, Token, decoded};
 
-/// Objects and lists within each other, as many as `serde_json` reads.
+/// The maximum nesting depth, equal to that of `serde_json`.
 pub(in crate::request) const MAX_DEPTH: usize = 127;
 
-/// Digits of a number that is in range whatever they are.
+/// A number with at most this many digits is always in range.
 const DIGITS_IN_RANGE: usize = 300;
 
-/// What a value is, by its first byte.
+/// The type of a value, determined from its first byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::request) enum Kind {
     Object,
@@ -22,7 +23,7 @@ pub(in crate::request) enum Kind {
     Null,
 }
 
-/// Text, and what of it was not read yet.
+/// A text and the part of it that is still unread.
 #[derive(Debug)]
 pub(in crate::request) struct Json<'b> {
     text: &'b str,
@@ -31,11 +32,11 @@ pub(in crate::request) struct Json<'b> {
 }
 
 impl<'b> Json<'b> {
-    /// Text of which nothing was read.
+    /// A scanner at the beginning of the text.
     ///
     /// # Errors
     ///
-    /// If it is not UTF-8.
+    /// The text is not UTF-8.
     pub(in crate::request) fn new(bytes: &'b [u8]) -> Result<Self, String> {
         let text = simdutf8::basic::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned())?;
         Ok(Self { text, rest: text.as_bytes(), depth: 0 })
@@ -46,7 +47,7 @@ impl<'b> Json<'b> {
         self.text
     }
 
-    /// Goes to the next value, and says what it must be.
+    /// Moves to the next value and returns its type.
     pub(in crate::request) fn next_kind(&mut self) -> Result<Kind, String> {
         self.skip_blanks();
         Ok(match self.rest.first() {
@@ -60,7 +61,7 @@ impl<'b> Json<'b> {
         })
     }
 
-    /// Reads an object that stands here. `member` is given each key, and must read the value.
+    /// Reads an object. Calls `member` with each key; `member` must read the value.
     pub(in crate::request) fn object(
         &mut self,
         mut member: impl FnMut(&mut Self, Token<'b>) -> Result<(), String>,
@@ -76,7 +77,7 @@ impl<'b> Json<'b> {
         })
     }
 
-    /// Reads a list that stands here. `element` must read a value.
+    /// Reads a list. `element` must read a value.
     pub(in crate::request) fn list(
         &mut self,
         element: impl FnMut(&mut Self) -> Result<(), String>,
@@ -85,7 +86,7 @@ impl<'b> Json<'b> {
         self.members(b']', element)
     }
 
-    /// Reads a string that stands here.
+    /// Reads a string.
     #[inline(always)]
     pub(in crate::request) fn string(&mut self) -> Result<Token<'b>, String> {
         let [b'"', inside @ ..] = self.rest else { return self.refused("a string") };
@@ -101,7 +102,7 @@ impl<'b> Json<'b> {
         }
     }
 
-    /// Reads a number that stands here, and returns its text.
+    /// Reads a number and returns its text.
     pub(in crate::request) fn number(&mut self) -> Result<&'b str, String> {
         let start = self.at();
         self.skip(b'-');
@@ -128,7 +129,7 @@ impl<'b> Json<'b> {
         Ok(text)
     }
 
-    /// Reads `true`, `false` or `null`, one of which stands here. `null` is `None`.
+    /// Reads `true`, `false` or `null`. `null` is `None`.
     pub(in crate::request) fn word(&mut self) -> Result<Option<bool>, String> {
         let (value, rest) = match self.rest {
             [b't', b'r', b'u', b'e', rest @ ..] => (Some(true), rest),
@@ -140,7 +141,7 @@ impl<'b> Json<'b> {
         Ok(value)
     }
 
-    /// Where the next value begins, and after `read` where it ended; and its text.
+    /// Calls `read` for the next value. Returns the value's position and text.
     pub(in crate::request) fn spanned(
         &mut self,
         read: impl FnOnce(&mut Self) -> Result<(), String>,
@@ -184,7 +185,7 @@ impl<'b> Json<'b> {
         if self.depth > MAX_DEPTH { Err("it is nested too deeply".to_owned()) } else { Ok(()) }
     }
 
-    /// How many bytes were read.
+    /// The number of bytes read so far.
     fn at(&self) -> usize {
         self.text.len() - self.rest.len()
     }

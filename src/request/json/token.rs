@@ -1,4 +1,4 @@
-//! The strings of JSON text: where one ends, and what it says.
+//! Finds and decodes the strings of JSON text.
 
 use std::borrow::Cow;
 
@@ -13,20 +13,21 @@ pub(in crate::request) fn decoded<T: DeserializeOwned>(text: &str) -> Result<T, 
 #[derive(Clone, Copy, Debug)]
 pub(in crate::request) struct Token<'b> {
     text: &'b str,
-    /// How many bytes of the text there are from the first character on, and from the closing quote on.
+    /// The lengths of the text from the first character on, and from the closing quote on.
     from: usize,
     to: usize,
     is_escaped: bool,
 }
 
 impl<'b> Token<'b> {
-    /// The string in `text` whose inside begins where `inside` does, and behind whose closing quote `rest` stands.
+    /// The string in `text` between its opening quote, after which `inside` begins, and its closing quote, after which
+    /// `rest` begins.
     #[inline(always)]
     pub(in crate::request) fn new(text: &'b str, inside: &[u8], rest: &[u8], is_escaped: bool) -> Self {
         Self { text, from: inside.len(), to: rest.len() + 1, is_escaped }
     }
 
-    /// What the string says.
+    /// Decodes the string.
     #[inline(always)]
     pub(in crate::request) fn decoded(self) -> Result<Cow<'b, str>, String> {
         let (from, to) = (self.text.len() - self.from, self.text.len() - self.to);
@@ -36,26 +37,26 @@ impl<'b> Token<'b> {
         Ok(Cow::Borrowed(self.text.get(from..to).unwrap_or_default()))
     }
 
-    /// The string as it is written, without its quotes.
+    /// The string as written, without its quotes.
     #[inline(always)]
     pub(in crate::request) fn as_written(self) -> &'b str {
         let (from, to) = (self.text.len() - self.from, self.text.len() - self.to);
         self.text.get(from..to).unwrap_or_default()
     }
 
-    /// Whether the string begins with `prefix`, which is ASCII, in any case. Decodes no more than it compares.
+    /// Whether the string begins with the ASCII text `prefix`, ignoring case. Decodes only what it compares.
     #[inline]
     pub(in crate::request) fn begins_with(self, prefix: &str) -> bool {
         self.behind(prefix).is_some()
     }
 
-    /// Whether the string is `word`, which is ASCII, in any case.
+    /// Whether the string equals the ASCII text `word`, ignoring case.
     #[inline]
     pub(in crate::request) fn is(self, word: &str) -> bool {
         self.behind(word).is_some_and(<[u8]>::is_empty)
     }
 
-    /// What is written behind `prefix`.
+    /// The text after `prefix`, as written.
     fn behind(self, prefix: &str) -> Option<&'b [u8]> {
         let mut rest = self.as_written().as_bytes();
         for expected in prefix.bytes() {
@@ -77,30 +78,30 @@ impl<'b> Token<'b> {
 /// A string that was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::request) struct End<'b> {
-    /// What stands behind its closing quote.
+    /// The text after its closing quote.
     pub(in crate::request) rest: &'b [u8],
     pub(in crate::request) is_escaped: bool,
 }
 
-/// A string that is none.
+/// An invalid string.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::request) struct Wrong<'b> {
-    /// What follows, from the first byte on that is not as expected.
+    /// The text from the first unexpected byte on.
     pub(in crate::request) rest: &'b [u8],
     pub(in crate::request) expected: &'static str,
 }
 
-/// Finds the end of a string, given all that follows its opening quote.
+/// Finds the end of a string. The input starts after the opening quote.
 #[inline(always)]
 pub(in crate::request) fn end(inside: &[u8]) -> Result<End<'_>, Wrong<'_>> {
-    // Most strings are short, keys above all.
+    // Most strings are short, especially keys.
     if let Some([b'"', rest @ ..]) = inside.get(short(inside)..) {
         return Ok(End { rest, is_escaped: false });
     }
     long(inside)
 }
 
-/// How many of the first few bytes are plain, or fewer.
+/// Counts plain bytes among the first few bytes. The result may be too low.
 #[inline(always)]
 fn short(text: &[u8]) -> usize {
     let (words, _) = text.as_chunks::<8>();
@@ -115,8 +116,8 @@ fn short(text: &[u8]) -> usize {
     at
 }
 
-/// Where plain text stops among eight bytes. Of the highest bits of the bytes, the lowest that is set is that of the first
-/// quote, backslash or control character; those above it may be wrong, since a subtraction borrows from them.
+/// Finds the first byte among eight that is not plain text. The lowest highest-bit that is set marks the first quote,
+/// backslash or control character. Higher marks may be wrong, because a subtraction borrows from them.
 #[inline(always)]
 fn stops_in_word(word: u64) -> u64 {
     const ONES: u64 = u64::MAX / 255;
@@ -139,7 +140,7 @@ fn long(mut text: &[u8]) -> Result<End<'_>, Wrong<'_>> {
             },
             None => stops_at_the_end(text),
         };
-        // How much of the block was read; an escape may reach beyond it.
+        // The number of bytes read in the block. An escape may extend beyond the block.
         let mut read = 0;
         while read < BLOCK {
             let unread = stops >> read;
@@ -161,10 +162,10 @@ fn long(mut text: &[u8]) -> Result<End<'_>, Wrong<'_>> {
     }
 }
 
-/// So many bytes at once become vector instructions.
+/// The compiler turns blocks of this size into vector instructions.
 const BLOCK: usize = 32;
 
-/// Where plain text stops in a block: a bit for each quote, backslash and control character.
+/// Finds special bytes in a block: one bit for each quote, backslash and control character.
 fn stops(block: &[u8; BLOCK]) -> u32 {
     let mut stops = [0; BLOCK];
     for (stop, byte) in stops.iter_mut().zip(block) {
@@ -174,12 +175,12 @@ fn stops(block: &[u8; BLOCK]) -> u32 {
     if words.iter().fold(0, |any, word| any | u64::from_ne_bytes(*word)) == 0 {
         return 0;
     }
-    // The multiplication gathers the lowest bits of eight bytes in the highest byte.
+    // The multiplication collects the lowest bits of eight bytes in the highest byte.
     let gathered = |word: &[u8; 8]| u64::from_le_bytes(*word).wrapping_mul(0x0102_0408_1020_4080) >> 56;
     words.iter().rev().fold(0, |bits, word| bits << 8 | gathered(word) as u32)
 }
 
-/// The same of the last bytes of a text, behind which plain text stops too.
+/// The same for the last bytes of a text. The end of the text also ends plain text.
 #[cold]
 fn stops_at_the_end(rest: &[u8]) -> u32 {
     let mut block = [0; BLOCK];
@@ -187,7 +188,7 @@ fn stops_at_the_end(rest: &[u8]) -> u32 {
     stops(&block)
 }
 
-/// The length of the escape that the text begins with, or of the two that are one character.
+/// The length of the escape at the start of the text, or of two escapes that form one character.
 fn escape(text: &[u8]) -> Option<usize> {
     match text.get(1)? {
         b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Some(2),
@@ -200,7 +201,7 @@ fn escape(text: &[u8]) -> Option<usize> {
     }
 }
 
-/// The UTF-16 code unit of the `\u` escape that the text begins with.
+/// The UTF-16 code unit of the `\u` escape at the start of the text.
 fn unit(text: &[u8]) -> Option<u16> {
     let digits = text.strip_prefix(br"\u")?.first_chunk::<4>()?;
     let digit = |byte: u8| DIGITS.get(usize::from(byte)).map_or(-1, |digit| i32::from(*digit));
@@ -208,7 +209,7 @@ fn unit(text: &[u8]) -> Option<u16> {
     u16::try_from(a << 12 | b << 8 | c << 4 | d).ok()
 }
 
-/// The value of each hexadecimal digit. That of every other byte is negative, and so is what it is put together with.
+/// The value of each hexadecimal digit. Other bytes are negative, and so is any number composed with them.
 #[expect(clippy::indexing_slicing, reason = "the compiler evaluates it")]
 static DIGITS: [i8; 256] = {
     let mut digits = [-1; 256];
@@ -226,7 +227,7 @@ static DIGITS: [i8; 256] = {
 mod tests {
     use super::*;
 
-    /// How long the inside of a string is that `text` begins with, behind its opening quote, and whether it has escapes.
+    /// The length of the string's content, given the text after the opening quote, and whether it has escapes.
     fn inside(text: &[u8]) -> Option<(usize, bool)> {
         end(text).ok().map(|end| (text.len() - end.rest.len() - 1, end.is_escaped))
     }
@@ -234,7 +235,7 @@ mod tests {
     #[test]
     fn the_end_is_found_wherever_it_stands() {
         for length in 0..100 {
-            // What follows may look like another end.
+            // The text after it may look like another end.
             let text = [vec![b'x'; length], b"\"!\"\\\0x".to_vec()].concat();
             for cut in length + 1..=text.len() {
                 assert_eq!(inside(&text[..cut]), Some((length, false)), "{length} of {cut}");

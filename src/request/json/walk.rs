@@ -1,31 +1,31 @@
-//! Looking at a JSON value without building a tree: one reader, many things to look for.
+//! Visits a JSON value without building a tree. Different visitors share one reader.
 
 use super::scan::{Json, Kind};
 use super::token::Token;
 
-/// What looks at a value, and at the values inside it.
+/// A visitor of a value and of the values inside it.
 pub(in crate::request) trait Look {
-    /// What looks at a value inside.
+    /// The visitor of an inner value.
     type Inside<'l>: Look
     where
         Self: 'l;
 
-    /// Sees a string, which was validated, but not decoded.
+    /// Visits a string, which was validated but not decoded.
     fn text(&mut self, _: Token<'_>) -> Result<(), String> {
         Ok(())
     }
 
-    /// Sees the text of a number.
+    /// Visits the text of a number.
     fn number(&mut self, _: &str) -> Result<(), String> {
         Ok(())
     }
 
-    /// Sees `true` or `false`.
+    /// Visits `true` or `false`.
     fn bool(&mut self, _: bool) -> Result<(), String> {
         Ok(())
     }
 
-    /// Whether nothing in the value is of interest, so that it is validated alone.
+    /// Whether the value is only validated, because nothing in it matters.
     #[inline(always)]
     fn is_over(&self) -> bool {
         false
@@ -36,14 +36,14 @@ pub(in crate::request) trait Look {
         Ok(())
     }
 
-    /// What looks at the next member of a list.
+    /// Returns the visitor of the next member of a list.
     fn element(&mut self) -> Self::Inside<'_>;
 
-    /// What looks at a member of an object. The key was validated, but not decoded.
+    /// Returns the visitor of a member of an object. The key was validated but not decoded.
     fn member(&mut self, key: Token<'_>) -> Result<Self::Inside<'_>, String>;
 }
 
-/// Reads and validates the next value, and lets a look see every part of it.
+/// Reads and validates the next value. Passes every part of it to the visitor.
 #[inline(always)]
 pub(in crate::request) fn walk<L: Look>(json: &mut Json<'_>, mut look: L) -> Result<(), String> {
     match json.next_kind()? {
@@ -64,7 +64,7 @@ pub(in crate::request) fn walk<L: Look>(json: &mut Json<'_>, mut look: L) -> Res
     }
 }
 
-// Only what has values inside is worth a call.
+// Only a value with inner values is worth a call.
 #[inline(never)]
 fn walk_object<L: Look>(json: &mut Json<'_>, mut look: L) -> Result<(), String> {
     if look.is_over() {
@@ -93,7 +93,7 @@ fn nothing_in_list(json: &mut Json<'_>) -> Result<(), String> {
     json.list(|json| walk(json, Nothing))
 }
 
-/// Looks for nothing.
+/// Visits without any effect.
 pub(in crate::request) struct Nothing;
 
 impl Look for Nothing {

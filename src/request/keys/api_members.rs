@@ -1,4 +1,4 @@
-//! The members that providers' APIs have at the top of a request's body.
+//! The top-level members of request bodies in providers' APIs.
 
 use std::collections::HashSet;
 use std::sync::LazyLock;
@@ -10,7 +10,7 @@ static API_MEMBERS: LazyLock<HashSet<&'static str, RandomState>> = LazyLock::new
     lines.flat_map(str::split_whitespace).collect()
 });
 
-/// Whether some provider's API has such a member. LiteLLM adds many of its own, of which some choose what runs.
+/// Whether a provider's API has this member. LiteLLM adds many members, and some of them change what runs.
 pub(in crate::request) fn is_api_member(key: &str) -> bool {
     API_MEMBERS.contains(key)
 }
@@ -19,11 +19,11 @@ pub(in crate::request) fn is_api_member(key: &str) -> bool {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::request) struct LiteLlmMembers(Vec<Box<str>>);
 
-/// The most that are kept. Bodies in use have none, or a few.
+/// The maximum number that is kept. Real bodies have none or a few.
 const MAX_MEMBERS: usize = 16;
 
 impl LiteLlmMembers {
-    /// Notes a member. One too many is noted without its name, so that no list allows it.
+    /// Records a member. Members beyond the limit are recorded without a name, so that no list allows them.
     pub(in crate::request) fn note(&mut self, key: &str) {
         match self.0.len() {
             MAX_MEMBERS.. => {}

@@ -1,43 +1,43 @@
-//! What the members of a JSON body mean: one table, by key, for every API.
+//! The meaning of JSON body members: one table, by key, for every API.
 //!
-//! A key that is not here counts too: if it says that it names a model (see [`naming`](super::naming)), its value is judged;
-//! and whatever it holds is looked at in turn. The places that a caller fills freely are the table's [`Member::Free`],
+//! A key outside this table counts too. If it names a model by its form (see [`naming`](super::naming)), its value is
+//! judged, and its inner values are examined in turn. Callers fill only these members freely: [`Member::Free`],
 //! [`Member::Said`], [`Member::Metadata`] and [`Member::Schema`].
 
 use super::table::Keys;
 
-/// What a member is.
+/// The meaning of a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::request) enum Member {
-    /// The model that the request asks for, at the top; elsewhere an additional one.
+    /// The requested model at the top level; elsewhere an additional model.
     Model,
     /// Additional models: names, and lists and objects of them.
     Names,
     /// Additional models: the values of an object.
     NameMap,
-    /// Something that stands for a model without naming it, such as an assistant.
+    /// Refers to a model indirectly, such as an assistant.
     Reference,
-    /// Chooses deployments past every name, so that it is refused.
+    /// Selects deployments regardless of their names, so it is refused.
     Chooses,
-    /// The address of an upstream, which is not the caller's to choose.
+    /// The address of an upstream, which callers must not choose.
     Address,
-    /// Deployments: each model in them counts, and neither addresses nor keys may be there.
+    /// Deployments. Each model in them counts. Addresses and keys are refused in them.
     Deployments,
-    /// Settings in another object, which some API reads like those at the top.
+    /// Settings in another object, which some API reads like those at the top level.
     Settings,
-    /// Members that LiteLLM adds to what it sends.
+    /// Members that LiteLLM adds to the request that it sends.
     ExtraBody,
     /// The caller's own notes. LiteLLM reads fallbacks there.
     Metadata,
-    /// Written freely by the caller: no API looks for a model there.
+    /// Free content of the caller. No API looks for a model in it.
     Free,
     /// The same within a tool.
     Schema,
-    /// What is said to the model.
+    /// Content for the model.
     Said,
-    /// The same in a list; in an object, settings.
+    /// Content for the model if it is a list; settings if it is an object.
     Input,
-    /// The same, or a stored prompt by its id.
+    /// Content for the model, or a stored prompt by its id.
     Prompt,
     Stream,
     MaxTokens,
@@ -45,16 +45,16 @@ pub(in crate::request) enum Member {
     Temperature,
     /// A list of tools.
     Tools,
-    /// A tool that is offered by this member alone.
+    /// A tool that this member alone offers.
     Offer,
     Image,
     Audio,
-    /// Whether text, images or audio are asked for.
+    /// Whether text, images or audio are requested.
     Modalities,
 }
 
 impl Member {
-    /// Whether a key that some reader takes for this one, such as one in another case, is refused at the top.
+    /// Whether keys that some reader treats as this one, such as in another case, are refused at the top level.
     pub(in crate::request) fn has_one_spelling(self) -> bool {
         !matches!(
             self,
@@ -68,18 +68,18 @@ impl Member {
         ) && !matches!(self, Self::Reference | Self::Image | Self::Audio | Self::Modalities)
     }
 
-    /// Whether it says how a model is used.
+    /// Whether the member says how a model is used.
     pub(in crate::request) fn is_usage(self) -> bool {
         matches!(self, Self::Stream | Self::Tools | Self::MaxTokens | Self::N | Self::Temperature)
     }
 
-    /// Whether only LiteLLM knows such a member.
+    /// Whether only LiteLLM knows this member.
     pub(in crate::request) fn is_litellms(self) -> bool {
         matches!(self, Self::NameMap | Self::Chooses | Self::Address | Self::Deployments)
     }
 }
 
-/// Every member that is known by its key.
+/// Every known member by its key.
 pub(in crate::request) static MEMBERS: Keys<Member, 113> = Keys::new([
     ("model", Member::Model),
     ("models", Member::Names),
@@ -108,7 +108,7 @@ pub(in crate::request) static MEMBERS: Keys<Member, 113> = Keys::new([
     ("extra_body", Member::ExtraBody),
     ("metadata", Member::Metadata),
     ("litellm_metadata", Member::Metadata),
-    // Google, Bedrock, Ollama, Hugging Face, batches, and the events of sockets.
+    // From Google, Bedrock, Ollama, Hugging Face, batches, and WebSocket events.
     ("generationConfig", Member::Settings),
     ("generation_config", Member::Settings),
     ("config", Member::Settings),
@@ -197,20 +197,20 @@ pub(in crate::request) static MEMBERS: Keys<Member, 113> = Keys::new([
     ("response_modalities", Member::Modalities),
 ]);
 
-/// What a member of a message, or of a part of one, is.
+/// The meaning of a member of a message, or of a part of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::request) enum Part {
-    /// Its value says what kind of part, or what type of data, it stands in.
+    /// Its value is the kind of its part, or the type of its data.
     Kind,
     Image,
     Audio,
-    /// A list of tools, which may come in the course of a conversation.
+    /// A list of tools, which may occur within a conversation.
     Tools,
     /// Arguments and results of tools, and notes.
     Free,
 }
 
-/// Every member of a message that counts. A model is named nowhere in one but in its tools.
+/// Every member of a message that affects the decision. Only the tools of a message can name a model.
 pub(in crate::request) static PARTS: Keys<Part, 20> = Keys::new([
     ("type", Part::Kind),
     ("mimeType", Part::Kind),
@@ -234,7 +234,7 @@ pub(in crate::request) static PARTS: Keys<Part, 20> = Keys::new([
     ("metadata", Part::Free),
 ]);
 
-/// Whether LiteLLM reads a model, or what chooses one, from this member of `metadata`. `model` itself is a note there.
+/// Whether LiteLLM reads a model, or a choice of one, from this member of `metadata`. `model` itself is a note there.
 pub(in crate::request) fn counts_in_metadata(key: &str) -> bool {
     const READ: [&str; 6] = [
         "model_group",

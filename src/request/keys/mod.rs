@@ -1,7 +1,7 @@
-//! What the keys of bodies, queries and forms mean.
+//! The meaning of keys in bodies, queries and forms.
 //!
-//! What comes in: a key. What leaves: what its value is. [`members`] is the one table of places; the rule for keys that it does
-//! not have is in [`naming`], and [`spelling`] finds keys that some readers take for others.
+//! Input: a key. Output: the meaning of its value. [`members`] is the table of known places. [`naming`] has the rule
+//! for other keys. [`spelling`] finds keys that some readers treat as other keys.
 
 pub(super) mod api_members;
 pub(super) mod members;

@@ -1,12 +1,13 @@
-//! Which keys say that their value names a model.
+//! Detects keys whose value names a model.
 //!
-//! The rule is about the kind of key, because every API has its own: `model`, `modelName`, `base_model`, `deployment-id`,
-//! `litellm_embedding_model`, `context_window_fallbacks`. A key counts if it ends so, in any case and with any separators.
+//! The rule matches by form, because every API has its own keys: `model`, `modelName`, `base_model`, `deployment-id`,
+//! `litellm_embedding_model`, `context_window_fallbacks`. The end of a key decides, in any case and with any
+//! separators.
 
-/// What a key must end with.
+/// The words that such a key ends with.
 const WORDS: [&str; 5] = ["model", "models", "deployment", "fallback", "fallbacks"];
 
-/// What may follow a word.
+/// The qualifiers that may follow a word.
 const QUALIFIERS: [&str; 16] = [
     "",
     "id",
@@ -26,10 +27,10 @@ const QUALIFIERS: [&str; 16] = [
     "path",
 ];
 
-/// More of a key is not looked at: no word with its qualifier is longer.
+/// The number of last characters that are examined. No word with its qualifier is longer.
 const LONGEST: usize = 24;
 
-/// Whether the value at `key` names a model, or several.
+/// Whether the value at `key` names one or several models.
 pub(in crate::request) fn names_model(key: &str) -> bool {
     if key.len() < "model".len() {
         return false;
@@ -38,12 +39,12 @@ pub(in crate::request) fn names_model(key: &str) -> bool {
     if is_plain {
         return may_have_word(key.as_bytes()) && ends_with_word(key);
     }
-    // To some readers brackets, dots and the like lead into a value, and blanks are nothing.
+    // Some readers treat brackets, dots and the like as a path into a value, and ignore blanks.
     let folded: String = key.chars().map(fold).collect();
     folded.split(['[', ']', '.', '/', ':']).any(ends_with_word)
 }
 
-/// U+017F and U+212A are `s` and `k` to readers that fold case.
+/// Readers that fold case read U+017F and U+212A as `s` and `k`.
 fn fold(c: char) -> char {
     match c {
         '\u{17f}' => 's',
@@ -52,7 +53,7 @@ fn fold(c: char) -> char {
     }
 }
 
-/// Whether any of the words may be there, by the middle of each.
+/// Whether any of the words may occur, judged by the middle letters of each.
 fn may_have_word(key: &[u8]) -> bool {
     key.windows(4).any(|window| {
         let window: Option<&[u8; 4]> = window.first_chunk();
@@ -62,7 +63,7 @@ fn may_have_word(key: &[u8]) -> bool {
 }
 
 fn ends_with_word(key: &str) -> bool {
-    // The last letters and digits, in lower case.
+    // The last letters and digits in lower case.
     let mut last = [0_u8; LONGEST];
     let significant =
         key.bytes().rev().filter(u8::is_ascii_alphanumeric).map(|byte| byte.to_ascii_lowercase());

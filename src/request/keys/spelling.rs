@@ -1,14 +1,14 @@
-//! Keys that some readers take for others.
+//! Detects keys that some readers treat as other keys.
 
 use std::borrow::Cow;
 
-/// Whether `key` would be read as `name` by some reader, although it is not `name`.
+/// Whether some reader treats `key` as `name`, although they differ.
 pub(in crate::request) fn is_disguised(key: &str, name: &str) -> bool {
     may_be_read_as(key, name) && Spelling::of(key).is_disguised(name)
 }
 
-/// Whether the first characters do not tell them apart: what is neither blank nor control character nor beyond ASCII is read
-/// as it is written, but for its case.
+/// Whether the first characters may still be equal. Readers keep every character except its case, unless it is a blank,
+/// a control character or not ASCII.
 fn may_be_read_as(key: &str, name: &str) -> bool {
     match (key.as_bytes().first(), name.as_bytes().first()) {
         (Some(key), Some(name)) => !key.is_ascii_graphic() || key.eq_ignore_ascii_case(name),
@@ -16,28 +16,28 @@ fn may_be_read_as(key: &str, name: &str) -> bool {
     }
 }
 
-/// A key, and what a reader makes of it that folds case, as Go's does, drops blanks, or takes what follows for a path into a
-/// list or an object, as PHP's and Rails' do.
+/// A key as lenient readers see it. Go's reader folds case. Others drop blanks. PHP's and Rails' treat the rest as a
+/// path into a list or an object.
 pub(in crate::request) struct Spelling<'k> {
     as_written: &'k str,
-    /// Its case is not folded yet.
+    /// The case is not folded yet.
     as_read: Cow<'k, str>,
 }
 
 impl<'k> Spelling<'k> {
     pub(in crate::request) fn of(key: &'k str) -> Self {
-        // As nearly all keys are: nobody reads such a one as anything longer or shorter.
+        // Applies to nearly all keys: no reader makes such a key longer or shorter.
         let is_plain = key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
         let as_read = if is_plain { Cow::Borrowed(key) } else { Cow::Owned(stem(key)) };
         Self { as_written: key, as_read }
     }
 
-    /// What it is read as, in any case.
+    /// The key as read, before case is folded.
     pub(in crate::request) fn as_read(&self) -> &str {
         &self.as_read
     }
 
-    /// Whether it would be read as `name`, although it is not `name`.
+    /// Whether some reader treats this key as `name`, although they differ.
     pub(in crate::request) fn is_disguised(&self, name: &str) -> bool {
         self.as_written != name && self.as_read.eq_ignore_ascii_case(name)
     }

@@ -1,19 +1,19 @@
-//! Tables of keys, with a lookup by hash.
+//! Hash tables of keys.
 
-/// Keys with a value each, hashed when the crate is compiled.
+/// Keys and their values, hashed at compile time.
 pub(in crate::request) struct Keys<T: 'static, const N: usize> {
     entries: [(&'static str, T); N],
-    /// At the slot of a key: the index of its entry plus one. Zero is an empty slot. If the slot is taken, the entry is in the
-    /// next free one.
+    /// For each slot: the index of its entry plus one, or zero if the slot is empty. If the slot of a key is taken, its
+    /// entry is in the next free slot.
     slots: [u8; SLOTS],
 }
 
-/// More than twice the largest number of entries. So there is always an empty slot, which ends a search, and mostly the first
-/// slot of an unknown key is empty.
+/// More than twice the largest number of entries. There is always an empty slot, which ends a search, and the first
+/// slot of an unknown key is usually empty.
 const SLOTS: usize = 512;
 
 impl<T: Copy, const N: usize> Keys<T, N> {
-    /// Keys of which no two differ by their case alone.
+    /// No two of the keys may differ only in case.
     #[expect(
         clippy::indexing_slicing,
         clippy::cast_possible_truncation,
@@ -38,13 +38,13 @@ impl<T: Copy, const N: usize> Keys<T, N> {
         self.entries.iter()
     }
 
-    /// The entry of the key, with its number among all.
+    /// The entry of the key and its index.
     #[inline]
     pub(in crate::request) fn get(&self, key: &str) -> Option<(usize, &'static str, T)> {
         self.find(key, |known| known == key).map(|(at, (known, value))| (at, *known, *value))
     }
 
-    /// The entry of the key that is the same in any case, and whether it is written in the same.
+    /// The entry of the key ignoring case, and whether the case is equal.
     #[inline]
     pub(in crate::request) fn in_any_case(&self, key: &str) -> Option<(&'static str, T, bool)> {
         let found = self.find(key, |known| known.eq_ignore_ascii_case(key));
@@ -64,15 +64,15 @@ impl<T: Copy, const N: usize> Keys<T, N> {
     }
 }
 
-/// The first slot of a key, computed from its length and three of its bytes. Upper and lower case give the same slot. The
-/// factors were found by trial: with them few of the members of bodies share a slot.
+/// The first slot of a key, computed from its length and three of its bytes. Upper and lower case give the same slot.
+/// The factors were found by experiment: few body members share a slot.
 #[expect(clippy::indexing_slicing, reason = "each index is below the length")]
 const fn slot_of(key: &[u8]) -> usize {
     let length = key.len();
     if length == 0 {
         return 0;
     }
-    // This makes letters lower case.
+    // Converts letters to lower case.
     let (first, middle, last) = (key[0] | 0x20, key[length / 2] | 0x20, key[length - 1] | 0x20);
     (length * 17 + first as usize * 171 + middle as usize * 198 + last as usize * 28) % SLOTS
 }

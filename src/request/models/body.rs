@@ -1,4 +1,4 @@
-//! Reads a JSON body: what it says about models, once, strictly, without a tree.
+//! Reads the facts about models in a JSON body, once and strictly, without a tree.
 
 use super::collect::Found;
 use super::content::{Content, Slot};
@@ -11,13 +11,13 @@ use crate::request::keys::members::{MEMBERS, Member};
 use crate::request::keys::spelling::{Spelling, is_disguised};
 use crate::request::malformed::Malformed;
 
-/// Reads a body that must be one JSON object, and says so if its depth is what is wrong with it.
+/// Reads a body that must be one JSON object. Reports excessive depth as its own error.
 pub(in crate::request) fn read_within<'b>(
     body: &'b [u8],
     depth: usize,
     rules: Rules<'_>,
 ) -> Result<Content<'b>, Malformed> {
-    // The reader's own limit costs nothing, a lower one another look.
+    // The reader's own limit costs nothing. A lower limit needs another pass.
     if depth < MAX_DEPTH && is_deeper(body, depth) {
         return Err(Malformed::Depth { limit: depth });
     }
@@ -30,7 +30,7 @@ pub(in crate::request) fn read_within<'b>(
     })
 }
 
-/// Whether more arrays and objects than that stand inside each other, as far as the body is JSON.
+/// Whether arrays and objects are nested deeper than `limit`, as far as the body is JSON.
 fn is_deeper(body: &[u8], limit: usize) -> bool {
     let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
     for byte in body {
@@ -66,11 +66,11 @@ pub(in crate::request) fn read<'b>(body: &'b [u8], rules: Rules<'_>) -> Result<C
     Ok(content)
 }
 
-/// Reads an object that is a body.
+/// Reads an object as a body.
 fn top_level<'b>(json: &mut Json<'b>, rules: Rules<'_>) -> Result<Content<'b>, String> {
     let mut found = Found { rules, ..Found::default() };
     let mut content = Content::default();
-    // A bit for each known member.
+    // One bit for each known member.
     let mut seen = 0_u128;
     json.object(|json, key| {
         let key = key.decoded()?;
@@ -110,7 +110,7 @@ fn top_level<'b>(json: &mut Json<'b>, rules: Rules<'_>) -> Result<Content<'b>, S
     Ok(content)
 }
 
-/// Refuses a key that means nothing, but would mean something to another reader.
+/// Refuses a key that is unknown here but that another reader would treat as a known one.
 fn check_spelling(key: &str) -> Result<(), String> {
     let spelling = Spelling::of(key);
     match MEMBERS.in_any_case(spelling.as_read()) {
@@ -121,7 +121,7 @@ fn check_spelling(key: &str) -> Result<(), String> {
     }
 }
 
-/// Refuses a value that some readers would take for another, such as a number in a string.
+/// Refuses a value that some readers would convert, such as a number in a string.
 fn check_kind(json: &mut Json<'_>, key: &str, member: Member) -> Result<(), String> {
     let (expected, what) = match member {
         Member::Stream => (Kind::Bool, "`true` or `false`"),
@@ -129,9 +129,9 @@ fn check_kind(json: &mut Json<'_>, key: &str, member: Member) -> Result<(), Stri
         _ => return Ok(()),
     };
     let kind = json.next_kind()?;
-    // The realtime API's word for no limit.
+    // The realtime API's value for no limit.
     let is_word = kind == Kind::Text && key == "max_response_output_tokens";
-    // `null` and absence mean the same to every API.
+    // `null` and absence are equal in every API.
     if kind == expected || kind == Kind::Null || is_word {
         Ok(())
     } else {
@@ -159,12 +159,12 @@ fn read_model<'b>(json: &mut Json<'b>, content: &mut Content<'b>) -> Result<(), 
     Ok(())
 }
 
-/// What a line of a batch says.
+/// The facts in a line of a batch.
 #[derive(Debug, Default)]
 pub(in crate::request) struct Line<'b> {
-    /// The path that `body` is for.
+    /// The path for `body`.
     pub(in crate::request) url: Option<String>,
-    /// What would be the body of a request of its own.
+    /// The body of the request in this line.
     pub(in crate::request) body: Option<Content<'b>>,
 }
 

@@ -1,4 +1,4 @@
-//! Collects what the members of a body say: models, and how they are used. One pass, while the body is validated.
+//! Collects facts from the members of a body: models, and how they are used. One pass, during validation.
 
 use super::managed_id;
 use super::model_use::ModelUse;
@@ -12,24 +12,24 @@ use crate::request::json::walk::{Look, walk};
 use crate::request::keys::members::{MEMBERS, Member, PARTS, Part, counts_in_metadata};
 use crate::request::keys::naming::names_model;
 
-/// What was found so far.
+/// The facts found so far.
 #[derive(Debug, Default)]
 pub(in crate::request) struct Found<'r> {
     pub(in crate::request) names: Names,
     pub(in crate::request) model_use: ModelUse,
-    /// Numbers in places that no API is known to read.
+    /// Numbers in places that no known API reads.
     pub(in crate::request) elsewhere: ModelUse,
     pub(in crate::request) rules: Rules<'r>,
 }
 
 impl Found<'_> {
-    /// Reads the next value, which stands in this zone.
+    /// Reads the next value, which is in this zone.
     #[inline(always)]
     pub(in crate::request) fn read(&mut self, json: &mut Json<'_>, zone: Zone) -> Result<(), String> {
         walk(json, Collector { found: self, zone })
     }
 
-    /// Reads a value that is a string with JSON in it.
+    /// Reads a string value that contains JSON.
     pub(in crate::request) fn read_text(&mut self, text: &str, zone: Zone) -> Result<(), String> {
         let mut json = Json::new(text.as_bytes())?;
         self.read(&mut json, zone)?;
@@ -59,7 +59,7 @@ impl Found<'_> {
         Ok(())
     }
 
-    /// Notes the number in a form's field.
+    /// Records the number in a form field.
     pub(in crate::request) fn number_in(
         &mut self,
         usage: Usage,
@@ -75,11 +75,11 @@ impl Found<'_> {
         self.model_use.tools = self.model_use.tools.saturating_add(1);
     }
 
-    /// Where the value of a member of settings stands.
+    /// The zone of a value in settings.
     pub(in crate::request) fn zone_in_settings(&self, key: &str, depth: Depth) -> Result<Zone, String> {
         let known = MEMBERS.in_any_case(key);
         if let Some((key, member, is_exact)) = known
-            // What folds case reads the same numbers and tools.
+            // Readers that fold case read the same numbers and tools.
             && (is_exact || member.is_usage())
         {
             return self.zone_of(key, member, depth);
@@ -99,7 +99,7 @@ impl Found<'_> {
         }))
     }
 
-    /// Where the value of a known member stands.
+    /// The zone of the value of a known member.
     pub(in crate::request) fn zone_of(
         &self,
         key: &'static str,
@@ -123,7 +123,7 @@ impl Found<'_> {
             }
             Member::Deployments => Zone::Settings(Depth::Deployment),
             Member::ExtraBody => Zone::Settings(Depth::Extra),
-            // In a tool there are its own settings, and schemas.
+            // A tool has its own settings and schemas.
             Member::Schema if depth == Depth::Tool => Zone::Free,
             Member::Settings if depth == Depth::Tool => Zone::Settings(Depth::Tool),
             Member::Settings | Member::Schema => Zone::Settings(match depth {
@@ -148,8 +148,8 @@ impl Found<'_> {
         })
     }
 
-    /// Where the value of a member of what names models stands. The keys of an object there are models that are replaced,
-    /// not used, unless the object has settings for a model.
+    /// The zone of a value inside a member that names models. Its object keys are models that are replaced, not used,
+    /// unless the object has settings for a model.
     fn zone_in_names(&self, key: &str, form: Form) -> Result<Zone, String> {
         if key.eq_ignore_ascii_case("model") && key != "model" {
             return Err("a key is spelled almost like `model`".to_owned());
@@ -163,7 +163,7 @@ impl Found<'_> {
         Ok(Zone::NameList)
     }
 
-    /// Notes what the kind of a part, or a type of data, says.
+    /// Records the kind of a part, or a type of data.
     fn kind(&mut self, text: Token<'_>) {
         if !matches!(text.as_written().as_bytes(), [b'i' | b'I' | b'c' | b'C' | b'a' | b'A' | b'\\', ..]) {
             return;
@@ -176,7 +176,7 @@ impl Found<'_> {
     }
 }
 
-/// Looks at a value, and at all in it.
+/// Visits a value and everything in it.
 pub(in crate::request) struct Collector<'f, 'r> {
     found: &'f mut Found<'r>,
     zone: Zone,
@@ -187,7 +187,7 @@ impl<'r> Collector<'_, 'r> {
         Collector { found: &mut *self.found, zone }
     }
 
-    /// A number, `true` or `false` where names must be.
+    /// Handles a number, `true` or `false` where names are required.
     fn is_no_name(&self) -> Result<(), String> {
         match self.zone {
             Zone::Names(Form::Fallbacks | Form::Models) | Zone::Fallbacks => {
@@ -197,7 +197,7 @@ impl<'r> Collector<'_, 'r> {
         }
     }
 
-    /// What an image, audio or an offered tool says by being there.
+    /// Records that an image, audio or an offered tool is present.
     fn note_presence(&mut self) {
         match self.zone {
             Zone::Image => self.found.model_use.images = true,
@@ -236,7 +236,7 @@ impl<'r> Look for Collector<'_, 'r> {
                 managed_id::add_models(&text.decoded()?, &mut self.found.names)
             }
             Zone::Names(form) => self.found.name(text, form),
-            // Anthropic's word for the models that it would choose itself.
+            // Anthropic's value for a model that Anthropic chooses.
             Zone::Fallbacks if text.is("default") => Ok(()),
             Zone::Fallbacks => self.found.name(text, Form::Fallbacks),
             Zone::Reference(key) => {
@@ -316,7 +316,7 @@ impl<'r> Look for Collector<'_, 'r> {
             Zone::Prompt => Zone::Said { is_kind: false },
             Zone::Metadata if counts_in_metadata(&key) => Zone::Names(Form::Any),
             Zone::Metadata => Zone::Free,
-            // Tools in an object, which are no list.
+            // Tools in an object instead of a list.
             Zone::Tools => {
                 self.found.model_use.tools = self.found.model_use.tools.max(1);
                 self.found.zone_in_settings(&key, Depth::Tool)?
@@ -328,7 +328,7 @@ impl<'r> Look for Collector<'_, 'r> {
     }
 }
 
-/// Reads `metadata` that is a string: LiteLLM decodes it. What is no JSON is a note.
+/// Reads `metadata` that is a string, which LiteLLM decodes. Text that is not JSON is a note.
 fn read_metadata(found: &mut Found<'_>, text: &str) -> Result<(), String> {
     match found.read_text(text, Zone::Metadata) {
         Err(_) if !text.to_ascii_lowercase().contains("fallback") => Ok(()),

@@ -1,4 +1,4 @@
-//! What a body says about models, and where it says so.
+//! The facts about models in a body, and their positions.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -9,44 +9,44 @@ use super::model_use::ModelUse;
 use super::names::Names;
 use crate::request::keys::api_members::LiteLlmMembers;
 
-/// What a body says about models.
+/// The facts about models in a body.
 #[derive(Debug, Default, PartialEq)]
 pub(in crate::request) struct Content<'b> {
-    /// The value of `model`, which often stands in the body as it is.
+    /// The value of `model`, which often equals the bytes of the body.
     pub(in crate::request) model: Option<Cow<'b, str>>,
-    /// `models/` stands before it, as in Google's API.
+    /// The value has the prefix `models/`, as in Google's API.
     pub(in crate::request) has_prefix: bool,
-    /// Where the model stands; `None` where there is no place for one.
+    /// The position of the model; `None` if the body has no place for one.
     pub(in crate::request) slot: Option<Slot>,
-    /// Models that the upstream may use besides.
+    /// Additional models that the upstream may use.
     pub(in crate::request) names: Names,
     /// How the model is used.
     pub(in crate::request) model_use: ModelUse,
-    /// The members at the top that no provider's API has.
+    /// The top-level members that no provider's API has.
     pub(in crate::request) litellm_members: LiteLlmMembers,
 }
 
-/// Where a body names its model, or where it could.
+/// The position of the model in a body, or a position where it can be inserted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::request) enum Slot {
-    /// A JSON string, quotes included.
+    /// A JSON string, including its quotes.
     Json(Range<usize>),
-    /// The word `null` in its place.
+    /// The word `null` in place of a name.
     Null(Range<usize>),
-    /// Behind the opening brace of a JSON object without a model.
+    /// After the opening brace of a JSON object without a model.
     Object { at: usize, is_empty: bool },
     /// The content of a multipart field.
     Part(Range<usize>),
-    /// A multipart body without the field: a part can be put before the others.
+    /// A multipart body without the field. A part can be inserted before the others.
     Parts { boundary: String },
     /// A value in a form, percent-encoded.
     Form(Range<usize>),
-    /// A form without the field, which is not empty.
+    /// A form without the field that is not empty.
     Fields,
 }
 
 impl Slot {
-    /// Where the model stands, if there is one.
+    /// The range of the model, if the body has one.
     pub(in crate::request) fn model(&self) -> Option<Range<usize>> {
         match self {
             Self::Json(range) | Self::Part(range) | Self::Form(range) => Some(range.clone()),
@@ -54,12 +54,12 @@ impl Slot {
         }
     }
 
-    /// Whether something stands where the model does.
+    /// Whether the body has a value at the model's position.
     pub(in crate::request) fn is_taken(&self) -> bool {
         matches!(self, Self::Null(_)) || self.model().is_some()
     }
 
-    /// What to write, and in which range's place, so that the body names `model`.
+    /// The text and the range to replace, so that the body names `model`.
     pub(in crate::request) fn edit(&self, model: &str) -> (Range<usize>, String) {
         let form = || utf8_percent_encode(model, NON_ALPHANUMERIC).to_string();
         match self {
@@ -78,7 +78,7 @@ impl Slot {
     }
 }
 
-/// A name as a string of JSON.
+/// Encodes a name as a JSON string.
 pub(in crate::request) fn in_json(name: &str) -> String {
     let is_plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\');
     if name.bytes().all(is_plain) {

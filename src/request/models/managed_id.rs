@@ -1,5 +1,5 @@
-//! LiteLLM's own ids of files and videos, which carry models: base64 of `litellm_proxy:…;target_model_names,a,b;…` and the
-//! like. LiteLLM routes a request by what it finds there.
+//! LiteLLM's ids of files and videos, which contain models. They are base64 of
+//! `litellm_proxy:…;target_model_names,a,b;…` and similar texts. LiteLLM routes a request by the models in them.
 
 use std::borrow::Cow;
 
@@ -9,10 +9,10 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
 use super::names::Names;
 
-/// `litellm` in base64, as far as what follows does not change it.
+/// The part of `litellm` in base64 that does not depend on the following text.
 const MARK: &str = "bGl0ZWxsb";
 
-/// The longest prefix that is put before the mark, such as `file-` and `video_`.
+/// The longest prefix before the mark, such as `file-` and `video_`.
 const LONGEST_PREFIX: usize = 24;
 
 const ENGINE: GeneralPurpose = GeneralPurpose::new(
@@ -28,16 +28,16 @@ pub(in crate::request) fn may_be_managed(text: &str) -> bool {
     if text.starts_with(MARK) {
         return true;
     }
-    // A prefix ends with one of these.
+    // Prefixes end with one of these characters.
     let Some(head) = text.as_bytes().get(..LONGEST_PREFIX.min(text.len())) else { return false };
     let mut marks = head.iter().enumerate().filter(|(_, byte)| matches!(byte, b'-' | b'_'));
     marks.any(|(at, _)| text.get(at + 1..).is_some_and(|rest| rest.starts_with(MARK)))
 }
 
-/// Adds the models that an id carries.
+/// Adds the models in an id.
 pub(in crate::request) fn add_models(id: &str, names: &mut Names) -> Result<(), String> {
     let Some(decoded) = decode(id) else { return Ok(()) };
-    // The id of an answer only keeps a conversation at the deployment that began it, of the model that is asked for.
+    // The id of a response only keeps a conversation at the same deployment of the requested model.
     if decoded.contains("response_id:") {
         return Ok(());
     }
@@ -48,7 +48,7 @@ pub(in crate::request) fn add_models(id: &str, names: &mut Names) -> Result<(), 
         is_named = true;
     }
     if !is_named {
-        // A deployment by its id. No list of models has it, unless the operator writes it there.
+        // A deployment by its id. A list of models only contains it if the operator writes it there.
         let ids = ["llm_output_file_model_id,", "model_id:"];
         for id in fields().filter_map(|field| ids.iter().find_map(|key| field.strip_prefix(key))) {
             names.add_parts(id)?;

@@ -1,8 +1,8 @@
-//! What a body says about models.
+//! Reads the facts about models in a body.
 //!
-//! What comes in: JSON that is read member by member. What leaves: [`content::Content`]: the model that is asked for and where
-//! it stands, the additional ones, and how they are used. [`collect`] decides by the place of a value; what keys mean is in
-//! the room `keys`.
+//! Input: JSON, member by member. Output: [`content::Content`], which holds the requested model and its position, the
+//! additional models, and how they are used. [`collect`] interprets a value by its position. The module `keys` has the
+//! meaning of keys.
 
 pub(super) mod body;
 pub(super) mod collect;

@@ -2,29 +2,29 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What the body says beside the model. What it leaves out is left out here.
+/// The facts in the body besides the model. Absent members stay absent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ModelUse {
-    /// It asks for a streamed answer.
+    /// Whether it asks for a streamed response.
     pub stream: bool,
-    /// The largest number of tokens that it asks for, under any API's name.
+    /// The largest number of tokens that it requests, under any API's name.
     pub max_tokens: Option<i64>,
-    /// The largest number of answers that it asks for.
+    /// The largest number of choices that it requests.
     pub n: Option<i64>,
     /// The largest `temperature`.
     pub temperature: Option<f64>,
-    /// How many tools, functions and servers of tools it offers.
+    /// The number of tools, functions and tool servers that it offers.
     pub tools: i64,
-    /// It holds an image, or asks for one.
+    /// Whether it contains or requests an image.
     pub images: bool,
-    /// It holds audio, or asks for it.
+    /// Whether it contains or requests audio.
     pub audio: bool,
 }
 
 impl ModelUse {
-    /// Adds what the route alone says.
+    /// Adds the facts that follow from the route alone.
     pub(in crate::request) fn on(self, route: &str) -> Self {
-        // The forms of these routes hold a recording, or an image.
+        // Forms for these routes contain a recording or an image.
         let hears = route.ends_with("audio/transcriptions") || route.ends_with("audio/translations");
         let sees = route.ends_with("images/edits") || route.ends_with("images/variations");
         let streams = STREAMING.iter().any(|verb| route.ends_with(verb));
@@ -37,7 +37,7 @@ impl ModelUse {
     }
 }
 
-/// Google's and Bedrock's verbs that ask for a streamed answer.
+/// Verbs of Google and Bedrock that request a streamed response.
 const STREAMING: [&str; 5] = [
     ":streamGenerateContent",
     ":streamRawPredict",

@@ -1,15 +1,15 @@
-//! The models that a body names besides the one that it asks for.
+//! The additional models that a body names.
 
 use crate::names::ModelName;
 use crate::request::malformed::Malformed;
 
-/// The most additional models that a request may name.
+/// The maximum number of additional models in a request.
 const MAX_ADDITIONAL: usize = 64;
 
-/// The longest name, in bytes. Every name is compared with every wildcard of a configuration.
+/// The maximum length of a name in bytes. Every name is compared with every wildcard of a configuration.
 pub(in crate::request) const MAX_NAME: usize = 512;
 
-/// Additional models, each once.
+/// Additional models, without duplicates.
 #[derive(Debug, Default, PartialEq)]
 pub(in crate::request) struct Names {
     all: Vec<ModelName>,
@@ -18,13 +18,13 @@ pub(in crate::request) struct Names {
 }
 
 impl Names {
-    /// Adds a name. LiteLLM reads `a,b` as two names, so that every part counts too.
+    /// Adds a name. LiteLLM reads `a,b` as two names, so each part counts too.
     pub(in crate::request) fn add(&mut self, name: &str) -> Result<(), String> {
         self.add_one(name)?;
         if name.contains(',') { self.add_parts(name) } else { Ok(()) }
     }
 
-    /// Adds what stands between commas.
+    /// Adds the names between commas.
     pub(in crate::request) fn add_parts(&mut self, list: &str) -> Result<(), String> {
         list.split(',').map(str::trim).filter(|part| !part.is_empty()).try_for_each(|part| self.add_one(part))
     }
@@ -47,7 +47,7 @@ impl Names {
         if self.all.len() > MAX_ADDITIONAL { Err("too many additional models".to_owned()) } else { Ok(()) }
     }
 
-    /// Adds what another body names.
+    /// Adds the names from another body.
     pub(in crate::request) fn extend(&mut self, other: &Self) -> Result<(), String> {
         for name in &other.all {
             let is_new = !self.all.contains(name) || self.references.contains(name);
@@ -69,12 +69,12 @@ impl Names {
     }
 }
 
-/// Makes a name that every reader takes for the same: a NUL ends one for some, and a line break ends a field.
+/// Validates a name that all readers interpret alike. Some readers end a name at NUL, and a line break ends a field.
 pub(in crate::request) fn model_name(place: &'static str, name: &str) -> Result<ModelName, Malformed> {
     if name.len() > MAX_NAME {
         return Err(Malformed::LongName { place, limit: MAX_NAME });
     }
-    // Beyond ASCII there are control characters too.
+    // There are control characters outside ASCII too.
     let is_visible = name.bytes().fold(true, |all, byte| all & (b' '..0x7f).contains(&byte));
     if !is_visible && name.chars().any(char::is_control) {
         return Err(Malformed::ControlCharacter { place });

@@ -1,23 +1,23 @@
-//! What a route says about its bodies and queries.
+//! Facts about the bodies and queries of a route.
 
 use crate::routes::is_in_group;
 
-/// Where LiteLLM's database is managed or shown: there a model is a subject, not something that is run.
+/// The routes that manage or show LiteLLM's database. They refer to models but do not run them.
 const REPORTS: [&str; 4] =
     ["management_routes", "spend_tracking_routes", "global_spend_tracking_routes", "info_routes"];
 
-/// Pieces of the paths of Google's APIs.
+/// Path segments of Google's APIs.
 const GOOGLES: [&str; 4] = ["/v1beta", "/v1alpha", "/cachedContents", "google.ai.generativelanguage"];
 
-/// How bodies and queries of a route are read.
+/// The rules for reading bodies and queries of a route.
 #[derive(Clone, Copy, Debug, Default)]
 pub(in crate::request) struct Rules<'r> {
-    /// The path, decoded; empty where nothing is known.
+    /// The decoded path; empty if unknown.
     pub(in crate::request) route: &'r str,
 }
 
 impl Rules<'_> {
-    /// The name of a model as it is judged: in Google's API `models/x` is `x`.
+    /// The name of a model as it is judged. In Google's API, `models/x` means `x`.
     pub(in crate::request) fn name(self, name: &str) -> &str {
         match name.strip_prefix("models/") {
             Some(rest) if !rest.is_empty() && self.is_google() => rest,
@@ -30,7 +30,7 @@ impl Rules<'_> {
         GOOGLES.iter().any(|piece| self.route.contains(piece)) || has_verb()
     }
 
-    /// Whether the route manages or reports, rather than running models.
+    /// Whether the route manages or reports, and runs no models.
     pub(in crate::request) fn is_report(self) -> bool {
         !is_in_group("llm_api_routes", self.route)
             && REPORTS.iter().any(|group| is_in_group(group, self.route))

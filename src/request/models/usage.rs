@@ -1,8 +1,8 @@
-//! Numbers that say how a model is used.
+//! Numbers that describe how a model is used.
 
 use super::model_use::ModelUse;
 
-/// What a number is about.
+/// The meaning of a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::request) enum Usage {
     MaxTokens,
@@ -11,20 +11,20 @@ pub(in crate::request) enum Usage {
 }
 
 impl Usage {
-    /// The number that a text says.
+    /// Parses the number in a text.
     pub(in crate::request) fn parse(text: &str) -> Option<f64> {
-        // Most numbers are short, and need no general parser of floats.
+        // Most numbers are short and do not need a general float parser.
         if let Some(number) = short_decimal(text) {
             return Some(number);
         }
         match text.trim() {
-            // The realtime API's word for no limit.
+            // The realtime API's value for no limit.
             "inf" => Some(f64::INFINITY),
             text => text.parse().ok().filter(|number: &f64| number.is_finite()),
         }
     }
 
-    /// Notes a number. The largest of several counts.
+    /// Records a number. The largest of several counts.
     pub(in crate::request) fn note(self, used: &mut ModelUse, number: f64) {
         match self {
             Self::MaxTokens => used.max_tokens = used.max_tokens.max(Some(whole(number))),
@@ -57,15 +57,15 @@ fn short_decimal(text: &str) -> Option<f64> {
     has_digits.then(|| f64::from(digits) / f64::from(scale))
 }
 
-/// The number as an integer, rounded up. One beyond 64 bits is the largest or smallest.
+/// Converts the number to an integer, rounded up. Numbers beyond 64 bits become the largest or smallest integer.
 #[expect(clippy::cast_possible_truncation, reason = "`as` takes a float to the nearest end of the range")]
 fn whole(number: f64) -> i64 {
     number.ceil() as i64
 }
 
 impl ModelUse {
-    /// Takes numbers from places that no API is known to read: they count where they are larger, but give nothing where
-    /// there is none. A policy that asks for a limit is not satisfied by one that nobody keeps.
+    /// Adds numbers from places that no known API reads. They count if they are larger than a known number, but do not
+    /// create one. So an unenforced limit does not satisfy a policy that requires a limit.
     pub(in crate::request) fn raised_by(&mut self, other: &Self) {
         if self.max_tokens.is_some() {
             self.max_tokens = self.max_tokens.max(other.max_tokens);

@@ -1,25 +1,25 @@
-//! Where in a body a value stands, which says what it means.
+//! The zone of a value in a body, which determines the value's meaning.
 
 use super::usage::Usage;
 
-/// Where in a body a value stands.
+/// The zone of a value in a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::request) enum Zone {
-    /// Members are what [`MEMBERS`] says.
+    /// [`MEMBERS`] defines the members.
     Settings(Depth),
     /// Names, lists of them, and objects of lists.
     Names(Form),
-    /// A list is of names; nothing else is.
+    /// A list contains names; other values do not.
     NameList,
-    /// Each value of an object is a name, or a list of them.
+    /// Each value of an object is a name or a list of names.
     NameMap,
-    /// A name, or the word `default`, which names none.
+    /// A name, or the word `default`, which is not a name.
     Fallbacks,
-    /// Stands for a model, under this key.
+    /// Refers to a model indirectly, under this key.
     Reference(&'static str),
     Metadata,
     Free,
-    /// What is said to the model. Whether it is the kind of a part.
+    /// Content for the model. The flag: the value is the kind of a part.
     Said {
         is_kind: bool,
     },
@@ -34,32 +34,32 @@ pub(in crate::request) enum Zone {
     Modalities,
 }
 
-/// Which settings those are.
+/// The kinds of settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::request) enum Depth {
     /// The body itself. Numbers must be numbers.
     Top,
     /// An object that some API reads.
     Known,
-    /// What LiteLLM adds to a request as it is.
+    /// Settings that LiteLLM adds to a request without changes.
     Extra,
-    /// What a fallback has instead of the request's own.
+    /// Settings of a fallback, which replace the request's own.
     Fallback,
     /// Any other object.
     Other,
     /// A tool.
     Tool,
-    /// A deployment of LiteLLM's.
+    /// A deployment of LiteLLM.
     Deployment,
 }
 
-/// How names are written.
+/// The form of names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::request) enum Form {
-    /// Names alone; an object has settings for a model, or lists of models.
+    /// Only names; an object has settings for a model, or lists of models.
     Fallbacks,
-    /// Names alone; an object has one at `id` or `name`.
+    /// Only names; an object has the name at `id` or `name`.
     Models,
-    /// The same, if it is a name at all.
+    /// The same, but the value may be something other than a name.
     Any,
 }

@@ -1,4 +1,4 @@
-//! Finds the routes that a path fits, the most specific first, without trying every template.
+//! Finds the routes that match a path, most specific first, without trying every template.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -9,11 +9,11 @@ use super::table;
 
 pub(super) const TABLE: &str = include_str!("table.txt");
 
-/// The routes, by the literal folder that their template begins with.
+/// All routes, indexed by the literal directory in which their template starts.
 #[derive(Debug)]
 pub(super) struct Index {
     exact: HashMap<String, Vec<Route>, foldhash::fast::RandomState>,
-    /// By the beginning of the template up to the last slash before its first parameter.
+    /// Routes by the start of their template, up to the last slash before the first parameter.
     folders: HashMap<String, Vec<(Template, Route)>, foldhash::fast::RandomState>,
 }
 
@@ -36,33 +36,34 @@ impl Index {
             }
         }
         for templates in index.folders.values_mut() {
-            // The sort is stable: of equals, the first in the table stays the first.
+            // The sort is stable, so equally specific routes keep the order of the table.
             templates.sort_by_key(|(_, route)| std::cmp::Reverse(literals(&route.path)));
         }
         index
     }
 
-    /// The first route that has the method, and below a prefix that is passed on, the route of the rest of the path.
+    /// The first route with the method. For a prefix that LiteLLM passes on, this is the route of the remaining path.
     pub(super) fn find(&self, method: Methods, path: &str) -> Option<&Route> {
         let route = self.fitting(path).find(|route| route.methods.contains(method))?;
         if route.floor != Floor::Pass {
             return Some(route);
         }
-        // The rest is shorter, so that this ends.
+        // The remaining path is shorter, so the recursion ends.
         let rest = route.path.split_once("/{").and_then(|(prefix, _)| path.strip_prefix(prefix));
         rest.and_then(|rest| self.find(method, rest)).or(Some(route))
     }
 
-    /// The most specific route, whatever its methods.
+    /// The most specific route, regardless of its methods.
     pub(super) fn first(&self, path: &str) -> Option<&Route> {
         self.fitting(path).next()
     }
 
-    /// The routes that a path fits, the most specific first.
+    /// The routes that match a path, most specific first.
     fn fitting(&self, path: &str) -> impl Iterator<Item = &Route> {
         let exact = self.exact.get(path).into_iter().flatten();
         let folders = path.rmatch_indices('/').filter_map(|(at, _)| self.folders.get(path.get(..at)?));
-        // `/v1/chat/completions/` is no completion without a name; a server may take it for `/v1/chat/completions`.
+        // `/v1/chat/completions/` is not a completion for an empty name. A server may treat it as
+        // `/v1/chat/completions`.
         let may_fit = |route: &Route| route.floor == Floor::Pass || !path.ends_with('/');
         let templates =
             folders.flatten().filter(move |(template, route)| may_fit(route) && template.matches(path));
@@ -76,7 +77,7 @@ impl Index {
     }
 }
 
-/// How many characters of a template stand for themselves; a segment counts as more than any rest.
+/// The specificity of a template: its number of literal characters. A segment is more specific than any rest.
 fn literals(path: &str) -> (usize, usize) {
     let parameters: Vec<&str> =
         path.split('{').skip(1).filter_map(|piece| piece.split_once('}')).map(|(name, _)| name).collect();

@@ -1,7 +1,7 @@
-//! The known routes of LLM APIs, and what a request to each runs.
+//! The known routes of LLM APIs, and the model that a request to each one runs.
 //!
-//! `table.txt` lists the routes of LiteLLM's groups and of the SDKs that `tests/surface` pins. [`lookup`] finds the entry of a
-//! request. A route without an entry runs no model that is known.
+//! `table.txt` lists the routes of LiteLLM's groups and of the SDKs that `tests/surface` pins. [`lookup`] finds the
+//! entry of a request. For a route without an entry, no model is known to run.
 
 mod index;
 mod route;
@@ -38,14 +38,14 @@ pub fn lookup(method: &Method, path: &str) -> Option<&'static Route> {
     if found.is_some() || !asked.may_change() { found } else { index.find(Methods::POST, path) }
 }
 
-/// The form of errors that the client of a request reads. `by_headers` decides where the path does not: see
+/// The error format that the client of a request expects. `by_headers` is used where the path does not decide: see
 /// [`ErrorShape::by_headers`].
 #[must_use]
 pub fn error_shape(method: &Method, path: &str, by_headers: ErrorShape) -> ErrorShape {
     lookup(method, path).map_or(by_headers, |route| route.error_shape(by_headers))
 }
 
-/// Whether an SDK has the path, so that R9 lets callers use it where the operator leaves such routes open.
+/// Whether an SDK uses the path. R9 then allows it, unless the operator closed such routes.
 #[must_use]
 pub fn is_sdk_route(path: &str) -> bool {
     Index::get().first(path).is_some_and(|route| route.floor == Floor::Sdk)

@@ -1,29 +1,30 @@
-//! One route, and what is known of it.
+//! A known route and its properties.
 
 use http::{HeaderMap, Method};
 
-/// What a request runs when it names no model (D10).
+/// The model that a request runs if it names none (D10).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ModelUse {
-    /// A request always names a model here; one without is malformed.
+    /// Requests always name a model. A request without one is malformed.
     Named,
     /// The upstream's default model.
     Default,
-    /// The model of what the request refers to: an assistant, an agent, a workflow, a batch, an earlier session.
+    /// The model of the object that the request refers to: an assistant, an agent, a workflow, a batch, or an earlier
+    /// session.
     Reference,
     /// No model.
     None,
 }
 
 impl ModelUse {
-    /// Whether a request that names no model runs one all the same.
+    /// Whether a request that names no model still runs one.
     #[must_use]
     pub fn runs_unnamed(self) -> bool {
         matches!(self, Self::Default | Self::Reference)
     }
 }
 
-/// The API whose form of errors a client reads.
+/// The API whose error format a client expects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ErrorShape {
     /// `{"error": {"message", "type", "param", "code"}}`
@@ -41,7 +42,8 @@ pub enum ErrorShape {
 }
 
 impl ErrorShape {
-    /// The form of errors that a client reads, as far as its headers tell: OpenAI's unless they are another API's.
+    /// The error format that the headers imply: Anthropic's or Google's if a header of that API is present, otherwise
+    /// OpenAI's.
     #[must_use]
     pub fn by_headers(headers: &HeaderMap) -> Self {
         if headers.contains_key("anthropic-version") {
@@ -54,24 +56,24 @@ impl ErrorShape {
     }
 }
 
-/// Where in a request something stands.
+/// The location of a value in a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Place {
-    /// At this parameter of the path's template.
+    /// A parameter of the path's template.
     Path(&'static str),
-    /// At this key of the query.
+    /// A key of the query.
     Query(&'static str),
-    /// At this path of a JSON body, such as `requests[].params.model`.
+    /// A path in a JSON body, such as `requests[].params.model`.
     Body(&'static str),
-    /// At this field of a form; behind the first dot, at a path of the JSON in it.
+    /// A field of a form. After the first dot, a path in the JSON of the field.
     Form(&'static str),
-    /// At this path of each line of a batch file.
+    /// A path in each line of a batch file.
     Lines(&'static str),
-    /// At this path of a WebSocket's frames.
+    /// A path in the frames of a WebSocket.
     Frame(&'static str),
 }
 
-/// One known route.
+/// A known route.
 #[derive(Clone, Debug)]
 pub struct Route {
     pub(super) path: String,
@@ -83,45 +85,45 @@ pub struct Route {
     pub(super) floor: Floor,
 }
 
-/// What lets callers use a route (R9).
+/// The condition under which R9 allows a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Floor {
-    /// An SDK has it.
+    /// The route belongs to an SDK.
     Sdk,
-    /// LiteLLM's groups decide.
+    /// LiteLLM's groups contain the route.
     Group,
-    /// LiteLLM passes it on as it is.
+    /// LiteLLM passes the route on unchanged.
     Pass,
-    /// Only a configured list.
+    /// A configured list contains the route.
     Closed,
 }
 
 impl Route {
-    /// The template of its path, such as `/v1/threads/{thread_id}/runs`.
+    /// The template of the path, such as `/v1/threads/{thread_id}/runs`.
     #[must_use]
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// What a request without a model runs.
+    /// The model that a request runs if it names none.
     #[must_use]
     pub fn model_use(&self) -> ModelUse {
         self.model_use
     }
 
-    /// Where the API's clients name models.
+    /// The locations in which clients of the API name models.
     #[must_use]
     pub fn models(&self) -> &[Place] {
         &self.models
     }
 
-    /// Where the API's clients name what stands for a model.
+    /// The locations in which clients of the API name objects that stand for a model.
     #[must_use]
     pub fn references(&self) -> &[Place] {
         &self.references
     }
 
-    /// The form of errors that the client reads. On paths that several APIs have, `by_headers` is: see
+    /// The error format that the client expects. If several APIs share the path, this is `by_headers`: see
     /// [`ErrorShape::by_headers`].
     #[must_use]
     pub fn error_shape(&self, by_headers: ErrorShape) -> ErrorShape {
@@ -143,7 +145,7 @@ impl Methods {
     pub(super) const POST: Self = Self(2);
     pub(super) const OTHER: Self = Self(1 << 5);
 
-    /// What a request's method counts as.
+    /// The entry of the table that a request's method uses.
     pub(super) fn of(method: &Method) -> Self {
         if [Method::HEAD, Method::OPTIONS].contains(method) {
             Self::GET
@@ -160,12 +162,12 @@ impl Methods {
         self.0 & asked.0 != 0
     }
 
-    /// Whether a request with this method is more than a question.
+    /// Whether a request with this method can have an effect.
     pub(super) fn may_change(self) -> bool {
         self != Self::GET
     }
 
-    /// `*`, or names with commas between them. `HEAD` counts as `GET`.
+    /// Parses `*` or a list of names separated by commas. `HEAD` counts as `GET`.
     pub(super) fn parse(text: &str) -> Self {
         if text == "*" {
             return Self(u8::MAX);
@@ -175,10 +177,10 @@ impl Methods {
     }
 }
 
-/// Whose errors the clients of a route read.
+/// The error format of a route's clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Shape {
     One(ErrorShape),
-    /// Several APIs have the path.
+    /// Several APIs share the path.
     Shared,
 }

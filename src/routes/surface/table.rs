@@ -1,15 +1,15 @@
-//! Reads `table.txt`. A line that cannot be read is left out, and a test says that there is none.
+//! Parses `table.txt`. Invalid lines are left out, and a test checks that there are none.
 
 use super::route::{ErrorShape, Floor, Methods, ModelUse, Place, Route, Shape};
 
-/// The head of a section.
+/// The header of a section.
 struct Section {
     floor: Floor,
     shape: Shape,
     mounts: Vec<&'static str>,
 }
 
-/// Every route of the table, at each of its mounts.
+/// All routes of the table, at each of their mounts.
 pub(super) fn routes(text: &'static str) -> Vec<Route> {
     let mut section = None;
     let mut routes = Vec::new();

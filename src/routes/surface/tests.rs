@@ -5,7 +5,7 @@ use http::HeaderMap;
 use super::*;
 use crate::routes::{group_names, is_in_group};
 
-/// A path that fits a template.
+/// A path that matches a template.
 fn filled(template: &str) -> String {
     let mut pieces = template.split('{');
     let first = pieces.next().unwrap_or_default().to_owned();

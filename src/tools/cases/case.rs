@@ -1,4 +1,4 @@
-//! A case: a request, and the answer that is expected.
+//! A case: a request and the expected answer.
 
 use std::path::PathBuf;
 
@@ -9,7 +9,7 @@ use crate::tools::offline::Question;
 pub struct CaseFile {
     /// Its path, as reports show it.
     pub name: String,
-    /// `config`: the configuration that the cases are about.
+    /// `config`: the configuration that the cases test.
     pub config: Option<PathBuf>,
     /// `policies`: the directory of policies beside it.
     pub policies: Option<PathBuf>,
@@ -17,20 +17,20 @@ pub struct CaseFile {
     pub cases: Vec<Case>,
 }
 
-/// A request, and the answer that is expected.
+/// A request and the expected answer.
 #[derive(Clone, Debug)]
 pub struct Case {
-    /// What the case says, for reports.
+    /// `note`: describes the case in reports.
     pub note: String,
-    /// Where it begins, from 1.
+    /// The line where the case begins, counted from 1.
     pub line: u32,
-    /// What is asked.
+    /// The request.
     pub question: Question,
-    /// What must be answered.
+    /// The expected answer.
     pub expect: Expect,
 }
 
-/// What must be answered. What is `None` may be anything.
+/// The expected answer. `None` accepts any value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Expect {
     /// The verdict.
@@ -41,8 +41,8 @@ pub struct Expect {
     pub rule: Option<String>,
     /// The ids of all policies that decide, in any order.
     pub policies: Option<Vec<String>>,
-    /// The ids of all policies under trial that would decide otherwise, in any order.
+    /// The ids of all shadow policies that would decide otherwise, in any order.
     pub shadow: Option<Vec<String>>,
-    /// What the caller is told.
+    /// The message for the caller.
     pub reason: Option<String>,
 }

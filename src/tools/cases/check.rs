@@ -1,16 +1,16 @@
-//! The cases of a configuration, run before it is put in force.
+//! Runs the cases of a configuration before it is activated.
 
 use super::case::CaseFile;
 use super::error::CaseError;
 use super::run::{Outcome, run_cases};
 use crate::engine::Snapshot;
 
-/// Runs the cases that `modelgate.tests` of the snapshot's configuration names against the snapshot itself, whatever
-/// configuration they name. To be asked before a snapshot is put in force.
+/// Runs the cases that `modelgate.tests` of the snapshot's configuration names. They run against this snapshot, even if
+/// they name another configuration. Call this before a snapshot is activated.
 ///
 /// # Errors
 ///
-/// [`CaseError`] if one does not pass or cannot be read.
+/// [`CaseError`] if a case fails or cannot be read.
 pub fn check(snapshot: &Snapshot) -> Result<(), CaseError> {
     let files = CaseFile::load_all(&snapshot.config().gateway.tests)?;
     let report = run_cases(snapshot, &files);

@@ -1,4 +1,4 @@
-//! Which rules no case touches.
+//! Finds the rules that no case touches.
 
 use std::collections::BTreeSet;
 
@@ -10,10 +10,11 @@ use crate::pattern::Pattern;
 use crate::tools::offline::Answer;
 use crate::translate::JWTAUTH;
 
-/// What of a snapshot the cases touched. Gates that every configuration has are left out: nothing in a file is theirs.
+/// The parts of a snapshot that the cases touched. Mandatory checks that every configuration has are not included,
+/// because no entry of a file creates them.
 #[derive(Clone, Debug, Default)]
 pub struct Coverage {
-    /// Policies by their id, and entries of the YAML that are no policies by their path.
+    /// Policies by id, and YAML entries without a policy by path.
     pub parts: Vec<Part>,
 }
 
@@ -24,12 +25,12 @@ pub struct Part {
     pub name: String,
     /// `file:line`.
     pub source: String,
-    /// Whether it counted in some case: a policy whose conditions held, a team that was selected, a model that was asked
-    /// for, a role or a scope that a token had.
+    /// Whether some case used it: the conditions of a policy held, a team was selected, a model was requested, or a
+    /// token had the role or scope.
     pub covered: bool,
 }
 
-/// The names of the parts that counted.
+/// The names of the parts that were used.
 #[derive(Debug, Default)]
 pub(super) struct Touched(BTreeSet<String>);
 
@@ -44,20 +45,20 @@ impl Coverage {
         Self { parts: policies.chain(entries).map(part).collect() }
     }
 
-    /// How many parts there are, and how many of them were touched.
+    /// The number of parts, and how many of them were touched.
     #[must_use]
     pub fn counts(&self) -> (usize, usize) {
         (self.parts.len(), self.parts.iter().filter(|part| part.covered).count())
     }
 }
 
-/// Whether an operator wrote the policy: as a policy, or as a key of the file.
+/// Whether an operator wrote the policy, either in Cedar or as a key of the YAML.
 fn is_written(config: &Config, policy: &PolicyView<'_>) -> bool {
-    // The master key has no claims, so no case can be about it.
+    // The master key has no claims, so no case can cover it.
     policy.is_dropped_in() || (policy.rule() != Rule::MasterKey && config.lines.get(policy.id()).is_some())
 }
 
-/// The entries that are no policies, each with its place.
+/// The entries without a policy, each with its position.
 fn entries(config: &Config) -> Vec<(String, String)> {
     let jwt = config.jwt.as_ref();
     let of_jwt = |list: &str| format!("{JWTAUTH}.{list}");
@@ -73,7 +74,7 @@ fn entries(config: &Config) -> Vec<(String, String)> {
     paths.map(|path| (path.clone(), source(&path))).collect()
 }
 
-/// How many models have an entry. The others are aliases.
+/// The number of models with an entry. The others are aliases.
 fn listed_models(config: &Config) -> usize {
     (0..config.models.len()).take_while(|i| config.lines.get(&format!("model_list[{i}]")).is_some()).count()
 }

@@ -1,4 +1,4 @@
-//! Why cases cannot be run, or do not pass.
+//! The reasons why cases cannot run or do not pass.
 
 use std::path::PathBuf;
 
@@ -6,44 +6,44 @@ use miette::Diagnostic;
 
 use crate::config::ConfigError;
 
-/// Why cases cannot be run, or do not pass.
+/// The reason why cases cannot run or do not pass.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 #[non_exhaustive]
 pub enum CaseError {
-    /// A file is wrong.
+    /// A file is invalid.
     #[error("`{name}` is refused: {}", places(.error))]
     File {
-        /// Which.
+        /// The path.
         name: String,
-        /// What is wrong with it.
+        /// The problems of the file.
         #[diagnostic_source]
         error: ConfigError,
     },
     /// A file or a directory cannot be read.
     #[error("cannot read `{}`", path.display())]
     Read {
-        /// Which.
+        /// The path.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         #[source]
         cause: std::io::Error,
     },
-    /// A directory without cases, which would pass as if all were well.
+    /// A directory has no cases. It is an error because an empty run would pass.
     #[error("there is no case in `{}`", path.display())]
     #[diagnostic(help("cases are in files that end in `.yaml` or `.yml`"))]
     Empty {
-        /// Which.
+        /// The path.
         path: PathBuf,
     },
-    /// Cases that `modelgate.tests` names do not pass.
+    /// Cases that `modelgate.tests` names fail.
     #[error("{failed} of {all} cases that `modelgate.tests` names do not pass:\n{text}")]
     #[diagnostic(help("correct the rules, or the cases: `modelgate test --config FILE` runs them"))]
     Failed {
-        /// How many do not pass.
+        /// The number of cases that fail.
         failed: usize,
-        /// How many there are.
+        /// The number of cases.
         all: usize,
-        /// Each that does not pass, with why.
+        /// Each case that fails, with the reason.
         text: String,
     },
 }

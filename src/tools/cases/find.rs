@@ -1,18 +1,18 @@
-//! The files of cases.
+//! Finds the files of cases.
 
 use std::path::{Path, PathBuf};
 
 use super::error::CaseError;
 use crate::config::read_text;
 
-/// Deeper than anybody sorts cases, so that links in a circle end.
+/// The depth limit, which ends cycles of links. Directories of cases are not nested this deeply.
 const DEEPEST: usize = 16;
 
 pub(super) fn read(path: &Path) -> Result<String, CaseError> {
     read_text(path).map_err(|cause| CaseError::Read { path: path.to_owned(), cause })
 }
 
-/// `path` itself, or the files of cases below it in the order of their names; hidden ones do not count.
+/// Returns `path` itself, or the files of cases below it, sorted by name and without hidden files.
 pub(super) fn files(path: &Path) -> Result<Vec<PathBuf>, CaseError> {
     let mut found = Vec::new();
     if path.is_dir() {

@@ -1,4 +1,4 @@
-//! From paths to files of cases.
+//! Loads files of cases.
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,7 @@ impl CaseFile {
     ///
     /// # Errors
     ///
-    /// [`CaseError`] with every place that is wrong.
+    /// [`CaseError`] with every invalid place.
     pub fn load(path: &Path) -> Result<Self, CaseError> {
         let text = find::read(path)?;
         let directory = path.parent().unwrap_or(Path::new(""));
@@ -21,20 +21,20 @@ impl CaseFile {
             .map_err(|error| CaseError::File { name: name.to_string(), error })
     }
 
-    /// Reads cases from YAML text. `name` is for reports; paths in it are relative to `directory`.
+    /// Reads cases from YAML text. `name` is used in reports. Paths in the text are relative to `directory`.
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] with every place that is wrong.
+    /// [`ConfigError`] with every invalid place.
     pub fn parse(name: &str, text: &str, directory: &Path) -> Result<Self, ConfigError> {
         raw::read(name, text, directory)
     }
 
-    /// Reads every file of `paths`, and every `*.yaml` and `*.yml` below its directories, in the order of names.
+    /// Reads every file of `paths`, and every `*.yaml` and `*.yml` below its directories, sorted by name.
     ///
     /// # Errors
     ///
-    /// [`CaseError`] for the first that cannot be used, and for a path without a case.
+    /// [`CaseError`] for the first file that cannot be used, and for a path without cases.
     pub fn load_all(paths: &[PathBuf]) -> Result<Vec<Self>, CaseError> {
         let mut files = Vec::new();
         for path in paths {

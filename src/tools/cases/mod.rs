@@ -1,7 +1,7 @@
-//! Rules, tried before they count: YAML files of requests and the answers that are expected.
+//! Tests of rules: YAML files of requests and expected answers.
 //!
 //! ```yaml
-//! config: config.yaml            # relative to this file; the command line and `modelgate.tests` go before it
+//! config: config.yaml            # relative to this file; the command line and `modelgate.tests` override it
 //! policies: policies
 //! cases:
 //!   - note: contractors offer no tools
@@ -10,7 +10,8 @@
 //!     expect: {allow: false, rule: policy, policies: [no-tools-for-contractors]}
 //! ```
 //!
-//! Nothing depends on when and where a case runs: a request has the time and the address that its case gives it, or none.
+//! A result does not depend on when and where a case runs. A request has the time and the address that the case gives,
+//! or none.
 
 mod case;
 mod check;

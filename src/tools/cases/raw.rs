@@ -1,4 +1,4 @@
-//! A file of cases as it is written.
+//! A file of cases as written.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -16,7 +16,7 @@ use crate::engine::Rule;
 use crate::request::{RequestContext, TEAM_HEADER};
 use crate::tools::offline::{self, Question, UNJUDGED};
 
-/// Where a model is asked for, unless the case says.
+/// The path of a request that asks for a model, if the case does not give one.
 const CHAT: &str = "/v1/chat/completions";
 
 #[derive(Deserialize)]
@@ -129,7 +129,7 @@ fn question(file: &mut StrictFile, path: &str, claims: Map<String, Value>, reque
         path: route,
         headers,
         body,
-        circumstances: RequestContext { time, source },
+        request_context: RequestContext { time, source },
     }
 }
 
@@ -168,7 +168,7 @@ fn instant(text: &str) -> Option<SystemTime> {
     DateTime::parse_from_rfc3339(text).ok().map(|time| time.with_timezone(&Utc).into())
 }
 
-/// The value of a key, or `None` and a finding.
+/// Returns the value of a key, or `None` and a finding.
 fn value<T>(
     file: &mut StrictFile,
     path: &str,

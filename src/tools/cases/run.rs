@@ -1,4 +1,4 @@
-//! Running cases.
+//! Runs cases.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -10,38 +10,38 @@ use crate::display::escape;
 use crate::engine::{Considered, Explanation, Snapshot};
 use crate::tools::offline::Answer;
 
-/// What became of the cases of some files.
+/// The results of some files of cases.
 #[derive(Clone, Debug)]
 pub struct Report {
-    /// In the order of the files.
+    /// The results, in the order of the files.
     pub outcomes: Vec<Outcome>,
-    /// Which of the rules the cases touched.
+    /// The rules that the cases touched.
     pub coverage: Coverage,
 }
 
-/// What became of a case.
+/// The result of a case.
 #[derive(Clone, Debug)]
 pub struct Outcome {
     /// The file.
     pub file: String,
-    /// The line that the case begins on.
+    /// The line where the case begins.
     pub line: u32,
-    /// What the case says.
+    /// The note of the case.
     pub note: String,
-    /// Where the answer is not the expected one; empty: the case passes.
+    /// The differences from the expected answer. If empty, the case passes.
     pub mismatches: Vec<Mismatch>,
-    /// What decided, with the lines that it comes from.
+    /// The policies that decided, with their source lines.
     pub because: String,
 }
 
-/// A part of an answer that is not the expected one.
+/// A part of an answer that differs from the expected one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mismatch {
-    /// Which part: a key of `expect`.
+    /// The part: a key of `expect`.
     pub what: &'static str,
-    /// What the case expects.
+    /// The expected value.
     pub expected: String,
-    /// What was answered.
+    /// The actual value.
     pub actual: String,
 }
 
@@ -52,13 +52,13 @@ impl Report {
         self.failures().next().is_none()
     }
 
-    /// The cases that do not pass.
+    /// The cases that fail.
     pub fn failures(&self) -> impl Iterator<Item = &Outcome> {
         self.outcomes.iter().filter(|outcome| !outcome.mismatches.is_empty())
     }
 }
 
-/// Decides every case of `files` by the snapshot, whatever configuration the files name.
+/// Decides every case of `files` by the snapshot, even if a file names another configuration.
 #[must_use]
 pub fn run_cases(snapshot: &Snapshot, files: &[CaseFile]) -> Report {
     let mut touched = Touched::default();
@@ -116,7 +116,7 @@ fn other(what: &'static str, expected: String, actual: String) -> Option<Mismatc
     (expected != actual).then_some(Mismatch { what, expected, actual })
 }
 
-/// Compared one by one: an id may have anything in it, a comma too.
+/// Ids are compared one by one, because an id may contain any character, commas too.
 fn other_ids(what: &'static str, expected: &[String], actual: &[Arc<str>]) -> Option<Mismatch> {
     let expected: BTreeSet<&str> = expected.iter().map(String::as_str).collect();
     let actual: BTreeSet<&str> = actual.iter().map(AsRef::as_ref).collect();
@@ -124,7 +124,7 @@ fn other_ids(what: &'static str, expected: &[String], actual: &[Arc<str>]) -> Op
     (expected != actual).then(|| Mismatch { what, expected: shown(&expected), actual: shown(&actual) })
 }
 
-/// What decided; where a grant is missing, the grants that there are.
+/// The policies that decided. If no grant matched, the grants that exist.
 fn because(answer: &Answer, explained: &Explanation) -> String {
     let considered = || explained.grants.iter().chain(&explained.gates);
     let mut deciding: BTreeSet<String> = considered()

@@ -13,7 +13,7 @@ fn judge(token: &str, sets: &[Arc<KeySet>]) -> Result<VerifiedClaims, TokenError
     verify(&Bearer::new(token).unwrap(), |_| sets, &rules(), now())
 }
 
-/// What becomes of a token with this header, well signed by the key that the set holds.
+/// The result for a token with this header, signed correctly with the key in the set.
 fn with_header(header: &str) -> Result<VerifiedClaims, TokenError> {
     let sets = [set(&[RSA[0].jwk_with(json!({"kid": "k"}))])];
     judge(&RSA[0].token_of(header, claims().to_string().as_bytes()), &sets)
@@ -192,7 +192,7 @@ fn base64_is_strict_in_every_part() {
     let sets = [set(&[ed.jwk_with(json!({"kid": "k"}))])];
     let token = ed.token("EdDSA", "k", &claims());
     assert!(judge(&token, &sets).is_ok());
-    // 64 bytes leave four bits of the last character unused: all but one of 16 spellings are loose.
+    // 64 bytes leave four unused bits in the last character, so only one of 16 spellings is strict.
     let (rest, last) = token.split_at(token.len() - 1);
     let next = char::from(last.as_bytes()[0] + 1);
     assert_eq!(judge(&format!("{rest}{next}"), &sets), Err(TokenError::Encoding { part: "signature" }));
@@ -291,7 +291,7 @@ fn an_error_never_repeats_the_token() {
     }
 }
 
-/// A valid Ed25519 token with its keys; cheap to verify some thousands of times.
+/// A valid Ed25519 token with its keys. It is cheap enough to verify thousands of times.
 fn sample() -> (String, [Arc<KeySet>; 1]) {
     let ed = Signer::ed25519();
     (ed.token("EdDSA", "k", &claims()), [set(&[ed.jwk_with(json!({"kid": "k"}))])])

@@ -147,7 +147,7 @@ fn a_point_off_the_curve_is_refused() {
 fn a_modulus_with_a_leading_zero_is_the_same_key() {
     let n = b64(&[&[0][..], &modulus()].concat());
     let set = set(&[RSA[0].jwk_with(json!({"kid": "k"})), RSA[0].jwk_with(json!({"kid": "k", "n": n}))]);
-    // A different key with the same id would be refused together with the first.
+    // A different key with the same id would be refused, together with the first.
     assert_eq!((set.count(), set.refused()), (2, &[][..]));
     assert_eq!(finds(&set, Some("k"), Algorithm::RS256), "key");
 }

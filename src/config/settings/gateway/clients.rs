@@ -1,4 +1,4 @@
-//! What clients see of answers: `modelgate.denied_model` and `modelgate.cors`.
+//! The client-visible form of answers: `modelgate.denied_model` and `modelgate.cors`.
 
 use http::{HeaderValue, StatusCode};
 use url::Url;
@@ -56,7 +56,7 @@ fn refuse(cx: &mut Context<'_>, path: &str, key: &str, range: &str) {
     cx.refuse(&format!("modelgate.{path}"), problem);
 }
 
-/// An origin as browsers write it (RFC 6454 section 6.2): in lower case, without the scheme's own port.
+/// An origin as browsers write it (RFC 6454 section 6.2): in lower case, without the default port of its scheme.
 fn origin(text: &str) -> Option<HeaderValue> {
     let (scheme, authority) = text.split_once("://")?;
     let serialized = if matches!(scheme.to_ascii_lowercase().as_str(), "http" | "https") {
@@ -67,7 +67,7 @@ fn origin(text: &str) -> Option<HeaderValue> {
             && !text.contains(['?', '#', '*']);
         is_bare.then(|| url.origin().ascii_serialization())?
     } else {
-        // Extensions and desktop applications have schemes of their own, such as `chrome-extension`.
+        // Extensions and desktop applications have their own schemes, such as `chrome-extension`.
         let is_scheme = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
             && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
         let is_host = !authority.is_empty()

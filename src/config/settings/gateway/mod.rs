@@ -1,7 +1,7 @@
-//! `modelgate`, our own block.
+//! The block `modelgate`.
 //!
-//! In comes the block as it is written. Out go [`GatewaySettings`], as far as they are not those of tokens. `decision_log` reads the
-//! block of that name, `clients` what is about the form of answers.
+//! Input: the block as written. Output: [`GatewaySettings`], which are the settings except those of tokens.
+//! `decision_log` reads the block of that name. `clients` reads the keys about the form of answers.
 
 mod clients;
 mod decision_log;
@@ -25,10 +25,10 @@ use super::types::{
 use crate::config::problem::{Caution, Problem};
 use crate::config::raw;
 
-/// How often a bundle of policies is asked for.
+/// The allowed intervals of requests for a bundle of policies.
 const POLL: Duration = Duration::from_secs(30);
 const DEFAULT_BODY: u64 = 32 * 1024 * 1024;
-/// A gibibyte: a body is held in memory while it is judged.
+/// The maximum is one gibibyte, because a body is held in memory while it is judged.
 const LARGEST_BODY: u64 = 1024 * 1024 * 1024;
 
 pub(in crate::config) fn settings(
@@ -36,7 +36,7 @@ pub(in crate::config) fn settings(
     block: raw::Modelgate,
     directory: &Path,
 ) -> GatewaySettings {
-    // What is not read here is part of `TokenRules`.
+    // Keys that are not read here belong to `TokenRules`.
     let raw::Modelgate {
         upstream,
         max_body_bytes,
@@ -62,7 +62,7 @@ pub(in crate::config) fn settings(
         public_key_stale_ttl: _,
         public_key_cooldown: _,
         introspection: _,
-        // Rules, not settings of the gateway.
+        // These are rules, not settings of the gateway.
         strict: _,
         ignore: _,
         role_permissions: _,
@@ -196,7 +196,7 @@ fn headers_mode(cx: &mut Context<'_>, text: &str) -> UpstreamHeaders {
     UpstreamHeaders::Hide
 }
 
-/// Names of hosts in lower case, without ports.
+/// Host names in lower case, without ports.
 fn hosts(cx: &mut Context<'_>, texts: Vec<String>) -> Vec<String> {
     let mut hosts = Vec::with_capacity(texts.len());
     for (i, text) in texts.iter().enumerate() {
@@ -215,7 +215,7 @@ fn hosts(cx: &mut Context<'_>, texts: Vec<String>) -> Vec<String> {
     hosts
 }
 
-/// Whether the SDKs' routes are open.
+/// Whether the routes of SDKs are open.
 fn sdk_routes(cx: &mut Context<'_>, text: Option<&str>) -> bool {
     match text {
         None | Some("open") => true,
@@ -243,7 +243,7 @@ fn public_key(cx: &mut Context<'_>, text: &str) -> Option<Vec<u8>> {
     decoded
 }
 
-/// Networks, or single addresses.
+/// Networks or single addresses.
 fn networks(cx: &mut Context<'_>, texts: Vec<String>) -> Vec<IpNet> {
     let mut networks = Vec::with_capacity(texts.len());
     for (i, text) in texts.iter().enumerate() {

@@ -1,6 +1,6 @@
-//! Other names for models: `router_settings.model_group_alias` and `litellm_settings.model_alias_map`.
+//! Aliases of models: `router_settings.model_group_alias` and `litellm_settings.model_alias_map`.
 //!
-//! An alias is a model of its own: it is judged by its own name, and served as the model that it stands for.
+//! An alias is a separate model. It is judged by its own name, and served as its target.
 
 use std::collections::HashMap;
 
@@ -12,7 +12,7 @@ use crate::config::yaml::tree::{Entry, Node, Value};
 use crate::names::ModelName;
 use crate::pattern::{Pattern, filled};
 
-/// Where an alias stands, what it stands for, and whether lists leave it out.
+/// The position of an alias, its target, and whether lists omit it.
 struct Alias<'n> {
     path: String,
     name: &'n str,
@@ -20,13 +20,13 @@ struct Alias<'n> {
     hidden: bool,
 }
 
-/// Adds the aliases to the models. One that has the name of a model takes its place, as in LiteLLM.
+/// Adds the aliases to the models. As in LiteLLM, an alias replaces a model of the same name.
 pub(in crate::config) fn add(cx: &mut Context<'_>, models: &mut Vec<Model>, has_upstream: bool) {
     let groups = aliases(cx, ROUTER, "model_group_alias");
     let by_group: HashMap<&str, &str> = groups.iter().map(|alias| (alias.name, alias.target)).collect();
     let mut all = aliases(cx, LITELLM, "model_alias_map");
     for alias in &mut all {
-        // The one map is looked up before the other.
+        // The first map has precedence over the second.
         alias.target = by_group.get(alias.target).unwrap_or(&alias.target);
     }
     let renamed: Vec<_> = all.iter().map(|alias| alias.name).collect();
@@ -65,7 +65,7 @@ pub(in crate::config) fn add(cx: &mut Context<'_>, models: &mut Vec<Model>, has_
     }
 }
 
-/// Puts an alias where models of its name are, and the rest of it at the end.
+/// Replaces models of the same name by the alias, or adds it at the end.
 fn take_place(models: &mut Vec<Model>, served: Vec<Model>) {
     let mut served = served.into_iter();
     let Some(first) = served.next() else { return };
@@ -82,7 +82,7 @@ fn take_place(models: &mut Vec<Model>, served: Vec<Model>) {
     models.extend(served);
 }
 
-/// The entries that serve a model: those of its name, or else those of the longest wildcard that fits.
+/// The entries that serve a model: those with its name, otherwise those of the longest matching wildcard.
 fn targets(models: &[Model], target: &str) -> Vec<Model> {
     let exact: Vec<_> = models.iter().filter(|model| model.name.as_str() == target).cloned().collect();
     if !exact.is_empty() {

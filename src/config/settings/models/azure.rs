@@ -1,4 +1,4 @@
-//! What is special about Azure's endpoints: their paths, versions and credentials.
+//! Azure's endpoints: their paths, versions and credentials.
 
 use http::HeaderValue;
 use http::header::{AUTHORIZATION, HeaderName};
@@ -11,12 +11,12 @@ use crate::config::settings::models::entry::NotServed;
 use crate::config::settings::types::{Deployment, Provider};
 use crate::config::yaml::environment::Environment;
 
-/// Where Microsoft's model inference is asked for this version unless another is given.
+/// The default version of Microsoft's model inference.
 const INFERENCE_VERSION: &str = "2024-05-01-preview";
 const FOUNDRY_HOST: &str = ".services.ai.azure.com";
 const OPENAI_HOST: &str = ".openai.azure.com";
 
-/// The keys of `litellm_params` that are about Azure.
+/// The keys of `litellm_params` for Azure.
 #[derive(Clone, Default)]
 pub(in crate::config) struct Parameters {
     pub(in crate::config) api_version: Option<String>,
@@ -26,7 +26,7 @@ pub(in crate::config) struct Parameters {
     pub(in crate::config) client_secret: Option<SecretString>,
 }
 
-/// An endpoint without the `?api-version=…` that Azure's portal shows behind it, and that version.
+/// Splits `?api-version=…`, which Azure's portal appends, from an endpoint.
 pub(in crate::config) fn split_version(text: &str) -> (&str, Option<String>) {
     match text.split_once("?api-version=") {
         Some((base, version)) if !version.contains(['&', '#']) => (base, Some(version.to_owned())),
@@ -34,7 +34,7 @@ pub(in crate::config) fn split_version(text: &str) -> (&str, Option<String>) {
     }
 }
 
-/// Makes a deployment of Azure's out of what all have in common.
+/// Completes a deployment of Azure from the common parameters.
 pub(in crate::config) fn complete(
     cx: &mut Context<'_>,
     env: &Environment<'_>,
@@ -50,7 +50,7 @@ pub(in crate::config) fn complete(
         address_foundry(deployment);
     } else {
         let path = deployment.api_base.path();
-        // The portal shows the address of a whole operation; the gateway puts its path together itself.
+        // The portal shows the address of an operation. The gateway appends this path itself.
         if let Some(end) = path.find("/openai/deployments/") {
             let path = path.get(..end).unwrap_or_default().to_owned();
             deployment.api_base = deployment.api_base.clone().with_path(&path);
@@ -59,7 +59,7 @@ pub(in crate::config) fn complete(
     authenticate(cx, env, at, deployment, parameters)
 }
 
-/// The address of a model in Azure AI Foundry, which depends on the host and on whose model it is.
+/// The address of a model in Azure AI Foundry, which depends on the host and on the model's vendor.
 fn address_foundry(deployment: &mut Deployment) {
     let host = deployment.api_base.host().to_owned();
     if host.ends_with(OPENAI_HOST) {
@@ -79,14 +79,14 @@ fn address_foundry(deployment: &mut Deployment) {
         if !deployment.api_base.path().contains("/openai/") {
             deployment.api_version.get_or_insert_with(|| INFERENCE_VERSION.to_owned());
         }
-        // The key goes into another header than elsewhere.
+        // The key is sent in another header than elsewhere.
         if let Some(key) = deployment.api_key.take() {
             push_secret(deployment, HeaderName::from_static("api-key"), key.expose_secret());
         }
     }
 }
 
-/// A token of Entra ID goes before a key. The variables that LiteLLM reads count where the file has none.
+/// A token of Entra ID overrides a key. If the file has neither, LiteLLM's variables are read.
 fn authenticate(
     cx: &mut Context<'_>,
     env: &Environment<'_>,

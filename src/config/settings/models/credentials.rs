@@ -1,4 +1,4 @@
-//! `credential_list`: endpoints and keys under a name, for `litellm_credential_name`.
+//! `credential_list`: named endpoints and keys, for `litellm_credential_name`.
 
 use crate::config::problem::Problem;
 use crate::config::raw;
@@ -8,7 +8,7 @@ use crate::config::suggest::{list, nearest};
 use crate::config::yaml::environment::{Environment, REFERENCE};
 use crate::config::yaml::tree::{Node, Value};
 
-/// Fills what an entry leaves out from the credential that it names.
+/// Fills missing values of an entry from the credential that it names.
 pub(in crate::config) fn fill(
     cx: &mut Context<'_>,
     env: &Environment<'_>,

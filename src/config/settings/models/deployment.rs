@@ -1,4 +1,4 @@
-//! `litellm_params`: where requests for a model go.
+//! `litellm_params`: the destination of requests for a model.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ pub(in crate::config) struct Common {
     routing: Routing,
 }
 
-/// Reads the parameters. What is wrong with them becomes a finding.
+/// Reads the parameters. Their problems become findings.
 pub(in crate::config) fn common(
     cx: &mut Context<'_>,
     env: &Environment<'_>,
@@ -81,7 +81,7 @@ pub(in crate::config) fn common(
     }
 }
 
-/// Where requests for a model go. `None` is a finding already.
+/// Returns the destination of requests for a model. If it is `None`, a finding was recorded.
 pub(in crate::config) fn deployment(
     cx: &mut Context<'_>,
     env: &Environment<'_>,
@@ -190,7 +190,7 @@ fn key_variable(
     secret(cx, &at.param("model"), variable, key.into())
 }
 
-/// One form for what users write in several: OpenAI-shaped endpoints with their version, native ones without.
+/// Normalizes endpoints that users write in several ways: OpenAI-style ones with their version, native ones without.
 fn normal_base(known: &str, url: BaseUrl) -> BaseUrl {
     match known {
         "anthropic" => url.without_suffix("/messages").without_suffix("/v1"),
@@ -219,9 +219,9 @@ pub(in crate::config) fn first_set(
     None
 }
 
-/// A deployment for each provider that a request may name, for an entry whose model is `*`.
+/// Returns a deployment for each provider that a request may name, for an entry whose model is `*`.
 ///
-/// A provider on this machine is left out unless a variable says that there is one.
+/// A provider on this machine is only included if a variable configures it.
 pub(in crate::config) fn by_provider(
     cx: &mut Context<'_>,
     env: &Environment<'_>,

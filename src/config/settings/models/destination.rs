@@ -1,4 +1,4 @@
-//! Where requests for a model go, for reports.
+//! The destinations of requests for each model, for reports.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -9,19 +9,19 @@ use crate::config::settings::types::{Config, Deployment, Model, UpstreamModels};
 use crate::names::ModelName;
 use crate::pattern::Pattern;
 
-/// Where requests for a model go.
+/// The destination of requests for a model.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Destination {
-    /// To the deployments with these endpoints, in turn.
+    /// The deployments with these endpoints, in turn.
     Deployments(Vec<String>),
-    /// To the deployment of the provider that a request names.
+    /// The deployment of the provider that a request names.
     ByProvider,
-    /// To `modelgate.upstream`.
+    /// `modelgate.upstream`.
     Upstream(String),
-    /// Nowhere: the model is judged, and answered with 501.
+    /// None: the model is judged, and answered with 501.
     NotServed,
-    /// Nowhere: there is no such model.
+    /// None: the model does not exist.
     Unknown,
 }
 
@@ -38,13 +38,13 @@ impl fmt::Display for Destination {
 }
 
 impl Config {
-    /// Where requests for `model` go, if they are allowed.
+    /// The destination of requests for `model`, if they are allowed.
     #[must_use]
     pub fn destination(&self, model: &ModelName) -> Destination {
         self.destination_of(model, &self.entries_for(model))
     }
 
-    /// Where requests for each model of the configuration go, in its order.
+    /// The destination for each model of the configuration, in its order.
     #[must_use]
     pub fn destinations(&self) -> Vec<(&ModelName, Destination)> {
         let (mut entries, mut order): (HashMap<_, Vec<_>>, _) = (HashMap::new(), Vec::new());
@@ -88,7 +88,7 @@ impl Config {
         }
     }
 
-    /// The entries for a model: those of its name, or else those of the longest wildcard that fits.
+    /// The entries for a model: those with its name, otherwise those of the longest matching wildcard.
     fn entries_for(&self, model: &ModelName) -> Vec<&Model> {
         let exact: Vec<_> = self.models.iter().filter(|entry| entry.name == *model).collect();
         if !exact.is_empty() {

@@ -1,4 +1,4 @@
-//! An entry of `model_list`: its place in the file, and the values of it that become headers.
+//! An entry of `model_list`: its position in the file, and its values that become headers.
 
 use http::{HeaderName, HeaderValue};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -7,7 +7,7 @@ use crate::config::problem::Problem;
 use crate::config::settings::context::Context;
 use crate::config::yaml::tree::{Entry, Value};
 
-/// Headers that belong to one connection, or that say where the body ends and whom it is for.
+/// Headers that belong to one connection, or that define the length of the body or the host.
 const FRAMING: [&str; 10] = [
     "connection",
     "content-length",
@@ -21,7 +21,7 @@ const FRAMING: [&str; 10] = [
     "proxy-connection",
 ];
 
-/// An entry of the list. There may be very many: a path is only worked out where something is wrong.
+/// An entry of the list. There may be very many, so a path is only computed for a finding.
 #[derive(Clone, Copy)]
 pub(in crate::config) struct At(usize);
 
@@ -42,7 +42,7 @@ impl At {
         format!("model_list[{}].litellm_params.{key}", self.0)
     }
 
-    /// `litellm_params` as they stand in the file.
+    /// `litellm_params` as written in the file.
     pub(super) fn parameters<'n>(self, cx: &Context<'n>) -> &'n [Entry] {
         let Some(Value::Sequence(list)) = cx.root().get("model_list").map(|list| &list.value) else {
             return &[];
@@ -55,10 +55,10 @@ impl At {
     }
 }
 
-/// Why this gateway cannot send requests to a model.
+/// The reason why this gateway cannot serve a model.
 pub(in crate::config) struct NotServed {
     pub(in crate::config) reason: String,
-    /// What would serve it.
+    /// The way to serve it.
     pub(in crate::config) help: String,
 }
 

@@ -1,4 +1,4 @@
-//! Warns of credentials that are missing, or that are sent in a form that was meant to be replaced.
+//! Warns about credentials that are missing or are unreplaced placeholders.
 
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -9,7 +9,7 @@ use crate::config::settings::models::provider::Known;
 use crate::config::settings::types::{Deployment, Provider};
 use crate::config::yaml::environment::REFERENCE;
 
-/// Warns of a value such as `${KEY}`, which LiteLLM does not replace, either.
+/// Warns about a value such as `${KEY}`, which LiteLLM does not replace either.
 pub(in crate::config) fn check_literal(
     cx: &mut Context<'_>,
     path: &str,
@@ -24,7 +24,7 @@ pub(in crate::config) fn check_literal(
     }
 }
 
-/// The variable that a value of another notation names.
+/// The variable that a placeholder in another notation names.
 fn variable_in(text: &str) -> Option<&str> {
     if text.starts_with(REFERENCE) {
         return None;
@@ -32,7 +32,7 @@ fn variable_in(text: &str) -> Option<&str> {
     let inner = if let Some(inner) = text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')) {
         inner.split(":-").next().unwrap_or(inner)
     } else if let Some(rest) = text.strip_prefix('$') {
-        // With small letters it may be a secret, which no message may quote.
+        // A value with lower-case letters may be a secret, which no message may quote.
         (!rest.contains(|c: char| c.is_ascii_lowercase())).then_some(rest)?
     } else if text.starts_with("os.environ") || text.starts_with("environ") {
         let end = text.trim_end_matches(|c: char| !is_part(c));
@@ -50,7 +50,7 @@ fn is_part(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_'
 }
 
-/// Warns once for each provider at whose own endpoint requests would arrive without a credential.
+/// Warns once for each provider whose default endpoint would get requests without a credential.
 pub(in crate::config) fn check_missing(cx: &mut Context<'_>, at: At, known: &Known, deployment: &Deployment) {
     let is_at_provider = deployment.provider == Provider::Azure
         || known.api_base.as_deref().is_some_and(|base| {

@@ -1,7 +1,7 @@
-//! `model_list`: names, access groups, and where requests go.
+//! `model_list`: names, access groups, and destinations.
 //!
-//! In come the entries as they are written. Out go models, each with the deployment that serves it. `provider` knows what
-//! the name of a model says of its provider, `deployment` how the provider is reached, and `aliases` the other names.
+//! Input: the entries as written. Output: models, each with its deployment. `provider` derives the provider from a
+//! model's name, `deployment` determines how to reach it, and `aliases` adds other names.
 
 pub(in crate::config) mod aliases;
 mod azure;
@@ -22,7 +22,7 @@ use crate::config::yaml::environment::Environment;
 use crate::names::ModelName;
 use entry::{At, NotServed};
 
-/// The typed list. A model that cannot be served is warned of, unless there is a proxy behind that serves it.
+/// Converts the list. Warns about models that cannot be served, unless a proxy behind the gateway serves them.
 pub(in crate::config) fn models(
     cx: &mut Context<'_>,
     env: &Environment<'_>,
@@ -75,7 +75,7 @@ fn check_wildcard(cx: &mut Context<'_>, at: At, name: &str, model: &str) {
     }
 }
 
-/// Where requests for the model go: to one deployment, or to the one of the provider that a request names.
+/// The destination of requests for a model: one deployment, or the deployment of the provider that a request names.
 fn serve(
     cx: &mut Context<'_>,
     env: &Environment<'_>,

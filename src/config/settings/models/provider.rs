@@ -1,4 +1,4 @@
-//! The providers that LiteLLM knows, as its package resolves them (`providers.json`).
+//! The providers of LiteLLM, as its package resolves them (`providers.json`).
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -8,20 +8,20 @@ use serde::Deserialize;
 
 use crate::providers;
 
-/// What LiteLLM knows of a provider.
+/// LiteLLM's data about a provider.
 #[derive(Deserialize)]
 pub(in crate::config) struct Known {
-    /// What stands before the slash of `provider/name`.
+    /// The part before the slash of `provider/name`.
     #[serde(skip)]
     pub(in crate::config) name: String,
     pub(in crate::config) speaks: Speaks,
-    /// The endpoint, unless the configuration or a variable names another.
+    /// The default endpoint, which the configuration or a variable overrides.
     #[serde(default)]
     pub(in crate::config) api_base: Option<String>,
-    /// Environment variables that may name the endpoint. The first that is set counts.
+    /// Environment variables for the endpoint. The first that is set is used.
     #[serde(default)]
     pub(in crate::config) base_variables: Vec<String>,
-    /// Environment variables that may hold the key. The first that is set counts.
+    /// Environment variables for the key. The first that is set is used.
     #[serde(default)]
     pub(in crate::config) key_variables: Vec<String>,
 }
@@ -36,7 +36,7 @@ pub(in crate::config) enum Speaks {
     AzureAi,
     Anthropic,
     Gemini,
-    /// One that this gateway does not speak.
+    /// A protocol that this gateway does not support.
     Other,
 }
 
@@ -48,7 +48,7 @@ struct File {
 type Providers = HashMap<String, Known, RandomState>;
 
 static PROVIDERS: LazyLock<Providers> = LazyLock::new(|| {
-    // `every_provider_is_read` proves that it can be read.
+    // The test `every_provider_is_read` proves that the file is valid.
     let file = serde_json::from_str::<File>(include_str!("providers.json"));
     let mut providers = file.map(|file| file.providers).unwrap_or_default();
     for (name, known) in &mut providers {
@@ -57,7 +57,7 @@ static PROVIDERS: LazyLock<Providers> = LazyLock::new(|| {
     providers
 });
 
-/// Beginnings of names of OpenAI that R6 does not know, which is about wildcards of teams alone.
+/// Prefixes of OpenAI's names that R6 does not know. R6 only covers wildcards of teams.
 const OPENAI_BEGINNINGS: [&str; 8] = [
     "ft:gpt-",
     "codex-",
@@ -69,12 +69,12 @@ const OPENAI_BEGINNINGS: [&str; 8] = [
     "sora-",
 ];
 
-/// The provider of this name.
+/// Finds a provider by name.
 pub(in crate::config) fn named(name: &str) -> Option<&'static Known> {
     PROVIDERS.get(name)
 }
 
-/// The provider of `provider/name` or of a bare name, with the name at the upstream.
+/// The provider of `provider/name` or of a bare name, and the name at the upstream.
 pub(in crate::config) fn find(model: &str) -> Option<(&'static Known, &str)> {
     match model.split_once('/') {
         Some((provider, name)) => Some((named(provider)?, name)),
@@ -91,7 +91,7 @@ pub(crate) fn provider_of(model: &str) -> Option<(&'static str, &str)> {
     find(model).map(|(known, name)| (known.name.as_str(), name))
 }
 
-/// The same where `custom_llm_provider` names the provider: the name keeps any other prefix.
+/// The same if `custom_llm_provider` names the provider. The name then keeps any other prefix.
 pub(in crate::config) fn find_custom<'m>(
     provider: &str,
     model: &'m str,
@@ -100,7 +100,7 @@ pub(in crate::config) fn find_custom<'m>(
     Some((named(provider)?, name))
 }
 
-/// Every provider whose endpoint is spoken, by name.
+/// Every provider with a supported protocol, by name.
 pub(in crate::config) fn spoken() -> Vec<&'static Known> {
     let mut spoken: Vec<_> = PROVIDERS.values().filter(|known| known.speaks != Speaks::Other).collect();
     spoken.sort_by(|a, b| a.name.cmp(&b.name));

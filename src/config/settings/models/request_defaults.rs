@@ -1,4 +1,4 @@
-//! Parameters of requests in `litellm_params`: they are sent where a request does not set them.
+//! Request parameters in `litellm_params`. They are sent if a request does not set them.
 
 use serde_json::{Map, Number, Value as Json};
 
@@ -30,7 +30,7 @@ pub(in crate::config) fn read(cx: &mut Context<'_>, env: &Environment<'_>, at: A
     defaults
 }
 
-/// A value, which may come from the environment as a whole.
+/// A value, which may be a reference to the environment.
 fn resolved(cx: &mut Context<'_>, env: &Environment<'_>, node: &Node) -> Json {
     let Value::String(text) = &node.value else { return json(node) };
     let Some(name) = text.strip_prefix(REFERENCE) else { return json(node) };

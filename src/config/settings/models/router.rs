@@ -1,6 +1,6 @@
-//! `router_settings`, and what `litellm_settings` says of routing: fallbacks, retries, cool-downs.
+//! `router_settings` and the routing keys of `litellm_settings`: fallbacks, retries, cool-downs.
 //!
-//! It is read leniently. A value that cannot be used is warned of and left out, as these settings open and close nothing.
+//! These settings do not affect access, so they are read leniently. An invalid value gets a warning and is left out.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::names::ModelName;
 pub(in crate::config) const ROUTER: &str = "router_settings";
 pub(in crate::config) const LITELLM: &str = "litellm_settings";
 
-/// The settings of the router; those of `router_settings` go before those of `litellm_settings`.
+/// The settings of the router. `router_settings` overrides `litellm_settings`.
 pub(in crate::config) fn settings(cx: &mut Context<'_>) -> RouterSettings {
     let found = |keys: &[&str]| {
         let blocks = [ROUTER, LITELLM];
@@ -46,7 +46,7 @@ pub(in crate::config) fn settings(cx: &mut Context<'_>) -> RouterSettings {
     }
 }
 
-/// What an entry of `model_list` says of routing.
+/// The routing settings of an entry of `model_list`.
 pub(in crate::config) fn routing(cx: &mut Context<'_>, at: At) -> Routing {
     let entries = at.parameters(cx);
     let found = |keys: &[&str]| {
@@ -73,7 +73,7 @@ fn cx_node<'n>(cx: &Context<'n>, block: &str, key: &str) -> Option<&'n Node> {
     cx.root().get(block)?.get(key).filter(|node| !node.is_null())
 }
 
-/// A value that is there, or a warning that it is no such thing. One from the environment is left alone.
+/// Returns a present value, or warns that its type is wrong. References to the environment are not checked.
 fn read<T>(
     cx: &mut Context<'_>,
     found: Option<(String, &Node)>,
@@ -102,7 +102,7 @@ fn fallback_list(node: &Node) -> Option<Vec<Fallback>> {
     Some(fallbacks)
 }
 
-/// `[model, {model: model, …}]`, or one of them alone.
+/// `[model, {model: model, …}]`, or a single such item.
 fn model_names(node: &Node) -> Option<Vec<ModelName>> {
     match &node.value {
         Value::Sequence(items) => items.iter().map(model_name).collect(),

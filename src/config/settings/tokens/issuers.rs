@@ -1,4 +1,4 @@
-//! `litellm_jwtauth.issuers`, and which of the claim fields count for a token.
+//! `litellm_jwtauth.issuers`, and the claim fields that apply to a token.
 
 use std::collections::HashMap;
 
@@ -13,7 +13,7 @@ use crate::names::ClaimPath;
 
 pub(in crate::config) const PATH: &str = "general_settings.litellm_jwtauth.issuers";
 
-/// The typed list. An empty one is refused: it could mean nobody as well as everybody.
+/// Converts the list. An empty list is refused, because it could mean nobody or everybody.
 pub(in crate::config) fn issuers(cx: &mut Context<'_>, entries: Option<&[raw::Issuer]>) -> Vec<Issuer> {
     let Some(entries) = entries else { return Vec::new() };
     if entries.is_empty() {
@@ -58,7 +58,7 @@ fn issuer(cx: &mut Context<'_>, path: &str, entry: &raw::Issuer) -> Option<Issue
     })
 }
 
-/// `jwks_url`, or the issuer's own discovery document (OpenID Connect Discovery section 4).
+/// `jwks_url`, or the default discovery document of the issuer (OpenID Connect Discovery section 4).
 fn key_url(cx: &mut Context<'_>, path: &str, entry: &raw::Issuer) -> Option<Url> {
     let (key, url) = match &entry.jwks_url {
         Some(text) => ("jwks_url", endpoint::key_source(text)),
@@ -102,16 +102,16 @@ fn audience(cx: &mut Context<'_>, path: &str, entry: &raw::Issuer) -> Option<Vec
 }
 
 impl TokenRules {
-    /// The entry of `issuers` for what a token's `iss` says, by exact comparison.
+    /// The entry of `issuers` for a token's `iss`, compared exactly.
     #[must_use]
     pub fn entry(&self, issuer: &str) -> Option<&Issuer> {
         self.issuers.iter().find(|entry| entry.issuer == issuer)
     }
 }
 
-/// The claims that say who the caller is, as an entry of `issuers` or else the block above it has them.
+/// The claims that identify the caller, from an entry of `issuers` or else from the block above it.
 ///
-/// A claim that the entry names counts alone: where a token lacks it, the block's field is not read instead.
+/// If the entry names a claim, only that claim is read, even if a token lacks it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClaimFields<'c> {
     /// R1.2.

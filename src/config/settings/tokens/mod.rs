@@ -1,7 +1,7 @@
-//! How tokens are verified: `JWT_*` variables, and durations from two blocks.
+//! The rules of token verification, from `JWT_*` variables and from durations in two blocks.
 //!
-//! In come variables and blocks. Out go [`TokenRules`]. `issuers` reads the list of that name, `opaque` says who is asked about
-//! tokens that are no JWTs.
+//! Input: variables and blocks. Output: [`TokenRules`]. `issuers` reads the list of that name. `opaque` configures how
+//! providers are asked about tokens that are not JWTs.
 
 pub(in crate::config) mod issuers;
 mod opaque;
@@ -18,9 +18,10 @@ use crate::config::raw;
 use crate::config::yaml::environment::Environment;
 
 const TTL: Duration = Duration::from_secs(600);
-/// Long enough for an identity provider's bad day, short enough that a withdrawn key does not serve for weeks.
+/// Long enough for a day's outage of an identity provider, and short enough that a withdrawn key is not used for weeks.
 const STALE_TTL: Duration = Duration::from_secs(24 * 60 * 60);
-/// Providers' clocks are often a second or two ahead. A token that begins late harms nobody; one that ends late does.
+/// Providers' clocks are often a second or two ahead. Accepting a token slightly before its time is harmless. Accepting
+/// it after its expiry is not.
 const EARLY_LEEWAY: Duration = Duration::from_secs(5);
 const COOLDOWN: Duration = Duration::from_secs(30);
 
@@ -61,9 +62,9 @@ pub(in crate::config) fn token_rules(
     }
 }
 
-/// Warns where every token of the identity provider would do, and where no token comes to the global check (D9).
+/// Warns if every token of the identity provider would be accepted, and if no token can reach the global check (D9).
 pub(in crate::config) fn check_scoping(cx: &mut Context<'_>, tokens: &TokenRules) {
-    // Each entry of `issuers` has an audience of its own, or says that it has none.
+    // Each entry of `issuers` has its own audience, or states that it has none.
     let global =
         tokens.issuers.is_empty() || matches!(tokens.opaque, Some(OpaqueTokens::Introspection { .. }));
     if tokens.audience.is_none() && tokens.issuer.is_none() && global {
@@ -78,7 +79,7 @@ pub(in crate::config) fn check_scoping(cx: &mut Context<'_>, tokens: &TokenRules
     }
 }
 
-/// A variable's value. An empty one is refused: whoever wrote it did not mean "any".
+/// The value of a variable. An empty value is refused, because it is unlikely to mean "any".
 pub(in crate::config) fn not_empty(
     cx: &mut Context<'_>,
     env: &Environment<'_>,

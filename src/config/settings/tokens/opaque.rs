@@ -1,4 +1,4 @@
-//! Who is asked about opaque tokens: `oidc_userinfo_*` or `modelgate.introspection`.
+//! Verification of opaque tokens: `oidc_userinfo_*` or `modelgate.introspection`.
 
 use std::time::Duration;
 
@@ -16,9 +16,9 @@ const USERINFO_ENDPOINT: &str = "general_settings.litellm_jwtauth.oidc_userinfo_
 const USERINFO_TTL: &str = "general_settings.litellm_jwtauth.oidc_userinfo_cache_ttl";
 const INTROSPECTION: &str = "modelgate.introspection";
 
-/// LiteLLM's.
+/// The default of LiteLLM.
 const USERINFO_DEFAULT: Duration = Duration::from_secs(300);
-/// A token that was revoked serves no longer than this.
+/// The time after which a revoked token is refused at the latest.
 const INTROSPECTION_DEFAULT: Duration = Duration::from_secs(60);
 const LONGEST: u32 = 86_400;
 

@@ -1,4 +1,4 @@
-//! `modelgate`, our own block.
+//! The block `modelgate`.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -12,22 +12,22 @@ use crate::config::settings::base_url::BaseUrl;
 use crate::config::settings::limits::Limits;
 use crate::names::ClaimPath;
 
-/// `modelgate`, our own block, and everything else that the gateway needs.
+/// The block `modelgate`, and other settings of the gateway.
 #[derive(Clone, Debug)]
 pub struct GatewaySettings {
-    /// `modelgate.upstream`: where everything goes that no deployment serves.
+    /// `modelgate.upstream`: the destination of requests that no deployment serves.
     pub upstream: Option<Upstream>,
-    /// `modelgate.listen`: where to listen, unless the command line says.
+    /// `modelgate.listen`: the address to listen on. The command line overrides it.
     pub listen: Option<SocketAddr>,
-    /// `modelgate.admin`: where the admin listener listens, unless the command line says.
+    /// `modelgate.admin`: the address of the admin listener. The command line overrides it.
     pub admin: Option<AdminListen>,
-    /// `modelgate.admin_hosts`: names beside those of this machine that the admin listener may be called by.
+    /// `modelgate.admin_hosts`: additional host names of the admin listener.
     pub admin_hosts: Vec<String>,
-    /// `modelgate.upstream_headers`: whether callers see headers that tell of upstreams.
+    /// `modelgate.upstream_headers`: whether callers see headers that reveal upstreams.
     pub upstream_headers: UpstreamHeaders,
-    /// `modelgate.tls`: what the listener proves itself by; `None`: it speaks plain HTTP.
+    /// `modelgate.tls`: the certificate of the listener; `None`: plain HTTP.
     pub tls: Option<TlsFiles>,
-    /// `modelgate.max_body_bytes`: the largest request body; 32 MiB unless set.
+    /// `modelgate.max_body_bytes`: the maximum size of a request body; default: 32 MiB.
     pub max_body_bytes: usize,
     /// `modelgate.limits`.
     pub limits: Limits,
@@ -35,61 +35,61 @@ pub struct GatewaySettings {
     pub websockets: bool,
     /// `modelgate.mode`: whether denials are enforced.
     pub mode: Mode,
-    /// `modelgate.references`: what ids that stand for a model are judged by.
+    /// `modelgate.references`: how ids that refer to a model are judged.
     pub references: References,
-    /// `modelgate.routes.sdk`: whether the SDKs' routes that LiteLLM's groups do not have are open (R9).
+    /// `modelgate.routes.sdk`: whether the SDK routes outside LiteLLM's groups are open (R9).
     pub sdk_routes: bool,
     /// `modelgate.policies`: the directory of dropped-in policies, or the URL of a bundle of them.
     pub policies: Option<PathBuf>,
     /// `modelgate.policies_key`: the ed25519 public key that bundles of policies are signed with, 32 bytes.
     pub policies_key: Option<Vec<u8>>,
-    /// `modelgate.policies_poll`: how often a bundle of policies is asked for; 30 s unless set.
+    /// `modelgate.policies_poll`: how often a bundle of policies is polled; default: 30 s.
     pub policies_poll: Duration,
-    /// `modelgate.trusted_proxies`: the networks whose `X-Forwarded-For` is believed.
+    /// `modelgate.trusted_proxies`: the networks whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Vec<IpNet>,
-    /// `modelgate.tests`: files of cases, or directories of them, that must pass before the configuration is in force.
+    /// `modelgate.tests`: files or directories of cases that must pass before the configuration is activated.
     pub tests: Vec<PathBuf>,
     /// `modelgate.decision_log`; `None`: decisions are not logged.
     pub decision_log: Option<DecisionLog>,
-    /// `modelgate.denied_model`: how denials of a model are answered.
+    /// `modelgate.denied_model`: the answer if a model is denied.
     pub denied_model: DeniedModel,
-    /// `modelgate.cors`; `None`: browsers let no web page of another origin read answers.
+    /// `modelgate.cors`; `None`: pages of other origins cannot read answers.
     pub cors: Option<Cors>,
-    /// The directory that relative paths in the file are relative to.
+    /// The base directory for relative paths in the file.
     pub directory: PathBuf,
 }
 
 /// `modelgate.mode`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mode {
-    /// `enforce`, unless set.
+    /// `enforce`: the default.
     #[default]
     Enforce,
-    /// `log_only`: denials are reported and not enforced, while a company migrates. Tokens are verified all the same.
+    /// `log_only`: denials are reported but not enforced, for migrations. Tokens are still verified.
     LogOnly,
 }
 
-/// `modelgate.references`: what a request is judged by that refers to something which stands for a model, such as an assistant, a cached
+/// `modelgate.references`: how a request is judged that refers to a model indirectly, such as by an assistant, a cached
 /// content or a batch file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum References {
-    /// `deny`, unless set: a reference is a model that only an open list of models has.
+    /// `deny` (the default): a reference counts as a model that only an unrestricted list of models contains.
     #[default]
     Deny,
     /// `allow`: references are not judged.
     Allow,
-    /// `remember`: ids that the gateway saw created are judged by their models, and belong to their caller.
+    /// `remember`: ids whose creation the gateway saw are judged by their models, and belong to their caller.
     Remember,
 }
 
-/// `modelgate.denied_model`: the answer to a caller who asks for a model that is denied.
+/// `modelgate.denied_model`: the answer to a caller that requests a denied model.
 ///
-/// Some clients take 403 for a bad credential, and some retry a denial unless its code is `model_not_found`.
+/// Some clients treat 403 as an invalid credential, and some retry a denial unless its code is `model_not_found`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeniedModel {
-    /// 403 unless set, or 404.
+    /// 403 (the default) or 404.
     pub status: StatusCode,
-    /// The `code` of the error; that of the rule unless set.
+    /// The `code` of the error; default: the code of the rule.
     pub code: Option<String>,
 }
 
@@ -106,38 +106,38 @@ pub struct Cors {
     pub origins: Vec<HeaderValue>,
 }
 
-/// `modelgate.upstream_headers`: whether answers keep the headers that tell which upstream served them.
+/// `modelgate.upstream_headers`: whether answers keep the headers that reveal which upstream served them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum UpstreamHeaders {
     /// `hide`, the default: they are removed.
     #[default]
     Hide,
-    /// `pass`: they go back to the caller.
+    /// `pass`: they are sent to the caller.
     Pass,
 }
 
-/// `modelgate.decision_log`: where decisions are written, and what of them. At least one place is named.
+/// `modelgate.decision_log`: where and how decisions are logged. At least one destination is set.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DecisionLog {
     /// To standard output.
     pub stdout: bool,
     /// To the end of this file.
     pub file: Option<PathBuf>,
-    /// How large the file may become, in bytes; 100 MiB unless set.
+    /// The size in bytes at which the file is rotated; default: 100 MiB.
     pub max_bytes: u64,
-    /// How many older files are kept; 10 unless set.
+    /// The number of rotated files to keep; default: 10.
     pub keep: u32,
-    /// The share of allowed requests that is logged, from 0 to 1; 1 unless set.
+    /// The share of allowed requests to log, from 0 to 1; default: 1.
     pub sample_allowed: f64,
-    /// Whose values are not shown.
+    /// The fields to mask.
     pub mask: Vec<Masked>,
-    /// Each line proves the one before it.
+    /// Whether lines form a hash chain.
     pub chain: bool,
-    /// Lines have what is needed to decide again.
+    /// Whether lines contain the input of the decision, for `modelgate replay`.
     pub replayable: bool,
 }
 
-/// A field of a logged decision whose value is not shown.
+/// A field of a logged decision that can be masked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Masked {
     /// `request_id`.
@@ -164,12 +164,12 @@ pub enum Masked {
     Claim(ClaimPath),
 }
 
-/// Where the admin listener listens: an address, or `off`.
+/// The address of the admin listener, or `off`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AdminListen {
-    /// Nowhere.
+    /// The admin listener is off.
     Off,
-    /// There.
+    /// The admin listener uses this address.
     At(SocketAddr),
 }
 
@@ -184,9 +184,9 @@ impl std::str::FromStr for AdminListen {
 /// `modelgate.tls`: files in PEM form.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TlsFiles {
-    /// The certificate, followed by those that lead to a trusted one.
+    /// The certificate, followed by its intermediate certificates.
     pub certificate: PathBuf,
-    /// Its private key.
+    /// The private key.
     pub key: PathBuf,
 }
 
@@ -197,36 +197,36 @@ pub struct Upstream {
     pub api_base: BaseUrl,
     /// Sent as `Authorization: Bearer`.
     pub api_key: Option<SecretString>,
-    /// `modelgate.upstream.for`: which models it serves.
+    /// `modelgate.upstream.for`: the models that it serves.
     pub serves: UpstreamModels,
-    /// `modelgate.upstream.pass`: which members of request bodies go on.
+    /// `modelgate.upstream.pass`: the members of request bodies that are forwarded.
     pub pass: PassedMembers,
 }
 
-/// Which models `modelgate.upstream` serves.
+/// The models that `modelgate.upstream` serves.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum UpstreamModels {
-    /// `unlisted`, unless set: those that no deployment of `model_list` serves.
+    /// `unlisted` (the default): the models that no deployment of `model_list` serves.
     #[default]
     Unlisted,
-    /// `all`: every model. No deployment is asked.
+    /// `all`: every model. Deployments are not used.
     All,
 }
 
-/// Which members at the top of a request's body go on to `modelgate.upstream`.
+/// The top-level members of a request body that are forwarded to `modelgate.upstream`.
 ///
-/// A LiteLLM proxy has many of its own beside those of providers' APIs, some of which choose what runs, and its next release
-/// will have more.
+/// A LiteLLM proxy has many members besides those of providers' APIs. Some of them change what runs, and new releases
+/// add more.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PassedMembers {
-    /// `openai`, unless set: those of providers' APIs, and these besides.
+    /// `openai` (the default): the members of providers' APIs, and these additional ones.
     Api(Vec<String>),
     /// `all`.
     All,
 }
 
 impl PassedMembers {
-    /// Whether a member that is of no provider's API goes on.
+    /// Whether a member outside providers' APIs is forwarded.
     #[must_use]
     pub fn allows(&self, member: &str) -> bool {
         match self {

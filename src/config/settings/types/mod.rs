@@ -1,7 +1,8 @@
-//! What a configuration says, in types that cannot say anything else.
+//! The types of a valid configuration. Invalid states cannot be represented.
 //!
-//! The modules of `settings` make them, and everything outside `config` reads them. `model` is about `model_list`, `routing`
-//! about LiteLLM's router, `gateway` about our own block, and the rest about callers and what they may do.
+//! The modules of `settings` create them, and the code outside `config` reads them. `model` covers `model_list`,
+//! `routing` LiteLLM's router, and `gateway` the block `modelgate`. The other types are about callers and their
+//! permissions.
 
 use std::time::Duration;
 
@@ -25,12 +26,12 @@ pub use gateway::{
 pub use model::{Deployment, Model, Provider};
 pub use routing::{Fallback, RouterSettings, Routing};
 
-/// A configuration that was read and checked, by [`Config::load`] or [`Config::parse`].
+/// A valid configuration, read by [`Config::load`] or [`Config::parse`].
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The file's name as diagnostics and policy annotations show it.
+    /// The name of the file in diagnostics and policy annotations.
     pub file: String,
-    /// Where each key of the file stands.
+    /// The position of each key in the file.
     pub lines: Lines,
     /// `general_settings.litellm_jwtauth`; `None` unless `enable_jwt_auth` is true.
     pub jwt: Option<JwtAuth>,
@@ -38,7 +39,7 @@ pub struct Config {
     pub role_permissions: Option<Vec<RolePermission>>,
     /// `modelgate.role_permissions`, in order; `None` when the key is absent.
     pub token_roles: Option<Vec<TokenRole>>,
-    /// `general_settings.enforce_rbac` (R8); not to be confused with the key of `litellm_jwtauth`.
+    /// `general_settings.enforce_rbac` (R8). The key of the same name in `litellm_jwtauth` is a different one.
     pub require_identity: bool,
     /// `general_settings.master_key`.
     pub master_key: Option<SecretString>,
@@ -46,20 +47,20 @@ pub struct Config {
     pub models: Vec<Model>,
     /// The top-level list `teams`, in order.
     pub teams: Vec<Team>,
-    /// `router_settings`, and what `litellm_settings` says of routing. Nothing is routed by it yet.
+    /// `router_settings`, and the routing keys of `litellm_settings`. Requests are not routed by them yet.
     pub router: RouterSettings,
-    /// `modelgate`, our own block.
+    /// The block `modelgate`.
     pub gateway: GatewaySettings,
-    /// Keys of LiteLLM that have no effect here, those first that change answers.
+    /// LiteLLM's keys without effect here. Keys that change answers come first.
     pub ignored: Vec<Ignored>,
-    /// What is allowed but probably not meant, in the order of the file.
+    /// Warnings, in the order of the file.
     pub warnings: Vec<Warning>,
 }
 
 /// `general_settings.litellm_jwtauth`, under LiteLLM's names.
 #[derive(Clone, Debug)]
 pub struct JwtAuth {
-    /// R1.1; `litellm_proxy_admin` unless set.
+    /// R1.1; default: `litellm_proxy_admin`.
     pub admin_jwt_scope: String,
     /// R5.
     pub admin_allowed_routes: Vec<RoutePattern>,
@@ -67,7 +68,7 @@ pub struct JwtAuth {
     pub team_id_jwt_field: Option<ClaimPath>,
     /// R1.2.
     pub team_id_default: Option<String>,
-    /// R6: a team that is not declared exists without any restriction.
+    /// R6: undeclared teams exist without restrictions.
     pub team_id_upsert: bool,
     /// R6.
     pub team_ids_jwt_field: Option<ClaimPath>,
@@ -95,54 +96,53 @@ pub struct JwtAuth {
     pub object_id_jwt_field: Option<ClaimPath>,
     /// R2.
     pub enforce_rbac: bool,
-    /// `modelgate.strict`: what LiteLLM leaves open is closed.
+    /// `modelgate.strict`: closes LiteLLM's permissive defaults.
     pub strict: bool,
-    /// R3: in force when true and `scope_mappings` is not empty.
+    /// R3: active if true and `scope_mappings` is not empty.
     pub enforce_scope_based_access: bool,
     /// R3, in order.
     pub scope_mappings: Vec<ScopeMapping>,
-    /// How tokens are verified.
+    /// The rules of token verification.
     pub tokens: TokenRules,
 }
 
-/// How tokens are verified, and where the keys come from.
+/// The rules of token verification, and the sources of keys.
 #[derive(Clone, Debug)]
 pub struct TokenRules {
     /// `JWT_PUBLIC_KEY_URL`: JWKS or OIDC discovery documents, by `https:`, `http:` or `file:`.
     pub key_urls: Vec<Url>,
-    /// `JWT_AUDIENCE`; `None`: any.
+    /// `JWT_AUDIENCE`; `None`: any audience.
     pub audience: Option<String>,
-    /// `JWT_ISSUER`; `None`: any.
+    /// `JWT_ISSUER`; `None`: any issuer.
     pub issuer: Option<String>,
-    /// `issuers`, in order, each issuer once. Where there are any, a token of another issuer is refused, unless `issuer`
-    /// names that one (D9).
+    /// `issuers`, in order, each issuer once. If the list is not empty, tokens of other issuers are refused, except for
+    /// the issuer in `issuer` (D9).
     pub issuers: Vec<Issuer>,
-    /// Who is asked about tokens that are no JWTs; `None`: nobody, they are refused.
+    /// The provider for tokens that are not JWTs; `None`: such tokens are refused.
     pub opaque: Option<OpaqueTokens>,
-    /// `modelgate.leeway`: for how long a token is accepted after its `exp`; 0 unless set.
+    /// `modelgate.leeway`: how long a token is accepted after its `exp`; default: 0.
     pub leeway: Duration,
-    /// `modelgate.leeway`: for how long a token is accepted before its `nbf` and `iat`; 5 s unless set.
+    /// `modelgate.leeway`: how long a token is accepted before its `nbf` and `iat`; default: 5 s.
     pub early_leeway: Duration,
-    /// `public_key_ttl`: how long fetched keys are used without asking again; 600 s unless set.
+    /// `public_key_ttl`: how long fetched keys are used before they are fetched again; default: 600 s.
     pub public_key_ttl: Duration,
-    /// `public_key_stale_ttl`, in `litellm_jwtauth` or `modelgate`: how long the last good keys serve beyond that
-    /// while the provider fails; 24 hours unless set.
+    /// `public_key_stale_ttl`, in `litellm_jwtauth` or `modelgate`: the additional time that the last good keys are
+    /// used while the provider fails; default: 24 hours.
     pub public_key_stale_ttl: Duration,
-    /// `modelgate.public_key_cooldown`: the shortest time between two fetches for one unknown key id; 30 s
-    /// unless set.
+    /// `modelgate.public_key_cooldown`: the minimum time between two fetches for an unknown key id; default: 30 s.
     pub public_key_cooldown: Duration,
 }
 
-/// An entry of `issuers`: the keys and rules for the tokens of one issuer, and of no other.
+/// An entry of `issuers`: the keys and rules for tokens of this issuer only.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Issuer {
-    /// What `iss` says, compared exactly.
+    /// The value of `iss`, compared exactly.
     pub issuer: String,
-    /// `jwks_url`, or the issuer's discovery document.
+    /// `jwks_url`, or the default discovery document of the issuer.
     pub key_url: Url,
-    /// `audience`: one of these must be in `aud`; `None` with `disable_audience_validation`: any.
+    /// `audience`: `aud` must contain one of these; `None` with `disable_audience_validation`: any audience.
     pub audience: Option<Vec<String>>,
-    /// Goes before the key of the same name in [`JwtAuth`], as the three below.
+    /// Like the three fields below, this overrides the key of the same name in [`JwtAuth`].
     pub team_id_jwt_field: Option<ClaimPath>,
     /// R6.
     pub team_ids_jwt_field: Option<ClaimPath>,
@@ -152,25 +152,25 @@ pub struct Issuer {
     pub user_email_jwt_field: Option<ClaimPath>,
 }
 
-/// How claims are found for a token that does not carry them.
+/// The provider that returns claims for tokens without claims.
 #[derive(Clone, Debug)]
 pub enum OpaqueTokens {
     /// `oidc_userinfo_enabled` (OpenID Connect Core section 5.3).
     Userinfo {
         /// `oidc_userinfo_endpoint`.
         endpoint: Url,
-        /// `oidc_userinfo_cache_ttl`: how long an answer serves; 300 s unless set.
+        /// `oidc_userinfo_cache_ttl`: how long an answer is cached; default: 300 s.
         cache_ttl: Duration,
     },
     /// `modelgate.introspection` (RFC 7662).
     Introspection {
-        /// Where tokens are asked about.
+        /// The introspection endpoint.
         endpoint: Url,
-        /// Our own name at the provider.
+        /// The client id at the provider.
         client_id: String,
-        /// Our own secret there.
+        /// The client secret at the provider.
         client_secret: SecretString,
-        /// How long an answer serves; 60 s unless set.
+        /// How long an answer is cached; default: 60 s.
         cache_ttl: Duration,
     },
 }
@@ -182,24 +182,24 @@ pub struct RolePermission {
     pub role: Role,
     /// `None`: every model.
     pub models: Option<Vec<ModelName>>,
-    /// `None`: the floor alone (R9).
+    /// `None`: only the routes that every caller may use (R9).
     pub routes: Option<Vec<RoutePattern>>,
 }
 
-/// An entry of `modelgate.role_permissions`: what a role of the token's own gives, and takes.
+/// An entry of `modelgate.role_permissions`: the grants and denials of a role name in the token.
 ///
-/// Unlike an entry of [`RolePermission`] it opens only what it lists.
+/// Unlike an entry of [`RolePermission`], it grants only what it lists.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenRole {
     /// The name in the token, unique in the list.
     pub role: String,
-    /// Models, wildcards and access groups that it opens.
+    /// The models, wildcards and access groups that it grants.
     pub models: Vec<String>,
-    /// Models, wildcards and access groups that nobody with this role may use, whatever else grants them.
+    /// The models, wildcards and access groups that it denies, regardless of any grant.
     pub deny_models: Vec<String>,
-    /// `None`: the floor alone (R9).
+    /// `None`: only the routes that every caller may use (R9).
     pub routes: Option<Vec<RoutePattern>>,
-    /// Roles of the list whose grants and denials this one has too.
+    /// The roles in the list that this role inherits grants and denials from.
     pub inherits: Vec<String>,
 }
 
@@ -208,7 +208,7 @@ pub struct TokenRole {
 pub struct RoleMapping {
     /// The name in the token.
     pub role: String,
-    /// The role that it gives.
+    /// The role that it maps to.
     pub internal_role: Role,
 }
 
@@ -217,7 +217,7 @@ pub struct RoleMapping {
 pub struct ScopeMapping {
     /// The scope in the token.
     pub scope: String,
-    /// The models that it opens.
+    /// The models that it grants.
     pub models: Vec<ModelName>,
 }
 
@@ -226,12 +226,12 @@ pub struct ScopeMapping {
 pub struct Team {
     /// The id, unique in the list.
     pub team_id: String,
-    /// The alias; need not be unique.
+    /// The alias, which several teams may share.
     pub team_alias: Option<String>,
-    /// The models, wildcards and access groups that it may use; empty: every model.
+    /// The models, wildcards and access groups that it may use. If empty, it may use every model.
     pub models: Vec<String>,
-    /// A blocked team may do nothing.
+    /// Whether the team is blocked. A blocked team may do nothing.
     pub blocked: bool,
-    /// The organization that it belongs to.
+    /// The organization of the team.
     pub organization_id: Option<String>,
 }

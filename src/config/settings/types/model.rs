@@ -1,4 +1,4 @@
-//! The models of a configuration, and where requests for them go.
+//! The models of a configuration, and the destinations of requests for them.
 
 use std::time::Duration;
 
@@ -11,54 +11,55 @@ use crate::names::ModelName;
 /// An entry of `model_list`.
 #[derive(Clone, Debug)]
 pub struct Model {
-    /// `model_name` (or `model`). May contain `*`, which stands for any characters.
+    /// `model_name` (or `model`). It may contain `*`, which matches any characters.
     pub name: ModelName,
     /// `model_info.access_groups`.
     pub access_groups: Vec<String>,
-    /// `model_info.id`: LiteLLM takes it for a name too.
+    /// `model_info.id`, which LiteLLM treats as a name too.
     pub id: Option<String>,
-    /// `litellm_params.model` as it is written.
+    /// `litellm_params.model` as written.
     pub litellm_model: String,
-    /// `litellm_params`; `None` when `modelgate.upstream` alone can serve the model. Without it, requests for the model
-    /// are judged and answered with 501.
+    /// `litellm_params`; `None` if only `modelgate.upstream` can serve the model. Without an upstream, requests for the
+    /// model are judged and answered with 501.
     pub deployment: Option<Deployment>,
-    /// For an entry whose `litellm_params.model` is `*`: a deployment for each provider that a request may name. They go
-    /// before `deployment`.
+    /// For an entry whose `litellm_params.model` is `*`: one deployment for each provider that a request may name. They
+    /// override `deployment`.
     pub by_provider: Vec<(String, Deployment)>,
-    /// The model that this one is another name for (`model_group_alias`, `model_alias_map`).
+    /// The target model, if this model is an alias (`model_group_alias`, `model_alias_map`).
     pub alias_of: Option<ModelName>,
-    /// Whether lists of models leave it out.
+    /// Whether lists of models omit it.
     pub hidden: bool,
 }
 
-/// Where requests for a model go, from `litellm_params`.
+/// The destination of requests for a model, from `litellm_params`.
 #[derive(Clone, Debug)]
 pub struct Deployment {
-    /// The protocol family, from `provider/` in `litellm_params.model` or the model's first letters.
+    /// The protocol family, from `provider/` in `litellm_params.model` or the prefix of the model's name.
     pub provider: Provider,
-    /// The model's name at the upstream, without the provider. May contain one `*`, filled with what `*` matched.
+    /// The model's name at the upstream, without the provider. It may contain one `*`, which is replaced by the text
+    /// that the name's `*` matched.
     pub model: String,
-    /// The endpoint, without a slash at the end of its path. For [`Provider::OpenAi`] it includes the `/v1` (or
-    /// similar) that SDKs call the base URL; for the others it does not: `https://api.anthropic.com`,
+    /// The endpoint, without a trailing slash. For [`Provider::OpenAi`] it includes the `/v1` (or similar) that is part
+    /// of an SDK's base URL. For other providers it does not: `https://api.anthropic.com`,
     /// `https://generativelanguage.googleapis.com`, `https://name.openai.azure.com`.
     pub api_base: BaseUrl,
     /// The upstream's credential.
     pub api_key: Option<SecretString>,
-    /// Azure's `api-version`; for other providers `None`.
+    /// Azure's `api-version`; `None` for other providers.
     pub api_version: Option<String>,
     /// OpenAI's organization header.
     pub organization: Option<String>,
     /// Headers set on every request to the upstream.
     pub extra_headers: Vec<(http::HeaderName, http::HeaderValue)>,
-    /// The longest a whole request may take.
+    /// The time limit for a whole request.
     pub timeout: Option<Duration>,
-    /// Parameters that are sent where a request does not set them, each with its value as JSON.
+    /// Default request parameters, each with its value as JSON. A request overrides them.
     pub defaults: Vec<(String, String)>,
     /// Its share of the requests. Nothing is routed by it yet.
     pub routing: Routing,
 }
 
-/// How a deployment's endpoint is spoken to.
+/// The protocol of a deployment's endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Provider {
     /// `Authorization: Bearer`, OpenAI's paths below `api_base`.
@@ -72,7 +73,7 @@ pub enum Provider {
 }
 
 impl Model {
-    /// A model that `modelgate.upstream` alone can serve, by another name.
+    /// A model that only `modelgate.upstream` can serve, and its name there.
     pub(in crate::config) fn without_deployment(name: ModelName, alias_of: ModelName, hidden: bool) -> Self {
         Self {
             name,

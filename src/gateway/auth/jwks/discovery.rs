@@ -1,4 +1,4 @@
-//! Whether a discovery document is that of the issuer whose keys are wanted (OpenID Connect Discovery section 4.3).
+//! Checks that a discovery document belongs to the expected issuer (OpenID Connect Discovery section 4.3).
 
 use serde_json::{Map, Value};
 use url::Url;
@@ -6,11 +6,11 @@ use url::Url;
 use super::fetch_error::FetchError;
 use crate::display::escape;
 
-/// Where a document stands below its issuer (OpenID Connect Discovery section 4), or between its host and its path (RFC 8414).
+/// The path of a document: below its issuer (OpenID Connect Discovery section 4), or between host and path (RFC 8414).
 const WELL_KNOWN: [&str; 2] =
     ["/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"];
 
-/// The hosts of Microsoft Entra's issuers. The first part of their path is the tenant.
+/// The hosts of Microsoft Entra's issuers. The first segment of their path is the tenant.
 const ENTRA: [&str; 7] = [
     "login.microsoftonline.com",
     "login.microsoftonline.us",
@@ -23,9 +23,9 @@ const ENTRA: [&str; 7] = [
 
 /// Checks the `issuer` of a document that was found at `url`.
 ///
-/// It must be the configured one. Where none is configured, it must be the one whose document stands at `url`; at other
-/// addresses than those of the standards there is nothing to compare. A document in a file is the operator's own, so it may
-/// leave `issuer` out.
+/// It must equal the configured issuer. Without a configured issuer, it must equal the issuer whose document belongs at
+/// `url`. At addresses that the standards do not define, it is not compared. A document in a file belongs to the
+/// operator, so it may omit `issuer`.
 pub(super) fn check(
     url: &Url,
     configured: Option<&str>,
@@ -34,7 +34,7 @@ pub(super) fn check(
     let found = document.get("issuer").and_then(Value::as_str);
     let of_url = issuer_of(url);
     let Some(expected) = configured.or(of_url.as_deref()) else { return Ok(()) };
-    // AD FS puts another issuer into access tokens than into the document, and says so there.
+    // AD FS uses another issuer in access tokens than in the document, and names it in the document.
     let of_tokens = document.get("access_token_issuer").and_then(Value::as_str);
     match found {
         Some(found) if is_same(expected, found, configured.is_none()) => Ok(()),
@@ -47,7 +47,7 @@ pub(super) fn check(
     }
 }
 
-/// The issuer whose document stands at `url`, without a slash at its end.
+/// The issuer whose document belongs at `url`, without a trailing slash.
 fn issuer_of(url: &Url) -> Option<String> {
     let (origin, path) = (url.origin().ascii_serialization(), url.path());
     let path = WELL_KNOWN.iter().find_map(|known| match path.strip_suffix(known) {
@@ -57,22 +57,23 @@ fn issuer_of(url: &Url) -> Option<String> {
     (url.scheme() != "file").then(|| format!("{origin}{}", path.trim_end_matches('/')))
 }
 
-/// Whether two issuers are one. `is_derived`: the expected one is that of an address, where an alias may stand for a tenant.
+/// Whether two issuers are equal. With `is_derived`, the expected issuer comes from an address, where an alias may
+/// replace a tenant.
 fn is_same(expected: &str, found: &str, is_derived: bool) -> bool {
     let [bare, found_bare] = [expected, found].map(|issuer| issuer.trim_end_matches('/'));
-    // Google's tokens may leave the scheme out.
+    // Google's tokens may omit the scheme.
     let is_google = bare == "accounts.google.com" && found_bare == "https://accounts.google.com";
     bare == found_bare || is_google || is_same_tenant(bare, found_bare, is_derived)
 }
 
-/// Microsoft's documents: for several tenants they have a template for the tenant, and tokens of both versions, whose issuers
-/// differ, are signed by one set of keys.
+/// Handles Microsoft's documents. For several tenants, they contain a template for the tenant. Tokens of both versions
+/// have different issuers but the same keys.
 fn is_same_tenant(expected: &str, found: &str, is_derived: bool) -> bool {
     if let (Some(wanted), Some(tenant)) = (entra_tenant(expected), entra_tenant(found)) {
         let is_alias = is_derived && !is_guid(wanted);
         return tenant == "{tenantid}" || tenant.eq_ignore_ascii_case(wanted) || is_alias;
     }
-    // Entra's services for customers are addressed by name, and call themselves by the tenant's id.
+    // Entra's services for customers have a name in their address, but use the tenant's id as their issuer.
     let of_customers = |issuer: &str| {
         let host = host(issuer)?;
         let (_, service) = host.split_once('.')?;

@@ -1,4 +1,4 @@
-//! From a URL to a [`KeySet`], trusting nothing on the way.
+//! Fetches a [`KeySet`] from a URL, and trusts nothing on the way.
 
 use std::future::Future;
 use std::time::Duration;
@@ -23,12 +23,12 @@ use crate::gateway::tls::native_roots;
 use super::discovery;
 use super::fetch_error::FetchError;
 
-/// How much a provider may cost.
+/// The limits for requests to a provider.
 #[derive(Clone, Copy, Debug)]
 pub struct FetchLimits {
-    /// The longest that fetching a key set may take, discovery included; 5 s.
+    /// The time limit for fetching a key set, including discovery; 5 s.
     pub timeout: Duration,
-    /// The largest document; 1 MiB.
+    /// The maximum size of a document; 1 MiB.
     pub max_bytes: usize,
 }
 
@@ -38,7 +38,7 @@ impl Default for FetchLimits {
     }
 }
 
-/// Asks providers, and reads what they answer within limits.
+/// Sends requests to providers, and reads their answers within limits.
 #[derive(Debug)]
 pub(in crate::gateway) struct Fetcher {
     client: Client<Connector, Full<Bytes>>,
@@ -48,18 +48,19 @@ pub(in crate::gateway) struct Fetcher {
 impl Fetcher {
     pub(in crate::gateway) fn new(tls: ClientConfig, limits: FetchLimits) -> Self {
         let connector = http1_connector(limits.timeout, tls);
-        // A connection that was kept may be closed by the provider just as the next request goes out. Requests are rare
-        // enough to begin with a new one.
+        // The provider may close a kept connection just as the next request is sent. Requests are rare, so each uses a
+        // new connection.
         let client = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector);
         Self { client, limits }
     }
 
-    /// The keys at `url`: a JWKS document, or the one that an OpenID discovery document of the configured issuer points to.
+    /// Fetches the keys at `url`. It has either a JWKS document, or an OpenID discovery document of the configured
+    /// issuer that names one.
     pub(super) async fn key_set(&self, url: &Url, issuer: Option<&str>) -> Result<KeySet, FetchError> {
         self.in_time(self.follow(url, issuer)).await
     }
 
-    /// The outcome, if it comes within the time limit.
+    /// Returns the result, if it arrives within the time limit.
     pub(in crate::gateway) async fn in_time<T, E: From<FetchError>>(
         &self,
         steps: impl Future<Output = Result<T, E>>,
@@ -110,7 +111,7 @@ impl Fetcher {
         self.client.request(request).await.map_err(|error| FetchError::Connection(causes(&error)))
     }
 
-    /// The body of a good answer, within the size limit.
+    /// Reads the body of a successful answer, within the size limit.
     pub(in crate::gateway) async fn body(&self, response: Response<Incoming>) -> Result<Bytes, FetchError> {
         check(&response)?;
         match Limited::new(response.into_body(), self.limits.max_bytes).collect().await {
@@ -121,16 +122,16 @@ impl Fetcher {
     }
 }
 
-/// The URL as a request needs it.
+/// Prepares the URL for a request.
 pub(in crate::gateway) fn uri(url: &Url) -> Result<Uri, FetchError> {
-    // They would not be sent, and names of hosts are logged with them.
+    // Credentials in the URL would not be sent, and logs of host names would show them.
     if !url.username().is_empty() || url.password().is_some() {
         return Err(FetchError::Credentials);
     }
     url.as_str().parse().map_err(|_| FetchError::Scheme)
 }
 
-/// What a document says of keys.
+/// The facts about keys in a document.
 pub(super) enum Published {
     Keys(KeySet),
     /// A discovery document's `jwks_uri`.
@@ -148,7 +149,7 @@ pub(super) fn published(url: &Url, issuer: Option<&str>, document: &[u8]) -> Res
     if may_point_to(url, &jwks_uri) { Ok(Published::Elsewhere(jwks_uri)) } else { Err(FetchError::JwksUri) }
 }
 
-/// A redirect is an answer like any other that is not 200: nobody but the operator says where keys come from.
+/// A redirect is treated like any other status that is not 200: only the operator decides where keys come from.
 fn check(response: &Response<Incoming>) -> Result<(), FetchError> {
     if response.status() != StatusCode::OK {
         return Err(FetchError::Status(response.status()));
@@ -161,7 +162,8 @@ fn check(response: &Response<Incoming>) -> Result<(), FetchError> {
     }
 }
 
-/// Whether a discovery document may name these keys: never by a weaker way than its own, and never a local file.
+/// Whether a discovery document may name this URL of keys. The URL must not be less secure than the document's own, and
+/// not a local file.
 fn may_point_to(discovery: &Url, keys: &Url) -> bool {
     match keys.scheme() {
         "https" => true,
@@ -170,9 +172,9 @@ fn may_point_to(discovery: &Url, keys: &Url) -> bool {
     }
 }
 
-/// TLS as this machine trusts it.
+/// TLS with the root certificates of this machine.
 ///
-/// Without root certificates every `https:` fetch fails, which is no reason to refuse a configuration of files.
+/// Without root certificates, every `https:` fetch fails. A configuration with key files is still valid.
 pub(in crate::gateway) fn native_tls() -> Result<ClientConfig, rustls::Error> {
     native_roots::native().or_else(|error| {
         tracing::warn!(%error, "no root certificates: keys can't be fetched by https");

@@ -1,10 +1,11 @@
-//! Why keys cannot be fetched.
+//! The reasons why keys cannot be fetched.
 
 use http::StatusCode;
 
 use crate::authn::{JsonError, KeySetError};
 
-/// Why a provider's answer can't be had; nothing here comes from its content but the reasons of its keys.
+/// The reason why a provider's answer cannot be used. It contains nothing from the answer except the reasons why keys
+/// were refused.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::gateway) enum FetchError {
     #[error("no complete answer in time")]

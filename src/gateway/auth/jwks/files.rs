@@ -1,4 +1,4 @@
-//! Key sets in files, read with the configuration and in force with it.
+//! Key sets in files. They are read and activated together with the configuration.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -12,18 +12,18 @@ use super::group::groups;
 use crate::authn::KeySet;
 use crate::config::TokenRules;
 
-/// What the `file:` URLs of a configuration hold.
+/// The content of the `file:` URLs of a configuration.
 pub(in crate::gateway) type KeyFiles = BTreeMap<Url, KeyFile>;
 
-/// What a `file:` URL holds.
+/// The content of a `file:` URL.
 pub(in crate::gateway) enum KeyFile {
     Keys(Arc<KeySet>),
-    /// A discovery document: the keys are fetched from there.
+    /// A discovery document. The keys are fetched from this URL.
     Elsewhere(Url),
 }
 
 impl KeyFile {
-    /// Reads what a file holds. A discovery document must be of the configured issuer.
+    /// Reads a file. A discovery document must belong to the configured issuer.
     pub(in crate::gateway) fn parse(
         url: &Url,
         issuer: Option<&str>,
@@ -36,16 +36,16 @@ impl KeyFile {
     }
 }
 
-/// A `file:` URL among the rules.
+/// A `file:` URL in the rules.
 pub(in crate::gateway) struct NamedFile {
     pub(in crate::gateway) url: Url,
     pub(in crate::gateway) path: PathBuf,
-    /// The issuer whose keys are expected there, if one is configured.
+    /// The issuer of the keys, if one is configured.
     pub(in crate::gateway) issuer: Option<String>,
 }
 
-/// The `file:` URLs among the rules, with their paths. A path that is no file of this machine is left out, and fetching
-/// from it fails.
+/// The `file:` URLs in the rules, with their paths. A path that is not a local file is left out, and fetching from it
+/// fails.
 pub(in crate::gateway) fn key_files(rules: &TokenRules) -> Vec<NamedFile> {
     let urls = groups(rules).flat_map(|keys| keys.urls.iter().map(move |url| (url, keys.expected)));
     let files = urls.filter(|(url, _)| url.scheme() == "file");

@@ -1,4 +1,4 @@
-//! One issuer's keys, and the tokens that they verify.
+//! The keys of one issuer, and the tokens that they verify.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -20,23 +20,23 @@ use crate::gateway::clock::Moment;
 
 /// The providers that publish the keys of one entry of `issuers`, or those of `JWT_PUBLIC_KEY_URL`.
 pub(super) struct Group {
-    /// `None`: the global ones.
+    /// `None`: the global keys.
     issuer: Option<String>,
     sources: Vec<Arc<Source>>,
     fetcher: Arc<Fetcher>,
 }
 
-/// Keys that a configuration asks for.
+/// A group of keys in a configuration.
 #[derive(Clone, Copy)]
 pub(super) struct WantedKeys<'r> {
-    /// The entry of `issuers`; `None`: those of `JWT_PUBLIC_KEY_URL`.
+    /// The entry of `issuers`; `None`: `JWT_PUBLIC_KEY_URL`.
     pub(super) entry: Option<&'r str>,
-    /// The issuer that a discovery document must be of; `None`: none is configured.
+    /// The required issuer of a discovery document; `None`: not configured.
     pub(super) expected: Option<&'r str>,
     pub(super) urls: &'r [Url],
 }
 
-/// The groups that a configuration asks for: the global one, then one for each entry of `issuers`.
+/// The groups in a configuration: the global one, then one for each entry of `issuers`.
 pub(super) fn groups(rules: &TokenRules) -> impl Iterator<Item = WantedKeys<'_>> {
     let bound = rules.issuers.iter().map(|entry| {
         let issuer = Some(entry.issuer.as_str());
@@ -46,7 +46,7 @@ pub(super) fn groups(rules: &TokenRules) -> impl Iterator<Item = WantedKeys<'_>>
     std::iter::once(global).chain(bound)
 }
 
-/// A token, and what it is held against.
+/// A token and the rules that it is verified by.
 #[derive(Clone, Copy)]
 pub(super) struct Case<'c> {
     pub(super) token: &'c Token<'c>,
@@ -54,7 +54,7 @@ pub(super) struct Case<'c> {
     pub(super) rules: &'c TokenRules,
 }
 
-/// A token's claims, with the keys that verified it: of no use where those are gone.
+/// The claims of a token, with the keys that verified it. The claims are invalid once those keys are gone.
 pub(super) type Verified = (VerifiedClaims, Weak<KeySet>);
 
 impl Case<'_> {
@@ -65,7 +65,7 @@ impl Case<'_> {
     }
 }
 
-/// Ends when a refresh has.
+/// Completes when a refresh has ended.
 pub(super) type Ending = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl Group {
@@ -77,7 +77,7 @@ impl Group {
         self.issuer.as_deref()
     }
 
-    /// The source that fetches the keys of this issuer from this URL, with the keys that it has.
+    /// The source that fetches keys of this issuer from this URL, including its current keys.
     pub(super) fn source(&self, url: &Url, expected: Option<&str>) -> Option<Arc<Source>> {
         self.sources.iter().find(|source| source.is_for(url, expected)).cloned()
     }
@@ -86,20 +86,20 @@ impl Group {
         self.sources.iter().map(move |source| source.state(self.issuer(), now))
     }
 
-    /// How many providers have no usable keys.
+    /// The number of providers without usable keys.
     pub(super) fn missing(&self, rules: &TokenRules, now: Instant) -> usize {
         self.sources.iter().filter(|source| !source.is_usable(rules, now)).count()
     }
 
-    /// Whether a token that these keys verified would be verified by them now. As there, a provider that fails is asked again
-    /// meanwhile.
+    /// Whether these keys, which once verified a token, would still verify it. As in `verify`, a failing provider is
+    /// asked again in the background.
     pub(super) fn is_in_use(&self, keys: &Weak<KeySet>, rules: &TokenRules, now: Instant) -> bool {
         let mut is_in_use = false;
         self.read_usable(rules, now, |usable| is_in_use |= std::ptr::eq(Arc::as_ptr(usable), keys.as_ptr()));
         is_in_use
     }
 
-    /// Verifies a token with the keys at hand, and only if those do not settle it, with newer ones.
+    /// Verifies a token with the current keys. If those cannot decide, waits for newer keys.
     pub(super) async fn verify(&self, case: Case<'_>, now: Moment) -> Result<Verified, AuthnError> {
         match case.judge(&self.usable(case.rules, now.monotonic), now) {
             Err(error) if error.depends_on_keys() => self.verify_with_newer(case, error, now).await,
@@ -120,8 +120,9 @@ impl Group {
         }
         let started = Instant::now();
         let mut endings = self.start_refreshes(unknown, rules, now.monotonic);
-        // The first round finds what a refresh brought that ended just now; each further one waits for a refresh. What was
-        // fetched since the token came is young enough for it, however late a busy machine gets round to it.
+        // The first round sees the result of a refresh that has just ended. Each additional round waits for a refresh.
+        // Keys that were fetched after the token arrived are recent enough for it, even if a busy machine continues
+        // late.
         loop {
             match case.judge(&self.usable(rules, now.monotonic), now.after(started.elapsed())) {
                 Err(newer) if newer.depends_on_keys() => error = newer,
@@ -139,14 +140,14 @@ impl Group {
         }
     }
 
-    /// The keys that may be used now. A provider that fails is asked again meanwhile.
+    /// The keys that may be used now. A failing provider is asked again in the background.
     fn usable(&self, rules: &TokenRules, now: Instant) -> Vec<Arc<KeySet>> {
         let mut sets = Vec::with_capacity(self.sources.len());
         self.read_usable(rules, now, |keys| sets.push(Arc::clone(keys)));
         sets
     }
 
-    /// The same for whoever only looks at them.
+    /// The same without asking a provider.
     fn read_usable(&self, rules: &TokenRules, now: Instant, mut read: impl FnMut(&Arc<KeySet>)) {
         for source in &self.sources {
             let freshness = source.read(rules, now, |keys, freshness| {
@@ -159,8 +160,8 @@ impl Group {
         }
     }
 
-    /// Starts or joins the refreshes that are due: of every source without usable keys, and if a token's key is unknown,
-    /// of the others too.
+    /// Starts or joins the refreshes that are due. These are the refreshes of all sources without usable keys. If a
+    /// token's key is unknown, the other sources are refreshed too.
     pub(super) fn start_refreshes(&self, unknown: bool, rules: &TokenRules, now: Instant) -> Vec<Ending> {
         let refresh = |source: &Arc<Source>| {
             let cause = match source.is_usable(rules, now) {
@@ -175,11 +176,11 @@ impl Group {
 }
 
 fn ending(mut running: watch::Receiver<()>) -> Ending {
-    // Nothing is ever sent: the only change is that the sender goes away.
+    // No value is ever sent. The only change is that the sender is dropped.
     Box::pin(async move { while running.changed().await.is_ok() {} })
 }
 
-/// Waits for the first of the refreshes to end and drops it from the list; false when there is none left.
+/// Waits for the first refresh to end and removes it from the list. Returns false if the list is empty.
 pub(super) async fn one_of(endings: &mut Vec<Ending>) -> bool {
     if endings.is_empty() {
         return false;

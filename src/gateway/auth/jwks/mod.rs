@@ -1,7 +1,8 @@
-//! The providers' keys: fetched, cached, and served through outages.
+//! The providers' keys. They are fetched, cached, and kept during outages.
 //!
-//! In come URLs of the configuration, and tokens. Out go keys, and what they verify. `fetch` trusts nothing on the way to a
-//! key set, `source` is one URL, `group` the URLs of one issuer, `store` all of them. `files` has those of `file:` URLs.
+//! Input: URLs of the configuration, and tokens. Output: keys, and the claims that they verify. `fetch` reads a key set
+//! without trusting the network. `source` handles one URL, `group` the URLs of one issuer, and `store` all groups.
+//! `files` handles `file:` URLs.
 
 mod discovery;
 pub(in crate::gateway) mod fetch;

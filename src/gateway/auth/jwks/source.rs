@@ -1,4 +1,4 @@
-//! One provider's keys, as they were when last seen.
+//! The keys of one provider, as last fetched.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -15,21 +15,21 @@ use crate::config::{TokenRules, place};
 use super::fetch::Fetcher;
 use crate::gateway::auth::stats::KeySource;
 
-/// Younger keys are never fetched again for their age alone, whatever the configuration says: a lifetime shorter than a
-/// fetch would leave none.
+/// The minimum lifetime of keys, which overrides a shorter configured one. A lifetime shorter than a fetch would leave
+/// no usable keys.
 const MIN_TTL: Duration = Duration::from_secs(1);
 
-/// A URL and what it last gave.
+/// A URL and the keys that it last returned.
 pub(super) struct Source {
     url: Url,
-    /// The issuer that a discovery document there must be of.
+    /// The required issuer of a discovery document at the URL.
     issuer: Option<String>,
-    /// Whether the keys are those of a file that was read with the configuration. They change with it, and not by age: the
-    /// file may by now be one half of a change that was refused.
+    /// Whether the keys come from a file that was read with the configuration. Such keys change with the configuration
+    /// only, not by age. The file may by now be one half of a refused change.
     fixed: bool,
-    /// Read by every request, without a lock.
+    /// Every request reads this without a lock.
     loaded: ArcSwapOption<Loaded>,
-    /// Whether the last attempt to fetch failed.
+    /// Whether the last fetch failed.
     failing: AtomicBool,
     refresh: Mutex<Refresh>,
     fetches: AtomicU64,
@@ -47,20 +47,20 @@ struct Refresh {
     attempted: Option<Instant>,
 }
 
-/// How old usable keys are.
+/// The freshness of keys.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Freshness {
     Fresh,
-    /// Too old, but not by far, and the provider fails.
+    /// Too old but still usable, because the provider fails.
     Stale,
 }
 
-/// Why keys are fetched.
+/// The reason for a refresh.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Cause {
-    /// There are none, or they are older than `public_key_ttl`.
+    /// There are no keys, or they are older than `public_key_ttl`.
     Age,
-    /// A token names a key that is not among them.
+    /// A token names a key that is unknown.
     UnknownKey,
 }
 
@@ -72,7 +72,7 @@ impl Source {
         Arc::new(Self { url, issuer, fixed: false, loaded, failing, refresh, fetches, failures })
     }
 
-    /// A source whose keys are known and stay as they are.
+    /// A source with fixed keys.
     pub(super) fn fixed(url: Url, keys: Arc<KeySet>) -> Arc<Self> {
         let (failing, refresh) = Default::default();
         let loaded = Arc::new(Loaded { keys, at: Instant::now() });
@@ -82,12 +82,12 @@ impl Source {
         Arc::new(source)
     }
 
-    /// Whether another configuration can go on with this source.
+    /// Whether another configuration can continue to use this source.
     pub(super) fn is_for(&self, url: &Url, issuer: Option<&str>) -> bool {
         !self.fixed && self.url == *url && self.issuer.as_deref() == issuer
     }
 
-    /// How the keys fare, for metrics.
+    /// The state of the keys, for metrics.
     pub(super) fn state(&self, issuer: Option<&str>, now: Instant) -> KeySource {
         let loaded = self.loaded.load();
         let loaded = loaded.as_ref();
@@ -101,12 +101,12 @@ impl Source {
         }
     }
 
-    /// Whether there are keys that may be used at `now`, before the provider was asked.
+    /// Whether there are usable keys at `now`, without asking the provider.
     pub(super) fn is_usable(&self, rules: &TokenRules, now: Instant) -> bool {
         self.read(rules, now, |_, _| ()).is_some()
     }
 
-    /// What is to be `read` of the keys, if they may be used at `now`.
+    /// Returns the result of `read` for the keys, if they are usable at `now`.
     pub(super) fn read<R>(
         &self,
         rules: &TokenRules,
@@ -130,9 +130,9 @@ impl Source {
         (is_stale && self.failing.load(Ordering::Acquire)).then_some(Freshness::Stale)
     }
 
-    /// Joins the refresh that is running, or starts one if it is due. The receiver closes when the refresh has ended.
+    /// Joins the running refresh, or starts one if it is due. The receiver closes when the refresh has ended.
     ///
-    /// The refresh is a task of its own: a caller who goes away does not stop it for the others.
+    /// The refresh runs as its own task, so a caller that disconnects does not stop it for the others.
     pub(super) fn refresh(
         self: &Arc<Self>,
         cause: Cause,
@@ -183,13 +183,13 @@ impl Source {
         self.refresh.lock().unwrap_or_else(PoisonError::into_inner).attempted = Some(at);
     }
 
-    /// The set that is there, if it is the same: tokens that it verified need not be verified again.
+    /// Keeps the current set if the new one is equal. Tokens that it verified then stay verified.
     fn unchanged(&self, keys: &KeySet) -> Option<Arc<KeySet>> {
         let loaded = self.loaded.load();
         loaded.as_ref().filter(|loaded| loaded.keys.is_same(keys)).map(|loaded| loaded.keys.clone())
     }
 
-    /// Says once which keys are not used, until that changes.
+    /// Logs unused keys once, until they change.
     fn report(&self, keys: &KeySet) {
         let before = self.loaded.load();
         let known: &[RefusedKey] = before.as_ref().map_or(&[], |loaded| loaded.keys.refused());
@@ -200,7 +200,7 @@ impl Source {
     }
 }
 
-/// The place alone: the URL may hold secrets.
+/// The URL without parts that may be secret.
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         place(&self.url).fmt(f)

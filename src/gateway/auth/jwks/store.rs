@@ -1,4 +1,4 @@
-//! Every provider's keys, and the tokens that they verify.
+//! The keys of all providers, and the tokens that they verify.
 
 use std::sync::{Arc, Weak};
 use std::time::Instant;
@@ -19,36 +19,36 @@ use crate::gateway::clock::Moment;
 
 /// The keys of the configured providers, cached.
 ///
-/// Keys younger than `public_key_ttl` are used as they are, without a lock and without waiting. Older ones are fetched
-/// again by the first token that needs them; while the provider fails they serve for `public_key_stale_ttl` more. A token
-/// waits only for providers whose keys it needs: one that another provider's keys verify waits for nobody.
+/// Keys younger than `public_key_ttl` are used without a lock and without waiting. The first token that needs older
+/// keys fetches them again. While the provider fails, old keys stay usable for an additional `public_key_stale_ttl`. A
+/// token waits only for providers whose keys it needs. If the keys of another provider verify it, it does not wait.
 ///
-/// Keys are bound to their issuer. An entry of `issuers` has its own, with their own cooldown, and those of
-/// `JWT_PUBLIC_KEY_URL` are a group beside them; a token is judged by the keys of one group alone.
+/// Keys are bound to their issuer. Each entry of `issuers` has its own group with its own cooldown, and
+/// `JWT_PUBLIC_KEY_URL` has a separate group. A token is verified with the keys of one group only.
 pub struct KeyStore {
     groups: Vec<Group>,
     fetcher: Arc<Fetcher>,
 }
 
-/// What it depends on that a token was verified, apart from the rules.
+/// Everything that the result of a verification depends on, except for the rules.
 #[derive(Debug)]
 pub(in crate::gateway) struct Proof {
     /// The position of its issuer's group.
     group: usize,
-    /// The very set: keys that are fetched anew and differ are another one.
+    /// The key set itself. If keys are fetched again and differ, they are another set.
     keys: Weak<KeySet>,
     times: Times,
 }
 
 impl Proof {
-    /// When the token ends, in seconds since 1970.
+    /// The expiry of the token, in seconds since 1970.
     pub(in crate::gateway) fn end(&self, rules: &TokenRules) -> f64 {
         self.times.end(rules.leeway)
     }
 }
 
 impl KeyStore {
-    /// A store for these rules, with this idea of trust and limits. Nothing is fetched yet.
+    /// A store for these rules, with these TLS roots and limits. It fetches nothing yet.
     #[must_use]
     pub fn with(rules: &TokenRules, tls: ClientConfig, limits: FetchLimits) -> Self {
         Self::of(rules, Arc::new(Fetcher::new(tls, limits)), |keys, url| {
@@ -56,8 +56,8 @@ impl KeyStore {
         })
     }
 
-    /// A store for other rules that goes on with the keys of every issuer and URL which both have. `files` has the key
-    /// sets that were read from `file:` URLs; they are never read again.
+    /// A store for other rules. It keeps the keys of every issuer and URL that both rules have. `files` has the key
+    /// sets that were read from `file:` URLs, which are not read again.
     pub(in crate::gateway) fn renewed(&self, rules: &TokenRules, files: &KeyFiles) -> Self {
         Self::of(rules, self.fetcher.clone(), |wanted, url| match files.get(url) {
             Some(KeyFile::Keys(keys)) => Source::fixed(url.clone(), Arc::clone(keys)),
@@ -66,7 +66,7 @@ impl KeyStore {
         })
     }
 
-    /// Keys are bound to their issuer, so those of another one's URL are not these.
+    /// Keys are bound to their issuer, so the same URL under another issuer has other keys.
     fn known(&self, wanted: WantedKeys<'_>, url: &Url) -> Arc<Source> {
         let group = self.groups.iter().find(|group| group.issuer() == wanted.entry);
         let source = group.and_then(|group| group.source(url, wanted.expected));
@@ -85,9 +85,10 @@ impl KeyStore {
         Self { groups: groups(rules).map(group).collect(), fetcher }
     }
 
-    /// Fetches what is missing, from every provider at once, so that the first token need not wait.
+    /// Fetches missing keys from all providers concurrently, so that the first token does not wait.
     ///
-    /// Returns whether every provider has usable keys now. What fails is logged and tried again when a token needs it.
+    /// Returns whether every provider has usable keys now. Failures are logged, and tried again when a token needs the
+    /// keys.
     pub async fn warm_up(&self, rules: &TokenRules, now: Moment) -> bool {
         let refresh = |group: &Group| group.start_refreshes(false, rules, now.monotonic);
         let mut endings: Vec<_> = self.groups.iter().flat_map(refresh).collect();
@@ -95,22 +96,22 @@ impl KeyStore {
         self.missing(rules, now.monotonic) == 0
     }
 
-    /// What each provider's keys are, for metrics.
+    /// The state of each provider's keys, for metrics.
     pub(in crate::gateway) fn state(&self, now: Moment) -> Vec<KeySource> {
         self.groups.iter().flat_map(|group| group.state(now.monotonic)).collect()
     }
 
-    /// How many providers have no usable keys.
+    /// The number of providers without usable keys.
     #[must_use]
     pub fn missing(&self, rules: &TokenRules, now: Instant) -> usize {
         self.groups.iter().map(|group| group.missing(rules, now)).sum()
     }
 
-    /// Verifies a token with the keys of its issuer that are at hand, and only if those do not settle it, with newer ones.
+    /// Verifies a token with its issuer's current keys. If those cannot decide, waits for newer keys.
     ///
     /// # Errors
     ///
-    /// [`AuthnError`]: the token's fault, or no keys to judge it by.
+    /// [`AuthnError`]: the token is invalid, or there are no keys to verify it.
     pub async fn verify(
         &self,
         bearer: &Bearer<'_>,
@@ -120,7 +121,7 @@ impl KeyStore {
         Ok(self.verified(bearer, rules, now).await?.0)
     }
 
-    /// The same, with what it depends on.
+    /// The same, and returns what the result depends on.
     pub(in crate::gateway) async fn verified(
         &self,
         bearer: &Bearer<'_>,
@@ -130,7 +131,7 @@ impl KeyStore {
         let token = Token::parse(bearer.expose())?;
         let entry = token.entry(rules)?;
         let issuer = entry.map(|entry| entry.issuer.as_str());
-        // A store that was made for other rules may lack the issuer: then there are no keys to judge by.
+        // A store for other rules may lack the issuer. Then there are no keys to verify the token.
         let position = self.groups.iter().position(|group| group.issuer() == issuer);
         let position = position.ok_or(AuthnError::KeysUnavailable)?;
         let group = self.groups.get(position).ok_or(AuthnError::KeysUnavailable)?;
@@ -139,8 +140,8 @@ impl KeyStore {
         Ok((claims, Proof { group: position, keys, times }))
     }
 
-    /// Whether a token that this store has verified by these rules would be verified now as it was then: it is still valid,
-    /// and the keys are still those of its provider and not too old. Anything else is to be verified anew.
+    /// Whether a token that this store verified by these rules is still verified. The token must not have expired, and
+    /// the provider must have the same keys, which are not too old. Otherwise the token must be verified again.
     pub(in crate::gateway) fn holds(&self, proof: &Proof, rules: &TokenRules, now: Moment) -> bool {
         proof.times.check(rules.leeway, rules.early_leeway, now.wall).is_ok()
             && self

@@ -1,7 +1,7 @@
-//! Opaque tokens: the provider is asked about them, and its answer serves for a while.
+//! Verifies opaque tokens: asks the provider about them, and caches its answers.
 //!
-//! In come tokens that are no JWTs. Out go the provider's claims, which are held against the rules for each request. `request`
-//! says how a provider is asked.
+//! Input: tokens that are not JWTs. Output: the provider's claims, which are checked against the rules for each
+//! request. `request` builds the requests to a provider.
 
 mod request;
 
@@ -26,17 +26,18 @@ use crate::gateway::clock::Moment;
 pub(in crate::gateway) use request::same;
 use request::{Fingerprint, Query};
 
-/// The time is that of key sets; no answer about one token is as large.
+/// The time limit is that of key sets. An answer about one token is smaller than a key set.
 const LIMITS: FetchLimits = FetchLimits { timeout: Duration::from_secs(5), max_bytes: 64 * 1024 };
 const MAX_KNOWN: usize = 10_000;
-/// How many tokens a provider is asked about at once; more wait for nothing and get 503. Anybody can send garbage that
-/// looks like a token, and the provider should not suffer for it.
+/// The maximum number of concurrent requests to a provider. Additional tokens do not wait and get 503. Anyone can send
+/// random text that looks like a token, and this limit protects the provider.
 const MAX_ASKING: usize = 256;
 
-/// What providers said of opaque tokens.
+/// The cached answers of providers about opaque tokens.
 ///
-/// Only good answers are kept. A bad one costs the provider a request each time, but kept ones would let anybody push the
-/// good ones out, and a token that a provider does not know yet might be refused when it does.
+/// Only positive answers are cached. A negative answer costs the provider a request each time. But if negative answers
+/// were cached, anyone could evict the positive ones, and a token that the provider does not know yet could be refused
+/// later.
 #[derive(Clone)]
 pub(super) struct OpaqueStore {
     shared: Arc<Shared>,
@@ -61,7 +62,7 @@ struct Tokens {
 
 struct Known {
     assertion: Arc<Assertion>,
-    /// When the provider was asked.
+    /// The time when the provider was asked.
     at: Instant,
     ttl: Duration,
 }
@@ -77,7 +78,7 @@ impl OpaqueStore {
         Self::with(Arc::new(Fetcher::new(tls, LIMITS)))
     }
 
-    /// A store that knows nothing, and asks as this one does.
+    /// An empty store with the same client.
     pub(super) fn emptied(&self) -> Self {
         Self::with(self.shared.fetcher.clone())
     }
@@ -88,7 +89,7 @@ impl OpaqueStore {
         Self { shared: Arc::new(Shared { fetcher, slots, tokens, hits, misses }) }
     }
 
-    /// How the cache fares, for metrics.
+    /// The state of the cache, for metrics.
     pub(in crate::gateway) fn state(&self) -> OpaqueStats {
         let (hits, misses) = (&self.shared.hits, &self.shared.misses);
         let tokens = self.shared.tokens();
@@ -100,9 +101,10 @@ impl OpaqueStore {
         }
     }
 
-    /// Has the provider vouch for a token, and holds what it says against the rules.
+    /// Asks the provider about a token, and checks its answer against the rules.
     ///
-    /// The rules are asked for each request, so that a known token dies with its `exp` and obeys a new configuration.
+    /// The rules are checked for each request. So a cached token expires with its `exp`, and a new configuration
+    /// applies to it.
     pub(in crate::gateway) async fn verify(
         &self,
         bearer: &Bearer<'_>,
@@ -115,7 +117,7 @@ impl OpaqueStore {
             Found::Known(assertion) => assertion,
             Found::Pending(mut pending) => {
                 let outcome = pending.wait_for(Option::is_some).await;
-                // The asking task has gone without a word only if it has panicked.
+                // The asking task ends without a message only if it has panicked.
                 outcome
                     .ok()
                     .and_then(|outcome| outcome.clone())
@@ -132,7 +134,7 @@ enum Found {
 }
 
 impl Shared {
-    /// What is known of the token, or the answer to come: one for everybody who waits for it.
+    /// Returns the cached answer, or a channel that all waiting requests share.
     fn find(
         self: &Arc<Self>,
         bearer: &Bearer<'_>,
@@ -157,7 +159,7 @@ impl Shared {
         let (answered, pending) = watch::channel(None);
         tokens.asking.insert(fingerprint, pending.clone());
         let shared = self.clone();
-        // A task of its own: a caller who goes away does not stop it for the others.
+        // This is a separate task, so a caller that disconnects does not stop it for the others.
         tokio::spawn(async move {
             let outcome = shared.ask(query).await;
             shared.settle(fingerprint, &outcome, now, ttl);
@@ -179,7 +181,7 @@ impl Shared {
         }
     }
 
-    /// What the provider says of the token; `None` when it does not accept it.
+    /// Returns the provider's claims for the token; `None` if the provider does not accept it.
     async fn answer(&self, query: Query) -> Result<Option<Assertion>, AskError> {
         let response = self.fetcher.send(query.request).await?;
         if query.userinfo && matches!(response.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
@@ -216,14 +218,14 @@ impl Shared {
     }
 }
 
-/// A signed answer (`application/jwt`) is refused: nobody verifies it here.
+/// A signed answer (`application/jwt`) is refused, because its signature is not verified here.
 fn is_json(response: &Response<Incoming>) -> bool {
     let kind = response.headers().get(CONTENT_TYPE).map(|kind| kind.as_bytes());
     let kind = kind.and_then(|kind| kind.split(|b| *b == b';').next()).unwrap_or_default();
     kind.trim_ascii().eq_ignore_ascii_case(b"application/json")
 }
 
-/// Why a provider's answer says nothing of a token. None of them shows the token or the answer.
+/// The reason why a provider's answer cannot be used. No reason contains the token or the answer.
 #[derive(Debug, thiserror::Error)]
 enum AskError {
     #[error(transparent)]

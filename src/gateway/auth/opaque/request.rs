@@ -1,4 +1,4 @@
-//! How a provider is asked about a token.
+//! Builds the request that asks a provider about a token.
 
 use std::time::Duration;
 
@@ -15,20 +15,20 @@ use url::{Url, form_urlencoded};
 use crate::authn::Bearer;
 use crate::config::OpaqueTokens;
 
-/// A token and the provider that is asked about it, by SHA-256 of both, whole.
+/// A token and its provider, identified by the SHA-256 of both.
 pub(super) type Fingerprint = [u8; 32];
 
-/// A question about one token.
+/// A request about one token.
 pub(super) struct Query {
     pub(super) request: Request<Full<Bytes>>,
-    /// Userinfo, else introspection.
+    /// Userinfo if configured, otherwise introspection.
     pub(super) userinfo: bool,
     /// The provider's host, for the log.
     pub(super) place: String,
 }
 
 impl Query {
-    /// `None` if the endpoint can't be asked at all, which no configuration that was read leads to.
+    /// `None` if the endpoint is not a valid URL, which a validated configuration excludes.
     pub(super) fn new(provider: &OpaqueTokens, bearer: &Bearer<'_>) -> Option<Self> {
         let token = bearer.expose();
         let (request, endpoint, authorization, form) = match provider {
@@ -55,14 +55,14 @@ impl Query {
     }
 }
 
-/// RFC 6749 section 2.3.1: each part is form-encoded before the two are joined.
+/// As RFC 6749 section 2.3.1 requires, each part is form-encoded before the two are joined.
 fn basic(client_id: &str, client_secret: &str) -> String {
     let encode = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
     let credentials = format!("{}:{}", encode(client_id), encode(client_secret));
     format!("Basic {}", BASE64_STANDARD.encode(credentials))
 }
 
-/// With another endpoint or client an answer is not used again: it was somebody else's.
+/// An answer is not reused for another endpoint or client.
 pub(super) fn fingerprint(provider: &OpaqueTokens, bearer: &Bearer<'_>) -> Fingerprint {
     let (protocol, endpoint, client): (&str, &Url, &str) = match provider {
         OpaqueTokens::Userinfo { endpoint, .. } => ("userinfo", endpoint, ""),
@@ -70,7 +70,7 @@ pub(super) fn fingerprint(provider: &OpaqueTokens, bearer: &Bearer<'_>) -> Finge
     };
     let mut digest = Context::new(&SHA256);
     for part in [protocol, endpoint.as_str(), client, bearer.expose()] {
-        // Neither URLs nor tokens have a NUL in them, so the parts have one reading.
+        // URLs and tokens contain no NUL, so the parts are unambiguous.
         digest.update(part.as_bytes());
         digest.update(&[0]);
     }
@@ -79,7 +79,7 @@ pub(super) fn fingerprint(provider: &OpaqueTokens, bearer: &Bearer<'_>) -> Finge
     fingerprint
 }
 
-/// Whether two configurations ask about tokens in the same way, so that the answers to one serve the other.
+/// Whether two configurations send the same requests, so that cached answers can be shared.
 pub(in crate::gateway) fn same(a: Option<&OpaqueTokens>, b: Option<&OpaqueTokens>) -> bool {
     use OpaqueTokens::{Introspection, Userinfo};
     match (a, b) {

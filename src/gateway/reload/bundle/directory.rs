@@ -1,4 +1,4 @@
-//! A directory for what is unpacked, which is gone with the process.
+//! A directory for unpacked policies. It is removed with the process.
 
 use std::fs::{self, DirEntry, File};
 use std::io;
@@ -8,10 +8,10 @@ use std::time::Duration;
 
 const PREFIX: &str = "modelgate-policies-";
 const LOCK: &str = "lock";
-/// A directory that is younger may not be locked yet.
+/// A younger directory may not be locked yet.
 const YOUNG: Duration = Duration::from_secs(60);
 
-/// A directory that nobody else may enter. Its lock tells other processes that it is in use.
+/// A private directory. Its lock shows other processes that it is in use.
 #[derive(Debug)]
 pub(super) struct PrivateDirectory {
     path: PathBuf,
@@ -19,8 +19,8 @@ pub(super) struct PrivateDirectory {
 }
 
 impl PrivateDirectory {
-    /// A new directory among temporary files. Its name is random: processes in containers often have one id, and a process
-    /// that was killed leaves its directory behind.
+    /// Creates a directory among the temporary files. Its name is random, because processes in containers often have
+    /// the same id, and a killed process leaves its directory behind.
     pub(super) fn new() -> io::Result<Self> {
         let mut random = [0_u8; 16];
         aws_lc_rs::rand::fill(&mut random).map_err(io::Error::other)?;
@@ -40,17 +40,17 @@ impl PrivateDirectory {
 
 impl Drop for PrivateDirectory {
     fn drop(&mut self) {
-        // What stays behind is a copy, in a directory for what stays behind.
+        // If this fails, a copy stays behind in the directory for temporary files.
         let _ = fs::remove_dir_all(&self.path);
     }
 }
 
-/// Makes a directory that only we can enter, and that was not there before.
+/// Creates a new directory that only this user can access.
 pub(super) fn create(directory: &Path) -> io::Result<()> {
     fs::DirBuilder::new().mode(0o700).create(directory)
 }
 
-/// Removes directories of processes that were killed. What fails is left for the next time.
+/// Removes the directories of killed processes. A failure is ignored until the next time.
 fn remove_abandoned(own: &Path) {
     let (Ok(owner), Some(around)) = (fs::metadata(own), own.parent()) else { return };
     for entry in fs::read_dir(around).into_iter().flatten().flatten() {
@@ -64,7 +64,7 @@ fn is_abandoned(entry: &DirEntry, owner: u32) -> io::Result<bool> {
     if !entry.file_name().to_string_lossy().starts_with(PREFIX) {
         return Ok(false);
     }
-    // Not followed if it is a link.
+    // Links are not followed.
     let metadata = entry.metadata()?;
     let is_ours = metadata.is_dir() && metadata.uid() == owner && metadata.mode() & 0o077 == 0;
     let is_old = metadata.modified()?.elapsed().is_ok_and(|age| age > YOUNG);
@@ -77,7 +77,7 @@ mod tests {
 
     use super::*;
 
-    /// Makes a directory look as if nothing had been written to it for an hour.
+    /// Sets the modification time of a directory to an hour ago.
     fn age(path: &Path) {
         File::open(path).unwrap().set_modified(SystemTime::now() - Duration::from_secs(3600)).unwrap();
     }
@@ -88,7 +88,7 @@ mod tests {
         age(in_use.path());
         let left = PrivateDirectory::new().unwrap();
         let path = left.path().to_owned();
-        // As after a kill: the lock is gone, and the directory is not.
+        // This is the state after a kill: the directory exists, but its lock is gone.
         let PrivateDirectory { path: _, _lock: lock } = &left;
         lock.unlock().unwrap();
         age(&path);

@@ -1,6 +1,6 @@
-//! Why a bundle of policies is not taken up.
+//! The reasons why a bundle of policies is refused.
 
-/// Why a bundle is not taken up. What was unpacked before stays in place.
+/// The reason why a bundle is refused. The policies of the previous bundle stay.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BundleError {
@@ -9,22 +9,22 @@ pub enum BundleError {
     Fetch {
         /// The bundle or its signature.
         url: String,
-        /// Why not.
+        /// The reason.
         reason: String,
     },
-    /// Nothing vouches for what comes by plain HTTP.
+    /// Plain HTTP without a signature does not authenticate the bundle.
     #[error("policies from `{0}` need `https:`, or a key in `modelgate.policies_key`")]
     Plain(String),
-    /// The signature is not that of the configured key.
+    /// The signature does not match the configured key.
     #[error("the signature of `{0}` does not verify by `modelgate.policies_key`")]
     Signature(String),
-    /// It is no bundle of policies.
+    /// The file is not a bundle of policies.
     #[error("the bundle is refused: {0}")]
     Contents(String),
-    /// It is older than one that was accepted, or says no version after one that did.
+    /// The bundle is older than an accepted one, or has no version after a bundle with one.
     #[error("the bundle is refused: {0}")]
     Version(String),
-    /// It cannot be written down.
+    /// The bundle cannot be written to disk.
     #[error("the bundle cannot be unpacked: {0}")]
     Io(#[from] std::io::Error),
 }

@@ -1,21 +1,21 @@
-//! The version of a bundle, which only grows.
+//! The version of a bundle, which must never decrease.
 
 use aws_lc_rs::digest::{SHA256, digest};
 use serde::Deserialize;
 
 use super::BundleError;
 
-/// Where a bundle says its version, at its root. A bundle need not have the file.
+/// The file with the version, at the root of a bundle. It is optional.
 pub(super) const MANIFEST: &str = "bundle.json";
 
-/// What the file holds. A member that is not known may be a condition, so it is refused.
+/// The content of the file. Unknown members are refused, because they may be conditions.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Manifest {
     version: u64,
 }
 
-/// The version that a bundle says it has.
+/// Reads the version of a bundle.
 pub(super) fn version(text: &[u8]) -> Result<u64, BundleError> {
     let manifest = serde_json::from_slice::<Manifest>(text);
     let manifest = manifest.map_err(|error| {
@@ -26,9 +26,9 @@ pub(super) fn version(text: &[u8]) -> Result<u64, BundleError> {
     Ok(manifest.version)
 }
 
-/// The newest bundle with a version that was accepted. No older one is accepted after it.
+/// The newest accepted bundle with a version. Older bundles are refused after it.
 ///
-/// Keep it, and give it to [`Mirror::not_before`](super::Mirror::not_before), to go on from there after a restart.
+/// Store it, and pass it to [`Mirror::not_before`](super::Mirror::not_before) to continue after a restart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BundleVersion {
     /// The `version` in its `bundle.json`.
@@ -38,7 +38,7 @@ pub struct BundleVersion {
 }
 
 impl BundleVersion {
-    /// The newest version if `bundle`, which has the version `number`, is accepted after `newest`.
+    /// Returns the new newest version, if `bundle` with the version `number` is acceptable after `newest`.
     pub(super) fn after(
         newest: Option<&Self>,
         number: Option<u64>,

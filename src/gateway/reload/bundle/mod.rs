@@ -1,7 +1,7 @@
-//! Policies from a server: a bundle that is polled, verified, and unpacked where the rest reads policies.
+//! Policies from a server: a bundle is polled, verified, and unpacked into a directory of policies.
 //!
-//! In comes a `.tar.gz` from an HTTP server, which `unpack` takes apart within limits. Out goes a directory of policies, and
-//! word to the reloader that it has changed.
+//! Input: a `.tar.gz` from an HTTP server, which `unpack` extracts within limits. Output: a directory of policies, and
+//! a notice to the reloader that it changed.
 
 mod directory;
 mod error;
@@ -32,7 +32,7 @@ use crate::gateway::auth::jwks::FetchLimits;
 use crate::gateway::auth::jwks::fetch::{Fetcher, native_tls, uri};
 use crate::gateway::auth::jwks::fetch_error::FetchError;
 
-/// A bundle is fetched in one piece, and kept in memory while it is verified.
+/// The maximum size of a bundle. It is kept in memory while it is verified.
 const LIMITS: FetchLimits = FetchLimits { timeout: Duration::from_secs(30), max_bytes: 16 * 1024 * 1024 };
 
 /// A local copy of a bundle of policies: `.tar.gz`, polled with its `ETag`.
@@ -41,21 +41,22 @@ pub struct Mirror {
     url: Url,
     key: Option<Vec<u8>>,
     fetcher: Fetcher,
-    /// Ours alone; gone with the mirror.
+    /// This private directory is removed with the mirror.
     directory: PrivateDirectory,
     etag: Option<HeaderValue>,
-    /// How many bundles were unpacked.
+    /// The number of bundles that were unpacked.
     unpacked: u64,
     newest: Option<BundleVersion>,
 }
 
 impl Mirror {
-    /// A mirror of `url` without contents yet. With an ed25519 public key, of 32 bytes, the signature at `url` with `.sig` must
-    /// be its: 64 bytes over the bundle as it is sent, plain or in base64.
+    /// A mirror of `url` without content yet. If an ed25519 public key (32 bytes) is given, the file at `url` with
+    /// `.sig` must be a signature by that key. It has 64 bytes, plain or in base64, and covers the bundle as sent.
     ///
     /// # Errors
     ///
-    /// [`BundleError::Plain`] without `https:` and without a key; [`BundleError::Io`] without a directory to write to.
+    /// [`BundleError::Plain`] without `https:` and without a key; [`BundleError::Io`] if the directory cannot be
+    /// created.
     pub fn new(url: Url, key: Option<Vec<u8>>) -> Result<Self, BundleError> {
         if url.scheme() != "https" && key.is_none() {
             return Err(BundleError::Plain(place(&url).to_string()));
@@ -65,29 +66,29 @@ impl Mirror {
         Ok(Self { url, key, fetcher, directory, etag: None, unpacked: 0, newest: None })
     }
 
-    /// The same mirror, which accepts no bundle that is older than `newest`.
+    /// The same mirror, but it refuses bundles that are older than `newest`.
     #[must_use]
     pub fn not_before(self, newest: BundleVersion) -> Self {
         Self { newest: Some(newest), ..self }
     }
 
-    /// The newest bundle with a version that was accepted.
+    /// The newest accepted bundle with a version.
     #[must_use]
     pub fn newest(&self) -> Option<&BundleVersion> {
         self.newest.as_ref()
     }
 
-    /// Where the policies are, once they were fetched.
+    /// The directory of the policies, after the first fetch.
     #[must_use]
     pub fn policies(&self) -> PathBuf {
         self.directory.path().join("current")
     }
 
-    /// Fetches the bundle if it is another one, and says whether it was.
+    /// Fetches the bundle if it has changed. Returns whether it has.
     ///
     /// # Errors
     ///
-    /// [`BundleError`]; then everything is as it was.
+    /// [`BundleError`]. Nothing is changed then.
     pub async fn refresh(&mut self) -> Result<bool, BundleError> {
         let Some((bundle, etag)) = self.get(&self.url, self.etag.as_ref()).await? else { return Ok(false) };
         self.check_signature(&bundle).await?;
@@ -99,7 +100,7 @@ impl Mirror {
             let newest = BundleVersion::after(newest.as_ref(), contents.version, &bundle)?;
             contents.write(&next)?;
             unpack::point(&current, &next)?;
-            // What remains of it is in nobody's way.
+            // Leftover files do no harm.
             let _ = std::fs::remove_dir_all(previous);
             Ok::<_, BundleError>(newest)
         });
@@ -119,7 +120,7 @@ impl Mirror {
         key.verify(bundle, &signature).map_err(|_| BundleError::Signature(place(&self.url).to_string()))
     }
 
-    /// The document with its `ETag`; `None` if it still is the one of `etag`.
+    /// Fetches the document and its `ETag`; `None` if `etag` is still current.
     async fn get(
         &self,
         url: &Url,
@@ -143,7 +144,7 @@ impl Mirror {
 }
 
 impl Reloader {
-    /// Polls a mirror, and puts in force what it brings. Goes on until it is dropped.
+    /// Polls a mirror, and activates new bundles. Runs until it is dropped.
     pub async fn follow(self: Arc<Self>, mut mirror: Mirror, every: Duration) {
         loop {
             tokio::time::sleep(every).await;
@@ -151,7 +152,7 @@ impl Reloader {
             match mirror.refresh().await {
                 Ok(false) => {}
                 Ok(true) => {
-                    // What never was in force need not be followed by something newer.
+                    // A bundle that was never active sets no minimum version.
                     if self.reload().await == Outcome::Refused {
                         mirror.newest = before;
                     }
@@ -162,7 +163,7 @@ impl Reloader {
     }
 }
 
-/// Whether a directory of policies is a server's.
+/// Returns the URL of the bundle, if the policies come from a server.
 #[must_use]
 pub fn remote(policies: &Path) -> Option<Url> {
     let text = policies.to_str()?;

@@ -1,4 +1,4 @@
-//! From the bytes of a bundle to files, within limits.
+//! Extracts files from the bytes of a bundle, within limits.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,23 +17,23 @@ use crate::dropins;
 
 const MOST_ENTRIES: usize = 10_000;
 const MOST_BYTES: u64 = 64 * 1024 * 1024;
-/// As deep as a directory of policies is read.
+/// Equal to the depth limit of a directory of policies.
 const DEEPEST: usize = 16;
 const BLOCK: u64 = 512;
 /// An archive ends with two empty blocks (POSIX.1-2024, pax, ustar).
 const END: u64 = 2 * BLOCK;
-/// How many files are named in one message.
+/// The maximum number of files that one message names.
 const MOST_NAMED: usize = 10;
 
-/// What a bundle holds.
+/// The content of a bundle.
 pub(super) struct Contents {
-    /// `None`: it says none.
+    /// `None`: the bundle has no version.
     pub(super) version: Option<u64>,
     files: BTreeMap<PathBuf, Vec<u8>>,
 }
 
 impl Contents {
-    /// Reads a `.tar.gz`, all of it. Nothing is written anywhere.
+    /// Reads a whole `.tar.gz` without writing any file.
     pub(super) fn read(bundle: &[u8]) -> Result<Self, BundleError> {
         let archive = decompressed(bundle)?;
         let unreadable = |error: io::Error| refused(format!("it is no `.tar.gz`: {error}"));
@@ -80,7 +80,7 @@ impl Contents {
         contents.checked(&unread)
     }
 
-    /// Rules that nobody reads are rules that are missing.
+    /// An ignored file could contain rules that are then missing.
     fn checked(self, unread: &[String]) -> Result<Self, BundleError> {
         if !unread.is_empty() {
             let named: Vec<&str> = unread.iter().map(String::as_str).take(MOST_NAMED).collect();
@@ -106,7 +106,7 @@ impl Contents {
             fs::write(target, text)
         });
         if written.is_err() {
-            // Half a bundle is of no use.
+            // An incomplete bundle must not be used.
             let _ = fs::remove_dir_all(into);
         }
         Ok(written?)
@@ -117,10 +117,10 @@ fn refused(reason: String) -> BundleError {
     BundleError::Contents(reason)
 }
 
-/// All members of a gzip file (RFC 1952 section 2.2), together.
+/// Decompresses all members of a gzip file (RFC 1952 section 2.2) and joins them.
 fn decompressed(bundle: &[u8]) -> Result<Vec<u8>, BundleError> {
     let mut archive = Vec::new();
-    // A byte more than is allowed shows that there is more.
+    // One byte beyond the limit shows that there is more.
     let read = MultiGzDecoder::new(bundle).take(MOST_BYTES + 1).read_to_end(&mut archive);
     read.map_err(|error| refused(format!("it is no `.tar.gz`: {error}")))?;
     if archive.len() as u64 > MOST_BYTES {
@@ -129,7 +129,7 @@ fn decompressed(bundle: &[u8]) -> Result<Vec<u8>, BundleError> {
     Ok(archive)
 }
 
-/// The path of an entry without `.`, and as it is shown.
+/// The path of an entry without `.`, and its form for messages.
 fn plain_path(entry: &Entry<'_, &[u8]>) -> Result<(PathBuf, String), BundleError> {
     let bytes = entry.path_bytes();
     let shown = escape(&String::from_utf8_lossy(&bytes)).into_owned();
@@ -156,7 +156,7 @@ fn plain_path(entry: &Entry<'_, &[u8]>) -> Result<(PathBuf, String), BundleError
     Ok((plain, shown))
 }
 
-/// Whether a file is for people alone, which is told by its name.
+/// Whether the file's name marks it as documentation.
 fn is_documentation(name: &str) -> bool {
     let (stem, extension) = name.split_once('.').unwrap_or((name, ""));
     let is_extension = matches!(extension, "" | "md" | "txt" | "rst");
@@ -169,7 +169,7 @@ pub(in crate::gateway) fn unpack(bundle: &[u8], into: &Path) -> Result<(), Bundl
     Contents::read(bundle)?.write(into)
 }
 
-/// Points a link to a directory, at once.
+/// Replaces a link to a directory atomically.
 pub(super) fn point(link: &Path, to: &Path) -> io::Result<()> {
     let next = link.with_extension("next");
     symlink(to, &next)?;

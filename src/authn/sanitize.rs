@@ -1,9 +1,9 @@
-//! What a stranger wrote, made fit to be shown.
+//! Makes untrusted text safe to display.
 
 const MAX_SHOWN: usize = 64;
 
-/// A stranger's text, fit for a message: short, and without quotes, backslashes or control characters.
-pub(super) fn shown(text: &str) -> String {
+/// Shortens untrusted text for a message, and replaces quotes, backslashes and control characters.
+pub(super) fn sanitize(text: &str) -> String {
     let mut shown: String = text
         .chars()
         .take(MAX_SHOWN)
@@ -21,7 +21,7 @@ mod tests {
 
     #[test]
     fn a_strangers_text_is_shortened_and_made_harmless() {
-        assert_eq!(shown("a\"b\\c\r\nd\u{e9}`\u{1b}"), "a?b?c??d???");
-        assert_eq!(shown(&"x".repeat(1000)), format!("{}...", "x".repeat(64)));
+        assert_eq!(sanitize("a\"b\\c\r\nd\u{e9}`\u{1b}"), "a?b?c??d???");
+        assert_eq!(sanitize(&"x".repeat(1000)), format!("{}...", "x".repeat(64)));
     }
 }

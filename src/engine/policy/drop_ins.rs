@@ -1,4 +1,4 @@
-//! What operators dropped in, validated.
+//! Validated drop-in files.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,24 +7,25 @@ use cedar_policy::{EntityUid, Policy, PolicyId, PolicySet, Schema, ValidationMod
 use super::reads::Reads;
 use crate::dropins::{DropIn, DropInError, DropIns, Finding, MergedSchema, StaticEntities};
 
-/// What dropped-in files bring to every decision.
+/// The contribution of drop-in files to every decision.
 #[derive(Debug)]
-pub(in crate::engine) struct Dropped {
-    /// Ours, with the additions.
+pub(in crate::engine) struct ValidatedDropIns {
+    /// The built-in schema with operators' additions.
     pub(in crate::engine) schema: Schema,
     pub(in crate::engine) statics: StaticEntities,
-    /// Entities that policies name to ask about them: what they hold, and what they are in.
+    /// Entities that policies name in order to ask about their attributes or ancestors.
     pub(in crate::engine) subjects: BTreeSet<EntityUid>,
-    /// What dropped-in policies read.
+    /// The names that dropped-in policies read.
     by_policies: Reads,
-    /// The same with what attributes and tags of entities in files hold: by these names policies ask what is in an entity.
+    /// `by_policies`, with the values of attributes and tags in entity files. Policies use these names to ask what an
+    /// entity contains.
     pub(in crate::engine) asked_about: Reads,
-    /// The same with all that files of entities name.
+    /// `by_policies`, with everything that entity files name.
     pub(in crate::engine) reads: Reads,
 }
 
-impl Dropped {
-    /// Validates what was read, to go beside the translated policies. `reads_of` says what each policy reads.
+impl ValidatedDropIns {
+    /// Validates drop-in files together with the translated policies. `reads_of` returns the names that a policy reads.
     pub(in crate::engine) fn new(
         dropins: &DropIns,
         translated: &[Policy],
@@ -54,7 +55,7 @@ impl Dropped {
         Ok(Self { schema, statics, subjects, by_policies, asked_about, reads })
     }
 
-    /// The entities that a policy can reach from one by its attributes and tags.
+    /// The entities that a policy can reach from `uid` through its attributes and tags.
     pub(in crate::engine) fn held_by(&self, uid: &EntityUid) -> impl Iterator<Item = &EntityUid> {
         let held = self.statics.get(uid).into_iter().flat_map(|described| &described.holds);
         let is_read = |name: &Option<String>| match name {

@@ -1,4 +1,4 @@
-//! What must hold whoever grants: R3 and R5 to R9, each a `forbid`.
+//! Writes the mandatory checks, which apply in addition to any grant. R3 and R5 to R9 each become a `forbid`.
 
 use super::lists::{ADMIN_ROUTES, LLM_ROUTES, TEAM_ROUTES};
 use super::pst::{
@@ -24,12 +24,12 @@ fn admin() -> Ex {
     attr(principal(), "admin")
 }
 
-/// A claim that the identity provider left out may have named a role, a team or a denial.
+/// The claim that the identity provider left out might have named a role, a team or a denial.
 fn write_overage(writer: &mut Writer<'_>) -> Result<(), TranslateError> {
     write_refusal(writer, JWTAUTH, Rule::Overage)
 }
 
-/// The scope alone says when it holds, so that Cedar is seldom asked.
+/// The scope is the only condition, so Cedar rarely evaluates the policy.
 fn write_refusal(writer: &mut Writer<'_>, key: &str, rule: Rule) -> Result<(), TranslateError> {
     writer.add(Draft {
         principal: principal_in("Refusal", rule.as_str())?,
@@ -38,7 +38,7 @@ fn write_refusal(writer: &mut Writer<'_>, key: &str, rule: Rule) -> Result<(), T
     })
 }
 
-/// R3. Does not bind the master key, which has no scopes.
+/// R3. The master key is exempt, because it has no scopes.
 fn write_scopes(writer: &mut Writer<'_>, jwt: &JwtAuth) -> Result<(), TranslateError> {
     if !jwt.enforce_scope_based_access || jwt.scope_mappings.is_empty() {
         return Ok(());
@@ -119,7 +119,7 @@ fn write_identity(writer: &mut Writer<'_>) -> Result<(), TranslateError> {
     )
 }
 
-/// R9: what no configured list names must be one of the routes of an LLM API.
+/// R9: a route must belong to an LLM API or to a configured list.
 fn write_floor(writer: &mut Writer<'_>, jwt: &JwtAuth) -> Result<(), TranslateError> {
     let mut allowed = or(admin(), is_in(resource(), entity("RouteGroup", LLM_ROUTES)?));
     allowed = or(allowed, is_in(resource(), attr(principal(), "routes")));

@@ -203,7 +203,8 @@ fn no_answer_log_metric_or_trace_has_a_secret_whatever_is_wrong_with_a_request()
         "invalid_request",
     );
     scene.expect(&post(CHAT, "", &prompt.repeat(200)), 413, "request_too_large");
-    scene.expect(&post(CHAT, "content-encoding: gzip\r\n", &prompt), 415, "invalid_request");
+    scene.expect(&post(CHAT, "content-encoding: gzip\r\n", &prompt), 400, "invalid_encoding");
+    scene.expect(&post(CHAT, "content-encoding: compress\r\n", &prompt), 415, "unsupported_encoding");
     let traced = ask(scene.gate.address, "TRACE", &format!("/{sk}"), &headers, "");
     scene.expect(&traced, 405, "method_not_supported");
     let mut half = scene.gate.connect();

@@ -18,6 +18,8 @@ async fn a_reference_is_denied_with_what_to_do_about_it() {
             ("POST /v1/threads/t/runs", RUN),
             ("POST /v1/responses", named),
             ("POST /v1/batches", r#"{"input_file_id": "file-1"}"#),
+            // The lines of the file run, and not the model beside them.
+            ("POST /v1/batches", r#"{"input_file_id": "file-1", "model": "anthropic-claude"}"#),
         ] {
             let reason = callers.is_denied("ada", request, body).await;
             assert!(

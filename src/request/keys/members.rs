@@ -80,7 +80,7 @@ impl Member {
 }
 
 /// Every known member by its key.
-pub(in crate::request) static MEMBERS: Keys<Member, 113> = Keys::new([
+pub(in crate::request) static MEMBERS: Keys<Member, 114> = Keys::new([
     ("model", Member::Model),
     ("models", Member::Names),
     ("fallbacks", Member::Names),
@@ -93,6 +93,8 @@ pub(in crate::request) static MEMBERS: Keys<Member, 113> = Keys::new([
     ("assistant_id", Member::Reference),
     ("agent", Member::Reference),
     ("agent_id", Member::Reference),
+    // OpenAI's batches run the models of the file's lines, whatever `model` stands beside it.
+    ("input_file_id", Member::Reference),
     ("preset", Member::Reference),
     ("workflow", Member::Reference),
     ("cachedContent", Member::Reference),

@@ -233,7 +233,7 @@ impl<'r> Look for Collector<'_, 'r> {
                 Ok(())
             }
             Zone::Settings(_) if managed_id::may_be_managed(text.as_written()) => {
-                managed_id::add_models(&text.decoded()?, &mut self.found.names)
+                managed_id::add_models(&text.decoded()?, &mut self.found.names).map(drop)
             }
             Zone::Names(form) => self.found.name(text, form),
             // Anthropic's value for a model that Anthropic chooses.
@@ -241,7 +241,12 @@ impl<'r> Look for Collector<'_, 'r> {
             Zone::Fallbacks => self.found.name(text, Form::Fallbacks),
             Zone::Reference(key) => {
                 let id = text.decoded()?;
-                if id.is_empty() { Ok(()) } else { self.found.names.add_reference(key, &id) }
+                // A file's id of LiteLLM's has its models in it.
+                let names = &mut self.found.names;
+                let is_named = key == "input_file_id"
+                    && managed_id::may_be_managed(text.as_written())
+                    && managed_id::add_models(&id, names)?;
+                if id.is_empty() || is_named { Ok(()) } else { names.add_reference(key, &id) }
             }
             Zone::Metadata if text.begins_with("{") => read_metadata(self.found, &text.decoded()?),
             Zone::Number(usage, depth) => self.found.number(usage, depth, &text.decoded()?),

@@ -34,12 +34,12 @@ pub(in crate::request) fn may_be_managed(text: &str) -> bool {
     marks.any(|(at, _)| text.get(at + 1..).is_some_and(|rest| rest.starts_with(MARK)))
 }
 
-/// Adds the models in an id.
-pub(in crate::request) fn add_models(id: &str, names: &mut Names) -> Result<(), String> {
-    let Some(decoded) = decode(id) else { return Ok(()) };
+/// Adds the models in an id, and returns whether it has any.
+pub(in crate::request) fn add_models(id: &str, names: &mut Names) -> Result<bool, String> {
+    let Some(decoded) = decode(id) else { return Ok(false) };
     // The id of a response only keeps a conversation at the same deployment of the requested model.
     if decoded.contains("response_id:") {
-        return Ok(());
+        return Ok(false);
     }
     let fields = || decoded.split(';');
     let mut is_named = false;
@@ -52,9 +52,10 @@ pub(in crate::request) fn add_models(id: &str, names: &mut Names) -> Result<(), 
         let ids = ["llm_output_file_model_id,", "model_id:"];
         for id in fields().filter_map(|field| ids.iter().find_map(|key| field.strip_prefix(key))) {
             names.add_parts(id)?;
+            is_named = true;
         }
     }
-    Ok(())
+    Ok(is_named)
 }
 
 fn decode(id: &str) -> Option<String> {

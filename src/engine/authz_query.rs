@@ -3,7 +3,6 @@
 use super::policy::asked::Asked;
 use super::policy::context::Facts;
 use super::{Decision, Denied, Snapshot};
-use crate::config::References;
 use crate::identity::Caller;
 use crate::names::ModelName;
 use crate::request::{ModelUse, RequestContext};
@@ -43,7 +42,7 @@ impl Snapshot {
             request_context: query.request_context,
             model_use: query.model_use,
         };
-        let is_open = self.config().gateway.references == References::Allow;
+        let is_open = self.allows_references();
         self.decide_asked(caller, Asked::new(facts, query.team_header.as_deref(), &models, is_open))
     }
 }

@@ -11,7 +11,6 @@ use super::policy::index::{Policies, applies};
 use super::policy::questions::Verdict;
 use super::team;
 use super::{Decision, Denied, Rule, Snapshot};
-use crate::config::References;
 use crate::identity::Caller;
 use crate::names::ModelName;
 use crate::request::ApiCall;
@@ -48,7 +47,7 @@ impl Snapshot {
     /// Decides a request and lists the policies that were asked.
     #[must_use]
     pub fn explain(&self, caller: &Caller, call: &ApiCall) -> Explanation {
-        let is_open = self.config().gateway.references == References::Allow;
+        let is_open = self.allows_references();
         let models = asked_models(call, is_open);
         let asked = Asked::by(call, &models, is_open);
         let models = asked.models;

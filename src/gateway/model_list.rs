@@ -27,36 +27,24 @@ pub(super) fn answer(
         return None;
     }
     let callable = || snapshot.callable_models(caller, call.team_header(), call.context());
-    let path = call.route().as_str();
+    // Of a model in a list, this is the list.
+    let path = call.judged_route();
     if matches!(path, "/model/info" | "/v1/model/info") {
         return Some(Ok(info(snapshot, &callable())));
     }
-    let (shape, id) = asked(path, headers)?;
-    let found = if id.is_empty() {
-        Some(list(shape, &callable()))
-    } else {
-        callable().iter().find(|model| model.as_str() == id).map(|model| object(shape, model))
+    let shape = match path {
+        "/v1/models" | "/models" => ErrorShape::by_headers(headers),
+        "/v1beta/models" | "/v1alpha/models" => ErrorShape::Google,
+        "/cursor/models" | "/cursor/v1/models" => ErrorShape::OpenAi,
+        "/api/tags" => ErrorShape::Ollama,
+        _ => return None,
+    };
+    let id = call.route().as_str().strip_prefix(path).and_then(|rest| rest.strip_prefix('/'));
+    let found = match id {
+        None => Some(list(shape, &callable())),
+        Some(id) => callable().iter().find(|model| model.as_str() == id).map(|model| object(shape, model)),
     };
     Some(found.map(|found| json_answer(StatusCode::OK, &found)).ok_or(Refusal::UnknownModel))
-}
-
-/// The format of the list that a path requests, and the requested model. An empty name requests the whole list.
-fn asked<'p>(path: &'p str, headers: &HeaderMap) -> Option<(ErrorShape, &'p str)> {
-    match path {
-        "/cursor/models" | "/cursor/v1/models" => return Some((ErrorShape::OpenAi, "")),
-        "/api/tags" => return Some((ErrorShape::Ollama, "")),
-        _ => {}
-    }
-    let (is_google, rest) = match path.strip_prefix("/v1beta").or_else(|| path.strip_prefix("/v1alpha")) {
-        Some(rest) => (true, rest),
-        None => (false, path.strip_prefix("/v1").unwrap_or(path)),
-    };
-    let id = match rest.strip_prefix("/models")? {
-        "" => "",
-        // Google's operations belong to its models, and only the upstream knows them.
-        id => id.strip_prefix('/').filter(|id| !id.is_empty() && !id.contains("/operations/"))?,
-    };
-    Some((if is_google { ErrorShape::Google } else { ErrorShape::by_headers(headers) }, id))
 }
 
 fn list(shape: ErrorShape, callable: &[ModelName]) -> Value {

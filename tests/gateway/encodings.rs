@@ -15,20 +15,20 @@ const DENIED: &str = r#"{"model": "openai-gpt-4o"}"#;
 /// `DENIED` as Node's encoder writes it.
 const BROTLI_DENIED: &str = "8b0c807b226d6f64656c223a20226f70656e61692d6770742d346f227d03";
 
-fn gzip(text: &str) -> Vec<u8> {
+fn gzip(data: impl AsRef<[u8]>) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-    encoder.write_all(text.as_bytes()).unwrap();
+    encoder.write_all(data.as_ref()).unwrap();
     encoder.finish().unwrap()
 }
 
-fn zlib(text: &str) -> Vec<u8> {
+fn zlib(data: impl AsRef<[u8]>) -> Vec<u8> {
     let mut encoder = ZlibEncoder::new(Vec::new(), Compression::default());
-    encoder.write_all(text.as_bytes()).unwrap();
+    encoder.write_all(data.as_ref()).unwrap();
     encoder.finish().unwrap()
 }
 
-fn zstd(text: &str) -> Vec<u8> {
-    compress_to_vec(text.as_bytes(), CompressionLevel::Fastest)
+fn zstd(data: impl AsRef<[u8]>) -> Vec<u8> {
+    compress_to_vec(data.as_ref(), CompressionLevel::Fastest)
 }
 
 fn brotli_denied() -> Vec<u8> {
@@ -92,17 +92,13 @@ async fn a_denied_model_in_a_compressed_body_is_denied() {
 #[tokio::test]
 async fn codings_in_several_headers_are_taken_off_from_the_last() {
     let gate = Fixture::start().await;
-    let body = zstd_of(&gzip(DENIED));
+    let body = zstd(gzip(DENIED));
     for headers in
         ["content-encoding: gzip, zstd\r\n", "content-encoding: gzip\r\ncontent-encoding: zstd\r\n"]
     {
         assert_eq!(refused(&gate, headers, &body).await.status(), "403", "{headers}");
     }
     assert_eq!(refused(&gate, "content-encoding: zstd, gzip\r\n", &body).await.status(), "400");
-}
-
-fn zstd_of(bytes: &[u8]) -> Vec<u8> {
-    compress_to_vec(bytes, CompressionLevel::Fastest)
 }
 
 #[tokio::test]
@@ -149,14 +145,8 @@ async fn a_compressed_bomb_is_refused_at_the_limit() {
         assert_eq!(answer.status(), "413", "{coding}");
     }
     // The outer coding alone is small; what is inside is not.
-    let twice = gzip_of(&gzip(&bomb));
+    let twice = gzip(gzip(&bomb));
     assert_eq!(refused(&gate, "content-encoding: gzip, gzip\r\n", &twice).await.status(), "413");
-}
-
-fn gzip_of(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-    encoder.write_all(bytes).unwrap();
-    encoder.finish().unwrap()
 }
 
 #[tokio::test]

@@ -36,6 +36,11 @@ pub(crate) struct Fixture {
 
 pub(crate) const MASTER_KEY: &str = "sk-master";
 
+/// The header that presents a token.
+pub(crate) fn bearer(token: &str) -> String {
+    format!("authorization: Bearer {token}\r\n")
+}
+
 impl Fixture {
     pub(crate) async fn start() -> Self {
         Self::with("").await

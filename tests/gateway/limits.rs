@@ -11,7 +11,7 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
-use crate::fixture::{MASTER_KEY, Message, answer, in_a_while, read_message, read_until, soon};
+use crate::fixture::{MASTER_KEY, Message, answer, bearer, in_a_while, read_message, read_until, soon};
 use crate::frames::{
     DATA, END_HEADERS, END_STREAM, Frame, GOAWAY, HEADERS, PING, PREFACE, RST_STREAM, SETTINGS, field, frame,
     next_frame,
@@ -68,10 +68,6 @@ impl Live {
     fn user(&self) -> String {
         self.gate.token(&["basic_user"])
     }
-}
-
-fn bearer(token: &str) -> String {
-    format!("authorization: Bearer {token}\r\n")
 }
 
 fn post(token: &str, length: usize) -> String {

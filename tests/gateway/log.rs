@@ -5,15 +5,11 @@ use std::path::PathBuf;
 use modelgate::decision_log::{DecisionLog, Line, Verdict};
 use serde_json::{Value, json};
 
-use crate::fixture::{Fixture, MASTER_KEY, answer, in_a_while, read_message, soon};
+use crate::fixture::{Fixture, MASTER_KEY, answer, bearer, in_a_while, read_message, soon};
 
 const CHAT: &str = "/v1/chat/completions";
 const ALLOWED: &str = r#"{"model": "anthropic-claude"}"#;
 const DENIED: &str = r#"{"model": "openai-gpt-4o"}"#;
-
-fn bearer(token: &str) -> String {
-    format!("authorization: Bearer {token}\r\n")
-}
 
 fn file(gate: &Fixture) -> PathBuf {
     let in_force = gate.gateway.in_force();

@@ -2,16 +2,12 @@
 
 use serde_json::{Value, json};
 
-use crate::fixture::{Fixture, MASTER_KEY, answer, read_message, soon};
+use crate::fixture::{Fixture, MASTER_KEY, answer, bearer, read_message, soon};
 
 async fn ask(gate: &Fixture, path: &str, headers: &str) -> (String, Value) {
     let headers = format!("{}{headers}", bearer(&gate.token(&["basic_user"])));
     let answer = gate.refused("GET", path, &headers, "").await;
     (answer.status().to_owned(), serde_json::from_str(&answer.body).unwrap())
-}
-
-fn bearer(token: &str) -> String {
-    format!("authorization: Bearer {token}\r\n")
 }
 
 #[tokio::test]

@@ -3,11 +3,7 @@
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
 
-use crate::fixture::{Fixture, MASTER_KEY, Message, read_message, soon};
-
-fn bearer(token: &str) -> String {
-    format!("authorization: Bearer {token}\r\n")
-}
+use crate::fixture::{Fixture, MASTER_KEY, Message, bearer, read_message, soon};
 
 fn form(model: &str) -> String {
     format!(

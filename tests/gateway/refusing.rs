@@ -4,14 +4,10 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::fixture::{Fixture, MASTER_KEY, in_a_while, read_message, soon};
+use crate::fixture::{Fixture, MASTER_KEY, bearer, in_a_while, read_message, soon};
 
 const CHAT: &str = "/v1/chat/completions";
 const ALLOWED: &str = r#"{"model": "anthropic-claude"}"#;
-
-fn bearer(token: &str) -> String {
-    format!("authorization: Bearer {token}\r\n")
-}
 
 #[tokio::test]
 async fn a_model_that_the_role_lacks_is_denied() {

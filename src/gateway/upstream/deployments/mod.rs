@@ -171,15 +171,11 @@ impl Deployments {
             None => (Cow::Owned(self.fitting(model.as_str())), self.turn_below_wildcards(model)?),
         };
         let entries = positions.iter().filter_map(|position| self.entries.get(*position));
-        let mut deployed = entries.filter_map(|entry| Some((&entry.name, entry.deployment(model)?)));
+        let mut deployed = entries.filter_map(|entry| Some((entry, entry.deployment(model)?)));
         let count = deployed.clone().count();
         let turn = if count > 1 { turn.fetch_add(1, Ordering::Relaxed) % count } else { 0 };
-        let (name, (deployment, without_provider)) = deployed.nth(turn)?;
-        let at_upstream = match without_provider {
-            Some(rest) => rest.to_owned(),
-            None => filled(&deployment.model, name.as_str(), model.as_str()),
-        };
-        Some((deployment, at_upstream))
+        let (entry, (deployment, without_provider)) = deployed.nth(turn)?;
+        Some((deployment, entry.name_at_upstream(model, deployment, without_provider)))
     }
 
     /// Whether the configuration has the model, even if nothing serves it.
@@ -211,6 +207,19 @@ impl Entry {
             return Some((deployment, Some(name)));
         }
         Some((self.deployment.as_ref()?, None))
+    }
+
+    /// The name of a model at the deployment that [`deployment`](Self::deployment) returned with `without_provider`.
+    fn name_at_upstream(
+        &self,
+        model: &ModelName,
+        deployment: &Prepared,
+        without_provider: Option<&str>,
+    ) -> String {
+        match without_provider {
+            Some(rest) => rest.to_owned(),
+            None => filled(&deployment.model, self.name.as_str(), model.as_str()),
+        }
     }
 }
 

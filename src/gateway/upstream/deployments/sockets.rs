@@ -9,7 +9,6 @@ use crate::config::Provider;
 use crate::gateway::http::credential::clean_query;
 use crate::gateway::http::error_response::Refusal;
 use crate::names::ModelName;
-use crate::pattern::filled;
 use crate::request::ApiCall;
 
 /// The API that a WebSocket speaks.
@@ -121,10 +120,7 @@ impl Deployments {
         positions.into_iter().filter_map(move |position| {
             let entry: &Entry = self.entries.get(position)?;
             let (deployment, without_provider) = entry.deployment(model)?;
-            let name = without_provider.map_or_else(
-                || filled(&deployment.model, entry.name.as_str(), model.as_str()),
-                str::to_owned,
-            );
+            let name = entry.name_at_upstream(model, deployment, without_provider);
             Some(SocketPlace::new(
                 deployment.base.as_deref()?,
                 headers_of(deployment).as_deref()?,

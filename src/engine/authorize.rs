@@ -48,12 +48,8 @@ impl Snapshot {
     pub fn decide(&self, caller: &Caller, call: &ApiCall) -> Result<Decision, Box<Denied>> {
         let is_open = self.allows_references();
         let decided = self.decide_models(caller, call, is_open);
-        // Nearly every request ends here. Further down its decision would be moved once more.
-        if decided.is_ok() && !call.has_foreign_id() {
-            return decided;
-        }
         match decided {
-            Ok(decision) => Err(Box::new(Denied::new(Rule::Reference, decision))),
+            Ok(decision) if call.has_foreign_id() => Err(Box::new(Denied::new(Rule::Reference, decision))),
             Err(denied) if call.has_foreign_id() && denied.rule.is_of_models() => {
                 Err(Box::new(Denied { rule: Rule::Reference, reason: None, ..*denied }))
             }

@@ -213,13 +213,20 @@ impl Gateway {
                 return answer;
             }
             let config = snapshot.config();
-            let plan = Plan::new(&judged.in_force, &permit, &incoming.head, &body)?;
+            let mut plan = Plan::new(&judged.in_force, &permit, &incoming.head, &body)?;
             plan.announce(&permit, &mut incoming.head, seen);
             let watch = references::watch(&self.references, &config.gateway, &caller, &permit);
             if watch.is_some() {
                 Watch::ask_for_plain(&mut incoming.head.headers);
             }
             drop(permit);
+            if plan.needs_token() {
+                Box::pin(plan.fetch_token()).await.inspect_err(|refusal| seen.upstream(Err(refusal)))?;
+                if !judged.counts(&self.active, seen.now().wall) {
+                    case = Box::pin(self.judge_again(&incoming.head, &body, seen)).await?;
+                    continue;
+                }
+            }
             let (connection, unsent) = if plan.is_secure() {
                 let (gate, shut) = judged::gate(&self.active, &judged);
                 let unsent = Box::new((incoming.head.headers.clone(), body.copied()));
@@ -238,7 +245,7 @@ impl Gateway {
                 (Connection::Plain(link), None)
             };
             let outgoing =
-                plan.outgoing(&config.gateway, &mut incoming.head, std::mem::take(&mut body), connection);
+                plan.outgoing(&config.gateway, &mut incoming.head, std::mem::take(&mut body), connection)?;
             let may_be_sent = || judged.counts(&self.active, Moment::now().wall);
             let answered = self.forwarder.relay(outgoing, &may_be_sent, &self.observers).await;
             let is_overtaken = matches!(answered, Err(Refusal::Overtaken));

@@ -123,7 +123,11 @@ impl Messages {
         let config = judged.in_force.snapshot().config();
         let credential = Bearer::presented(&self.head.headers, config.master_key.as_ref()).ok();
         let query = self.head.uri.query();
-        let target = judged.in_force.deployments.socket(self.api, operation, call, query, credential)?;
+        let deployments = &judged.in_force.deployments;
+        let mut target = deployments.socket(self.api, operation, call, query, credential)?;
+        if let Some(credential) = target.credential.and_then(|position| deployments.credential(position)) {
+            target.headers.extend(credential.header().await?);
+        }
         let mut headers: HeaderMap = self.head.headers.clone();
         let stripped = headers::not_for_upstream(&headers, credential);
         headers::remove(&mut headers, stripped);

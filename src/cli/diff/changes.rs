@@ -1,4 +1,4 @@
-//! What the two sides answer differently.
+//! Finds the requests that the two configurations decide differently.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,20 +6,20 @@ use super::side::{Grant, Side, query};
 use super::universe::Universe;
 use super::universe::kinds::Kind;
 
-/// What changed, by its place among the classes of the comparison.
+/// The subject of a change, by its index among the compared classes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Item {
-    /// A model, on every route on which it may be asked for.
+    /// A model, on every route that accepts it.
     Model(usize),
     /// A model on one class of routes.
     ModelOnRoute { model: usize, route: usize },
-    /// A class of routes, for every model that may be asked for there, and for requests without one.
+    /// A class of routes, for every model that they accept and for requests without a model.
     Route(usize),
     /// A class of routes for requests without a model.
     RouteAlone(usize),
 }
 
-/// Something that a caller may do on one side, and not, or not in the same way, on the other.
+/// A request whose grant differs between the two sides.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Change {
     pub(super) item: Item,
@@ -27,13 +27,14 @@ pub(super) struct Change {
     pub(super) new: Grant,
 }
 
-/// Callers for whom the same changed.
+/// Callers with the same changes.
 pub(super) struct Changed {
     pub(super) kinds: Vec<Kind>,
     pub(super) changes: Vec<Change>,
 }
 
-/// The answers of both sides to a kind, by model (`None`: a request without one) and route.
+/// The answers of both sides to one kind of caller, by model and route. The model `None` is a request without
+/// a model.
 type Cells = BTreeMap<(Option<usize>, usize), [Grant; 2]>;
 
 /// Every change, reported once. A caller whose token contains that of a reported caller does not repeat it.
@@ -82,14 +83,14 @@ fn cells(universe: &Universe, sides: [&Side; 2], kind: &Kind) -> Cells {
     cells
 }
 
-/// The change that all of some cells have, as far as anything is allowed there.
+/// The change that all given cells share. Cells that neither side allows are skipped.
 fn common<'c>(cells: impl Iterator<Item = &'c [Grant; 2]>) -> Option<&'c [Grant; 2]> {
     let mut active = cells.filter(|grants| **grants != [Grant::No, Grant::No]);
     let first = active.next().filter(|[old, new]| old != new)?;
     active.all(|grants| grants == first).then_some(first)
 }
 
-/// The fewest rows that tell of every cell that differs.
+/// The smallest set of rows that covers every differing cell.
 fn changes(universe: &Universe, cells: &Cells) -> Vec<Change> {
     let change = |item: Item, [old, new]: &[Grant; 2]| Change { item, old: old.clone(), new: new.clone() };
     let mut changes = Vec::new();

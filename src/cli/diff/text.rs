@@ -1,4 +1,4 @@
-//! The changes, for people.
+//! The changes as text.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};

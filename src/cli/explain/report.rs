@@ -12,29 +12,29 @@ use crate::names::ModelName;
 use crate::offline::Answer;
 use crate::request::{ApiCall, Malformed};
 
-/// What there is to tell.
+/// The content of an explanation.
 pub(super) struct Report {
     pub(super) status: u16,
     /// The rule or check that denies.
     pub(super) rule: Option<String>,
     pub(super) reason: Option<String>,
-    /// What the rule says, and where that is written.
+    /// The meaning of the rule, and its place in the documentation.
     pub(super) words: Option<Words>,
     pub(super) fix: Option<String>,
-    /// The rule that denies and is not enforced (`modelgate.mode: log_only`).
+    /// The rule that denies but is not enforced (`modelgate.mode: log_only`).
     pub(super) unenforced: Option<Rule>,
-    /// What a refused token says of itself.
+    /// The unverified claims of a refused token.
     pub(super) presented: Option<Presented>,
     pub(super) who: Option<Who>,
     pub(super) asked: Option<Asked>,
 }
 
-/// What was asked, and what each policy said to it.
+/// The request, and the result of each policy.
 pub(super) struct Asked {
     pub(super) method: String,
     pub(super) route: String,
     pub(super) models: Vec<String>,
-    /// Where each of the models would be sent.
+    /// The upstream of each model.
     pub(super) destinations: Vec<String>,
     pub(super) team: Option<String>,
     pub(super) grants: Vec<Considered>,

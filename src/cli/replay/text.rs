@@ -1,4 +1,4 @@
-//! The result, for people and for machines.
+//! The result as text and as JSON.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -51,7 +51,7 @@ fn write(out: &mut String, tally: &Tally) -> std::fmt::Result {
     Ok(())
 }
 
-/// The largest groups first.
+/// Groups, largest first.
 fn by_count(tally: &Tally, change: Change) -> Vec<(&Group, &Found)> {
     let mut groups: Vec<_> = tally.groups.iter().filter(|(group, _)| group.change == change).collect();
     groups.sort_by_key(|(_, found)| std::cmp::Reverse(found.count));

@@ -1,7 +1,8 @@
-//! A waker that does not wake a task which is already running.
+//! Suppresses wake-ups that a task would send to itself while it is being polled.
 //!
-//! A task that takes a piece of a body from hyper wakes the connection that the piece comes from, so that hyper reads more.
-//! If the connection's own task takes it, that task reads on anyway, and the wake would cost another turn for nothing.
+//! A task that takes a chunk of a body from hyper wakes the connection of the chunk, so that hyper reads
+//! more. If the connection's own task takes it, that task continues to read anyway, and the wake-up would
+//! only cause another poll.
 
 use std::cell::Cell;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,12 +12,12 @@ thread_local! {
     static WAKES: Cell<Wakes> = const { Cell::new(Wakes::Pass) };
 }
 
-/// What becomes of a wake on this thread.
+/// The handling of wake-ups on this thread.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Wakes {
     Pass,
     Stay,
-    /// They stay, and there was one.
+    /// Wake-ups are suppressed, and at least one occurred.
     Stayed,
 }
 
@@ -24,12 +25,12 @@ enum Wakes {
 #[derive(Debug)]
 pub(in crate::gateway) struct WakeSuppressor {
     task: Arc<Task>,
-    /// The same that `task` has.
+    /// The same waker as in `task`.
     polled_by: Waker,
     waker: Waker,
 }
 
-/// Whom to wake.
+/// The task to wake.
 #[derive(Debug)]
 struct Task(Mutex<Waker>);
 
@@ -39,7 +40,7 @@ impl WakeSuppressor {
         Self { waker: Waker::from(Arc::clone(&task)), polled_by: Waker::noop().clone(), task }
     }
 
-    /// Polls the connection, whose wakes go to `context` from now on.
+    /// Polls the connection. From now on its wake-ups go to `context`.
     pub(in crate::gateway) fn poll<T>(
         &mut self,
         context: &Context<'_>,
@@ -67,10 +68,10 @@ impl Wake for Task {
     }
 }
 
-/// Does something that wakes no connection from this thread. Wakes from other threads pass. Returns whether a wake was held
-/// back.
+/// Runs a closure with wake-ups of connections from this thread suppressed. Wake-ups from other threads pass.
+/// Returns whether a wake-up was suppressed.
 pub(in crate::gateway) fn without_waking<T>(doing: impl FnOnce() -> T) -> (T, bool) {
-    /// Lets wakes pass again, even if there was a panic.
+    /// Lets wake-ups pass again, even after a panic.
     struct Staying;
     impl Drop for Staying {
         fn drop(&mut self) {
@@ -101,7 +102,7 @@ mod tests {
         }
     }
 
-    /// What a connection would keep, to wake `count`.
+    /// The waker that a connection would keep to wake `count`.
     fn waker(suppressor: &mut WakeSuppressor, count: &Arc<Count>) -> Waker {
         let waker = Waker::from(Arc::clone(count));
         suppressor.poll(&Context::from_waker(&waker), |context| context.waker().clone())

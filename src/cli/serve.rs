@@ -48,9 +48,9 @@ pub(super) struct ServeArgs {
 impl ServeArgs {
     fn sources(&self, brought: Option<&Brought>) -> Sources {
         let (config, policies) = (self.shadow_config.as_deref(), self.shadow_policies.as_deref());
-        let on_trial = config.is_some() || policies.is_some();
-        let candidate = || Sources::new(config.unwrap_or(&self.config.config), policies);
-        load::sources(&self.config, brought).with_candidate(on_trial.then(candidate))
+        let has_shadow = config.is_some() || policies.is_some();
+        let shadow = || Sources::new(config.unwrap_or(&self.config.config), policies);
+        load::sources(&self.config, brought).with_shadow(has_shadow.then(shadow))
     }
 }
 
@@ -71,9 +71,9 @@ async fn serve(args: &ServeArgs) -> miette::Result<Exit> {
         Reloader::start(args.sources(brought.as_ref()), Box::new(super::environment), Some(check))?;
     let gateway = reloader.gateway();
     super::observing::observe(gateway)?;
-    let in_force = gateway.in_force();
-    let config = in_force.snapshot().config();
-    super::warn(in_force.snapshot(), in_force.origin().and_then(Origin::without_policies));
+    let generation = gateway.active();
+    let config = generation.snapshot().config();
+    super::warn(generation.snapshot(), generation.origin().and_then(Origin::without_policies));
     if !config.ignored.is_empty() {
         let keys: Vec<_> = config.ignored.iter().map(|ignored| ignored.key.as_str()).collect();
         tracing::info!("ignored, not modelgate's: {}", keys.join(", "));
@@ -87,7 +87,7 @@ async fn serve(args: &ServeArgs) -> miette::Result<Exit> {
     let scheme = if config.gateway.tls.is_some() { "https" } else { "http" };
     tracing::info!("listening on {scheme}://{}", server.local_addr().map_err(super::failed)?);
     // Beside the start, not before it: a provider that is down must not keep the tokens of another out.
-    tokio::spawn(async move { in_force.warm_up().await });
+    tokio::spawn(async move { generation.warm_up().await });
     // Without a handler the system ends the process where a file may not grow any further; with one, writing fails.
     let _outgrown = signal(SIGXFSZ).map_err(super::failed)?;
     tokio::spawn(hangups);

@@ -76,11 +76,11 @@ impl Config {
 
         let mut cx = Context::new(&root, findings.ignored);
         let mut config = convert(&mut cx, file, &env, directory);
-        let Context { problems: further, warnings, ignored, .. } = cx;
+        let Context { problems: additional, warnings, ignored, .. } = cx;
         if problems.is_empty() {
-            problems = further;
+            problems = additional;
         } else {
-            let independent = further.into_iter().filter(|problem| !follows_from(&problems, problem));
+            let independent = additional.into_iter().filter(|problem| !follows_from(&problems, problem));
             problems.extend(independent.collect::<Vec<_>>());
         }
         if !problems.is_empty() {

@@ -137,7 +137,7 @@ async fn a_reload_judges_the_next_message() {
     let (mut caller, mut upstream, _) = connected(&gate, REALTIME, &user(&gate)).await;
     say(&mut caller, r#"{"type":"a"}"#).await;
     assert_eq!(text(&mut upstream).await, r#"{"type":"a"}"#);
-    gate.gateway.put_in_force(gate.in_force("[team/x]"));
+    gate.gateway.activate(gate.generation("[team/x]"));
     say(&mut caller, r#"{"type":"b"}"#).await;
     assert_eq!(refusal(&mut caller).await.0, "model_not_allowed");
 }
@@ -161,12 +161,12 @@ async fn through_a_reload(count: usize) {
         let (caller, upstream, _) = connected(&gate, REALTIME, &headers).await;
         open.push((caller, upstream));
     }
-    gate.gateway.put_in_force(gate.in_force(r#"["anthropic-claude"]"#));
+    gate.gateway.activate(gate.generation(r#"["anthropic-claude"]"#));
     for (caller, upstream) in &mut open {
         say(caller, r#"{"type":"a"}"#).await;
         assert_eq!(text(upstream).await, r#"{"type":"a"}"#);
     }
-    gate.gateway.put_in_force(gate.in_force("[team/x]"));
+    gate.gateway.activate(gate.generation("[team/x]"));
     for (caller, _) in &mut open {
         say(caller, r#"{"type":"b"}"#).await;
         assert_eq!(refusal(caller).await.0, "model_not_allowed");
@@ -183,8 +183,8 @@ async fn turned_off_they_are_answered_with_426() {
 #[tokio::test]
 async fn each_judged_message_has_a_line_in_the_decision_log() {
     let gate = Fixture::with("decision_log: {file: log}").await;
-    let in_force = gate.gateway.in_force();
-    let settings = in_force.snapshot().config().gateway.decision_log.as_ref().unwrap();
+    let generation = gate.gateway.active();
+    let settings = generation.snapshot().config().gateway.decision_log.as_ref().unwrap();
     gate.gateway.observers().log_to(DecisionLog::start(settings).unwrap());
     let (mut caller, mut upstream, _) = connected(&gate, REALTIME, &user(&gate)).await;
     say(&mut caller, r#"{"type":"session.update","session":{"model":"anthropic-claude"}}"#).await;

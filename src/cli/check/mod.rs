@@ -54,8 +54,9 @@ pub(super) fn run(args: CheckArgs) -> miette::Result<Exit> {
         super::say(format_args!("callers in policies: {}\n", callers_in_policies(snapshot.config())));
     }
     let warnings = snapshot.config().warnings.len() + unmatched.len() + snapshot.misnamed_callers().len();
-    let told = if warnings == 0 { "no warnings".to_owned() } else { format!("{warnings} warning(s), above") };
-    super::say(format_args!("the configuration is valid: {told}\n"));
+    let summary =
+        if warnings == 0 { "no warnings".to_owned() } else { format!("{warnings} warning(s), above") };
+    super::say(format_args!("the configuration is valid: {summary}\n"));
     Ok(Exit::Yes)
 }
 

@@ -97,7 +97,7 @@ fn opaque(provider: &OpaqueTokens) -> String {
 /// Which permissions of roles are in force.
 fn permissions(config: &Config, access: &Access) -> Vec<String> {
     let Some(jwt) = &config.jwt else { return Vec::new() };
-    let in_force = match (jwt.enforce_rbac, &config.token_roles) {
+    let state = match (jwt.enforce_rbac, &config.token_roles) {
         (true, None) => "enforced",
         (true, Some(_)) => "enforced, and those by the token's own roles (`modelgate.role_permissions`)",
         (false, Some(_)) => "enforced by the token's own roles (`modelgate.role_permissions`)",
@@ -109,7 +109,7 @@ fn permissions(config: &Config, access: &Access) -> Vec<String> {
         }
         (false, None) => "not enforced: other rules decide who may use which model",
     };
-    let mut lines = vec![format!("role permissions: {in_force}")];
+    let mut lines = vec![format!("role permissions: {state}")];
     let mut seen = Vec::new();
     for entry in config.role_permissions.iter().flatten().filter(|_| jwt.enforce_rbac) {
         // The first entry of a role counts (R2).

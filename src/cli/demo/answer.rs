@@ -14,7 +14,7 @@ use crate::cli::say;
 pub(super) async fn show(mut answer: Response<Incoming>) -> Result<(), String> {
     let is_stream = answer.headers().get(CONTENT_TYPE).is_some_and(|kind| kind == "text/event-stream");
     if !is_stream {
-        say(format_args!("     < {}\n", told(&client::whole(answer).await?)));
+        say(format_args!("     < {}\n", printable(&client::whole(answer).await?)));
         return Ok(());
     }
     say("     < ");
@@ -32,7 +32,7 @@ pub(super) async fn show(mut answer: Response<Incoming>) -> Result<(), String> {
 }
 
 /// What matters of a body: the answer's text, the names of models, or the message of an error.
-fn told(body: &[u8]) -> String {
+fn printable(body: &[u8]) -> String {
     let value: Value = serde_json::from_slice(body).unwrap_or_default();
     let text = |pointer: &str| value.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
     let models = value.get("data").and_then(Value::as_array).map(|models| {

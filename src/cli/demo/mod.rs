@@ -77,12 +77,12 @@ async fn demo(args: &DemoArgs) -> miette::Result<Exit> {
     let stop = serve::stop_signal().map_err(super::failed)?;
     if args.tour {
         let serving = tokio::spawn(server.run(std::future::pending()));
-        let told = tokio::select! {
-            told = tour::run(&demo) => told,
+        let ended = tokio::select! {
+            ended = tour::run(&demo) => ended,
             () = stop => Ok(Exit::Yes),
         };
         serving.abort();
-        return told;
+        return ended;
     }
     super::say(script::script(&demo)?);
     server.run(stop).await;

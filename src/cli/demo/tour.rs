@@ -106,10 +106,10 @@ impl Tour<'_> {
             input.write_all(claims.as_bytes()).map_err(failed)?;
         }
         let output = child.wait_with_output().map_err(failed)?;
-        let told = String::from_utf8_lossy(&output.stdout);
+        let text = String::from_utf8_lossy(&output.stdout);
         say(format_args!("     `modelgate explain` says more. The parts that matter here:\n"));
         // The verdict, and each block with a line that says no.
-        for (position, block) in told.split("\n\n").enumerate() {
+        for (position, block) in text.split("\n\n").enumerate() {
             let says_no = block.lines().any(|line| line.trim_start().to_ascii_lowercase().starts_with("no "));
             if position == 0 || says_no {
                 for line in block.lines() {
@@ -125,7 +125,7 @@ impl Tour<'_> {
         self.title("A policy that is written while the gateway runs");
         let step = Step { expected: StatusCode::FORBIDDEN, ..allowed() };
         self.write(CLOSING)?;
-        self.in_force(&step).await.map_err(failed)?;
+        self.wait_until_active(&step).await.map_err(failed)?;
         self.request(&step).await.map_err(failed)?;
         say(
             "     why: A policy forbids, whatever the configuration grants. The reason is the policy's own.\n",
@@ -138,7 +138,7 @@ impl Tour<'_> {
         self.title("The policy is taken back");
         let step = allowed();
         self.write("// Rules that the YAML cannot say go here.\n")?;
-        self.in_force(&step).await.map_err(failed)?;
+        self.wait_until_active(&step).await.map_err(failed)?;
         self.request(&step).await.map_err(failed)?;
         say("     why: The configuration decides alone again.\n");
         Ok(())
@@ -152,7 +152,7 @@ impl Tour<'_> {
     }
 
     /// Waits until a request gets the status that the new rules give it.
-    async fn in_force(&self, step: &Step) -> Result<(), String> {
+    async fn wait_until_active(&self, step: &Step) -> Result<(), String> {
         let written = Instant::now();
         loop {
             let call = Call { path: step.path, token: self.token(step.sender), body: step.body.as_deref() };

@@ -36,7 +36,7 @@ pub(super) struct Changed {
 /// The answers of both sides to a kind, by model (`None`: a request without one) and route.
 type Cells = BTreeMap<(Option<usize>, usize), [Grant; 2]>;
 
-/// Every change, told once: not again for a caller whose token says more than that of one who is affected already.
+/// Every change, reported once. A caller whose token contains that of a reported caller does not repeat it.
 pub(super) fn find(universe: &Universe, old: &Side, new: &Side) -> Vec<Changed> {
     let mut found: Vec<(&Kind, Vec<Change>)> = Vec::new();
     for kind in &universe.kinds {
@@ -45,9 +45,9 @@ pub(super) fn find(universe: &Universe, old: &Side, new: &Side) -> Vec<Changed> 
             continue;
         }
         let mut changes = changes(universe, &cells);
-        let told: BTreeSet<&Change> =
+        let reported: BTreeSet<&Change> =
             found.iter().filter(|(less, _)| less.is_part_of(kind)).flat_map(|(_, changes)| changes).collect();
-        changes.retain(|change| !told.contains(change));
+        changes.retain(|change| !reported.contains(change));
         if !changes.is_empty() {
             found.push((kind, changes));
         }
@@ -93,12 +93,12 @@ fn common<'c>(cells: impl Iterator<Item = &'c [Grant; 2]>) -> Option<&'c [Grant;
 fn changes(universe: &Universe, cells: &Cells) -> Vec<Change> {
     let change = |item: Item, [old, new]: &[Grant; 2]| Change { item, old: old.clone(), new: new.clone() };
     let mut changes = Vec::new();
-    let mut told = BTreeSet::new();
+    let mut reported = BTreeSet::new();
     for model in 0..universe.models.len() {
         let of_model = cells.iter().filter(|((of, _), _)| *of == Some(model));
         if let Some(grants) = common(of_model.clone().map(|(_, grants)| grants)) {
             changes.push(change(Item::Model(model), grants));
-            told.extend(of_model.map(|(cell, _)| *cell));
+            reported.extend(of_model.map(|(cell, _)| *cell));
         }
     }
     for route in 0..universe.routes.len() {
@@ -106,12 +106,12 @@ fn changes(universe: &Universe, cells: &Cells) -> Vec<Change> {
         let Some(alone) = cells.get(&(None, route)).filter(|[old, new]| old != new) else { continue };
         let all = common(on_route.clone().map(|(_, grants)| grants));
         changes.push(change(all.map_or(Item::RouteAlone(route), |_| Item::Route(route)), alone));
-        told.insert((None, route));
+        reported.insert((None, route));
         if all.is_some() {
-            told.extend(on_route.map(|(cell, _)| *cell));
+            reported.extend(on_route.map(|(cell, _)| *cell));
         }
     }
-    for (cell, grants) in cells.iter().filter(|(cell, [old, new])| old != new && !told.contains(cell)) {
+    for (cell, grants) in cells.iter().filter(|(cell, [old, new])| old != new && !reported.contains(cell)) {
         if let (Some(model), route) = *cell {
             changes.push(change(Item::ModelOnRoute { model, route }, grants));
         }

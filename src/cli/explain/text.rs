@@ -32,8 +32,8 @@ fn write(out: &mut String, report: &Report) -> std::fmt::Result {
     if let Some(words) = report.words {
         writeln!(out, "the rule: {} ({})", words.meaning, words.place())?;
     }
-    if let Some(cure) = &report.cure {
-        writeln!(out, "to allow it: {}", escape(cure))?;
+    if let Some(fix) = &report.fix {
+        writeln!(out, "to allow it: {}", escape(fix))?;
     }
     if let Some(presented) = &report.presented {
         writeln!(out, "\ntoken, not verified")?;

@@ -35,7 +35,7 @@ fn payload(token: &str) -> Option<Map<String, Value>> {
 const VIRTUAL_KEY: &str = "sk-";
 
 /// What would have the token accepted.
-pub(super) fn cure(error: &TokenError, token: &str) -> String {
+pub(super) fn fix(error: &TokenError, token: &str) -> String {
     let said = |claim: fn(Presented) -> Option<Value>| {
         Presented::of(token).and_then(claim).map_or("none".to_owned(), |value| value.to_string())
     };
@@ -93,13 +93,13 @@ mod tests {
     #[test]
     fn a_wrong_audience_is_told_with_what_came() {
         let token = format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(r#"{"aud":"other"}"#));
-        let cure = cure(&TokenError::Audience { expected: "gate".to_owned() }, &token);
-        assert!(cure.contains("`aud` is \"other\"") && cure.contains("audience `gate`"), "{cure}");
+        let fix = fix(&TokenError::Audience { expected: "gate".to_owned() }, &token);
+        assert!(fix.contains("`aud` is \"other\"") && fix.contains("audience `gate`"), "{fix}");
     }
 
     #[test]
     fn a_virtual_key_is_told_that_it_is_none_of_ours() {
-        assert!(cure(&TokenError::Shape, "sk-abc").contains("virtual keys of LiteLLM are not accepted"));
-        assert!(cure(&TokenError::Shape, "opaque").contains("introspection"));
+        assert!(fix(&TokenError::Shape, "sk-abc").contains("virtual keys of LiteLLM are not accepted"));
+        assert!(fix(&TokenError::Shape, "opaque").contains("introspection"));
     }
 }

@@ -87,7 +87,7 @@ pub(super) fn asks(rule: Rule) -> &'static str {
 }
 
 /// What would change a denial.
-pub(super) fn cure(rule: Rule) -> &'static str {
+pub(super) fn fix(rule: Rule) -> &'static str {
     match rule {
         Rule::Evaluation => "report this: translated policies always evaluate",
         Rule::Policy => "change the policy, or the request so that its conditions do not hold",

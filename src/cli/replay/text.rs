@@ -40,11 +40,11 @@ fn write(out: &mut String, tally: &Tally) -> std::fmt::Result {
             writeln!(out, "           {by} {rule}{allowed}{policies}")?;
         }
     }
-    let told =
+    let details =
         if tally.changed() { "would have been answered otherwise" } else { "nothing would have changed" };
     let changed = tally.count(Change::NowDenied) + tally.count(Change::NowAllowed);
     let changed = if changed == 0 { String::new() } else { format!("{changed} ") };
-    writeln!(out, "{} decisions made again: {changed}{told}", tally.decided)?;
+    writeln!(out, "{} decisions made again: {changed}{details}", tally.decided)?;
     for (left, Found { count, example }) in &tally.left {
         writeln!(out, "{count} lines left out, such as {}: {}", escape(example), why(*left))?;
     }

@@ -23,11 +23,12 @@ impl World {
         let names = &self.names;
         let is_placed_by_files_alone =
             |uid: &EntityUid| [&names.model, &names.route, &names.caller].contains(&uid.type_name());
-        let holding: HashSet<&EntityUid> =
+        let parents_in_files: HashSet<&EntityUid> =
             statics.described().flat_map(|uid| statics.ancestors(uid)).collect();
         let described = statics.described();
-        let mut described: Vec<&EntityUid> =
-            described.filter(|uid| holding.contains(uid) || !is_placed_by_files_alone(uid)).collect();
+        let mut described: Vec<&EntityUid> = described
+            .filter(|uid| parents_in_files.contains(uid) || !is_placed_by_files_alone(uid))
+            .collect();
         described.sort();
         let findings: Vec<Finding> =
             described.into_iter().filter_map(|uid| self.circle_at(uid, &lists)).collect();

@@ -102,26 +102,26 @@ mod tests {
     }
 
     /// What a connection would keep, to wake `count`.
-    fn waker(hush: &mut WakeSuppressor, count: &Arc<Count>) -> Waker {
+    fn waker(suppressor: &mut WakeSuppressor, count: &Arc<Count>) -> Waker {
         let waker = Waker::from(Arc::clone(count));
-        hush.poll(&Context::from_waker(&waker), |context| context.waker().clone())
+        suppressor.poll(&Context::from_waker(&waker), |context| context.waker().clone())
     }
 
     #[test]
     fn a_wake_goes_to_whoever_polled_last() {
         let (first, last) = (Arc::new(Count::default()), Arc::new(Count::default()));
-        let mut hush = WakeSuppressor::new();
-        let kept = waker(&mut hush, &first);
-        waker(&mut hush, &last);
+        let mut suppressor = WakeSuppressor::new();
+        let kept = waker(&mut suppressor, &first);
+        waker(&mut suppressor, &last);
         kept.wake_by_ref();
         kept.wake();
         assert_eq!((first.0.load(Ordering::Relaxed), last.0.load(Ordering::Relaxed)), (0, 2));
     }
 
     #[test]
-    fn a_hushed_wake_is_reported_and_the_next_one_passes() {
-        let (mut hush, count) = (WakeSuppressor::new(), Arc::new(Count::default()));
-        let kept = waker(&mut hush, &count);
+    fn a_suppressed_wake_is_reported_and_the_next_one_passes() {
+        let (mut suppressor, count) = (WakeSuppressor::new(), Arc::new(Count::default()));
+        let kept = waker(&mut suppressor, &count);
         assert_eq!(without_waking(|| 1), (1, false));
         assert!(without_waking(|| kept.wake_by_ref()).1);
         assert_eq!(count.0.load(Ordering::Relaxed), 0);
@@ -131,16 +131,16 @@ mod tests {
 
     #[test]
     fn another_thread_wakes_all_the_same() {
-        let (mut hush, count) = (WakeSuppressor::new(), Arc::new(Count::default()));
-        let kept = waker(&mut hush, &count);
+        let (mut suppressor, count) = (WakeSuppressor::new(), Arc::new(Count::default()));
+        let kept = waker(&mut suppressor, &count);
         let ((), stayed) = without_waking(|| thread::scope(|scope| drop(scope.spawn(|| kept.wake_by_ref()))));
         assert_eq!((stayed, count.0.load(Ordering::Relaxed)), (false, 1));
     }
 
     #[test]
     fn wakes_pass_again_after_a_panic() {
-        let (mut hush, count) = (WakeSuppressor::new(), Arc::new(Count::default()));
-        let kept = waker(&mut hush, &count);
+        let (mut suppressor, count) = (WakeSuppressor::new(), Arc::new(Count::default()));
+        let kept = waker(&mut suppressor, &count);
         let panicked =
             std::panic::catch_unwind(|| without_waking(|| std::panic::resume_unwind(Box::new(()))));
         assert!(panicked.is_err());

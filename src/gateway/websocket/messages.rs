@@ -10,12 +10,12 @@ use http::{HeaderMap, HeaderValue};
 use super::dial::Dialed;
 use super::shared::Sockets;
 use crate::authn::Bearer;
-use crate::gateway::clock::Moment;
+use crate::gateway::clock::Timestamp;
 use crate::gateway::http::error_response::Refusal;
 use crate::gateway::http::headers;
 use crate::gateway::judged::Judged;
 use crate::gateway::judging::{Case, authenticate};
-use crate::gateway::loading::generation::InForce;
+use crate::gateway::loading::generation::Generation;
 use crate::gateway::telemetry::Observation;
 use crate::gateway::upstream::deployments::sockets::{SocketApi, SocketPlace};
 use crate::names::ModelName;
@@ -53,10 +53,10 @@ pub(super) struct Permitted {
 impl Messages {
     /// Judges a message.
     pub(super) async fn judge(&self, text: &[u8], bound: Option<&Bound>) -> Result<Permitted, Refusal> {
-        let mut seen = Observation::begin(&self.sockets.observers, &self.head, &self.request_id);
-        let judged = self.steps(text, bound, &mut seen).await;
+        let mut observation = Observation::begin(&self.sockets.observers, &self.head, &self.request_id);
+        let judged = self.steps(text, bound, &mut observation).await;
         let has_line = judged.as_ref().is_ok_and(|permitted| !permitted.frame.is_media());
-        seen.message_judged(judged.as_ref().err(), has_line);
+        observation.message_judged(judged.as_ref().err(), has_line);
         judged
     }
 
@@ -64,39 +64,39 @@ impl Messages {
         &self,
         text: &[u8],
         bound: Option<&Bound>,
-        seen: &mut Observation,
+        observation: &mut Observation,
     ) -> Result<Permitted, Refusal> {
         for _ in 0..ATTEMPTS {
-            let in_force = self.sockets.active.load_full();
-            let snapshot = in_force.snapshot();
+            let generation = self.sockets.active.load_full();
+            let snapshot = generation.snapshot();
             let settings = &snapshot.config().gateway;
-            seen.judged_by(snapshot);
+            observation.record_snapshot(snapshot);
             if !settings.websockets {
                 return Err(Refusal::WebSocketsOff);
             }
             if text.len() > settings.max_body_bytes {
                 return Err(Refusal::BodyTooLarge { limit: settings.max_body_bytes });
             }
-            let now = Moment::now();
-            let verified = authenticate(&self.sockets.observers, &in_force, &self.head.headers, now).await;
-            seen.authenticated(verified.as_ref().ok().map(|(caller, _)| &**caller));
+            let now = Timestamp::now();
+            let verified = authenticate(&self.sockets.observers, &generation, &self.head.headers, now).await;
+            observation.authenticated(verified.as_ref().ok().map(|(caller, _)| &**caller));
             let (caller, expires) = verified?;
             self.expires.store(expires.to_bits(), Ordering::Relaxed);
             let frame = self.read(text, bound, settings.limits.json_depth)?;
             if frame.call().model().is_none() {
                 return Err(Malformed::NoModelYet.into());
             }
-            let time = seen.has_read();
-            let judged = Judged { in_force: Arc::clone(&in_force), expires };
+            let time = observation.received_at();
+            let judged = Judged { generation: Arc::clone(&generation), expires };
             let case = Case { judged, caller, call: frame.call().clone(), time };
-            let (judged, _, permit) = case.decide(self.source, seen)?;
+            let (judged, _, permit) = case.decide(self.source, observation)?;
             // To verify the token may have taken a while.
-            if !judged.counts(&self.sockets.active, Moment::now().wall) {
-                seen.judged_again();
+            if !judged.counts(&self.sockets.active, Timestamp::now().wall) {
+                observation.judged_again();
                 continue;
             }
             if let Some(bound) = bound {
-                check_deployment(&in_force, &frame, bound)?;
+                check_deployment(&generation, &frame, bound)?;
             }
             return Ok(Permitted { call: permit.call().clone(), judged, frame });
         }
@@ -120,14 +120,14 @@ impl Messages {
         operation: &str,
         protocols: &[String],
     ) -> Result<(Dialed, Bound), Refusal> {
-        let config = judged.in_force.snapshot().config();
+        let config = judged.generation.snapshot().config();
         let credential = Bearer::presented(&self.head.headers, config.master_key.as_ref()).ok();
         let query = self.head.uri.query();
-        let target = judged.in_force.deployments.socket(self.api, operation, call, query, credential)?;
+        let target = judged.generation.deployments.socket(self.api, operation, call, query, credential)?;
         let mut headers: HeaderMap = self.head.headers.clone();
         let stripped = headers::not_for_upstream(&headers, credential);
         headers::remove(&mut headers, stripped);
-        let may_be_sent = || judged.counts(&self.sockets.active, Moment::now().wall);
+        let may_be_sent = || judged.counts(&self.sockets.active, Timestamp::now().wall);
         let time = config.gateway.limits.upstream_first_byte_timeout;
         let dialed = self.sockets.dialer.dial(&target, headers, protocols, time, may_be_sent).await?;
         let model = call.model().cloned().ok_or(Refusal::NoUpstream)?;
@@ -136,8 +136,8 @@ impl Messages {
 }
 
 /// Refuses a message that asks for a model of another deployment: the connection would give it to its own.
-fn check_deployment(in_force: &InForce, frame: &Frame, bound: &Bound) -> Result<(), Refusal> {
-    let deployments = &in_force.deployments;
+fn check_deployment(generation: &Generation, frame: &Frame, bound: &Bound) -> Result<(), Refusal> {
+    let deployments = &generation.deployments;
     deployments.check_message(&bound.place, frame.call())?;
     let leads_there = |model: &ModelName| match bound.place.model() {
         Some(_) => *model == bound.model || deployments.leads_to(model, &bound.place),

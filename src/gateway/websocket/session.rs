@@ -269,7 +269,7 @@ async fn pass_up(
     (message, text, permitted): (&Message, &str, &Permitted),
     upstream: &Sink,
 ) -> Result<(), End> {
-    let deployments = &permitted.judged.in_force.deployments;
+    let deployments = &permitted.judged.generation.deployments;
     let beside = |model: &_| bound.place.model().and_then(|_| deployments.name_beside(model, &bound.place));
     let renamed = permitted.frame.renamed(text, bound.place.model(), beside);
     let passed = match (renamed, message) {
@@ -320,8 +320,8 @@ async fn answer(messages: &Messages, refusal: &Refusal, text: &str, sink: &Sink)
             | Refusal::NotServed
             | Refusal::NoUpstream
     );
-    let in_force = messages.sockets.active.load_full();
-    let denied_model = &in_force.snapshot().config().gateway.denied_model;
+    let generation = messages.sockets.active.load_full();
+    let denied_model = &generation.snapshot().config().gateway.denied_model;
     let event_id = event_id(text.as_bytes());
     let event = refusal.event(&messages.request_id, event_id.as_deref(), denied_model);
     if !goes_on || messages.api == SocketApi::Gemini {

@@ -87,7 +87,7 @@ async fn read_encoded(
 }
 
 /// What a request asks for whose body was read.
-pub(in crate::gateway) fn understood(
+pub(in crate::gateway) fn finish(
     reading: RequestParser,
     body: &SegmentedBody,
     depth: usize,

@@ -2,10 +2,12 @@
 
 use modelgate::decision_log::{DecisionLog, Line, Verdict};
 use serde_json::json;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
 
 use crate::fixture::{Fixture, MASTER_KEY, read_message, soon};
 use crate::websocket_fixture::{
-    ACCEPT, REALTIME, accepting, bearer, closed, connected, hear, knock, opened, refusal, say, text,
+    ACCEPT, REALTIME, accepting, bearer, closed, connected, hear, knock, opened, refusal, say, text, upgrade,
 };
 
 const LIVE: &str = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent";
@@ -178,6 +180,19 @@ async fn turned_off_they_are_answered_with_426() {
     let gate = Fixture::with("websockets: off").await;
     let answer = soon(read_message(&mut knock(&gate, REALTIME, &user(&gate)).await)).await;
     assert_eq!((answer.status(), answer.code().as_str()), ("426", "websockets_off"));
+    assert_eq!((answer.header("upgrade"), answer.header("connection")), (Some("websocket"), Some("Upgrade")));
+}
+
+#[tokio::test]
+async fn a_handshake_of_another_version_learns_the_one_that_is_spoken() {
+    let gate = Fixture::start().await;
+    let head = upgrade(&user(&gate)).replace("version: 13", "version: 8");
+    let mut stream = soon(TcpStream::connect(gate.address)).await.unwrap();
+    let request = format!("GET {REALTIME} HTTP/1.1\r\nhost: g\r\n{head}\r\n");
+    soon(stream.write_all(request.as_bytes())).await.unwrap();
+    let answer = soon(read_message(&mut stream)).await;
+    assert_eq!((answer.status(), answer.header("sec-websocket-version")), ("426", Some("13")));
+    assert_eq!((answer.header("upgrade"), answer.header("connection")), (Some("websocket"), Some("Upgrade")));
 }
 
 #[tokio::test]

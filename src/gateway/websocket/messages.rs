@@ -1,4 +1,4 @@
-//! Judges the messages of a caller, each by the rules that are in force when it comes.
+//! Judges each message of a caller by the rules that are active when it arrives.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -21,10 +21,10 @@ use crate::gateway::upstream::deployments::sockets::{SocketApi, SocketPlace};
 use crate::names::ModelName;
 use crate::request::{ApiCall, Frame, Malformed, RequestHead, Socket};
 
-/// How often the rules may change while one message is judged.
+/// The number of rule changes to tolerate while one message is judged.
 const ATTEMPTS: usize = 8;
 
-/// What all messages of a caller's WebSocket have in common.
+/// The state that all messages of a caller's WebSocket share.
 pub(super) struct Messages {
     pub(super) sockets: Arc<Sockets>,
     pub(super) api: SocketApi,
@@ -32,19 +32,19 @@ pub(super) struct Messages {
     pub(super) head: Parts,
     pub(super) request_id: HeaderValue,
     pub(super) source: Option<IpAddr>,
-    /// When the token ends, in seconds since 1970, as the bits of the number.
+    /// The expiry of the token in seconds since 1970, as the bits of an `f64`.
     pub(super) expires: AtomicU64,
 }
 
-/// The model and the deployment that a WebSocket is open for.
+/// The model and the deployment of an open WebSocket.
 pub(super) struct Bound {
     pub(super) model: ModelName,
     pub(super) place: SocketPlace,
 }
 
-/// A message that may pass on.
+/// A permitted message.
 pub(super) struct Permitted {
-    /// What was decided, for the first message of a connection that is not bound yet.
+    /// The decision, for the first message of a connection that has no deployment yet.
     pub(super) call: ApiCall,
     pub(super) judged: Judged,
     pub(super) frame: Frame,
@@ -90,7 +90,7 @@ impl Messages {
             let judged = Judged { generation: Arc::clone(&generation), expires };
             let case = Case { judged, caller, call: frame.call().clone(), time };
             let (judged, _, permit) = case.decide(self.source, observation)?;
-            // To verify the token may have taken a while.
+            // Verifying the token may have taken time.
             if !judged.counts(&self.sockets.active, Timestamp::now().wall) {
                 observation.judged_again();
                 continue;
@@ -112,7 +112,7 @@ impl Messages {
 }
 
 impl Messages {
-    /// Calls the deployment of a permitted call.
+    /// Opens a WebSocket to the deployment of a permitted call.
     pub(super) async fn dial(
         &self,
         call: &ApiCall,
@@ -135,7 +135,8 @@ impl Messages {
     }
 }
 
-/// Refuses a message that asks for a model of another deployment: the connection would give it to its own.
+/// Refuses a message for a model of another deployment, because this connection would send it to its own
+/// deployment.
 fn check_deployment(generation: &Generation, frame: &Frame, bound: &Bound) -> Result<(), Refusal> {
     let deployments = &generation.deployments;
     deployments.check_message(&bound.place, frame.call())?;

@@ -1,4 +1,4 @@
-//! Opens a WebSocket for a handshake that was authenticated.
+//! Opens a WebSocket for an authenticated handshake.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use crate::identity::Caller;
 use crate::request::RequestParser;
 
 impl Sockets {
-    /// Judges a handshake, and answers it. The upstream is called at once if the handshake names the model.
+    /// Judges a handshake, and answers it. If the handshake names the model, the upstream is connected first.
     pub(in crate::gateway) async fn open(
         self: &Arc<Self>,
         handshake: Box<Handshake>,
@@ -72,7 +72,7 @@ impl Sockets {
     }
 }
 
-/// The head of a handshake, without what is about a body.
+/// The head of a handshake, without the headers that describe a body.
 fn judged_head(head: &Parts) -> Parts {
     let (mut judged, ()) = Request::new(()).into_parts();
     judged.uri = head.uri.clone();

@@ -68,7 +68,7 @@ pub(super) fn read_again(head: &Parts, body: &SegmentedBody, depth: usize) -> Re
     body::finish(reading, body, depth)
 }
 
-/// Who calls, and when the token ends, in seconds since 1970.
+/// Identifies the caller. Also returns the expiry of the token, in seconds since 1970.
 pub(super) async fn authenticate(
     observers: &Observers,
     generation: &Generation,
@@ -78,7 +78,7 @@ pub(super) async fn authenticate(
     let config = generation.snapshot().config();
     let presented = Bearer::presented(headers, config.master_key.as_ref())?;
     let verifying = generation.verifier.as_ref().zip(config.jwt.as_ref());
-    // A token that was verified in this generation is not its master key: that was looked at then.
+    // A cached token is not the master key. That was checked before it was cached.
     if let Some(known) = verifying.and_then(|(verifier, jwt)| verifier.known(presented, &jwt.tokens, now)) {
         observers.metrics().accepted_token(true);
         return Ok(known);
@@ -89,7 +89,7 @@ pub(super) async fn authenticate(
     }
     let (verifier, jwt) = verifying.ok_or(Refusal::Token(TokenError::Shape))?;
     let identify = |claims: &VerifiedClaims| generation.snapshot().identify(claims);
-    // By itself, so that a request whose token is known has no room for it.
+    // Boxed, so that a request with a cached token does not reserve memory for it.
     let verified = Box::pin(verifier.caller(&bearer, &jwt.tokens, identify)).await?;
     observers.metrics().accepted_token(false);
     Ok(verified)

@@ -19,7 +19,7 @@ impl World {
             return Ok(());
         }
         let lists = Candidates::all(&self.lists);
-        // The configuration and tokens place nothing in a model, a route or a caller.
+        // The configuration and tokens never make an entity a member of a model, a route or a caller.
         let names = &self.names;
         let is_placed_by_files_alone =
             |uid: &EntityUid| [&names.model, &names.route, &names.caller].contains(&uid.type_name());
@@ -50,7 +50,7 @@ impl World {
         Some(described.finding(&message).help("take one of its parents out of the file"))
     }
 
-    /// Whether a token can place its caller in the entity: in a role, in a team, or in an ancestor of those.
+    /// Whether a token can make its caller a member of the entity: a role, a team, or an ancestor of those.
     fn holds_callers(&self, of: &EntityUid) -> bool {
         let names = &self.names;
         if [&names.role, &names.token_role, &names.team, &names.refusal].contains(&of.type_name()) {

@@ -19,7 +19,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, Re
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
 
-use crate::{further, plain};
+use crate::{additional, plain};
 
 const MAX_LEN: usize = 4 * 1024;
 const TOKEN: &str = include_str!("../seeds/token/signed-eddsa");
@@ -90,7 +90,7 @@ fn check_request(request: &[u8]) {
         let model = read.get("model");
         assert!(model.is_none_or(|model| model == "gpt-open"), "{shown}");
         assert!(model.is_some() || !read.is_object() || head.method != "POST", "{shown}");
-        let others = further::further(&read);
+        let others = additional::additional(&read);
         assert!(others.iter().all(|model| ["open", "gpt-open"].contains(model)), "{others:?} {shown}");
     }
 }

@@ -49,6 +49,15 @@ impl Config {
     /// `file_name` is used in diagnostics. Relative paths in the file are relative to `directory`. `env` looks up
     /// environment variables.
     ///
+    /// ```
+    /// use modelgate::config::Config;
+    ///
+    /// let yaml = "general_settings: {master_key: os.environ/KEY}\nmodel_list: []\n";
+    /// let env = |name: &str| (name == "KEY").then(|| "sk-1".to_owned());
+    /// assert!(Config::parse("config.yaml", yaml, ".".as_ref(), &env).is_ok());
+    /// assert!(Config::parse("config.yaml", "modell_list: []\n", ".".as_ref(), &env).is_err());
+    /// ```
+    ///
     /// # Errors
     ///
     /// The text is refused: see [`Problem`](super::Problem).

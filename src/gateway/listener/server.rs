@@ -33,6 +33,22 @@ impl Server {
     /// Listens on an address; port 0 selects a free port. The server speaks TLS if the active configuration has a
     /// certificate.
     ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use modelgate::{config::Config, engine::Snapshot, gateway::{Gateway, Generation, Server}};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// let yaml = "general_settings: {master_key: sk-1}\nmodel_list: []\n";
+    /// let snapshot = Snapshot::build(Config::parse("config.yaml", yaml, ".".as_ref(), &|_| None)?)?;
+    /// let gateway = Arc::new(Gateway::new(Generation::new(snapshot, None))?);
+    /// let server = Server::bind("127.0.0.1:0".parse()?, gateway).await?;
+    /// println!("listening on {}", server.local_addr()?);
+    /// server.run(async { /* wait for a signal */ }).await;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`ServerError`] if the address is in use or does not belong to this machine.

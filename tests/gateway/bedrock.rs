@@ -184,7 +184,7 @@ async fn no_key_of_aws_is_in_a_log_or_a_metric() {
     for secret in [ID, SECRET, SESSION, "bedrock-api-key", &signature] {
         assert!(!log.contains(secret), "{log}");
     }
-    let config = format!("{:?}", gate.gateway.in_force().snapshot().config());
+    let config = format!("{:?}", gate.gateway.active().snapshot().config());
     for secret in [SECRET, SESSION, "bedrock-api-key"] {
         assert!(!config.contains(secret), "{config}");
     }

@@ -2,10 +2,12 @@
 
 use modelgate::decision_log::{DecisionLog, Line, Verdict};
 use serde_json::json;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
 
 use crate::fixture::{Fixture, MASTER_KEY, read_message, soon};
 use crate::websocket_fixture::{
-    ACCEPT, REALTIME, accepting, bearer, closed, connected, hear, knock, opened, refusal, say, text,
+    ACCEPT, REALTIME, accepting, bearer, closed, connected, hear, knock, opened, refusal, say, text, upgrade,
 };
 
 const LIVE: &str = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent";
@@ -137,7 +139,7 @@ async fn a_reload_judges_the_next_message() {
     let (mut caller, mut upstream, _) = connected(&gate, REALTIME, &user(&gate)).await;
     say(&mut caller, r#"{"type":"a"}"#).await;
     assert_eq!(text(&mut upstream).await, r#"{"type":"a"}"#);
-    gate.gateway.put_in_force(gate.in_force("[team/x]"));
+    gate.gateway.activate(gate.generation("[team/x]"));
     say(&mut caller, r#"{"type":"b"}"#).await;
     assert_eq!(refusal(&mut caller).await.0, "model_not_allowed");
 }
@@ -161,12 +163,12 @@ async fn through_a_reload(count: usize) {
         let (caller, upstream, _) = connected(&gate, REALTIME, &headers).await;
         open.push((caller, upstream));
     }
-    gate.gateway.put_in_force(gate.in_force(r#"["anthropic-claude"]"#));
+    gate.gateway.activate(gate.generation(r#"["anthropic-claude"]"#));
     for (caller, upstream) in &mut open {
         say(caller, r#"{"type":"a"}"#).await;
         assert_eq!(text(upstream).await, r#"{"type":"a"}"#);
     }
-    gate.gateway.put_in_force(gate.in_force("[team/x]"));
+    gate.gateway.activate(gate.generation("[team/x]"));
     for (caller, _) in &mut open {
         say(caller, r#"{"type":"b"}"#).await;
         assert_eq!(refusal(caller).await.0, "model_not_allowed");
@@ -178,13 +180,26 @@ async fn turned_off_they_are_answered_with_426() {
     let gate = Fixture::with("websockets: off").await;
     let answer = soon(read_message(&mut knock(&gate, REALTIME, &user(&gate)).await)).await;
     assert_eq!((answer.status(), answer.code().as_str()), ("426", "websockets_off"));
+    assert_eq!((answer.header("upgrade"), answer.header("connection")), (Some("websocket"), Some("Upgrade")));
+}
+
+#[tokio::test]
+async fn a_handshake_of_another_version_learns_the_one_that_is_spoken() {
+    let gate = Fixture::start().await;
+    let head = upgrade(&user(&gate)).replace("version: 13", "version: 8");
+    let mut stream = soon(TcpStream::connect(gate.address)).await.unwrap();
+    let request = format!("GET {REALTIME} HTTP/1.1\r\nhost: g\r\n{head}\r\n");
+    soon(stream.write_all(request.as_bytes())).await.unwrap();
+    let answer = soon(read_message(&mut stream)).await;
+    assert_eq!((answer.status(), answer.header("sec-websocket-version")), ("426", Some("13")));
+    assert_eq!((answer.header("upgrade"), answer.header("connection")), (Some("websocket"), Some("Upgrade")));
 }
 
 #[tokio::test]
 async fn each_judged_message_has_a_line_in_the_decision_log() {
     let gate = Fixture::with("decision_log: {file: log}").await;
-    let in_force = gate.gateway.in_force();
-    let settings = in_force.snapshot().config().gateway.decision_log.as_ref().unwrap();
+    let generation = gate.gateway.active();
+    let settings = generation.snapshot().config().gateway.decision_log.as_ref().unwrap();
     gate.gateway.observers().log_to(DecisionLog::start(settings).unwrap());
     let (mut caller, mut upstream, _) = connected(&gate, REALTIME, &user(&gate)).await;
     say(&mut caller, r#"{"type":"session.update","session":{"model":"anthropic-claude"}}"#).await;

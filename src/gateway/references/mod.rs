@@ -1,8 +1,8 @@
-//! `modelgate.references: remember`: which caller created an id, and which models it stands for.
+//! `modelgate.references: remember`: remembers which caller created an id, and with which models.
 //!
-//! Answers to requests that create something come in, at `watch`, and `scanner` finds their ids. `store` keeps them within bounds.
-//! Later requests come in at [`resolve`], where `ids` finds what they refer to. They go out with the models that the ids stand for, or
-//! marked as using another caller's id.
+//! `watch` reads responses to requests that create something, and `scanner` finds the ids in them. `store`
+//! keeps a limited number of ids. [`resolve`] handles later requests: `ids` finds the ids in them, and the
+//! call gets the models of these ids, or is marked as using another caller's id.
 
 mod ids;
 mod scanner;
@@ -29,7 +29,7 @@ use store::{Lookup, Owner};
 pub(super) use store::ReferenceStore;
 pub(super) use watch::Watch;
 
-/// The last segments of paths where a POST creates something that has an id.
+/// The last segments of the paths where a POST creates an object with an id.
 const COLLECTIONS: [&str; 25] = [
     "responses",
     "files",
@@ -58,7 +58,7 @@ const COLLECTIONS: [&str; 25] = [
     "dreams",
 ];
 
-/// The call, judged by what its ids stand for.
+/// Replaces the references in a call by the models of their ids.
 pub(super) fn resolve(
     store: &ReferenceStore,
     settings: &GatewaySettings,
@@ -67,7 +67,7 @@ pub(super) fn resolve(
     body: &SegmentedBody,
     call: ApiCall,
 ) -> ApiCall {
-    // The holder of the master key may use every id.
+    // The master key may use every id.
     if settings.references != References::Remember || caller.master_key || store.len() == 0 {
         return call;
     }
@@ -99,7 +99,7 @@ pub(super) fn resolve(
     let known =
         |name: &&crate::names::ModelName| name.as_str().split_once(':').is_some_and(|(_, id)| is_known(id));
     resolved.known = names.filter(known).cloned().collect();
-    // A known reference stands for its own models, and for nothing else that the request refers to.
+    // A known reference is replaced by its own models only. Other references stay.
     resolved.is_unnamed = call.models().all(|name| resolved.known.contains(name))
         && route.is_some_and(|route| {
             route.model_use().runs_unnamed() && !is_resolved(route, path, body.first(), is_known)
@@ -107,7 +107,7 @@ pub(super) fn resolve(
     call.resolved(resolved)
 }
 
-/// Whether everything is known that the route's requests run the model of.
+/// Whether the ids of all objects are known whose models a request to this route runs.
 fn is_resolved(route: &Route, path: &str, body: &[u8], is_known: impl Fn(&str) -> bool) -> bool {
     if route.model_use() != ModelUse::Reference {
         return false;
@@ -119,7 +119,7 @@ fn is_resolved(route: &Route, path: &str, body: &[u8], is_known: impl Fn(&str) -
         match place {
             Place::Path(name) => ids.push(in_template(route.path(), path, name).map(str::to_owned)),
             Place::Body(place) => match in_body(place) {
-                // Of several places a request uses those that its API has.
+                // If there are several places, a request uses those of its API.
                 None | Some(Value::Null) => {}
                 Some(Value::Array(all)) => ids.extend(all.iter().map(|id| id.as_str().map(str::to_owned))),
                 Some(id) => ids.push(id.as_str().map(str::to_owned)),
@@ -130,7 +130,8 @@ fn is_resolved(route: &Route, path: &str, body: &[u8], is_known: impl Fn(&str) -
     !ids.is_empty() && ids.iter().all(|id| id.as_deref().is_some_and(&is_known))
 }
 
-/// What stands in a path at a parameter of its template. Both are compared from the end: a prefix may stand before the path.
+/// The segment of a path at a parameter of its template. Both are compared from the end, because the path may
+/// have a prefix.
 fn in_template<'p>(template: &str, path: &'p str, name: &str) -> Option<&'p str> {
     let parameter = format!("{{{name}}}");
     let at = template.rsplit('/').position(|segment| segment.starts_with(&parameter))?;
@@ -144,7 +145,7 @@ fn is_urlencoded(headers: &HeaderMap) -> bool {
     written.and_then(|text| text.get(..FORM.len())).is_some_and(|kind| kind.eq_ignore_ascii_case(FORM))
 }
 
-/// Who is to be remembered if the answer says an id.
+/// The owner and the models to remember for ids in the response.
 pub(super) fn watch(
     store: &Arc<ReferenceStore>,
     settings: &GatewaySettings,
@@ -157,7 +158,8 @@ pub(super) fn watch(
     let call = permit.call();
     let owner = Owner::of(caller)?;
     let kinds = created(store, owner, call)?;
-    // What is not known as a whole is judged as if nothing were known: a file is joined from parts that nobody read together.
+    // A partly known object counts as unknown. For example, the parts of an uploaded file were not judged
+    // together.
     let path = call.route().as_str();
     let is_known = call.references().is_empty() && !call.is_unnamed() && !path.contains("/uploads");
     Some(Box::new(Watch {
@@ -170,19 +172,19 @@ pub(super) fn watch(
     }))
 }
 
-/// Which ids in the answer to a call are new. `None` if there are none.
+/// Which ids in the response to a call are new. `None` if there are none.
 fn created(store: &ReferenceStore, owner: Owner, call: &ApiCall) -> Option<&'static [IdKind]> {
     let path = call.route().as_str();
     let mut segments = path.rsplit('/');
     let (last, before) = (segments.next()?, segments.next()?);
     let is_own = || matches!(store.lookup(last, Some(owner)), Lookup::Own(_));
     match *call.method() {
-        // The files that a batch wrote are its caller's too.
+        // The output files of a batch belong to its caller too.
         Method::GET if before == "batches" && is_own() => Some(&[IdKind::Output]),
         Method::POST if path.ends_with("/threads/runs") => Some(&[IdKind::Created, IdKind::Thread]),
-        // An answer to messages is nothing that is kept, except in a thread.
+        // A response to messages is not stored upstream, except in a thread.
         Method::POST if last == "messages" && !path.contains("/threads/") => None,
-        // There a file that exists is put into something, and the answer has its id.
+        // These routes attach an existing file, and the response contains its id.
         Method::POST if last == "files" && !is_root(before) => None,
         Method::POST if COLLECTIONS.contains(&last) => Some(&[IdKind::Created]),
         // An update may change the model.
@@ -193,7 +195,7 @@ fn created(store: &ReferenceStore, owner: Owner, call: &ApiCall) -> Option<&'sta
     }
 }
 
-/// Whether files stand directly below a segment.
+/// Whether files are directly below a segment.
 fn is_root(segment: &str) -> bool {
     ["", "v1", "v1beta", "v1alpha", "openai", "anthropic", "mistral", "azure"].contains(&segment)
 }

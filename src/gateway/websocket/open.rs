@@ -1,4 +1,4 @@
-//! Opens a WebSocket for a handshake that was authenticated.
+//! Opens a WebSocket for an authenticated handshake.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -23,21 +23,21 @@ use crate::identity::Caller;
 use crate::request::RequestParser;
 
 impl Sockets {
-    /// Judges a handshake, and answers it. The upstream is called at once if the handshake names the model.
+    /// Judges a handshake, and answers it. If the handshake names the model, the upstream is connected first.
     pub(in crate::gateway) async fn open(
         self: &Arc<Self>,
         handshake: Box<Handshake>,
         incoming: &mut IncomingRequest,
         (source, request_id): (Option<IpAddr>, &HeaderValue),
         (judged, caller): (Judged, Arc<Caller>),
-        seen: &mut Observation,
+        observation: &mut Observation,
     ) -> Result<Answer, Refusal> {
         let head = judged_head(&incoming.head);
         let RequestParser::Whole(whole) = reading(&head)? else { return Err(Refusal::BodyBroken) };
         let call = whole.finish(b"")?;
         let expires = judged.expires;
-        let case = Case { judged, caller, call, time: seen.has_read() };
-        let (judged, _, permit) = case.decide(source, seen)?;
+        let case = Case { judged, caller, call, time: observation.received_at() };
+        let (judged, _, permit) = case.decide(source, observation)?;
         let messages = Messages {
             sockets: Arc::clone(self),
             api: handshake.api,
@@ -51,19 +51,19 @@ impl Sockets {
         if permit.call().model().is_some() {
             let dialed =
                 session.messages.dial(permit.call(), &judged, &handshake.operation, &handshake.protocols);
-            match dialed.await.inspect_err(|refusal| seen.upstream(Err(refusal)))? {
+            match dialed.await.inspect_err(|refusal| observation.upstream(Err(refusal)))? {
                 (Dialed::Refused(answer), _) => {
-                    seen.upstream(Ok(answer.status()));
+                    observation.upstream(Ok(answer.status()));
                     return Ok(answer);
                 }
                 (Dialed::Open { socket, protocol: chosen }, bound) => {
-                    seen.upstream(Ok(StatusCode::SWITCHING_PROTOCOLS));
+                    observation.upstream(Ok(StatusCode::SWITCHING_PROTOCOLS));
                     protocol = chosen;
                     session.upstream = Some((UpstreamStream::new(socket, self).await, bound));
                 }
             }
         }
-        session.places = seen.take_places();
+        session.places = observation.take_places();
         let mut answer = Answer::new(Empty::<Bytes>::new().map_err(|never| match never {}).boxed_unsync());
         *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
         *answer.headers_mut() = opening(&handshake.accept, protocol.as_deref());
@@ -72,7 +72,7 @@ impl Sockets {
     }
 }
 
-/// The head of a handshake, without what is about a body.
+/// The head of a handshake, without the headers that describe a body.
 fn judged_head(head: &Parts) -> Parts {
     let (mut judged, ()) = Request::new(()).into_parts();
     judged.uri = head.uri.clone();

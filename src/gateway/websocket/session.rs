@@ -1,4 +1,5 @@
-//! An open WebSocket: messages go both ways until one side closes, the token ends, or the gateway stops.
+//! Runs an open WebSocket. Messages are forwarded in both directions until a side closes, the token expires,
+//! or the gateway stops.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -28,26 +29,26 @@ use crate::gateway::limits::per_caller::CallerGuard;
 use crate::gateway::upstream::deployments::sockets::SocketApi;
 use crate::request::event_id;
 
-/// Small, since most messages are and there may be thousands of connections.
+/// Small, because most messages are small, and there may be thousands of connections.
 const BUFFER: usize = 8 * 1024;
-/// The largest message of an upstream.
+/// The maximum size of a message from an upstream.
 const ANSWER_BYTES: usize = 64 * 1024 * 1024;
-/// After so long without a message a side is asked whether it is there, and given up after three questions.
+/// A side that is silent for this long gets a ping. After three unanswered pings the connection ends.
 const QUIET: Duration = Duration::from_secs(30);
 const QUESTIONS: u32 = 3;
-/// How long a side may take to answer a close frame.
+/// The time that a side has to answer a close frame.
 const FAREWELL: Duration = Duration::from_secs(2);
 
 type Stream = WebSocketStream<Metered<TokioIo<Upgraded>>>;
 type Sink = Mutex<SplitSink<Stream, Message>>;
 
-/// The side of a connection that is read.
+/// The read half of a connection.
 struct Source {
     stream: SplitStream<Stream>,
     meter: Arc<Meter>,
 }
 
-/// The upstream's side.
+/// The connection to the upstream.
 pub(super) struct UpstreamStream {
     sink: Sink,
     source: Source,
@@ -60,7 +61,7 @@ impl UpstreamStream {
     }
 }
 
-/// The two sides of a connection whose messages have at most so many bytes.
+/// The two halves of a connection, with a limit on the size of messages.
 async fn split(socket: TokioIo<Upgraded>, role: Role, most: usize, sockets: &Sockets) -> (Sink, Source) {
     let limit = sockets.active.load().snapshot().config().gateway.limits.body_bytes_in_flight;
     let meter = Meter::new(&sockets.body_bytes, limit);
@@ -74,7 +75,7 @@ fn config(most: usize) -> WebSocketConfig {
     config.max_message_size(Some(most)).max_frame_size(Some(most))
 }
 
-/// A caller's WebSocket, and the upstream's once it is open.
+/// A caller's WebSocket, and the upstream's after it is open.
 pub(super) struct Session {
     pub(super) messages: Messages,
     pub(super) upstream: Option<(UpstreamStream, Bound)>,
@@ -99,7 +100,7 @@ impl Session {
         let sockets = Arc::clone(&self.messages.sockets);
         let place = sockets.connections.of(1);
         sockets.observers.metrics().socket(true);
-        // A caller that went away right after its handshake is no failure.
+        // A caller that disconnects directly after its handshake is not an error.
         if let Ok(caller) = upgrade.await {
             self.serve(TokioIo::new(caller)).await;
         }
@@ -113,7 +114,7 @@ impl Session {
         let mut draining = self.draining.take();
         let stopping = async {
             match &mut draining {
-                // The server went away, which is an end too.
+                // The server was dropped, so the connection ends too.
                 Some(draining) => drop(draining.changed().await),
                 None => std::future::pending().await,
             }
@@ -144,7 +145,7 @@ impl Session {
     }
 }
 
-/// Completes when the token ends.
+/// Completes when the token expires.
 async fn expiry(messages: &Messages) {
     loop {
         let expires = f64::from_bits(messages.expires.load(Ordering::Relaxed));
@@ -152,12 +153,12 @@ async fn expiry(messages: &Messages) {
         if now >= expires {
             return;
         }
-        // Not for long: the clock may be set, and another token's end may be nearer.
+        // Sleeps in short steps, because the clock may be set, and a new token may expire earlier.
         tokio::time::sleep(Duration::from_secs_f64((expires - now).clamp(0.001, 10.0))).await;
     }
 }
 
-/// The next message with text, or the end.
+/// The next data message, or the end.
 async fn next(source: &mut Source, sink: &Sink) -> Result<Message, Result<Option<CloseFrame>, Error>> {
     let mut questions = 0;
     loop {
@@ -170,7 +171,7 @@ async fn next(source: &mut Source, sink: &Sink) -> Result<Message, Result<Option
             Ok(None) => return Err(Err(Error::ConnectionClosed)),
             Ok(Some(Err(error))) => return Err(Err(error)),
             Ok(Some(Ok(Message::Close(frame)))) => return Err(Ok(frame)),
-            // Pings are answered by the reader itself.
+            // The library answers pings itself.
             Ok(Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)))) => questions = 0,
             Ok(Some(Ok(message))) => {
                 source.meter.release();
@@ -180,7 +181,7 @@ async fn next(source: &mut Source, sink: &Sink) -> Result<Message, Result<Option
     }
 }
 
-/// The next message of the caller that may be judged: JSON, which Google's clients send in binary messages too.
+/// The next JSON message of the caller. Google's clients also send JSON in binary messages.
 async fn next_of_caller(messages: &Messages, source: &mut Source, sink: &Sink) -> Result<Message, End> {
     match next(source, sink).await {
         Ok(Message::Binary(_)) if messages.api != SocketApi::Gemini => {
@@ -193,7 +194,7 @@ async fn next_of_caller(messages: &Messages, source: &mut Source, sink: &Sink) -
     }
 }
 
-/// Waits for the first message that may pass, and opens the upstream for it.
+/// Waits for the first permitted message, and opens the upstream for it.
 async fn first(
     messages: &Messages,
     operation: &str,
@@ -221,7 +222,7 @@ async fn first(
     }
 }
 
-/// Carries messages of the caller to the upstream.
+/// Forwards messages of the caller to the upstream.
 async fn up(messages: &Messages, bound: &Bound, sink: &Sink, source: &mut Source, upstream: &Sink) -> End {
     loop {
         let carried = async {
@@ -237,7 +238,7 @@ async fn up(messages: &Messages, bound: &Bound, sink: &Sink, source: &mut Source
     }
 }
 
-/// Judges a message. One that is refused is answered, and `None`.
+/// Judges a message. Answers a refused message, and returns `None`.
 async fn judged<'m>(
     messages: &Messages,
     bound: Option<&Bound>,
@@ -262,14 +263,14 @@ async fn judged<'m>(
     }
 }
 
-/// Passes a permitted message on, under the names that the deployment has for its models.
+/// Forwards a permitted message, with the deployment's names for its models.
 async fn pass_up(
     messages: &Messages,
     bound: &Bound,
     (message, text, permitted): (&Message, &str, &Permitted),
     upstream: &Sink,
 ) -> Result<(), End> {
-    let deployments = &permitted.judged.in_force.deployments;
+    let deployments = &permitted.judged.generation.deployments;
     let beside = |model: &_| bound.place.model().and_then(|_| deployments.name_beside(model, &bound.place));
     let renamed = permitted.frame.renamed(text, bound.place.model(), beside);
     let passed = match (renamed, message) {
@@ -286,7 +287,7 @@ async fn pass_up(
     }
 }
 
-/// Carries messages of the upstream to the caller.
+/// Forwards messages of the upstream to the caller.
 async fn down(messages: &Messages, source: &mut Source, upstream: &Sink, sink: &Sink) -> End {
     loop {
         match next(source, upstream).await {
@@ -308,7 +309,7 @@ async fn send(messages: &Messages, sink: &Sink, message: Message) -> Result<(), 
     sent.map_err(|_| ())?.map_err(|_| ())
 }
 
-/// Tells the caller that a message did not pass: by an event of its API, or by the end of the connection.
+/// Reports a refused message to the caller, with an event of its API or by closing the connection.
 async fn answer(messages: &Messages, refusal: &Refusal, text: &str, sink: &Sink) -> Result<(), End> {
     messages.sockets.observers.metrics().denied_frame();
     let goes_on = matches!(
@@ -320,8 +321,8 @@ async fn answer(messages: &Messages, refusal: &Refusal, text: &str, sink: &Sink)
             | Refusal::NotServed
             | Refusal::NoUpstream
     );
-    let in_force = messages.sockets.active.load_full();
-    let denied_model = &in_force.snapshot().config().gateway.denied_model;
+    let generation = messages.sockets.active.load_full();
+    let denied_model = &generation.snapshot().config().gateway.denied_model;
     let event_id = event_id(text.as_bytes());
     let event = refusal.event(&messages.request_id, event_id.as_deref(), denied_model);
     if !goes_on || messages.api == SocketApi::Gemini {
@@ -336,7 +337,7 @@ async fn answer(messages: &Messages, refusal: &Refusal, text: &str, sink: &Sink)
     sent.map_err(|()| End::CallerGone)
 }
 
-/// Closes both sides, and waits a little for their answers.
+/// Closes both sides, and waits a short time for their close frames.
 async fn finish(end: End, caller: (Sink, Source), upstream: Option<UpstreamStream>) {
     let leaving = || frame(CloseCode::Away, "the client went away");
     let (to_caller, to_upstream) = match end {
@@ -356,15 +357,15 @@ async fn finish(end: End, caller: (Sink, Source), upstream: Option<UpstreamStrea
 async fn close(sink: Sink, source: Source, frame: Option<CloseFrame>) {
     let (mut sink, mut source) = (sink.into_inner(), source.stream);
     let closing = async {
-        // It may be closed already, or broken.
+        // The connection may already be closed or broken.
         let _ = sink.send(Message::Close(frame)).await;
         while source.next().await.is_some_and(|message| message.is_ok()) {}
-        // A socket that is closed over unread bytes is reset, and takes the close frame with it.
+        // Closing a socket with unread bytes resets the connection, and the close frame is lost.
         let Ok(stream) = source.reunite(sink) else { return };
         let mut stream = stream.into_inner();
         let _ = stream.shutdown().await;
         let _ = tokio::io::copy(&mut stream, &mut tokio::io::sink()).await;
     };
-    // Whoever takes longer is cut off.
+    // A side that takes longer is disconnected.
     let _ = timeout(FAREWELL, closing).await;
 }

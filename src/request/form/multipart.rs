@@ -4,7 +4,7 @@
 //! delimiters, plain heads and contents. The boundary occurs nowhere else.
 
 use super::batch::{Batch, Models};
-use super::delimiter::Needle;
+use super::delimiter::Search;
 use super::field::{Field, field};
 use super::fields::Fields;
 use super::part::{Head, Media};
@@ -23,9 +23,9 @@ const MAX_JSON: usize = 256 * 1024;
 #[derive(Debug)]
 pub(in crate::request) struct Multipart {
     boundary: String,
-    delimiter: Needle,
+    delimiter: Search,
     /// The boundary without the preceding line break. Some readers accept it as a delimiter.
-    bare: Needle,
+    bare: Search,
     state: State,
     parts: usize,
     /// The offset of the next byte in the body.
@@ -68,10 +68,10 @@ enum PartContent {
 impl Multipart {
     /// A reader for this boundary. `may_take_batches` says whether files may be batches.
     pub(in crate::request) fn new(boundary: String, may_take_batches: bool) -> Self {
-        let mut delimiter = Needle::new(format!("\r\n--{boundary}").into_bytes());
+        let mut delimiter = Search::new(format!("\r\n--{boundary}").into_bytes());
         // The first delimiter has no preceding line break.
         delimiter.assume(2);
-        let bare = Needle::new(format!("--{boundary}").into_bytes());
+        let bare = Search::new(format!("--{boundary}").into_bytes());
         Self {
             boundary,
             delimiter,

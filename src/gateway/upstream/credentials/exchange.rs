@@ -89,10 +89,10 @@ pub(super) fn signing_key(account: &ServiceAccount) -> Result<KeyPair, String> {
 fn assertion(account: &ServiceAccount, now: SystemTime) -> Result<String, String> {
     let key = signing_key(account)?;
     let now = now.duration_since(UNIX_EPOCH).map_err(|_| "the clock is before 1970".to_owned())?.as_secs();
-    let mut header = json!({"alg": "RS256", "typ": "JWT"});
-    if let Some(id) = &account.private_key_id {
-        header["kid"] = json!(id);
-    }
+    let header = match &account.private_key_id {
+        Some(id) => json!({"alg": "RS256", "typ": "JWT", "kid": id}),
+        None => json!({"alg": "RS256", "typ": "JWT"}),
+    };
     let claims = json!({
         "iss": account.client_email, "scope": SCOPE, "aud": account.token_uri.as_str(),
         "iat": now, "exp": now + ASSERTION_SECONDS

@@ -3,6 +3,8 @@
 //! Readers of this format tolerate different errors, so every deviation is refused here. The body consists of
 //! delimiters, plain heads and contents. The boundary occurs nowhere else.
 
+use memchr::memchr2;
+
 use super::batch::{Batch, Models};
 use super::delimiter::Search;
 use super::field::{Field, field};
@@ -216,7 +218,7 @@ impl Multipart {
             }
             if self.delimiter.matched() == 0 && self.bare.matched() == 0 {
                 let rest = bytes.get(used..).unwrap_or_default();
-                used += rest.iter().position(|byte| matches!(byte, b'\r' | b'-')).unwrap_or(rest.len());
+                used += memchr2(b'\r', b'-', rest).unwrap_or(rest.len());
             }
         }
         let held_back = if is_end { self.delimiter.bytes().len() } else { self.delimiter.matched() };

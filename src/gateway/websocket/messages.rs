@@ -14,15 +14,15 @@ use crate::gateway::clock::Moment;
 use crate::gateway::http::error_response::Refusal;
 use crate::gateway::http::headers;
 use crate::gateway::judged::Judged;
-use crate::gateway::judging::{Case, authenticate};
+use crate::gateway::judging::{Case, authenticate, reading};
 use crate::gateway::loading::generation::InForce;
 use crate::gateway::telemetry::Observation;
 use crate::gateway::upstream::deployments::sockets::{SocketApi, SocketPlace};
 use crate::names::ModelName;
-use crate::request::{ApiCall, Frame, Malformed, RequestHead, Socket};
+use crate::request::{ApiCall, Frame, Malformed, RequestHead, RequestParser, Socket};
 
-/// How often the rules may change while one message is judged.
-const ATTEMPTS: usize = 8;
+/// How often the rules may change while a handshake or a message is judged.
+pub(super) const ATTEMPTS: usize = 8;
 
 /// What all messages of a caller's WebSocket have in common.
 pub(super) struct Messages {
@@ -112,26 +112,68 @@ impl Messages {
 }
 
 impl Messages {
-    /// Calls the deployment of a permitted call.
+    /// Opens a WebSocket to the deployment of a permitted call, unless `opened` leads there already. `false`: the rules changed
+    /// meanwhile, and the call must be judged again.
     pub(super) async fn dial(
         &self,
         call: &ApiCall,
         judged: &Judged,
         operation: &str,
         protocols: &[String],
-    ) -> Result<(Dialed, Bound), Refusal> {
+        opened: &mut Option<(Dialed, Bound)>,
+    ) -> Result<bool, Refusal> {
         let config = judged.in_force.snapshot().config();
         let credential = Bearer::presented(&self.head.headers, config.master_key.as_ref()).ok();
         let query = self.head.uri.query();
-        let target = judged.in_force.deployments.socket(self.api, operation, call, query, credential)?;
-        let mut headers: HeaderMap = self.head.headers.clone();
-        let stripped = headers::not_for_upstream(&headers, credential);
-        headers::remove(&mut headers, stripped);
+        let deployments = &judged.in_force.deployments;
+        let target = deployments.socket(self.api, operation, call, query, credential)?;
+        let model = call.model().ok_or(Refusal::NoUpstream)?;
         let may_be_sent = || judged.counts(&self.sockets.active, Moment::now().wall);
-        let time = config.gateway.limits.upstream_first_byte_timeout;
-        let dialed = self.sockets.dialer.dial(&target, headers, protocols, time, may_be_sent).await?;
-        let model = call.model().cloned().ok_or(Refusal::NoUpstream)?;
-        Ok((dialed, Bound { model, place: target.place }))
+        let is_open = opened.as_ref().is_some_and(|(_, bound)| {
+            *model == bound.model
+                && (target.place == bound.place || deployments.leads_to(model, &bound.place))
+        });
+        if !is_open {
+            *opened = None;
+            let mut headers: HeaderMap = self.head.headers.clone();
+            let stripped = headers::not_for_upstream(&headers, credential);
+            headers::remove(&mut headers, stripped);
+            let time = config.gateway.limits.upstream_first_byte_timeout;
+            let dialed = self.sockets.dialer.dial(&target, headers, protocols, time, may_be_sent).await;
+            match dialed {
+                Ok(dialed) => *opened = Some((dialed, Bound { model: model.clone(), place: target.place })),
+                Err(Refusal::Overtaken) => return Ok(false),
+                Err(refusal) => return Err(refusal),
+            }
+        }
+        Ok(may_be_sent())
+    }
+
+    /// Authenticates and judges the handshake again, by the active rules.
+    pub(super) async fn handshake_again(&self, seen: &mut Observation) -> Result<Case, Refusal> {
+        let in_force = self.sockets.active.load_full();
+        let settings = &in_force.snapshot().config().gateway;
+        seen.judged_again();
+        seen.judged_by(in_force.snapshot());
+        if !settings.websockets {
+            return Err(Refusal::WebSocketsOff);
+        }
+        if self.head.headers.len() > settings.limits.headers {
+            return Err(Refusal::TooManyHeaders { limit: settings.limits.headers });
+        }
+        let verified = authenticate(&self.sockets.observers, &in_force, &self.head.headers, seen.now()).await;
+        seen.authenticated(verified.as_ref().ok().map(|(caller, _)| &**caller));
+        let (caller, expires) = verified?;
+        self.expires.store(expires.to_bits(), Ordering::Relaxed);
+        let call = self.handshake_call()?;
+        let time = seen.now().wall;
+        Ok(Case { judged: Judged { in_force, expires }, caller, call, time })
+    }
+
+    /// The call that the handshake makes.
+    pub(super) fn handshake_call(&self) -> Result<ApiCall, Refusal> {
+        let RequestParser::Whole(whole) = reading(&self.head)? else { return Err(Refusal::BodyBroken) };
+        Ok(whole.finish(b"")?)
     }
 }
 

@@ -60,7 +60,7 @@ impl Gateway {
         let limits = in_force.snapshot().config().gateway.limits;
         let active = Arc::new(ArcSwap::from_pointee(in_force));
         let references = Arc::default();
-        let sockets = Arc::new(Sockets::new(&active, &observers, &load, &limits)?);
+        let sockets = Arc::new(Sockets::new(&active, &observers, &load, &references, &limits)?);
         Ok(Self { active, forwarder, observers, load, references, sockets })
     }
 

@@ -31,6 +31,7 @@ mod nginx;
 mod opaque;
 mod places;
 mod policies;
+mod references_messages;
 mod references_modes;
 mod references_owners;
 mod references_remembered;

@@ -2,7 +2,6 @@
 
 use std::ops::ControlFlow;
 
-use bytes::Bytes;
 use url::form_urlencoded;
 
 use super::scanner::LONGEST_ID;
@@ -34,7 +33,7 @@ pub(super) fn in_query(query: &[u8], visit: &mut dyn FnMut(&str)) {
 /// Calls `visit` with each text of a JSON body, a form or a batch file that may be an id: a whole string of JSON, or a whole line.
 ///
 /// It reads the body whatever its type says, and decodes escapes of JSON, so that no reader finds an id where this finds none.
-pub(super) fn in_body<'b>(pieces: impl Iterator<Item = &'b Bytes>, visit: &mut dyn FnMut(&str)) {
+pub(super) fn in_body<'b>(pieces: impl Iterator<Item = &'b [u8]>, visit: &mut dyn FnMut(&str)) {
     let mut texts = Texts::default();
     for byte in pieces.flat_map(|piece| piece.iter()) {
         if texts.next(*byte).is_break() {
@@ -121,8 +120,7 @@ mod tests {
         for at in 0..text.len() {
             let mut found = Vec::new();
             let (head, tail) = text.as_bytes().split_at(at);
-            let pieces = [Bytes::copy_from_slice(head), Bytes::copy_from_slice(tail)];
-            in_body(pieces.iter(), &mut |id| found.push(id.to_owned()));
+            in_body([head, tail].into_iter(), &mut |id| found.push(id.to_owned()));
             assert!(all.is_empty() || all == found, "{at}");
             all = found;
         }

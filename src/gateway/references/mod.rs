@@ -2,9 +2,11 @@
 //!
 //! Answers to requests that create something come in, at `watch`, and `scanner` finds their ids. `store` keeps them within bounds.
 //! Later requests come in at [`resolve`], where `ids` finds what they refer to. They go out with the models that the ids stand for, or
-//! marked as using another caller's id.
+//! marked as using another caller's id. Messages of WebSockets come in at [`resolve_message`], and `messages` remembers the ids that an
+//! upstream creates in a WebSocket.
 
 mod ids;
+mod messages;
 mod scanner;
 mod store;
 mod watch;
@@ -20,12 +22,14 @@ use super::http::segmented_body::SegmentedBody;
 use crate::config::{GatewaySettings, References};
 use crate::engine::Permit;
 use crate::identity::Caller;
+use crate::names::ModelName;
 use crate::request::{ApiCall, Resolved};
 use crate::routes::surface::{self, ModelUse, Place, Route};
 
 use scanner::IdKind;
 use store::{Lookup, Owner};
 
+pub(super) use messages::SessionModels;
 pub(super) use store::ReferenceStore;
 pub(super) use watch::Watch;
 
@@ -72,39 +76,97 @@ pub(super) fn resolve(
         return call;
     }
     let owner = Owner::of(caller);
+    let lookup = |id: &str| store.lookup(id, owner);
     let method = call.method();
     let path = call.route().as_str();
     let route = surface::lookup(method, path);
     let runs = matches!(*method, Method::POST | Method::PUT | Method::PATCH)
         && route.is_some_and(|route| route.model_use() != ModelUse::None);
-    let mut resolved = Resolved::default();
-    let mut visit = |id: &str| match store.lookup(id, owner) {
-        Lookup::Unknown => {}
-        Lookup::Foreign => resolved.has_foreign_id = true,
-        Lookup::Own(models) if runs => {
-            let new: Vec<_> =
-                models.iter().filter(|model| !resolved.models.contains(model)).cloned().collect();
-            resolved.models.extend(new);
-        }
-        Lookup::Own(_) => {}
-    };
+    let mut found = Found::new(&lookup, runs);
+    let mut visit = |id: &str| found.visit(id);
     ids::in_path(path, &mut visit);
     ids::in_query(head.uri.query().unwrap_or_default().as_bytes(), &mut visit);
-    ids::in_body(body.iter(), &mut visit);
+    ids::in_body(body.iter().map(|piece| &**piece), &mut visit);
     if is_urlencoded(&head.headers) {
         ids::in_query(body.first(), &mut visit);
     }
-    let is_known = |id: &str| matches!(store.lookup(id, owner), Lookup::Own(models) if !models.is_empty());
-    let names = call.references().iter();
-    let known =
-        |name: &&crate::names::ModelName| name.as_str().split_once(':').is_some_and(|(_, id)| is_known(id));
-    resolved.known = names.filter(known).cloned().collect();
+    let mut resolved = found.finish(&call);
+    let is_known = |id: &str| is_known(&lookup(id));
     // A known reference stands for its own models, and for nothing else that the request refers to.
     resolved.is_unnamed = call.models().all(|name| resolved.known.contains(name))
         && route.is_some_and(|route| {
             route.model_use().runs_unnamed() && !is_resolved(route, path, body.first(), is_known)
         });
     call.resolved(resolved)
+}
+
+/// The handshake or the message of a WebSocket, judged by what its ids stand for. `head` is that of the handshake.
+pub(super) fn resolve_message(
+    store: &ReferenceStore,
+    settings: &GatewaySettings,
+    caller: &Caller,
+    head: &Parts,
+    text: &[u8],
+    call: ApiCall,
+) -> ApiCall {
+    if settings.references != References::Remember || caller.master_key || store.len() == 0 {
+        return call;
+    }
+    let owner = Owner::of(caller);
+    let lookup = |id: &str| store.lookup(id, owner);
+    // A WebSocket runs models, although its handshake is a GET.
+    let mut found = Found::new(&lookup, true);
+    let mut visit = |id: &str| found.visit(id);
+    ids::in_path(call.route().as_str(), &mut visit);
+    ids::in_query(head.uri.query().unwrap_or_default().as_bytes(), &mut visit);
+    ids::in_body(std::iter::once(text), &mut visit);
+    let mut resolved = found.finish(&call);
+    let route = surface::lookup(call.method(), call.route().as_str());
+    resolved.is_unnamed = call.models().all(|name| resolved.known.contains(name))
+        && route.is_some_and(|route| route.model_use().runs_unnamed());
+    call.resolved(resolved)
+}
+
+/// What the ids of a request stand for, while they are read.
+struct Found<'s> {
+    lookup: &'s dyn Fn(&str) -> Lookup,
+    /// Whether the request runs the models of its ids.
+    runs: bool,
+    resolved: Resolved,
+}
+
+impl<'s> Found<'s> {
+    fn new(lookup: &'s dyn Fn(&str) -> Lookup, runs: bool) -> Self {
+        Self { lookup, runs, resolved: Resolved::default() }
+    }
+
+    fn visit(&mut self, id: &str) {
+        match (self.lookup)(id) {
+            Lookup::Foreign => self.resolved.has_foreign_id = true,
+            Lookup::Own(models) if self.runs => {
+                for model in models.iter() {
+                    if !self.resolved.models.contains(model) {
+                        self.resolved.models.push(model.clone());
+                    }
+                }
+            }
+            Lookup::Own(_) | Lookup::Unknown => {}
+        }
+    }
+
+    /// What was found, with the references of the call whose models are known.
+    fn finish(mut self, call: &ApiCall) -> Resolved {
+        let id_is_known = |name: &&ModelName| {
+            name.as_str().split_once(':').is_some_and(|(_, id)| is_known(&(self.lookup)(id)))
+        };
+        self.resolved.known = call.references().iter().filter(id_is_known).cloned().collect();
+        self.resolved
+    }
+}
+
+/// Whether an id is the caller's own and its models are known.
+fn is_known(lookup: &Lookup) -> bool {
+    matches!(lookup, Lookup::Own(models) if !models.is_empty())
 }
 
 /// Whether everything is known that the route's requests run the model of.

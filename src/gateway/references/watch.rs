@@ -52,7 +52,7 @@ impl Watch {
 
 /// Whether an id may be one that the upstream made up. A short word, which a caller may have chosen, would be a foreign id in
 /// everybody else's requests.
-fn is_given(id: &str) -> bool {
+pub(super) fn is_given(id: &str) -> bool {
     let last = id.rsplit('/').next().unwrap_or(id);
     last.len() >= 16 || (last.len() >= 6 && last.bytes().any(|byte| byte.is_ascii_digit()))
 }

@@ -6,18 +6,22 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
+use tokio_tungstenite::tungstenite::protocol::Message;
 
 use super::dial::Dialed;
 use super::shared::Sockets;
 use crate::authn::Bearer;
+use crate::config::GatewaySettings;
 use crate::gateway::clock::Moment;
 use crate::gateway::http::error_response::Refusal;
 use crate::gateway::http::headers;
 use crate::gateway::judged::Judged;
 use crate::gateway::judging::{Case, authenticate, reading};
 use crate::gateway::loading::generation::InForce;
+use crate::gateway::references::{self, SessionModels};
 use crate::gateway::telemetry::Observation;
 use crate::gateway::upstream::deployments::sockets::{SocketApi, SocketPlace};
+use crate::identity::Caller;
 use crate::names::ModelName;
 use crate::request::{ApiCall, Frame, Malformed, RequestHead, RequestParser, Socket};
 
@@ -34,6 +38,8 @@ pub(super) struct Messages {
     pub(super) source: Option<IpAddr>,
     /// When the token ends, in seconds since 1970, as the bits of the number.
     pub(super) expires: AtomicU64,
+    /// The models that permitted messages named, which ids of the upstream's messages stand for.
+    pub(super) named: SessionModels,
 }
 
 /// The model and the deployment that a WebSocket is open for.
@@ -88,8 +94,9 @@ impl Messages {
             }
             let time = seen.has_read();
             let judged = Judged { in_force: Arc::clone(&in_force), expires };
-            let case = Case { judged, caller, call: frame.call().clone(), time };
-            let (judged, _, permit) = case.decide(self.source, seen)?;
+            let call = self.resolved(settings, &caller, text, frame.call().clone());
+            let case = Case { judged, caller, call, time };
+            let (judged, caller, permit) = case.decide(self.source, seen)?;
             // To verify the token may have taken a while.
             if !judged.counts(&self.sockets.active, Moment::now().wall) {
                 seen.judged_again();
@@ -98,9 +105,27 @@ impl Messages {
             if let Some(bound) = bound {
                 check_deployment(&in_force, &frame, bound)?;
             }
+            self.named.add(settings, &caller, permit.call());
             return Ok(Permitted { call: permit.call().clone(), judged, frame });
         }
         Err(Refusal::Overtaken)
+    }
+
+    /// Remembers the ids in a message of the upstream, before the caller has it.
+    pub(super) fn upstream_said(&self, message: &Message) {
+        let in_force = self.sockets.active.load();
+        let settings = &in_force.snapshot().config().gateway;
+        match message {
+            Message::Text(text) => {
+                self.named.remember(&self.sockets.references, settings, text.as_bytes());
+            }
+            Message::Binary(bytes) => self.named.remember(&self.sockets.references, settings, bytes),
+            _ => {}
+        }
+    }
+
+    fn resolved(&self, settings: &GatewaySettings, caller: &Caller, text: &[u8], call: ApiCall) -> ApiCall {
+        references::resolve_message(&self.sockets.references, settings, caller, &self.head, text, call)
     }
 
     fn read(&self, text: &[u8], bound: Option<&Bound>, depth: usize) -> Result<Frame, Malformed> {
@@ -165,15 +190,19 @@ impl Messages {
         seen.authenticated(verified.as_ref().ok().map(|(caller, _)| &**caller));
         let (caller, expires) = verified?;
         self.expires.store(expires.to_bits(), Ordering::Relaxed);
-        let call = self.handshake_call()?;
+        let call = self.handshake_call(settings, &caller)?;
         let time = seen.now().wall;
         Ok(Case { judged: Judged { in_force, expires }, caller, call, time })
     }
 
     /// The call that the handshake makes.
-    pub(super) fn handshake_call(&self) -> Result<ApiCall, Refusal> {
+    pub(super) fn handshake_call(
+        &self,
+        settings: &GatewaySettings,
+        caller: &Caller,
+    ) -> Result<ApiCall, Refusal> {
         let RequestParser::Whole(whole) = reading(&self.head)? else { return Err(Refusal::BodyBroken) };
-        Ok(whole.finish(b"")?)
+        Ok(self.resolved(settings, caller, b"", whole.finish(b"")?))
     }
 }
 

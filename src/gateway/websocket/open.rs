@@ -19,6 +19,7 @@ use crate::gateway::http::error_response::{Answer, Refusal};
 use crate::gateway::http::incoming::IncomingRequest;
 use crate::gateway::judged::Judged;
 use crate::gateway::judging::Case;
+use crate::gateway::references::SessionModels;
 use crate::gateway::telemetry::Observation;
 use crate::identity::Caller;
 
@@ -40,8 +41,10 @@ impl Sockets {
             head: judged_head(&incoming.head),
             source,
             expires,
+            named: SessionModels::default(),
         };
-        let call = messages.handshake_call()?;
+        let settings = &judged.in_force.snapshot().config().gateway;
+        let call = messages.handshake_call(settings, &caller)?;
         let case = Case { judged, caller, call, time: seen.has_read() };
         let (protocol, upstream) = match dialed(&messages, &handshake, case, seen).await? {
             None => (handshake.protocols.first().cloned(), None),
@@ -71,13 +74,15 @@ async fn dialed(
 ) -> Result<Option<(Dialed, Bound)>, Refusal> {
     let mut opened = None;
     for _ in 0..ATTEMPTS {
-        let (judged, _, permit) = case.decide(messages.source, seen)?;
+        let (judged, caller, permit) = case.decide(messages.source, seen)?;
         if permit.call().model().is_none() {
             return Ok(None);
         }
         let (operation, protocols) = (&handshake.operation, &handshake.protocols);
         let dialed = messages.dial(permit.call(), &judged, operation, protocols, &mut opened).await;
         if dialed.inspect_err(|refusal| seen.upstream(Err(refusal)))? {
+            let settings = &judged.in_force.snapshot().config().gateway;
+            messages.named.add(settings, &caller, permit.call());
             seen.upstream(Ok(match &opened {
                 Some((Dialed::Refused(answer), _)) => answer.status(),
                 _ => StatusCode::SWITCHING_PROTOCOLS,

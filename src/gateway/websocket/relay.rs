@@ -186,6 +186,7 @@ pub(super) async fn down(messages: &Messages, source: &mut Source, upstream: &Si
     loop {
         match next(source, upstream).await {
             Ok(message) => {
+                messages.upstream_said(&message);
                 if send(messages, sink, message).await.is_err() {
                     return End::CallerGone;
                 }

@@ -215,7 +215,7 @@ impl Gateway {
             let config = snapshot.config();
             let plan = Plan::new(&judged.in_force, &permit, &incoming.head, &body)?;
             plan.announce(&permit, &mut incoming.head, seen);
-            let watch = references::watch(&self.references, &config.gateway, &caller, &permit);
+            let watch = references::watch(&self.references, &config.gateway, &caller, &permit, &body);
             if watch.is_some() {
                 Watch::ask_for_plain(&mut incoming.head.headers);
             }

@@ -5,13 +5,12 @@
 //! marked as using another caller's id. Messages of WebSockets come in at [`resolve_message`], and `messages` remembers the ids that an
 //! upstream creates in a WebSocket.
 
+mod created;
 mod ids;
 mod messages;
 mod scanner;
 mod store;
 mod watch;
-
-use std::sync::Arc;
 
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
@@ -20,47 +19,17 @@ use serde_json::Value;
 
 use super::http::segmented_body::SegmentedBody;
 use crate::config::{GatewaySettings, References};
-use crate::engine::Permit;
 use crate::identity::Caller;
 use crate::names::ModelName;
 use crate::request::{ApiCall, Resolved};
 use crate::routes::surface::{self, ModelUse, Place, Route};
 
-use scanner::IdKind;
 use store::{Lookup, Owner};
 
+pub(super) use created::watch;
 pub(super) use messages::SessionModels;
 pub(super) use store::ReferenceStore;
 pub(super) use watch::Watch;
-
-/// The last segments of paths where a POST creates something that has an id.
-const COLLECTIONS: [&str; 25] = [
-    "responses",
-    "files",
-    "batches",
-    "assistants",
-    "threads",
-    "messages",
-    "runs",
-    "vector_stores",
-    "file_batches",
-    "cachedContents",
-    "conversations",
-    "uploads",
-    "parts",
-    "complete",
-    "videos",
-    "remix",
-    "jobs",
-    "evals",
-    "containers",
-    "interactions",
-    "agents",
-    "deployments",
-    "sessions",
-    "fileSearchStores",
-    "dreams",
-];
 
 /// The call, judged by what its ids stand for.
 pub(super) fn resolve(
@@ -204,58 +173,4 @@ fn is_urlencoded(headers: &HeaderMap) -> bool {
     const FORM: &str = "application/x-www-form-urlencoded";
     let written = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     written.and_then(|text| text.get(..FORM.len())).is_some_and(|kind| kind.eq_ignore_ascii_case(FORM))
-}
-
-/// Who is to be remembered if the answer says an id.
-pub(super) fn watch(
-    store: &Arc<ReferenceStore>,
-    settings: &GatewaySettings,
-    caller: &Caller,
-    permit: &Permit,
-) -> Option<Box<Watch>> {
-    if settings.references != References::Remember {
-        return None;
-    }
-    let call = permit.call();
-    let owner = Owner::of(caller)?;
-    let kinds = created(store, owner, call)?;
-    // What is not known as a whole is judged as if nothing were known: a file is joined from parts that nobody read together.
-    let path = call.route().as_str();
-    let is_known = call.references().is_empty() && !call.is_unnamed() && !path.contains("/uploads");
-    Some(Box::new(Watch {
-        store: Arc::clone(store),
-        owner,
-        models: if is_known { call.models().cloned().collect() } else { Arc::default() },
-        kinds,
-        capacity: settings.limits.references,
-        ttl: settings.limits.reference_ttl,
-    }))
-}
-
-/// Which ids in the answer to a call are new. `None` if there are none.
-fn created(store: &ReferenceStore, owner: Owner, call: &ApiCall) -> Option<&'static [IdKind]> {
-    let path = call.route().as_str();
-    let mut segments = path.rsplit('/');
-    let (last, before) = (segments.next()?, segments.next()?);
-    let is_own = || matches!(store.lookup(last, Some(owner)), Lookup::Own(_));
-    match *call.method() {
-        // The files that a batch wrote are its caller's too.
-        Method::GET if before == "batches" && is_own() => Some(&[IdKind::Output]),
-        Method::POST if path.ends_with("/threads/runs") => Some(&[IdKind::Created, IdKind::Thread]),
-        // An answer to messages is nothing that is kept, except in a thread.
-        Method::POST if last == "messages" && !path.contains("/threads/") => None,
-        // There a file that exists is put into something, and the answer has its id.
-        Method::POST if last == "files" && !is_root(before) => None,
-        Method::POST if COLLECTIONS.contains(&last) => Some(&[IdKind::Created]),
-        // An update may change the model.
-        Method::POST | Method::PUT | Method::PATCH if COLLECTIONS.contains(&before) && is_own() => {
-            Some(&[IdKind::Created])
-        }
-        _ => None,
-    }
-}
-
-/// Whether files stand directly below a segment.
-fn is_root(segment: &str) -> bool {
-    ["", "v1", "v1beta", "v1alpha", "openai", "anthropic", "mistral", "azure"].contains(&segment)
 }

@@ -35,6 +35,7 @@ mod references_messages;
 mod references_modes;
 mod references_owners;
 mod references_remembered;
+mod references_uploads;
 mod refusing;
 mod reload;
 mod sending;

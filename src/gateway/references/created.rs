@@ -6,8 +6,10 @@ use http::Method;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::owner::Owner;
+use super::parts::Part;
 use super::scanner::IdKind;
-use super::store::{Lookup, Owner, ReferenceStore};
+use super::store::{Lookup, ReferenceStore};
 use super::watch::Watch;
 use crate::config::{GatewaySettings, References};
 use crate::engine::Permit;
@@ -58,13 +60,17 @@ pub(in crate::gateway) fn watch(
     let call = permit.call();
     let owner = Owner::of(caller)?;
     let kinds = created(store, owner, call, body)?;
-    // What is not known as a whole is judged as if nothing were known: a file is joined from parts that nobody read together.
+    // What is not known as a whole is judged as if nothing were known, such as a file that is joined from parts that are not kept.
     let path = call.route().as_str();
-    let is_known = call.references().is_empty() && !call.is_unnamed() && !path.contains("/uploads");
+    let is_known = call.references().is_empty()
+        && !call.is_unnamed()
+        && (!path.contains("/uploads") || call.is_joined());
+    let part = call.upload_part().and_then(|range| Part::read(body, range)).map(Arc::new);
     Some(Box::new(Watch {
         store: Arc::clone(store),
         owner,
         models: if is_known { call.models().cloned().collect() } else { Arc::default() },
+        part,
         kinds,
         capacity: settings.limits.references,
         ttl: settings.limits.reference_ttl,

@@ -2,8 +2,9 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::owner::Owner;
 use super::scanner::{AnswerScanner, IdKind};
-use super::store::{Owner, ReferenceStore};
+use super::store::ReferenceStore;
 use super::watch::is_given;
 use crate::config::{GatewaySettings, References};
 use crate::identity::Caller;

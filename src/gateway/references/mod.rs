@@ -8,6 +8,8 @@
 mod created;
 mod ids;
 mod messages;
+mod owner;
+mod parts;
 mod scanner;
 mod store;
 mod watch;
@@ -24,7 +26,8 @@ use crate::names::ModelName;
 use crate::request::{ApiCall, Resolved};
 use crate::routes::surface::{self, ModelUse, Place, Route};
 
-use store::{Lookup, Owner};
+use owner::Owner;
+use store::Lookup;
 
 pub(super) use created::watch;
 pub(super) use messages::SessionModels;
@@ -59,7 +62,22 @@ pub(super) fn resolve(
     if is_urlencoded(&head.headers) {
         ids::in_query(body.first(), &mut visit);
     }
+    let mut joined = None;
+    if *method == Method::POST
+        && path.contains("/uploads/")
+        && path.ends_with("/complete")
+        && let Some(owner) = owner
+    {
+        joined = store.parts.join(owner, body.first());
+    }
+    if let Some(joined) = &joined {
+        ids::in_body(std::iter::once(joined.fragments.as_slice()), &mut visit);
+    }
     let mut resolved = found.finish(&call);
+    if let Some(joined) = joined {
+        resolved.is_joined = joined.is_known;
+        resolved.models.extend(joined.models);
+    }
     let is_known = |id: &str| is_known(&lookup(id));
     // A known reference stands for its own models, and for nothing else that the request refers to.
     resolved.is_unnamed = call.models().all(|name| resolved.known.contains(name))

@@ -1,32 +1,16 @@
 //! Which caller created an id, and which models it stands for: a bounded memory of this process.
 
-use std::collections::hash_map::{Entry as Place, RandomState};
+use std::collections::hash_map::Entry as Place;
 use std::collections::{HashMap, VecDeque};
-use std::hash::BuildHasher as _;
-use std::sync::{Arc, LazyLock, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use crate::identity::Caller;
+use super::owner::Owner;
+use super::parts::PartStore;
 use crate::names::ModelName;
-
-/// Random, so that nobody can choose to share a hash with somebody else.
-static HASHING: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 
 /// A caller may fill this part of the memory. Beyond it, its own oldest ids make room.
 const SHARE: usize = 8;
-
-/// A caller, as a hash of its issuer and subject.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(in crate::gateway) struct Owner(u64);
-
-impl Owner {
-    /// The owner of what a caller creates. `None` if the token does not say who calls.
-    pub(in crate::gateway) fn of(caller: &Caller) -> Option<Self> {
-        let name = caller.subject.as_deref().or(caller.user_id.as_deref()).or(caller.client_id.as_deref());
-        (caller.master_key || name.is_some())
-            .then(|| Self(HASHING.hash_one((caller.master_key, caller.issuer.as_deref(), name))))
-    }
-}
 
 /// What is known of an id.
 #[derive(Clone, Debug)]
@@ -39,6 +23,7 @@ struct Known {
 /// The ids that the gateway saw created.
 #[derive(Debug, Default)]
 pub(in crate::gateway) struct ReferenceStore {
+    pub(super) parts: PartStore,
     state: RwLock<State>,
 }
 

@@ -11,8 +11,10 @@ use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue}
 use http_body_util::BodyExt as _;
 use hyper::body::{Body, Frame, SizeHint};
 
+use super::owner::Owner;
+use super::parts::Part;
 use super::scanner::{AnswerScanner, IdKind};
-use super::store::{Owner, ReferenceStore};
+use super::store::ReferenceStore;
 use crate::gateway::http::error_response::{Answer, AnswerBody, BodyError};
 use crate::names::ModelName;
 
@@ -21,6 +23,8 @@ pub(in crate::gateway) struct Watch {
     pub(super) store: Arc<ReferenceStore>,
     pub(super) owner: Owner,
     pub(super) models: Arc<[ModelName]>,
+    /// The part of an upload that the request brings.
+    pub(super) part: Option<Arc<Part>>,
     /// Which ids of the answer are new.
     pub(super) kinds: &'static [IdKind],
     pub(super) capacity: usize,
@@ -79,10 +83,13 @@ impl Body for WatchedBody {
             && !self.scanner.is_done()
         {
             let Self { scanner, watch, .. } = &mut *self;
-            let Watch { store, owner, models, kinds, capacity, ttl } = watch;
+            let Watch { store, owner, models, part, kinds, capacity, ttl } = watch;
             scanner.feed(data, &mut |kind, id| {
                 if kinds.contains(&kind) && is_given(id) {
                     store.remember(id, *owner, models, *capacity, *ttl);
+                    if let Some(part) = part {
+                        store.parts.keep(id, *owner, part);
+                    }
                 }
             });
         }

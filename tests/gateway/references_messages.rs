@@ -57,13 +57,13 @@ async fn a_response_of_a_websocket_belongs_to_its_caller_everywhere() {
 async fn an_id_in_a_message_is_judged_by_the_models_it_was_created_with() {
     let callers = Callers::start(REMEMBER).await;
     let both = "[anthropic-claude, openai-gpt-4o]";
-    callers.gate.gateway.put_in_force(callers.gate.in_force_as(REMEMBER, both));
+    callers.gate.gateway.activate(callers.gate.generation_as(REMEMBER, both));
     let body = r#"{"model": "openai-gpt-4o", "input": "hello"}"#;
     callers.sends("ada", "POST /v1/responses", body, &json!({"id": "resp_1"})).await;
     let (mut ada, mut upstream) = responded(&callers, "ada", "resp_2").await;
     say(&mut ada, &after("resp_1")).await;
     assert!(text(&mut upstream).await.contains("resp_1"));
-    callers.gate.gateway.put_in_force(callers.gate.in_force_as(REMEMBER, "[anthropic-claude]"));
+    callers.gate.gateway.activate(callers.gate.generation_as(REMEMBER, "[anthropic-claude]"));
     say(&mut ada, &after("resp_1")).await;
     assert_eq!(refusal(&mut ada).await.0, "model_not_allowed");
     // What the connection named later counts for its own responses too.
@@ -105,7 +105,7 @@ async fn another_callers_id_in_the_first_message_or_the_handshake_reaches_no_ups
 async fn a_handle_of_a_live_session_resumes_it_for_its_caller_alone() {
     let models = "[anthropic-claude]";
     let callers = Callers::start(REMEMBER).await;
-    callers.gate.gateway.put_in_force(callers.gate.in_force_as(REMEMBER, models));
+    callers.gate.gateway.activate(callers.gate.generation_as(REMEMBER, models));
     let setup = r#"{"setup":{"model":"models/anthropic-claude"}}"#;
     let (mut ada, _) = opened(knock(&callers.gate, LIVE, &callers.headers("ada")).await).await;
     say(&mut ada, setup).await;

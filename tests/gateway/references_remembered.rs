@@ -63,7 +63,7 @@ pub(crate) fn batch(models: &[&str]) -> String {
 async fn a_batch_is_judged_by_the_lines_of_the_file_that_was_uploaded() {
     let callers = Callers::start(REMEMBER).await;
     let both = "[anthropic-claude, openai-gpt-4o]";
-    callers.gate.gateway.put_in_force(callers.gate.in_force_as(REMEMBER, both));
+    callers.gate.gateway.activate(callers.gate.generation_as(REMEMBER, both));
     let file = batch(&["anthropic-claude", "openai-gpt-4o"]);
     callers.sends("ada", "POST /v1/files", &file, &json!({"object": "file", "id": "file-1"})).await;
     let create = r#"{"input_file_id": "file-1", "endpoint": "/v1/embeddings"}"#;
@@ -72,7 +72,7 @@ async fn a_batch_is_judged_by_the_lines_of_the_file_that_was_uploaded() {
     assert!(reason.contains("modelgate.references"), "{reason}");
 
     // What is taken from the role is taken from its files.
-    callers.gate.gateway.put_in_force(callers.gate.in_force_as(REMEMBER, "[anthropic-claude]"));
+    callers.gate.gateway.activate(callers.gate.generation_as(REMEMBER, "[anthropic-claude]"));
     callers.is_denied("ada", "POST /v1/batches", create).await;
 }
 
@@ -88,7 +88,7 @@ async fn an_assistant_is_judged_by_the_model_that_it_was_created_with() {
     callers.sends("ada", submit, tools, &json!({"id": "run_01"})).await;
     callers.is_denied("ada", "POST /v1/threads/thread_9/runs", r#"{"assistant_id": "asst_2"}"#).await;
 
-    callers.gate.gateway.put_in_force(callers.gate.in_force_as(REMEMBER, "[openai-gpt-4o]"));
+    callers.gate.gateway.activate(callers.gate.generation_as(REMEMBER, "[openai-gpt-4o]"));
     callers.is_denied("ada", "POST /v1/threads/thread_9/runs", run).await;
 }
 

@@ -30,7 +30,7 @@ async fn uploaded(callers: &Callers, models: [&str; 2]) -> (&'static str, &'stat
 async fn a_file_that_was_joined_from_known_parts_is_judged_by_its_lines() {
     let callers = Callers::start(REMEMBER).await;
     let both = "[anthropic-claude, openai-gpt-4o]";
-    callers.gate.gateway.put_in_force(callers.gate.in_force_as(REMEMBER, both));
+    callers.gate.gateway.activate(callers.gate.generation_as(REMEMBER, both));
     let (complete, parts) = uploaded(&callers, ["anthropic-claude", "openai-gpt-4o"]).await;
     callers.is_denied("eve", complete, parts).await;
     let joined = json!({"id": "upload_1", "file": {"id": "file-3", "object": "file"}});
@@ -38,7 +38,7 @@ async fn a_file_that_was_joined_from_known_parts_is_judged_by_its_lines() {
     let create = r#"{"input_file_id": "file-3"}"#;
     callers.is_denied("eve", "POST /v1/batches", create).await;
     callers.sends("ada", "POST /v1/batches", create, &json!({"id": "batch_1"})).await;
-    callers.gate.gateway.put_in_force(callers.gate.in_force_as(REMEMBER, "[anthropic-claude]"));
+    callers.gate.gateway.activate(callers.gate.generation_as(REMEMBER, "[anthropic-claude]"));
     callers.is_denied("ada", "POST /v1/batches", create).await;
 }
 

@@ -143,14 +143,14 @@ async fn a_reload_judges_the_next_message() {
     let (mut caller, mut upstream, _) = connected(&gate, REALTIME, &user(&gate)).await;
     say(&mut caller, r#"{"type":"a"}"#).await;
     assert_eq!(text(&mut upstream).await, r#"{"type":"a"}"#);
-    gate.gateway.put_in_force(gate.in_force("[team/x]"));
+    gate.gateway.activate(gate.generation("[team/x]"));
     say(&mut caller, r#"{"type":"b"}"#).await;
     assert_eq!(refusal(&mut caller).await.0, "model_not_allowed");
 }
 
 /// Answers a handshake at the upstream after the gateway has other rules.
 async fn accepted_after(gate: &Fixture, mut arrived: (TcpStream, Message), models: &str) -> Socket {
-    gate.gateway.put_in_force(gate.in_force(models));
+    gate.gateway.activate(gate.generation(models));
     let text = accepting_answer(&arrived.1.head);
     soon(arrived.0.write_all(text.as_bytes())).await.unwrap();
     WebSocketStream::from_raw_socket(arrived.0, Role::Server, None).await
@@ -178,7 +178,7 @@ async fn a_reload_that_moves_the_model_during_the_handshake_calls_the_new_deploy
     let gate = Fixture::start().await;
     let stream = knock(&gate, REALTIME, &user(&gate)).await;
     let arrived = gate.arriving().await;
-    gate.gateway.put_in_force(gate.in_force_moved("claude-5"));
+    gate.gateway.activate(gate.generation_moved("claude-5"));
     let (mut old, answer) = (arrived.0, accepting_answer(&arrived.1.head));
     soon(old.write_all(answer.as_bytes())).await.unwrap();
     let (mut upstream, head) = accepting(&gate, "").await;
@@ -218,12 +218,12 @@ async fn through_a_reload(count: usize) {
         let (caller, upstream, _) = connected(&gate, REALTIME, &headers).await;
         open.push((caller, upstream));
     }
-    gate.gateway.put_in_force(gate.in_force(r#"["anthropic-claude"]"#));
+    gate.gateway.activate(gate.generation(r#"["anthropic-claude"]"#));
     for (caller, upstream) in &mut open {
         say(caller, r#"{"type":"a"}"#).await;
         assert_eq!(text(upstream).await, r#"{"type":"a"}"#);
     }
-    gate.gateway.put_in_force(gate.in_force("[team/x]"));
+    gate.gateway.activate(gate.generation("[team/x]"));
     for (caller, _) in &mut open {
         say(caller, r#"{"type":"b"}"#).await;
         assert_eq!(refusal(caller).await.0, "model_not_allowed");
@@ -253,8 +253,8 @@ async fn a_handshake_of_another_version_learns_the_one_that_is_spoken() {
 #[tokio::test]
 async fn each_judged_message_has_a_line_in_the_decision_log() {
     let gate = Fixture::with("decision_log: {file: log}").await;
-    let in_force = gate.gateway.in_force();
-    let settings = in_force.snapshot().config().gateway.decision_log.as_ref().unwrap();
+    let generation = gate.gateway.active();
+    let settings = generation.snapshot().config().gateway.decision_log.as_ref().unwrap();
     gate.gateway.observers().log_to(DecisionLog::start(settings).unwrap());
     let (mut caller, mut upstream, _) = connected(&gate, REALTIME, &user(&gate)).await;
     say(&mut caller, r#"{"type":"session.update","session":{"model":"anthropic-claude"}}"#).await;

@@ -50,6 +50,11 @@ fn has_route(list: &Value, path: &str) -> bool {
     })
 }
 
+/// Whether an entry with one `*` at most, at its end, holds the name.
+fn fits(entry: &str, name: &str) -> bool {
+    entry.strip_suffix('*').map_or(entry == name, |prefix| name.starts_with(prefix))
+}
+
 impl<'c> Printed<'c> {
     pub(super) fn new(policies: &str, entities: &str, config: &'c Value) -> Self {
         let entities = Entities::from_json_str(entities, None).unwrap();
@@ -179,13 +184,22 @@ impl<'c> Printed<'c> {
         Entity::new(uid("Route", path), attrs, parents).unwrap()
     }
 
-    /// As printed; one that no list names is in those that deny anything, and in no other.
+    /// As printed. A model that no list names is in the lists with a wildcard that it fits, and in those that deny anything.
     fn model(&self, name: &str) -> Entity {
         let me = uid("Model", name);
-        let entries = self.config["modelgate"]["role_permissions"].as_array().into_iter().flatten();
-        let denies = entries.enumerate().filter(|(_, entry)| !texts(&entry["deny_models"]).is_empty());
-        let id = |i| format!("modelgate.role_permissions[{i}].deny_models");
-        let denying = denies.map(|(i, _)| uid("ModelSet", &id(i))).collect();
-        self.entities.get(&me).cloned().unwrap_or_else(|| Entity::new_no_attrs(me, denying))
+        let printed = self.entities.get(&me).cloned();
+        printed.unwrap_or_else(|| Entity::new_no_attrs(me, self.lists_of_an_unlisted_model(name)))
+    }
+
+    fn lists_of_an_unlisted_model(&self, name: &str) -> HashSet<EntityUid> {
+        let has = |list: &Value| texts(list).iter().any(|text| fits(text, name));
+        let roles = self.config["modelgate"]["role_permissions"].as_array().into_iter().flatten().enumerate();
+        let denying = roles.clone().filter(|(_, entry)| !texts(&entry["deny_models"]).is_empty());
+        let denying = denying.map(|(i, _)| (i, "deny_models"));
+        let permitting = roles.filter(|(_, entry)| has(&entry["models"])).map(|(i, _)| (i, "models"));
+        let id = |(i, list)| uid("ModelSet", &format!("modelgate.role_permissions[{i}].{list}"));
+        let teams = self.config["teams"].as_array().into_iter().flatten().filter(|team| has(&team["models"]));
+        let teams = teams.filter_map(|team| team["team_id"].as_str()).map(|team| uid("Team", team));
+        denying.chain(permitting).map(id).chain(teams).collect()
     }
 }

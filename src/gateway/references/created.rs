@@ -17,7 +17,7 @@ use crate::gateway::http::segmented_body::SegmentedBody;
 use crate::identity::Caller;
 use crate::request::ApiCall;
 
-/// The last segments of paths where a POST creates something that has an id.
+/// The last segments of the paths where a POST creates an object with an id.
 const COLLECTIONS: [&str; 25] = [
     "responses",
     "files",
@@ -46,7 +46,7 @@ const COLLECTIONS: [&str; 25] = [
     "dreams",
 ];
 
-/// Who is to be remembered if the answer says an id.
+/// The owner and the models to remember for ids in the response.
 pub(in crate::gateway) fn watch(
     store: &Arc<ReferenceStore>,
     settings: &GatewaySettings,
@@ -60,7 +60,7 @@ pub(in crate::gateway) fn watch(
     let call = permit.call();
     let owner = Owner::of(caller)?;
     let kinds = created(store, owner, call, body)?;
-    // What is not known as a whole is judged as if nothing were known, such as a file that is joined from parts that are not kept.
+    // A partly known object counts as unknown, such as a file that is joined from parts that were not kept.
     let path = call.route().as_str();
     let is_known = call.references().is_empty()
         && !call.is_unnamed()
@@ -77,7 +77,7 @@ pub(in crate::gateway) fn watch(
     }))
 }
 
-/// Which ids in the answer to a call are new. `None` if there are none.
+/// Which ids in the response to a call are new. `None` if there are none.
 fn created(
     store: &ReferenceStore,
     owner: Owner,
@@ -89,12 +89,12 @@ fn created(
     let (last, before) = (segments.next()?, segments.next()?);
     let is_own = || matches!(store.lookup(last, Some(owner)), Lookup::Own(_));
     match *call.method() {
-        // The files that a batch wrote are its caller's too.
+        // The output files of a batch belong to its caller too.
         Method::GET if before == "batches" && is_own() => Some(&[IdKind::Output]),
         Method::POST if path.ends_with("/threads/runs") => Some(&[IdKind::Created, IdKind::Thread]),
-        // An answer to messages is nothing that is kept, except in a thread.
+        // A response to messages is not stored upstream, except in a thread.
         Method::POST if last == "messages" && !path.contains("/threads/") => None,
-        // There a file that exists is put into something, and the answer has its id.
+        // These routes attach an existing file, and the response contains its id.
         Method::POST if last == "files" && !is_root(before) => None,
         Method::POST if (before, last) == ("chat", "completions") => {
             is_stored(body.first()).then_some(&[IdKind::Created])
@@ -108,7 +108,7 @@ fn created(
     }
 }
 
-/// Whether files stand directly below a segment.
+/// Whether files are directly below a segment.
 fn is_root(segment: &str) -> bool {
     ["", "v1", "v1beta", "v1alpha", "openai", "anthropic", "mistral", "azure"].contains(&segment)
 }

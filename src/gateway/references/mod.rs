@@ -1,9 +1,10 @@
-//! `modelgate.references: remember`: which caller created an id, and which models it stands for.
+//! `modelgate.references: remember`: remembers which caller created an id, and with which models.
 //!
-//! Answers to requests that create something come in, at `watch`, and `scanner` finds their ids. `store` keeps them within bounds.
-//! Later requests come in at [`resolve`], where `ids` finds what they refer to. They go out with the models that the ids stand for, or
-//! marked as using another caller's id. Messages of WebSockets come in at [`resolve_message`], and `messages` remembers the ids that an
-//! upstream creates in a WebSocket.
+//! `watch` reads responses to requests that create something, and `scanner` finds the ids in them. `store`
+//! keeps a limited number of ids. [`resolve`] handles later requests: `ids` finds the ids in them, and the
+//! call gets the models of these ids, or is marked as using another caller's id.
+//! [`resolve_message`] does the same for messages of WebSockets, and `messages` remembers the ids in the
+//! upstream's messages.
 
 mod created;
 mod ids;
@@ -34,7 +35,7 @@ pub(super) use messages::SessionModels;
 pub(super) use store::ReferenceStore;
 pub(super) use watch::Watch;
 
-/// The call, judged by what its ids stand for.
+/// Replaces the references in a call by the models of their ids.
 pub(super) fn resolve(
     store: &ReferenceStore,
     settings: &GatewaySettings,
@@ -43,7 +44,7 @@ pub(super) fn resolve(
     body: &SegmentedBody,
     call: ApiCall,
 ) -> ApiCall {
-    // The holder of the master key may use every id.
+    // The master key may use every id.
     if settings.references != References::Remember || caller.master_key || store.len() == 0 {
         return call;
     }
@@ -79,7 +80,7 @@ pub(super) fn resolve(
         resolved.models.extend(joined.models);
     }
     let is_known = |id: &str| is_known(&lookup(id));
-    // A known reference stands for its own models, and for nothing else that the request refers to.
+    // A known reference is replaced by its own models only. Other references stay.
     resolved.is_unnamed = call.models().all(|name| resolved.known.contains(name))
         && route.is_some_and(|route| {
             route.model_use().runs_unnamed() && !is_resolved(route, path, body.first(), is_known)
@@ -156,7 +157,7 @@ fn is_known(lookup: &Lookup) -> bool {
     matches!(lookup, Lookup::Own(models) if !models.is_empty())
 }
 
-/// Whether everything is known that the route's requests run the model of.
+/// Whether the ids of all objects are known whose models a request to this route runs.
 fn is_resolved(route: &Route, path: &str, body: &[u8], is_known: impl Fn(&str) -> bool) -> bool {
     if route.model_use() != ModelUse::Reference {
         return false;
@@ -168,7 +169,7 @@ fn is_resolved(route: &Route, path: &str, body: &[u8], is_known: impl Fn(&str) -
         match place {
             Place::Path(name) => ids.push(in_template(route.path(), path, name).map(str::to_owned)),
             Place::Body(place) => match in_body(place) {
-                // Of several places a request uses those that its API has.
+                // If there are several places, a request uses those of its API.
                 None | Some(Value::Null) => {}
                 Some(Value::Array(all)) => ids.extend(all.iter().map(|id| id.as_str().map(str::to_owned))),
                 Some(id) => ids.push(id.as_str().map(str::to_owned)),
@@ -179,7 +180,8 @@ fn is_resolved(route: &Route, path: &str, body: &[u8], is_known: impl Fn(&str) -
     !ids.is_empty() && ids.iter().all(|id| id.as_deref().is_some_and(&is_known))
 }
 
-/// What stands in a path at a parameter of its template. Both are compared from the end: a prefix may stand before the path.
+/// The segment of a path at a parameter of its template. Both are compared from the end, because the path may
+/// have a prefix.
 fn in_template<'p>(template: &str, path: &'p str, name: &str) -> Option<&'p str> {
     let parameter = format!("{{{name}}}");
     let at = template.rsplit('/').position(|segment| segment.starts_with(&parameter))?;

@@ -9,7 +9,7 @@ use super::messages::{ATTEMPTS, Bound, Messages};
 use super::relay::{Sink, Source, UpstreamStream, answer, judged, next_of_caller, pass_up};
 use crate::gateway::http::error_response::Refusal;
 
-/// Waits for the first message that may pass, and opens the upstream for it.
+/// Waits for the first permitted message, and opens the upstream for it.
 pub(super) async fn first(
     messages: &Messages,
     operation: &str,
@@ -25,7 +25,7 @@ pub(super) async fn first(
     }
 }
 
-/// Opens the upstream for a message, and passes the message on. `None` if it was refused, which its sender was told.
+/// Opens the upstream for a message, and forwards the message. `None` if the message was refused and answered.
 async fn opened_for(
     messages: &Messages,
     operation: &str,

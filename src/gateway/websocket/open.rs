@@ -1,4 +1,4 @@
-//! Opens a WebSocket for a handshake that was authenticated.
+//! Opens a WebSocket for an authenticated handshake.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -24,14 +24,14 @@ use crate::gateway::telemetry::Observation;
 use crate::identity::Caller;
 
 impl Sockets {
-    /// Judges a handshake, and answers it. The upstream is called at once if the handshake names the model.
+    /// Judges a handshake, and answers it. If the handshake names the model, the upstream is connected first.
     pub(in crate::gateway) async fn open(
         self: &Arc<Self>,
         handshake: Box<Handshake>,
         incoming: &mut IncomingRequest,
         (source, request_id): (Option<IpAddr>, &HeaderValue),
         (judged, caller): (Judged, Arc<Caller>),
-        seen: &mut Observation,
+        observation: &mut Observation,
     ) -> Result<Answer, Refusal> {
         let expires = AtomicU64::new(judged.expires.to_bits());
         let messages = Messages {
@@ -43,10 +43,10 @@ impl Sockets {
             expires,
             named: SessionModels::default(),
         };
-        let settings = &judged.in_force.snapshot().config().gateway;
+        let settings = &judged.generation.snapshot().config().gateway;
         let call = messages.handshake_call(settings, &caller)?;
-        let case = Case { judged, caller, call, time: seen.has_read() };
-        let (protocol, upstream) = match dialed(&messages, &handshake, case, seen).await? {
+        let case = Case { judged, caller, call, time: observation.received_at() };
+        let (protocol, upstream) = match dialed(&messages, &handshake, case, observation).await? {
             None => (handshake.protocols.first().cloned(), None),
             Some((Dialed::Refused(answer), _)) => return Ok(answer),
             Some((Dialed::Open { socket, protocol }, bound)) => {
@@ -55,7 +55,7 @@ impl Sockets {
         };
         let mut session = Session::new(messages, &handshake, incoming.draining.clone());
         session.upstream = upstream;
-        session.places = seen.take_places();
+        session.places = observation.take_places();
         let mut answer = Answer::new(Empty::<Bytes>::new().map_err(|never| match never {}).boxed_unsync());
         *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
         *answer.headers_mut() = opening(&handshake.accept, protocol.as_deref());
@@ -64,37 +64,37 @@ impl Sockets {
     }
 }
 
-/// Judges a handshake, and calls the upstream if the handshake names the model. If the rules change meanwhile, it judges
-/// again, and calls another upstream only if the new rules lead there.
+/// Judges a handshake, and connects to the upstream if the handshake names the model. If the rules change meanwhile,
+/// it judges again. It connects to another upstream only if the new rules lead there.
 async fn dialed(
     messages: &Messages,
     handshake: &Handshake,
     mut case: Case,
-    seen: &mut Observation,
+    observation: &mut Observation,
 ) -> Result<Option<(Dialed, Bound)>, Refusal> {
     let mut opened = None;
     for _ in 0..ATTEMPTS {
-        let (judged, caller, permit) = case.decide(messages.source, seen)?;
+        let (judged, caller, permit) = case.decide(messages.source, observation)?;
         if permit.call().model().is_none() {
             return Ok(None);
         }
         let (operation, protocols) = (&handshake.operation, &handshake.protocols);
         let dialed = messages.dial(permit.call(), &judged, operation, protocols, &mut opened).await;
-        if dialed.inspect_err(|refusal| seen.upstream(Err(refusal)))? {
-            let settings = &judged.in_force.snapshot().config().gateway;
+        if dialed.inspect_err(|refusal| observation.upstream(Err(refusal)))? {
+            let settings = &judged.generation.snapshot().config().gateway;
             messages.named.add(settings, &caller, permit.call());
-            seen.upstream(Ok(match &opened {
+            observation.upstream(Ok(match &opened {
                 Some((Dialed::Refused(answer), _)) => answer.status(),
                 _ => StatusCode::SWITCHING_PROTOCOLS,
             }));
             return Ok(opened);
         }
-        case = messages.handshake_again(seen).await?;
+        case = messages.handshake_again(observation).await?;
     }
     Err(Refusal::Overtaken)
 }
 
-/// The head of a handshake, without what is about a body.
+/// The head of a handshake, without the headers that describe a body.
 fn judged_head(head: &Parts) -> Parts {
     let (mut judged, ()) = Request::new(()).into_parts();
     judged.uri = head.uri.clone();

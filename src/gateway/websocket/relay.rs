@@ -1,4 +1,4 @@
-//! Carries messages between a caller and an upstream. Those of the caller are judged before they pass.
+//! Forwards messages between a caller and an upstream. Messages of the caller are judged first.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,23 +22,23 @@ use crate::gateway::http::error_response::Refusal;
 use crate::gateway::upstream::deployments::sockets::SocketApi;
 use crate::request::event_id;
 
-/// Small, since most messages are and there may be thousands of connections.
+/// Small, because most messages are small, and there may be thousands of connections.
 const BUFFER: usize = 8 * 1024;
-/// The largest message of an upstream.
+/// The maximum size of a message from an upstream.
 const ANSWER_BYTES: usize = 64 * 1024 * 1024;
-/// After so long without a message a side is asked whether it is there, and given up after three questions.
+/// A side that is silent for this long gets a ping. After three unanswered pings the connection ends.
 const QUIET: Duration = Duration::from_secs(30);
 const QUESTIONS: u32 = 3;
 type Stream = WebSocketStream<Metered<TokioIo<Upgraded>>>;
 pub(super) type Sink = Mutex<SplitSink<Stream, Message>>;
 
-/// The side of a connection that is read.
+/// The read half of a connection.
 pub(super) struct Source {
     pub(super) stream: SplitStream<Stream>,
     meter: Arc<Meter>,
 }
 
-/// The upstream's side.
+/// The connection to the upstream.
 pub(super) struct UpstreamStream {
     pub(super) sink: Sink,
     pub(super) source: Source,
@@ -51,7 +51,7 @@ impl UpstreamStream {
     }
 }
 
-/// The two sides of a connection whose messages have at most so many bytes.
+/// The two halves of a connection, with a limit on the size of messages.
 pub(super) async fn split(
     socket: TokioIo<Upgraded>,
     role: Role,
@@ -70,7 +70,7 @@ fn config(most: usize) -> WebSocketConfig {
     config.max_message_size(Some(most)).max_frame_size(Some(most))
 }
 
-/// The next message with text, or the end.
+/// The next data message, or the end.
 async fn next(source: &mut Source, sink: &Sink) -> Result<Message, Result<Option<CloseFrame>, Error>> {
     let mut questions = 0;
     loop {
@@ -83,7 +83,7 @@ async fn next(source: &mut Source, sink: &Sink) -> Result<Message, Result<Option
             Ok(None) => return Err(Err(Error::ConnectionClosed)),
             Ok(Some(Err(error))) => return Err(Err(error)),
             Ok(Some(Ok(Message::Close(frame)))) => return Err(Ok(frame)),
-            // Pings are answered by the reader itself.
+            // The library answers pings itself.
             Ok(Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)))) => questions = 0,
             Ok(Some(Ok(message))) => {
                 source.meter.release();
@@ -93,7 +93,7 @@ async fn next(source: &mut Source, sink: &Sink) -> Result<Message, Result<Option
     }
 }
 
-/// The next message of the caller that may be judged: JSON, which Google's clients send in binary messages too.
+/// The next JSON message of the caller. Google's clients also send JSON in binary messages.
 pub(super) async fn next_of_caller(
     messages: &Messages,
     source: &mut Source,
@@ -110,7 +110,7 @@ pub(super) async fn next_of_caller(
     }
 }
 
-/// Carries messages of the caller to the upstream.
+/// Forwards messages of the caller to the upstream.
 pub(super) async fn up(
     messages: &Messages,
     bound: &Bound,
@@ -132,7 +132,7 @@ pub(super) async fn up(
     }
 }
 
-/// Judges a message. One that is refused is answered, and `None`.
+/// Judges a message. Answers a refused message, and returns `None`.
 pub(super) async fn judged<'m>(
     messages: &Messages,
     bound: Option<&Bound>,
@@ -157,14 +157,14 @@ pub(super) async fn judged<'m>(
     }
 }
 
-/// Passes a permitted message on, under the names that the deployment has for its models.
+/// Forwards a permitted message, with the deployment's names for its models.
 pub(super) async fn pass_up(
     messages: &Messages,
     bound: &Bound,
     (message, text, permitted): (&Message, &str, &Permitted),
     upstream: &Sink,
 ) -> Result<(), End> {
-    let deployments = &permitted.judged.in_force.deployments;
+    let deployments = &permitted.judged.generation.deployments;
     let beside = |model: &_| bound.place.model().and_then(|_| deployments.name_beside(model, &bound.place));
     let renamed = permitted.frame.renamed(text, bound.place.model(), beside);
     let passed = match (renamed, message) {
@@ -181,7 +181,7 @@ pub(super) async fn pass_up(
     }
 }
 
-/// Carries messages of the upstream to the caller.
+/// Forwards messages of the upstream to the caller.
 pub(super) async fn down(messages: &Messages, source: &mut Source, upstream: &Sink, sink: &Sink) -> End {
     loop {
         match next(source, upstream).await {
@@ -204,7 +204,7 @@ async fn send(messages: &Messages, sink: &Sink, message: Message) -> Result<(), 
     sent.map_err(|_| ())?.map_err(|_| ())
 }
 
-/// Tells the caller that a message did not pass: by an event of its API, or by the end of the connection.
+/// Reports a refused message to the caller, with an event of its API or by closing the connection.
 pub(super) async fn answer(
     messages: &Messages,
     refusal: &Refusal,
@@ -221,8 +221,8 @@ pub(super) async fn answer(
             | Refusal::NotServed
             | Refusal::NoUpstream
     );
-    let in_force = messages.sockets.active.load_full();
-    let denied_model = &in_force.snapshot().config().gateway.denied_model;
+    let generation = messages.sockets.active.load_full();
+    let denied_model = &generation.snapshot().config().gateway.denied_model;
     let event_id = event_id(text.as_bytes());
     let event = refusal.event(&messages.request_id, event_id.as_deref(), denied_model);
     if !goes_on || messages.api == SocketApi::Gemini {

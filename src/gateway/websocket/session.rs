@@ -1,4 +1,5 @@
-//! An open WebSocket: messages go both ways until one side closes, the token ends, or the gateway stops.
+//! Runs an open WebSocket. Messages are forwarded in both directions until a side closes, the token expires,
+//! or the gateway stops.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -21,10 +22,10 @@ use super::relay::{Sink, Source, UpstreamStream, down, split, up};
 use crate::gateway::limits::counter::CounterGuard;
 use crate::gateway::limits::per_caller::CallerGuard;
 
-/// How long a side may take to answer a close frame.
+/// The time that a side has to answer a close frame.
 const FAREWELL: Duration = Duration::from_secs(2);
 
-/// A caller's WebSocket, and the upstream's once it is open.
+/// A caller's WebSocket, and the upstream's after it is open.
 pub(super) struct Session {
     pub(super) messages: Messages,
     pub(super) upstream: Option<(UpstreamStream, Bound)>,
@@ -49,7 +50,7 @@ impl Session {
         let sockets = Arc::clone(&self.messages.sockets);
         let place = sockets.connections.of(1);
         sockets.observers.metrics().socket(true);
-        // A caller that went away right after its handshake is no failure.
+        // A caller that disconnects directly after its handshake is not an error.
         if let Ok(caller) = upgrade.await {
             self.serve(TokioIo::new(caller)).await;
         }
@@ -63,7 +64,7 @@ impl Session {
         let mut draining = self.draining.take();
         let stopping = async {
             match &mut draining {
-                // The server went away, which is an end too.
+                // The server was dropped, so the connection ends too.
                 Some(draining) => drop(draining.changed().await),
                 None => std::future::pending().await,
             }
@@ -94,7 +95,7 @@ impl Session {
     }
 }
 
-/// Completes when the token ends.
+/// Completes when the token expires.
 async fn expiry(messages: &Messages) {
     loop {
         let expires = f64::from_bits(messages.expires.load(Ordering::Relaxed));
@@ -102,12 +103,12 @@ async fn expiry(messages: &Messages) {
         if now >= expires {
             return;
         }
-        // Not for long: the clock may be set, and another token's end may be nearer.
+        // Sleeps in short steps, because the clock may be set, and a new token may expire earlier.
         tokio::time::sleep(Duration::from_secs_f64((expires - now).clamp(0.001, 10.0))).await;
     }
 }
 
-/// Closes both sides, and waits a little for their answers.
+/// Closes both sides, and waits a short time for their close frames.
 async fn finish(end: End, caller: (Sink, Source), upstream: Option<UpstreamStream>) {
     let leaving = || frame(CloseCode::Away, "the client went away");
     let (to_caller, to_upstream) = match end {
@@ -127,15 +128,15 @@ async fn finish(end: End, caller: (Sink, Source), upstream: Option<UpstreamStrea
 async fn close(sink: Sink, source: Source, frame: Option<CloseFrame>) {
     let (mut sink, mut source) = (sink.into_inner(), source.stream);
     let closing = async {
-        // It may be closed already, or broken.
+        // The connection may already be closed or broken.
         let _ = sink.send(Message::Close(frame)).await;
         while source.next().await.is_some_and(|message| message.is_ok()) {}
-        // A socket that is closed over unread bytes is reset, and takes the close frame with it.
+        // Closing a socket with unread bytes resets the connection, and the close frame is lost.
         let Ok(stream) = source.reunite(sink) else { return };
         let mut stream = stream.into_inner();
         let _ = stream.shutdown().await;
         let _ = tokio::io::copy(&mut stream, &mut tokio::io::sink()).await;
     };
-    // Whoever takes longer is cut off.
+    // A side that takes longer is disconnected.
     let _ = timeout(FAREWELL, closing).await;
 }

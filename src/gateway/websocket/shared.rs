@@ -1,4 +1,4 @@
-//! What all WebSockets share, whoever opened them.
+//! The state that all WebSockets share.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::gateway::limits::counter::Counter;
 use crate::gateway::references::ReferenceStore;
 use crate::gateway::telemetry::Observers;
 
-/// What all WebSockets share.
+/// The state that all WebSockets share.
 pub(in crate::gateway) struct Sockets {
     pub(super) active: Active,
     pub(super) observers: Arc<Observers>,
@@ -23,7 +23,7 @@ pub(in crate::gateway) struct Sockets {
 impl Sockets {
     /// # Errors
     ///
-    /// If the system's certificates cannot be loaded.
+    /// The system's certificates cannot be loaded.
     pub(in crate::gateway) fn new(
         active: &Active,
         observers: &Arc<Observers>,

@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use super::batch::{Batch, Models};
-use super::delimiter::Needle;
+use super::delimiter::Search;
 use super::field::{Field, field};
 use super::fields::Fields;
 use super::part::{Head, Media};
@@ -26,9 +26,9 @@ const MAX_JSON: usize = 256 * 1024;
 #[derive(Debug)]
 pub(in crate::request) struct Multipart {
     boundary: String,
-    delimiter: Needle,
+    delimiter: Search,
     /// The boundary without the preceding line break. Some readers accept it as a delimiter.
-    bare: Needle,
+    bare: Search,
     state: State,
     parts: usize,
     /// The offset of the next byte in the body.
@@ -81,10 +81,10 @@ enum PartContent {
 impl Multipart {
     /// A reader for this boundary, on a route that takes files for this.
     pub(in crate::request) fn new(boundary: String, files: Files) -> Self {
-        let mut delimiter = Needle::new(format!("\r\n--{boundary}").into_bytes());
+        let mut delimiter = Search::new(format!("\r\n--{boundary}").into_bytes());
         // The first delimiter has no preceding line break.
         delimiter.assume(2);
-        let bare = Needle::new(format!("--{boundary}").into_bytes());
+        let bare = Search::new(format!("--{boundary}").into_bytes());
         Self {
             boundary,
             delimiter,

@@ -60,7 +60,7 @@ impl Gateway {
         let limits = generation.snapshot().config().gateway.limits;
         let active = Arc::new(ArcSwap::from_pointee(generation));
         let references = Arc::default();
-        let sockets = Arc::new(Sockets::new(&active, &observers, &load, &limits)?);
+        let sockets = Arc::new(Sockets::new(&active, &observers, &load, &references, &limits)?);
         Ok(Self { active, forwarder, observers, load, references, sockets })
     }
 
@@ -218,7 +218,7 @@ impl Gateway {
             let config = snapshot.config();
             let mut plan = Plan::new(&judged.generation, &permit, &incoming.head, &body)?;
             plan.announce(&permit, &mut incoming.head, observation);
-            let watch = references::watch(&self.references, &config.gateway, &caller, &permit);
+            let watch = references::watch(&self.references, &config.gateway, &caller, &permit, &body);
             if watch.is_some() {
                 Watch::ask_for_plain(&mut incoming.head.headers);
             }

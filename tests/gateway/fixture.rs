@@ -107,6 +107,14 @@ impl Fixture {
         generation(config(&self.directory, upstream, ["", &modelgate, models], &[]), &DropIns::default())
     }
 
+    /// The same configuration, in which the model of the role has another name at the upstream.
+    pub(crate) fn generation_moved(&self, name: &str) -> Generation {
+        let models = r#"["anthropic-claude", "team/*"]"#;
+        let upstream = self.upstream.local_addr().unwrap();
+        let yaml = yaml(upstream, ["", "", models]).replace("openai/claude \"3\"", &format!("openai/{name}"));
+        generation(parsed(&self.directory, &yaml, &[]), &DropIns::default())
+    }
+
     /// The same configuration with other environment variables.
     pub(crate) fn generation_with(&self, variables: &[(&str, &str)]) -> Generation {
         let models = r#"["anthropic-claude", "team/*"]"#;
@@ -194,13 +202,16 @@ fn config(
     [jwtauth, modelgate, models]: [&str; 3],
     variables: &[(&str, &str)],
 ) -> Config {
-    let yaml = yaml(upstream, [jwtauth, modelgate, models]);
+    parsed(directory, &yaml(upstream, [jwtauth, modelgate, models]), variables)
+}
+
+fn parsed(directory: &tempfile::TempDir, yaml: &str, variables: &[(&str, &str)]) -> Config {
     let keys = url::Url::from_file_path(directory.path().join("jwks.json")).unwrap();
     let environment = |name: &str| match variables.iter().find(|(known, _)| *known == name) {
         Some((_, value)) => Some((*value).to_owned()),
         None => (name == "JWT_PUBLIC_KEY_URL").then(|| keys.to_string()),
     };
-    Config::parse("config.yaml", &yaml, directory.path(), &environment).unwrap()
+    Config::parse("config.yaml", yaml, directory.path(), &environment).unwrap()
 }
 
 /// The documented example, with both models at one upstream.

@@ -172,3 +172,37 @@ async fn the_id_of_a_streamed_response_is_remembered_when_its_first_event_comes(
     callers.sends("ada", "POST /v1/responses", next, &json!({"id": "resp_2"})).await;
     drop(upstream);
 }
+
+#[tokio::test]
+async fn a_stored_chat_completion_belongs_to_its_caller() {
+    let callers = Callers::start(REMEMBER).await;
+    let body = r#"{"model": "anthropic-claude", "store": true, "messages": []}"#;
+    let arrived = callers.sends("ada", "POST /v1/chat/completions", body, &json!({"id": "chatcmpl-1"})).await;
+    assert_eq!(arrived.header("accept-encoding"), Some("identity"));
+    for request in [
+        "GET /v1/chat/completions/chatcmpl-1",
+        "GET /v1/chat/completions/chatcmpl%2D1",
+        "GET /v1/chat/completions/chatcmpl-1/messages?limit=1",
+        "GET /v1/chat/completions?after=chatcmpl-1",
+        "DELETE /v1/chat/completions/chatcmpl-1",
+    ] {
+        callers.is_denied("eve", request, "").await;
+    }
+    let update = r#"{"metadata": {}}"#;
+    callers.is_denied("eve", "POST /v1/chat/completions/chatcmpl-1", update).await;
+    let own = json!({"id": "chatcmpl-1"});
+    callers.sends("ada", "POST /v1/chat/completions/chatcmpl-1", update, &own).await;
+    callers.sends("ada", "GET /v1/chat/completions/chatcmpl-1/messages", "", &json!({})).await;
+}
+
+#[tokio::test]
+async fn a_chat_completion_that_is_not_stored_is_not_remembered() {
+    let callers = Callers::start(REMEMBER).await;
+    for (at, store) in ["", r#""store": false,"#, r#""store": null,"#].into_iter().enumerate() {
+        let body = format!(r#"{{{store} "model": "anthropic-claude", "messages": []}}"#);
+        let id = format!("chatcmpl-{at}");
+        let arrived = callers.sends("ada", "POST /v1/chat/completions", &body, &json!({"id": id})).await;
+        assert_eq!(arrived.header("accept-encoding"), None);
+        callers.sends("eve", &format!("GET /v1/chat/completions/{id}"), "", &json!({})).await;
+    }
+}

@@ -3,7 +3,6 @@
 
 use std::ops::ControlFlow;
 
-use bytes::Bytes;
 use url::form_urlencoded;
 
 use super::scanner::LONGEST_ID;
@@ -38,7 +37,7 @@ pub(super) fn in_query(query: &[u8], visit: &mut dyn FnMut(&str)) {
 ///
 /// It ignores the content type and decodes JSON escapes, so that it finds every id that another reader may
 /// find.
-pub(super) fn in_body<'b>(pieces: impl Iterator<Item = &'b Bytes>, visit: &mut dyn FnMut(&str)) {
+pub(super) fn in_body<'b>(pieces: impl Iterator<Item = &'b [u8]>, visit: &mut dyn FnMut(&str)) {
     let mut texts = Texts::default();
     for byte in pieces.flat_map(|piece| piece.iter()) {
         if texts.next(*byte).is_break() {
@@ -125,8 +124,7 @@ mod tests {
         for at in 0..text.len() {
             let mut found = Vec::new();
             let (head, tail) = text.as_bytes().split_at(at);
-            let pieces = [Bytes::copy_from_slice(head), Bytes::copy_from_slice(tail)];
-            in_body(pieces.iter(), &mut |id| found.push(id.to_owned()));
+            in_body([head, tail].into_iter(), &mut |id| found.push(id.to_owned()));
             assert!(all.is_empty() || all == found, "{at}");
             all = found;
         }

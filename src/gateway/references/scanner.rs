@@ -9,7 +9,8 @@ const EVENTS: usize = 16;
 /// The position of an id in a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum IdKind {
-    /// The created object: at `id` or Google's `name`, at the top level or in `response` or `file`.
+    /// The created object: at `id` or Google's `name`, at the top level or in `response` or `file`; or the handle
+    /// of a Live session.
     Created,
     /// At `thread_id`.
     Thread,
@@ -155,12 +156,14 @@ impl JsonScanner {
         let [outer, inner] = &self.keys;
         let (is_holder, key) = match at {
             0 => (true, outer),
-            1 => (matches!(outer.as_slice(), b"response" | b"file"), inner),
+            1 => (matches!(outer.as_slice(), b"response" | b"file" | b"sessionResumptionUpdate"), inner),
             _ => return,
         };
         let Ok(text) = str::from_utf8(&text) else { return };
         let kind = match key.as_slice() {
             b"id" => IdKind::Created,
+            // The handle by which a session of Google's Live API goes on.
+            b"newHandle" if at == 1 && outer == b"sessionResumptionUpdate" => IdKind::Created,
             // Google's ids are paths.
             b"name" if text.contains('/') => IdKind::Created,
             b"thread_id" if at == 0 => IdKind::Thread,
@@ -202,6 +205,8 @@ mod tests {
             ["upload_1", "file-2"]
         );
         assert_eq!(ids(r#"{"file":{"name":"files/f"}}"#, false), ["files/f"]);
+        assert_eq!(ids(r#"{"sessionResumptionUpdate":{"newHandle":"h1","resumable":true}}"#, false), ["h1"]);
+        assert_eq!(ids(r#"{"response":{"newHandle":"h1"},"newHandle":"h2"}"#, false), Vec::<String>::new());
         assert_eq!(
             ids(r#"{"a":"\"id\":","id":"run_1","thread_id":"thread_1"}"#, false),
             ["run_1", "thread_1"]

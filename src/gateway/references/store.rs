@@ -1,32 +1,16 @@
 //! Stores which caller created an id and with which models, in bounded memory.
 
-use std::collections::hash_map::{Entry as Place, RandomState};
+use std::collections::hash_map::Entry as Place;
 use std::collections::{HashMap, VecDeque};
-use std::hash::BuildHasher as _;
-use std::sync::{Arc, LazyLock, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use crate::identity::Caller;
+use super::owner::Owner;
+use super::parts::PartStore;
 use crate::names::ModelName;
-
-/// Keyed with random values, so that nobody can construct a collision with another caller.
-static HASHING: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 
 /// The share of the store that one caller may fill. Beyond it, the caller's own oldest ids are dropped.
 const SHARE: usize = 8;
-
-/// A caller, identified by a hash of its issuer and subject.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(in crate::gateway) struct Owner(u64);
-
-impl Owner {
-    /// The owner of the objects that a caller creates. `None` if the token has no subject.
-    pub(in crate::gateway) fn of(caller: &Caller) -> Option<Self> {
-        let name = caller.subject.as_deref().or(caller.user_id.as_deref()).or(caller.client_id.as_deref());
-        (caller.master_key || name.is_some())
-            .then(|| Self(HASHING.hash_one((caller.master_key, caller.issuer.as_deref(), name))))
-    }
-}
 
 /// The stored facts about an id.
 #[derive(Clone, Debug)]
@@ -39,6 +23,7 @@ struct Known {
 /// The ids that were created through this gateway.
 #[derive(Debug, Default)]
 pub(in crate::gateway) struct ReferenceStore {
+    pub(super) parts: PartStore,
     state: RwLock<State>,
 }
 

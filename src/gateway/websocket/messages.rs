@@ -6,23 +6,27 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
+use tokio_tungstenite::tungstenite::protocol::Message;
 
 use super::dial::Dialed;
 use super::shared::Sockets;
 use crate::authn::Bearer;
+use crate::config::GatewaySettings;
 use crate::gateway::clock::Timestamp;
 use crate::gateway::http::error_response::Refusal;
 use crate::gateway::http::headers;
 use crate::gateway::judged::Judged;
-use crate::gateway::judging::{Case, authenticate};
+use crate::gateway::judging::{Case, authenticate, reading};
 use crate::gateway::loading::generation::Generation;
+use crate::gateway::references::{self, SessionModels};
 use crate::gateway::telemetry::Observation;
 use crate::gateway::upstream::deployments::sockets::{SocketApi, SocketPlace};
+use crate::identity::Caller;
 use crate::names::ModelName;
-use crate::request::{ApiCall, Frame, Malformed, RequestHead, Socket};
+use crate::request::{ApiCall, Frame, Malformed, RequestHead, RequestParser, Socket};
 
-/// The number of rule changes to tolerate while one message is judged.
-const ATTEMPTS: usize = 8;
+/// The number of rule changes to tolerate while one handshake or message is judged.
+pub(super) const ATTEMPTS: usize = 8;
 
 /// The state that all messages of a caller's WebSocket share.
 pub(super) struct Messages {
@@ -34,6 +38,8 @@ pub(super) struct Messages {
     pub(super) source: Option<IpAddr>,
     /// The expiry of the token in seconds since 1970, as the bits of an `f64`.
     pub(super) expires: AtomicU64,
+    /// The models that permitted messages named, which ids of the upstream's messages stand for.
+    pub(super) named: SessionModels,
 }
 
 /// The model and the deployment of an open WebSocket.
@@ -88,8 +94,9 @@ impl Messages {
             }
             let time = observation.received_at();
             let judged = Judged { generation: Arc::clone(&generation), expires };
-            let case = Case { judged, caller, call: frame.call().clone(), time };
-            let (judged, _, permit) = case.decide(self.source, observation)?;
+            let call = self.resolved(settings, &caller, text, frame.call().clone());
+            let case = Case { judged, caller, call, time };
+            let (judged, caller, permit) = case.decide(self.source, observation)?;
             // Verifying the token may have taken time.
             if !judged.counts(&self.sockets.active, Timestamp::now().wall) {
                 observation.judged_again();
@@ -98,9 +105,27 @@ impl Messages {
             if let Some(bound) = bound {
                 check_deployment(&generation, &frame, bound)?;
             }
+            self.named.add(settings, &caller, permit.call());
             return Ok(Permitted { call: permit.call().clone(), judged, frame });
         }
         Err(Refusal::Overtaken)
+    }
+
+    /// Remembers the ids in a message of the upstream, before the caller has it.
+    pub(super) fn upstream_said(&self, message: &Message) {
+        let generation = self.sockets.active.load();
+        let settings = &generation.snapshot().config().gateway;
+        match message {
+            Message::Text(text) => {
+                self.named.remember(&self.sockets.references, settings, text.as_bytes());
+            }
+            Message::Binary(bytes) => self.named.remember(&self.sockets.references, settings, bytes),
+            _ => {}
+        }
+    }
+
+    fn resolved(&self, settings: &GatewaySettings, caller: &Caller, text: &[u8], call: ApiCall) -> ApiCall {
+        references::resolve_message(&self.sockets.references, settings, caller, &self.head, text, call)
     }
 
     fn read(&self, text: &[u8], bound: Option<&Bound>, depth: usize) -> Result<Frame, Malformed> {
@@ -112,30 +137,76 @@ impl Messages {
 }
 
 impl Messages {
-    /// Opens a WebSocket to the deployment of a permitted call.
+    /// Opens a WebSocket to the deployment of a permitted call, unless `opened` already leads there. Returns
+    /// `false` if the rules changed meanwhile. The call must then be judged again.
     pub(super) async fn dial(
         &self,
         call: &ApiCall,
         judged: &Judged,
         operation: &str,
         protocols: &[String],
-    ) -> Result<(Dialed, Bound), Refusal> {
+        opened: &mut Option<(Dialed, Bound)>,
+    ) -> Result<bool, Refusal> {
         let config = judged.generation.snapshot().config();
         let credential = Bearer::presented(&self.head.headers, config.master_key.as_ref()).ok();
         let query = self.head.uri.query();
         let deployments = &judged.generation.deployments;
         let mut target = deployments.socket(self.api, operation, call, query, credential)?;
-        if let Some(credential) = target.credential.and_then(|position| deployments.credential(position)) {
-            target.headers.extend(credential.header().await?);
-        }
-        let mut headers: HeaderMap = self.head.headers.clone();
-        let stripped = headers::not_for_upstream(&headers, credential);
-        headers::remove(&mut headers, stripped);
+        let model = call.model().ok_or(Refusal::NoUpstream)?;
         let may_be_sent = || judged.counts(&self.sockets.active, Timestamp::now().wall);
-        let time = config.gateway.limits.upstream_first_byte_timeout;
-        let dialed = self.sockets.dialer.dial(&target, headers, protocols, time, may_be_sent).await?;
-        let model = call.model().cloned().ok_or(Refusal::NoUpstream)?;
-        Ok((dialed, Bound { model, place: target.place }))
+        let is_open = opened.as_ref().is_some_and(|(_, bound)| {
+            *model == bound.model
+                && (target.place == bound.place || deployments.leads_to(model, &bound.place))
+        });
+        if !is_open {
+            *opened = None;
+            if let Some(credential) = target.credential.and_then(|position| deployments.credential(position)) {
+                target.headers.extend(credential.header().await?);
+            }
+            let mut headers: HeaderMap = self.head.headers.clone();
+            let stripped = headers::not_for_upstream(&headers, credential);
+            headers::remove(&mut headers, stripped);
+            let time = config.gateway.limits.upstream_first_byte_timeout;
+            let dialed = self.sockets.dialer.dial(&target, headers, protocols, time, may_be_sent).await;
+            match dialed {
+                Ok(dialed) => *opened = Some((dialed, Bound { model: model.clone(), place: target.place })),
+                Err(Refusal::Overtaken) => return Ok(false),
+                Err(refusal) => return Err(refusal),
+            }
+        }
+        Ok(may_be_sent())
+    }
+
+    /// Authenticates and judges the handshake again, by the active rules.
+    pub(super) async fn handshake_again(&self, observation: &mut Observation) -> Result<Case, Refusal> {
+        let generation = self.sockets.active.load_full();
+        let settings = &generation.snapshot().config().gateway;
+        observation.judged_again();
+        observation.record_snapshot(generation.snapshot());
+        if !settings.websockets {
+            return Err(Refusal::WebSocketsOff);
+        }
+        if self.head.headers.len() > settings.limits.headers {
+            return Err(Refusal::TooManyHeaders { limit: settings.limits.headers });
+        }
+        let verified =
+            authenticate(&self.sockets.observers, &generation, &self.head.headers, observation.now()).await;
+        observation.authenticated(verified.as_ref().ok().map(|(caller, _)| &**caller));
+        let (caller, expires) = verified?;
+        self.expires.store(expires.to_bits(), Ordering::Relaxed);
+        let call = self.handshake_call(settings, &caller)?;
+        let time = observation.now().wall;
+        Ok(Case { judged: Judged { generation, expires }, caller, call, time })
+    }
+
+    /// The call that the handshake makes.
+    pub(super) fn handshake_call(
+        &self,
+        settings: &GatewaySettings,
+        caller: &Caller,
+    ) -> Result<ApiCall, Refusal> {
+        let RequestParser::Whole(whole) = reading(&self.head)? else { return Err(Refusal::BodyBroken) };
+        Ok(self.resolved(settings, caller, b"", whole.finish(b"")?))
     }
 }
 

@@ -7,6 +7,7 @@ use crate::config::Limits;
 use crate::gateway::judged::Active;
 use crate::gateway::limits::admission::AdmissionControl;
 use crate::gateway::limits::counter::Counter;
+use crate::gateway::references::ReferenceStore;
 use crate::gateway::telemetry::Observers;
 
 /// The state that all WebSockets share.
@@ -16,6 +17,7 @@ pub(in crate::gateway) struct Sockets {
     pub(super) connections: Counter,
     pub(super) body_bytes: Counter,
     pub(super) dialer: Dialer,
+    pub(super) references: Arc<ReferenceStore>,
 }
 
 impl Sockets {
@@ -26,6 +28,7 @@ impl Sockets {
         active: &Active,
         observers: &Arc<Observers>,
         load: &AdmissionControl,
+        references: &Arc<ReferenceStore>,
         limits: &Limits,
     ) -> std::io::Result<Self> {
         Ok(Self {
@@ -34,6 +37,7 @@ impl Sockets {
             connections: load.connections.clone(),
             body_bytes: load.body_bytes.clone(),
             dialer: Dialer::new(limits)?,
+            references: Arc::clone(references),
         })
     }
 }

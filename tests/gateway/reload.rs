@@ -116,7 +116,7 @@ impl Live {
 /// What is on disk.
 pub(crate) struct Files {
     directory: PathBuf,
-    upstream: SocketAddr,
+    pub(crate) upstream: SocketAddr,
 }
 
 impl Files {

@@ -5,12 +5,14 @@ use aws_lc_rs::rsa::{KeyPair, KeySize};
 use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
 use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
+use modelgate::gateway::Outcome;
 use serde_json::{Value, json};
 use url::form_urlencoded;
 
 use crate::capture;
 use crate::configured::gate;
 use crate::fixture::{Fixture, Message, answer, read_message, soon};
+use crate::reload::Live;
 
 /// A service account whose key is exchanged at the upstream's own address.
 fn account(key: &KeyPair) -> String {
@@ -139,4 +141,39 @@ async fn what_would_need_a_translation_is_answered_with_501() {
     let refused = gate.refused("POST", "/v1/chat/completions", &headers(&gate), &body).await;
     assert_eq!(refused.status(), "501");
     assert!(refused.body.contains("Vertex AI alone"), "{}", refused.body);
+}
+
+#[tokio::test]
+async fn the_file_of_a_key_is_read_with_the_configuration_and_a_bad_one_replaces_nothing() {
+    let key = KeyPair::generate(KeySize::Rsa2048).unwrap();
+    let live = Live::with(|files| {
+        files.write("key.json", account(&key).replace("UPSTREAM", &files.upstream.to_string()));
+        let path = files.path("key.json").display().to_string();
+        let model = format!(
+            "model_list:\n  - {{model_name: flash, litellm_params: {{model: vertex_ai/gemini-2.0-flash, vertex_credentials: \
+             '{path}', api_base: 'http://{}'}}}}",
+            files.upstream
+        );
+        files.write("config.yaml", files.yaml("[flash]").replacen("model_list:", &model, 1));
+    })
+    .await;
+    let path = "/v1/projects/mine/locations/here/publishers/google/models/flash:generateContent";
+    let _client = live.gate.send("POST", path, &headers(&live.gate), "{}").await;
+    exchanged(&live.gate, "of-the-file", 3600).await;
+    let (_upstream, request) = live.gate.arriving().await;
+    assert!(
+        path_of(&request).starts_with("/v1/projects/project-of-key/locations/us-central1/"),
+        "{}",
+        request.head
+    );
+    assert_eq!(request.header("authorization"), Some("Bearer of-the-file"));
+
+    let no_key =
+        r#"{"type": "service_account", "client_email": "a", "private_key": "s3cret", "project_id": "p"}"#;
+    for bad in ["{}", no_key] {
+        live.files().write("key.json", bad);
+        assert_eq!(live.reloader.reload().await, Outcome::Refused, "{bad}");
+        let error = live.reloader.status().last_error.unwrap().message;
+        assert!(!error.contains("s3cret"), "{error}");
+    }
 }

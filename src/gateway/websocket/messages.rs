@@ -160,7 +160,8 @@ impl Messages {
         });
         if !is_open {
             *opened = None;
-            if let Some(credential) = target.credential.and_then(|position| deployments.credential(position)) {
+            if let Some(credential) = target.credential.and_then(|position| deployments.credential(position))
+            {
                 target.headers.extend(credential.header().await?);
             }
             let mut headers: HeaderMap = self.head.headers.clone();

@@ -1,5 +1,5 @@
-//! What it costs to read a body of a mebibyte whose model comes last: `cargo bench --bench classify`. The largest
-//! allocation must not grow with the body.
+//! Measures parsing a body of one mebibyte with the model at its end: `cargo bench --bench classify`. The
+//! largest allocation must not grow with the body.
 #![expect(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
 
 use divan::counter::BytesCount;
@@ -28,7 +28,7 @@ fn classified(bencher: Bencher<'_, '_>, body: &str) {
     bencher.counter(BytesCount::new(body.len())).bench_local(|| classify(&parts).unwrap());
 }
 
-/// So many of the piece that they fill a mebibyte.
+/// Repeats a text until it fills a mebibyte.
 fn filled(piece: &str, separator: &str) -> String {
     vec![piece; MEBIBYTE.div_ceil(piece.len())].join(separator)
 }
@@ -58,7 +58,7 @@ fn messages(bencher: Bencher<'_, '_>) {
     classified(bencher, &format!(r#"{{"messages": [{}], "model": "a"}}"#, filled(piece, ", ")));
 }
 
-/// Little text, and much around it.
+/// Little text, and much structure around it.
 #[divan::bench]
 fn objects(bencher: Bencher<'_, '_>) {
     let piece =

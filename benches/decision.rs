@@ -1,4 +1,4 @@
-//! What a decision costs: `cargo bench --bench decision`.
+//! Measures a decision: `cargo bench --bench decision`.
 #![expect(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
 
 use divan::Bencher;
@@ -14,7 +14,7 @@ fn main() {
     divan::main();
 }
 
-/// Role, scope and team gates over as many models, teams, scopes and token roles.
+/// Mandatory checks of roles, scopes and teams, with this many models, teams, scopes and token roles.
 fn config(size: usize) -> Config {
     let each = |make: &dyn Fn(usize) -> Value| (0..size).map(make).collect::<Vec<_>>();
     let config = json!({
@@ -79,7 +79,7 @@ fn authorize_with_dropped_in_policies(bencher: Bencher<'_, '_>, count: usize) {
     bencher.bench_local(|| snapshot.decide(&caller, &call).unwrap());
 }
 
-/// Twenty thousand callers in turn, of the same teams, roles and scopes.
+/// Twenty thousand callers in turn, with the same teams, roles and scopes.
 #[divan::bench]
 fn authorize_new_callers(bencher: Bencher<'_, '_>) {
     let snapshot = Snapshot::with_policies(config(10), &policies(20)).unwrap();
@@ -88,7 +88,7 @@ fn authorize_new_callers(bencher: Bencher<'_, '_>) {
     bencher.bench_local(|| snapshot.decide(turn.next().unwrap(), &call).unwrap());
 }
 
-/// More models in turn than answers are kept for.
+/// More models in turn than the cache holds.
 #[divan::bench]
 fn authorize_anew(bencher: Bencher<'_, '_>) {
     let snapshot = Snapshot::with_policies(config(20_000), &policies(20)).unwrap();

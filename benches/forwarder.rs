@@ -1,4 +1,5 @@
-//! Forwarders to compare the gateway with: its own forwarding alone, or bare hyper. They run until they are stopped.
+//! Forwarders for comparison with the gateway: only its forwarding code, or bare hyper. They run until they
+//! are stopped.
 //!
 //! `cargo bench --bench forwarder -- own 127.0.0.1:4100 http://127.0.0.1:9000`
 //! `cargo bench --bench forwarder -- bare 127.0.0.1:4100 http://127.0.0.1:9000`
@@ -20,7 +21,7 @@ fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let [mode @ ("own" | "bare"), address, upstream] = *arguments else {
-        // As `cargo bench` runs it among the others.
+        // `cargo bench` runs this program without arguments.
         eprintln!("usage: forwarder own|bare ADDRESS UPSTREAM");
         return;
     };
@@ -36,7 +37,8 @@ fn main() {
     });
 }
 
-/// The least that can be done with hyper: a connection to the upstream for each of a caller's, bodies and headers as they are.
+/// The minimum with hyper: one upstream connection for each caller's connection, and unchanged bodies and
+/// headers.
 async fn bare(address: SocketAddr, upstream: &Uri) -> std::io::Result<()> {
     let authority = upstream.authority().expect("an upstream with a host").to_string();
     let host = HeaderValue::try_from(&authority).expect("a host");

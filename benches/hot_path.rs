@@ -1,4 +1,5 @@
-//! One stage of a request again and again, for `benches/instructions` to count: `hot_path STAGE TIMES`.
+//! Repeats one stage of a request, so that `benches/instructions` can count its instructions: `hot_path STAGE
+//! TIMES`.
 #![expect(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
 
 use std::hint::black_box;
@@ -12,7 +13,7 @@ use modelgate::config::Config;
 use modelgate::engine::Snapshot;
 use modelgate::request::{ApiCall, RequestContext, RequestParts, classify};
 
-/// A key's public half, and a token that it signed, which expires in 2100.
+/// A public key, and a token that its private key signed. The token expires in 2100.
 const KEYS: &str = include_str!("hot_path/jwks.json");
 const TOKEN: &str = include_str!("hot_path/token");
 const BODY: &str = include_str!("hot_path/body.json");
@@ -21,7 +22,7 @@ fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let (Some(stage), Some(Ok(times))) = (arguments.first(), arguments.get(1).map(|times| times.parse()))
     else {
-        // As `cargo bench` runs it among the others.
+        // `cargo bench` runs this program without arguments.
         eprintln!("usage: hot_path verify|identify|classify|authorize|pipeline TIMES");
         return;
     };
@@ -42,7 +43,7 @@ fn main() {
     (0..times).for_each(|_: u32| run());
 }
 
-/// What the documented example judges.
+/// A request that the documented example decides.
 struct Request {
     snapshot: Snapshot,
     keys: [Arc<KeySet>; 1],

@@ -1,8 +1,9 @@
 //! The policy layer in front of LLM APIs: LiteLLM's role permissions as Cedar policies, and a gateway that enforces them.
 //!
-//! An operator says in the YAML of a LiteLLM proxy which roles of an OIDC token may use which models. This crate reads
-//! that file as it stands ([`config`]), translates it to Cedar ([`translate`](mod@translate)), and decides requests by
-//! it ([`engine`]). With the default features it also verifies tokens and forwards what is permitted.
+//! The YAML configuration of a LiteLLM proxy defines which roles of an OIDC token may use which models. This crate reads
+//! that file unchanged ([`config`]), translates it to Cedar policies ([`translate`](mod@translate)), and decides requests
+//! with them ([`engine`]). With the default features it also verifies tokens ([`authn`]) and forwards permitted requests
+//! (`gateway`).
 //!
 //! ```
 //! use http::{HeaderMap, Method};
@@ -25,11 +26,24 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Two flows meet in a snapshot. At start, text becomes a `Config`, a `PolicyBundle`, a validated [`engine::Snapshot`].
-//! For each request, headers become [`authn::VerifiedClaims`], those an [`identity::Caller`], the request an
-//! [`request::ApiCall`], and both a [`engine::Permit`], which forwarding takes by value.
+//! # From a file to a decision
 //!
-//! Teams are declared in the configuration. Decode compressed bodies before you call [`request::classify`]: it refuses them.
+//! 1. [`config::Config::parse`] reads the file, or returns every problem with its line.
+//! 2. [`engine::Snapshot::build`] translates and validates the policies. A snapshot is immutable. To change the rules,
+//!    replace the whole snapshot.
+//! 3. [`engine::Snapshot::identify`] derives the [`identity::Caller`] from [`authn::VerifiedClaims`].
+//! 4. [`request::classify`] parses a request into an [`request::ApiCall`]. It refuses compressed bodies, so decode them
+//!    first.
+//! 5. [`engine::Snapshot::authorize`] returns an [`engine::Permit`] or the rule that denies. Forwarding takes the permit
+//!    by value.
+//!
+//! Teams are only known from the configuration; there is no database. [`offline`] does steps 3 to 5 in one call, and
+//! [`casefile`] tests rules with files of requests and expected answers.
+//!
+//! # Features
+//!
+//! - `gateway` (default): tokens are verified, and permitted requests are forwarded.
+//! - `cli` (default): the command `modelgate`.
 
 pub mod authn;
 mod cache;

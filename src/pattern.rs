@@ -1,32 +1,39 @@
 //! Wildcards in model names.
 
 /// A pattern in which `*` matches any number of characters, including none. Other characters match themselves.
+///
+/// ```
+/// use modelgate::pattern::Pattern;
+///
+/// assert!(Pattern::new("gpt-4*").matches("gpt-4o"));
+/// assert!(!Pattern::new("gpt-4?").matches("gpt-4o"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern {
     /// The parts before, between and after the stars. There is one more part than there are stars.
-    pieces: Vec<String>,
+    parts: Vec<String>,
 }
 
 impl Pattern {
     /// Parses a pattern. Every text is a valid pattern.
     #[must_use]
     pub fn new(text: &str) -> Self {
-        Self { pieces: text.split('*').map(str::to_owned).collect() }
+        Self { parts: text.split('*').map(str::to_owned).collect() }
     }
 
     /// Whether the pattern matches the whole of `text`.
     #[must_use]
     pub fn matches(&self, text: &str) -> bool {
-        let [first, middle @ .., last] = self.pieces.as_slice() else {
-            return self.pieces.first().is_some_and(|only| only == text);
+        let [first, middle @ .., last] = self.parts.as_slice() else {
+            return self.parts.first().is_some_and(|only| only == text);
         };
         let Some(inner) = text.strip_prefix(first.as_str()).and_then(|rest| rest.strip_suffix(last.as_str()))
         else {
             return false;
         };
         let mut rest = inner;
-        for piece in middle {
-            let Some((_, after)) = rest.split_once(piece.as_str()) else { return false };
+        for part in middle {
+            let Some((_, after)) = rest.split_once(part.as_str()) else { return false };
             rest = after;
         }
         true

@@ -15,7 +15,7 @@ use crate::engine::{Snapshot, SnapshotError};
 pub struct Sources {
     config: PathBuf,
     policies: Option<PathBuf>,
-    candidate: Option<Box<Sources>>,
+    shadow: Option<Box<Sources>>,
 }
 
 /// A file and its content. The content may hold keys, so `Debug` prints only its length.
@@ -45,7 +45,7 @@ pub struct Inputs {
     /// The directory of policies, if there is one.
     pub policies: Option<PathBuf>,
     /// The same for the shadow rules, if there are any. `files` includes their files.
-    pub candidate: Option<Box<Inputs>>,
+    pub shadow: Option<Box<Inputs>>,
 }
 
 /// A snapshot and its sources.
@@ -54,7 +54,7 @@ pub struct Loaded {
     /// The snapshot, ready to be activated.
     pub snapshot: Snapshot,
     /// The shadow rules, which are compared but never enforced.
-    pub candidate: Option<Snapshot>,
+    pub shadow: Option<Snapshot>,
     /// Every file that was read, the configuration first.
     pub files: Vec<SourceFile>,
     /// The directory of policies, if there is one.
@@ -85,19 +85,19 @@ impl Sources {
     /// names.
     #[must_use]
     pub fn new(config: &Path, policies: Option<&Path>) -> Self {
-        Self { config: config.to_owned(), policies: policies.map(Path::to_owned), candidate: None }
+        Self { config: config.to_owned(), policies: policies.map(Path::to_owned), shadow: None }
     }
 
     /// The same with shadow rules.
     #[must_use]
-    pub fn with_candidate(self, candidate: Option<Self>) -> Self {
-        Self { candidate: candidate.map(Box::new), ..self }
+    pub fn with_shadow(self, shadow: Option<Self>) -> Self {
+        Self { shadow: shadow.map(Box::new), ..self }
     }
 
     /// The shadow rules.
     #[must_use]
-    pub fn candidate(&self) -> Option<&Self> {
-        self.candidate.as_deref()
+    pub fn shadow(&self) -> Option<&Self> {
+        self.shadow.as_deref()
     }
 
     /// The directory of policies. `None`: `modelgate.policies` decides.
@@ -141,12 +141,12 @@ impl Sources {
         files.extend(
             dropped.map(|(path, text)| SourceFile { path: path.clone(), content: text.clone().into() }),
         );
-        let mut candidate = match &self.candidate {
-            Some(candidate) => Some(Box::new(candidate.read(env, &mut |_, _| ())?)),
+        let mut shadow = match &self.shadow {
+            Some(shadow) => Some(Box::new(shadow.read(env, &mut |_, _| ())?)),
             None => None,
         };
-        files.extend(candidate.iter_mut().flat_map(|candidate| std::mem::take(&mut candidate.files)));
-        Ok(Inputs { config, dropins, files, policies, candidate })
+        files.extend(shadow.iter_mut().flat_map(|shadow| std::mem::take(&mut shadow.files)));
+        Ok(Inputs { config, dropins, files, policies, shadow })
     }
 }
 
@@ -157,11 +157,11 @@ impl Inputs {
     ///
     /// [`LoadError`] with the file and the place.
     pub fn build(self) -> Result<Loaded, LoadError> {
-        let Self { config, dropins, files, policies, candidate } = self;
+        let Self { config, dropins, files, policies, shadow } = self;
         let policy_count = dropins.policy_count();
         let snapshot = Snapshot::with_policies(config, &dropins)?;
-        let candidate = candidate.map(|candidate| candidate.build()).transpose()?;
-        let candidate = candidate.map(|candidate| candidate.snapshot);
-        Ok(Loaded { snapshot, candidate, files, policies, policy_count })
+        let shadow = shadow.map(|shadow| shadow.build()).transpose()?;
+        let shadow = shadow.map(|shadow| shadow.snapshot);
+        Ok(Loaded { snapshot, shadow, files, policies, policy_count })
     }
 }

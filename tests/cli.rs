@@ -171,8 +171,8 @@ fn a_hangup_reloads_and_does_not_end_the_process() {
 
     std::fs::write(&file, "general_settings: {master_key: [}\n").unwrap();
     after("the old rules stay in force");
-    let told = send(&admin, "GET", "/health/readiness?verbose", None, "");
-    assert!(told.contains("config.yaml") && told.contains("\"last_error\":{"), "{told}");
+    let report = send(&admin, "GET", "/health/readiness?verbose", None, "");
+    assert!(report.contains("config.yaml") && report.contains("\"last_error\":{"), "{report}");
     assert!(send(&address, "GET", "/v1/models", Some("sk-2"), "").starts_with("HTTP/1.1 200"));
 }
 
@@ -303,14 +303,14 @@ fn explain(claims: &str, more: &[&str]) -> Output {
 fn a_denial_is_explained_with_the_line_that_denies() {
     let output = explain(r#"{"roles": ["basic_user"]}"#, &["--model", "openai-gpt-4o"]);
     assert_eq!(output.status.code(), Some(2));
-    let told = text(&output.stdout);
+    let report = text(&output.stdout);
     for part in [
         "denied (403, R2.model)",
         "the token has the role `basic_user`, which is allowed",
         "NO  model openai-gpt-4o: general_settings.role_permissions[0].models  [examples/azure-ad.yaml:15]",
         "to allow it: list the model under `models`",
     ] {
-        assert!(told.contains(part), "{part}\n{told}");
+        assert!(report.contains(part), "{part}\n{report}");
     }
 }
 
@@ -319,11 +319,11 @@ fn an_allowed_request_is_explained_for_machines() {
     let output =
         explain(r#"{"roles": ["basic_user"]}"#, &["--model", "anthropic-claude", "--format", "json"]);
     assert_eq!(output.status.code(), Some(0));
-    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     let decided = ["general_settings.role_permissions[0]", "general_settings.role_permissions[0].models"];
-    assert_eq!(told["policies"], serde_json::json!(decided));
-    assert_eq!(told["caller"]["roles"][0]["source"], "examples/azure-ad.yaml:11");
-    assert!(told["gates"].as_array().unwrap().iter().all(|gate| gate["holds"] == false), "{told}");
+    assert_eq!(report["policies"], serde_json::json!(decided));
+    assert_eq!(report["caller"]["roles"][0]["source"], "examples/azure-ad.yaml:11");
+    assert!(report["gates"].as_array().unwrap().iter().all(|gate| gate["holds"] == false), "{report}");
 }
 
 #[test]
@@ -357,10 +357,13 @@ fn a_refused_token_is_explained_by_the_check_that_failed() {
     .env("JWT_PUBLIC_KEY_URL", format!("file://{}", keys.display()))
     .output()
     .unwrap();
-    let told = text(&output.stdout);
+    let report = text(&output.stdout);
     assert_eq!(output.status.code(), Some(2), "{output:?}");
-    assert!(told.starts_with("denied (401, token_unknown_key): no key is known for key id `k1`"), "{told}");
-    assert!(!told.contains("c2lnbmF0dXJl"), "the signature is never shown");
+    assert!(
+        report.starts_with("denied (401, token_unknown_key): no key is known for key id `k1`"),
+        "{report}"
+    );
+    assert!(!report.contains("c2lnbmF0dXJl"), "the signature is never shown");
 }
 
 #[test]

@@ -10,6 +10,8 @@
 use std::fs;
 use std::path::Path;
 
+#[path = "../fuzz/oracles/additional.rs"]
+mod additional;
 #[cfg(feature = "gateway")]
 #[path = "../fuzz/oracles/bundle.rs"]
 mod bundle;
@@ -25,8 +27,6 @@ mod decision;
 #[cfg(feature = "gateway")]
 #[path = "../fuzz/oracles/dropins.rs"]
 mod dropins;
-#[path = "../fuzz/oracles/further.rs"]
-mod further;
 #[cfg(feature = "gateway")]
 #[path = "../fuzz/oracles/headers.rs"]
 mod headers;

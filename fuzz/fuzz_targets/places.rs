@@ -1,7 +1,7 @@
 #![no_main]
 
-#[path = "../oracles/further.rs"]
-mod further;
+#[path = "../oracles/additional.rs"]
+mod additional;
 #[path = "../oracles/places.rs"]
 mod places;
 

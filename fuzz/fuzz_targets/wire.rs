@@ -1,7 +1,7 @@
 #![no_main]
 
-#[path = "../oracles/further.rs"]
-mod further;
+#[path = "../oracles/additional.rs"]
+mod additional;
 #[path = "../oracles/plain.rs"]
 mod plain;
 #[path = "../oracles/wire.rs"]

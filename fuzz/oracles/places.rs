@@ -6,7 +6,7 @@ use http::{HeaderMap, Method};
 use modelgate::request::{RequestParts, classify};
 use serde_json::{Map, Value, json};
 
-use crate::further::{FREE, is_models};
+use crate::additional::{FREE, is_models};
 
 const MAX_LEN: usize = 40;
 const NAME: &str = "denied";

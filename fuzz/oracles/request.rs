@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderValue, Method};
 use modelgate::request::{ApiCall, Malformed, RequestHead, RequestParser, RequestParts, RoutePath, classify};
 use serde_json::{Map, Value};
 
-use crate::{further, plain};
+use crate::{additional, plain};
 
 const MAX_LEN: usize = 16 * 1024;
 
@@ -184,7 +184,8 @@ fn check_further(call: &ApiCall, query: &str, body: &[u8]) {
         let without = name.strip_prefix("models/").unwrap_or(name);
         judged.contains(name) || judged.contains(without) || call.replaced_model().is_some()
     };
-    let unseen: Vec<&str> = further::further(&read).into_iter().filter(|name| !is_judged(name)).collect();
+    let unseen: Vec<&str> =
+        additional::additional(&read).into_iter().filter(|name| !is_judged(name)).collect();
     assert!(unseen.is_empty(), "a reader sees models that were not judged: {unseen:?}");
     if !twice {
         let path = call.route().as_str();

@@ -159,9 +159,9 @@ pub(crate) fn check(data: &[u8]) {
     let Ok(snapshot) = Snapshot::with_policies(config, &dropins) else { return };
     let live: Vec<Policy> =
         snapshot.policies().filter(|view| !view.is_shadow()).map(|view| view.policy().clone()).collect();
-    let on_trial: Vec<Policy> =
+    let shadowed: Vec<Policy> =
         snapshot.policies().filter(|view| view.is_shadow()).map(|view| view.policy().clone()).collect();
-    let sets = [&live, &on_trial].map(|policies| {
+    let sets = [&live, &shadowed].map(|policies| {
         [Effect::Permit, Effect::Forbid].map(|effect| {
             let policies = policies.iter().filter(|policy| policy.effect() == effect).cloned();
             PolicySet::from_policies(policies).expect("each id once")
@@ -213,11 +213,11 @@ fn decide(snapshot: &Snapshot, asked: &Asked) -> Outcome {
     (allow, ids(&decision.policies), ids(&decision.shadow))
 }
 
-fn naive(asked: &Asked, [live, on_trial]: &[[PolicySet; 2]; 2]) -> Outcome {
+fn naive(asked: &Asked, [live, shadowed]: &[[PolicySet; 2]; 2]) -> Outcome {
     let entities = entities(asked);
     let questions = std::iter::once(("call_route", uid("Route", asked.path), None))
         .chain(asked.models.iter().map(|model| ("use_model", uid("Model", model), Some(*model))));
-    let (mut allow, mut holding, mut closing, mut shadow) =
+    let (mut allow, mut matched, mut closing, mut shadow) =
         (true, BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     for (action, resource, model) in questions {
         let context = context(asked, model);
@@ -231,16 +231,16 @@ fn naive(asked: &Asked, [live, on_trial]: &[[PolicySet; 2]; 2]) -> Outcome {
         .expect("a request");
         let ask = |set: &PolicySet| {
             let response = Authorizer::new().is_authorized(&request, set, &entities);
-            let holding: BTreeSet<String> =
+            let matched: BTreeSet<String> =
                 response.diagnostics().reason().map(ToString::to_string).collect();
-            (holding, response.diagnostics().errors().next().is_some())
+            (matched, response.diagnostics().errors().next().is_some())
         };
         let ((permits, failed), (forbids, also_failed)) = (ask(&live[0]), ask(&live[1]));
         if failed || also_failed {
             return (None, BTreeSet::new(), BTreeSet::new());
         }
         // One on trial that fails does not hold, and hides no other.
-        let trial = [ask(&on_trial[0]).0, ask(&on_trial[1]).0];
+        let trial = [ask(&shadowed[0]).0, ask(&shadowed[1]).0];
         let allowed = !permits.is_empty() && forbids.is_empty();
         let granted = !permits.is_empty() || !trial[0].is_empty();
         match (allowed, granted && forbids.is_empty() && trial[1].is_empty()) {
@@ -249,10 +249,10 @@ fn naive(asked: &Asked, [live, on_trial]: &[[PolicySet; 2]; 2]) -> Outcome {
             _ => {}
         }
         allow &= allowed;
-        holding.extend(permits);
+        matched.extend(permits);
         closing.extend(forbids);
     }
-    (Some(allow), if allow { holding } else { closing }, shadow)
+    (Some(allow), if allow { matched } else { closing }, shadow)
 }
 
 fn uid(ty: &str, id: &str) -> EntityUid {

@@ -14,12 +14,12 @@ use std::time::Duration;
 
 use modelgate::config::Config;
 use modelgate::engine::Snapshot;
-use modelgate::gateway::{Gateway, InForce, TokenVerifier, internal};
+use modelgate::gateway::{Gateway, Generation, TokenVerifier, internal};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
 
-use crate::{further, plain};
+use crate::{additional, plain};
 
 const MAX_LEN: usize = 4 * 1024;
 const TOKEN: &str = include_str!("../seeds/token/signed-eddsa");
@@ -90,7 +90,7 @@ fn check_request(request: &[u8]) {
         let model = read.get("model");
         assert!(model.is_none_or(|model| model == "gpt-open"), "{shown}");
         assert!(model.is_some() || !read.is_object() || head.method != "POST", "{shown}");
-        let others = further::further(&read);
+        let others = additional::additional(&read);
         assert!(others.iter().all(|model| ["open", "gpt-open"].contains(model)), "{others:?} {shown}");
     }
 }
@@ -189,7 +189,7 @@ model_list:
         let config = Config::parse("fuzz.yaml", &yaml, package, &environment).expect("a valid configuration");
         let verifier = TokenVerifier::new(&config.jwt.as_ref().expect("tokens").tokens).expect("a verifier");
         let snapshot = Snapshot::build(config).expect("it translates");
-        let gateway = Gateway::new(InForce::new(snapshot, Some(verifier))).expect("a gateway");
+        let gateway = Gateway::new(Generation::new(snapshot, Some(verifier))).expect("a gateway");
         let arrived = Arc::<Mutex<Vec<Vec<u8>>>>::default();
         runtime.spawn(listen(listener, Arc::clone(&arrived)));
         let world = Self { runtime, gateway: Arc::new(gateway), arrived };

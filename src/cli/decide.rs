@@ -13,7 +13,7 @@ use crate::names::{ModelName, Role};
 use crate::offline::{self, Question};
 use crate::request::RequestContext;
 
-/// One line of input. Any other field is refused: ignoring it would answer another question than the one that was asked.
+/// One line of input. Unknown fields are refused, because ignoring one would answer a different question.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Line {
@@ -22,22 +22,23 @@ struct Line {
     _id: Value,
     claims: Map<String, Value>,
     method: String,
-    /// With the query, if there is one.
+    /// Includes the query, if there is one.
     path: String,
     #[serde(default)]
     headers: Map<String, Value>,
-    /// A JSON value is sent as its text; a string is sent as it is.
+    /// A JSON value is sent as its text. A string is sent unchanged.
     #[serde(default)]
     body: Value,
-    /// When the request comes, by RFC 3339; now, unless given.
+    /// The time of the request, in RFC 3339. The default is the current time.
     #[serde(default)]
     time: Option<String>,
-    /// The caller's address; unknown, unless given.
+    /// The caller's address. The default is unknown.
     #[serde(default)]
     source: Option<String>,
 }
 
-/// Fields that say nothing of the request: recorded cases carry what they expect, and may be piped in as they stand.
+/// Fields that are accepted and ignored. Recorded cases contain expected results, and can be piped in
+/// unchanged.
 const NOTES: [&str; 4] = ["note", "expect", "litellm", "differs"];
 
 pub(super) fn run(args: &ConfigArgs) -> miette::Result<Exit> {
@@ -95,7 +96,7 @@ fn question(line: Line) -> Result<Question, String> {
     })
 }
 
-/// A time as RFC 3339 writes it.
+/// A time in RFC 3339 format.
 pub(super) fn instant(text: &str) -> Result<std::time::SystemTime, String> {
     let time = DateTime::parse_from_rfc3339(text);
     time.map(Into::into).map_err(|_| format!("`{text}` is not a time such as `2026-11-24T12:00:00Z`"))

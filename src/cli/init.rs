@@ -1,4 +1,4 @@
-//! `modelgate init`: something to start from.
+//! `modelgate init`: writes a first configuration.
 
 use std::path::PathBuf;
 
@@ -6,20 +6,20 @@ use clap::Args;
 
 use super::Exit;
 
-/// A gateway that calls the providers itself.
+/// The files for a gateway that calls the providers directly.
 const STARTER: &[(&str, &str)] = &[
     ("config.yaml", include_str!("../../examples/starter/config.yaml")),
     ("policies/example.cedar", include_str!("../../examples/starter/policies/example.cedar")),
     ("tests/cases.yaml", include_str!("../../examples/starter/tests/cases.yaml")),
 ];
 
-/// A gateway in front of a LiteLLM proxy.
+/// The files for a gateway in front of a LiteLLM proxy.
 const BEFORE_LITELLM: &[(&str, &str)] = &[
     ("modelgate.yaml", include_str!("../../examples/before-litellm/modelgate.yaml")),
     ("tests/cases.yaml", include_str!("../../examples/before-litellm/tests/cases.yaml")),
 ];
 
-/// Where to write.
+/// The arguments of `init`.
 #[derive(Debug, Args)]
 pub(super) struct InitArgs {
     /// The directory to write to; created if it does not exist
@@ -38,7 +38,7 @@ pub(super) fn run(args: &InitArgs) -> miette::Result<Exit> {
     let taken: Vec<String> = files
         .iter()
         .map(|(name, _)| args.directory.join(name))
-        // A link that leads nowhere is taken too.
+        // A dangling symbolic link also counts as an existing file.
         .filter(|path| path.symlink_metadata().is_ok())
         .map(|path| format!("`{}`", path.display()))
         .collect();
@@ -54,7 +54,7 @@ pub(super) fn run(args: &InitArgs) -> miette::Result<Exit> {
         write().map_err(|error| super::failed(format!("`{}`: {error}", path.display())))?;
         super::say(format_args!("wrote {}\n", path.display()));
     }
-    // The configuration is the first of the files.
+    // The first file is the configuration.
     if let Some((name, _)) = files.first() {
         super::say(format_args!("next: modelgate test --config {}\n", args.directory.join(name).display()));
     }

@@ -1,4 +1,4 @@
-//! What a subcommand works with: the configuration and its policies, also those that a server has.
+//! Loads the configuration and policies of a subcommand, including policy bundles from a server.
 
 use std::path::Path;
 use std::time::Duration;
@@ -12,15 +12,15 @@ use crate::engine::Snapshot;
 use crate::gateway::{Mirror, remote};
 use crate::sources::{Loaded, Sources};
 
-/// A mirror whose policies were fetched, and how often to ask for others.
+/// A mirror with fetched policies, and its polling interval.
 pub(super) struct Brought {
     pub(super) mirror: Mirror,
     pub(super) every: Duration,
 }
 
-/// Fetches the policies, where they are a server's.
+/// Fetches the policies if they come from a server.
 pub(super) async fn bring(args: &ConfigArgs) -> miette::Result<Option<Brought>> {
-    // A configuration that is refused is refused when it is loaded, with everything that is to be said.
+    // An invalid configuration is reported in full when it is loaded.
     let settings = Config::load(&args.config, &environment).map(|config| config.gateway);
     let Ok(settings) = settings else { return Ok(None) };
     let policies = args.policies.as_ref().or(settings.policies.as_ref());
@@ -30,7 +30,7 @@ pub(super) async fn bring(args: &ConfigArgs) -> miette::Result<Option<Brought>> 
     Ok(Some(Brought { mirror, every: settings.policies_poll }))
 }
 
-/// The files of a command: the configuration, and the policies where they are now.
+/// The files of a command: the configuration, and the local copy of its policies.
 pub(super) fn sources(args: &ConfigArgs, brought: Option<&Brought>) -> Sources {
     match brought {
         Some(brought) => Sources::new(&args.config, Some(&brought.mirror.policies())),
@@ -39,7 +39,7 @@ pub(super) fn sources(args: &ConfigArgs, brought: Option<&Brought>) -> Sources {
 }
 
 impl ConfigArgs {
-    /// Reads everything under the environment of the process, and prints the warnings.
+    /// Reads everything with the environment of the process, and prints the warnings.
     pub(super) fn load(&self) -> miette::Result<Loaded> {
         let brought = runtime()?.block_on(bring(self))?;
         let loaded = sources(self, brought.as_ref()).load(&environment)?;
@@ -52,7 +52,7 @@ impl ConfigArgs {
     }
 }
 
-/// Prints what is allowed but probably not meant.
+/// Prints warnings about settings that are valid but probably not intended.
 pub(super) fn warn(snapshot: &Snapshot, empty_directory: Option<&Path>) {
     for warning in &snapshot.config().warnings {
         complain(&miette::Report::new(warning.clone()));
@@ -68,12 +68,12 @@ pub(super) fn warn(snapshot: &Snapshot, empty_directory: Option<&Path>) {
     }
 }
 
-/// A variable of the process's environment.
+/// Reads a variable of the process environment.
 pub(super) fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-/// What asynchronous work of a subcommand runs on.
+/// The runtime for the asynchronous work of a subcommand.
 pub(super) fn runtime() -> miette::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(failed)
 }

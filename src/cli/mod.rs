@@ -1,7 +1,7 @@
 //! The command line: one file or folder for each subcommand.
 //!
-//! The arguments and the environment of the process come in. Text or JSON leaves, and an [`Exit`]. Subcommands share `args`,
-//! what `load` reads for them, and `output`.
+//! The input is the arguments and the environment of the process. The output is text or JSON, and an
+//! [`Exit`]. Subcommands share `args`, `load` and `output`.
 
 mod args;
 mod check;
@@ -90,7 +90,7 @@ pub fn run() -> Exit {
         Ok(cli) => cli,
         Err(error) => {
             let exit = if error.use_stderr() { Exit::Invalid } else { Exit::Yes };
-            // Nobody is left to tell when the terminal is gone.
+            // If the terminal is gone, the message cannot be delivered.
             let _ = error.print();
             if let Some(advice) = next_steps::after(&error) {
                 eprint!("{advice}");

@@ -1,4 +1,4 @@
-//! What to do next where `serve` is asked for without a configuration.
+//! Advice for a user who runs `serve` without a configuration.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use clap::error::ErrorKind;
 /// The file that LiteLLM's documentation and `modelgate init` use.
 const USUAL: &str = "config.yaml";
 
-/// Advice after an error of the command line, where there is any.
+/// The advice for an error of the command line, if there is any.
 pub(super) fn after(error: &clap::Error) -> Option<String> {
     let serves = std::env::args_os().nth(1).is_some_and(|command| command == "serve");
     (serves && error.kind() == ErrorKind::MissingRequiredArgument).then(|| advice(Path::new(USUAL).is_file()))

@@ -1,12 +1,12 @@
-//! Who is told of requests while `serve` runs.
+//! Starts the decision log and the traces of `serve`.
 
 use crate::decision_log::DecisionLog;
 use crate::gateway::{Gateway, Traces};
 
-/// Starts what the configuration and the environment ask for. The caller is in a runtime.
+/// Starts the observers that the configuration and the environment enable. Must be called in a runtime.
 pub(super) fn observe(gateway: &Gateway) -> miette::Result<()> {
-    let in_force = gateway.in_force();
-    if let Some(settings) = &in_force.snapshot().config().gateway.decision_log {
+    let generation = gateway.active();
+    if let Some(settings) = &generation.snapshot().config().gateway.decision_log {
         gateway.observers().log_to(DecisionLog::start(settings).map_err(super::failed)?);
     }
     if let Some(traces) = Traces::from_environment().map_err(super::failed)? {

@@ -1,4 +1,4 @@
-//! How the command ends, and what it prints: results to standard output, problems to standard error.
+//! Prints results to standard output and problems to standard error, and defines the exit codes.
 
 use std::borrow::Cow;
 
@@ -9,15 +9,15 @@ use crate::display;
 /// How the command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// Yes, or done: 0.
+    /// Success, or allowed: 0.
     Yes,
-    /// Two things that are compared differ: 1.
+    /// The compared inputs differ: 1.
     Changed,
     /// Denied, or broken: 2.
     Denied,
     /// The configuration or the input is invalid, or the command cannot run: 3.
     Invalid,
-    /// Nothing was found, and not everything was looked at: 4.
+    /// No difference was found, but not everything was compared: 4.
     Undecided,
 }
 
@@ -33,19 +33,20 @@ impl From<Exit> for std::process::ExitCode {
     }
 }
 
-/// Prints to standard output. Nothing in it can move a terminal's cursor. A reader that went away has seen enough.
+/// Prints to standard output. Control characters are escaped. A closed pipe is not an error.
 pub(super) fn say(text: impl std::fmt::Display) {
     let text = text.to_string();
     let _ = std::io::Write::write_all(&mut std::io::stdout().lock(), display::escape_lines(&text).as_bytes());
 }
 
-/// The same for JSON, over several lines.
+/// Prints indented JSON to standard output.
 pub(super) fn say_json(value: &serde_json::Value) {
     let text = format!("{value:#}\n");
     let _ = std::io::Write::write_all(&mut std::io::stdout().lock(), display::escape_json(&text).as_bytes());
 }
 
-/// Prints an error or a warning. One that quotes control characters is printed without colors, so that they can be told from those.
+/// Prints an error or a warning. If it contains control characters, it is printed without colors, so that no
+/// color code hides them.
 pub(super) fn complain(report: &miette::Report) {
     let handler = GraphicalReportHandler::new_themed(GraphicalTheme::unicode_nocolor());
     let mut plain = String::new();
@@ -56,12 +57,12 @@ pub(super) fn complain(report: &miette::Report) {
     }
 }
 
-/// Any error as a report.
+/// Converts any error to a report.
 pub(super) fn failed(error: impl std::fmt::Display) -> miette::Report {
     miette::Report::new(Failed { message: error.to_string(), help: None })
 }
 
-/// The same, with what to do.
+/// The same, with a fix.
 pub(super) fn failed_with_help(error: impl std::fmt::Display, help: impl Into<String>) -> miette::Report {
     miette::Report::new(Failed { message: error.to_string(), help: Some(help.into()) })
 }

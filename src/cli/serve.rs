@@ -1,4 +1,4 @@
-//! `modelgate serve`.
+//! `modelgate serve`: verifies, decides and forwards requests.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -17,15 +17,15 @@ use crate::config::AdminListen;
 use crate::gateway::{ActivationCheck, Admin, Origin, Reloader, Server};
 use crate::sources::Sources;
 
-/// LiteLLM's port, on this machine alone.
+/// LiteLLM's port, on the loopback address.
 pub(super) const DEFAULT_LISTEN: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 4000);
 const DEFAULT_ADMIN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 4001);
 
-/// The signal for a file over the limit on its size, which has no name among tokio's.
+/// The signal for exceeding the file size limit. Tokio has no name for it.
 const SIGXFSZ: SignalKind = SignalKind::from_raw(25);
 
-/// How to serve.
+/// The arguments of `serve`.
 #[derive(Debug, Args)]
 pub(super) struct ServeArgs {
     #[command(flatten)]
@@ -48,9 +48,9 @@ pub(super) struct ServeArgs {
 impl ServeArgs {
     fn sources(&self, brought: Option<&Brought>) -> Sources {
         let (config, policies) = (self.shadow_config.as_deref(), self.shadow_policies.as_deref());
-        let on_trial = config.is_some() || policies.is_some();
-        let candidate = || Sources::new(config.unwrap_or(&self.config.config), policies);
-        load::sources(&self.config, brought).with_candidate(on_trial.then(candidate))
+        let has_shadow = config.is_some() || policies.is_some();
+        let shadow = || Sources::new(config.unwrap_or(&self.config.config), policies);
+        load::sources(&self.config, brought).with_shadow(has_shadow.then(shadow))
     }
 }
 
@@ -58,7 +58,7 @@ pub(super) fn run(args: &ServeArgs) -> miette::Result<Exit> {
     log();
     let runtime = runtime()?;
     let outcome = runtime.block_on(serve(args));
-    // Requests had their time; a file that is being read and does not come must not hold up the end.
+    // Requests have had their time to finish. A blocked read of a file must not delay the exit.
     runtime.shutdown_background();
     outcome
 }
@@ -71,9 +71,9 @@ async fn serve(args: &ServeArgs) -> miette::Result<Exit> {
         Reloader::start(args.sources(brought.as_ref()), Box::new(super::environment), Some(check))?;
     let gateway = reloader.gateway();
     super::observing::observe(gateway)?;
-    let in_force = gateway.in_force();
-    let config = in_force.snapshot().config();
-    super::warn(in_force.snapshot(), in_force.origin().and_then(Origin::without_policies));
+    let generation = gateway.active();
+    let config = generation.snapshot().config();
+    super::warn(generation.snapshot(), generation.origin().and_then(Origin::without_policies));
     if !config.ignored.is_empty() {
         let keys: Vec<_> = config.ignored.iter().map(|ignored| ignored.key.as_str()).collect();
         tracing::info!("ignored, not modelgate's: {}", keys.join(", "));
@@ -86,9 +86,9 @@ async fn serve(args: &ServeArgs) -> miette::Result<Exit> {
     let hangups = hangups.map_err(super::failed)?;
     let scheme = if config.gateway.tls.is_some() { "https" } else { "http" };
     tracing::info!("listening on {scheme}://{}", server.local_addr().map_err(super::failed)?);
-    // Beside the start, not before it: a provider that is down must not keep the tokens of another out.
-    tokio::spawn(async move { in_force.warm_up().await });
-    // Without a handler the system ends the process where a file may not grow any further; with one, writing fails.
+    // Runs concurrently with the start, so a provider that is down does not block tokens of another provider.
+    tokio::spawn(async move { generation.warm_up().await });
+    // Without a handler, exceeding the file size limit ends the process. With a handler, the write fails.
     let _outgrown = signal(SIGXFSZ).map_err(super::failed)?;
     tokio::spawn(hangups);
     if let Some(Brought { mirror, every }) = brought {
@@ -96,7 +96,7 @@ async fn serve(args: &ServeArgs) -> miette::Result<Exit> {
     }
     tokio::spawn(watch(reloader));
 
-    // Each is over when its sender is dropped.
+    // Each receiver completes when its sender is dropped.
     let ((draining, drains), (drained, ended)) = (oneshot::channel::<()>(), oneshot::channel::<()>());
     let serving = async {
         let stopped = async {
@@ -122,7 +122,7 @@ pub(super) async fn watch(reloader: Arc<Reloader>) {
     }
 }
 
-/// Reloads at each SIGHUP.
+/// Reloads the configuration at each SIGHUP.
 fn hangups(reloader: Arc<Reloader>) -> std::io::Result<impl Future<Output = ()>> {
     let mut hangup = signal(SignalKind::hangup())?;
     Ok(async move {
@@ -144,7 +144,7 @@ async fn bind_admin(listen: AdminListen, reloader: Arc<Reloader>) -> miette::Res
     Ok(Some(admin))
 }
 
-/// Logs to standard error, at the level that `RUST_LOG` says.
+/// Logs to standard error, at the level of `RUST_LOG`.
 pub(super) fn log() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let ansi = std::io::IsTerminal::is_terminal(&std::io::stderr());

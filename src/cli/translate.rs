@@ -1,4 +1,4 @@
-//! `modelgate translate`: the Cedar policies that a configuration means.
+//! `modelgate translate`: prints the Cedar policies of a configuration.
 
 use cedar_policy_formatter::{Config as Format, policies_str_to_pretty};
 use clap::Args;
@@ -6,7 +6,7 @@ use clap::Args;
 use super::{Exit, FileArgs};
 use crate::translate::{SCHEMA, translate};
 
-/// What to print.
+/// The arguments of `translate`.
 #[derive(Debug, Args)]
 pub(super) struct TranslateArgs {
     #[command(flatten)]
@@ -20,7 +20,7 @@ pub(super) struct TranslateArgs {
 }
 
 pub(super) fn run(args: &TranslateArgs) -> miette::Result<Exit> {
-    // Validated as a whole before any of it is shown.
+    // The whole output is validated before anything is printed.
     let snapshot = super::ConfigArgs::from(args.config.clone()).snapshot()?;
     if args.schema {
         super::say(SCHEMA);

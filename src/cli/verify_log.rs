@@ -1,4 +1,4 @@
-//! `modelgate verify-log`: whether a decision log is as it was written.
+//! `modelgate verify-log`: checks that a decision log was not changed.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
@@ -9,7 +9,7 @@ use clap::Args;
 use super::Exit;
 use crate::decision_log::{Chain, LinkError};
 
-/// What to verify.
+/// The arguments of `verify-log`.
 #[derive(Debug, Args)]
 pub(super) struct VerifyLogArgs {
     /// The files of one log with `chain: true`, oldest first
@@ -45,7 +45,7 @@ pub(super) fn run(args: &VerifyLogArgs) -> miette::Result<Exit> {
     Ok(Exit::Yes)
 }
 
-/// How many lines a file has, or the first that is no link of the chain, counted from 1.
+/// The number of lines in a file, or the first line that breaks the chain, counted from 1.
 fn verify(path: &Path, chain: &mut Chain) -> miette::Result<Result<u64, (u64, LinkError)>> {
     let failed = |error| super::failed(format_args!("`{}` cannot be read: {error}", path.display()));
     let mut file = BufReader::new(File::open(path).map_err(failed)?);

@@ -49,6 +49,15 @@ impl Config {
     /// `file_name` is used in diagnostics. Relative paths in the file are relative to `directory`. `env` looks up
     /// environment variables.
     ///
+    /// ```
+    /// use modelgate::config::Config;
+    ///
+    /// let yaml = "general_settings: {master_key: os.environ/KEY}\nmodel_list: []\n";
+    /// let env = |name: &str| (name == "KEY").then(|| "sk-1".to_owned());
+    /// assert!(Config::parse("config.yaml", yaml, ".".as_ref(), &env).is_ok());
+    /// assert!(Config::parse("config.yaml", "modell_list: []\n", ".".as_ref(), &env).is_err());
+    /// ```
+    ///
     /// # Errors
     ///
     /// The text is refused: see [`Problem`](super::Problem).
@@ -76,11 +85,11 @@ impl Config {
 
         let mut cx = Context::new(&root, findings.ignored);
         let mut config = convert(&mut cx, file, &env, directory);
-        let Context { problems: further, warnings, ignored, .. } = cx;
+        let Context { problems: additional, warnings, ignored, .. } = cx;
         if problems.is_empty() {
-            problems = further;
+            problems = additional;
         } else {
-            let independent = further.into_iter().filter(|problem| !follows_from(&problems, problem));
+            let independent = additional.into_iter().filter(|problem| !follows_from(&problems, problem));
             problems.extend(independent.collect::<Vec<_>>());
         }
         if !problems.is_empty() {

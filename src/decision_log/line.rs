@@ -91,7 +91,7 @@ pub struct Line {
     pub unenforced: Option<Cow<'static, str>>,
     /// The decision of the shadow rules, if it differs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub candidate: Option<OnTrial>,
+    pub candidate: Option<ShadowDecision>,
     /// The share of lines like this one that is logged, if it is less than all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sample: Option<f64>,
@@ -105,7 +105,7 @@ pub struct Line {
 
 /// The decision of the shadow rules (`--shadow-config`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OnTrial {
+pub struct ShadowDecision {
     /// `allowed` or `denied`.
     pub verdict: Verdict,
     /// The rule that denies.

@@ -226,7 +226,7 @@ fn a_file_that_cannot_be_opened_is_an_error() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_written_is_counted_and_told_of() {
+async fn lines_that_cannot_be_written_are_counted_and_reported() {
     // Every write to this device fails, as on a full disk.
     let directory = tempfile::tempdir().unwrap();
     let file = Some(PathBuf::from("/dev/full"));
@@ -265,17 +265,17 @@ async fn a_sink_that_stalls_delays_nobody_and_the_next_line_says_what_is_missing
     assert!(log.flush(PATIENCE).await);
     log.write(Box::new(line("after")));
     assert!(log.flush(PATIENCE).await);
-    let mut told = 0;
+    let mut reported = 0;
     let mut seen = 0;
     loop {
         let line = lines.1.recv_timeout(PATIENCE).unwrap();
-        told += line.dropped.unwrap_or_default();
+        reported += line.dropped.unwrap_or_default();
         if line.request_id == "after" {
             break;
         }
         seen += 1;
     }
-    assert_eq!((told, told + seen), (log.dropped(), handed_over));
+    assert_eq!((reported, reported + seen), (log.dropped(), handed_over));
 }
 
 #[tokio::test]

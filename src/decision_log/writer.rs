@@ -118,7 +118,7 @@ impl DecisionLog {
 struct State {
     chain: Option<Chain>,
     /// The number of dropped lines that the log has reported.
-    told: u64,
+    reported: u64,
 }
 
 struct Writer {
@@ -147,7 +147,7 @@ impl Writer {
             Some(file) => Some(chain_of(file)?),
             None => Some(Chain::default()),
         };
-        let state = State { chain, told: 0 };
+        let state = State { chain, reported: 0 };
         Ok(Self {
             mask: Mask::new(&settings.mask),
             file,
@@ -194,7 +194,7 @@ impl Writer {
             self.counts.dropped.fetch_add(1, Ordering::Relaxed);
             return;
         };
-        self.state.told += line.dropped.unwrap_or_default();
+        self.state.reported += line.dropped.unwrap_or_default();
         if let Some(chain) = &mut self.state.chain {
             chain.seal(&mut text);
         }
@@ -207,8 +207,8 @@ impl Writer {
     }
 
     fn encode(&self, line: &mut Line) -> Option<Vec<u8>> {
-        let untold = self.counts.dropped.load(Ordering::Relaxed).saturating_sub(self.state.told);
-        line.dropped = (untold > 0).then_some(untold);
+        let unreported = self.counts.dropped.load(Ordering::Relaxed).saturating_sub(self.state.reported);
+        line.dropped = (unreported > 0).then_some(unreported);
         let json = serde_json::to_string(line).ok()?;
         // Logs are also read in terminals.
         Some(escape_json(&json).into_owned().into_bytes())

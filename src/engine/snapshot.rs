@@ -66,6 +66,15 @@ pub enum SnapshotError {
 impl Snapshot {
     /// Translates a configuration and validates the policies strictly against the schema.
     ///
+    /// ```
+    /// use modelgate::{config::Config, engine::Snapshot};
+    ///
+    /// let yaml = "general_settings: {master_key: sk-1}\nmodel_list: []\n";
+    /// let snapshot = Snapshot::build(Config::parse("config.yaml", yaml, ".".as_ref(), &|_| None)?)?;
+    /// assert!(snapshot.policy_ids().next().is_some());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`SnapshotError`] describes the mistake. No snapshot is built then.

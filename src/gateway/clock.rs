@@ -4,14 +4,14 @@ use std::time::{Duration, Instant, SystemTime};
 
 /// The current time of both clocks. Dates in tokens need the wall clock, and ages of keys need the monotonic clock.
 #[derive(Clone, Copy, Debug)]
-pub struct Moment {
+pub struct Timestamp {
     /// The time of day.
     pub wall: SystemTime,
     /// The monotonic time.
     pub monotonic: Instant,
 }
 
-impl Moment {
+impl Timestamp {
     /// The current time.
     #[must_use]
     pub fn now() -> Self {

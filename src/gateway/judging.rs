@@ -7,12 +7,12 @@ use std::time::SystemTime;
 use http::HeaderMap;
 use http::request::Parts;
 
-use super::clock::Moment;
+use super::clock::Timestamp;
 use super::http::body;
 use super::http::error_response::Refusal;
 use super::http::segmented_body::SegmentedBody;
 use super::judged::Judged;
-use super::loading::generation::InForce;
+use super::loading::generation::Generation;
 use super::telemetry::{Observation, Observers};
 use crate::authn::{Bearer, TokenError, VerifiedClaims, is_master_key};
 use crate::engine::Permit;
@@ -32,17 +32,17 @@ impl Case {
     pub(super) fn decide(
         self,
         source: Option<IpAddr>,
-        seen: &mut Observation,
+        observation: &mut Observation,
     ) -> Result<(Judged, Arc<Caller>, Permit), Refusal> {
         let Self { judged, caller, call, time } = self;
         let call = call.with_context(RequestContext { time: Some(time), source });
-        seen.understood(&call);
-        let InForce { snapshot, candidate, .. } = &*judged.in_force;
-        let on_trial = candidate.as_ref().map(|rules| rules.decide(&rules.identify_again(&caller), &call));
+        observation.record_call(&call);
+        let Generation { snapshot, shadow, .. } = &*judged.generation;
+        let shadow = shadow.as_ref().map(|rules| rules.decide(&rules.identify_again(&caller), &call));
         let decided = snapshot.authorize(&caller, call);
-        seen.decided(snapshot, &decided);
-        if let Some(on_trial) = on_trial {
-            seen.compared(&on_trial);
+        observation.decided(snapshot, &decided);
+        if let Some(shadow) = shadow {
+            observation.compared(&shadow);
         }
         let permit = decided?;
         Ok((judged, caller, permit))
@@ -65,20 +65,20 @@ pub(super) fn read_again(head: &Parts, body: &SegmentedBody, depth: usize) -> Re
     if let RequestParser::Streamed(streamed) = &mut reading {
         body.iter().try_for_each(|piece| streamed.feed(piece))?;
     }
-    body::understood(reading, body, depth)
+    body::finish(reading, body, depth)
 }
 
-/// Who calls, and when the token ends, in seconds since 1970.
+/// Identifies the caller. Also returns the expiry of the token, in seconds since 1970.
 pub(super) async fn authenticate(
     observers: &Observers,
-    in_force: &InForce,
+    generation: &Generation,
     headers: &HeaderMap,
-    now: Moment,
+    now: Timestamp,
 ) -> Result<(Arc<Caller>, f64), Refusal> {
-    let config = in_force.snapshot().config();
+    let config = generation.snapshot().config();
     let presented = Bearer::presented(headers, config.master_key.as_ref())?;
-    let verifying = in_force.verifier.as_ref().zip(config.jwt.as_ref());
-    // A token that was verified in this generation is not its master key: that was looked at then.
+    let verifying = generation.verifier.as_ref().zip(config.jwt.as_ref());
+    // A cached token is not the master key. That was checked before it was cached.
     if let Some(known) = verifying.and_then(|(verifier, jwt)| verifier.known(presented, &jwt.tokens, now)) {
         observers.metrics().accepted_token(true);
         return Ok(known);
@@ -88,8 +88,8 @@ pub(super) async fn authenticate(
         return Ok((Arc::new(Caller::master_key()), f64::INFINITY));
     }
     let (verifier, jwt) = verifying.ok_or(Refusal::Token(TokenError::Shape))?;
-    let identify = |claims: &VerifiedClaims| in_force.snapshot().identify(claims);
-    // By itself, so that a request whose token is known has no room for it.
+    let identify = |claims: &VerifiedClaims| generation.snapshot().identify(claims);
+    // Boxed, so that a request with a cached token does not reserve memory for it.
     let verified = Box::pin(verifier.caller(&bearer, &jwt.tokens, identify)).await?;
     observers.metrics().accepted_token(false);
     Ok(verified)

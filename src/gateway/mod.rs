@@ -36,7 +36,7 @@ pub use auth::verifier::TokenVerifier;
 #[doc(hidden)]
 pub use forwarding::forward_everything;
 pub use listener::server::{Server, ServerError};
-pub use loading::generation::InForce;
+pub use loading::generation::Generation;
 pub use loading::loader::ActivationError;
 pub use loading::origin::Origin;
 pub use pipeline::Gateway;

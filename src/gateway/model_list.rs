@@ -27,7 +27,7 @@ pub(super) fn answer(
         return None;
     }
     let callable = || snapshot.callable_models(caller, call.team_header(), call.context());
-    // Of a model in a list, this is the list.
+    // For a member of a list, this is the route of the list.
     let path = call.judged_route();
     if matches!(path, "/model/info" | "/v1/model/info") {
         return Some(Ok(info(snapshot, &callable())));

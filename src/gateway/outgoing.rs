@@ -8,7 +8,7 @@ use http::{Request, Uri};
 use super::http::error_response::Refusal;
 use super::http::segmented_body::SegmentedBody;
 use super::http::{credential, headers};
-use super::loading::generation::InForce;
+use super::loading::generation::Generation;
 use super::target::Target;
 use super::telemetry::Observation;
 use super::upstream::client::{Connection, Deadlines, Outgoing};
@@ -31,15 +31,15 @@ pub(super) struct Plan<'d> {
 
 impl<'d> Plan<'d> {
     pub(super) fn new(
-        in_force: &'d InForce,
+        generation: &'d Generation,
         permit: &Permit,
         head: &Parts,
         body: &SegmentedBody,
     ) -> Result<Self, Refusal> {
         let call = permit.call();
-        let config = in_force.snapshot().config();
+        let config = generation.snapshot().config();
         let credential = Bearer::presented(&head.headers, config.master_key.as_ref()).ok();
-        let target = in_force.deployments.target(call, head.uri.query(), credential)?;
+        let target = generation.deployments.target(call, head.uri.query(), credential)?;
         tracing::debug!(model = ?permit.model(), host = target.uri.host(), policies = ?permit.decision().policies, "permitted");
         let renamed = target.model.as_deref().and_then(|model| call.renamed_body(model));
         let mut edits = credential::edits(body, &head.headers, credential, renamed)?;
@@ -91,7 +91,7 @@ impl<'d> Plan<'d> {
     }
 
     /// Records that the upstream is called next.
-    pub(super) fn announce(&self, permit: &Permit, head: &mut Parts, seen: &mut Observation) {
-        seen.calls(permit.call(), &self.target, &mut head.headers);
+    pub(super) fn announce(&self, permit: &Permit, head: &mut Parts, observation: &mut Observation) {
+        observation.calls(permit.call(), &self.target, &mut head.headers);
     }
 }

@@ -11,7 +11,7 @@ use hyper::body::Body as _;
 use serde_json::json;
 
 use super::auth::verifier::TokenVerifier;
-use super::clock::Moment;
+use super::clock::Timestamp;
 use super::cors;
 use super::http::body::{BodyBudget, BodyReader, Codings};
 use super::http::error_response::{Answer, REQUEST_ID, Refusal, answer_of, json_answer};
@@ -22,7 +22,7 @@ use super::http::{body, client_ip};
 use super::judged::{self, Active, Judged};
 use super::judging::{Case, authenticate, read_again, reading};
 use super::limits::admission::AdmissionControl;
-use super::loading::generation::InForce;
+use super::loading::generation::Generation;
 use super::model_list;
 use super::outgoing::Plan;
 use super::probe::probe;
@@ -53,26 +53,26 @@ impl Gateway {
     /// # Errors
     ///
     /// The system's certificates cannot be loaded.
-    pub fn new(in_force: InForce) -> std::io::Result<Self> {
+    pub fn new(generation: Generation) -> std::io::Result<Self> {
         let observers = Arc::new(Observers::new()?);
-        let forwarder = Forwarder::new(&in_force.snapshot().config().gateway.limits)?;
+        let forwarder = Forwarder::new(&generation.snapshot().config().gateway.limits)?;
         let load = AdmissionControl::default();
-        let limits = in_force.snapshot().config().gateway.limits;
-        let active = Arc::new(ArcSwap::from_pointee(in_force));
+        let limits = generation.snapshot().config().gateway.limits;
+        let active = Arc::new(ArcSwap::from_pointee(generation));
         let references = Arc::default();
-        let sockets = Arc::new(Sockets::new(&active, &observers, &load, &limits)?);
+        let sockets = Arc::new(Sockets::new(&active, &observers, &load, &references, &limits)?);
         Ok(Self { active, forwarder, observers, load, references, sockets })
     }
 
     /// The active configuration.
     #[must_use]
-    pub fn in_force(&self) -> Arc<InForce> {
+    pub fn active(&self) -> Arc<Generation> {
         self.active.load_full()
     }
 
     /// Activates another generation, and returns the previous one. Requests that were already sent upstream finish with
     /// the old one. All others are judged by the new one.
-    pub fn put_in_force(&self, next: InForce) -> Arc<InForce> {
+    pub fn activate(&self, next: Generation) -> Arc<Generation> {
         self.active.swap(Arc::new(next))
     }
 
@@ -89,9 +89,9 @@ impl Gateway {
 
     /// The metrics in Prometheus' text format.
     pub(super) fn metrics(&self) -> Answer {
-        let in_force = self.in_force();
-        let (sources, cache) = in_force.verifier.as_ref().map(TokenVerifier::state).unwrap_or_default();
-        let generation = in_force.snapshot().generation();
+        let active = self.active();
+        let (sources, cache) = active.verifier.as_ref().map(TokenVerifier::state).unwrap_or_default();
+        let generation = active.snapshot().generation();
         match self.observers.scrape(generation, &sources, cache, &self.load, self.references.len()) {
             Ok(text) => answer_of(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", text),
             Err(error) => {
@@ -135,56 +135,58 @@ impl Gateway {
 
     /// Runs the steps and informs the observers.
     async fn observed(&self, incoming: &mut IncomingRequest, request_id: &HeaderValue) -> Answer {
-        let mut seen = Observation::begin(&self.observers, &incoming.head, request_id);
+        let mut observation = Observation::begin(&self.observers, &incoming.head, request_id);
         // The headers move upstream with the request, and the request may fail after that.
         let by_headers = ErrorShape::by_headers(&incoming.head.headers);
-        let answer = match self.steps(incoming, request_id, &mut seen).await {
+        let answer = match self.steps(incoming, request_id, &mut observation).await {
             Ok(answer) => {
-                seen.answered(answer.status(), None);
+                observation.answered(answer.status(), None);
                 answer
             }
             Err(refusal) => {
                 let shape = error_shape(&incoming.head.method, incoming.head.uri.path(), by_headers);
-                let in_force = self.in_force();
-                let denied_model = &in_force.snapshot().config().gateway.denied_model;
+                let generation = self.active();
+                let denied_model = &generation.snapshot().config().gateway.denied_model;
                 let mut answer = refusal.answer(request_id, shape, denied_model);
                 if !incoming.body.is_end_stream() {
                     answer.extensions_mut().insert(UnreadBody);
                 }
-                seen.answered(answer.status(), Some(&refusal));
+                observation.answered(answer.status(), Some(&refusal));
                 answer
             }
         };
-        answer.map(|body| ObservedBody::new(body, seen).boxed_unsync())
+        answer.map(|body| ObservedBody::new(body, observation).boxed_unsync())
     }
 
     async fn steps(
         &self,
         incoming: &mut IncomingRequest,
         request_id: &HeaderValue,
-        seen: &mut Observation,
+        observation: &mut Observation,
     ) -> Result<Answer, Refusal> {
-        let in_force = self.in_force();
-        let settings @ GatewaySettings { limits, max_body_bytes, .. } = &in_force.snapshot().config().gateway;
-        seen.judged_by(in_force.snapshot());
-        seen.admitted(self.load.admit(limits).ok_or(Refusal::Overloaded)?);
+        let generation = self.active();
+        let settings @ GatewaySettings { limits, max_body_bytes, .. } =
+            &generation.snapshot().config().gateway;
+        observation.record_snapshot(generation.snapshot());
+        observation.admitted(self.load.admit(limits).ok_or(Refusal::Overloaded)?);
         if incoming.head.headers.len() > limits.headers {
             return Err(Refusal::TooManyHeaders { limit: limits.headers });
         }
         let handshake = Handshake::of(&mut incoming.head)?;
-        if handshake.is_some() && !in_force.snapshot().config().gateway.websockets {
+        if handshake.is_some() && !generation.snapshot().config().gateway.websockets {
             return Err(Refusal::WebSocketsOff);
         }
         let authenticated =
-            authenticate(&self.observers, &in_force, &incoming.head.headers, seen.began()).await;
-        seen.authenticated(authenticated.as_ref().ok().map(|(caller, _)| &**caller));
+            authenticate(&self.observers, &generation, &incoming.head.headers, observation.began()).await;
+        observation.authenticated(authenticated.as_ref().ok().map(|(caller, _)| &**caller));
         let (caller, expires) = authenticated?;
         let place = self.load.admit_caller(&caller, limits).ok_or(Refusal::TooManyRequests)?;
-        seen.caller_admitted(place);
+        observation.caller_admitted(place);
         if let Some(handshake) = handshake {
-            let source = source_of(incoming, &in_force);
-            let by = (Judged { in_force, expires }, caller);
-            return Box::pin(self.sockets.open(handshake, incoming, (source, request_id), by, seen)).await;
+            let source = source_of(incoming, &generation);
+            let by = (Judged { generation, expires }, caller);
+            return Box::pin(self.sockets.open(handshake, incoming, (source, request_id), by, observation))
+                .await;
         }
 
         if matches!(incoming.head.method, Method::CONNECT | Method::TRACE) {
@@ -197,25 +199,26 @@ impl Gateway {
         let mut body_reader = BodyReader::new(incoming, budget)?;
         let body = body::read(&mut reading, &mut body_reader, codings).await?;
         let mut body = body.keeping(body_reader.taken());
-        let call = body::understood(reading, &body, limits.json_depth)?;
+        let call = body::finish(reading, &body, limits.json_depth)?;
         let call = references::resolve(&self.references, settings, &caller, &incoming.head, &body, call);
-        let mut case = Case { judged: Judged { in_force, expires }, caller, call, time: seen.has_read() };
+        let mut case =
+            Case { judged: Judged { generation, expires }, caller, call, time: observation.received_at() };
         // Reading the body may have taken long. A request is decided by the generation that is active when it is sent.
         if !case.judged.counts(&self.active, case.time) {
-            case = Box::pin(self.judge_again(&incoming.head, &body, seen)).await?;
+            case = Box::pin(self.judge_again(&incoming.head, &body, observation)).await?;
         }
         // The loop repeats only if the judgment becomes invalid before the request is sent.
         loop {
-            let source = source_of(incoming, &case.judged.in_force);
-            let (judged, caller, permit) = case.decide(source, seen)?;
-            let snapshot = judged.in_force.snapshot();
+            let source = source_of(incoming, &case.judged.generation);
+            let (judged, caller, permit) = case.decide(source, observation)?;
+            let snapshot = judged.generation.snapshot();
             if let Some(answer) = model_list::answer(snapshot, &caller, &permit, &incoming.head.headers) {
                 return answer;
             }
             let config = snapshot.config();
-            let plan = Plan::new(&judged.in_force, &permit, &incoming.head, &body)?;
-            plan.announce(&permit, &mut incoming.head, seen);
-            let watch = references::watch(&self.references, &config.gateway, &caller, &permit);
+            let plan = Plan::new(&judged.generation, &permit, &incoming.head, &body)?;
+            plan.announce(&permit, &mut incoming.head, observation);
+            let watch = references::watch(&self.references, &config.gateway, &caller, &permit, &body);
             if watch.is_some() {
                 Watch::ask_for_plain(&mut incoming.head.headers);
             }
@@ -230,16 +233,16 @@ impl Gateway {
             } else {
                 // This is boxed, so that a request with a ready connection does not reserve memory for it.
                 let connected = Box::pin(self.forwarder.connect(plan.uri(), plan.deadlines())).await;
-                let link = connected.inspect_err(|refusal| seen.upstream(Err(refusal)))?;
-                if !judged.counts(&self.active, seen.now().wall) {
-                    case = Box::pin(self.judge_again(&incoming.head, &body, seen)).await?;
+                let link = connected.inspect_err(|refusal| observation.upstream(Err(refusal)))?;
+                if !judged.counts(&self.active, observation.now().wall) {
+                    case = Box::pin(self.judge_again(&incoming.head, &body, observation)).await?;
                     continue;
                 }
                 (Connection::Plain(link), None)
             };
             let outgoing =
                 plan.outgoing(&config.gateway, &mut incoming.head, std::mem::take(&mut body), connection);
-            let may_be_sent = || judged.counts(&self.active, Moment::now().wall);
+            let may_be_sent = || judged.counts(&self.active, Timestamp::now().wall);
             let answered = self.forwarder.relay(outgoing, &may_be_sent, &self.observers).await;
             let is_overtaken = matches!(answered, Err(Refusal::Overtaken));
             if let Some(unsent) = unsent.filter(|_| is_overtaken) {
@@ -247,10 +250,10 @@ impl Gateway {
                 incoming.head.headers = headers;
                 let budget = self.load.body_bytes.of(copy.len());
                 body = copy.keeping(budget);
-                case = Box::pin(self.judge_again(&incoming.head, &body, seen)).await?;
+                case = Box::pin(self.judge_again(&incoming.head, &body, observation)).await?;
                 continue;
             }
-            seen.upstream(answered.as_ref().map(Response::status));
+            observation.upstream(answered.as_ref().map(Response::status));
             return match watch {
                 Some(watch) => answered.map(|answer| watch.over(answer)),
                 None => answered,
@@ -264,42 +267,38 @@ impl Gateway {
         &self,
         head: &Parts,
         body: &SegmentedBody,
-        seen: &mut Observation,
+        observation: &mut Observation,
     ) -> Result<Case, Refusal> {
         for _ in 0..ATTEMPTS {
-            let in_force = self.in_force();
-            let settings = &in_force.snapshot().config().gateway;
-            seen.judged_again();
-            seen.judged_by(in_force.snapshot());
+            let generation = self.active();
+            let settings = &generation.snapshot().config().gateway;
+            observation.judged_again();
+            observation.record_snapshot(generation.snapshot());
             if head.headers.len() > settings.limits.headers {
                 return Err(Refusal::TooManyHeaders { limit: settings.limits.headers });
             }
-            let authenticated = authenticate(&self.observers, &in_force, &head.headers, seen.now()).await;
-            seen.authenticated(authenticated.as_ref().ok().map(|(caller, _)| &**caller));
+            let authenticated =
+                authenticate(&self.observers, &generation, &head.headers, observation.now()).await;
+            observation.authenticated(authenticated.as_ref().ok().map(|(caller, _)| &**caller));
             let (caller, expires) = authenticated?;
             if body.len() > settings.max_body_bytes {
                 return Err(Refusal::BodyTooLarge { limit: settings.max_body_bytes });
             }
             let call = read_again(head, body, settings.limits.json_depth)?;
             let call = references::resolve(&self.references, settings, &caller, head, body, call);
-            let (judged, time) = (Judged { in_force, expires }, seen.now().wall);
+            let (judged, time) = (Judged { generation, expires }, observation.now().wall);
             // Verifying the token may have taken long, too.
-            if judged.counts(self.active(), time) {
+            if judged.counts(&self.active, time) {
                 return Ok(Case { judged, caller, call, time });
             }
         }
         Err(Refusal::Overtaken)
     }
-
-    /// The active configuration, for checking whether it has changed.
-    pub(super) fn active(&self) -> &Active {
-        &self.active
-    }
 }
 
 /// The address that a request comes from.
-fn source_of(incoming: &IncomingRequest, in_force: &InForce) -> Option<IpAddr> {
-    let trusted_proxies = &in_force.snapshot().config().gateway.trusted_proxies;
+fn source_of(incoming: &IncomingRequest, generation: &Generation) -> Option<IpAddr> {
+    let trusted_proxies = &generation.snapshot().config().gateway.trusted_proxies;
     client_ip::address(incoming.peer?, &incoming.head.headers, trusted_proxies)
 }
 

@@ -31,7 +31,7 @@ impl Reader {
             Kind::Form => Self::Whole(Whole::Form),
             Kind::Other => Self::Whole(Whole::Other),
             Kind::Multipart { boundary } => {
-                Self::Streamed(Box::new(Multipart::new(boundary, routes::may_take_batches(path))))
+                Self::Streamed(Box::new(Multipart::new(boundary, routes::files(path))))
             }
         }
     }

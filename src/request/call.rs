@@ -60,6 +60,8 @@ pub struct ApiCall {
     pub(super) query_model: Option<Range<usize>>,
     pub(super) model_use: ModelUse,
     pub(super) litellm_members: LiteLlmMembers,
+    pub(super) upload_part: Option<Range<usize>>,
+    pub(super) is_joined: bool,
     pub(super) body_bytes: usize,
     pub(super) context: RequestContext,
 }
@@ -85,6 +87,8 @@ pub(crate) struct Resolved {
     pub(crate) has_foreign_id: bool,
     /// Whether the request still runs a model that nobody named.
     pub(crate) is_unnamed: bool,
+    /// Whether the request joins parts of a file, and the models in that file are known.
+    pub(crate) is_joined: bool,
 }
 
 impl ApiCall {
@@ -154,7 +158,7 @@ impl ApiCall {
     /// The same call with other models in the place of references that are `known`.
     #[cfg(feature = "gateway")]
     pub(crate) fn resolved(mut self, resolved: Resolved) -> Self {
-        let Resolved { known, models, has_foreign_id, is_unnamed } = resolved;
+        let Resolved { known, models, has_foreign_id, is_unnamed, is_joined } = resolved;
         self.additional.retain(|name| !known.contains(name));
         self.references.retain(|name| !known.contains(name));
         for model in models {
@@ -166,7 +170,20 @@ impl ApiCall {
         }
         self.has_foreign_id = has_foreign_id;
         self.is_unnamed = is_unnamed;
+        self.is_joined = is_joined;
         self
+    }
+
+    /// Where a part of an upload stands in the body, if the body has one.
+    #[cfg(feature = "gateway")]
+    pub(crate) fn upload_part(&self) -> Option<Range<usize>> {
+        self.upload_part.clone()
+    }
+
+    /// Whether the request joins parts of a file, and the models in that file are known.
+    #[cfg(feature = "gateway")]
+    pub(crate) fn is_joined(&self) -> bool {
+        self.is_joined
     }
 
     /// The value of the header `x-litellm-team-id`.

@@ -1,4 +1,4 @@
-//! Messages of WebSockets. Each is judged as the JSON body of a request is.
+//! WebSocket messages. Each is judged like the JSON body of a request.
 
 use std::ops::Range;
 
@@ -11,41 +11,42 @@ use super::models::rules::Rules;
 use super::{ApiCall, Malformed, RequestHead, RequestParser};
 use crate::names::ModelName;
 
-/// What a message shares with its connection.
+/// The facts that a message shares with its connection.
 #[derive(Clone, Copy, Debug)]
 pub struct Socket<'s> {
-    /// The handshake without its query: a message may name another model than the query does.
+    /// The handshake without its query, because a message may name a different model than the query.
     pub head: RequestHead<'s>,
-    /// The model that the connection is open for; `None` until a message has named it.
+    /// The model of the connection. `None` until a message has named it.
     pub model: Option<&'s ModelName>,
-    /// Whether each message that asks for a response must name its model, as OpenAI's Responses API wants.
+    /// Whether each message that requests a response must name its model, as in OpenAI's Responses API.
     pub names_each: bool,
 }
 
-/// A message that was understood: every model that it names, and where.
+/// A parsed message: every model that it names, with its position.
 #[derive(Debug)]
 pub struct Frame {
     call: ApiCall,
-    /// Whether the message itself asks for a model.
+    /// Whether the message itself names a model.
     asks: bool,
     places: Vec<Place>,
     is_media: bool,
 }
 
-/// Where a model is named.
+/// The position of a model's name.
 #[derive(Debug)]
 struct Place {
-    /// The string with its quotes. It is empty where a member can be written.
+    /// The range of the string, including its quotes. An empty range is a position where a member can be
+    /// inserted.
     range: Range<usize>,
-    /// As it stands there.
+    /// The name as written.
     name: Box<str>,
-    /// Whether it is the model that the connection is for. Other places name models beside it, such as the one that
-    /// transcribes what is heard.
+    /// Whether it is the connection's model. Other places name additional models, such as the model that
+    /// transcribes speech.
     is_asked: bool,
 }
 
 impl Frame {
-    /// Reads a message, whose arrays and objects stand inside each other at most so deep.
+    /// Parses a message, with a limit on the nesting depth of arrays and objects.
     ///
     /// # Errors
     ///
@@ -62,7 +63,7 @@ impl Frame {
         let mut found = Found { rules: Rules { route: &route }, ..Found::default() };
         let mut json = Json::new(text).map_err(Malformed::Body)?;
         found.read(&mut json, Level::Top).map_err(Malformed::Body)?;
-        // A connection for transcription names no model but the one that transcribes.
+        // A transcription connection only names the model that transcribes.
         if socket.model.is_none() && !found.places.iter().any(|place| place.is_asked) {
             found.places.iter_mut().for_each(|place| place.is_asked = true);
         }
@@ -79,26 +80,28 @@ impl Frame {
         Ok(Self { call, asks, places: found.places, is_media: found.is_media })
     }
 
-    /// What is decided: a call of the connection's route that names every model of the message, and the connection's.
+    /// The call to decide: a call of the connection's route that names every model of the message, and the
+    /// connection's model.
     #[must_use]
     pub fn call(&self) -> &ApiCall {
         &self.call
     }
 
-    /// The model that the message asks for.
+    /// The model that the message requests.
     #[must_use]
     pub fn asked(&self) -> Option<&ModelName> {
         self.call.model.as_ref().filter(|_| self.asks)
     }
 
-    /// Whether the message only carries sound or images, as many in a second do, and names no model.
+    /// Whether the message only contains audio or images and names no model. There may be many such messages
+    /// each second.
     #[must_use]
     pub fn is_media(&self) -> bool {
         self.is_media && !self.asks && self.places.is_empty() && self.call.additional.is_empty()
     }
 
-    /// The message with other names of models, or `None` if it stays as it is. `asked` is the upstream's name of the
-    /// connection's model; `beside` says that of any other.
+    /// The message with replaced model names, or `None` if nothing changes. `asked` is the upstream's name of
+    /// the connection's model, and `beside` returns the upstream's name of any other model.
     pub fn renamed(
         &self,
         text: &str,
@@ -132,7 +135,7 @@ impl Frame {
     }
 }
 
-/// The `event_id` that a client gave its message, for the answer to it.
+/// The `event_id` of a client's message, for the answer to it.
 #[must_use]
 pub fn event_id(text: &[u8]) -> Option<String> {
     const LONGEST: usize = 256;
@@ -148,15 +151,15 @@ pub fn event_id(text: &[u8]) -> Option<String> {
     read.ok().and(found).filter(|id| id.len() <= LONGEST)
 }
 
-/// Where in a message a value stands.
+/// The position of a value in a message.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Level {
     Top,
-    /// In what sets up a session or a response: its `model` is the connection's.
+    /// In the settings of a session or a response, whose `model` is the connection's model.
     Session,
-    /// In settings of a session.
+    /// In inner settings of a session.
     Settings,
-    /// In what says how speech is transcribed.
+    /// In the settings for transcription.
     Transcription,
 }
 
@@ -222,7 +225,7 @@ impl Found<'_> {
         Ok(())
     }
 
-    /// The one model that all places agree on.
+    /// The model that all places agree on.
     fn asked(&self) -> Result<Option<ModelName>, Malformed> {
         let mut asked = None;
         for place in self.places.iter().filter(|place| place.is_asked) {
@@ -238,7 +241,7 @@ impl Found<'_> {
         Ok(asked)
     }
 
-    /// A place for the connection's model, where the message names none.
+    /// A position for the connection's model, if the message names none.
     fn insert(&mut self, text: &[u8], model: Option<&ModelName>) {
         let (Some(brace), Some(model)) = (text.iter().position(|byte| *byte == b'{'), model) else { return };
         let at = brace + 1;

@@ -19,6 +19,8 @@ mod parser;
 pub(crate) use call::Resolved;
 pub use call::{ApiCall, RequestHead, RequestParts};
 pub use context::RequestContext;
+#[cfg(feature = "gateway")]
+pub(crate) use form::batch::Batch;
 pub use frame::{Frame, Socket, event_id};
 pub use head::headers::TEAM_HEADER;
 pub use head::path::RoutePath;

@@ -142,7 +142,8 @@ impl Begun {
 
     fn finish(self, content: Content<'_>, body_bytes: usize) -> Result<ApiCall, Malformed> {
         let Self { method, route, team_header, mut asked, path_replaces, mut additional, query_model } = self;
-        let Content { model: in_body, has_prefix, slot, names, model_use, litellm_members } = content;
+        let Content { model: in_body, has_prefix, slot, names, model_use, litellm_members, upload_part } =
+            content;
         let mut is_replaced = false;
         match &in_body {
             Some(name) if path_replaces => {
@@ -176,6 +177,8 @@ impl Begun {
             query_model,
             model_use,
             litellm_members,
+            upload_part,
+            is_joined: false,
             body_bytes,
             context: RequestContext::default(),
         })

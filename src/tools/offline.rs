@@ -1,4 +1,27 @@
-//! Decides requests without a network, for claims that are taken as given.
+//! Decides requests without a network. Claims are taken as given: no token is verified.
+//!
+//! ```
+//! use modelgate::{config::Config, engine::Snapshot, offline::Question, request::RequestContext};
+//!
+//! let yaml = "
+//! general_settings:
+//!   enable_jwt_auth: true
+//!   litellm_jwtauth: {user_roles_jwt_field: roles, user_allowed_roles: [basic_user], enforce_rbac: true}
+//!   role_permissions: [{role: internal_user, models: [gpt-4o]}]
+//! ";
+//! let snapshot = Snapshot::build(Config::parse("config.yaml", yaml, ".".as_ref(), &|_| None)?)?;
+//! let question = Question {
+//!     claims: serde_json::from_str(r#"{"roles": ["basic_user"]}"#)?,
+//!     method: http::Method::POST,
+//!     path: "/v1/chat/completions".to_owned(),
+//!     headers: http::HeaderMap::new(),
+//!     body: br#"{"model": "o3"}"#.to_vec(),
+//!     request_context: RequestContext::default(),
+//! };
+//! let answer = question.answer(&snapshot);
+//! assert_eq!((answer.allow, answer.status, answer.rule), (false, 403, Some("R2.model")));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use std::sync::Arc;
 
@@ -46,7 +69,7 @@ pub struct Answer {
 }
 
 impl Question {
-    /// Reads the request.
+    /// Parses the request.
     ///
     /// # Errors
     ///
@@ -67,7 +90,7 @@ impl Question {
         snapshot.identify(&VerifiedClaims::dangerous_trust(self.claims.clone()))
     }
 
-    /// Decides.
+    /// Decides the request.
     #[must_use]
     pub fn answer(&self, snapshot: &Snapshot) -> Answer {
         let call = match self.call() {

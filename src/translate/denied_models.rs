@@ -1,4 +1,4 @@
-//! A list of denied models, which also holds other spellings of them.
+//! A list of denied models that also matches other spellings of them.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -14,7 +14,7 @@ pub(crate) struct DeniedModels {
     lower: ModelList,
     /// The names in their plain form.
     canonical: HashSet<String>,
-    /// The same without the provider, for names that say none.
+    /// The same without the provider, for names without one.
     bare: HashSet<String>,
 }
 
@@ -35,12 +35,12 @@ impl DeniedModels {
         }
     }
 
-    /// Whether it denies nothing.
+    /// Whether the list is empty.
     pub(crate) fn is_empty(&self) -> bool {
         self.is_empty
     }
 
-    /// Whether the list holds the model as it is written.
+    /// Whether the list contains the model as written.
     pub(crate) fn contains_model(&self, model: &str) -> bool {
         self.written.contains_model(model)
     }
@@ -50,7 +50,7 @@ impl DeniedModels {
         self.written.names_group(group)
     }
 
-    /// Whether the list holds one of the readings of a name.
+    /// Whether the list contains one of the readings of a name.
     pub(crate) fn contains_reading(&self, name: &str, readings: &BTreeSet<String>) -> bool {
         let is_bare = !name.contains('/');
         readings.iter().any(|reading| {

@@ -46,6 +46,21 @@ pub struct PolicyBundle {
 
 /// Translates a configuration.
 ///
+/// ```
+/// use modelgate::{config::Config, translate::translate};
+///
+/// let yaml = "
+/// general_settings:
+///   enable_jwt_auth: true
+///   litellm_jwtauth: {user_roles_jwt_field: roles, user_allowed_roles: [basic_user], enforce_rbac: true}
+///   role_permissions: [{role: internal_user, models: [gpt-4o]}]
+/// ";
+/// let bundle = translate(&Config::parse("config.yaml", yaml, ".".as_ref(), &|_| None)?)?;
+/// let ids: Vec<String> = bundle.policies.iter().map(|policy| policy.id().to_string()).collect();
+/// assert!(ids.contains(&"general_settings.role_permissions[0].models".to_owned()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 ///
 /// [`TranslateError`] if Cedar refuses a policy. No configuration that was loaded should cause this.

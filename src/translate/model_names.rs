@@ -1,4 +1,4 @@
-//! The names of models that a configuration has.
+//! The model names of a configuration.
 
 use std::collections::{HashMap, HashSet};
 
@@ -6,7 +6,7 @@ use super::spellings::canonical;
 use crate::config::Config;
 use crate::pattern::{Pattern, filled};
 
-/// The names that `model_list` serves, and those that lists of models open by name.
+/// The names that `model_list` serves, and the names that lists of models allow.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ModelNames {
     /// The exact names of `model_list`, aliases included.
@@ -23,7 +23,7 @@ pub(crate) struct ModelNames {
 struct Wildcard {
     text: String,
     pattern: Pattern,
-    /// What the upstream is asked for; the same `*` stands for the same text.
+    /// The upstream's name. Its `*` is replaced by the text that `*` matched.
     target: Option<String>,
 }
 
@@ -51,13 +51,15 @@ impl ModelNames {
         names
     }
 
-    /// Whether `model_list` has exactly this name, so that its entry says what is run.
+    /// Whether `model_list` has an entry with exactly this name. The entry then determines the model that
+    /// runs.
     pub(crate) fn is_served(&self, name: &str) -> bool {
         self.served.contains(name)
     }
 
-    /// Whether the configuration has the name: `model_list` by name or wildcard, or a list of models by name. A list with commas is
-    /// had if each of its names is. The model of a request that names none (D10) is not had.
+    /// Whether the configuration has the name: in `model_list` by name or wildcard, or in a list of models by
+    /// name. For a name with commas, each part must be there. The placeholder model of a request without a
+    /// model (D10) is never there.
     pub(crate) fn resolves(&self, name: &str) -> bool {
         let is_one = |name: &str| {
             !name.is_empty()
@@ -69,7 +71,7 @@ impl ModelNames {
         is_one(name) || (name.contains(',') && parts.peek().is_some() && parts.all(is_one))
     }
 
-    /// What upstreams are asked for if the name is served by a wildcard.
+    /// The upstream's names if a wildcard serves the name.
     pub(crate) fn targets(&self, name: &str) -> impl Iterator<Item = String> {
         let fitting = self.wildcards.iter().filter(move |wildcard| wildcard.pattern.matches(name));
         fitting.filter_map(move |wildcard| Some(filled(wildcard.target.as_deref()?, &wildcard.text, name)))

@@ -1,14 +1,15 @@
-//! Other spellings of a model's name that an upstream may resolve to the same model.
+//! Computes other spellings of a model's name that an upstream may resolve to the same model.
 
 use std::collections::BTreeSet;
 
-/// The most readings of one name. A name with more is compared with nothing.
+/// The maximum number of readings of one name. A name with more is not compared.
 const MOST: usize = 64;
 
-/// Every plainer name that an upstream may read in `name`, in lower case, `name` itself included. `None` if there are too many.
+/// Every simpler name to which an upstream may resolve `name`, in lower case and including `name`. `None` if
+/// there are too many.
 ///
-/// Providers before a slash or a dot, `models/`, tags behind `:` or `@`, dates, versions and `latest` at the end are taken off
-/// in every combination.
+/// It removes these parts in every combination: providers before a slash or a dot, `models/`, tags after `:`
+/// or `@`, and dates, versions and `latest` at the end.
 pub(crate) fn readings(name: &str) -> Option<BTreeSet<String>> {
     let mut readings = BTreeSet::new();
     let mut open = vec![name.to_lowercase()];
@@ -25,13 +26,14 @@ pub(crate) fn readings(name: &str) -> Option<BTreeSet<String>> {
     Some(readings)
 }
 
-/// The same name for each way to write what stands between its words and numbers, such as `claude-3.5` and `claude-3-5`.
+/// The name in a form that is equal for all separators between its words and numbers, such as `claude-3.5`
+/// and `claude-3-5`.
 pub(crate) fn canonical(name: &str) -> String {
     let separated = |c: char| if matches!(c, '.' | '_' | '@' | ':') { '-' } else { c };
     name.chars().flat_map(char::to_lowercase).map(separated).collect()
 }
 
-/// The name with one thing taken off, in each way.
+/// The name with one part removed, in each possible way.
 fn plainer(name: &str) -> impl Iterator<Item = &str> {
     let at = |separator| [name.split_once(separator), name.rsplit_once(separator)];
     let tags = at(':').into_iter().chain(at('@')).flatten().map(|(head, _)| head);

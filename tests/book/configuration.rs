@@ -44,6 +44,9 @@ fn type_of(schema: &Value, key: &Value) -> String {
         if name.ends_with("/OneOrMany") {
             return "string, or list of strings".to_owned();
         }
+        if name.ends_with("/OnOrOff") {
+            return "`on` or `off`".to_owned();
+        }
         if name.ends_with("/TextOrOff") {
             return "string, or `off`".to_owned();
         }

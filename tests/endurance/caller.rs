@@ -226,7 +226,7 @@ pub(crate) async fn call(load: Arc<Load>) -> Tally {
 impl Load {
     /// The name of what came of it, or what is wrong with it.
     async fn play(&self, card: &Card, kept: &mut Option<Line>) -> Result<&'static str, String> {
-        let (rules, keys) = (self.rules.in_force.now(), self.provider.published.now());
+        let (rules, keys) = (self.rules.active.now(), self.provider.published.now());
         let (credential, number) = self.provider.credential(card.token, card.caller);
         let answer = match card.conduct {
             Conduct::LeavesMidRequest => {
@@ -247,7 +247,7 @@ impl Load {
         if may_be_refused && answer.is_refusal(401, "authentication_error") {
             return Ok("401, no valid token");
         }
-        let sets = self.rules.in_force.since(rules);
+        let sets = self.rules.active.since(rules);
         let expected = sets.iter().copied().flatten().map(|set| &card.expected[*set as usize]);
         match expected.clone().find(|expected| may_be_accepted && expected.fits(&answer)) {
             Some(expected) => Ok(expected.name()),

@@ -129,7 +129,7 @@ pub(crate) struct Rules {
     file: PathBuf,
     /// In the order of [`BOTH`].
     configs: [Value; 2],
-    pub(crate) in_force: Timeline<&'static [Set]>,
+    pub(crate) active: Timeline<&'static [Set]>,
 }
 
 /// How often the rules were written.
@@ -145,7 +145,7 @@ impl Rules {
     pub(crate) fn new(directory: &Path, upstreams: &Upstreams) -> Self {
         let configs = BOTH.map(|set| set.config(upstreams));
         let rules =
-            Self { file: directory.join("config.yaml"), configs, in_force: Timeline::new(Set::A.alone()) };
+            Self { file: directory.join("config.yaml"), configs, active: Timeline::new(Set::A.alone()) };
         rules.write(&rules.config(Set::A).to_string());
         rules
     }
@@ -166,13 +166,13 @@ impl Rules {
 
     /// Puts the other set in force, after something that is no set of rules every third time.
     pub(crate) async fn change(&self, gate: &Gate, probe: &mut Probe, writes: &mut Writes) {
-        let next = self.in_force.last()[0].other();
+        let next = self.active.last()[0].other();
         let text = self.config(next).to_string();
         if writes.good % 3 == 2 {
             self.refuse(gate, &text, writes.bad).await;
             writes.bad += 1;
         }
-        self.in_force.push(&BOTH);
+        self.active.push(&BOTH);
         let written = Instant::now();
         self.write(&text);
         match writes.good % 5 {
@@ -185,7 +185,7 @@ impl Rules {
         }
         writes.good += 1;
         writes.slowest = writes.slowest.max(written.elapsed());
-        self.in_force.push(next.alone());
+        self.active.push(next.alone());
     }
 
     /// Writes what must be refused, and waits until it was.

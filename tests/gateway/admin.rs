@@ -13,7 +13,7 @@ async fn operators_see_health_and_what_is_in_force() {
         let answer = live.ask("GET", path).await;
         assert_eq!((answer.status(), json(&answer)), ("200", serde_json::json!({"status": "healthy"})));
     }
-    let generation = live.gate.gateway.in_force().snapshot().generation();
+    let generation = live.gate.gateway.active().snapshot().generation();
     assert_eq!(json(&live.ask("GET", "/-/snapshot").await)["generation"], generation);
     let verbose = json(&live.ask("GET", "/health/readiness?verbose").await);
     assert_eq!(verbose["snapshot"]["generation"], generation);

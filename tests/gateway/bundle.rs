@@ -147,7 +147,7 @@ async fn a_new_bundle_is_in_force_at_the_next_poll() {
     std::fs::write(&config, "general_settings: {master_key: sk-1}\nmodel_list: []\n").unwrap();
     let sources = Sources::new(&config, Some(&mirror.policies()));
     let reloader = Reloader::start(sources, Box::new(|_| None), None).unwrap();
-    let policies = || reloader.gateway().in_force().origin().map(|origin| origin.policy_count);
+    let policies = || reloader.gateway().active().origin().map(|origin| origin.policy_count);
     assert_eq!(policies(), Some(0));
 
     tokio::spawn(Arc::clone(&reloader).follow(mirror, Duration::from_millis(5)));
@@ -249,7 +249,7 @@ async fn a_version_whose_rules_are_refused_need_not_be_followed_by_a_newer_one()
     .await;
     server.publish_version(2, "forbid (principal, action, resource);");
     soon(async {
-        while reloader.gateway().in_force().origin().map(|origin| origin.policy_count) != Some(1) {
+        while reloader.gateway().active().origin().map(|origin| origin.policy_count) != Some(1) {
             tokio::task::yield_now().await;
         }
     })

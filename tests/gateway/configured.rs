@@ -5,7 +5,7 @@ use std::sync::Arc;
 use modelgate::config::Config;
 use modelgate::dropins::DropIns;
 use modelgate::engine::Snapshot;
-use modelgate::gateway::{Gateway, InForce, TokenVerifier};
+use modelgate::gateway::{Gateway, Generation, TokenVerifier};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -32,7 +32,7 @@ async fn gate(listed: &str, rest: &str, variables: &[(&str, &str)]) -> Fixture {
     let config = Config::parse("config.yaml", &yaml, directory.path(), &env).unwrap();
     let verifier = TokenVerifier::new(&config.jwt.as_ref().unwrap().tokens).unwrap();
     let snapshot = Snapshot::with_policies(config, &DropIns::default()).unwrap();
-    let gateway = Arc::new(Gateway::new(InForce::new(snapshot, Some(verifier))).unwrap());
+    let gateway = Arc::new(Gateway::new(Generation::new(snapshot, Some(verifier))).unwrap());
     Fixture::serve(gateway, upstream, key, directory).await
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use modelgate::config::Config;
 use modelgate::dropins::DropIns;
 use modelgate::engine::Snapshot;
-use modelgate::gateway::{Gateway, InForce, Server, TokenVerifier};
+use modelgate::gateway::{Gateway, Generation, Server, TokenVerifier};
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -77,7 +77,7 @@ impl Fixture {
         let modelgate = modelgate.replace("UPSTREAM", &address.to_string());
         let models = r#"["anthropic-claude", "team/*"]"#;
         let config = config(&directory, address, [jwtauth, &modelgate, models], variables);
-        let gateway = Arc::new(Gateway::new(in_force(config, &DropIns::default())).unwrap());
+        let gateway = Arc::new(Gateway::new(generation(config, &DropIns::default())).unwrap());
         Self::serve(gateway, upstream, key, directory).await
     }
 
@@ -95,30 +95,38 @@ impl Fixture {
     }
 
     /// The same configuration with other models for the role.
-    pub(crate) fn in_force(&self, models: &str) -> InForce {
+    pub(crate) fn generation(&self, models: &str) -> Generation {
         let upstream = self.upstream.local_addr().unwrap();
-        in_force(config(&self.directory, upstream, ["", "", models], &[]), &DropIns::default())
+        generation(config(&self.directory, upstream, ["", "", models], &[]), &DropIns::default())
     }
 
     /// The configuration with this block `modelgate`, and these models for the role.
-    pub(crate) fn in_force_as(&self, modelgate: &str, models: &str) -> InForce {
+    pub(crate) fn generation_as(&self, modelgate: &str, models: &str) -> Generation {
         let upstream = self.upstream.local_addr().unwrap();
         let modelgate = modelgate.replace("UPSTREAM", &upstream.to_string());
-        in_force(config(&self.directory, upstream, ["", &modelgate, models], &[]), &DropIns::default())
+        generation(config(&self.directory, upstream, ["", &modelgate, models], &[]), &DropIns::default())
+    }
+
+    /// The same configuration, in which the model of the role has another name at the upstream.
+    pub(crate) fn generation_moved(&self, name: &str) -> Generation {
+        let models = r#"["anthropic-claude", "team/*"]"#;
+        let upstream = self.upstream.local_addr().unwrap();
+        let yaml = yaml(upstream, ["", "", models]).replace("openai/claude \"3\"", &format!("openai/{name}"));
+        generation(parsed(&self.directory, &yaml, &[]), &DropIns::default())
     }
 
     /// The same configuration with other environment variables.
-    pub(crate) fn in_force_with(&self, variables: &[(&str, &str)]) -> InForce {
+    pub(crate) fn generation_with(&self, variables: &[(&str, &str)]) -> Generation {
         let models = r#"["anthropic-claude", "team/*"]"#;
         let config =
             config(&self.directory, self.upstream.local_addr().unwrap(), ["", "", models], variables);
-        in_force(config, &DropIns::default())
+        generation(config, &DropIns::default())
     }
 
     /// Drops a policy in, with this block `modelgate`.
     pub(crate) fn drop_in(&self, modelgate: &str, policy: &str) {
         let (config, dropins) = self.dropping(modelgate, policy);
-        self.gateway.put_in_force(in_force(config, &dropins));
+        self.gateway.activate(generation(config, &dropins));
     }
 
     /// Rules with a policy dropped in, which nobody enforces yet.
@@ -183,9 +191,9 @@ pub(crate) async fn send(
     stream
 }
 
-fn in_force(config: Config, dropins: &DropIns) -> InForce {
+fn generation(config: Config, dropins: &DropIns) -> Generation {
     let verifier = TokenVerifier::new(&config.jwt.as_ref().unwrap().tokens).unwrap();
-    InForce::new(Snapshot::with_policies(config, dropins).unwrap(), Some(verifier))
+    Generation::new(Snapshot::with_policies(config, dropins).unwrap(), Some(verifier))
 }
 
 fn config(
@@ -194,13 +202,16 @@ fn config(
     [jwtauth, modelgate, models]: [&str; 3],
     variables: &[(&str, &str)],
 ) -> Config {
-    let yaml = yaml(upstream, [jwtauth, modelgate, models]);
+    parsed(directory, &yaml(upstream, [jwtauth, modelgate, models]), variables)
+}
+
+fn parsed(directory: &tempfile::TempDir, yaml: &str, variables: &[(&str, &str)]) -> Config {
     let keys = url::Url::from_file_path(directory.path().join("jwks.json")).unwrap();
     let environment = |name: &str| match variables.iter().find(|(known, _)| *known == name) {
         Some((_, value)) => Some((*value).to_owned()),
         None => (name == "JWT_PUBLIC_KEY_URL").then(|| keys.to_string()),
     };
-    Config::parse("config.yaml", &yaml, directory.path(), &environment).unwrap()
+    Config::parse("config.yaml", yaml, directory.path(), &environment).unwrap()
 }
 
 /// The documented example, with both models at one upstream.

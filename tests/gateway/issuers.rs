@@ -139,7 +139,7 @@ async fn one_dead_issuer_does_not_block_the_other() {
 #[tokio::test]
 async fn keys_that_were_fetched_at_the_start_need_no_provider_later() {
     let issuers = Issuers::start(&[]).await;
-    issuers.gate.gateway.in_force().warm_up().await;
+    issuers.gate.gateway.active().warm_up().await;
     for name in ["a.json", "b.json"] {
         std::fs::remove_file(issuers.directory.path().join(name)).unwrap();
     }

@@ -12,15 +12,15 @@ const ALLOWED: &str = r#"{"model": "anthropic-claude"}"#;
 const DENIED: &str = r#"{"model": "openai-gpt-4o"}"#;
 
 fn file(gate: &Fixture) -> PathBuf {
-    let in_force = gate.gateway.in_force();
-    in_force.snapshot().config().gateway.decision_log.as_ref().unwrap().file.clone().unwrap()
+    let generation = gate.gateway.active();
+    generation.snapshot().config().gateway.decision_log.as_ref().unwrap().file.clone().unwrap()
 }
 
 /// A gateway that logs to a file, with more of the block `decision_log`.
 async fn logging(settings: &str) -> Fixture {
     let gate = Fixture::with(&format!("decision_log: {{file: log, {settings}}}")).await;
-    let in_force = gate.gateway.in_force();
-    let settings = in_force.snapshot().config().gateway.decision_log.as_ref().unwrap();
+    let generation = gate.gateway.active();
+    let settings = generation.snapshot().config().gateway.decision_log.as_ref().unwrap();
     gate.gateway.observers().log_to(DecisionLog::start(settings).unwrap());
     gate
 }
@@ -54,7 +54,7 @@ async fn an_allowed_request_has_a_line_with_who_what_and_why() {
     assert_eq!((&line.code, &line.rule, &line.reason), (&None, &None, &None));
     assert_eq!((line.method.as_str(), line.route.as_str()), ("POST", CHAT));
     assert_eq!(line.models, ["anthropic-claude"]);
-    assert_eq!(line.generation, gate.gateway.in_force().snapshot().generation());
+    assert_eq!(line.generation, gate.gateway.active().snapshot().generation());
     assert!(
         line.policies.iter().any(|id| &**id == "general_settings.role_permissions[0].models"),
         "{line:?}"
@@ -212,8 +212,8 @@ async fn what_waits_is_written_before_the_end() {
 #[tokio::test]
 async fn a_sink_that_stalls_holds_up_no_request() {
     let gate = Fixture::with("decision_log: {file: pipe}").await;
-    let in_force = gate.gateway.in_force();
-    let settings = in_force.snapshot().config().gateway.decision_log.as_ref().unwrap();
+    let generation = gate.gateway.active();
+    let settings = generation.snapshot().config().gateway.decision_log.as_ref().unwrap();
     let pipe = settings.file.clone().unwrap();
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     // Somebody has the pipe open, and never reads.
@@ -234,8 +234,8 @@ async fn a_sink_that_stalls_holds_up_no_request() {
 #[tokio::test]
 async fn what_is_not_enforced_is_logged_whatever_the_sample() {
     let gate = Fixture::with("mode: log_only, decision_log: {file: log, sample_allowed: 0}").await;
-    let in_force = gate.gateway.in_force();
-    let settings = in_force.snapshot().config().gateway.decision_log.as_ref().unwrap();
+    let generation = gate.gateway.active();
+    let settings = generation.snapshot().config().gateway.decision_log.as_ref().unwrap();
     gate.gateway.observers().log_to(DecisionLog::start(settings).unwrap());
     let token = gate.token(&["basic_user"]);
     allowed(&gate, &token, ALLOWED).await;
@@ -257,7 +257,7 @@ async fn rules_under_trial_are_compared_and_not_enforced() {
         "",
         "@id(\"trial\") forbid(principal, action, resource == Model::\"anthropic-claude\");",
     );
-    gate.gateway.put_in_force(gate.in_force(r#"["anthropic-claude"]"#).with_candidate(stricter));
+    gate.gateway.activate(gate.generation(r#"["anthropic-claude"]"#).with_shadow(stricter));
     allowed(&gate, &gate.token(&["basic_user"]), ALLOWED).await;
     gate.refused("POST", CHAT, &bearer(&gate.token(&["basic_user"])), DENIED).await;
 

@@ -91,6 +91,6 @@ async fn reloads_are_counted_by_their_outcome_and_the_generation_is_shown() {
     live.ask("POST", "/-/reload").await;
     let text = metrics(&live).await;
     assert_eq!((sample(&text, success), sample(&text, failure)), (Some(1.0), Some(1.0)));
-    let generation = live.gate.gateway.in_force().snapshot().generation();
+    let generation = live.gate.gateway.active().snapshot().generation();
     assert_eq!(sample(&text, "modelgate_snapshot_generation"), Some(generation as f64));
 }

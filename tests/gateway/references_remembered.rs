@@ -63,7 +63,7 @@ pub(crate) fn batch(models: &[&str]) -> String {
 async fn a_batch_is_judged_by_the_lines_of_the_file_that_was_uploaded() {
     let callers = Callers::start(REMEMBER).await;
     let both = "[anthropic-claude, openai-gpt-4o]";
-    callers.gate.gateway.put_in_force(callers.gate.in_force_as(REMEMBER, both));
+    callers.gate.gateway.activate(callers.gate.generation_as(REMEMBER, both));
     let file = batch(&["anthropic-claude", "openai-gpt-4o"]);
     callers.sends("ada", "POST /v1/files", &file, &json!({"object": "file", "id": "file-1"})).await;
     let create = r#"{"input_file_id": "file-1", "endpoint": "/v1/embeddings"}"#;
@@ -72,7 +72,7 @@ async fn a_batch_is_judged_by_the_lines_of_the_file_that_was_uploaded() {
     assert!(reason.contains("modelgate.references"), "{reason}");
 
     // What is taken from the role is taken from its files.
-    callers.gate.gateway.put_in_force(callers.gate.in_force_as(REMEMBER, "[anthropic-claude]"));
+    callers.gate.gateway.activate(callers.gate.generation_as(REMEMBER, "[anthropic-claude]"));
     callers.is_denied("ada", "POST /v1/batches", create).await;
 }
 
@@ -88,7 +88,7 @@ async fn an_assistant_is_judged_by_the_model_that_it_was_created_with() {
     callers.sends("ada", submit, tools, &json!({"id": "run_01"})).await;
     callers.is_denied("ada", "POST /v1/threads/thread_9/runs", r#"{"assistant_id": "asst_2"}"#).await;
 
-    callers.gate.gateway.put_in_force(callers.gate.in_force_as(REMEMBER, "[openai-gpt-4o]"));
+    callers.gate.gateway.activate(callers.gate.generation_as(REMEMBER, "[openai-gpt-4o]"));
     callers.is_denied("ada", "POST /v1/threads/thread_9/runs", run).await;
 }
 
@@ -171,4 +171,38 @@ async fn the_id_of_a_streamed_response_is_remembered_when_its_first_event_comes(
     callers.is_denied("eve", "POST /v1/responses", next).await;
     callers.sends("ada", "POST /v1/responses", next, &json!({"id": "resp_2"})).await;
     drop(upstream);
+}
+
+#[tokio::test]
+async fn a_stored_chat_completion_belongs_to_its_caller() {
+    let callers = Callers::start(REMEMBER).await;
+    let body = r#"{"model": "anthropic-claude", "store": true, "messages": []}"#;
+    let arrived = callers.sends("ada", "POST /v1/chat/completions", body, &json!({"id": "chatcmpl-1"})).await;
+    assert_eq!(arrived.header("accept-encoding"), Some("identity"));
+    for request in [
+        "GET /v1/chat/completions/chatcmpl-1",
+        "GET /v1/chat/completions/chatcmpl%2D1",
+        "GET /v1/chat/completions/chatcmpl-1/messages?limit=1",
+        "GET /v1/chat/completions?after=chatcmpl-1",
+        "DELETE /v1/chat/completions/chatcmpl-1",
+    ] {
+        callers.is_denied("eve", request, "").await;
+    }
+    let update = r#"{"metadata": {}}"#;
+    callers.is_denied("eve", "POST /v1/chat/completions/chatcmpl-1", update).await;
+    let own = json!({"id": "chatcmpl-1"});
+    callers.sends("ada", "POST /v1/chat/completions/chatcmpl-1", update, &own).await;
+    callers.sends("ada", "GET /v1/chat/completions/chatcmpl-1/messages", "", &json!({})).await;
+}
+
+#[tokio::test]
+async fn a_chat_completion_that_is_not_stored_is_not_remembered() {
+    let callers = Callers::start(REMEMBER).await;
+    for (at, store) in ["", r#""store": false,"#, r#""store": null,"#].into_iter().enumerate() {
+        let body = format!(r#"{{{store} "model": "anthropic-claude", "messages": []}}"#);
+        let id = format!("chatcmpl-{at}");
+        let arrived = callers.sends("ada", "POST /v1/chat/completions", &body, &json!({"id": id})).await;
+        assert_eq!(arrived.header("accept-encoding"), None);
+        callers.sends("eve", &format!("GET /v1/chat/completions/{id}"), "", &json!({})).await;
+    }
 }

@@ -183,9 +183,9 @@ async fn health_is_open_to_everybody() {
 async fn a_new_snapshot_decides_the_next_request() {
     let gate = Fixture::start().await;
     let headers = bearer(&gate.token(&["basic_user"]));
-    let _old = gate.gateway.put_in_force(gate.in_force("[]"));
+    let _old = gate.gateway.activate(gate.generation("[]"));
     assert_eq!(gate.refused("POST", CHAT, &headers, ALLOWED).await.status(), "403");
-    let _old = gate.gateway.put_in_force(gate.in_force("[openai-gpt-4o]"));
+    let _old = gate.gateway.activate(gate.generation("[openai-gpt-4o]"));
     let _client = gate.send("POST", CHAT, &headers, r#"{"model": "openai-gpt-4o"}"#).await;
     assert_eq!(gate.arriving().await.1.body, r#"{"model": "gpt-4o"}"#);
 }
@@ -211,10 +211,10 @@ async fn rules_changed_by_a_reload_judge_a_known_token_anew() {
         }
     };
     both("200").await;
-    let before = gate.gateway.put_in_force(gate.in_force_with(&[("JWT_AUDIENCE", "elsewhere")]));
+    let before = gate.gateway.activate(gate.generation_with(&[("JWT_AUDIENCE", "elsewhere")]));
     both("401").await;
     drop(before);
-    drop(gate.gateway.put_in_force(gate.in_force_with(&[])));
+    drop(gate.gateway.activate(gate.generation_with(&[])));
     both("200").await;
 }
 

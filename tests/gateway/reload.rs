@@ -78,7 +78,7 @@ impl Live {
     }
 
     pub(crate) fn generation(&self) -> u64 {
-        self.gate.gateway.in_force().snapshot().generation()
+        self.gate.gateway.active().snapshot().generation()
     }
 
     /// The models that a token's bearer is shown, or the status.
@@ -360,10 +360,10 @@ async fn what_the_trial_refuses_is_not_in_force() {
         if most > Some(1) { Err("at most one model".to_owned()) } else { Ok(()) }
     };
     let reloader = Reloader::start(sources, Box::new(env), Some(Box::new(trial))).unwrap();
-    let before = reloader.gateway().in_force().snapshot().generation();
+    let before = reloader.gateway().active().snapshot().generation();
     live.files().write("config.yaml", live.files().yaml(BOTH));
     assert_eq!(reloader.reload().await, Outcome::Refused);
-    assert_eq!(reloader.gateway().in_force().snapshot().generation(), before);
+    assert_eq!(reloader.gateway().active().snapshot().generation(), before);
     assert!(reloader.status().last_error.unwrap().message.contains("at most one model"));
 }
 

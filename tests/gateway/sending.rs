@@ -59,7 +59,7 @@ async fn a_token_that_ends_while_its_body_comes_is_refused() {
 async fn a_model_that_is_taken_away_while_the_body_comes_is_denied() {
     let gate = Fixture::start().await;
     let client = paused_chat(&gate, &gate.token(&["basic_user"]), ALLOWED).await;
-    gate.gateway.put_in_force(gate.in_force("[openai-gpt-4o]"));
+    gate.gateway.activate(gate.generation("[openai-gpt-4o]"));
     assert_eq!(rest(client, ALLOWED).await.code(), "model_not_allowed");
     upstream_has_seen_nothing(&gate).await;
 }
@@ -68,7 +68,7 @@ async fn a_model_that_is_taken_away_while_the_body_comes_is_denied() {
 async fn a_model_that_is_opened_while_the_body_comes_is_forwarded() {
     let gate = Fixture::start().await;
     let mut client = paused_chat(&gate, &gate.token(&["basic_user"]), GPT).await;
-    gate.gateway.put_in_force(gate.in_force("[openai-gpt-4o]"));
+    gate.gateway.activate(gate.generation("[openai-gpt-4o]"));
     soon(client.write_all(GPT.as_bytes())).await.unwrap();
     let (mut upstream, request) = gate.arriving().await;
     assert_eq!(request.body, GPT.replace("openai-", ""));
@@ -87,13 +87,13 @@ async fn a_model_in_a_form_is_judged_by_the_newest_rules_too() {
     let path = "/v1/audio/transcriptions";
     for (models, status) in [("[openai-gpt-4o]", Some("403")), ("[anthropic-claude]", None)] {
         let mut client = paused(&gate, path, &headers, form.len()).await;
-        gate.gateway.put_in_force(gate.in_force(models));
+        gate.gateway.activate(gate.generation(models));
         soon(client.write_all(form.as_bytes())).await.unwrap();
         match status {
             Some(status) => assert_eq!(soon(read_message(&mut client)).await.status(), status),
             None => assert!(gate.arriving().await.1.body.contains("claude \"3\"")),
         }
-        gate.gateway.put_in_force(gate.in_force("[anthropic-claude]"));
+        gate.gateway.activate(gate.generation("[anthropic-claude]"));
     }
 }
 
@@ -136,7 +136,7 @@ async fn rules_that_change_while_keys_are_waited_for_decide() {
     let mut client = gate.chat(&key.token(&claims), ALLOWED).await;
     let (mut asked, _) = soon(provider.accept()).await.unwrap();
     // These rules do not know the issuer.
-    gate.gateway.put_in_force(gate.in_force("[anthropic-claude]"));
+    gate.gateway.activate(gate.generation("[anthropic-claude]"));
     answer(&mut asked, &key.jwks().to_string()).await;
     assert_eq!(soon(read_message(&mut client)).await.status(), "401");
     upstream_has_seen_nothing(&gate).await;

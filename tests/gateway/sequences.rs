@@ -70,7 +70,7 @@ impl Live {
             }
             Step::Reload => self.reload_as_expected(expected).await,
             Step::Swap(list) => {
-                self.gate.gateway.put_in_force(self.gate.in_force(&json!(LISTS[list]).to_string()));
+                self.gate.gateway.activate(self.gate.generation(&json!(LISTS[list]).to_string()));
                 (expected.list, expected.loaded) = (list, None);
                 expected.generation = self.generation();
             }

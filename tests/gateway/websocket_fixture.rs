@@ -38,14 +38,19 @@ pub(crate) async fn knock(gate: &Fixture, path: &str, headers: &str) -> TcpStrea
 /// The upstream's side of a handshake, and its head as it arrived.
 pub(crate) async fn accepting(gate: &Fixture, headers: &str) -> (Socket, String) {
     let (mut stream, request) = gate.arriving().await;
-    let key = request.head.lines().find_map(|line| line.strip_prefix("sec-websocket-key: ")).unwrap();
-    let accept = accept(key);
-    let text = format!(
-        "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
-         sec-websocket-accept: {accept}\r\n{headers}\r\n"
-    );
+    let text = accepting_answer(&request.head).replace("\r\n\r\n", &format!("\r\n{headers}\r\n"));
     soon(stream.write_all(text.as_bytes())).await.unwrap();
     (WebSocketStream::from_raw_socket(stream, Role::Server, None).await, request.head)
+}
+
+/// An upstream's answer to a handshake.
+pub(crate) fn accepting_answer(head: &str) -> String {
+    let key = head.lines().find_map(|line| line.strip_prefix("sec-websocket-key: ")).unwrap();
+    let accept = accept(key);
+    format!(
+        "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+         sec-websocket-accept: {accept}\r\n\r\n"
+    )
 }
 
 fn accept(key: &str) -> String {

@@ -1,11 +1,17 @@
 //! Messages of WebSockets are judged one by one, and none passes before that.
 
+use futures_util::StreamExt as _;
 use modelgate::decision_log::{DecisionLog, Line, Verdict};
 use serde_json::json;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::Role;
 
-use crate::fixture::{Fixture, MASTER_KEY, read_message, soon};
+use crate::fixture::{Fixture, MASTER_KEY, Message, read_message, soon};
 use crate::websocket_fixture::{
-    ACCEPT, REALTIME, accepting, bearer, closed, connected, hear, knock, opened, refusal, say, text,
+    ACCEPT, REALTIME, Socket, accepting, accepting_answer, bearer, closed, connected, hear, knock, opened,
+    refusal, say, text, upgrade,
 };
 
 const LIVE: &str = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent";
@@ -137,9 +143,60 @@ async fn a_reload_judges_the_next_message() {
     let (mut caller, mut upstream, _) = connected(&gate, REALTIME, &user(&gate)).await;
     say(&mut caller, r#"{"type":"a"}"#).await;
     assert_eq!(text(&mut upstream).await, r#"{"type":"a"}"#);
-    gate.gateway.put_in_force(gate.in_force("[team/x]"));
+    gate.gateway.activate(gate.generation("[team/x]"));
     say(&mut caller, r#"{"type":"b"}"#).await;
     assert_eq!(refusal(&mut caller).await.0, "model_not_allowed");
+}
+
+/// Answers a handshake at the upstream after the gateway has other rules.
+async fn accepted_after(gate: &Fixture, mut arrived: (TcpStream, Message), models: &str) -> Socket {
+    gate.gateway.activate(gate.generation(models));
+    let text = accepting_answer(&arrived.1.head);
+    soon(arrived.0.write_all(text.as_bytes())).await.unwrap();
+    WebSocketStream::from_raw_socket(arrived.0, Role::Server, None).await
+}
+
+#[tokio::test]
+async fn a_reload_during_the_upstreams_handshake_judges_the_callers_again() {
+    let gate = Fixture::start().await;
+    let stream = knock(&gate, REALTIME, &user(&gate)).await;
+    let arrived = gate.arriving().await;
+    let mut upstream = accepted_after(&gate, arrived, r#"["anthropic-claude"]"#).await;
+    let (mut caller, _) = opened(stream).await;
+    say(&mut caller, r#"{"type":"a"}"#).await;
+    assert_eq!(text(&mut upstream).await, r#"{"type":"a"}"#);
+
+    let mut stream = knock(&gate, REALTIME, &user(&gate)).await;
+    let arrived = gate.arriving().await;
+    let _upstream = accepted_after(&gate, arrived, "[team/x]").await;
+    let answer = soon(read_message(&mut stream)).await;
+    assert_eq!((answer.status(), answer.code().as_str()), ("403", "model_not_allowed"));
+}
+
+#[tokio::test]
+async fn a_reload_that_moves_the_model_during_the_handshake_calls_the_new_deployment() {
+    let gate = Fixture::start().await;
+    let stream = knock(&gate, REALTIME, &user(&gate)).await;
+    let arrived = gate.arriving().await;
+    gate.gateway.activate(gate.generation_moved("claude-5"));
+    let (mut old, answer) = (arrived.0, accepting_answer(&arrived.1.head));
+    soon(old.write_all(answer.as_bytes())).await.unwrap();
+    let (mut upstream, head) = accepting(&gate, "").await;
+    assert_eq!(target(&head), "/v1/realtime?model=claude%2D5");
+    let (mut caller, _) = opened(stream).await;
+    say(&mut caller, r#"{"type":"a"}"#).await;
+    assert_eq!(text(&mut upstream).await, r#"{"type":"a"}"#);
+}
+
+#[tokio::test]
+async fn a_reload_while_the_first_message_waits_for_the_upstream_judges_it_again() {
+    let gate = Fixture::start().await;
+    let (mut caller, _) = opened(knock(&gate, "/v1/responses", &user(&gate)).await).await;
+    say(&mut caller, r#"{"type":"response.create","model":"anthropic-claude"}"#).await;
+    let arrived = gate.arriving().await;
+    let mut upstream = accepted_after(&gate, arrived, "[team/x]").await;
+    assert_eq!(refusal(&mut caller).await.0, "model_not_allowed");
+    assert!(soon(upstream.next()).await.is_none_or(|message| message.is_err()));
 }
 
 #[tokio::test]
@@ -161,12 +218,12 @@ async fn through_a_reload(count: usize) {
         let (caller, upstream, _) = connected(&gate, REALTIME, &headers).await;
         open.push((caller, upstream));
     }
-    gate.gateway.put_in_force(gate.in_force(r#"["anthropic-claude"]"#));
+    gate.gateway.activate(gate.generation(r#"["anthropic-claude"]"#));
     for (caller, upstream) in &mut open {
         say(caller, r#"{"type":"a"}"#).await;
         assert_eq!(text(upstream).await, r#"{"type":"a"}"#);
     }
-    gate.gateway.put_in_force(gate.in_force("[team/x]"));
+    gate.gateway.activate(gate.generation("[team/x]"));
     for (caller, _) in &mut open {
         say(caller, r#"{"type":"b"}"#).await;
         assert_eq!(refusal(caller).await.0, "model_not_allowed");
@@ -178,13 +235,26 @@ async fn turned_off_they_are_answered_with_426() {
     let gate = Fixture::with("websockets: off").await;
     let answer = soon(read_message(&mut knock(&gate, REALTIME, &user(&gate)).await)).await;
     assert_eq!((answer.status(), answer.code().as_str()), ("426", "websockets_off"));
+    assert_eq!((answer.header("upgrade"), answer.header("connection")), (Some("websocket"), Some("Upgrade")));
+}
+
+#[tokio::test]
+async fn a_handshake_of_another_version_learns_the_one_that_is_spoken() {
+    let gate = Fixture::start().await;
+    let head = upgrade(&user(&gate)).replace("version: 13", "version: 8");
+    let mut stream = soon(TcpStream::connect(gate.address)).await.unwrap();
+    let request = format!("GET {REALTIME} HTTP/1.1\r\nhost: g\r\n{head}\r\n");
+    soon(stream.write_all(request.as_bytes())).await.unwrap();
+    let answer = soon(read_message(&mut stream)).await;
+    assert_eq!((answer.status(), answer.header("sec-websocket-version")), ("426", Some("13")));
+    assert_eq!((answer.header("upgrade"), answer.header("connection")), (Some("websocket"), Some("Upgrade")));
 }
 
 #[tokio::test]
 async fn each_judged_message_has_a_line_in_the_decision_log() {
     let gate = Fixture::with("decision_log: {file: log}").await;
-    let in_force = gate.gateway.in_force();
-    let settings = in_force.snapshot().config().gateway.decision_log.as_ref().unwrap();
+    let generation = gate.gateway.active();
+    let settings = generation.snapshot().config().gateway.decision_log.as_ref().unwrap();
     gate.gateway.observers().log_to(DecisionLog::start(settings).unwrap());
     let (mut caller, mut upstream, _) = connected(&gate, REALTIME, &user(&gate)).await;
     say(&mut caller, r#"{"type":"session.update","session":{"model":"anthropic-claude"}}"#).await;

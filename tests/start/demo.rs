@@ -5,9 +5,9 @@ use crate::run;
 #[test]
 fn the_tour_shows_each_request_with_its_answer_and_the_reason() {
     let directory = tempfile::tempdir().unwrap();
-    let (code, told) = run(directory.path(), &["demo", "--tour"]);
-    assert_eq!(code, 0, "{told}");
-    let steps: Vec<&str> = told.split("\n\n").filter(|part| part.contains("/8  ")).collect();
+    let (code, output) = run(directory.path(), &["demo", "--tour"]);
+    assert_eq!(code, 0, "{output}");
+    let steps: Vec<&str> = output.split("\n\n").filter(|part| part.contains("/8  ")).collect();
     let expected = [
         ("> GET /v1/models", "< 200 OK", "< models: anthropic-claude\n"),
         ("> POST /v1/chat/completions", "< 200 OK", "< Hello from behind the gate."),
@@ -18,22 +18,22 @@ fn the_tour_shows_each_request_with_its_answer_and_the_reason() {
         ("forbid (principal", "< 403 Forbidden", "< closed by hand"),
         ("in force after", "< 200 OK", "< Hello from behind the gate."),
     ];
-    assert_eq!(steps.len(), expected.len(), "{told}");
+    assert_eq!(steps.len(), expected.len(), "{output}");
     for (step, (request, status, answer)) in steps.iter().zip(expected) {
         for part in [request, status, answer, "why: "] {
             assert!(step.contains(part), "`{part}` is not in:\n{step}");
         }
     }
-    assert!(told.contains("All 8 answers were as expected"), "{told}");
+    assert!(output.contains("All 8 answers were as expected"), "{output}");
 }
 
 #[test]
 fn the_tour_shows_the_explanation_of_the_denial() {
     let directory = tempfile::tempdir().unwrap();
-    let (_, told) = run(directory.path(), &["demo", "--tour"]);
-    let explained: Vec<&str> = told.lines().filter_map(|line| line.strip_prefix("       | ")).collect();
-    assert!(explained.iter().any(|line| line.starts_with("denied (403, R2.model)")), "{told}");
-    assert!(explained.iter().any(|line| line.contains("role_permissions[0].models")), "{told}");
+    let (_, output) = run(directory.path(), &["demo", "--tour"]);
+    let explained: Vec<&str> = output.lines().filter_map(|line| line.strip_prefix("       | ")).collect();
+    assert!(explained.iter().any(|line| line.starts_with("denied (403, R2.model)")), "{output}");
+    assert!(explained.iter().any(|line| line.contains("role_permissions[0].models")), "{output}");
 }
 
 #[test]
@@ -41,27 +41,27 @@ fn a_demo_whose_port_is_taken_says_how_to_choose_another() {
     let directory = tempfile::tempdir().unwrap();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    let (code, told) = run(directory.path(), &["demo", "--listen", &address]);
-    assert_eq!(code, 3, "{told}");
-    assert!(told.contains(&address) && told.contains("`--listen`"), "{told}");
+    let (code, output) = run(directory.path(), &["demo", "--listen", &address]);
+    assert_eq!(code, 3, "{output}");
+    assert!(output.contains(&address) && output.contains("`--listen`"), "{output}");
 }
 
 #[test]
 fn serve_without_a_configuration_says_what_to_do_next() {
     let directory = tempfile::tempdir().unwrap();
-    let (code, told) = run(directory.path(), &["serve"]);
-    assert_eq!(code, 3, "{told}");
+    let (code, output) = run(directory.path(), &["serve"]);
+    assert_eq!(code, 3, "{output}");
     for command in ["modelgate demo --tour", "modelgate init", "modelgate serve --config FILE"] {
-        assert!(told.contains(command), "{told}");
+        assert!(output.contains(command), "{output}");
     }
     std::fs::write(directory.path().join("config.yaml"), "model_list: []\n").unwrap();
-    let (code, told) = run(directory.path(), &["serve"]);
-    assert!(code == 3 && told.contains("modelgate serve --config config.yaml"), "{told}");
+    let (code, output) = run(directory.path(), &["serve"]);
+    assert!(code == 3 && output.contains("modelgate serve --config config.yaml"), "{output}");
 }
 
 #[test]
 fn other_commands_without_a_configuration_give_no_advice_about_serving() {
     let directory = tempfile::tempdir().unwrap();
-    let (code, told) = run(directory.path(), &["translate"]);
-    assert!(code == 3 && !told.contains("What next"), "{told}");
+    let (code, output) = run(directory.path(), &["translate"]);
+    assert!(code == 3 && !output.contains("What next"), "{output}");
 }

@@ -86,8 +86,8 @@ fn several_roles_add_up_inherit_and_deny() {
 #[test]
 fn init_before_litellm_writes_the_example_and_its_cases_pass() {
     let directory = tempfile::tempdir().unwrap();
-    let (code, told) = run(directory.path(), &["init", "--before-litellm", "gate"]);
-    assert_eq!(code, 0, "{told}");
+    let (code, output) = run(directory.path(), &["init", "--before-litellm", "gate"]);
+    assert_eq!(code, 0, "{output}");
     for name in ["modelgate.yaml", "tests/cases.yaml"] {
         let written = std::fs::read_to_string(directory.path().join("gate").join(name)).unwrap();
         let example = std::fs::read_to_string(root().join("examples/before-litellm").join(name)).unwrap();

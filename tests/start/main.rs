@@ -33,8 +33,8 @@ fn modelgate(directory: &Path, args: &[&str]) -> Command {
 /// Runs the command: its exit code, and what it says.
 fn run(directory: &Path, args: &[&str]) -> (i32, String) {
     let output = modelgate(directory, args).output().unwrap();
-    let told = [output.stdout, output.stderr].concat();
-    (output.status.code().unwrap(), String::from_utf8(told).unwrap())
+    let printed = [output.stdout, output.stderr].concat();
+    (output.status.code().unwrap(), String::from_utf8(printed).unwrap())
 }
 
 /// A process that is ended with the test, by its own id.

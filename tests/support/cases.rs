@@ -1,12 +1,12 @@
 //! Requests as case files: `tests/cases/*.json`, each a list of objects.
 //!
-//! | key | unless given | what it is |
+//! | key | default | meaning |
 //! |---|---|---|
 //! | `name` | | a fact |
 //! | `method`, `path`, `query` | `POST`, `/v1/chat/completions`, none | |
 //! | `headers` | `content-type: application/json` | pairs, in order |
 //! | `body` or `hex` | none | text, or bytes in hexadecimal |
-//! | `repeat` | none | what `…` in the body stands for: pairs of a text and how often it comes |
+//! | `repeat` | none | replaces each `…` in the body: pairs of a text and a count |
 //! | `models` or `refused` | | the models that the request names, in order; or the status of its refusal |
 
 use std::path::{Path, PathBuf};
@@ -47,7 +47,7 @@ fn json() -> Vec<(String, String)> {
     vec![("content-type".to_owned(), "application/json".to_owned())]
 }
 
-/// Every case, with the name of its file.
+/// All cases, each with the name of its file.
 pub(crate) fn all() -> Vec<(String, Case)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
     let entries = std::fs::read_dir(folder).expect("the case files");
@@ -80,7 +80,7 @@ impl Case {
             .into_bytes()
     }
 
-    /// Gives the head of the request to `read`.
+    /// Passes the head of the request to `read`.
     pub(crate) fn with<T>(&self, read: impl FnOnce(&RequestHead<'_>) -> T) -> T {
         let method = Method::from_bytes(self.method.as_bytes()).expect("a method");
         let mut headers = HeaderMap::new();
@@ -92,12 +92,12 @@ impl Case {
         read(&RequestHead { method: &method, path, query, headers: &headers })
     }
 
-    /// What the request asks for, when its body is read at once.
+    /// The call that the request is parsed to, with the whole body at once.
     pub(crate) fn classify(&self) -> Result<ApiCall, Malformed> {
         self.classify_body(&self.body())
     }
 
-    /// What the request would ask for with another body.
+    /// The call that the request is parsed to with another body.
     pub(crate) fn classify_body(&self, body: &[u8]) -> Result<ApiCall, Malformed> {
         self.with(|head| {
             let RequestHead { method, path, query, headers } = *head;

@@ -1,4 +1,4 @@
-//! What is said of a configuration, as lines of text, and what a file says must be said.
+//! The findings about a configuration as lines of text, and the findings that a file expects.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -7,7 +7,7 @@ use std::path::Path;
 use miette::Diagnostic;
 use modelgate::config::{Config, Located};
 
-/// Everything that is said of a configuration.
+/// All findings about a configuration.
 pub(crate) fn said(text: &str) -> String {
     let variables: HashMap<_, _> =
         directives(text, "# env: ").filter_map(|pair| pair.split_once('=')).collect();
@@ -28,7 +28,7 @@ pub(crate) fn said(text: &str) -> String {
     said
 }
 
-/// What the comments of a file say must be said.
+/// The findings that the comments of a file expect.
 pub(crate) fn expected(text: &str) -> String {
     let behind = text.lines().skip_while(|line| *line != "# check:").skip(1);
     behind.map_while(|line| line.strip_prefix("#   ")).map(|line| format!("{line}\n")).collect()

@@ -1,4 +1,4 @@
-//! Configurations, claims and requests for property tests.
+//! Generates configurations, claims and requests for property tests.
 
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
@@ -85,7 +85,7 @@ fn jwtauth() -> impl Strategy<Value = Value> {
     })
 }
 
-/// An issuer whose tokens may say by other claims who the caller is.
+/// An issuer whose tokens may identify the caller in other claims.
 fn issuer() -> impl Strategy<Value = Value> {
     let fields = (
         optional("user_id_jwt_field", Just(json!("oid"))),
@@ -131,7 +131,8 @@ fn token_roles() -> impl Strategy<Value = Value> {
     })
 }
 
-/// The three forms: as LiteLLM, `modelgate.strict`, and `modelgate.role_permissions`, which go together too.
+/// The three forms: LiteLLM's, `modelgate.strict`, and `modelgate.role_permissions`. The last two may be
+/// combined.
 pub(crate) fn config() -> impl Strategy<Value = Value> {
     (plain_config(), any::<bool>(), proptest::option::of(token_roles())).prop_map(
         |(mut config, strict, roles)| {

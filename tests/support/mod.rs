@@ -1,4 +1,4 @@
-//! What several test programs need.
+//! Helpers that several test programs share.
 
 pub(crate) mod reference;
 
@@ -7,7 +7,7 @@ use modelgate::request::{ApiCall, Malformed, RequestParts, classify};
 use modelgate::routes::surface::lookup;
 use serde_json::Value;
 
-/// The call that a recorded case makes: `method`, `path`, `headers`, and a JSON `body`.
+/// The call of a recorded case: `method`, `path`, `headers`, and a JSON `body`.
 pub(crate) fn call(case: &Value) -> Result<ApiCall, Malformed> {
     let method: Method = case["method"].as_str().and_then(|m| m.parse().ok()).unwrap_or(Method::POST);
     let mut headers = HeaderMap::new();
@@ -20,7 +20,7 @@ pub(crate) fn call(case: &Value) -> Result<ApiCall, Malformed> {
     classify(&RequestParts { method: &method, path, query: None, headers: &headers, body: &body })
 }
 
-/// The model that a route runs for a request which names none, as the reference calls it.
+/// The reference's name for the model that a route runs if the request names none.
 pub(crate) fn unnamed_on(method: &str, path: &str) -> Option<&'static str> {
     let route = lookup(&method.parse().ok()?, path)?;
     route.model_use().runs_unnamed().then_some("")

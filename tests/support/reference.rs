@@ -1,4 +1,5 @@
-//! The rules of a decision, read straight from a configuration in JSON: naive, and sharing no code with the crate.
+//! A naive implementation of the decision rules, which reads a configuration in JSON and shares no code with
+//! the crate.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -92,7 +93,7 @@ fn lists(config: &Value, models: &[String], model: &str) -> bool {
     })
 }
 
-/// Whether the token says that it leaves out a claim that the configuration reads.
+/// Whether the token declares that it omits a claim that the configuration reads.
 fn leaves_out(jwt: &Value, claims: &Value) -> bool {
     let fields =
         ["user_roles", "roles", "team_ids", "team_id", "team_alias", "object_id", "user_id", "user_email"];
@@ -102,7 +103,7 @@ fn leaves_out(jwt: &Value, claims: &Value) -> bool {
     })
 }
 
-/// What one role gives.
+/// The permissions of one role.
 #[derive(Default)]
 struct Grant {
     model: bool,
@@ -110,7 +111,7 @@ struct Grant {
     named_route: bool,
 }
 
-/// What the roles of `role_permissions` give: the first entry for each.
+/// The permissions of `role_permissions`: the first entry of each role.
 fn role_grants(config: &Value, roles: &[&str], path: &str, model: Option<&str>, strict: bool) -> Vec<Grant> {
     let entries = config["general_settings"]["role_permissions"].as_array().cloned().unwrap_or_default();
     let grant = |role: &&str| {
@@ -125,7 +126,7 @@ fn role_grants(config: &Value, roles: &[&str], path: &str, model: Option<&str>, 
     roles.iter().map(grant).collect()
 }
 
-/// What the token's own roles give, and whether one of them denies the model.
+/// The permissions of the token's own roles, and whether one of them denies the model.
 fn own_grants(config: &Value, names: &[String], path: &str, model: Option<&str>) -> (Vec<Grant>, bool) {
     let entries = config["modelgate"]["role_permissions"].as_array().cloned().unwrap_or_default();
     let mut held = names.to_vec();
@@ -150,7 +151,7 @@ fn own_grants(config: &Value, names: &[String], path: &str, model: Option<&str>)
     (grants, denied)
 }
 
-/// The configuration with the claim fields of the token's issuer in the place of the block's.
+/// The configuration, with the claim fields of the token's issuer instead of the block's.
 fn as_its_issuer_has_it(config: &Value, claims: &Map<String, Value>) -> Value {
     let mut config = config.clone();
     let jwt = &mut config["general_settings"]["litellm_jwtauth"];
@@ -166,8 +167,8 @@ fn as_its_issuer_has_it(config: &Value, claims: &Map<String, Value>) -> Value {
     config
 }
 
-/// Decides by the rules, in their order. The model of a request that names none is the empty one where its route runs one all
-/// the same (D10).
+/// Decides by the rules, in order. If a request names no model but its route runs one, the model is the empty
+/// name (D10).
 pub(crate) fn decide(
     config: &Value,
     claims: &Map<String, Value>,

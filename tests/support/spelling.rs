@@ -1,10 +1,10 @@
-//! Whether `deny_models` denies a name, as plainly as can be: each end and beginning is taken off by trial.
+//! A naive implementation of `deny_models`. It tries to remove each prefix and suffix.
 
 use serde_json::Value;
 
 use super::{glob, lists, strings};
 
-/// Whether a list of denied models holds the model, by any spelling of its name.
+/// Whether a list of denied models contains the model in any spelling.
 pub(super) fn denies(config: &Value, denied: &[String], model: &str) -> bool {
     if denied.is_empty() {
         return false;
@@ -43,7 +43,7 @@ fn is_known(config: &Value, served: &[&str], model: &str) -> bool {
         entries(&config["general_settings"]["litellm_jwtauth"]["scope_mappings"]),
         entries(&config["teams"]),
     ];
-    // A wildcard in a list of models is no name, even for a request that writes it out.
+    // A wildcard in a list of models is not a name, even if a request contains it literally.
     !model.is_empty()
         && (served.iter().any(|pattern| pattern.contains('*') && glob(pattern, model))
             || !model.contains('*')
@@ -55,7 +55,7 @@ fn same(a: &str, b: &str) -> bool {
     plain(a) == plain(b)
 }
 
-/// Every name that is left when something is taken off.
+/// Every name that remains after removing a part.
 fn read(name: &str, found: &mut Vec<String>) {
     if found.iter().any(|known| known == name) {
         return;

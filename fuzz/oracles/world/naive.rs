@@ -24,7 +24,7 @@ pub(crate) struct Naive<'w> {
     route_lists: Vec<List>,
     all: PolicySet,
     live_permits: PolicySet,
-    on_trial: [PolicySet; 2],
+    shadowed: [PolicySet; 2],
 }
 
 /// What files say of an entity.
@@ -76,7 +76,7 @@ impl<'w> Naive<'w> {
             route_lists: route_lists(settings),
             all: set(&mut policies(false)),
             live_permits: of(false, Effect::Permit),
-            on_trial: [of(true, Effect::Permit), of(true, Effect::Forbid)],
+            shadowed: [of(true, Effect::Permit), of(true, Effect::Forbid)],
         }
     }
 
@@ -85,7 +85,7 @@ impl<'w> Naive<'w> {
         let entities = self.entities(asked, &principal);
         let questions = std::iter::once((false, uid("Route", asked.path)))
             .chain(asked.models.iter().map(|model| (true, uid("Model", model))));
-        let (mut allow, mut holding, mut closing, mut shadow) =
+        let (mut allow, mut matched, mut closing, mut shadow) =
             (true, BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
         let mut failed = false;
         for (of_model, resource) in questions {
@@ -101,7 +101,7 @@ impl<'w> Naive<'w> {
             let allowed = response.decision() == Decision::Allow;
             let granted = !ids(&ask(&self.live_permits)).is_empty();
             let forbids = if allowed { BTreeSet::new() } else { ids(&response) };
-            let trial = [ids(&ask(&self.on_trial[0])), ids(&ask(&self.on_trial[1]))];
+            let trial = [ids(&ask(&self.shadowed[0])), ids(&ask(&self.shadowed[1]))];
             let would = (granted || !trial[0].is_empty()) && forbids.is_empty() && trial[1].is_empty();
             match (allowed, would) {
                 (true, false) => shadow.extend(trial[1].clone()),
@@ -109,13 +109,13 @@ impl<'w> Naive<'w> {
                 _ => {}
             }
             allow &= allowed;
-            holding.extend(if allowed { ids(&response) } else { ids(&ask(&self.live_permits)) });
+            matched.extend(if allowed { ids(&response) } else { ids(&ask(&self.live_permits)) });
             closing.extend(forbids);
         }
         if failed {
             return (None, BTreeSet::new(), BTreeSet::new());
         }
-        (Some(allow), if allow { holding } else { closing }, shadow)
+        (Some(allow), if allow { matched } else { closing }, shadow)
     }
 
     /// Every entity, with what it is in.

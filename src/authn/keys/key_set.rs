@@ -35,6 +35,15 @@ pub struct RefusedKey {
 impl KeySet {
     /// Parses a JWKS document.
     ///
+    /// ```
+    /// use modelgate::authn::KeySet;
+    ///
+    /// let jwks = r#"{"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "a",
+    ///     "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
+    /// assert_eq!(KeySet::parse(jwks.as_bytes())?.count(), 1);
+    /// # Ok::<(), modelgate::authn::KeySetError>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`KeySetError`] if the document is not a key set, or contains no usable key.

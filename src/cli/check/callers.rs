@@ -1,4 +1,4 @@
-//! Who may use what, as the engine decides it.
+//! Computes who may use which models, by asking the engine.
 
 use std::collections::BTreeSet;
 
@@ -12,26 +12,27 @@ use crate::engine::{AuthzQuery, MODEL_ROUTES, Snapshot};
 use crate::names::ModelName;
 use crate::request::RequestContext;
 
-/// The most lines about callers.
+/// The maximum number of lines about callers.
 const MOST_LINES: usize = 40;
-/// The most decisions that are asked for.
+/// The maximum number of decisions to compute.
 const MOST_DECISIONS: usize = 100_000;
-/// A model that nobody configured.
+/// A model that is not configured.
 const OTHER: &str = "a-model-that-nobody-names";
 
 /// Who may use what.
 pub(super) struct Access {
-    /// By what a token says alone, the models that it opens.
+    /// The models that a token may use, by the content of the token.
     by_caller: Vec<(String, Vec<ModelName>)>,
-    /// The models that no token opens, whatever it says.
+    /// The models that no token may use.
     unused: Vec<ModelName>,
-    /// Whether every combination was asked for.
+    /// Whether every combination was decided.
     is_complete: bool,
-    /// Whether every token without the admin scope may use every model, also one that is not configured.
+    /// Whether every token without the admin scope may use every model, including models that are not
+    /// configured.
     pub(super) is_open: bool,
-    /// The same of those with the admin scope.
+    /// The same for tokens with the admin scope.
     pub(super) is_open_to_admins: bool,
-    /// Whether policies ask for more than who calls what.
+    /// Whether policies depend on more than the caller, the route and the model.
     has_conditions: bool,
     has_master_key: bool,
     accepts_tokens: bool,
@@ -46,7 +47,7 @@ impl Access {
         let all: BTreeSet<&ModelName> = config.models.iter().map(|model| &model.name).collect();
         let mut unused: Vec<ModelName> = all.iter().map(|name| (*name).clone()).collect();
         let mut by_caller = Vec::new();
-        // Whether all tokens may use everything, those of admins apart.
+        // Whether all tokens may use everything, separately for admins.
         let mut open = [config.jwt.is_some(); 2];
         let most = (MOST_DECISIONS / all.len().max(1)).max(MOST_LINES);
         for kind in universe.kinds.iter().filter(|kind| !kind.master_key).take(most) {
@@ -100,7 +101,7 @@ impl Access {
         }
         let now = if self.has_conditions { ", now and from an unknown address" } else { "" };
         let mut out = format!("who may use which of the models{now}:\n");
-        // Callers with the same models in one line.
+        // Callers with the same models share a line.
         let mut groups: Vec<(Vec<&str>, &Vec<ModelName>)> = Vec::new();
         for (who, models) in &self.by_caller {
             match groups.iter_mut().find(|(_, of_group)| *of_group == models) {
@@ -137,7 +138,7 @@ impl Access {
     }
 }
 
-/// A caller that says one thing, in words.
+/// Describes a caller whose token has a single role, scope or team.
 fn who(kind: &Kind, universe: &Universe) -> String {
     let quoted = |name: &str| format!("`{}`", escape(name));
     let alike = |name: &str| {

@@ -1,9 +1,9 @@
-//! What LiteLLM would do by the file, and modelgate does not.
+//! Reports the settings that LiteLLM applies and modelgate ignores.
 
 use crate::config::{Config, Effect};
 use crate::display::escape;
 
-/// A line for each key that changes answers, and one for all that do not.
+/// One line for each ignored key that changes answers, and one line for all the others.
 pub(super) fn lines(config: &Config) -> Vec<String> {
     let with = |effect: Effect| config.ignored.iter().filter(move |ignored| ignored.effect == effect);
     let mut lines: Vec<_> = with(Effect::ChangesAnswers)

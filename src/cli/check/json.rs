@@ -1,4 +1,4 @@
-//! What was found, for machines.
+//! The findings as JSON.
 
 use miette::Diagnostic;
 use serde_json::{Value, json};

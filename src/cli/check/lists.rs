@@ -1,4 +1,4 @@
-//! Names in lists that no configured model has: they open nothing, and deny nothing.
+//! Finds names in lists that match no configured model. They neither allow nor deny anything.
 
 use std::collections::BTreeSet;
 
@@ -8,12 +8,12 @@ use crate::config::Config;
 use crate::pattern::Pattern;
 use crate::providers;
 
-/// How alike two names must be, from 0 to 1.
+/// The minimum similarity of two names, from 0 to 1.
 const ALIKE: f64 = 0.7;
 
-/// Each such name with its place, and what to do about it.
+/// Each such name with its place and its fix.
 pub(super) fn unmatched(config: &Config) -> Vec<(String, String)> {
-    // Without a list, the proxy behind knows the models.
+    // Without a model list, only the upstream proxy knows the models.
     if config.models.is_empty() && config.gateway.upstream.is_some() {
         return Vec::new();
     }
@@ -30,7 +30,7 @@ pub(super) fn unmatched(config: &Config) -> Vec<(String, String)> {
             pattern.matches(name) || qualified.is_some_and(|name| pattern.matches(&name))
         };
         let is_wild = listed.contains('*');
-        // A configured wildcard may serve anything that a listed one means.
+        // A configured wildcard may serve any name that the listed wildcard matches.
         is_served(listed)
             || groups.contains(listed)
             || (is_wild && (!configured.is_empty() || names.iter().any(|name| fits(name))))

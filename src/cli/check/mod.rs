@@ -1,6 +1,7 @@
-//! `modelgate check`: what a configuration says.
+//! `modelgate check`: reports the meaning of a configuration.
 //!
-//! Who may use what is not read off the file: the engine is asked, so that each sentence is what `decide` answers.
+//! The summary of permissions comes from the engine and not from the file. So each sentence agrees with what
+//! `decide` answers.
 
 mod callers;
 mod ignored;
@@ -18,12 +19,12 @@ use crate::display::escape;
 use crate::dropins::DropIns;
 use crate::identity::entity_id;
 
-/// What to check, and how to say what was found.
+/// The arguments of `check`.
 #[derive(Debug, Args)]
 pub(super) struct CheckArgs {
     #[command(flatten)]
     config: FileArgs,
-    /// How to print what was found
+    /// The output format
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
 }
@@ -36,7 +37,7 @@ pub(super) fn run(args: CheckArgs) -> miette::Result<Exit> {
     let loaded = config.load()?;
     let snapshot = &loaded.snapshot;
     let dropins = match &loaded.policies {
-        // They were read before, so that what is refused was refused.
+        // Loading has already succeeded, so these values are valid.
         Some(directory) => DropIns::load(directory).map_err(|error| miette::Report::new(*error))?,
         None => DropIns::default(),
     };
@@ -54,12 +55,13 @@ pub(super) fn run(args: CheckArgs) -> miette::Result<Exit> {
         super::say(format_args!("callers in policies: {}\n", callers_in_policies(snapshot.config())));
     }
     let warnings = snapshot.config().warnings.len() + unmatched.len() + snapshot.misnamed_callers().len();
-    let told = if warnings == 0 { "no warnings".to_owned() } else { format!("{warnings} warning(s), above") };
-    super::say(format_args!("the configuration is valid: {told}\n"));
+    let summary =
+        if warnings == 0 { "no warnings".to_owned() } else { format!("{warnings} warning(s), above") };
+    super::say(format_args!("the configuration is valid: {summary}\n"));
     Ok(Exit::Yes)
 }
 
-/// How policies name a caller, by each issuer that the configuration names.
+/// The entity id of a caller in policies, for each configured issuer.
 fn callers_in_policies(config: &Config) -> String {
     let tokens = config.jwt.as_ref().map(|jwt| &jwt.tokens);
     let listed = tokens.into_iter().flat_map(|tokens| tokens.issuers.iter().map(|entry| &entry.issuer));

@@ -1,9 +1,9 @@
-//! Where requests for each model go.
+//! Reports the upstream of each model.
 
 use crate::config::{Config, Deployment, Destination, Model, Provider, UpstreamModels};
 use crate::display::escape;
 
-/// A line for each model, one for `modelgate.upstream`, and one for each alias.
+/// One line for each model, one for `modelgate.upstream`, and one for each alias.
 pub(super) fn lines(config: &Config) -> Vec<String> {
     let mut lines: Vec<_> = config.models.iter().map(|model| line(config, model)).collect();
     if let Some(upstream) = &config.gateway.upstream {
@@ -18,7 +18,7 @@ pub(super) fn lines(config: &Config) -> Vec<String> {
             }
         });
     }
-    // An alias has an entry for each deployment of its model.
+    // An alias occurs once for each deployment of its model.
     let mut seen = Vec::new();
     for model in &config.models {
         if let Some(target) = &model.alias_of

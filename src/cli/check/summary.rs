@@ -1,4 +1,4 @@
-//! What the file sets: models and where they go, whose tokens count, and which permissions are in force.
+//! Summarizes the file: models and their upstreams, accepted tokens, and active permissions.
 
 use super::callers::Access;
 use super::{ignored, models};
@@ -22,7 +22,7 @@ pub(super) fn of(config: &Config, access: &Access) -> String {
     lines.iter().map(|line| format!("{line}\n")).collect()
 }
 
-/// Who may use the ids that an upstream gives out.
+/// Describes who may use the ids that an upstream issues.
 fn references(config: &Config) -> Option<String> {
     let known = match config.gateway.references {
         References::Deny => "denied to callers whose models are restricted",
@@ -59,7 +59,7 @@ fn tokens(config: &Config) -> Vec<String> {
     ];
     if !jwt.tokens.issuers.is_empty() {
         lines = jwt.tokens.issuers.iter().map(issuer).collect();
-        // The global check is for the one issuer that it names (D9).
+        // The global check applies to the one issuer that it names (D9).
         if let Some(named) = &jwt.tokens.issuer {
             lines.push(format!(
                 "tokens of {}: audience {}, keys: {sources}",
@@ -94,10 +94,10 @@ fn opaque(provider: &OpaqueTokens) -> String {
     }
 }
 
-/// Which permissions of roles are in force.
+/// Describes the active permissions of roles.
 fn permissions(config: &Config, access: &Access) -> Vec<String> {
     let Some(jwt) = &config.jwt else { return Vec::new() };
-    let in_force = match (jwt.enforce_rbac, &config.token_roles) {
+    let state = match (jwt.enforce_rbac, &config.token_roles) {
         (true, None) => "enforced",
         (true, Some(_)) => "enforced, and those by the token's own roles (`modelgate.role_permissions`)",
         (false, Some(_)) => "enforced by the token's own roles (`modelgate.role_permissions`)",
@@ -109,10 +109,10 @@ fn permissions(config: &Config, access: &Access) -> Vec<String> {
         }
         (false, None) => "not enforced: other rules decide who may use which model",
     };
-    let mut lines = vec![format!("role permissions: {in_force}")];
+    let mut lines = vec![format!("role permissions: {state}")];
     let mut seen = Vec::new();
     for entry in config.role_permissions.iter().flatten().filter(|_| jwt.enforce_rbac) {
-        // The first entry of a role counts (R2).
+        // Only the first entry of a role has an effect (R2).
         if !seen.contains(&entry.role) {
             seen.push(entry.role);
             lines.push(role(entry, jwt.strict));

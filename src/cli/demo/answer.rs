@@ -10,11 +10,11 @@ use serde_json::Value;
 use super::client;
 use crate::cli::say;
 
-/// Shows what an answer says, each piece of a stream as it comes.
+/// Prints an answer. The events of a stream are printed as they arrive.
 pub(super) async fn show(mut answer: Response<Incoming>) -> Result<(), String> {
     let is_stream = answer.headers().get(CONTENT_TYPE).is_some_and(|kind| kind == "text/event-stream");
     if !is_stream {
-        say(format_args!("     < {}\n", told(&client::whole(answer).await?)));
+        say(format_args!("     < {}\n", printable(&client::whole(answer).await?)));
         return Ok(());
     }
     say("     < ");
@@ -24,15 +24,15 @@ pub(super) async fn show(mut answer: Response<Incoming>) -> Result<(), String> {
             let word = event.pointer("/choices/0/delta/content").and_then(Value::as_str);
             say(word.map(|word| format!("[{word}]")).unwrap_or_default());
         }
-        // Without a line's end the terminal would show the words all at once.
+        // Standard output is line-buffered, so each word needs a flush.
         let _ = std::io::stdout().flush();
     }
     say("\n");
     Ok(())
 }
 
-/// What matters of a body: the answer's text, the names of models, or the message of an error.
-fn told(body: &[u8]) -> String {
+/// The essential part of a body: the answer's text, the names of models, or an error message.
+fn printable(body: &[u8]) -> String {
     let value: Value = serde_json::from_slice(body).unwrap_or_default();
     let text = |pointer: &str| value.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
     let models = value.get("data").and_then(Value::as_array).map(|models| {

@@ -15,9 +15,9 @@ use tokio::net::TcpStream;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Call<'c> {
     pub(super) path: &'c str,
-    /// A call without a token is one that the gateway refuses.
+    /// `None` sends no token, and the gateway refuses the request.
     pub(super) token: Option<&'c str>,
-    /// With a body it is a POST, else a GET.
+    /// A request with a body is a POST, otherwise a GET.
     pub(super) body: Option<&'c str>,
 }
 
@@ -27,12 +27,12 @@ impl Call<'_> {
     }
 }
 
-/// Sends a request. The body of the answer is still to come.
+/// Sends a request, and returns once the head of the response has arrived.
 pub(super) async fn send(address: SocketAddr, call: Call<'_>) -> Result<Response<Incoming>, String> {
     let stream = TcpStream::connect(address).await.map_err(|error| error.to_string())?;
     let (mut sender, connection) =
         http1::handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
-    // What ends the connection also ends the answer, where it shows.
+    // An error of the connection also ends the response body, where it is reported.
     tokio::spawn(async move { drop(connection.await) });
 
     let mut request =
@@ -48,7 +48,7 @@ pub(super) async fn send(address: SocketAddr, call: Call<'_>) -> Result<Response
     sender.send_request(request).await.map_err(|error| error.to_string())
 }
 
-/// The next piece of an answer; `None` at its end.
+/// The next chunk of a response body, or `None` at its end.
 pub(super) async fn piece(answer: &mut Response<Incoming>) -> Result<Option<Bytes>, String> {
     while let Some(frame) = answer.body_mut().frame().await {
         if let Ok(data) = frame.map_err(|error| error.to_string())?.into_data() {
@@ -58,7 +58,7 @@ pub(super) async fn piece(answer: &mut Response<Incoming>) -> Result<Option<Byte
     Ok(None)
 }
 
-/// All of an answer.
+/// The whole response body.
 pub(super) async fn whole(mut answer: Response<Incoming>) -> Result<Vec<u8>, String> {
     let mut all = Vec::new();
     while let Some(data) = piece(&mut answer).await? {

@@ -1,7 +1,7 @@
-//! `modelgate demo`: the documented example with everything that it needs, in one process.
+//! `modelgate demo`: runs the documented example, with an identity provider and an upstream, in one process.
 //!
-//! `provider` issues tokens and `upstream` answers in place of a model. `script` prints what to paste; `tour` takes the
-//! `steps` itself, with `client`, and shows each `answer`.
+//! `provider` issues tokens, and `upstream` answers in place of a model. `script` prints the commands to
+//! paste. `tour` sends the requests of `steps` with `client`, and prints each `answer`.
 
 mod answer;
 mod client;
@@ -28,7 +28,7 @@ use session::{Demo, Files};
 /// Port 0: the system chooses a free port.
 const FREE_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
-/// How to run the demo.
+/// The arguments of `demo`.
 #[derive(Debug, Args)]
 pub(super) struct DemoArgs {
     /// Send the requests, explain each answer, and exit
@@ -41,7 +41,7 @@ pub(super) struct DemoArgs {
 }
 
 pub(super) fn run(args: &DemoArgs) -> miette::Result<Exit> {
-    // The tour says itself what happens.
+    // The tour prints its own progress.
     if !args.tour || std::env::var_os("RUST_LOG").is_some() {
         serve::log();
     }
@@ -52,7 +52,7 @@ async fn demo(args: &DemoArgs) -> miette::Result<Exit> {
     let provider = Provider::start().await.map_err(super::failed)?;
     let upstream = upstream::start().await.map_err(super::failed)?;
 
-    // The example as it stands, with the demo's own provider for keys and its own upstream for every model.
+    // The unchanged example. Keys come from the demo's provider, and every model uses the demo's upstream.
     let base = format!("http://{upstream}/v1");
     let variables = HashMap::from([
         ("JWT_PUBLIC_KEY_URL", provider.discovery_url()),
@@ -77,12 +77,12 @@ async fn demo(args: &DemoArgs) -> miette::Result<Exit> {
     let stop = serve::stop_signal().map_err(super::failed)?;
     if args.tour {
         let serving = tokio::spawn(server.run(std::future::pending()));
-        let told = tokio::select! {
-            told = tour::run(&demo) => told,
+        let ended = tokio::select! {
+            ended = tour::run(&demo) => ended,
             () = stop => Ok(Exit::Yes),
         };
         serving.abort();
-        return told;
+        return ended;
     }
     super::say(script::script(&demo)?);
     server.run(stop).await;

@@ -18,7 +18,7 @@ pub(super) const AUDIENCE: &str = "modelgate-demo";
 const KEY_ID: &str = "demo-1";
 const LIFETIME_SECONDS: u64 = 3600;
 
-/// The provider, with its one key.
+/// The identity provider and its signing key.
 #[derive(Debug)]
 pub(super) struct Provider {
     address: SocketAddr,
@@ -26,11 +26,11 @@ pub(super) struct Provider {
 }
 
 impl Provider {
-    /// Makes a key and listens on a free port.
+    /// Generates a key and listens on a free port.
     pub(super) async fn start() -> Result<Self, String> {
         let key =
             EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).map_err(|_| "no key could be made")?;
-        // An uncompressed point: 4, then both coordinates.
+        // An uncompressed point is the byte 4, then both coordinates.
         let (x, y) = key
             .public_key()
             .as_ref()

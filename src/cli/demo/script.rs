@@ -1,9 +1,9 @@
-//! What to paste into another terminal, one step at a time.
+//! Prints the steps of the demo as commands to paste into another terminal.
 
 use super::session::Demo;
 use super::steps;
 
-/// The steps of the demo as shell commands, each with what it shows.
+/// The steps of the demo as shell commands, each with its purpose.
 pub(super) fn script(demo: &Demo) -> miette::Result<String> {
     let (address, files) = (demo.address, &demo.files);
     let token = |roles: &[&str]| demo.provider.token(roles).map_err(crate::cli::output::failed);

@@ -1,4 +1,4 @@
-//! What runs during the demo, and the files that can be edited meanwhile.
+//! The running parts of the demo, and the files that a user can edit meanwhile.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -8,22 +8,23 @@ use super::provider::Provider;
 
 const EXAMPLE: &str = include_str!("../../../examples/azure-ad.yaml");
 
-/// What runs, and the files that can be edited meanwhile.
+/// The running parts of the demo and its editable files.
 pub(super) struct Demo {
     pub(super) address: SocketAddr,
     pub(super) provider: Provider,
     pub(super) files: Files,
-    /// What `modelgate serve` would read from the environment.
+    /// The variables that `modelgate serve` would read from the environment.
     pub(super) variables: HashMap<&'static str, String>,
 }
 
-/// The example and a directory for policies, to be edited while the demo runs; removed when it ends.
+/// The example and a directory for policies. Users can edit both while the demo runs. They are removed at its
+/// end.
 pub(super) struct Files(PathBuf);
 
 impl Files {
     pub(super) fn create() -> std::io::Result<Self> {
         let files = Self(std::env::temp_dir().join(format!("modelgate-demo-{}", std::process::id())));
-        // Never a directory that somebody else has made.
+        // Fails if the directory exists, so nobody else can have created it.
         std::fs::create_dir(&files.0)?;
         std::fs::create_dir(files.policies())?;
         std::fs::write(files.config(), EXAMPLE)?;
@@ -47,7 +48,7 @@ impl Files {
 
 impl Drop for Files {
     fn drop(&mut self) {
-        // If removing fails, a copy of the example stays behind in the system's directory for temporary files.
+        // If this fails, a copy of the example stays in the system's temporary directory.
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }

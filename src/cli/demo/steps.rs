@@ -1,21 +1,21 @@
-//! The requests of the demo, and what each shows.
+//! The requests of the demo, and the purpose of each.
 
 use http::StatusCode;
 
-/// The role that the example allows, and one that it does not know.
+/// A role that the example allows, and an unknown role.
 pub(super) const ROLE: &str = "basic_user";
 pub(super) const OTHER_ROLE: &str = "guest";
-/// The model that the role may use, and one that it may not.
+/// A model that the role may use, and a model that it may not use.
 pub(super) const ALLOWED: &str = "anthropic-claude";
 pub(super) const DENIED: &str = "openai-gpt-4o";
-/// A policy that closes everything.
+/// A policy that denies every request.
 pub(super) const CLOSING: &str =
     "@reason(\"closed by hand\") forbid (principal, action == Action::\"use_model\", resource);\n";
 
 pub(super) const CHAT: &str = "/v1/chat/completions";
 const MODELS: &str = "/v1/models";
 
-/// Whose token a step sends.
+/// The token that a step sends.
 #[derive(Clone, Copy)]
 pub(super) enum Sender {
     Member,
@@ -23,7 +23,7 @@ pub(super) enum Sender {
     Nobody,
 }
 
-/// A request, the status that it must get, and why.
+/// A request with its expected status and an explanation.
 pub(super) struct Step {
     pub(super) shows: &'static str,
     pub(super) sender: Sender,
@@ -31,11 +31,11 @@ pub(super) struct Step {
     pub(super) body: Option<String>,
     pub(super) expected: StatusCode,
     pub(super) why: &'static str,
-    /// Whether `modelgate explain` is shown, too.
+    /// Whether the output of `modelgate explain` follows.
     pub(super) explained: bool,
 }
 
-/// The requests that need no change of the rules.
+/// The requests that use the initial rules.
 pub(super) fn requests() -> [Step; 6] {
     [
         Step {
@@ -100,7 +100,7 @@ fn chat(model: &str, stream: bool) -> String {
     format!(r#"{{"model": "{model}"{stream}, "messages": [{{"role": "user", "content": "Hello"}}]}}"#)
 }
 
-/// The request that a policy opens and closes.
+/// The request that a policy denies and then permits again.
 pub(super) fn allowed() -> Step {
     Step {
         shows: "",

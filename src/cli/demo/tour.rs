@@ -13,11 +13,11 @@ use super::steps::{CHAT, CLOSING, DENIED, OTHER_ROLE, ROLE, Sender, Step, allowe
 use crate::cli::output::{Exit, failed, say};
 
 const STEPS: usize = 8;
-/// A new policy is in force well within a second; a busy machine may take longer.
+/// The time limit for a new policy to become active. It usually takes less than a second.
 const PATIENCE: Duration = Duration::from_secs(20);
 const POLL: Duration = Duration::from_millis(5);
 
-/// Takes every step. Ends with `Denied` if an answer is not the expected one.
+/// Runs every step. Returns `Denied` if an answer is not as expected.
 pub(super) async fn run(demo: &Demo) -> miette::Result<Exit> {
     let mut tour = Tour {
         demo,
@@ -67,7 +67,7 @@ impl Tour<'_> {
         Ok(())
     }
 
-    /// Sends a request, and shows it and its answer.
+    /// Sends a request, and prints it and its answer.
     async fn request(&mut self, step: &Step) -> Result<(), String> {
         let call = Call { path: step.path, token: self.token(step.sender), body: step.body.as_deref() };
         say(format_args!("     > {} {}\n", call.method(), call.path));
@@ -90,7 +90,7 @@ impl Tour<'_> {
         Ok(())
     }
 
-    /// Runs `modelgate explain` for the request that was denied.
+    /// Runs `modelgate explain` for the denied request.
     fn explain(&self) -> miette::Result<()> {
         let config = self.demo.files.config();
         let program = std::env::current_exe().map_err(failed)?;
@@ -106,10 +106,10 @@ impl Tour<'_> {
             input.write_all(claims.as_bytes()).map_err(failed)?;
         }
         let output = child.wait_with_output().map_err(failed)?;
-        let told = String::from_utf8_lossy(&output.stdout);
+        let text = String::from_utf8_lossy(&output.stdout);
         say(format_args!("     `modelgate explain` says more. The parts that matter here:\n"));
-        // The verdict, and each block with a line that says no.
-        for (position, block) in told.split("\n\n").enumerate() {
+        // Prints the verdict and each block with a line that denies.
+        for (position, block) in text.split("\n\n").enumerate() {
             let says_no = block.lines().any(|line| line.trim_start().to_ascii_lowercase().starts_with("no "));
             if position == 0 || says_no {
                 for line in block.lines() {
@@ -120,12 +120,12 @@ impl Tour<'_> {
         Ok(())
     }
 
-    /// Writes a policy that closes everything, and waits until it counts.
+    /// Writes a policy that denies everything, and waits until it is active.
     async fn close(&mut self) -> miette::Result<()> {
         self.title("A policy that is written while the gateway runs");
         let step = Step { expected: StatusCode::FORBIDDEN, ..allowed() };
         self.write(CLOSING)?;
-        self.in_force(&step).await.map_err(failed)?;
+        self.wait_until_active(&step).await.map_err(failed)?;
         self.request(&step).await.map_err(failed)?;
         say(
             "     why: A policy forbids, whatever the configuration grants. The reason is the policy's own.\n",
@@ -133,12 +133,12 @@ impl Tour<'_> {
         Ok(())
     }
 
-    /// Takes the policy back.
+    /// Removes the policy again.
     async fn reopen(&mut self) -> miette::Result<()> {
         self.title("The policy is taken back");
         let step = allowed();
         self.write("// Rules that the YAML cannot say go here.\n")?;
-        self.in_force(&step).await.map_err(failed)?;
+        self.wait_until_active(&step).await.map_err(failed)?;
         self.request(&step).await.map_err(failed)?;
         say("     why: The configuration decides alone again.\n");
         Ok(())
@@ -151,8 +151,8 @@ impl Tour<'_> {
         Ok(())
     }
 
-    /// Waits until a request gets the status that the new rules give it.
-    async fn in_force(&self, step: &Step) -> Result<(), String> {
+    /// Waits until the request gets the status that the new rules produce.
+    async fn wait_until_active(&self, step: &Step) -> Result<(), String> {
         let written = Instant::now();
         loop {
             let call = Call { path: step.path, token: self.token(step.sender), body: step.body.as_deref() };

@@ -1,4 +1,4 @@
-//! An OpenAI-style upstream that answers, streams and embeds without a model.
+//! An OpenAI-style upstream with canned answers, streams and embeddings.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::time::Interval;
 
-/// A body at once, or one word at a time.
+/// A response body, whole or one word at a time.
 pub(super) type Reply = Either<Full<Bytes>, Words>;
 
 const WORD_PAUSE: Duration = Duration::from_millis(150);
@@ -30,7 +30,7 @@ pub(super) async fn start() -> std::io::Result<SocketAddr> {
     listen(|request, _| answer(request)).await
 }
 
-/// Serves every request on a free port of this machine, for as long as the process lives.
+/// Serves every request on a free loopback port until the process ends.
 pub(super) async fn listen<F, A>(handle: F) -> std::io::Result<SocketAddr>
 where
     F: Fn(Request<Incoming>, SocketAddr) -> A + Send + Sync + 'static,
@@ -46,7 +46,7 @@ where
                 let answer = handle(request, address);
                 async move { Ok::<_, Infallible>(answer.await) }
             });
-            // A caller that hangs up ends its connection and nothing else.
+            // An error ends only this connection.
             tokio::spawn(async move {
                 drop(http1::Builder::new().serve_connection(TokioIo::new(stream), service).await)
             });
@@ -55,7 +55,7 @@ where
     Ok(address)
 }
 
-/// An answer at once.
+/// A response that is sent whole.
 pub(super) fn text(status: StatusCode, kind: &'static str, body: String) -> Response<Reply> {
     let mut answer = Response::new(Either::Left(Full::new(Bytes::from(body))));
     *answer.status_mut() = status;
@@ -99,7 +99,7 @@ fn ok(body: &Value) -> Response<Reply> {
     text(StatusCode::OK, "application/json", body.to_string())
 }
 
-/// Server-sent events, one word each, with a pause before each.
+/// Server-sent events with one word each and a pause before each.
 pub(super) struct Words {
     left: std::collections::VecDeque<Bytes>,
     pause: Interval,

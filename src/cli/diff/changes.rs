@@ -1,4 +1,4 @@
-//! What the two sides answer differently.
+//! Finds the requests that the two configurations decide differently.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,20 +6,20 @@ use super::side::{Grant, Side, query};
 use super::universe::Universe;
 use super::universe::kinds::Kind;
 
-/// What changed, by its place among the classes of the comparison.
+/// The subject of a change, by its index among the compared classes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Item {
-    /// A model, on every route on which it may be asked for.
+    /// A model, on every route that accepts it.
     Model(usize),
     /// A model on one class of routes.
     ModelOnRoute { model: usize, route: usize },
-    /// A class of routes, for every model that may be asked for there, and for requests without one.
+    /// A class of routes, for every model that they accept and for requests without a model.
     Route(usize),
     /// A class of routes for requests without a model.
     RouteAlone(usize),
 }
 
-/// Something that a caller may do on one side, and not, or not in the same way, on the other.
+/// A request whose grant differs between the two sides.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Change {
     pub(super) item: Item,
@@ -27,16 +27,17 @@ pub(super) struct Change {
     pub(super) new: Grant,
 }
 
-/// Callers for whom the same changed.
+/// Callers with the same changes.
 pub(super) struct Changed {
     pub(super) kinds: Vec<Kind>,
     pub(super) changes: Vec<Change>,
 }
 
-/// The answers of both sides to a kind, by model (`None`: a request without one) and route.
+/// The answers of both sides to one kind of caller, by model and route. The model `None` is a request without
+/// a model.
 type Cells = BTreeMap<(Option<usize>, usize), [Grant; 2]>;
 
-/// Every change, told once: not again for a caller whose token says more than that of one who is affected already.
+/// Every change, reported once. A caller whose token contains that of a reported caller does not repeat it.
 pub(super) fn find(universe: &Universe, old: &Side, new: &Side) -> Vec<Changed> {
     let mut found: Vec<(&Kind, Vec<Change>)> = Vec::new();
     for kind in &universe.kinds {
@@ -45,9 +46,9 @@ pub(super) fn find(universe: &Universe, old: &Side, new: &Side) -> Vec<Changed> 
             continue;
         }
         let mut changes = changes(universe, &cells);
-        let told: BTreeSet<&Change> =
+        let reported: BTreeSet<&Change> =
             found.iter().filter(|(less, _)| less.is_part_of(kind)).flat_map(|(_, changes)| changes).collect();
-        changes.retain(|change| !told.contains(change));
+        changes.retain(|change| !reported.contains(change));
         if !changes.is_empty() {
             found.push((kind, changes));
         }
@@ -82,23 +83,23 @@ fn cells(universe: &Universe, sides: [&Side; 2], kind: &Kind) -> Cells {
     cells
 }
 
-/// The change that all of some cells have, as far as anything is allowed there.
+/// The change that all given cells share. Cells that neither side allows are skipped.
 fn common<'c>(cells: impl Iterator<Item = &'c [Grant; 2]>) -> Option<&'c [Grant; 2]> {
     let mut active = cells.filter(|grants| **grants != [Grant::No, Grant::No]);
     let first = active.next().filter(|[old, new]| old != new)?;
     active.all(|grants| grants == first).then_some(first)
 }
 
-/// The fewest rows that tell of every cell that differs.
+/// The smallest set of rows that covers every differing cell.
 fn changes(universe: &Universe, cells: &Cells) -> Vec<Change> {
     let change = |item: Item, [old, new]: &[Grant; 2]| Change { item, old: old.clone(), new: new.clone() };
     let mut changes = Vec::new();
-    let mut told = BTreeSet::new();
+    let mut reported = BTreeSet::new();
     for model in 0..universe.models.len() {
         let of_model = cells.iter().filter(|((of, _), _)| *of == Some(model));
         if let Some(grants) = common(of_model.clone().map(|(_, grants)| grants)) {
             changes.push(change(Item::Model(model), grants));
-            told.extend(of_model.map(|(cell, _)| *cell));
+            reported.extend(of_model.map(|(cell, _)| *cell));
         }
     }
     for route in 0..universe.routes.len() {
@@ -106,12 +107,12 @@ fn changes(universe: &Universe, cells: &Cells) -> Vec<Change> {
         let Some(alone) = cells.get(&(None, route)).filter(|[old, new]| old != new) else { continue };
         let all = common(on_route.clone().map(|(_, grants)| grants));
         changes.push(change(all.map_or(Item::RouteAlone(route), |_| Item::Route(route)), alone));
-        told.insert((None, route));
+        reported.insert((None, route));
         if all.is_some() {
-            told.extend(on_route.map(|(cell, _)| *cell));
+            reported.extend(on_route.map(|(cell, _)| *cell));
         }
     }
-    for (cell, grants) in cells.iter().filter(|(cell, [old, new])| old != new && !told.contains(cell)) {
+    for (cell, grants) in cells.iter().filter(|(cell, [old, new])| old != new && !reported.contains(cell)) {
         if let (Some(model), route) = *cell {
             changes.push(change(Item::ModelOnRoute { model, route }, grants));
         }

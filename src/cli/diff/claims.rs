@@ -1,4 +1,4 @@
-//! A token for a kind of caller, as one side would read it.
+//! Builds the claims of a token for one kind of caller and one side.
 
 use serde_json::{Map, Value, json};
 
@@ -15,10 +15,10 @@ fn text(name: &Name) -> &str {
     }
 }
 
-/// The same roles, teams and user, each in the claims that the side reads it from.
+/// The roles, teams and user of the kind, in the claims that this side reads.
 pub(in crate::cli) fn of(kind: &Kind, jwt: &JwtAuth) -> Map<String, Value> {
     let mut claims = Map::new();
-    // An entry of `issuers` may read claims of its own.
+    // An entry of `issuers` may name different claims.
     let issuer = kind.issuer.as_deref();
     if let Some(issuer) = issuer {
         claims.insert("iss".to_owned(), issuer.into());
@@ -57,7 +57,7 @@ pub(in crate::cli) fn of(kind: &Kind, jwt: &JwtAuth) -> Map<String, Value> {
     claims
 }
 
-/// A name in a list of names, which another list may share.
+/// Adds a name to a list, which several claims may share.
 fn add(claims: &mut Map<String, Value>, path: Option<&ClaimPath>, name: &str) {
     let Some(place) = path.and_then(|path| path.place(claims)) else { return };
     match place {
@@ -66,7 +66,7 @@ fn add(claims: &mut Map<String, Value>, path: Option<&ClaimPath>, name: &str) {
     }
 }
 
-/// A value of its own, unless it is the first of a list that is there.
+/// Sets a single value. If the claim already has a list, the value becomes its first element.
 fn set(claims: &mut Map<String, Value>, path: Option<&ClaimPath>, value: &str) {
     let Some(place) = path.and_then(|path| path.place(claims)) else { return };
     match place {

@@ -1,4 +1,5 @@
-//! Dropped-in policies whose conditions depend on what is not compared: on the time, the address, the body, or on who exactly calls.
+//! Finds drop-in policies with conditions that the comparison does not vary: the time, the address, the body,
+//! or a single caller.
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
@@ -8,11 +9,12 @@ use serde_json::Value;
 
 use crate::dropins::DropIn;
 
-/// Such a policy. Its name and place are for people: two with the same effect and text are the same condition.
+/// A policy with such a condition. Two policies with the same effect and text are equal. The name and place
+/// are only for display.
 #[derive(Clone, Debug)]
 pub(super) struct Condition {
     pub(super) permits: bool,
-    /// The `when` and `unless` clauses, in Cedar; the whole policy where it names a single caller.
+    /// The `when` and `unless` clauses in Cedar, or the whole policy if it names a single caller.
     pub(super) text: String,
     pub(super) policy: String,
     pub(super) source: String,
@@ -53,7 +55,7 @@ impl Condition {
     }
 }
 
-/// The policy in Cedar's own spelling and without annotations, so that a change of layout is no change.
+/// The policy in Cedar's canonical format and without annotations, so a change of layout is not a change.
 pub(super) fn canonical(policy: &Policy) -> String {
     let without_annotations = || {
         let mut json = policy.to_json().ok()?;
@@ -63,7 +65,7 @@ pub(super) fn canonical(policy: &Policy) -> String {
     without_annotations().unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Whether the policy depends on what is not compared.
+/// Whether the policy depends on something that is not compared.
 pub(super) fn is_conditional(policy: &Policy) -> bool {
     let Ok(json) = policy.to_json() else { return true };
     names_a_caller(policy) || json.get("conditions").is_some_and(reads)
@@ -73,7 +75,7 @@ fn names_a_caller(policy: &Policy) -> bool {
     policy.entity_literals().iter().any(|uid| uid.type_name().to_string() == "Caller")
 }
 
-/// What each token and request of the comparison says as every token and request of its kind does.
+/// The attributes that the comparison sets in every token and request of a kind.
 const COMPARED: [(&str, &[&str]); 3] = [
     ("principal", &["admin", "roles", "scopes", "teams", "routes", "team"]),
     ("resource", &["name", "path"]),
@@ -93,7 +95,7 @@ fn reads(expression: &Value) -> bool {
     }
 }
 
-/// Whether an attribute is among what is compared.
+/// Whether the comparison covers an attribute.
 fn is_compared(access: &Value) -> bool {
     let text = |path: &str| access.pointer(path).and_then(Value::as_str);
     let of = match (text("/left/Var"), text("/left/./attr"), text("/left/./left/Var")) {
@@ -105,7 +107,7 @@ fn is_compared(access: &Value) -> bool {
     COMPARED.iter().any(|(whose, attributes)| *whose == of && attributes.contains(&attribute))
 }
 
-/// The policy as if its conditions held; one for a single caller, as if everybody were it.
+/// The policy without its conditions. A policy for a single caller then applies to every caller.
 pub(super) fn without(dropin: &DropIn) -> Option<DropIn> {
     let mut json = dropin.policy.to_json().ok()?;
     *json.get_mut("conditions")? = Value::Array(Vec::new());
@@ -116,17 +118,17 @@ pub(super) fn without(dropin: &DropIn) -> Option<DropIn> {
     Some(DropIn { parsed: policy.clone(), policy, ..dropin.clone() })
 }
 
-/// Texts that a policy compares names with.
+/// The strings that a policy compares names with.
 #[derive(Debug, Default)]
 pub(super) struct Texts {
     pub(super) roles: BTreeSet<String>,
-    /// With wildcards.
+    /// These may contain wildcards.
     pub(super) models: BTreeSet<String>,
-    /// With wildcards.
+    /// These may contain wildcards.
     pub(super) routes: BTreeSet<String>,
 }
 
-/// The texts in a policy's conditions, by the attributes that the policy reads.
+/// The strings in a policy's conditions, by the attribute that they are compared with.
 pub(super) fn texts(policy: &Policy) -> Texts {
     let Ok(json) = policy.to_json() else { return Texts::default() };
     let (mut texts, mut attributes) = (BTreeSet::new(), BTreeSet::new());

@@ -1,4 +1,4 @@
-//! The changes, for machines.
+//! The changes as JSON.
 
 use serde_json::{Value, json};
 
@@ -60,8 +60,8 @@ fn grant_json(grant: &Grant) -> Value {
     }
 }
 
-/// A request for which the change shows, as `decide` takes it, with the claims as each side reads them; `null` for the master key, and
-/// for a token that a side does not accept.
+/// An example request of the change, in the input format of `decide`, with the claims for each side. The
+/// claims are `null` for the master key, and for a token that a side does not accept.
 fn example(universe: &Universe, kind: &Kind, item: Item, sides: [&Side; 2]) -> Value {
     let route = |at: usize| universe.routes.get(at);
     let model = |at: usize| universe.models.get(at).map(|class| class.name.as_str());

@@ -1,7 +1,8 @@
-//! `modelgate diff`: who gains and who loses what.
+//! `modelgate diff`: compares two configurations, and reports who gains and who loses access.
 //!
-//! Both sides are asked the same questions: kinds of callers by models by routes. Each is a class, of which one member is asked for,
-//! since all of them are treated alike by both sides. What is not asked is told, and then the sides are not called the same.
+//! Both sides decide the same requests: each kind of caller, model and route. Each of these is a class whose
+//! members both sides treat alike, so one member stands for the class. The report names everything that was
+//! not compared. It then does not call the sides equal.
 
 mod changes;
 pub(super) mod claims;
@@ -22,7 +23,7 @@ pub(super) use universe::kinds;
 use side::Side;
 use universe::Universe;
 
-/// What to compare.
+/// The arguments of `diff`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Exit codes: 0 nobody gains or loses anything, 1 somebody does, 3 the input is invalid, 4 nothing was found, and something was

@@ -1,4 +1,4 @@
-//! One of the two configurations, as it decides.
+//! One of the two compared configurations.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -25,20 +25,20 @@ pub(super) struct Side {
     pub(super) dropins: DropIns,
     /// By id.
     conditional: BTreeMap<String, Condition>,
-    /// What counts whatever the conditions say.
+    /// The policies whose result does not depend on uncompared conditions.
     certain: Snapshot,
-    /// The same, with each conditional `permit` as if its conditions held; `None` without any.
+    /// The same, with every conditional `permit` treated as unconditional. `None` if there is none.
     granting: Option<Snapshot>,
-    /// And with each conditional `forbid` as if its conditions held, too.
+    /// The same, with every conditional `forbid` also treated as unconditional.
     forbidding: Option<Snapshot>,
 }
 
-/// Whether somebody may do something.
+/// Whether a request is allowed.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Grant {
     No,
     Yes,
-    /// By what these policies ask, of which a `permit` must hold if there is one, and no `forbid`.
+    /// It depends on these policies: if there is a `permit`, one must match, and no `forbid` may match.
     If(BTreeSet<Condition>),
 }
 
@@ -51,7 +51,7 @@ impl Side {
     }
 
     pub(super) fn new(config: Config, dropins: DropIns) -> Result<Self, LoadError> {
-        // As they are, so that what is wrong with them is told.
+        // The unchanged policies are built too, so that their errors are reported.
         Snapshot::with_policies(config.clone(), &dropins)?;
 
         let enforced = |dropin: &&DropIn| annotation(&dropin.policy, "shadow").is_none();
@@ -87,13 +87,14 @@ impl Side {
         })
     }
 
-    /// A token of a kind, as this side reads it; `None` for the master key, and where this side accepts no such token.
+    /// The claims of a kind, in the form that this side reads. `None` for the master key, and if this side
+    /// accepts no such token.
     pub(super) fn claims(&self, kind: &Kind) -> Option<Map<String, Value>> {
         let jwt = self.config.jwt.as_ref().filter(|jwt| accepts(jwt, kind.issuer.as_deref()))?;
         (!kind.master_key).then(|| claims::of(kind, jwt))
     }
 
-    /// The caller of a kind; `None` if nobody gets in like that.
+    /// The caller of a kind, or `None` if this side refuses the credential.
     pub(super) fn caller(&self, kind: &Kind) -> Option<Caller> {
         if kind.master_key {
             return self.config.master_key.is_some().then(Caller::master_key);
@@ -102,7 +103,7 @@ impl Side {
         Some(Caller::identify(&claims, self.config.jwt.as_ref()))
     }
 
-    /// Whether the caller may send such a request.
+    /// Whether the caller may send this request.
     pub(super) fn grant(&self, caller: &Caller, query: &AuthzQuery) -> Grant {
         let mut asked = BTreeSet::new();
         if self.allows(&self.certain, caller, query).is_err() {
@@ -134,7 +135,7 @@ impl Side {
     }
 }
 
-/// A request on a route, for a model or for none.
+/// A request on a route, with or without a model.
 pub(super) fn query(method: &str, route: &str, model: Option<&ModelName>, team: Option<&str>) -> AuthzQuery {
     AuthzQuery {
         method: method.to_owned(),

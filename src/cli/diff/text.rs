@@ -1,4 +1,4 @@
-//! The changes, for people.
+//! The changes as text.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,8 +28,8 @@ pub(super) fn render(universe: &Universe, changed: &[Changed], unseen: &[String]
             for (side, condition) in conditions {
                 let Condition { policy, permits, source, text } = condition;
                 let effect = if *permits { "permit" } else { "forbid" };
-                let told = format!("{side}: {effect} {policy} [{source}] {text}");
-                let _ = writeln!(out, "    {}", escape(&told));
+                let line = format!("{side}: {effect} {policy} [{source}] {text}");
+                let _ = writeln!(out, "    {}", escape(&line));
             }
         }
     }

@@ -1,4 +1,4 @@
-//! What differs between the sides, or may, and is not compared. Each is a sentence.
+//! Reports differences that were not compared, one sentence each.
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
@@ -39,7 +39,7 @@ fn partial(universe: &Universe) -> String {
     format!("tokens with {}: all combinations are too many", limits.join(", and with "))
 }
 
-/// Claims that moved.
+/// Reports claims with a different path.
 fn claims(old: &JwtAuth, new: &JwtAuth) -> Vec<String> {
     let mut moved = Vec::new();
     let mut compare = |key: &str, old: &dyn Debug, new: &dyn Debug| {
@@ -51,7 +51,7 @@ fn claims(old: &JwtAuth, new: &JwtAuth) -> Vec<String> {
     for ((key, old), (_, new)) in fields(old).into_iter().zip(fields(new)) {
         compare(key, &old.map(ClaimPath::as_str), &new.map(ClaimPath::as_str));
     }
-    // Each side may list issuers of its own, whose tokens are read in a way of their own.
+    // Each side may list its own issuers, with their own settings for reading tokens.
     let both = old.tokens.issuers.iter().filter(|entry| new.tokens.entry(&entry.issuer).is_some());
     for issuer in both.map(|entry| entry.issuer.as_str()) {
         let read = |jwt: &JwtAuth| {
@@ -63,7 +63,7 @@ fn claims(old: &JwtAuth, new: &JwtAuth) -> Vec<String> {
     moved
 }
 
-/// The claims that both sides read from any token.
+/// The claims that both sides read from every token.
 fn fields(jwt: &JwtAuth) -> [(&'static str, Option<&ClaimPath>); 8] {
     [
         ("team_id_jwt_field", jwt.team_id_jwt_field.as_ref()),
@@ -77,7 +77,8 @@ fn fields(jwt: &JwtAuth) -> [(&'static str, Option<&ClaimPath>); 8] {
     ]
 }
 
-/// Which tokens are valid at all. Every setting is named, so that a new one is judged here too.
+/// Reports differences in which tokens are valid. The pattern names every setting, so a new setting does not
+/// compile until it is handled here.
 fn tokens(old: &TokenRules, new: &TokenRules) -> Vec<String> {
     let TokenRules {
         key_urls,
@@ -87,7 +88,7 @@ fn tokens(old: &TokenRules, new: &TokenRules) -> Vec<String> {
         opaque,
         leeway,
         early_leeway,
-        // How long keys serve does not say whose tokens count.
+        // The lifetime of keys does not affect which issuers are accepted.
         public_key_ttl: _,
         public_key_stale_ttl: _,
         public_key_cooldown: _,

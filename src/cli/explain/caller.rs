@@ -1,4 +1,4 @@
-//! Who the caller is, and how that came about.
+//! Describes the caller, and how it was derived from the token.
 
 use serde_json::{Value, json};
 
@@ -12,14 +12,14 @@ use crate::names::ClaimPath;
 /// The YAML path of the keys that name claims.
 const JWTAUTH: &str = "general_settings.litellm_jwtauth";
 
-/// A caller, in words.
+/// A description of a caller.
 pub(super) struct Who {
     /// Each claim that the configuration reads.
     pub(super) claims: Vec<ClaimRead>,
-    /// Each role that counts.
+    /// Each effective role.
     pub(super) roles: Vec<RoleFound>,
     pub(super) user_id: Option<String>,
-    /// What policies name it by.
+    /// The entity id of the caller in policies.
     pub(super) entity: String,
 }
 
@@ -28,13 +28,13 @@ pub(super) struct ClaimRead {
     pub(super) key: &'static str,
     pub(super) claim: String,
     pub(super) value: Option<Value>,
-    /// A claim of the token that may be meant, where there is none of this path.
+    /// A similar claim of the token, if the token has none at this path.
     pub(super) nearest: Option<String>,
 }
 
 pub(super) struct RoleFound {
     pub(super) role: &'static str,
-    /// Such as ``R1.3: `basic_user` is in `user_allowed_roles` ``.
+    /// For example, ``R1.3: `basic_user` is in `user_allowed_roles` ``.
     pub(super) because: String,
     pub(super) source: Option<String>,
 }
@@ -74,7 +74,7 @@ impl Who {
     }
 }
 
-/// Why a caller has a role, and the key that says so.
+/// Why a caller has a role, and the key that assigns it.
 fn because(reason: &Reason) -> (String, String) {
     let (text, key) = match reason {
         Reason::AdminScope => ("R1.1: the token has the admin scope".to_owned(), "admin_jwt_scope"),

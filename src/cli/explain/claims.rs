@@ -1,14 +1,14 @@
-//! Which claim of a token a path may have been meant to name.
+//! Suggests the claim of a token that a path was probably meant to name.
 
 use serde_json::{Map, Value};
 use strsim::normalized_damerau_levenshtein;
 
-/// How alike two paths must be, from 0 to 1.
+/// The minimum similarity of two paths, from 0 to 1.
 const ALIKE: f64 = 0.6;
-/// A token nests no deeper in earnest.
+/// The maximum depth to search. Real tokens are not nested deeper.
 const DEEPEST: usize = 8;
 
-/// The path of a claim that the token has, most like `path`.
+/// The path of the claim in the token that is most similar to `path`.
 pub(super) fn nearest(path: &str, claims: &Map<String, Value>) -> Option<String> {
     let mut paths = Vec::new();
     collect(claims, "", 0, &mut paths);

@@ -1,7 +1,7 @@
-//! `modelgate explain`: why a request is allowed or denied.
+//! `modelgate explain`: explains why a request is allowed or denied.
 //!
-//! A configuration, a token or claims, and a request come in. A report leaves, as text or as JSON: who the caller is, what was
-//! decided, and each policy that was asked.
+//! The input is a configuration, a token or claims, and a request. The output is a report in text or JSON:
+//! the caller, the decision, and each evaluated policy.
 
 mod caller;
 mod claims;
@@ -29,7 +29,7 @@ use crate::request::{RequestContext, RequestParts, TEAM_HEADER, classify};
 
 use report::Report;
 
-/// Whose request to explain, and which.
+/// The arguments of `explain`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -77,7 +77,7 @@ struct Who {
     claims: Option<String>,
 }
 
-/// Where a model is asked for, unless the command says.
+/// The default path of a request with a model.
 const CHAT: &str = "/v1/chat/completions";
 
 pub(super) fn run(args: &ExplainArgs) -> miette::Result<Exit> {
@@ -96,7 +96,7 @@ pub(super) fn run(args: &ExplainArgs) -> miette::Result<Exit> {
     Ok(if report.allowed() { Exit::Yes } else { Exit::Denied })
 }
 
-/// The claims that were given: an object in place, or in a file.
+/// The claims from the command line: a JSON object, or a file with one.
 fn given_claims(given: &str) -> miette::Result<Map<String, Value>> {
     let is_object = given.trim_start().starts_with('{');
     let (name, text) = match given {
@@ -148,7 +148,7 @@ fn standard_input() -> miette::Result<String> {
     Ok(text)
 }
 
-/// `claims` are those of the token; a master key has none.
+/// `claims` are the claims of the token, or `None` for the master key.
 fn explain(
     snapshot: &Snapshot,
     args: &ExplainArgs,

@@ -12,29 +12,29 @@ use crate::names::ModelName;
 use crate::offline::Answer;
 use crate::request::{ApiCall, Malformed};
 
-/// What there is to tell.
+/// The content of an explanation.
 pub(super) struct Report {
     pub(super) status: u16,
     /// The rule or check that denies.
     pub(super) rule: Option<String>,
     pub(super) reason: Option<String>,
-    /// What the rule says, and where that is written.
+    /// The meaning of the rule, and its place in the documentation.
     pub(super) words: Option<Words>,
-    pub(super) cure: Option<String>,
-    /// The rule that denies and is not enforced (`modelgate.mode: log_only`).
+    pub(super) fix: Option<String>,
+    /// The rule that denies but is not enforced (`modelgate.mode: log_only`).
     pub(super) unenforced: Option<Rule>,
-    /// What a refused token says of itself.
+    /// The unverified claims of a refused token.
     pub(super) presented: Option<Presented>,
     pub(super) who: Option<Who>,
     pub(super) asked: Option<Asked>,
 }
 
-/// What was asked, and what each policy said to it.
+/// The request, and the result of each policy.
 pub(super) struct Asked {
     pub(super) method: String,
     pub(super) route: String,
     pub(super) models: Vec<String>,
-    /// Where each of the models would be sent.
+    /// The upstream of each model.
     pub(super) destinations: Vec<String>,
     pub(super) team: Option<String>,
     pub(super) grants: Vec<Considered>,
@@ -48,7 +48,7 @@ impl Report {
         Self {
             rule: Some(error.reason().to_owned()),
             reason: Some(error.to_string()),
-            cure: Some(token::cure(error, token)),
+            fix: Some(token::fix(error, token)),
             presented: Presented::of(token),
             ..Self::allowed_with(401)
         }
@@ -60,7 +60,7 @@ impl Report {
             rule: answer.rule.map(str::to_owned),
             reason: answer.reason,
             words: Some(words::UNJUDGED),
-            cure: Some("send a request that can be read in one way only".to_owned()),
+            fix: Some("send a request that can be read in one way only".to_owned()),
             who: Some(who),
             ..Self::allowed_with(answer.status)
         }
@@ -75,7 +75,7 @@ impl Report {
             rule: rule.map(|rule| rule.as_str().to_owned()),
             reason: denying.map(ToString::to_string),
             words: rule.map(words::of),
-            cure: rule.map(|rule| words::cure(rule).to_owned()),
+            fix: rule.map(|rule| words::fix(rule).to_owned()),
             unenforced: denied.map(|denied| denied.rule).filter(|_| rule.is_none()),
             who: Some(who),
             ..Self::allowed_with(if rule.is_none() { 200 } else { 403 })
@@ -103,7 +103,7 @@ impl Report {
             rule: None,
             reason: None,
             words: None,
-            cure: None,
+            fix: None,
             unenforced: None,
             presented: None,
             who: None,
@@ -118,7 +118,7 @@ impl Report {
     pub(super) fn to_json(&self) -> Value {
         let mut json = json!({"allow": self.allowed(), "status": self.status, "rule": self.rule,
             "reason": self.reason, "meaning": self.words.map(|words| words.meaning),
-            "documentation": self.words.map(Words::place), "cure": self.cure,
+            "documentation": self.words.map(Words::place), "cure": self.fix,
             "unenforced": self.unenforced.map(Rule::as_str), "token": self.presented.as_ref().map(Presented::to_json),
             "caller": self.who.as_ref().map(Who::to_json)});
         if let (Some(asked), Some(json)) = (&self.asked, json.as_object_mut()) {

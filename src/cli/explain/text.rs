@@ -1,4 +1,4 @@
-//! The explanation for people.
+//! The explanation as text.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -32,8 +32,8 @@ fn write(out: &mut String, report: &Report) -> std::fmt::Result {
     if let Some(words) = report.words {
         writeln!(out, "the rule: {} ({})", words.meaning, words.place())?;
     }
-    if let Some(cure) = &report.cure {
-        writeln!(out, "to allow it: {}", escape(cure))?;
+    if let Some(fix) = &report.fix {
+        writeln!(out, "to allow it: {}", escape(fix))?;
     }
     if let Some(presented) = &report.presented {
         writeln!(out, "\ntoken, not verified")?;
@@ -97,7 +97,7 @@ fn write_request(out: &mut String, asked: &Asked) -> std::fmt::Result {
     writeln!(out, "\nmandatory checks: each must say yes")?;
     for gate in &asked.gates {
         let (open, asks) = (yes_or_no(!gate.holds), words::asks(gate.rule));
-        // A dropped-in policy is known by its own name.
+        // A drop-in policy is shown by its own name.
         let name = if gate.rule == Rule::Policy { &*gate.id } else { gate.rule.as_str() };
         let name = escape(name);
         writeln!(out, "  {open} {}: {name}: {asks}{}", question(gate), at(gate.source.as_deref()))?;
@@ -107,7 +107,7 @@ fn write_request(out: &mut String, asked: &Asked) -> std::fmt::Result {
     writeln!(out, "\ndecided by: {by}")
 }
 
-/// A claim as JSON, which escapes what a terminal would obey.
+/// A claim as JSON, with terminal control characters escaped.
 fn value_of(value: Option<&Value>) -> String {
     value.map_or_else(|| "absent".to_owned(), |value| escape_json(&value.to_string()).into_owned())
 }

@@ -1,4 +1,4 @@
-//! What a refused token says of itself, and what to do about it.
+//! Shows the unverified claims of a refused token, and suggests a fix.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -6,14 +6,14 @@ use serde_json::{Map, Value, json};
 
 use crate::authn::TokenError;
 
-/// The claims that tell for whom a token was issued and by whom. Nobody has verified them.
+/// The claims about the issuer and audience of a token. They are not verified.
 pub(super) struct Presented {
     pub(super) issuer: Option<Value>,
     pub(super) audience: Option<Value>,
 }
 
 impl Presented {
-    /// `None` for what is no JWT.
+    /// `None` if the token is not a JWT.
     pub(super) fn of(token: &str) -> Option<Self> {
         let mut claims = payload(token)?;
         Some(Self { issuer: claims.remove("iss"), audience: claims.remove("aud") })
@@ -31,11 +31,11 @@ fn payload(token: &str) -> Option<Map<String, Value>> {
     parts.next().is_none().then(|| serde_json::from_slice(&json).ok()).flatten()
 }
 
-/// How LiteLLM's own keys begin.
+/// The prefix of LiteLLM's virtual keys.
 const VIRTUAL_KEY: &str = "sk-";
 
-/// What would have the token accepted.
-pub(super) fn cure(error: &TokenError, token: &str) -> String {
+/// What to change so that the token is accepted.
+pub(super) fn fix(error: &TokenError, token: &str) -> String {
     let said = |claim: fn(Presented) -> Option<Value>| {
         Presented::of(token).and_then(claim).map_or("none".to_owned(), |value| value.to_string())
     };
@@ -93,13 +93,13 @@ mod tests {
     #[test]
     fn a_wrong_audience_is_told_with_what_came() {
         let token = format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(r#"{"aud":"other"}"#));
-        let cure = cure(&TokenError::Audience { expected: "gate".to_owned() }, &token);
-        assert!(cure.contains("`aud` is \"other\"") && cure.contains("audience `gate`"), "{cure}");
+        let fix = fix(&TokenError::Audience { expected: "gate".to_owned() }, &token);
+        assert!(fix.contains("`aud` is \"other\"") && fix.contains("audience `gate`"), "{fix}");
     }
 
     #[test]
     fn a_virtual_key_is_told_that_it_is_none_of_ours() {
-        assert!(cure(&TokenError::Shape, "sk-abc").contains("virtual keys of LiteLLM are not accepted"));
-        assert!(cure(&TokenError::Shape, "opaque").contains("introspection"));
+        assert!(fix(&TokenError::Shape, "sk-abc").contains("virtual keys of LiteLLM are not accepted"));
+        assert!(fix(&TokenError::Shape, "opaque").contains("introspection"));
     }
 }

@@ -1,11 +1,11 @@
-//! What the rules ask for, and what to do about a denial.
+//! Describes the rules, and how to fix a denial.
 
 use crate::engine::Rule;
 
-/// What a rule says, and where that is written.
+/// The meaning of a rule, and its place in the documentation.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Words {
-    /// One sentence without its full stop.
+    /// One sentence without a full stop.
     pub(super) meaning: &'static str,
     /// The anchor in `docs/reference/rules.md`.
     anchor: &'static str,
@@ -18,13 +18,13 @@ impl Words {
     }
 }
 
-/// Of a request that cannot be judged.
+/// For a request that is malformed.
 pub(super) const UNJUDGED: Words = Words {
     meaning: "a request must name its model once, in a way that every reader understands alike",
     anchor: "d2",
 };
 
-/// What a rule says.
+/// The meaning of a rule.
 pub(super) fn of(rule: Rule) -> Words {
     let (meaning, anchor) = match rule {
         Rule::Evaluation => ("a policy that cannot be evaluated denies", "other-rules"),
@@ -63,7 +63,7 @@ pub(super) fn of(rule: Rule) -> Words {
     Words { meaning, anchor }
 }
 
-/// What a mandatory check asks for, so that its verdict can be read as "yes" or "no".
+/// The requirement of a mandatory check, phrased so that its result reads as "yes" or "no".
 pub(super) fn asks(rule: Rule) -> &'static str {
     match rule {
         Rule::Overage => "the token carries every claim that roles and teams are read from",
@@ -86,8 +86,8 @@ pub(super) fn asks(rule: Rule) -> &'static str {
     }
 }
 
-/// What would change a denial.
-pub(super) fn cure(rule: Rule) -> &'static str {
+/// How to fix a denial.
+pub(super) fn fix(rule: Rule) -> &'static str {
     match rule {
         Rule::Evaluation => "report this: translated policies always evaluate",
         Rule::Policy => "change the policy, or the request so that its conditions do not hold",

@@ -1,4 +1,4 @@
-//! Lines of the decision log, asked again.
+//! Parses lines of the decision log to decide them again.
 
 use serde_json::Value;
 
@@ -9,9 +9,9 @@ use crate::identity::Caller;
 use crate::names::ModelName;
 use crate::request::RequestContext;
 
-/// What stands in the place of a value that was masked.
+/// The placeholder of a masked value.
 const MASKED: &str = "***";
-/// What a name ends with that was too long for the log.
+/// The ending of a name that was truncated for the log.
 const CUT: char = '…';
 
 /// Why a line cannot be decided again.
@@ -19,13 +19,13 @@ const CUT: char = '…';
 pub(super) enum Left {
     /// `decision_log.replayable` was not set.
     WithoutInput,
-    /// There was no caller, or no request that could be judged.
+    /// The request had no caller, or it was malformed.
     Undecided,
-    /// What was asked is not in the log as it was.
+    /// The log masks or truncates part of the request.
     Masked,
 }
 
-/// Whether the request was allowed, whatever the upstream said then.
+/// Whether the request was allowed. The upstream's answer does not matter.
 pub(super) fn was_allowed(line: &Line) -> bool {
     match line.verdict {
         Verdict::Allowed | Verdict::Failed => true,
@@ -33,7 +33,7 @@ pub(super) fn was_allowed(line: &Line) -> bool {
     }
 }
 
-/// What the decision was made of, or why that is not known.
+/// The input of the decision, or the reason that it is not known.
 pub(super) fn input(line: &Line) -> Result<&Input, Left> {
     if line.verdict == Verdict::Refused {
         return Err(Left::Undecided);
@@ -54,11 +54,11 @@ fn is_masked(value: &Value) -> bool {
     }
 }
 
-/// What was asked.
+/// The request.
 ///
 /// # Errors
 ///
-/// What is wrong with it.
+/// A description of the invalid part.
 pub(super) fn query(input: &Input) -> Result<AuthzQuery, String> {
     let further = input.further.iter().filter(|name| Some(*name) != input.model.as_ref());
     let models = input.model.iter().chain(further).map(|name| ModelName::new(name));
@@ -77,7 +77,8 @@ pub(super) fn query(input: &Input) -> Result<AuthzQuery, String> {
     })
 }
 
-/// The caller, as this configuration reads the claims; `None` for a master key where there is none.
+/// The caller that this configuration derives from the claims. `None` for the master key, if this
+/// configuration has none.
 pub(super) fn caller(input: &Input, snapshot: &Snapshot) -> Option<Caller> {
     match &input.claims {
         Some(claims) => Some(snapshot.identify(&VerifiedClaims::dangerous_trust((**claims).clone()))),

@@ -1,6 +1,7 @@
-//! `modelgate replay`: the decisions of a log, made again by other rules.
+//! `modelgate replay`: decides the requests of a log again with other rules.
 //!
-//! A configuration and the lines of a decision log come in. A tally of what would have changed leaves, as text or as JSON.
+//! The input is a configuration and the lines of a decision log. The output counts the changed decisions, in
+//! text or JSON.
 
 mod line;
 mod tally;
@@ -17,7 +18,7 @@ use crate::decision_log::Line;
 use crate::engine::Snapshot;
 use tally::Tally;
 
-/// What to replay, and by which rules.
+/// The arguments of `replay`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Exit codes: 0 every answer would have been the same, 1 one would not, 3 the input is invalid.

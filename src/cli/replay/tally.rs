@@ -1,4 +1,4 @@
-//! What would have changed, counted in groups.
+//! Counts changed decisions in groups.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,23 +7,23 @@ use super::line::{self, Left};
 use crate::decision_log::{Input, Line};
 use crate::engine::Snapshot;
 
-/// The lines so far.
+/// The counts so far.
 #[derive(Default)]
 pub(super) struct Tally {
-    /// How many lines were decided again.
+    /// The number of lines that were decided again.
     pub(super) decided: usize,
     pub(super) groups: BTreeMap<Group, Found>,
     /// Lines that could not be decided again.
     pub(super) left: BTreeMap<Left, Found>,
 }
 
-/// Requests that changed alike.
+/// Requests with the same change.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Group {
     pub(super) change: Change,
-    /// The rule that denies: the new one, or the one that did where none does any more.
+    /// The rule that denies now, or the rule that denied before if the request is allowed now.
     pub(super) rule: String,
-    /// The policies that decide now.
+    /// The policies that decide with the new rules.
     pub(super) policies: Vec<String>,
     pub(super) method: String,
     pub(super) route: String,
@@ -31,16 +31,16 @@ pub(super) struct Group {
     pub(super) role: Option<String>,
 }
 
-/// How a decision would have been another.
+/// The type of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Change {
     NowDenied,
     NowAllowed,
-    /// Denied before and now, by different rules.
+    /// Denied with both, by different rules.
     OtherRule,
 }
 
-/// How many, and the first of them.
+/// A count, with the first example.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Found {
     pub(super) count: usize,
@@ -61,13 +61,13 @@ impl Tally {
         Ok(())
     }
 
-    /// How many decisions would have changed so.
+    /// The number of decisions with this change.
     pub(super) fn count(&self, change: Change) -> usize {
         let groups = self.groups.iter().filter(|(group, _)| group.change == change);
         groups.map(|(_, found)| found.count).sum()
     }
 
-    /// Whether another answer would have been given.
+    /// Whether any decision changed.
     pub(super) fn changed(&self) -> bool {
         self.count(Change::NowDenied) + self.count(Change::NowAllowed) > 0
     }
@@ -106,5 +106,5 @@ fn changed(snapshot: &Snapshot, line: &Line, input: &Input) -> Result<Option<Gro
     }))
 }
 
-/// The master key was used, and this configuration has none: the gateway would not know the caller.
+/// The line used the master key, and this configuration has none. The gateway would refuse the credential.
 const NO_MASTER_KEY: &str = "no_master_key";

@@ -1,4 +1,4 @@
-//! The result, for people and for machines.
+//! The result as text and as JSON.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -40,18 +40,18 @@ fn write(out: &mut String, tally: &Tally) -> std::fmt::Result {
             writeln!(out, "           {by} {rule}{allowed}{policies}")?;
         }
     }
-    let told =
+    let details =
         if tally.changed() { "would have been answered otherwise" } else { "nothing would have changed" };
     let changed = tally.count(Change::NowDenied) + tally.count(Change::NowAllowed);
     let changed = if changed == 0 { String::new() } else { format!("{changed} ") };
-    writeln!(out, "{} decisions made again: {changed}{told}", tally.decided)?;
+    writeln!(out, "{} decisions made again: {changed}{details}", tally.decided)?;
     for (left, Found { count, example }) in &tally.left {
         writeln!(out, "{count} lines left out, such as {}: {}", escape(example), why(*left))?;
     }
     Ok(())
 }
 
-/// The largest groups first.
+/// Groups, largest first.
 fn by_count(tally: &Tally, change: Change) -> Vec<(&Group, &Found)> {
     let mut groups: Vec<_> = tally.groups.iter().filter(|(group, _)| group.change == change).collect();
     groups.sort_by_key(|(_, found)| std::cmp::Reverse(found.count));

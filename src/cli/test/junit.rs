@@ -1,4 +1,4 @@
-//! The report in JUnit's XML, as CI systems read it.
+//! The report in JUnit's XML format, for CI systems.
 
 use std::fmt::Write as _;
 
@@ -32,7 +32,7 @@ fn case(outcome: &Outcome) -> String {
     )
 }
 
-/// Text for an attribute or an element. Characters that XML 1.0 has no way to write are replaced.
+/// Escapes text for an attribute or an element. Characters that XML 1.0 cannot represent are replaced.
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -42,7 +42,7 @@ fn escaped(text: &str) -> String {
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
             '\t' | '\n' | '\r' => {
-                // Writing to a string cannot fail. Readers make blanks of line breaks in attributes.
+                // Writing to a string cannot fail. XML parsers convert line breaks in attributes to spaces.
                 let _ = write!(out, "&#{};", u32::from(c));
             }
             '\u{0}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}' => out.push('\u{fffd}'),

@@ -1,7 +1,7 @@
 //! `modelgate test`: runs files of cases.
 //!
-//! Case files and the configuration that they name come in. The outcome of each case leaves, and on request a JUnit report and
-//! the coverage of policies and entries.
+//! The input is case files and the configuration that they name. The output is the result of each case, and
+//! optionally a JUnit report and the coverage of policies and entries.
 
 mod junit;
 
@@ -16,7 +16,7 @@ use crate::display::escape;
 use crate::engine::Snapshot;
 use crate::sources::Sources;
 
-/// Which cases to run.
+/// The arguments of `test`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -68,7 +68,7 @@ pub(super) fn run(args: &TestArgs) -> miette::Result<Exit> {
     Ok(if failed == 0 && covered { Exit::Yes } else { Exit::Denied })
 }
 
-/// The configuration and the policies of each file of cases, with all files about the same.
+/// Groups the case files by their configuration and policies.
 type Groups = BTreeMap<(PathBuf, Option<PathBuf>), Vec<CaseFile>>;
 
 fn groups(args: &TestArgs) -> miette::Result<Groups> {
@@ -101,7 +101,7 @@ fn snapshot((config, policies): &(PathBuf, Option<PathBuf>)) -> miette::Result<S
     Ok(sources.load(&super::environment)?.snapshot)
 }
 
-/// Prints what no case touches. Whether that is little enough.
+/// Prints the policies and entries that no case covers. Returns whether the coverage is sufficient.
 fn tell_coverage(reports: &[Report], least: Option<u8>) -> bool {
     let (all, covered) = reports
         .iter()

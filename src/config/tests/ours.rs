@@ -176,8 +176,11 @@ fn references_are_denied_allowed_or_remembered() {
     assert_eq!(read("references: deny"), References::Deny);
     assert_eq!(read("references: allow"), References::Allow);
     assert_eq!(read("references: remember"), References::Remember);
-    let told = problems(&with("", "  references: forget\n"));
-    assert!(told.len() == 1 && told[0].starts_with("5:") && told[0].contains("`remember`"), "{told:?}");
-    let told = problems(&with("", "  limits: {references: 0, reference_ttl: 0}\n"));
-    assert_eq!(told.len(), 2, "{told:?}");
+    let reported = problems(&with("", "  references: forget\n"));
+    assert!(
+        reported.len() == 1 && reported[0].starts_with("5:") && reported[0].contains("`remember`"),
+        "{reported:?}"
+    );
+    let reported = problems(&with("", "  limits: {references: 0, reference_ttl: 0}\n"));
+    assert_eq!(reported.len(), 2, "{reported:?}");
 }

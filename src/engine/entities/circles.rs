@@ -19,15 +19,16 @@ impl World {
             return Ok(());
         }
         let lists = Candidates::all(&self.lists);
-        // The configuration and tokens place nothing in a model, a route or a caller.
+        // The configuration and tokens never make an entity a member of a model, a route or a caller.
         let names = &self.names;
         let is_placed_by_files_alone =
             |uid: &EntityUid| [&names.model, &names.route, &names.caller].contains(&uid.type_name());
-        let holding: HashSet<&EntityUid> =
+        let parents_in_files: HashSet<&EntityUid> =
             statics.described().flat_map(|uid| statics.ancestors(uid)).collect();
         let described = statics.described();
-        let mut described: Vec<&EntityUid> =
-            described.filter(|uid| holding.contains(uid) || !is_placed_by_files_alone(uid)).collect();
+        let mut described: Vec<&EntityUid> = described
+            .filter(|uid| parents_in_files.contains(uid) || !is_placed_by_files_alone(uid))
+            .collect();
         described.sort();
         let findings: Vec<Finding> =
             described.into_iter().filter_map(|uid| self.circle_at(uid, &lists)).collect();
@@ -49,7 +50,7 @@ impl World {
         Some(described.finding(&message).help("take one of its parents out of the file"))
     }
 
-    /// Whether a token can place its caller in the entity: in a role, in a team, or in an ancestor of those.
+    /// Whether a token can make its caller a member of the entity: a role, a team, or an ancestor of those.
     fn holds_callers(&self, of: &EntityUid) -> bool {
         let names = &self.names;
         if [&names.role, &names.token_role, &names.team, &names.refusal].contains(&of.type_name()) {

@@ -1,7 +1,8 @@
-//! Which lists of denied models hold a model, whatever spelling of its name the caller chose.
+//! Finds the lists of denied models that contain a model, in any spelling of its name.
 //!
-//! A name that `model_list` has exactly is compared as it is written, since its entry says what runs. Any other name is resolved
-//! by a wildcard or by the upstream. Each of its readings is compared, and a name that the configuration does not have is denied.
+//! A name with an exact entry in `model_list` is compared as written, because the entry determines the model
+//! that runs. A wildcard or the upstream resolves any other name, so each of its possible readings is
+//! compared. A name that the configuration does not have is denied.
 
 use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashSet};
@@ -13,18 +14,19 @@ use super::names::uid;
 use super::world::World;
 use crate::translate::{DeniedModels, canonical, readings};
 
-/// How a name is compared with a list that does not hold it as it is written.
+/// How to compare a name with a list that does not contain it as written.
 enum Comparison {
-    /// The list does not hold it.
+    /// The list does not contain it.
     Exact,
-    /// Every list that denies anything holds it.
+    /// Every non-empty list contains it.
     Unknown,
-    /// The list holds it if it holds a reading of one of these names, or is among the entities that a reading is in.
+    /// The list contains it if the list contains a reading of one of these names, or if the list is an
+    /// ancestor of a reading.
     Spelled { names: Vec<(String, BTreeSet<String>)>, above: HashSet<EntityUid> },
 }
 
 impl World {
-    /// Adds the lists of denied models that hold the model.
+    /// Adds the lists of denied models that contain the model.
     pub(super) fn add_denied_lists(
         &self,
         name: &str,
@@ -51,7 +53,8 @@ impl World {
         if !known.resolves(name) {
             return Comparison::Unknown;
         }
-        // LiteLLM takes a list with commas apart. What `model_list` has of it is compared as it is written, by itself.
+        // LiteLLM splits a name at commas. Parts with an entry in `model_list` are compared separately, as
+        // written.
         let parts = name.split(',').map(str::trim).filter(|part| !part.is_empty() && !known.is_served(part));
         let names = parts.flat_map(|part| std::iter::once(part.to_owned()).chain(known.targets(part)));
         let names = names.map(|name| readings(&name).map(|readings| (name, readings)));

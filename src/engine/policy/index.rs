@@ -258,8 +258,8 @@ mod tests {
     /// Cedar's answer: the ids of the policies that hold, and whether any failed.
     fn answer(request: &Request, set: &PolicySet, entities: &Entities) -> (BTreeSet<String>, bool) {
         let response = Authorizer::new().is_authorized(request, set, entities);
-        let holding = response.diagnostics().reason().map(ToString::to_string).collect();
-        (holding, response.diagnostics().errors().next().is_some())
+        let matched = response.diagnostics().reason().map(ToString::to_string).collect();
+        (matched, response.diagnostics().errors().next().is_some())
     }
 
     proptest! {
@@ -285,7 +285,7 @@ mod tests {
             let (principal, resource) = (uid(principal), uid(resource));
             let question_entities = QuestionEntities::new(&principal, &resource, &entities);
             let sliced = index.relevant(&question_entities).map(|set| answer(&request, set, &entities))
-                .reduce(|mut all, (holding, failed)| { all.0.extend(holding); (all.0, all.1 | failed) });
+                .reduce(|mut all, (matched, failed)| { all.0.extend(matched); (all.0, all.1 | failed) });
             let matching = answer(&request, &index.matching(&question_entities).unwrap(), &entities);
             let whole = answer(&request, &PolicySet::from_policies(policies).unwrap(), &entities);
             prop_assert_eq!(&matching, &whole);

@@ -79,8 +79,8 @@ impl Admin {
 
 impl Routes {
     async fn answer(&self, head: &Parts) -> Answer {
-        let in_force = self.reloader.gateway().in_force();
-        match guard::check(head, self.address, &in_force.snapshot().config().gateway.admin_hosts) {
+        let generation = self.reloader.gateway().active();
+        match guard::check(head, self.address, &generation.snapshot().config().gateway.admin_hosts) {
             Ok(()) => self.route(head).await,
             Err(stranger) => {
                 tracing::warn!(path = head.uri.path(), "refused by the admin listener: {stranger}");
@@ -112,7 +112,7 @@ impl Routes {
             (StatusCode::OK, "healthy")
         };
         let mut body = json!({"status": text});
-        let log_only = self.reloader.gateway().in_force().snapshot().config().gateway.mode == Mode::LogOnly;
+        let log_only = self.reloader.gateway().active().snapshot().config().gateway.mode == Mode::LogOnly;
         if let (true, Some(fields)) = (log_only, body.as_object_mut()) {
             fields.insert("mode".to_owned(), json!("log_only"));
         }
@@ -133,13 +133,13 @@ impl Routes {
     }
 
     fn snapshot(&self) -> Value {
-        let (in_force, status) = (self.reloader.gateway().in_force(), self.reloader.status());
-        let origin = in_force.origin();
+        let (generation, status) = (self.reloader.gateway().active(), self.reloader.status());
+        let origin = generation.origin();
         let error = status
             .last_error
             .map(|error| json!({"at": time(error.at), "message": escape_lines(&error.message)}));
         json!({
-            "generation": in_force.snapshot().generation(),
+            "generation": generation.snapshot().generation(),
             "hash": origin.map(|origin| &origin.hash),
             "loaded_at": origin.map(|origin| time(origin.loaded_at)),
             "files": origin.map(|origin| origin.files.iter().map(|file| file.to_string_lossy()).collect::<Vec<_>>()),

@@ -11,7 +11,7 @@ use crate::identity::Caller;
 
 use super::error::AuthnError;
 use super::jwks::store::{KeyStore, Proof};
-use crate::gateway::clock::Moment;
+use crate::gateway::clock::Timestamp;
 
 /// An entry for a token of usual length takes about 4 KiB.
 const CAPACITY: usize = 4096;
@@ -52,7 +52,7 @@ impl TokenCache {
         presented: &[u8],
         store: &KeyStore,
         rules: &TokenRules,
-        now: Moment,
+        now: Timestamp,
     ) -> Option<(Arc<Caller>, f64)> {
         let known = |_: &_, known: &CachedToken| {
             let holds = store.holds(&known.proof, rules, now);
@@ -67,7 +67,7 @@ impl TokenCache {
         bearer: &Bearer<'_>,
         store: &KeyStore,
         rules: &TokenRules,
-        now: Moment,
+        now: Timestamp,
         identify: impl FnOnce(&VerifiedClaims) -> Caller,
     ) -> Result<(Arc<Caller>, f64), AuthnError> {
         let (claims, proof) = store.verified(bearer, rules, now).await?;

@@ -11,7 +11,7 @@ use super::stats::{KeySource, OpaqueStats};
 use super::token_cache::TokenCache;
 use crate::authn::{Bearer, Times, VerifiedClaims, is_opaque};
 use crate::config::TokenRules;
-use crate::gateway::clock::Moment;
+use crate::gateway::clock::Timestamp;
 use crate::identity::Caller;
 
 /// Verifies tokens: a JWT by the keys of its issuer, any other token by the provider's answer, if one is configured.
@@ -53,12 +53,12 @@ impl TokenVerifier {
 
     /// Fetches keys, as [`KeyStore::warm_up`] does.
     pub async fn warm_up(&self, rules: &TokenRules) -> bool {
-        self.keys.warm_up(rules, Moment::now()).await
+        self.keys.warm_up(rules, Timestamp::now()).await
     }
 
     /// The state of keys and tokens, for metrics.
     pub(in crate::gateway) fn state(&self) -> (Vec<KeySource>, OpaqueStats) {
-        (self.keys.state(Moment::now()), self.opaque.state())
+        (self.keys.state(Timestamp::now()), self.opaque.state())
     }
 
     /// Verifies a token now.
@@ -71,7 +71,7 @@ impl TokenVerifier {
         bearer: &Bearer<'_>,
         rules: &TokenRules,
     ) -> Result<VerifiedClaims, AuthnError> {
-        let now = Moment::now();
+        let now = Timestamp::now();
         match &rules.opaque {
             Some(provider) if is_opaque(bearer) => self.opaque.verify(bearer, provider, rules, now).await,
             _ => self.keys.verify(bearer, rules, now).await,
@@ -84,7 +84,7 @@ impl TokenVerifier {
         &self,
         presented: &[u8],
         rules: &TokenRules,
-        now: Moment,
+        now: Timestamp,
     ) -> Option<(Arc<Caller>, f64)> {
         self.known.caller(presented, &self.keys, rules, now)
     }
@@ -101,6 +101,6 @@ impl TokenVerifier {
             let claims = self.verify(bearer, rules).await?;
             return Ok((Arc::new(identify(&claims)), Times::of(claims.as_map())?.end(rules.leeway)));
         }
-        self.known.verify(bearer, &self.keys, rules, Moment::now(), identify).await
+        self.known.verify(bearer, &self.keys, rules, Timestamp::now(), identify).await
     }
 }

@@ -1,4 +1,4 @@
-//! The address that a caller has, seen past trusted proxies.
+//! Determines the address of a caller behind trusted proxies.
 
 use std::net::IpAddr;
 
@@ -7,10 +7,11 @@ use ipnet::IpNet;
 
 const FORWARDED_FOR: &str = "x-forwarded-for";
 
-/// The peer; or, where it is a trusted proxy, the last address in `X-Forwarded-For` that is not one.
+/// The address of the peer. If the peer is a trusted proxy, the last address in `X-Forwarded-For` that is not
+/// a trusted proxy.
 ///
-/// Whatever stands before that address was written by strangers. `None` where a trusted proxy's own entry cannot be read:
-/// a policy that asks for the address then finds none.
+/// Untrusted parties wrote everything before that address. `None` if the entry of a trusted proxy cannot be
+/// parsed. A policy that reads the address then finds none.
 pub(in crate::gateway) fn address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> Option<IpAddr> {
     let is_trusted = |address: &IpAddr| trusted.iter().any(|network| network.contains(address));
     let mut source = peer.to_canonical();
@@ -18,7 +19,8 @@ pub(in crate::gateway) fn address(peer: IpAddr, headers: &HeaderMap, trusted: &[
         return Some(source);
     }
     let values = headers.get_all(FORWARDED_FOR).iter().rev();
-    // Whoever is not trusted could make what it sent unreadable, and so hide its address: it is not looked at.
+    // The entries of an untrusted peer are ignored. Otherwise it could hide its address with a malformed
+    // entry.
     for entry in values.flat_map(|value| value.as_bytes().rsplit(|byte| *byte == b',')) {
         source = parse(std::str::from_utf8(entry).ok()?.trim_matches([' ', '\t']))?;
         if !is_trusted(&source) {
@@ -28,7 +30,7 @@ pub(in crate::gateway) fn address(peer: IpAddr, headers: &HeaderMap, trusted: &[
     Some(source)
 }
 
-/// An address, or with a port, or in brackets, as proxies write them.
+/// Parses an address with or without a port or brackets, in the forms that proxies write.
 fn parse(entry: &str) -> Option<IpAddr> {
     let bare = entry.parse::<IpAddr>().ok();
     let with_port = || entry.parse::<std::net::SocketAddr>().ok().map(|address| address.ip());

@@ -1,4 +1,4 @@
-//! Keeps the caller's credential out of what goes upstream beside the headers: the query and the body.
+//! Removes the caller's credential from the query and the body of a forwarded request.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -13,20 +13,21 @@ use super::segmented_body::SegmentedBody;
 use crate::authn::is_jwt_shaped;
 use crate::request::Malformed;
 
-/// What takes the place of which bytes, from the last to the first.
+/// Replacements of byte ranges, from the last to the first.
 pub(in crate::gateway) type Edits = Vec<(Range<usize>, Cow<'static, str>)>;
 
-/// A shorter credential may stand in a body by chance.
+/// The minimum length to search for. A shorter credential may occur in a body by chance.
 const SHORTEST: usize = 8;
-/// Nobody has a reason to repeat it more often in one body.
+/// The maximum number of occurrences in one body. No client needs more.
 const MOST: usize = 64;
 
-/// Parameters whose value is a credential, whatever it is. `key` is not among them: LiteLLM's management routes take keys
-/// there that are no credentials.
+/// Parameters whose value is always a credential. `key` is not among them, because LiteLLM's management
+/// routes accept other keys in it.
 const PARAMETERS: [&str; 6] =
     ["access_token", "api-key", "api_key", "apikey", "subscription-key", "x-api-key"];
 
-/// The query without the parameters that hold a credential. At a deployment, where Google takes `key` for one, so is that.
+/// Removes the parameters that contain a credential from the query. For a deployment, `key` is removed too,
+/// because Google reads it as a credential.
 pub(in crate::gateway) fn clean_query<'q>(
     query: Cow<'q, str>,
     credential: Option<&[u8]>,
@@ -56,7 +57,7 @@ fn repeats(value: &[u8], credential: &[u8]) -> bool {
     value == credential || (credential.len() >= SHORTEST && memmem::find(value, credential).is_some())
 }
 
-/// What is edited in a body: the model's name, and values that are the credential.
+/// The edits of a body: the model's name, and values that equal the credential.
 pub(in crate::gateway) fn edits(
     body: &SegmentedBody,
     headers: &HeaderMap,
@@ -82,7 +83,7 @@ pub(in crate::gateway) fn edits(
     Ok(edits)
 }
 
-/// How a body sets its values apart.
+/// The format that delimits the values of a body.
 #[derive(Clone, Copy)]
 enum Kind {
     Json,
@@ -103,7 +104,7 @@ impl Kind {
         }
     }
 
-    /// What is to be written instead of the credential that stands at `range`, if that is a whole value.
+    /// The replacement for the credential at `range`, if the credential is a whole value there.
     fn edit(self, body: &SegmentedBody, range: Range<usize>) -> Option<(Range<usize>, Cow<'static, str>)> {
         let before = body.slice(range.start.saturating_sub(4)..range.start);
         let behind = body.slice(range.end..range.end.saturating_add(4));
@@ -120,7 +121,7 @@ impl Kind {
         if !before.ends_with(b"\"") || !behind.starts_with(b"\"") {
             return None;
         }
-        // A string that a colon follows is a name, and there is no other kind of name.
+        // In JSON, a string before a colon is a name, and there are no other names.
         let rest = body.slice(range.end + 1..range.end.saturating_add(64));
         let is_name = rest.trim_ascii_start().starts_with(b":");
         let text = if is_name { "\"\"" } else { "null" };
@@ -128,17 +129,17 @@ impl Kind {
     }
 }
 
-/// Where the credential stands in a body, wherever its pieces end.
+/// Finds the credential in a body, even across the boundaries of its segments.
 fn occurrences(body: &SegmentedBody, credential: &[u8]) -> Vec<Range<usize>> {
     let length = credential.len();
     let mut found = Vec::new();
     if body.len() < length {
         return found;
     }
-    // The end of what came before, too short to hold a whole one.
+    // The end of the previous segments. It is too short to contain a whole credential.
     let (mut tail, mut at): (Vec<u8>, usize) = (Vec::new(), 0);
     let mut pieces = body.iter().peekable();
-    // The end of a token differs from token to token, its beginning hardly.
+    // The search uses the end of the credential, because many tokens share their beginning.
     let sought = credential.get(length.saturating_sub(32)..).unwrap_or(credential);
     let finder = memmem::Finder::new(sought);
     while let Some(piece) = pieces.next() {

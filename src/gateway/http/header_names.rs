@@ -1,8 +1,9 @@
-//! Tables of header names: what ends at this hop, what a caller may say, and what tells of an upstream.
+//! Tables of header names: hop-by-hop headers, headers that callers may send, and headers that identify an
+//! upstream.
 
 use crate::authn::CREDENTIAL_HEADERS;
 
-/// Headers for one hop alone (RFC 9110 section 7.6.1), and `Content-Length`, which each side writes for itself.
+/// Hop-by-hop headers (RFC 9110 section 7.6.1), and `Content-Length`, which each side sets itself.
 pub(super) fn is_hop_by_hop(name: &str) -> bool {
     matches!(
         name,
@@ -20,8 +21,8 @@ pub(super) fn is_hop_by_hop(name: &str) -> bool {
     )
 }
 
-/// Whether a header is the caller's to send. An upstream must not learn from the caller who calls, how the request came, on
-/// whose account it runs, or which deployment, method or path is meant: the gateway has judged those.
+/// Whether a caller may send this header upstream. The gateway decides the caller's identity, the origin,
+/// account, deployment, method and path of a request. Headers that set any of these are removed.
 pub(super) fn is_of_the_caller(name: &str) -> bool {
     let is_other = match name.as_bytes() {
         [b'x', b'-', ..] => is_forbidden_extension(name),
@@ -39,7 +40,8 @@ pub(super) fn is_of_the_caller(name: &str) -> bool {
                 | "forwarded"
                 | "openai-organization"
                 | "openai-project"
-                // The gateway speaks for the pages of `modelgate.cors`: Ollama and Anthropic refuse pages they do not know.
+                // The gateway answers for the pages of `modelgate.cors`. Ollama and Anthropic refuse unknown
+                // pages.
                 | "origin"
                 | "remote-user"
                 | "true-client-ip"
@@ -48,9 +50,9 @@ pub(super) fn is_of_the_caller(name: &str) -> bool {
     !is_other && !CREDENTIAL_HEADERS.contains(&name) && !names_a_model(name)
 }
 
-/// The prefixes and names among `x-…` that are not the caller's.
+/// The prefixes and names of `x-…` headers that callers may not send.
 fn is_forbidden_extension(name: &str) -> bool {
-    // Clients send many that begin otherwise, such as `x-stainless-…`.
+    // Clients send many other such headers, for example `x-stainless-…`.
     if !matches!(name.as_bytes().get(2), Some(b'a' | b'c' | b'e'..=b'h' | b'l' | b'm' | b'o' | b'p' | b'r')) {
         return false;
     }
@@ -58,13 +60,13 @@ fn is_forbidden_extension(name: &str) -> bool {
         "x-forwarded-",
         "x-litellm-",
         "x-modelgate-",
-        // Other methods and paths than the ones that were judged.
+        // Overrides of the judged method or path.
         "x-http-method",
         "x-method-override",
         "x-original-",
         "x-rewrite-",
         "x-envoy-",
-        // What other proxies say of an authenticated user.
+        // The user that another proxy authenticated.
         "x-auth-request-",
         "x-remote-",
         "x-amzn-oidc-",
@@ -72,7 +74,7 @@ fn is_forbidden_extension(name: &str) -> bool {
         "x-goog-authenticated-user-",
         "x-ms-client-principal",
         "x-ms-token-",
-        // Other targets than the deployment.
+        // Overrides of the deployment.
         "x-amzn-sagemaker-target-",
         "x-amzn-sagemaker-inference-component",
         "x-portkey-",
@@ -88,17 +90,18 @@ fn is_forbidden_extension(name: &str) -> bool {
     ) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
-/// Whether one word of the name is `model` or `deployment`, as in `azureml-model-deployment` and `ai-language-model-id`: some
-/// endpoint takes it as the choice of a model, which only the body, the path and the query may make here.
+/// Whether one word of the name is `model` or `deployment`, as in `azureml-model-deployment` and
+/// `ai-language-model-id`. Some endpoints choose a model by such a header, but only the body, the path and
+/// the query may do so here.
 fn names_a_model(name: &str) -> bool {
-    // Both words have a `d`, and most names have none.
+    // Both words contain a `d`, and most names do not.
     name.as_bytes().contains(&b'd')
         && name.split(['-', '_']).any(|word| matches!(word, "model" | "deployment"))
 }
 
-/// Whether a header of an answer tells which upstream, deployment or account served it.
+/// Whether a response header identifies the upstream, deployment or account that served it.
 ///
-/// LiteLLM adds headers from version to version, so of those only known ones are taken for harmless.
+/// New versions of LiteLLM add headers, so only its known harmless headers pass.
 pub(super) fn names_an_upstream(name: &str) -> bool {
     if let Some(rest) = name.strip_prefix("x-litellm-") {
         return !is_harmless(rest);
@@ -115,7 +118,7 @@ pub(super) fn names_an_upstream(name: &str) -> bool {
         )
 }
 
-/// What follows `x-litellm-` in headers that tell of the request alone.
+/// The suffixes of `x-litellm-` headers that only describe the request.
 fn is_harmless(rest: &str) -> bool {
     matches!(
         rest,

@@ -1,4 +1,4 @@
-//! Which headers pass, in either direction.
+//! Filters headers in both directions.
 
 use http::header::{CONNECTION, HeaderMap, HeaderName, HeaderValue};
 
@@ -6,7 +6,7 @@ use super::header_names::{is_hop_by_hop, is_of_the_caller, names_an_upstream};
 use crate::authn::Bearer;
 use crate::config::UpstreamHeaders;
 
-/// The headers of a request that do not go upstream.
+/// The request headers that are not forwarded.
 pub(in crate::gateway) fn not_for_upstream(
     headers: &HeaderMap,
     credential: Option<&[u8]>,
@@ -18,13 +18,13 @@ pub(in crate::gateway) fn not_for_upstream(
     })
 }
 
-/// Leaves the headers of a request that go upstream.
+/// Removes the request headers that are not forwarded.
 pub(in crate::gateway) fn upstream(headers: &mut HeaderMap) {
     let stripped = not_for_upstream(headers, Bearer::presented(headers, None).ok());
     remove(headers, stripped);
 }
 
-/// A server that hands headers on as CGI variables (RFC 3875 section 4.1.18) reads `_` and `-` alike.
+/// Servers that convert headers to CGI variables (RFC 3875 section 4.1.18) treat `_` and `-` alike.
 fn is_disguised(name: &str) -> bool {
     name.contains('_') && {
         let name = name.replace('_', "-");
@@ -32,18 +32,18 @@ fn is_disguised(name: &str) -> bool {
     }
 }
 
-/// Some clients send their token a second time, in a header of their own. The search takes a time that grows with the value
-/// alone, whatever a caller writes into both.
+/// Some clients also send their token in another header. The time of the search is linear in the value, for
+/// any input.
 fn contains(value: &[u8], credential: &[u8]) -> bool {
     value.len() >= credential.len()
         && Bearer::new(credential)
             .is_ok_and(|credential| String::from_utf8_lossy(value).contains(credential.expose()))
 }
 
-/// Leaves the headers of an upstream's answer that go back.
+/// Removes the upstream's response headers that are not returned to the caller.
 pub(in crate::gateway) fn downstream(headers: &mut HeaderMap, mode: UpstreamHeaders) {
     let hides = mode == UpstreamHeaders::Hide;
-    // `Alt-Svc` would send the caller past the gateway (RFC 7838).
+    // `Alt-Svc` would let the caller bypass the gateway (RFC 7838).
     let stripped = stripped(headers, |name, _| {
         matches!(name, "set-cookie" | "alt-svc") || (hides && names_an_upstream(name))
     });
@@ -51,7 +51,7 @@ pub(in crate::gateway) fn downstream(headers: &mut HeaderMap, mode: UpstreamHead
 }
 
 fn stripped(headers: &HeaderMap, also: impl Fn(&str, &HeaderValue) -> bool) -> Vec<HeaderName> {
-    // More than most requests and answers have of them.
+    // Most requests and responses have fewer.
     let mut stripped = Vec::with_capacity(8);
     for (name, value) in headers {
         if *name == CONNECTION {
@@ -70,11 +70,12 @@ pub(in crate::gateway) fn remove(headers: &mut HeaderMap, names: Vec<HeaderName>
     }
 }
 
-/// The headers that a `Connection` declares to be for this hop alone.
+/// The headers that `Connection` declares hop-by-hop.
 fn named_by_connection(value: &HeaderValue) -> impl Iterator<Item = HeaderName> {
-    // Byte by byte: a value that is no text names headers all the same.
+    // Compares bytes, because a value that is not text also names headers.
     let names = value.as_bytes().split(|byte| *byte == b',');
-    // What nearly all say is hop-by-hop anyway. `close` is an option, but a header of that name may stand beside it.
+    // The usual values are hop-by-hop anyway. `close` is an option, but a header with that name may exist
+    // too.
     let names = names.filter(|name| !name.eq_ignore_ascii_case(b"keep-alive"));
     names.filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok())
 }

@@ -1,4 +1,4 @@
-//! A request whose head was read, and whose body is still to come.
+//! A request whose head was read and whose body is still being received.
 
 use std::net::IpAddr;
 
@@ -7,17 +7,17 @@ use http::{Request, Version};
 use hyper::body::Incoming;
 use tokio::sync::watch;
 
-/// A request whose body still comes.
+/// A request whose body is still being received.
 pub(in crate::gateway) struct IncomingRequest {
     pub(in crate::gateway) head: Parts,
     pub(in crate::gateway) body: Incoming,
-    /// The address at the other end of its connection.
+    /// The address of the peer.
     pub(in crate::gateway) peer: Option<IpAddr>,
-    /// Changes when the server stops, for what outlives the connection as hyper knows it.
+    /// Changes when the server stops. WebSockets watch it, because they outlive hyper's connection.
     pub(in crate::gateway) draining: Option<watch::Receiver<()>>,
 }
 
-/// Marks an answer, by its extensions, whose request has a body that was not read to its end.
+/// An extension of a response, set if the body of its request was not read to the end.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::gateway) struct UnreadBody;
 
@@ -27,7 +27,7 @@ impl IncomingRequest {
         Self { head, body, peer, draining: None }
     }
 
-    /// Whether its body is read by the task that polls its connection. HTTP/2 gives each of its streams a task.
+    /// Whether the task that polls the connection also reads the body. HTTP/2 uses a task for each stream.
     pub(super) fn is_of_connection(&self) -> bool {
         self.head.version != Version::HTTP_2
     }

@@ -1,7 +1,7 @@
-//! HTTP messages: requests as they come, bodies, headers, and the answers that the gateway gives itself.
+//! HTTP messages: incoming requests, bodies, headers, and the responses of the gateway itself.
 //!
-//! In come hyper's requests. Out go their parts, read within limits, and what of them may pass on. `error_response` alone
-//! turns failures into statuses. No socket and no policy is known here.
+//! Input: hyper's requests. Output: their parts, read within limits and filtered for forwarding. Only
+//! `error_response` converts failures to statuses. This module uses no sockets and no policies.
 
 pub(super) mod body;
 pub(super) mod client_ip;

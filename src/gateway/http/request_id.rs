@@ -1,14 +1,14 @@
-//! Names for requests.
+//! Generates request ids.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use http::HeaderValue;
 
-/// Ids that look random and differ. They name a request and guard nothing.
+/// Unique ids that look random. They identify requests and are not secrets.
 pub(in crate::gateway) struct RequestIds {
     counter: AtomicU64,
-    /// Random, so that neither another process nor the next start gives the same ids.
+    /// Random, so that other processes and later starts generate different ids.
     keys: [u64; 2],
 }
 
@@ -29,7 +29,7 @@ impl RequestIds {
     }
 }
 
-/// SplitMix64: another number for each number.
+/// SplitMix64, a bijection.
 fn mixed(number: u64) -> u64 {
     let number = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

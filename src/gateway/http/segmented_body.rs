@@ -1,4 +1,4 @@
-//! Request bodies that are sent on in pieces, as they came.
+//! Request bodies that are forwarded in the segments in which they arrived.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -11,18 +11,18 @@ use hyper::body::{Body, Frame, SizeHint};
 use super::send_gate::{Gate, Overtaken};
 use crate::gateway::limits::counter::CounterGuard;
 
-/// To put so few bytes together costs less than to send them one by one.
+/// Joining this few bytes costs less than sending them separately.
 const SHORT: usize = 16 * 1024;
 
-/// A body of known pieces, none of which is empty.
+/// A body of known, non-empty segments.
 #[derive(Debug, Default)]
 pub(in crate::gateway) struct SegmentedBody {
-    /// Empty when there is no piece left.
+    /// Empty if no segment is left.
     first: Bytes,
     rest: VecDeque<Bytes>,
-    /// The room that they take, until they are sent.
+    /// The share of the segments in the body budget, until they are sent.
     taken: Option<CounterGuard>,
-    /// Asked before the first piece is sent.
+    /// Checked before the first segment is sent.
     gate: Option<Gate>,
 }
 
@@ -32,17 +32,17 @@ impl SegmentedBody {
         Self { first: pieces.next().unwrap_or_default(), rest: pieces.collect(), taken: None, gate: None }
     }
 
-    /// The same, which keep this room until they are sent.
+    /// The same body, which holds this share of the budget until it is sent.
     pub(in crate::gateway) fn keeping(self, taken: CounterGuard) -> Self {
         Self { taken: Some(taken), ..self }
     }
 
-    /// The same pieces, which are sent only if the gate lets them through.
+    /// The same body, which is sent only if the gate passes it.
     pub(in crate::gateway) fn behind(self, gate: Gate) -> Self {
         Self { gate: Some(gate), ..self }
     }
 
-    /// The same pieces once more. They share their bytes, and take no room of their own.
+    /// A copy of the body that shares its bytes and takes no share of the budget.
     pub(in crate::gateway) fn copied(&self) -> Self {
         Self { first: self.first.clone(), rest: self.rest.clone(), taken: None, gate: None }
     }
@@ -55,7 +55,7 @@ impl SegmentedBody {
         &self.first
     }
 
-    /// The body with one range replaced; every other byte stays.
+    /// Replaces one range of the body.
     pub(in crate::gateway) fn replaced(self, range: Range<usize>, by: &str) -> Self {
         if self.rest.is_empty()
             && self.first.len() <= SHORT
@@ -76,7 +76,7 @@ impl SegmentedBody {
         Self { taken: self.taken, gate: self.gate, ..replaced }
     }
 
-    /// A copy of some of the bytes: as many as there are of the range.
+    /// A copy of the bytes in the range, as far as they exist.
     pub(in crate::gateway) fn slice(&self, range: Range<usize>) -> Vec<u8> {
         let bytes = self.iter().flat_map(|piece| piece.iter().copied());
         bytes.skip(range.start).take(range.len()).collect()

@@ -1,12 +1,13 @@
-//! Asks once more whether a request may be sent, right before its first bytes are.
+//! Checks again whether a request may be sent, directly before its first bytes.
 
 use std::fmt;
 
-/// Asked when the first bytes of a body are about to be sent, where hyper's client chooses the connection.
+/// A check that runs when hyper's client has chosen a connection and is about to send the first bytes of a
+/// body.
 pub(in crate::gateway) struct Gate(Box<dyn FnOnce() -> bool + Send + Sync>);
 
 impl Gate {
-    /// A gate that asks this question, once.
+    /// A gate that runs this check once.
     pub(in crate::gateway) fn new(may_be_sent: impl FnOnce() -> bool + Send + Sync + 'static) -> Self {
         Self(Box::new(may_be_sent))
     }
@@ -23,7 +24,7 @@ impl fmt::Debug for Gate {
     }
 }
 
-/// The rules changed, or the token ended, before the request was sent.
+/// The rules changed or the token expired before the request was sent.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("the rules or the token changed before the request was sent")]
 pub(in crate::gateway) struct Overtaken;

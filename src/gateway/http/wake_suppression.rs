@@ -1,7 +1,8 @@
-//! A waker that does not wake a task which is already running.
+//! Suppresses wake-ups that a task would send to itself while it is being polled.
 //!
-//! A task that takes a piece of a body from hyper wakes the connection that the piece comes from, so that hyper reads more.
-//! If the connection's own task takes it, that task reads on anyway, and the wake would cost another turn for nothing.
+//! A task that takes a chunk of a body from hyper wakes the connection of the chunk, so that hyper reads
+//! more. If the connection's own task takes it, that task continues to read anyway, and the wake-up would
+//! only cause another poll.
 
 use std::cell::Cell;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,12 +12,12 @@ thread_local! {
     static WAKES: Cell<Wakes> = const { Cell::new(Wakes::Pass) };
 }
 
-/// What becomes of a wake on this thread.
+/// The handling of wake-ups on this thread.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Wakes {
     Pass,
     Stay,
-    /// They stay, and there was one.
+    /// Wake-ups are suppressed, and at least one occurred.
     Stayed,
 }
 
@@ -24,12 +25,12 @@ enum Wakes {
 #[derive(Debug)]
 pub(in crate::gateway) struct WakeSuppressor {
     task: Arc<Task>,
-    /// The same that `task` has.
+    /// The same waker as in `task`.
     polled_by: Waker,
     waker: Waker,
 }
 
-/// Whom to wake.
+/// The task to wake.
 #[derive(Debug)]
 struct Task(Mutex<Waker>);
 
@@ -39,7 +40,7 @@ impl WakeSuppressor {
         Self { waker: Waker::from(Arc::clone(&task)), polled_by: Waker::noop().clone(), task }
     }
 
-    /// Polls the connection, whose wakes go to `context` from now on.
+    /// Polls the connection. From now on its wake-ups go to `context`.
     pub(in crate::gateway) fn poll<T>(
         &mut self,
         context: &Context<'_>,
@@ -67,10 +68,10 @@ impl Wake for Task {
     }
 }
 
-/// Does something that wakes no connection from this thread. Wakes from other threads pass. Returns whether a wake was held
-/// back.
+/// Runs a closure with wake-ups of connections from this thread suppressed. Wake-ups from other threads pass.
+/// Returns whether a wake-up was suppressed.
 pub(in crate::gateway) fn without_waking<T>(doing: impl FnOnce() -> T) -> (T, bool) {
-    /// Lets wakes pass again, even if there was a panic.
+    /// Lets wake-ups pass again, even after a panic.
     struct Staying;
     impl Drop for Staying {
         fn drop(&mut self) {
@@ -101,27 +102,27 @@ mod tests {
         }
     }
 
-    /// What a connection would keep, to wake `count`.
-    fn waker(hush: &mut WakeSuppressor, count: &Arc<Count>) -> Waker {
+    /// The waker that a connection would keep to wake `count`.
+    fn waker(suppressor: &mut WakeSuppressor, count: &Arc<Count>) -> Waker {
         let waker = Waker::from(Arc::clone(count));
-        hush.poll(&Context::from_waker(&waker), |context| context.waker().clone())
+        suppressor.poll(&Context::from_waker(&waker), |context| context.waker().clone())
     }
 
     #[test]
     fn a_wake_goes_to_whoever_polled_last() {
         let (first, last) = (Arc::new(Count::default()), Arc::new(Count::default()));
-        let mut hush = WakeSuppressor::new();
-        let kept = waker(&mut hush, &first);
-        waker(&mut hush, &last);
+        let mut suppressor = WakeSuppressor::new();
+        let kept = waker(&mut suppressor, &first);
+        waker(&mut suppressor, &last);
         kept.wake_by_ref();
         kept.wake();
         assert_eq!((first.0.load(Ordering::Relaxed), last.0.load(Ordering::Relaxed)), (0, 2));
     }
 
     #[test]
-    fn a_hushed_wake_is_reported_and_the_next_one_passes() {
-        let (mut hush, count) = (WakeSuppressor::new(), Arc::new(Count::default()));
-        let kept = waker(&mut hush, &count);
+    fn a_suppressed_wake_is_reported_and_the_next_one_passes() {
+        let (mut suppressor, count) = (WakeSuppressor::new(), Arc::new(Count::default()));
+        let kept = waker(&mut suppressor, &count);
         assert_eq!(without_waking(|| 1), (1, false));
         assert!(without_waking(|| kept.wake_by_ref()).1);
         assert_eq!(count.0.load(Ordering::Relaxed), 0);
@@ -131,16 +132,16 @@ mod tests {
 
     #[test]
     fn another_thread_wakes_all_the_same() {
-        let (mut hush, count) = (WakeSuppressor::new(), Arc::new(Count::default()));
-        let kept = waker(&mut hush, &count);
+        let (mut suppressor, count) = (WakeSuppressor::new(), Arc::new(Count::default()));
+        let kept = waker(&mut suppressor, &count);
         let ((), stayed) = without_waking(|| thread::scope(|scope| drop(scope.spawn(|| kept.wake_by_ref()))));
         assert_eq!((stayed, count.0.load(Ordering::Relaxed)), (false, 1));
     }
 
     #[test]
     fn wakes_pass_again_after_a_panic() {
-        let (mut hush, count) = (WakeSuppressor::new(), Arc::new(Count::default()));
-        let kept = waker(&mut hush, &count);
+        let (mut suppressor, count) = (WakeSuppressor::new(), Arc::new(Count::default()));
+        let kept = waker(&mut suppressor, &count);
         let panicked =
             std::panic::catch_unwind(|| without_waking(|| std::panic::resume_unwind(Box::new(()))));
         assert!(panicked.is_err());

@@ -33,11 +33,27 @@ impl Server {
     /// Listens on an address; port 0 selects a free port. The server speaks TLS if the active configuration has a
     /// certificate.
     ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use modelgate::{config::Config, engine::Snapshot, gateway::{Gateway, Generation, Server}};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// let yaml = "general_settings: {master_key: sk-1}\nmodel_list: []\n";
+    /// let snapshot = Snapshot::build(Config::parse("config.yaml", yaml, ".".as_ref(), &|_| None)?)?;
+    /// let gateway = Arc::new(Gateway::new(Generation::new(snapshot, None))?);
+    /// let server = Server::bind("127.0.0.1:0".parse()?, gateway).await?;
+    /// println!("listening on {}", server.local_addr()?);
+    /// server.run(async { /* wait for a signal */ }).await;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`ServerError`] if the address is in use or does not belong to this machine.
     pub async fn bind(address: SocketAddr, gateway: Arc<Gateway>) -> Result<Self, ServerError> {
-        let tls = gateway.in_force().certificate.as_ref().map(|_| tls::acceptor(&gateway)).transpose();
+        let tls = gateway.active().certificate.as_ref().map(|_| tls::acceptor(&gateway)).transpose();
         let tls = tls.map_err(|error| ServerError { address, source: std::io::Error::other(error) })?;
         Ok(Self { listener: bind(address).await?, tls, gateway })
     }
@@ -56,13 +72,13 @@ impl Server {
         let gateway = self.gateway;
         let observers = Arc::clone(gateway.observers());
         let most = fd_limit::connections();
-        let in_force = Arc::clone(&gateway);
+        let configured = Arc::clone(&gateway);
         let limits = move || {
-            let mut limits = in_force.in_force().snapshot().config().gateway.limits;
+            let mut limits = configured.active().snapshot().config().gateway.limits;
             limits.connections = limits.connections.min(most);
             limits
         };
-        let wanted = gateway.in_force().snapshot().config().gateway.limits.connections;
+        let wanted = gateway.active().snapshot().config().gateway.limits.connections;
         if most < wanted {
             tracing::warn!(
                 "there are file descriptors for {most} connections, not for {wanted}: raise the limit of open files"

@@ -46,7 +46,7 @@ struct InForceCertificate(Arc<Gateway>);
 
 impl ResolvesServerCert for InForceCertificate {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        self.0.in_force().certificate.clone()
+        self.0.active().certificate.clone()
     }
 }
 

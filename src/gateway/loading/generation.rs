@@ -11,10 +11,10 @@ use crate::gateway::upstream::deployments::Deployments;
 
 /// A generation of the rules. A request loads it once and keeps it until its end. So no request is verified with the
 /// keys of one generation and decided by the rules of another.
-pub struct InForce {
+pub struct Generation {
     pub(in crate::gateway) snapshot: Snapshot,
     /// The shadow rules, which are compared but never enforced.
-    pub(in crate::gateway) candidate: Option<Snapshot>,
+    pub(in crate::gateway) shadow: Option<Snapshot>,
     pub(in crate::gateway) verifier: Option<TokenVerifier>,
     pub(in crate::gateway) deployments: Deployments,
     /// The certificate of the listener, if it speaks TLS.
@@ -22,18 +22,18 @@ pub struct InForce {
     pub(in crate::gateway) origin: Option<Origin>,
 }
 
-impl InForce {
+impl Generation {
     /// A generation without files. Without a verifier, every token is refused.
     #[must_use]
     pub fn new(snapshot: Snapshot, verifier: Option<TokenVerifier>) -> Self {
         let deployments = Deployments::new(snapshot.config());
-        Self { snapshot, candidate: None, verifier, deployments, certificate: None, origin: None }
+        Self { snapshot, shadow: None, verifier, deployments, certificate: None, origin: None }
     }
 
     /// The same with shadow rules, which are compared but never enforced.
     #[must_use]
-    pub fn with_candidate(self, candidate: Snapshot) -> Self {
-        Self { candidate: Some(candidate), ..self }
+    pub fn with_shadow(self, shadow: Snapshot) -> Self {
+        Self { shadow: Some(shadow), ..self }
     }
 
     /// The rules.

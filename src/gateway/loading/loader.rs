@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use miette::Diagnostic;
 use rustls::sign::CertifiedKey;
 
-use super::generation::InForce;
+use super::generation::Generation;
 use super::origin::{Fingerprint, Origin, Roots};
 use crate::config::{Config, JwtAuth, TlsFiles};
 use crate::dropins;
@@ -81,9 +81,9 @@ impl LoadedFiles {
     ) -> Result<Self, ActivationError> {
         let at = SystemTime::now();
         let mut inputs = sources.read(env, &mut |config, policies| {
-            let under_trial = sources.candidate();
-            let configs = [Some(sources), under_trial].into_iter().flatten();
-            let policies = [policies, under_trial.and_then(Sources::policies)];
+            let shadow = sources.shadow();
+            let configs = [Some(sources), shadow].into_iter().flatten();
+            let policies = [policies, shadow.and_then(Sources::policies)];
             *roots = Roots {
                 files: configs.map(|sources| sources.config().to_owned()).collect(),
                 policies: policies.into_iter().flatten().map(Path::to_owned).collect(),
@@ -93,8 +93,8 @@ impl LoadedFiles {
                 .files
                 .extend(config.gateway.tls.iter().flat_map(|tls| [tls.certificate.clone(), tls.key.clone()]));
         })?;
-        let of_candidate = inputs.candidate.as_ref().and_then(|candidate| candidate.policies.clone());
-        roots.policies.extend(of_candidate.filter(|policies| !roots.policies.contains(policies)));
+        let shadow_policies = inputs.shadow.as_ref().and_then(|shadow| shadow.policies.clone());
+        roots.policies.extend(shadow_policies.filter(|policies| !roots.policies.contains(policies)));
         let mut key_files = KeyFiles::new();
         for NamedFile { url, path, issuer } in named_keys(&inputs.config) {
             let file = read_file(&path)?;
@@ -120,7 +120,7 @@ impl LoadedFiles {
 
     /// Whether all files are unchanged since they were read. Files that belong together are rarely written at once, and
     /// half of a change may lack a rule.
-    pub(in crate::gateway) fn is_settled(&self) -> bool {
+    pub(in crate::gateway) fn is_stable(&self) -> bool {
         let same = |file: &SourceFile| {
             // The size limits were checked when the file was read.
             std::fs::read(&file.path).is_ok_and(|content| content == *file.content)
@@ -131,7 +131,7 @@ impl LoadedFiles {
             list.is_ok_and(|list| list.unwrap_or_default().iter().eq(listed))
         };
         same_list(&self.inputs)
-            && self.inputs.candidate.as_deref().is_none_or(same_list)
+            && self.inputs.shadow.as_deref().is_none_or(same_list)
             && self.inputs.files.iter().all(same)
     }
 
@@ -141,7 +141,10 @@ impl LoadedFiles {
     }
 
     /// Validates everything, and keeps the keys that `before` has fetched.
-    pub(in crate::gateway) fn build(self, before: Option<&InForce>) -> Result<InForce, ActivationError> {
+    pub(in crate::gateway) fn build(
+        self,
+        before: Option<&Generation>,
+    ) -> Result<Generation, ActivationError> {
         let verifier = verifier(&self.inputs.config, &self.key_files, before)?;
         let loaded = self.inputs.build()?;
         let files = loaded.files.into_iter().map(|file| file.path).collect();
@@ -150,15 +153,15 @@ impl LoadedFiles {
         let origin = Some(Origin { hash, loaded_at, files, policies, policy_count, roots });
         // A listener that speaks TLS keeps its certificate.
         let certificate = self.certificate.or_else(|| before?.certificate.clone());
-        let candidate = loaded.candidate;
-        Ok(InForce { candidate, certificate, origin, ..InForce::new(loaded.snapshot, verifier) })
+        let shadow = loaded.shadow;
+        Ok(Generation { shadow, certificate, origin, ..Generation::new(loaded.snapshot, verifier) })
     }
 }
 
 fn verifier(
     config: &Config,
     files: &KeyFiles,
-    before: Option<&InForce>,
+    before: Option<&Generation>,
 ) -> Result<Option<TokenVerifier>, ActivationError> {
     let Some(JwtAuth { tokens, .. }) = &config.jwt else {
         return if config.master_key.is_some() { Ok(None) } else { Err(ActivationError::NobodyGetsIn) };

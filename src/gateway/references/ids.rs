@@ -1,13 +1,14 @@
-//! Everything in a request that may be an id: segments of the path, values of the query, and whole strings of the body.
+//! Finds everything in a request that may be an id: path segments, query values, and whole strings of the
+//! body.
 
 use std::ops::ControlFlow;
 
-use bytes::Bytes;
 use url::form_urlencoded;
 
 use super::scanner::LONGEST_ID;
 
-/// Calls `visit` with each segment of a path, alone and with the one before it, without a verb such as `:cancel` behind it too.
+/// Calls `visit` with each segment of a path, alone and together with the previous one. A segment with a verb
+/// such as `:cancel` is also visited without it.
 pub(super) fn in_path(path: &str, visit: &mut dyn FnMut(&str)) {
     let mut before: Option<usize> = None;
     let mut at = 0;
@@ -24,17 +25,19 @@ pub(super) fn in_path(path: &str, visit: &mut dyn FnMut(&str)) {
     }
 }
 
-/// Calls `visit` with each value of a query, or of a body that is written like one.
+/// Calls `visit` with each value of a query or of an urlencoded body.
 pub(super) fn in_query(query: &[u8], visit: &mut dyn FnMut(&str)) {
     for (_, value) in form_urlencoded::parse(query) {
         visit(&value);
     }
 }
 
-/// Calls `visit` with each text of a JSON body, a form or a batch file that may be an id: a whole string of JSON, or a whole line.
+/// Calls `visit` with each text of a JSON body, a form or a batch file that may be an id: a whole JSON
+/// string, or a whole line.
 ///
-/// It reads the body whatever its type says, and decodes escapes of JSON, so that no reader finds an id where this finds none.
-pub(super) fn in_body<'b>(pieces: impl Iterator<Item = &'b Bytes>, visit: &mut dyn FnMut(&str)) {
+/// It ignores the content type and decodes JSON escapes, so that it finds every id that another reader may
+/// find.
+pub(super) fn in_body<'b>(pieces: impl Iterator<Item = &'b [u8]>, visit: &mut dyn FnMut(&str)) {
     let mut texts = Texts::default();
     for byte in pieces.flat_map(|piece| piece.iter()) {
         if texts.next(*byte).is_break() {
@@ -44,7 +47,7 @@ pub(super) fn in_body<'b>(pieces: impl Iterator<Item = &'b Bytes>, visit: &mut d
     texts.end(visit);
 }
 
-/// The text that is being read.
+/// The current text.
 #[derive(Default)]
 struct Texts {
     text: Vec<u8>,
@@ -57,12 +60,12 @@ enum Escape {
     #[default]
     No,
     Begun,
-    /// So many digits of `\uXXXX`, and their value.
+    /// The number of digits read of `\uXXXX`, and their value.
     Unicode(u8, u32),
 }
 
 impl Texts {
-    /// Breaks where a text ends.
+    /// Breaks at the end of a text.
     fn next(&mut self, byte: u8) -> ControlFlow<()> {
         match (self.escape, byte) {
             (Escape::No, b'"' | b'\r' | b'\n') => return ControlFlow::Break(()),
@@ -121,8 +124,7 @@ mod tests {
         for at in 0..text.len() {
             let mut found = Vec::new();
             let (head, tail) = text.as_bytes().split_at(at);
-            let pieces = [Bytes::copy_from_slice(head), Bytes::copy_from_slice(tail)];
-            in_body(pieces.iter(), &mut |id| found.push(id.to_owned()));
+            in_body([head, tail].into_iter(), &mut |id| found.push(id.to_owned()));
             assert!(all.is_empty() || all == found, "{at}");
             all = found;
         }

@@ -1,15 +1,19 @@
-//! `modelgate.references: remember`: which caller created an id, and which models it stands for.
+//! `modelgate.references: remember`: remembers which caller created an id, and with which models.
 //!
-//! Answers to requests that create something come in, at `watch`, and `scanner` finds their ids. `store` keeps them within bounds.
-//! Later requests come in at [`resolve`], where `ids` finds what they refer to. They go out with the models that the ids stand for, or
-//! marked as using another caller's id.
+//! `watch` reads responses to requests that create something, and `scanner` finds the ids in them. `store`
+//! keeps a limited number of ids. [`resolve`] handles later requests: `ids` finds the ids in them, and the
+//! call gets the models of these ids, or is marked as using another caller's id.
+//! [`resolve_message`] does the same for messages of WebSockets, and `messages` remembers the ids in the
+//! upstream's messages.
 
+mod created;
 mod ids;
+mod messages;
+mod owner;
+mod parts;
 mod scanner;
 mod store;
 mod watch;
-
-use std::sync::Arc;
 
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
@@ -18,47 +22,20 @@ use serde_json::Value;
 
 use super::http::segmented_body::SegmentedBody;
 use crate::config::{GatewaySettings, References};
-use crate::engine::Permit;
 use crate::identity::Caller;
+use crate::names::ModelName;
 use crate::request::{ApiCall, Resolved};
 use crate::routes::surface::{self, ModelUse, Place, Route};
 
-use scanner::IdKind;
-use store::{Lookup, Owner};
+use owner::Owner;
+use store::Lookup;
 
+pub(super) use created::watch;
+pub(super) use messages::SessionModels;
 pub(super) use store::ReferenceStore;
 pub(super) use watch::Watch;
 
-/// The last segments of paths where a POST creates something that has an id.
-const COLLECTIONS: [&str; 25] = [
-    "responses",
-    "files",
-    "batches",
-    "assistants",
-    "threads",
-    "messages",
-    "runs",
-    "vector_stores",
-    "file_batches",
-    "cachedContents",
-    "conversations",
-    "uploads",
-    "parts",
-    "complete",
-    "videos",
-    "remix",
-    "jobs",
-    "evals",
-    "containers",
-    "interactions",
-    "agents",
-    "deployments",
-    "sessions",
-    "fileSearchStores",
-    "dreams",
-];
-
-/// The call, judged by what its ids stand for.
+/// Replaces the references in a call by the models of their ids.
 pub(super) fn resolve(
     store: &ReferenceStore,
     settings: &GatewaySettings,
@@ -67,39 +44,43 @@ pub(super) fn resolve(
     body: &SegmentedBody,
     call: ApiCall,
 ) -> ApiCall {
-    // The holder of the master key may use every id.
+    // The master key may use every id.
     if settings.references != References::Remember || caller.master_key || store.len() == 0 {
         return call;
     }
     let owner = Owner::of(caller);
+    let lookup = |id: &str| store.lookup(id, owner);
     let method = call.method();
     let path = call.route().as_str();
     let route = surface::lookup(method, path);
     let runs = matches!(*method, Method::POST | Method::PUT | Method::PATCH)
         && route.is_some_and(|route| route.model_use() != ModelUse::None);
-    let mut resolved = Resolved::default();
-    let mut visit = |id: &str| match store.lookup(id, owner) {
-        Lookup::Unknown => {}
-        Lookup::Foreign => resolved.has_foreign_id = true,
-        Lookup::Own(models) if runs => {
-            let new: Vec<_> =
-                models.iter().filter(|model| !resolved.models.contains(model)).cloned().collect();
-            resolved.models.extend(new);
-        }
-        Lookup::Own(_) => {}
-    };
+    let mut found = Found::new(&lookup, runs);
+    let mut visit = |id: &str| found.visit(id);
     ids::in_path(path, &mut visit);
     ids::in_query(head.uri.query().unwrap_or_default().as_bytes(), &mut visit);
-    ids::in_body(body.iter(), &mut visit);
+    ids::in_body(body.iter().map(|piece| &**piece), &mut visit);
     if is_urlencoded(&head.headers) {
         ids::in_query(body.first(), &mut visit);
     }
-    let is_known = |id: &str| matches!(store.lookup(id, owner), Lookup::Own(models) if !models.is_empty());
-    let names = call.references().iter();
-    let known =
-        |name: &&crate::names::ModelName| name.as_str().split_once(':').is_some_and(|(_, id)| is_known(id));
-    resolved.known = names.filter(known).cloned().collect();
-    // A known reference stands for its own models, and for nothing else that the request refers to.
+    let mut joined = None;
+    if *method == Method::POST
+        && path.contains("/uploads/")
+        && path.ends_with("/complete")
+        && let Some(owner) = owner
+    {
+        joined = store.parts.join(owner, body.first());
+    }
+    if let Some(joined) = &joined {
+        ids::in_body(std::iter::once(joined.fragments.as_slice()), &mut visit);
+    }
+    let mut resolved = found.finish(&call);
+    if let Some(joined) = joined {
+        resolved.is_joined = joined.is_known;
+        resolved.models.extend(joined.models);
+    }
+    let is_known = |id: &str| is_known(&lookup(id));
+    // A known reference is replaced by its own models only. Other references stay.
     resolved.is_unnamed = call.models().all(|name| resolved.known.contains(name))
         && route.is_some_and(|route| {
             route.model_use().runs_unnamed() && !is_resolved(route, path, body.first(), is_known)
@@ -107,7 +88,76 @@ pub(super) fn resolve(
     call.resolved(resolved)
 }
 
-/// Whether everything is known that the route's requests run the model of.
+/// The handshake or the message of a WebSocket, judged by what its ids stand for. `head` is that of the handshake.
+pub(super) fn resolve_message(
+    store: &ReferenceStore,
+    settings: &GatewaySettings,
+    caller: &Caller,
+    head: &Parts,
+    text: &[u8],
+    call: ApiCall,
+) -> ApiCall {
+    if settings.references != References::Remember || caller.master_key || store.len() == 0 {
+        return call;
+    }
+    let owner = Owner::of(caller);
+    let lookup = |id: &str| store.lookup(id, owner);
+    // A WebSocket runs models, although its handshake is a GET.
+    let mut found = Found::new(&lookup, true);
+    let mut visit = |id: &str| found.visit(id);
+    ids::in_path(call.route().as_str(), &mut visit);
+    ids::in_query(head.uri.query().unwrap_or_default().as_bytes(), &mut visit);
+    ids::in_body(std::iter::once(text), &mut visit);
+    let mut resolved = found.finish(&call);
+    let route = surface::lookup(call.method(), call.route().as_str());
+    resolved.is_unnamed = call.models().all(|name| resolved.known.contains(name))
+        && route.is_some_and(|route| route.model_use().runs_unnamed());
+    call.resolved(resolved)
+}
+
+/// What the ids of a request stand for, while they are read.
+struct Found<'s> {
+    lookup: &'s dyn Fn(&str) -> Lookup,
+    /// Whether the request runs the models of its ids.
+    runs: bool,
+    resolved: Resolved,
+}
+
+impl<'s> Found<'s> {
+    fn new(lookup: &'s dyn Fn(&str) -> Lookup, runs: bool) -> Self {
+        Self { lookup, runs, resolved: Resolved::default() }
+    }
+
+    fn visit(&mut self, id: &str) {
+        match (self.lookup)(id) {
+            Lookup::Foreign => self.resolved.has_foreign_id = true,
+            Lookup::Own(models) if self.runs => {
+                for model in models.iter() {
+                    if !self.resolved.models.contains(model) {
+                        self.resolved.models.push(model.clone());
+                    }
+                }
+            }
+            Lookup::Own(_) | Lookup::Unknown => {}
+        }
+    }
+
+    /// What was found, with the references of the call whose models are known.
+    fn finish(mut self, call: &ApiCall) -> Resolved {
+        let id_is_known = |name: &&ModelName| {
+            name.as_str().split_once(':').is_some_and(|(_, id)| is_known(&(self.lookup)(id)))
+        };
+        self.resolved.known = call.references().iter().filter(id_is_known).cloned().collect();
+        self.resolved
+    }
+}
+
+/// Whether an id is the caller's own and its models are known.
+fn is_known(lookup: &Lookup) -> bool {
+    matches!(lookup, Lookup::Own(models) if !models.is_empty())
+}
+
+/// Whether the ids of all objects are known whose models a request to this route runs.
 fn is_resolved(route: &Route, path: &str, body: &[u8], is_known: impl Fn(&str) -> bool) -> bool {
     if route.model_use() != ModelUse::Reference {
         return false;
@@ -119,7 +169,7 @@ fn is_resolved(route: &Route, path: &str, body: &[u8], is_known: impl Fn(&str) -
         match place {
             Place::Path(name) => ids.push(in_template(route.path(), path, name).map(str::to_owned)),
             Place::Body(place) => match in_body(place) {
-                // Of several places a request uses those that its API has.
+                // If there are several places, a request uses those of its API.
                 None | Some(Value::Null) => {}
                 Some(Value::Array(all)) => ids.extend(all.iter().map(|id| id.as_str().map(str::to_owned))),
                 Some(id) => ids.push(id.as_str().map(str::to_owned)),
@@ -130,7 +180,8 @@ fn is_resolved(route: &Route, path: &str, body: &[u8], is_known: impl Fn(&str) -
     !ids.is_empty() && ids.iter().all(|id| id.as_deref().is_some_and(&is_known))
 }
 
-/// What stands in a path at a parameter of its template. Both are compared from the end: a prefix may stand before the path.
+/// The segment of a path at a parameter of its template. Both are compared from the end, because the path may
+/// have a prefix.
 fn in_template<'p>(template: &str, path: &'p str, name: &str) -> Option<&'p str> {
     let parameter = format!("{{{name}}}");
     let at = template.rsplit('/').position(|segment| segment.starts_with(&parameter))?;
@@ -142,58 +193,4 @@ fn is_urlencoded(headers: &HeaderMap) -> bool {
     const FORM: &str = "application/x-www-form-urlencoded";
     let written = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     written.and_then(|text| text.get(..FORM.len())).is_some_and(|kind| kind.eq_ignore_ascii_case(FORM))
-}
-
-/// Who is to be remembered if the answer says an id.
-pub(super) fn watch(
-    store: &Arc<ReferenceStore>,
-    settings: &GatewaySettings,
-    caller: &Caller,
-    permit: &Permit,
-) -> Option<Box<Watch>> {
-    if settings.references != References::Remember {
-        return None;
-    }
-    let call = permit.call();
-    let owner = Owner::of(caller)?;
-    let kinds = created(store, owner, call)?;
-    // What is not known as a whole is judged as if nothing were known: a file is joined from parts that nobody read together.
-    let path = call.route().as_str();
-    let is_known = call.references().is_empty() && !call.is_unnamed() && !path.contains("/uploads");
-    Some(Box::new(Watch {
-        store: Arc::clone(store),
-        owner,
-        models: if is_known { call.models().cloned().collect() } else { Arc::default() },
-        kinds,
-        capacity: settings.limits.references,
-        ttl: settings.limits.reference_ttl,
-    }))
-}
-
-/// Which ids in the answer to a call are new. `None` if there are none.
-fn created(store: &ReferenceStore, owner: Owner, call: &ApiCall) -> Option<&'static [IdKind]> {
-    let path = call.route().as_str();
-    let mut segments = path.rsplit('/');
-    let (last, before) = (segments.next()?, segments.next()?);
-    let is_own = || matches!(store.lookup(last, Some(owner)), Lookup::Own(_));
-    match *call.method() {
-        // The files that a batch wrote are its caller's too.
-        Method::GET if before == "batches" && is_own() => Some(&[IdKind::Output]),
-        Method::POST if path.ends_with("/threads/runs") => Some(&[IdKind::Created, IdKind::Thread]),
-        // An answer to messages is nothing that is kept, except in a thread.
-        Method::POST if last == "messages" && !path.contains("/threads/") => None,
-        // There a file that exists is put into something, and the answer has its id.
-        Method::POST if last == "files" && !is_root(before) => None,
-        Method::POST if COLLECTIONS.contains(&last) => Some(&[IdKind::Created]),
-        // An update may change the model.
-        Method::POST | Method::PUT | Method::PATCH if COLLECTIONS.contains(&before) && is_own() => {
-            Some(&[IdKind::Created])
-        }
-        _ => None,
-    }
-}
-
-/// Whether files stand directly below a segment.
-fn is_root(segment: &str) -> bool {
-    ["", "v1", "v1beta", "v1alpha", "openai", "anthropic", "mistral", "azure"].contains(&segment)
 }

@@ -1,33 +1,35 @@
-//! Finds the ids of what was created in an answer, byte by byte as it passes through: nothing is held back or copied.
+//! Finds the ids of created objects in a response while its bytes pass through. It neither delays nor copies
+//! the response.
 
-/// The longest id.
+/// The maximum length of an id.
 pub(super) const LONGEST_ID: usize = 256;
-/// Events of a stream that are read. The first has the id of a response.
+/// The number of events to read in a stream. The first event has the id of a response.
 const EVENTS: usize = 16;
 
-/// Where in an answer an id stands.
+/// The position of an id in a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum IdKind {
-    /// At `id` or Google's `name`, at the top or in `response` or `file`: what was created.
+    /// The created object: at `id` or Google's `name`, at the top level or in `response` or `file`; or the handle
+    /// of a Live session.
     Created,
     /// At `thread_id`.
     Thread,
-    /// At `output_file_id` or `error_file_id`: what a batch wrote.
+    /// The output of a batch: at `output_file_id` or `error_file_id`.
     Output,
 }
 
-/// Reads the ids of one answer.
+/// Finds the ids of one response.
 #[derive(Debug)]
 pub(super) struct AnswerScanner {
     json: JsonScanner,
-    /// Of a stream of events: where in a line the next byte stands.
+    /// The position in the current line of an event stream.
     line: Option<Line>,
     events: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Line {
-    /// So many bytes of `data:` were read.
+    /// The number of bytes read of `data:`.
     Begins(usize),
     Data,
     Other,
@@ -38,7 +40,7 @@ impl AnswerScanner {
         Self { json: JsonScanner::default(), line: is_stream.then_some(Line::Begins(0)), events: 0 }
     }
 
-    /// Whether nothing more is to be found.
+    /// Whether no more ids can follow.
     pub(super) fn is_done(&self) -> bool {
         match self.line {
             Some(_) => self.events >= EVENTS,
@@ -46,7 +48,7 @@ impl AnswerScanner {
         }
     }
 
-    /// Reads the next bytes, and says each id.
+    /// Reads the next bytes, and reports each id.
     pub(super) fn feed(&mut self, bytes: &[u8], found: &mut dyn FnMut(IdKind, &str)) {
         const DATA: &[u8] = b"data:";
         for byte in bytes {
@@ -71,19 +73,19 @@ impl AnswerScanner {
     }
 }
 
-/// Looks at the members of an object, and at those of the objects in it.
+/// Examines the members of an object and of its inner objects.
 #[derive(Debug, Default)]
 struct JsonScanner {
     depth: usize,
     /// Whether the containers at the first two depths are objects.
     is_object: [bool; 2],
-    /// The last key in each of them.
+    /// The last key of each.
     keys: [Vec<u8>; 2],
     expects_key: bool,
-    /// The string that is being read; `None` between strings.
+    /// The current string, or `None` between strings.
     text: Option<Vec<u8>>,
     is_escaped: bool,
-    /// Whether the string is too long or has escapes that no id has.
+    /// Whether the string is too long for an id or has an escape.
     is_other: bool,
     is_done: bool,
 }
@@ -154,12 +156,14 @@ impl JsonScanner {
         let [outer, inner] = &self.keys;
         let (is_holder, key) = match at {
             0 => (true, outer),
-            1 => (matches!(outer.as_slice(), b"response" | b"file"), inner),
+            1 => (matches!(outer.as_slice(), b"response" | b"file" | b"sessionResumptionUpdate"), inner),
             _ => return,
         };
         let Ok(text) = str::from_utf8(&text) else { return };
         let kind = match key.as_slice() {
             b"id" => IdKind::Created,
+            // The handle by which a session of Google's Live API goes on.
+            b"newHandle" if at == 1 && outer == b"sessionResumptionUpdate" => IdKind::Created,
             // Google's ids are paths.
             b"name" if text.contains('/') => IdKind::Created,
             b"thread_id" if at == 0 => IdKind::Thread,
@@ -201,6 +205,8 @@ mod tests {
             ["upload_1", "file-2"]
         );
         assert_eq!(ids(r#"{"file":{"name":"files/f"}}"#, false), ["files/f"]);
+        assert_eq!(ids(r#"{"sessionResumptionUpdate":{"newHandle":"h1","resumable":true}}"#, false), ["h1"]);
+        assert_eq!(ids(r#"{"response":{"newHandle":"h1"},"newHandle":"h2"}"#, false), Vec::<String>::new());
         assert_eq!(
             ids(r#"{"a":"\"id\":","id":"run_1","thread_id":"thread_1"}"#, false),
             ["run_1", "thread_1"]

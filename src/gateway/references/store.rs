@@ -1,34 +1,18 @@
-//! Which caller created an id, and which models it stands for: a bounded memory of this process.
+//! Stores which caller created an id and with which models, in bounded memory.
 
-use std::collections::hash_map::{Entry as Place, RandomState};
+use std::collections::hash_map::Entry as Place;
 use std::collections::{HashMap, VecDeque};
-use std::hash::BuildHasher as _;
-use std::sync::{Arc, LazyLock, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use crate::identity::Caller;
+use super::owner::Owner;
+use super::parts::PartStore;
 use crate::names::ModelName;
 
-/// Random, so that nobody can choose to share a hash with somebody else.
-static HASHING: LazyLock<RandomState> = LazyLock::new(RandomState::new);
-
-/// A caller may fill this part of the memory. Beyond it, its own oldest ids make room.
+/// The share of the store that one caller may fill. Beyond it, the caller's own oldest ids are dropped.
 const SHARE: usize = 8;
 
-/// A caller, as a hash of its issuer and subject.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(in crate::gateway) struct Owner(u64);
-
-impl Owner {
-    /// The owner of what a caller creates. `None` if the token does not say who calls.
-    pub(in crate::gateway) fn of(caller: &Caller) -> Option<Self> {
-        let name = caller.subject.as_deref().or(caller.user_id.as_deref()).or(caller.client_id.as_deref());
-        (caller.master_key || name.is_some())
-            .then(|| Self(HASHING.hash_one((caller.master_key, caller.issuer.as_deref(), name))))
-    }
-}
-
-/// What is known of an id.
+/// The stored facts about an id.
 #[derive(Clone, Debug)]
 struct Known {
     owner: Owner,
@@ -36,25 +20,26 @@ struct Known {
     until: Instant,
 }
 
-/// The ids that the gateway saw created.
+/// The ids that were created through this gateway.
 #[derive(Debug, Default)]
 pub(in crate::gateway) struct ReferenceStore {
+    pub(super) parts: PartStore,
     state: RwLock<State>,
 }
 
 #[derive(Debug, Default)]
 struct State {
     known: HashMap<Box<str>, Known>,
-    /// Of each owner the oldest first. An id that was forgotten since may still be in it.
+    /// The ids of each owner, oldest first. It may contain ids that were already dropped.
     by_owner: HashMap<Owner, VecDeque<Box<str>>>,
-    /// Of all owners the oldest first, likewise.
+    /// The same for all owners together.
     order: VecDeque<Box<str>>,
 }
 
-/// What the memory says of an id to a caller.
+/// The stored facts about an id, from the view of a caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::gateway) enum Lookup {
-    /// Nobody created it here.
+    /// The id is not stored.
     Unknown,
     /// Another caller created it.
     Foreign,
@@ -63,7 +48,7 @@ pub(in crate::gateway) enum Lookup {
 }
 
 impl ReferenceStore {
-    /// Who created an id, as `owner` sees it.
+    /// Looks up an id for `owner`.
     pub(in crate::gateway) fn lookup(&self, id: &str, owner: Option<Owner>) -> Lookup {
         let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
         match state.known.get(key(id)).filter(|known| Instant::now() < known.until) {
@@ -73,7 +58,7 @@ impl ReferenceStore {
         }
     }
 
-    /// Remembers who created an id, for `ttl`. An id that another caller created stays that caller's.
+    /// Stores the creator of an id for `ttl`. An id of another caller keeps its owner.
     pub(in crate::gateway) fn remember(
         &self,
         id: &str,
@@ -91,8 +76,8 @@ impl ReferenceStore {
                 return;
             }
             if earlier.owner == owner {
-                // What is updated may run the models of both requests. What has no known model keeps none: an answer about it does not
-                // say what is in it.
+                // An updated object may run the models of both requests. An object without known models stays
+                // without, because a response about it does not list its models.
                 earlier.until = known.until;
                 if !earlier.models.is_empty()
                     && known.models.iter().any(|model| !earlier.models.contains(model))
@@ -110,7 +95,7 @@ impl ReferenceStore {
         state.known.insert(id.into(), known);
     }
 
-    /// How many ids are remembered.
+    /// The number of stored ids.
     pub(in crate::gateway) fn len(&self) -> usize {
         self.state.read().unwrap_or_else(PoisonError::into_inner).known.len()
     }
@@ -130,7 +115,7 @@ impl State {
         while self.known.len() >= capacity && !self.order.is_empty() {
             self.forget_oldest();
         }
-        // Ids that owners lost to their own share are still in the order.
+        // The order still contains ids that were dropped because of their owner's share.
         if self.order.len() > capacity.saturating_mul(2) {
             let known = &self.known;
             self.order.retain(|id| known.contains_key(id));
@@ -154,7 +139,7 @@ impl State {
     }
 }
 
-/// What an id is kept by. Google's ids are paths, of which the last two segments say kind and id.
+/// The key of an id. Google's ids are paths. Their last two segments are the type and the id.
 fn key(id: &str) -> &str {
     let mut slashes = id.rmatch_indices('/');
     match (slashes.next(), slashes.next()) {

@@ -8,7 +8,7 @@ use miette::{Diagnostic, NarratableReportHandler};
 
 use crate::config::Config;
 use crate::engine::Snapshot;
-use crate::gateway::loading::generation::InForce;
+use crate::gateway::loading::generation::Generation;
 use crate::gateway::loading::loader::{ActivationError, LoadedFiles};
 use crate::gateway::loading::origin::{Origin, Roots};
 use crate::gateway::pipeline::Gateway;
@@ -82,8 +82,8 @@ impl Reloader {
         check: Option<ActivationCheck>,
     ) -> Result<Arc<Self>, ActivationError> {
         let mut roots = Roots::default();
-        let candidate = settled(&sources, &*env, &mut roots)?;
-        let first = tried(candidate.build(None)?, check.as_ref())?;
+        let candidate = read_stable(&sources, &*env, &mut roots)?;
+        let first = checked(candidate.build(None)?, check.as_ref())?;
         let gateway = Arc::new(Gateway::new(first)?);
         let state = Mutex::new(State { roots, status: Status::default() });
         Ok(Arc::new(Self { sources, env, check, gateway, turn: Mutex::default(), state }))
@@ -114,10 +114,10 @@ impl Reloader {
     /// The same on this thread.
     pub(in crate::gateway) fn attempt(&self) -> Outcome {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = self.gateway.in_force();
+        let before = self.gateway.active();
         match self.next(&before) {
             Ok(Some(next)) => {
-                self.put_in_force(&before, next);
+                self.activate(&before, next);
                 retire(before);
                 Outcome::Loaded
             }
@@ -133,23 +133,23 @@ impl Reloader {
     }
 
     /// Returns `None` if the files match the active generation.
-    fn next(&self, before: &InForce) -> Result<Option<InForce>, ActivationError> {
+    fn next(&self, before: &Generation) -> Result<Option<Generation>, ActivationError> {
         // The file watcher also reports a change that was activated by request.
         if let Some(origin) = before.origin().filter(|origin| origin.is_up_to_date()) {
             self.state().roots = origin.roots.clone();
             return Ok(None);
         }
         let mut roots = self.roots();
-        let candidate = settled(&self.sources, &*self.env, &mut roots);
+        let candidate = read_stable(&self.sources, &*self.env, &mut roots);
         self.state().roots = roots;
         let candidate = candidate?;
         if before.origin().is_some_and(|origin| origin.hash == candidate.hash()) {
             return Ok(None);
         }
-        tried(candidate.build(Some(before))?, self.check.as_ref()).map(Some)
+        checked(candidate.build(Some(before))?, self.check.as_ref()).map(Some)
     }
 
-    fn put_in_force(&self, before: &InForce, next: InForce) {
+    fn activate(&self, before: &Generation, next: Generation) {
         let (old, new) = (before.snapshot().config(), next.snapshot().config());
         for warning in &new.warnings {
             tracing::warn!("{}", diagnostic(warning));
@@ -164,7 +164,7 @@ impl Reloader {
             tracing::warn!("`modelgate.{key}` has changed, which takes a restart");
         }
         let generation = next.snapshot().generation();
-        self.gateway.put_in_force(next);
+        self.gateway.activate(next);
         self.gateway.observers().metrics().reloaded(true);
         tracing::info!(generation, "new rules are in force");
         let mut state = self.state();
@@ -173,7 +173,7 @@ impl Reloader {
         drop(state);
         let gateway = Arc::clone(&self.gateway);
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(async move { gateway.in_force().warm_up().await });
+            runtime.spawn(async move { gateway.active().warm_up().await });
         }
     }
 
@@ -202,13 +202,13 @@ impl Reloader {
 }
 
 /// Dropping a large configuration takes time, so it happens in the background.
-fn retire(before: Arc<InForce>) {
+fn retire(before: Arc<Generation>) {
     if let Ok(runtime) = tokio::runtime::Handle::try_current() {
         runtime.spawn_blocking(move || drop(before));
     }
 }
 
-fn settled(
+fn read_stable(
     sources: &Sources,
     env: &dyn Fn(&str) -> Option<String>,
     roots: &mut Roots,
@@ -216,7 +216,7 @@ fn settled(
     let mut refused = None;
     for _ in 0..READINGS {
         match LoadedFiles::read(sources, env, roots) {
-            Ok(candidate) if candidate.is_settled() => return Ok(candidate),
+            Ok(candidate) if candidate.is_stable() => return Ok(candidate),
             Ok(_) => refused = None,
             // The files may look invalid while they are being replaced, but not twice in the same way.
             Err(error) => {
@@ -230,7 +230,7 @@ fn settled(
     Err(ActivationError::Unsettled)
 }
 
-fn tried(candidate: InForce, check: Option<&ActivationCheck>) -> Result<InForce, ActivationError> {
+fn checked(candidate: Generation, check: Option<&ActivationCheck>) -> Result<Generation, ActivationError> {
     check.map_or(Ok(()), |check| check(candidate.snapshot())).map_err(ActivationError::Check)?;
     Ok(candidate)
 }

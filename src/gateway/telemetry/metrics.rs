@@ -239,7 +239,7 @@ impl Metrics {
 
     /// Counts a decision that the shadow configuration would have made differently, by the policies that decided there. If no
     /// policy decided, the rule is counted.
-    pub(super) fn candidate_disagreed(&self, decision: &Decision, rule: Option<Rule>) {
+    pub(super) fn shadow_disagreed(&self, decision: &Decision, rule: Option<Rule>) {
         let verdict = if rule.is_none() { Verdict::Allowed } else { Verdict::Denied };
         let count = |policy: &str| {
             if let Ok(counter) = self.candidate.get_metric_with_label_values(&[verdict.as_str(), policy]) {

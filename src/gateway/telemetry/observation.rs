@@ -12,9 +12,9 @@ use super::metrics::Stage;
 use super::observers::Observers;
 use super::spans::Spans;
 use crate::config::Mode;
-use crate::decision_log::{DecisionLog, Input, Line, LoggedCaller, OnTrial, Verdict, cut};
+use crate::decision_log::{DecisionLog, Input, Line, LoggedCaller, ShadowDecision, Verdict, cut};
 use crate::engine::{Decision, Denied, Permit, Rule, Snapshot};
-use crate::gateway::clock::Moment;
+use crate::gateway::clock::Timestamp;
 use crate::gateway::error_chain::causes;
 use crate::gateway::http::error_response::{BodyError, Refusal};
 use crate::gateway::limits::counter::CounterGuard;
@@ -30,9 +30,9 @@ const BROKE_OFF: &str = "upstream_broke_off";
 /// The facts about a request so far. They are reported once: when the answer begins, or when the request is dropped.
 pub(in crate::gateway) struct Observation {
     observers: Arc<Observers>,
-    began: Moment,
+    began: Timestamp,
     stage_began: Instant,
-    told: bool,
+    reported: bool,
     generation: u64,
     decided: Option<Decided>,
     /// For the decision log, if there is one.
@@ -58,7 +58,7 @@ impl Observation {
         head: &Parts,
         request_id: &HeaderValue,
     ) -> Self {
-        let now = Moment::now();
+        let now = Timestamp::now();
         observers.metrics.began();
         Self {
             spans: observers.traces.get().map(|traces| Box::new(Spans::begin(traces, head))),
@@ -66,7 +66,7 @@ impl Observation {
             observers: Arc::clone(observers),
             began: now,
             stage_began: now.monotonic,
-            told: false,
+            reported: false,
             generation: 0,
             decided: None,
             claims: None,
@@ -75,7 +75,7 @@ impl Observation {
     }
 
     /// The time when the head of the request had arrived.
-    pub(in crate::gateway) fn began(&self) -> Moment {
+    pub(in crate::gateway) fn began(&self) -> Timestamp {
         self.began
     }
 
@@ -90,10 +90,10 @@ impl Observation {
     }
 
     /// Records the generation of the rules.
-    pub(in crate::gateway) fn judged_by(&mut self, snapshot: &Snapshot) {
+    pub(in crate::gateway) fn record_snapshot(&mut self, snapshot: &Snapshot) {
         self.generation = snapshot.generation();
         if let Some(spans) = &mut self.spans {
-            spans.judged_by(snapshot.config());
+            spans.record_snapshot(snapshot.config());
         }
         if let Some(line) = &mut self.line {
             let is_log_only = snapshot.config().gateway.mode == Mode::LogOnly;
@@ -117,7 +117,7 @@ impl Observation {
     }
 
     /// The time now.
-    pub(in crate::gateway) fn now(&self) -> Moment {
+    pub(in crate::gateway) fn now(&self) -> Timestamp {
         self.began.after(self.began.monotonic.elapsed())
     }
 
@@ -131,14 +131,14 @@ impl Observation {
     }
 
     /// Records that the request was read now.
-    pub(in crate::gateway) fn has_read(&mut self) -> SystemTime {
+    pub(in crate::gateway) fn received_at(&mut self) -> SystemTime {
         self.finish(Stage::ReadBody);
         let elapsed = self.stage_began.saturating_duration_since(self.began.monotonic);
         self.began.after(elapsed).wall
     }
 
     /// Records the parsed request without its body.
-    pub(in crate::gateway) fn understood(&mut self, call: &ApiCall) {
+    pub(in crate::gateway) fn record_call(&mut self, call: &ApiCall) {
         if let Some(spans) = &mut self.spans {
             spans.read(call);
         }
@@ -189,12 +189,12 @@ impl Observation {
             return;
         }
         decided.disputed = true;
-        self.observers.metrics.candidate_disagreed(decision, rule);
+        self.observers.metrics.shadow_disagreed(decision, rule);
         let verdict = if rule.is_none() { Verdict::Allowed } else { Verdict::Denied };
         let rule = rule.map(|rule| Cow::Borrowed(rule.as_str()));
         tracing::info!(%verdict, rule = rule.as_deref(), policies = ?decision.policies, "the candidate disagrees");
         if let Some(line) = &mut self.line {
-            line.candidate = Some(OnTrial { verdict, rule, policies: decision.policies.to_vec() });
+            line.candidate = Some(ShadowDecision { verdict, rule, policies: decision.policies.to_vec() });
         }
     }
 
@@ -260,7 +260,7 @@ impl Observation {
     }
 
     fn tell(&mut self, status: Option<StatusCode>, refusal: Option<&Refusal>) {
-        if std::mem::replace(&mut self.told, true) {
+        if std::mem::replace(&mut self.reported, true) {
             return;
         }
         let (verdict, code) = (self.verdict(refusal), refusal.map(Refusal::code));
@@ -294,7 +294,7 @@ impl Observation {
 impl Drop for Observation {
     fn drop(&mut self) {
         // The caller disconnected. The decision still counts, because the upstream may have received the request.
-        if !self.told {
+        if !self.reported {
             if self.decided.is_some() {
                 self.tell(None, None);
             } else {

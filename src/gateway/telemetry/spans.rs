@@ -49,7 +49,7 @@ impl Spans {
         Self { server: traces.tracer().build_with_context(builder, &parent), upstream: None }
     }
 
-    pub(super) fn judged_by(&mut self, config: &Config) {
+    pub(super) fn record_snapshot(&mut self, config: &Config) {
         let scheme = if config.gateway.tls.is_some() { "https" } else { "http" };
         self.server.set_attribute(KeyValue::new("url.scheme", scheme));
     }

@@ -1,4 +1,4 @@
-//! Addresses of upstreams, put together from what is always the same and what a request brings.
+//! Builds upstream URLs from a fixed base and the path and query of a request.
 
 use std::sync::OnceLock;
 
@@ -7,18 +7,18 @@ use http::uri::{self, Authority, PathAndQuery, Scheme, Uri};
 use crate::config::BaseUrl;
 use crate::gateway::http::error_response::Refusal;
 
-/// The beginning of an address.
+/// The base of a URL.
 pub(super) struct Base {
     pub(super) scheme: Scheme,
     pub(super) authority: Authority,
-    /// Without a slash at its end.
+    /// The base path, without a trailing slash.
     pub(super) path: Box<str>,
-    /// The path that was asked for first, and its address: most upstreams are asked for one thing.
+    /// The first requested path and its URL. Most upstreams only get requests for one path.
     first: OnceLock<(Box<str>, Uri)>,
 }
 
 impl Base {
-    /// `None`: it is no address.
+    /// `None` if the text is not a valid base URL.
     pub(in crate::gateway) fn of(url: &BaseUrl) -> Option<Self> {
         let uri::Parts { scheme, authority, path_and_query, .. } =
             url.as_str().parse::<Uri>().ok()?.into_parts();
@@ -40,7 +40,7 @@ impl Base {
     }
 }
 
-/// The address below `base` that has this path, which begins without a slash.
+/// The URL below `base` with this path, which has no leading slash.
 pub(in crate::gateway) fn join(base: Option<&Base>, path: &str, query: Option<&str>) -> Result<Uri, Refusal> {
     let base = base.ok_or(Refusal::NoUpstream)?;
     if query.is_some() {
@@ -51,7 +51,7 @@ pub(in crate::gateway) fn join(base: Option<&Base>, path: &str, query: Option<&s
         Some(_) => base.address(path, None),
         None => {
             let address = base.address(path, None)?;
-            // Where two are first, either may stay.
+            // If two requests race, either value may be kept.
             let _ = base.first.set((path.into(), address.clone()));
             Ok(address)
         }

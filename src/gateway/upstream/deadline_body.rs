@@ -1,4 +1,4 @@
-//! An upstream's answer, which must end in time.
+//! An upstream's response body with a deadline.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::gateway::http::error_response::BodyError;
 use crate::gateway::limits::limit::Limit;
 use crate::gateway::telemetry::Observers;
 
-/// A body as its connection has it.
+/// The body of either kind of connection.
 pub(super) enum UpstreamBody {
     Plain(PooledBody),
     Secure(Incoming),
@@ -48,14 +48,15 @@ impl Body for UpstreamBody {
     }
 }
 
-/// A body that breaks off when its time is over, so that nobody takes what there is of it for the whole.
+/// A body that fails at its deadline, so that no reader takes a truncated body for a complete one.
 pub(super) struct DeadlineBody {
     body: UpstreamBody,
     end: Instant,
-    /// Set when it is first waited for.
+    /// The timer, which is set at the first wait.
     alarm: Option<Pin<Box<Sleep>>>,
     observers: Arc<Observers>,
-    /// Why it breaks off, held back for one turn: what came with the break is sent before the connection is given up.
+    /// The error of the body, delayed by one poll, so that data received before it is sent before the
+    /// connection closes.
     broken: Option<BodyError>,
 }
 
@@ -66,7 +67,7 @@ impl DeadlineBody {
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match Pin::new(&mut self.body).poll_frame(context) {
-            // A caller that takes one piece after another never waits here.
+            // The timer is only needed when no data is ready.
             Poll::Ready(Some(Ok(_))) if !self.body.is_end_stream() && Instant::now() >= self.end => {
                 self.too_long()
             }

@@ -1,8 +1,9 @@
-//! Connections to upstreams by plain HTTP/1.1, each driven by the request that uses it.
+//! A pool of plain HTTP/1.1 connections to upstreams. The request that uses a connection polls it.
 //!
-//! hyper's own client gives every connection a task, so that a request, its answer and each piece of its body cross from
-//! task to task, and most times from thread to thread. Here whoever waits for the answer polls the connection itself. Nobody
-//! polls an idle one: that its upstream has closed it shows when it is taken out again, or when idle ones are looked through.
+//! hyper's own client runs a task for each connection. A request, its response and each chunk of its body
+//! then cross between tasks, and usually between threads. Here the task that waits for the response polls the
+//! connection itself. Idle connections are not polled. A connection that the upstream closed is detected on
+//! reuse, or by a periodic sweep.
 
 use std::collections::HashMap;
 use std::pin::{Pin, pin};
@@ -29,22 +30,22 @@ use crate::gateway::http::segmented_body::SegmentedBody;
 use crate::gateway::http::send_gate::Overtaken;
 use crate::gateway::http::wake_suppression::{WakeSuppressor, without_waking};
 
-/// What is read of an answer before its caller takes it.
+/// The size of the read buffer for a response that the caller has not taken yet.
 pub(super) const READ_BUFFER: usize = 64 * 1024;
 const LOOK_THROUGH: Duration = Duration::from_secs(10);
-/// How often one is looked at before it has been idle for too long: for a minute, about.
+/// The number of sweeps after which an idle connection is closed. It then has been idle for about a minute.
 const LOOKS: u64 = 6;
-/// More than these are closed when they become idle.
+/// The maximum number of idle connections. Others are closed when they become idle.
 const MAX_IDLE_PER_UPSTREAM: usize = 1024;
 
-/// The connections, by host and port.
+/// The pool, by host and port.
 #[derive(Debug)]
 pub(super) struct Pool {
     connector: TowerToHyperService<HttpConnector>,
     idle: Arc<IdleLinks>,
 }
 
-/// Why there is no answer.
+/// The reason that there is no response.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum PoolError {
     #[error("no address to connect to")]
@@ -62,15 +63,15 @@ impl Pool {
         Self { connector: TowerToHyperService::new(connector), idle: Arc::default() }
     }
 
-    /// A connection that is at hand.
+    /// An idle connection, if there is one.
     pub(super) fn idle(&self, target: &Uri) -> Option<Box<Link>> {
         self.idle.take(target.authority()?)
     }
 
-    /// Sends a request whose URI is absolute, over a connection to its authority.
+    /// Sends a request with an absolute URI over a connection to its authority.
     ///
-    /// A connection that turns out to be closed before anything of the request was sent is replaced by another, if the
-    /// request `may_be_sent` then. Nothing is ever sent twice.
+    /// If the connection turns out to be closed before any byte of the request was sent, a new connection
+    /// replaces it, provided that `may_be_sent` still returns true. No request is sent twice.
     pub(in crate::gateway) async fn send(
         &self,
         request: &mut Request<SegmentedBody>,
@@ -94,7 +95,7 @@ impl Pool {
             }
             next = self.idle.take(authority);
         }
-        // Boxed, so that a request for which there is a connection has no room for it.
+        // Boxed, so that a request with an idle connection does not reserve memory for it.
         let mut link = Box::pin(self.connect(&target)).await?;
         if !may_be_sent() {
             return Err(Overtaken.into());
@@ -134,7 +135,7 @@ fn root() -> PathAndQuery {
     PathAndQuery::from_static("/")
 }
 
-/// What `Host` says: the default port is left out, and so is what stands before an `@`.
+/// The value of `Host`. It has no default port and no user information.
 fn host(authority: &Authority) -> Option<HeaderValue> {
     match authority.port_u16() {
         Some(80) | None => HeaderValue::from_str(authority.host()).ok(),
@@ -145,25 +146,25 @@ fn host(authority: &Authority) -> Option<HeaderValue> {
     }
 }
 
-/// One connection, with both of its ends.
+/// A connection with hyper's sender and its driver.
 #[derive(Debug)]
 pub(in crate::gateway) struct Link {
     authority: Authority,
     host: HeaderValue,
     sender: SendRequest<SegmentedBody>,
-    /// `None`: it has ended.
+    /// `None` after the connection has ended.
     connection: Option<Connection<TokioIo<TcpStream>, SegmentedBody>>,
     suppressor: WakeSuppressor,
 }
 
 impl Link {
-    /// Whether another request can be sent, as far as can be seen without waiting.
+    /// Whether the connection accepts another request, as far as is known without waiting.
     fn is_open(&mut self) -> bool {
         drive(&mut self.connection, &mut self.suppressor, &quiet());
         self.connection.is_some() && self.sender.is_ready()
     }
 
-    /// Sends a request, and waits for the head of its answer.
+    /// Sends a request, and waits for the head of its response.
     async fn exchange(
         &mut self,
         request: &mut Request<SegmentedBody>,
@@ -181,7 +182,7 @@ impl Link {
     }
 }
 
-/// Lets a connection read and write what it can.
+/// Polls a connection, so that it reads and writes what it can.
 fn drive(
     connection: &mut Option<Connection<TokioIo<TcpStream>, SegmentedBody>>,
     suppressor: &mut WakeSuppressor,
@@ -190,25 +191,27 @@ fn drive(
     if let Some(open) = connection
         && suppressor.poll(context, |context| Pin::new(open).poll(context)).is_ready()
     {
-        // Whoever waits for something of the connection is told by its end.
+        // Waiters are notified by the end of the connection.
         *connection = None;
     }
 }
 
-/// What a link tells the other end of itself comes while the link is polled, and the other end is asked right after that. So
-/// that needs to wake nobody.
+/// The driver sends its notifications while it is polled, and the receiving half is polled directly
+/// afterwards. So these notifications need no wake-up.
 fn quiet() -> Context<'static> {
     Context::from_waker(Waker::noop())
 }
 
-/// tokio stops a task that has done much at once by letting everything pend, and then wakes it by the waker it was given.
+/// When a task uses up its budget, tokio returns `Pending` from every resource, and then wakes the task
+/// through the waker that it was given.
 fn again_if_stopped<T>(poll: &Poll<T>, context: &Context<'_>) {
     if poll.is_pending() && !coop::has_budget_remaining() {
         context.waker().wake_by_ref();
     }
 }
 
-/// An answer's body, which gives its connection back when it has ended. Dropped before, it closes the connection.
+/// A response body. At its end it returns its connection to the pool. If it is dropped earlier, the
+/// connection is closed.
 #[derive(Debug)]
 pub(super) struct PooledBody {
     incoming: Incoming,
@@ -234,7 +237,8 @@ impl Body for PooledBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        // The link is polled before this task waits, whatever it is asked to do by whoever takes something from it.
+        // This task always polls the connection before it waits, so it needs no wake-up from the body's
+        // receiver.
         let (mut frame, _) = without_waking(|| Pin::new(&mut self.incoming).poll_frame(&mut quiet()));
         if frame.is_pending()
             && let Some(link) = &mut self.link
@@ -265,25 +269,26 @@ impl Body for PooledBody {
     }
 }
 
-/// The connections that nobody uses.
+/// The idle connections.
 #[derive(Debug, Default)]
 struct IdleLinks(Mutex<Idle>);
 
-/// Connections, and since which look each is idle; the newest last.
+/// The connections with the number of the sweep since which each is idle, newest last.
 type Resting = Vec<(u64, Box<Link>)>;
 
 #[derive(Debug, Default)]
 struct Idle {
-    /// By host and port.
+    /// The idle connections by host and port.
     links: HashMap<Box<str>, Resting, RandomState>,
-    /// How many times they were looked through.
+    /// The number of sweeps so far.
     looks: u64,
-    /// Whether a task looks through them.
+    /// Whether a sweeping task is running.
     watched: bool,
 }
 
 impl IdleLinks {
-    /// The newest one. It may have been closed at the other end, which shows when it is used, before anything is sent.
+    /// The newest idle connection. The upstream may have closed it. That is detected on use, before anything
+    /// is sent.
     fn take(&self, authority: &Authority) -> Option<Box<Link>> {
         self.lock().links.get_mut(authority.as_str())?.pop().map(|(_, link)| link)
     }
@@ -303,7 +308,7 @@ impl IdleLinks {
         }
     }
 
-    /// Closes what is too old or was closed at the other end. Returns whether anything is left.
+    /// Closes connections that are too old or that the upstream closed. Returns whether any are left.
     fn look_through(&self) -> bool {
         let mut idle = self.lock();
         idle.looks += 1;

@@ -1,4 +1,4 @@
-//! `modelgate.upstream`: the proxy for everything that no deployment serves.
+//! `modelgate.upstream`: the proxy for all requests that no deployment serves.
 
 use std::collections::HashSet;
 
@@ -10,21 +10,21 @@ use super::base_url::Base;
 use crate::config::{Config, PassedMembers, UpstreamModels};
 use crate::request::{ApiCall, Malformed};
 
-/// The proxy, and what it may be asked for.
+/// The proxy, and the models that it serves.
 pub(super) struct Proxy {
-    /// `None`: it is no address, so that nothing can be sent.
+    /// `None` if the address is invalid. Then nothing can be sent.
     pub(super) base: Option<Base>,
-    /// `None`: the credential is no header, so that nothing can be sent.
+    /// `None` if the credential is not a valid header value. Then nothing can be sent.
     pub(super) headers: Option<Vec<(HeaderName, HeaderValue)>>,
     /// Whether it serves every model.
     pub(super) serves_all: bool,
     pass: PassedMembers,
-    /// LiteLLM's ids of deployments, which it takes for names.
+    /// LiteLLM's deployment ids, which a LiteLLM proxy accepts as model names.
     ids: HashSet<String, RandomState>,
 }
 
 impl Proxy {
-    /// The proxy of a configuration, if it has one. `bearer` makes the header with its credential.
+    /// The proxy of a configuration, if it has one. `bearer` builds the header with its credential.
     pub(super) fn of(
         config: &Config,
         bearer: impl Fn(&SecretString) -> Result<(HeaderName, HeaderValue), InvalidHeaderValue>,
@@ -42,7 +42,7 @@ impl Proxy {
         })
     }
 
-    /// Refuses what a LiteLLM proxy would read past the names that rules are about.
+    /// Refuses requests that select a deployment in a way that rules about names do not cover.
     pub(super) fn check(&self, call: &ApiCall) -> Result<(), Malformed> {
         if !self.ids.is_empty() && call.models().any(|model| self.ids.contains(model.as_str())) {
             return Err(Malformed::DeploymentId);

@@ -1,4 +1,4 @@
-//! The handshake with an upstream.
+//! Opens WebSockets to upstreams.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ use crate::gateway::tls::connector::{Connector, http1_connector};
 use crate::gateway::tls::native_roots;
 use crate::gateway::upstream::deployments::sockets::SocketTarget;
 
-/// The most that is read of an answer that opens no WebSocket.
+/// The maximum number of bytes to read of a response that refuses the WebSocket.
 const ANSWER_BYTES: usize = 256 * 1024;
 
 /// Connects to upstreams for WebSockets.
@@ -34,25 +34,25 @@ pub(super) struct Dialer {
     connector: TowerToHyperService<Connector>,
 }
 
-/// What an upstream answers.
+/// The response of an upstream.
 pub(super) enum Dialed {
     Open {
         socket: TokioIo<Upgraded>,
         protocol: Option<String>,
     },
-    /// The upstream's own refusal, which goes back as it is.
+    /// The upstream's refusal, which is returned unchanged.
     Refused(Answer),
 }
 
 impl Dialer {
     pub(super) fn new(limits: &Limits) -> std::io::Result<Self> {
-        // HTTP/1.1 alone: a WebSocket over HTTP/2 has another handshake.
+        // Only HTTP/1.1, because WebSockets over HTTP/2 use a different handshake.
         let connector = http1_connector(limits.upstream_connect_timeout, native_roots::native()?);
         Ok(Self { connector: TowerToHyperService::new(connector) })
     }
 
-    /// Opens a WebSocket to the target, within `time`. Once there is a connection, the handshake is sent only if it
-    /// `may_be_sent` then.
+    /// Opens a WebSocket to the target within `time`. After the connection is made, `may_be_sent` decides
+    /// whether the handshake is still sent.
     pub(super) async fn dial(
         &self,
         target: &SocketTarget,
@@ -116,7 +116,7 @@ impl Dialer {
     }
 }
 
-/// Checks the answer that opens a WebSocket (RFC 6455 section 4.1), and gives the subprotocol that was chosen.
+/// Checks the response to the handshake (RFC 6455 section 4.1), and returns the chosen subprotocol.
 fn check(headers: &HeaderMap, key: &str, protocols: &[String]) -> Result<Option<String>, Refusal> {
     let is_accepted = has_token(headers, &UPGRADE, "websocket")
         && has_token(headers, &CONNECTION, "upgrade")
@@ -134,10 +134,11 @@ fn failed(error: hyper::Error) -> Refusal {
     Refusal::UpstreamDown
 }
 
-/// 16 bytes that nobody can foresee, in base64.
+/// 16 random bytes in base64.
 fn key() -> String {
     let mut bytes = [0; 16];
-    // Without randomness it is a bad key, which proves the upstream's understanding all the same.
+    // If the random generator fails, the key is predictable. It still proves that the upstream speaks
+    // WebSocket.
     let _ = rand::fill(&mut bytes);
     STANDARD.encode(bytes)
 }

@@ -1,4 +1,4 @@
-//! How a WebSocket ends: the codes of RFC 6455 section 7.4, and reasons.
+//! Defines how a WebSocket ends, with the close codes of RFC 6455 section 7.4 and reasons.
 
 use std::io;
 
@@ -8,18 +8,18 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 use crate::gateway::http::error_response::Refusal;
 
-/// The longest reason that a close frame has room for.
+/// The maximum length of a reason in a close frame.
 const LONGEST: usize = 123;
 
 /// Why a WebSocket ends.
 pub(super) enum End {
-    /// The caller closed it; the upstream gets the same.
+    /// The caller closed it. Its close frame is forwarded to the upstream.
     Caller(Option<CloseFrame>),
-    /// The upstream closed it; the caller gets the same.
+    /// The upstream closed it. Its close frame is forwarded to the caller.
     Upstream(Option<CloseFrame>),
-    /// The caller is told why, and the upstream that its client leaves.
+    /// The gateway closes it. The caller gets the reason, and the upstream a normal closure.
     Ours(CloseFrame),
-    /// Nothing can be sent to the caller any more.
+    /// The caller's connection is broken, so nothing can be sent to it.
     CallerGone,
 }
 
@@ -28,7 +28,7 @@ impl End {
         Self::Ours(frame(code, reason))
     }
 
-    /// The end that an error of the caller's side brings about.
+    /// The end for an error on the caller's side.
     pub(super) fn of_caller(error: &Error) -> Self {
         match error {
             Error::Capacity(_) => Self::ours(CloseCode::Size, "the message is too large"),
@@ -42,7 +42,7 @@ impl End {
         }
     }
 
-    /// The end that an error of the upstream's side brings about.
+    /// The end for an error on the upstream's side.
     pub(super) fn of_upstream(error: &Error) -> Self {
         if !matches!(error, Error::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof) {
             tracing::warn!("the WebSocket of an upstream broke: {error}");
@@ -51,7 +51,7 @@ impl End {
     }
 }
 
-/// A close frame with as much of the reason as it has room for.
+/// A close frame with the reason, which is truncated if it is too long.
 pub(super) fn frame(code: CloseCode, reason: &str) -> CloseFrame {
     let mut end = reason.len().min(LONGEST);
     while !reason.is_char_boundary(end) {

@@ -1,4 +1,4 @@
-//! The opening handshake of RFC 6455, as a caller makes it, and the answer to it.
+//! Parses a caller's opening handshake (RFC 6455), and builds the response.
 
 use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use base64::Engine as _;
@@ -19,25 +19,26 @@ use crate::gateway::http::error_response::Refusal;
 use crate::gateway::target::operation;
 use crate::gateway::upstream::deployments::sockets::SocketApi;
 
-/// RFC 6455 section 1.3.
+/// The constant of RFC 6455 section 1.3.
 const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
-/// How OpenAI's clients in browsers, which can send no header, present their key and choose their account.
+/// The subprotocols in which OpenAI's browser clients send their key and their account, because browsers
+/// cannot set headers.
 const KEY_PROTOCOL: &str = "openai-insecure-api-key.";
 const ACCOUNT_PROTOCOLS: [&str; 2] = ["openai-organization.", "openai-project."];
 
-/// A caller's handshake. Its credential was moved to a header.
+/// A caller's handshake. Its credential has been moved to a header.
 pub(in crate::gateway) struct Handshake {
     pub(super) api: SocketApi,
-    /// What is asked for, without the prefix below which the API is mounted.
+    /// The requested path, without the prefix at which the API is mounted.
     pub(super) operation: String,
     pub(super) accept: HeaderValue,
-    /// The subprotocols that are no credentials.
+    /// The subprotocols that are not credentials.
     pub(super) protocols: Vec<String>,
     pub(super) upgrade: OnUpgrade,
 }
 
 impl Handshake {
-    /// The handshake of a request for a WebSocket API; `None` for any other request.
+    /// Parses the handshake of a request for a WebSocket API. Returns `None` for any other request.
     pub(in crate::gateway) fn of(head: &mut Parts) -> Result<Option<Box<Self>>, Refusal> {
         if head.method != Method::GET
             || head.version != Version::HTTP_11
@@ -46,7 +47,7 @@ impl Handshake {
         {
             return Ok(None);
         }
-        // Google's client for JavaScript writes two slashes.
+        // Google's JavaScript client writes two slashes.
         let path = head.uri.path();
         let path = if path.starts_with("//ws/google.") { path.split_at(1).1 } else { path }.to_owned();
         let Some((api, operation)) = api_of(&path) else { return Ok(None) };
@@ -98,13 +99,13 @@ fn api_of(path: &str) -> Option<(SocketApi, String)> {
     Some((api, operation.to_owned()))
 }
 
-/// What proves that a key was understood (RFC 6455 section 4.2.2).
+/// The accept value for a key (RFC 6455 section 4.2.2).
 pub(super) fn accept(key: &str) -> HeaderValue {
     let hash = digest(&SHA1_FOR_LEGACY_USE_ONLY, &[key.as_bytes(), GUID].concat());
     HeaderValue::try_from(STANDARD.encode(hash)).unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 
-/// Whether a list of a header has a word, in any case.
+/// Whether a list in a header contains a word, ignoring case.
 pub(super) fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
     headers
         .get_all(name)
@@ -113,14 +114,14 @@ pub(super) fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> 
         .any(|word| word.trim_ascii().eq_ignore_ascii_case(token.as_bytes()))
 }
 
-/// The value of a header that must be there once.
+/// The value of a header that must occur exactly once.
 fn one<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
     let mut values = headers.get_all(name).iter();
     let value = values.next()?.to_str().ok()?;
     values.next().is_none().then_some(value)
 }
 
-/// Takes the subprotocols out of the headers, and presents the credential among them as a header does.
+/// Removes the subprotocols from the headers, and moves the credential among them to a header.
 fn take_protocols(headers: &mut HeaderMap) -> Result<Vec<String>, Refusal> {
     let mut protocols = Vec::new();
     let mut credential: Option<String> = None;
@@ -143,7 +144,7 @@ fn take_protocols(headers: &mut HeaderMap) -> Result<Vec<String>, Refusal> {
     Ok(protocols)
 }
 
-/// Presents the parameter `key` of a query, which is Google's place for a credential, as a header does.
+/// Moves the query parameter `key`, in which Google's clients send their credential, to a header.
 fn take_query_key(head: &mut Parts) -> Result<(), Refusal> {
     let mut keys =
         head.uri.query().unwrap_or_default().split('&').filter_map(|pair| pair.strip_prefix("key="));
@@ -155,7 +156,8 @@ fn take_query_key(head: &mut Parts) -> Result<(), Refusal> {
     present(&mut head.headers, &key)
 }
 
-/// Puts a credential into a header that is free. Where others hold one too, the rules for several headers count.
+/// Writes a credential to an unused header. If other headers have one too, the rules for several credentials
+/// apply.
 fn present(headers: &mut HeaderMap, credential: &str) -> Result<(), Refusal> {
     let free = CREDENTIAL_HEADERS.into_iter().find(|name| !headers.contains_key(*name));
     let name = HeaderName::from_static(free.ok_or(BearerError::Ambiguous)?);
@@ -166,7 +168,7 @@ fn present(headers: &mut HeaderMap, credential: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The headers that say how a message is judged: none of them tells another way to read it.
+/// The headers for judging a message. Headers that change how a body is read are left out.
 pub(super) fn judged_headers(headers: &HeaderMap) -> HeaderMap {
     let mut judged = headers.clone();
     for name in [CONTENT_TYPE, CONTENT_ENCODING, TRANSFER_ENCODING] {
@@ -175,7 +177,7 @@ pub(super) fn judged_headers(headers: &HeaderMap) -> HeaderMap {
     judged
 }
 
-/// The headers of the answer that opens a WebSocket.
+/// The headers of the response that opens a WebSocket.
 pub(super) fn opening(accept: &HeaderValue, protocol: Option<&str>) -> HeaderMap {
     let mut headers = HeaderMap::new();
     headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));

@@ -1,4 +1,4 @@
-//! Judges the messages of a caller, each by the rules that are in force when it comes.
+//! Judges each message of a caller by the rules that are active when it arrives.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -6,25 +6,29 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
+use tokio_tungstenite::tungstenite::protocol::Message;
 
 use super::dial::Dialed;
 use super::shared::Sockets;
 use crate::authn::Bearer;
-use crate::gateway::clock::Moment;
+use crate::config::GatewaySettings;
+use crate::gateway::clock::Timestamp;
 use crate::gateway::http::error_response::Refusal;
 use crate::gateway::http::headers;
 use crate::gateway::judged::Judged;
-use crate::gateway::judging::{Case, authenticate};
-use crate::gateway::loading::generation::InForce;
+use crate::gateway::judging::{Case, authenticate, reading};
+use crate::gateway::loading::generation::Generation;
+use crate::gateway::references::{self, SessionModels};
 use crate::gateway::telemetry::Observation;
 use crate::gateway::upstream::deployments::sockets::{SocketApi, SocketPlace};
+use crate::identity::Caller;
 use crate::names::ModelName;
-use crate::request::{ApiCall, Frame, Malformed, RequestHead, Socket};
+use crate::request::{ApiCall, Frame, Malformed, RequestHead, RequestParser, Socket};
 
-/// How often the rules may change while one message is judged.
-const ATTEMPTS: usize = 8;
+/// The number of rule changes to tolerate while one handshake or message is judged.
+pub(super) const ATTEMPTS: usize = 8;
 
-/// What all messages of a caller's WebSocket have in common.
+/// The state that all messages of a caller's WebSocket share.
 pub(super) struct Messages {
     pub(super) sockets: Arc<Sockets>,
     pub(super) api: SocketApi,
@@ -32,19 +36,21 @@ pub(super) struct Messages {
     pub(super) head: Parts,
     pub(super) request_id: HeaderValue,
     pub(super) source: Option<IpAddr>,
-    /// When the token ends, in seconds since 1970, as the bits of the number.
+    /// The expiry of the token in seconds since 1970, as the bits of an `f64`.
     pub(super) expires: AtomicU64,
+    /// The models that permitted messages named, which ids of the upstream's messages stand for.
+    pub(super) named: SessionModels,
 }
 
-/// The model and the deployment that a WebSocket is open for.
+/// The model and the deployment of an open WebSocket.
 pub(super) struct Bound {
     pub(super) model: ModelName,
     pub(super) place: SocketPlace,
 }
 
-/// A message that may pass on.
+/// A permitted message.
 pub(super) struct Permitted {
-    /// What was decided, for the first message of a connection that is not bound yet.
+    /// The decision, for the first message of a connection that has no deployment yet.
     pub(super) call: ApiCall,
     pub(super) judged: Judged,
     pub(super) frame: Frame,
@@ -53,10 +59,10 @@ pub(super) struct Permitted {
 impl Messages {
     /// Judges a message.
     pub(super) async fn judge(&self, text: &[u8], bound: Option<&Bound>) -> Result<Permitted, Refusal> {
-        let mut seen = Observation::begin(&self.sockets.observers, &self.head, &self.request_id);
-        let judged = self.steps(text, bound, &mut seen).await;
+        let mut observation = Observation::begin(&self.sockets.observers, &self.head, &self.request_id);
+        let judged = self.steps(text, bound, &mut observation).await;
         let has_line = judged.as_ref().is_ok_and(|permitted| !permitted.frame.is_media());
-        seen.message_judged(judged.as_ref().err(), has_line);
+        observation.message_judged(judged.as_ref().err(), has_line);
         judged
     }
 
@@ -64,43 +70,62 @@ impl Messages {
         &self,
         text: &[u8],
         bound: Option<&Bound>,
-        seen: &mut Observation,
+        observation: &mut Observation,
     ) -> Result<Permitted, Refusal> {
         for _ in 0..ATTEMPTS {
-            let in_force = self.sockets.active.load_full();
-            let snapshot = in_force.snapshot();
+            let generation = self.sockets.active.load_full();
+            let snapshot = generation.snapshot();
             let settings = &snapshot.config().gateway;
-            seen.judged_by(snapshot);
+            observation.record_snapshot(snapshot);
             if !settings.websockets {
                 return Err(Refusal::WebSocketsOff);
             }
             if text.len() > settings.max_body_bytes {
                 return Err(Refusal::BodyTooLarge { limit: settings.max_body_bytes });
             }
-            let now = Moment::now();
-            let verified = authenticate(&self.sockets.observers, &in_force, &self.head.headers, now).await;
-            seen.authenticated(verified.as_ref().ok().map(|(caller, _)| &**caller));
+            let now = Timestamp::now();
+            let verified = authenticate(&self.sockets.observers, &generation, &self.head.headers, now).await;
+            observation.authenticated(verified.as_ref().ok().map(|(caller, _)| &**caller));
             let (caller, expires) = verified?;
             self.expires.store(expires.to_bits(), Ordering::Relaxed);
             let frame = self.read(text, bound, settings.limits.json_depth)?;
             if frame.call().model().is_none() {
                 return Err(Malformed::NoModelYet.into());
             }
-            let time = seen.has_read();
-            let judged = Judged { in_force: Arc::clone(&in_force), expires };
-            let case = Case { judged, caller, call: frame.call().clone(), time };
-            let (judged, _, permit) = case.decide(self.source, seen)?;
-            // To verify the token may have taken a while.
-            if !judged.counts(&self.sockets.active, Moment::now().wall) {
-                seen.judged_again();
+            let time = observation.received_at();
+            let judged = Judged { generation: Arc::clone(&generation), expires };
+            let call = self.resolved(settings, &caller, text, frame.call().clone());
+            let case = Case { judged, caller, call, time };
+            let (judged, caller, permit) = case.decide(self.source, observation)?;
+            // Verifying the token may have taken time.
+            if !judged.counts(&self.sockets.active, Timestamp::now().wall) {
+                observation.judged_again();
                 continue;
             }
             if let Some(bound) = bound {
-                check_deployment(&in_force, &frame, bound)?;
+                check_deployment(&generation, &frame, bound)?;
             }
+            self.named.add(settings, &caller, permit.call());
             return Ok(Permitted { call: permit.call().clone(), judged, frame });
         }
         Err(Refusal::Overtaken)
+    }
+
+    /// Remembers the ids in a message of the upstream, before the caller has it.
+    pub(super) fn upstream_said(&self, message: &Message) {
+        let generation = self.sockets.active.load();
+        let settings = &generation.snapshot().config().gateway;
+        match message {
+            Message::Text(text) => {
+                self.named.remember(&self.sockets.references, settings, text.as_bytes());
+            }
+            Message::Binary(bytes) => self.named.remember(&self.sockets.references, settings, bytes),
+            _ => {}
+        }
+    }
+
+    fn resolved(&self, settings: &GatewaySettings, caller: &Caller, text: &[u8], call: ApiCall) -> ApiCall {
+        references::resolve_message(&self.sockets.references, settings, caller, &self.head, text, call)
     }
 
     fn read(&self, text: &[u8], bound: Option<&Bound>, depth: usize) -> Result<Frame, Malformed> {
@@ -112,32 +137,80 @@ impl Messages {
 }
 
 impl Messages {
-    /// Calls the deployment of a permitted call.
+    /// Opens a WebSocket to the deployment of a permitted call, unless `opened` already leads there. Returns
+    /// `false` if the rules changed meanwhile. The call must then be judged again.
     pub(super) async fn dial(
         &self,
         call: &ApiCall,
         judged: &Judged,
         operation: &str,
         protocols: &[String],
-    ) -> Result<(Dialed, Bound), Refusal> {
-        let config = judged.in_force.snapshot().config();
+        opened: &mut Option<(Dialed, Bound)>,
+    ) -> Result<bool, Refusal> {
+        let config = judged.generation.snapshot().config();
         let credential = Bearer::presented(&self.head.headers, config.master_key.as_ref()).ok();
         let query = self.head.uri.query();
-        let target = judged.in_force.deployments.socket(self.api, operation, call, query, credential)?;
-        let mut headers: HeaderMap = self.head.headers.clone();
-        let stripped = headers::not_for_upstream(&headers, credential);
-        headers::remove(&mut headers, stripped);
-        let may_be_sent = || judged.counts(&self.sockets.active, Moment::now().wall);
-        let time = config.gateway.limits.upstream_first_byte_timeout;
-        let dialed = self.sockets.dialer.dial(&target, headers, protocols, time, may_be_sent).await?;
-        let model = call.model().cloned().ok_or(Refusal::NoUpstream)?;
-        Ok((dialed, Bound { model, place: target.place }))
+        let deployments = &judged.generation.deployments;
+        let target = deployments.socket(self.api, operation, call, query, credential)?;
+        let model = call.model().ok_or(Refusal::NoUpstream)?;
+        let may_be_sent = || judged.counts(&self.sockets.active, Timestamp::now().wall);
+        let is_open = opened.as_ref().is_some_and(|(_, bound)| {
+            *model == bound.model
+                && (target.place == bound.place || deployments.leads_to(model, &bound.place))
+        });
+        if !is_open {
+            *opened = None;
+            let mut headers: HeaderMap = self.head.headers.clone();
+            let stripped = headers::not_for_upstream(&headers, credential);
+            headers::remove(&mut headers, stripped);
+            let time = config.gateway.limits.upstream_first_byte_timeout;
+            let dialed = self.sockets.dialer.dial(&target, headers, protocols, time, may_be_sent).await;
+            match dialed {
+                Ok(dialed) => *opened = Some((dialed, Bound { model: model.clone(), place: target.place })),
+                Err(Refusal::Overtaken) => return Ok(false),
+                Err(refusal) => return Err(refusal),
+            }
+        }
+        Ok(may_be_sent())
+    }
+
+    /// Authenticates and judges the handshake again, by the active rules.
+    pub(super) async fn handshake_again(&self, observation: &mut Observation) -> Result<Case, Refusal> {
+        let generation = self.sockets.active.load_full();
+        let settings = &generation.snapshot().config().gateway;
+        observation.judged_again();
+        observation.record_snapshot(generation.snapshot());
+        if !settings.websockets {
+            return Err(Refusal::WebSocketsOff);
+        }
+        if self.head.headers.len() > settings.limits.headers {
+            return Err(Refusal::TooManyHeaders { limit: settings.limits.headers });
+        }
+        let verified =
+            authenticate(&self.sockets.observers, &generation, &self.head.headers, observation.now()).await;
+        observation.authenticated(verified.as_ref().ok().map(|(caller, _)| &**caller));
+        let (caller, expires) = verified?;
+        self.expires.store(expires.to_bits(), Ordering::Relaxed);
+        let call = self.handshake_call(settings, &caller)?;
+        let time = observation.now().wall;
+        Ok(Case { judged: Judged { generation, expires }, caller, call, time })
+    }
+
+    /// The call that the handshake makes.
+    pub(super) fn handshake_call(
+        &self,
+        settings: &GatewaySettings,
+        caller: &Caller,
+    ) -> Result<ApiCall, Refusal> {
+        let RequestParser::Whole(whole) = reading(&self.head)? else { return Err(Refusal::BodyBroken) };
+        Ok(self.resolved(settings, caller, b"", whole.finish(b"")?))
     }
 }
 
-/// Refuses a message that asks for a model of another deployment: the connection would give it to its own.
-fn check_deployment(in_force: &InForce, frame: &Frame, bound: &Bound) -> Result<(), Refusal> {
-    let deployments = &in_force.deployments;
+/// Refuses a message for a model of another deployment, because this connection would send it to its own
+/// deployment.
+fn check_deployment(generation: &Generation, frame: &Frame, bound: &Bound) -> Result<(), Refusal> {
+    let deployments = &generation.deployments;
     deployments.check_message(&bound.place, frame.call())?;
     let leads_there = |model: &ModelName| match bound.place.model() {
         Some(_) => *model == bound.model || deployments.leads_to(model, &bound.place),

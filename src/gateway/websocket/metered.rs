@@ -1,4 +1,4 @@
-//! A connection whose unread messages take from the room for all bodies.
+//! Counts the incomplete messages of a connection in the budget for all bodies.
 
 use std::io;
 use std::pin::Pin;
@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::gateway::limits::counter::{Counter, CounterGuard};
 
-/// What came of a message that is not complete yet.
+/// The bytes of a message that is not complete yet.
 pub(super) struct Meter {
     counter: Counter,
     limit: usize,
@@ -17,12 +17,12 @@ pub(super) struct Meter {
 }
 
 impl Meter {
-    /// A meter for one connection. `limit` is that of all together.
+    /// A meter for one connection. `limit` is the limit of all connections together.
     pub(super) fn new(counter: &Counter, limit: usize) -> Arc<Self> {
         Arc::new(Self { counter: counter.clone(), limit, taken: Mutex::new(counter.nothing()) })
     }
 
-    /// A message is complete: what holds it counts it from now on.
+    /// Ends the count of a message that is complete. The owner of the message counts it from now on.
     pub(super) fn release(&self) {
         *self.taken.lock().unwrap_or_else(PoisonError::into_inner) = self.counter.nothing();
     }
@@ -32,7 +32,7 @@ impl Meter {
     }
 }
 
-/// A connection with a meter on what is read of it.
+/// A connection that counts the bytes that are read from it.
 pub(super) struct Metered<S> {
     stream: S,
     meter: Arc<Meter>,

@@ -1,4 +1,4 @@
-//! Opens a WebSocket for a handshake that was authenticated.
+//! Opens a WebSocket for an authenticated handshake.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -11,59 +11,51 @@ use http_body_util::{BodyExt as _, Empty};
 
 use super::dial::Dialed;
 use super::handshake::{Handshake, judged_headers, opening};
-use super::messages::Messages;
-use super::session::{Session, UpstreamStream};
+use super::messages::{ATTEMPTS, Bound, Messages};
+use super::relay::UpstreamStream;
+use super::session::Session;
 use super::shared::Sockets;
 use crate::gateway::http::error_response::{Answer, Refusal};
 use crate::gateway::http::incoming::IncomingRequest;
 use crate::gateway::judged::Judged;
-use crate::gateway::judging::{Case, reading};
+use crate::gateway::judging::Case;
+use crate::gateway::references::SessionModels;
 use crate::gateway::telemetry::Observation;
 use crate::identity::Caller;
-use crate::request::RequestParser;
 
 impl Sockets {
-    /// Judges a handshake, and answers it. The upstream is called at once if the handshake names the model.
+    /// Judges a handshake, and answers it. If the handshake names the model, the upstream is connected first.
     pub(in crate::gateway) async fn open(
         self: &Arc<Self>,
         handshake: Box<Handshake>,
         incoming: &mut IncomingRequest,
         (source, request_id): (Option<IpAddr>, &HeaderValue),
         (judged, caller): (Judged, Arc<Caller>),
-        seen: &mut Observation,
+        observation: &mut Observation,
     ) -> Result<Answer, Refusal> {
-        let head = judged_head(&incoming.head);
-        let RequestParser::Whole(whole) = reading(&head)? else { return Err(Refusal::BodyBroken) };
-        let call = whole.finish(b"")?;
-        let expires = judged.expires;
-        let case = Case { judged, caller, call, time: seen.has_read() };
-        let (judged, _, permit) = case.decide(source, seen)?;
+        let expires = AtomicU64::new(judged.expires.to_bits());
         let messages = Messages {
             sockets: Arc::clone(self),
             api: handshake.api,
             request_id: request_id.clone(),
-            head,
+            head: judged_head(&incoming.head),
             source,
-            expires: AtomicU64::new(expires.to_bits()),
+            expires,
+            named: SessionModels::default(),
+        };
+        let settings = &judged.generation.snapshot().config().gateway;
+        let call = messages.handshake_call(settings, &caller)?;
+        let case = Case { judged, caller, call, time: observation.received_at() };
+        let (protocol, upstream) = match dialed(&messages, &handshake, case, observation).await? {
+            None => (handshake.protocols.first().cloned(), None),
+            Some((Dialed::Refused(answer), _)) => return Ok(answer),
+            Some((Dialed::Open { socket, protocol }, bound)) => {
+                (protocol, Some((UpstreamStream::new(socket, self).await, bound)))
+            }
         };
         let mut session = Session::new(messages, &handshake, incoming.draining.clone());
-        let mut protocol = handshake.protocols.first().cloned();
-        if permit.call().model().is_some() {
-            let dialed =
-                session.messages.dial(permit.call(), &judged, &handshake.operation, &handshake.protocols);
-            match dialed.await.inspect_err(|refusal| seen.upstream(Err(refusal)))? {
-                (Dialed::Refused(answer), _) => {
-                    seen.upstream(Ok(answer.status()));
-                    return Ok(answer);
-                }
-                (Dialed::Open { socket, protocol: chosen }, bound) => {
-                    seen.upstream(Ok(StatusCode::SWITCHING_PROTOCOLS));
-                    protocol = chosen;
-                    session.upstream = Some((UpstreamStream::new(socket, self).await, bound));
-                }
-            }
-        }
-        session.places = seen.take_places();
+        session.upstream = upstream;
+        session.places = observation.take_places();
         let mut answer = Answer::new(Empty::<Bytes>::new().map_err(|never| match never {}).boxed_unsync());
         *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
         *answer.headers_mut() = opening(&handshake.accept, protocol.as_deref());
@@ -72,7 +64,37 @@ impl Sockets {
     }
 }
 
-/// The head of a handshake, without what is about a body.
+/// Judges a handshake, and connects to the upstream if the handshake names the model. If the rules change meanwhile,
+/// it judges again. It connects to another upstream only if the new rules lead there.
+async fn dialed(
+    messages: &Messages,
+    handshake: &Handshake,
+    mut case: Case,
+    observation: &mut Observation,
+) -> Result<Option<(Dialed, Bound)>, Refusal> {
+    let mut opened = None;
+    for _ in 0..ATTEMPTS {
+        let (judged, caller, permit) = case.decide(messages.source, observation)?;
+        if permit.call().model().is_none() {
+            return Ok(None);
+        }
+        let (operation, protocols) = (&handshake.operation, &handshake.protocols);
+        let dialed = messages.dial(permit.call(), &judged, operation, protocols, &mut opened).await;
+        if dialed.inspect_err(|refusal| observation.upstream(Err(refusal)))? {
+            let settings = &judged.generation.snapshot().config().gateway;
+            messages.named.add(settings, &caller, permit.call());
+            observation.upstream(Ok(match &opened {
+                Some((Dialed::Refused(answer), _)) => answer.status(),
+                _ => StatusCode::SWITCHING_PROTOCOLS,
+            }));
+            return Ok(opened);
+        }
+        case = messages.handshake_again(observation).await?;
+    }
+    Err(Refusal::Overtaken)
+}
+
+/// The head of a handshake, without the headers that describe a body.
 fn judged_head(head: &Parts) -> Parts {
     let (mut judged, ()) = Request::new(()).into_parts();
     judged.uri = head.uri.clone();

@@ -1,4 +1,4 @@
-//! What all WebSockets share, whoever opened them.
+//! The state that all WebSockets share.
 
 use std::sync::Arc;
 
@@ -7,25 +7,28 @@ use crate::config::Limits;
 use crate::gateway::judged::Active;
 use crate::gateway::limits::admission::AdmissionControl;
 use crate::gateway::limits::counter::Counter;
+use crate::gateway::references::ReferenceStore;
 use crate::gateway::telemetry::Observers;
 
-/// What all WebSockets share.
+/// The state that all WebSockets share.
 pub(in crate::gateway) struct Sockets {
     pub(super) active: Active,
     pub(super) observers: Arc<Observers>,
     pub(super) connections: Counter,
     pub(super) body_bytes: Counter,
     pub(super) dialer: Dialer,
+    pub(super) references: Arc<ReferenceStore>,
 }
 
 impl Sockets {
     /// # Errors
     ///
-    /// If the system's certificates cannot be loaded.
+    /// The system's certificates cannot be loaded.
     pub(in crate::gateway) fn new(
         active: &Active,
         observers: &Arc<Observers>,
         load: &AdmissionControl,
+        references: &Arc<ReferenceStore>,
         limits: &Limits,
     ) -> std::io::Result<Self> {
         Ok(Self {
@@ -34,6 +37,7 @@ impl Sockets {
             connections: load.connections.clone(),
             body_bytes: load.body_bytes.clone(),
             dialer: Dialer::new(limits)?,
+            references: Arc::clone(references),
         })
     }
 }

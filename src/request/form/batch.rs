@@ -2,6 +2,8 @@
 
 use http::Method;
 
+#[cfg(feature = "gateway")]
+use crate::names::ModelName;
 use crate::request::head::model_path::path_model;
 use crate::request::head::path::RoutePath;
 use crate::request::models::body;
@@ -12,7 +14,7 @@ const MAX_LINE: usize = 8 * 1024 * 1024;
 
 /// A file that may be a batch: one JSON object per line.
 #[derive(Debug, Default)]
-pub(super) struct Batch {
+pub(crate) struct Batch {
     /// The line that is not complete yet.
     begun: Vec<u8>,
     /// The current line cannot be part of a batch, so the rest of it is skipped.
@@ -42,7 +44,7 @@ impl Models {
 
 impl Batch {
     /// Reads the next bytes of the file. Lines that lie within them are not copied.
-    pub(super) fn feed(&mut self, bytes: &[u8]) {
+    pub(crate) fn feed(&mut self, bytes: &[u8]) {
         let mut pieces = bytes.split(|byte| *byte == b'\n');
         // The text after the last line feed starts a new line.
         let Some(rest) = pieces.next_back() else { return };
@@ -61,6 +63,14 @@ impl Batch {
     pub(super) fn finish(mut self) -> Models {
         self.end_line();
         self.found
+    }
+
+    /// Returns the models that the lines of the file name, and whether these are all that a batch of the file may run.
+    #[cfg(feature = "gateway")]
+    pub(crate) fn models(self) -> (Vec<ModelName>, bool) {
+        let Models { names, fault, excess } = self.finish();
+        let (names, references) = names.into_parts();
+        (names, references.is_empty() && fault.is_none() && excess.is_none())
     }
 
     fn end_line(&mut self) {

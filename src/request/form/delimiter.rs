@@ -1,26 +1,26 @@
 //! Searches for a byte string in a stream (Knuth, Morris and Pratt).
 
 #[derive(Debug)]
-pub(super) struct Needle {
+pub(super) struct Search {
     bytes: Vec<u8>,
     /// For each prefix: the length of its longest proper prefix that is also its suffix.
     fallbacks: Vec<usize>,
     matched: usize,
 }
 
-impl Needle {
+impl Search {
     /// A search for `bytes`, which must not be empty.
     pub(super) fn new(bytes: Vec<u8>) -> Self {
-        let mut needle = Self { fallbacks: vec![0; bytes.len()], bytes, matched: 0 };
+        let mut search = Self { fallbacks: vec![0; bytes.len()], bytes, matched: 0 };
         let mut length = 0;
-        for at in 1..needle.bytes.len() {
-            let byte = needle.bytes.get(at).copied();
-            length = needle.longer(length, byte);
-            if let Some(fallback) = needle.fallbacks.get_mut(at) {
+        for at in 1..search.bytes.len() {
+            let byte = search.bytes.get(at).copied();
+            length = search.longer(length, byte);
+            if let Some(fallback) = search.fallbacks.get_mut(at) {
                 *fallback = length;
             }
         }
-        needle
+        search
     }
 
     pub(super) fn bytes(&self) -> &[u8] {
@@ -61,10 +61,10 @@ mod tests {
 
     #[test]
     fn every_occurrence_is_found_even_where_beginnings_overlap() {
-        for (haystack, needle, end) in
+        for (haystack, pattern, end) in
             [("aaab", "aab", 4), ("\r\r\n--x", "\r\n--x", 6), ("ababac", "abac", 6), ("---a", "--a", 4)]
         {
-            let mut search = Needle::new(needle.as_bytes().to_vec());
+            let mut search = Search::new(pattern.as_bytes().to_vec());
             let found = haystack.bytes().position(|byte| search.step(byte));
             assert_eq!(found.map(|at| at + 1), Some(end), "{haystack:?}");
         }

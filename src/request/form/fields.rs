@@ -108,7 +108,7 @@ impl Fields {
         found.model_use.stream |= stream.is_some_and(|stream| is_true(&stream.text));
         let (model, slot) = model.map(|model| (Cow::Owned(model.text), slot(model.range))).unzip();
         let Found { names, model_use, .. } = found;
-        Content { model, has_prefix: false, slot, names, model_use, litellm_members }
+        Content { model, has_prefix: false, slot, names, model_use, litellm_members, upload_part: None }
     }
 }
 

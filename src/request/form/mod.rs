@@ -4,7 +4,7 @@
 //! JSON body, and the models in the lines of batch files. Readers tolerate different errors, so every deviation is
 //! refused here.
 
-mod batch;
+pub(super) mod batch;
 mod delimiter;
 mod field;
 pub(super) mod fields;

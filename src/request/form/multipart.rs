@@ -3,12 +3,17 @@
 //! Readers of this format tolerate different errors, so every deviation is refused here. The body consists of
 //! delimiters, plain heads and contents. The boundary occurs nowhere else.
 
+use std::ops::Range;
+
+use memchr::memchr2;
+
 use super::batch::{Batch, Models};
-use super::delimiter::Needle;
+use super::delimiter::Search;
 use super::field::{Field, field};
 use super::fields::Fields;
 use super::part::{Head, Media};
 use crate::request::head::pairs::Value;
+use crate::request::head::routes::Files;
 use crate::request::malformed::Malformed;
 use crate::request::models::content::{Content, Slot};
 
@@ -23,17 +28,26 @@ const MAX_JSON: usize = 256 * 1024;
 #[derive(Debug)]
 pub(in crate::request) struct Multipart {
     boundary: String,
-    delimiter: Needle,
+    delimiter: Search,
     /// The boundary without the preceding line break. Some readers accept it as a delimiter.
-    bare: Needle,
+    bare: Search,
     state: State,
     parts: usize,
     /// The offset of the next byte in the body.
     offset: usize,
     fields: Fields,
-    may_take_batches: bool,
+    files: Files,
     /// The models in the files so far.
     batches: Models,
+    data: Option<Data>,
+}
+
+/// The fields `data` of a body.
+#[derive(Debug)]
+enum Data {
+    One(Range<usize>),
+    /// Upstreams read one of them, and not all the same.
+    Several,
 }
 
 #[derive(Debug)]
@@ -56,6 +70,7 @@ struct Part {
     start: usize,
     len: usize,
     announced: Option<usize>,
+    is_data: bool,
 }
 
 #[derive(Debug)]
@@ -66,12 +81,12 @@ enum PartContent {
 }
 
 impl Multipart {
-    /// A reader for this boundary. `may_take_batches` says whether files may be batches.
-    pub(in crate::request) fn new(boundary: String, may_take_batches: bool) -> Self {
-        let mut delimiter = Needle::new(format!("\r\n--{boundary}").into_bytes());
+    /// A reader for this boundary, on a route that takes files for this.
+    pub(in crate::request) fn new(boundary: String, files: Files) -> Self {
+        let mut delimiter = Search::new(format!("\r\n--{boundary}").into_bytes());
         // The first delimiter has no preceding line break.
         delimiter.assume(2);
-        let bare = Needle::new(format!("--{boundary}").into_bytes());
+        let bare = Search::new(format!("--{boundary}").into_bytes());
         Self {
             boundary,
             delimiter,
@@ -80,8 +95,9 @@ impl Multipart {
             parts: 0,
             offset: 0,
             fields: Fields::default(),
-            may_take_batches,
+            files,
             batches: Models::default(),
+            data: None,
         }
     }
 
@@ -111,6 +127,10 @@ impl Multipart {
         let mut content = self.fields.into_content(Slot::Part);
         content.names.extend(&names).map_err(Malformed::Body)?;
         content.slot.get_or_insert(Slot::Parts { boundary: self.boundary });
+        content.upload_part = match self.data {
+            Some(Data::One(range)) => Some(range),
+            Some(Data::Several) | None => None,
+        };
         Ok(content)
     }
 
@@ -164,16 +184,21 @@ impl Multipart {
             None => {}
         }
         let content = self.content_of(&head)?;
-        Ok(Part { content, start: self.offset + 1, len: 0, announced: head.length })
+        let is_data = self.files == Files::UploadPart && head.name == "data";
+        Ok(Part { content, start: self.offset + 1, len: 0, announced: head.length, is_data })
     }
 
     /// Chooses how to read the content of the part with this head.
     fn content_of(&mut self, head: &Head) -> Result<PartContent, String> {
         let field = field(&head.name)?;
         let is_flag = matches!(field, Some(Field::Image | Field::Audio));
-        if matches!(field, None | Some(Field::Text)) && head.is_file && self.may_take_batches {
+        if matches!(field, None | Some(Field::Text)) && head.is_file && self.files == Files::Batches {
             self.fields.note(&head.name);
             return Ok(PartContent::File(Batch::default()));
+        }
+        // What stands in it is read when the parts are joined.
+        if self.files == Files::UploadPart && head.name == "data" && head.is_file {
+            return Ok(PartContent::Passed);
         }
         // A file is content to store or read, unless it claims to be JSON and is not a common file type.
         let is_kept = head.is_file && (!head.is_json || head.name.starts_with("file"));
@@ -216,7 +241,7 @@ impl Multipart {
             }
             if self.delimiter.matched() == 0 && self.bare.matched() == 0 {
                 let rest = bytes.get(used..).unwrap_or_default();
-                used += rest.iter().position(|byte| matches!(byte, b'\r' | b'-')).unwrap_or(rest.len());
+                used += memchr2(b'\r', b'-', rest).unwrap_or(rest.len());
             }
         }
         let held_back = if is_end { self.delimiter.bytes().len() } else { self.delimiter.matched() };
@@ -237,6 +262,12 @@ impl Multipart {
     fn end(&mut self, part: Part) -> Result<(), String> {
         if part.announced.is_some_and(|announced| announced != part.len) {
             return Err("a part is not as long as it says".to_owned());
+        }
+        if part.is_data {
+            self.data = Some(match self.data {
+                None => Data::One(part.start..part.start + part.len),
+                Some(_) => Data::Several,
+            });
         }
         match part.content {
             PartContent::Passed => Ok(()),

@@ -16,10 +16,26 @@ pub(in crate::request) fn always_takes_model(path: &str) -> bool {
     surface::lookup(&Method::POST, path).is_some_and(|route| route.model_use() == surface::ModelUse::Named)
 }
 
-/// Whether a form for `path` may contain a batch: a file in which each line has a `body` with the members of a request
-/// body.
-pub(in crate::request) fn may_take_batches(path: &str) -> bool {
-    path.ends_with("/files")
+/// What a route takes files for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::request) enum Files {
+    /// They are content.
+    Content,
+    /// They may be batches: files in which each line has a `body` with the members of a request body.
+    Batches,
+    /// `data` is a part of a file that may be a batch.
+    UploadPart,
+}
+
+/// What files in a form for `path` are for.
+pub(in crate::request) fn files(path: &str) -> Files {
+    if path.ends_with("/files") {
+        Files::Batches
+    } else if path.ends_with("/parts") && path.contains("/uploads/") {
+        Files::UploadPart
+    } else {
+        Files::Content
+    }
 }
 
 /// The lists of models. Each member is judged like its list: callers who may see the list may ask for each member.

@@ -24,6 +24,8 @@ pub(in crate::request) struct Content<'b> {
     pub(in crate::request) model_use: ModelUse,
     /// The top-level members that no provider's API has.
     pub(in crate::request) litellm_members: LiteLlmMembers,
+    /// Where the part of an upload stands, in a body that has one.
+    pub(in crate::request) upload_part: Option<Range<usize>>,
 }
 
 /// The position of the model in a body, or a position where it can be inserted.

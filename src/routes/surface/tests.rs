@@ -25,8 +25,14 @@ fn no_row_is_hidden_behind_one_that_answers_otherwise() {
                 continue;
             }
             let found = lookup(&method, &path).unwrap();
-            let told = |route: &Route| (route.model_use, route.floor == Floor::Closed);
-            assert_eq!(told(found), told(route), "{method} {} is found as {}", route.path, found.path);
+            let classified = |route: &Route| (route.model_use, route.floor == Floor::Closed);
+            assert_eq!(
+                classified(found),
+                classified(route),
+                "{method} {} is found as {}",
+                route.path,
+                found.path
+            );
         }
     }
 }

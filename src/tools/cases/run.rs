@@ -59,6 +59,29 @@ impl Report {
 }
 
 /// Decides every case of `files` by the snapshot, even if a file names another configuration.
+///
+/// ```
+/// use modelgate::{casefile::{CaseFile, run_cases}, config::Config, engine::Snapshot};
+///
+/// let yaml = "
+/// general_settings:
+///   enable_jwt_auth: true
+///   litellm_jwtauth: {user_roles_jwt_field: roles, user_allowed_roles: [basic_user], enforce_rbac: true}
+///   role_permissions: [{role: internal_user, models: [gpt-4o]}]
+/// ";
+/// let snapshot = Snapshot::build(Config::parse("config.yaml", yaml, ".".as_ref(), &|_| None)?)?;
+/// let cases = "
+/// config: config.yaml
+/// cases:
+///   - note: others are denied
+///     claims: {roles: [basic_user]}
+///     request: {model: o3}
+///     expect: {allow: false, rule: R2.model}
+/// ";
+/// let report = run_cases(&snapshot, &[CaseFile::parse("cases.yaml", cases, ".".as_ref())?]);
+/// assert!(report.passed());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use]
 pub fn run_cases(snapshot: &Snapshot, files: &[CaseFile]) -> Report {
     let mut touched = Touched::default();

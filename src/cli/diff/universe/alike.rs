@@ -1,14 +1,15 @@
-//! Names that both sides treat alike: one of them stands for all.
+//! Groups names that both sides treat alike. One of them represents the group.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::names::Names;
 use crate::config::{Config, Team, TokenRole};
 
-/// By the name that stands for them, the others that are treated as it is.
+/// The represented names, by their representative.
 pub(in crate::cli) type Alike = BTreeMap<String, Vec<String>>;
 
-/// What the sides make of a name. Names that have the same are alike, and one whose sides differ has changed.
+/// How the two sides treat a name. Names with equal treatments are alike. A name has changed if its two sides
+/// differ.
 pub(in crate::cli) struct Treatment<'a> {
     names: &'a Names,
     configs: [&'a Config; 2],
@@ -23,7 +24,7 @@ impl<'a> Treatment<'a> {
         self.configs.map(|config| {
             let jwt = config.jwt.as_ref();
             let is_allowed = jwt.is_some_and(|jwt| jwt.user_allowed_roles.iter().any(|known| known == role));
-            // What counts of a mapping is the role that it gives, and which others come before it.
+            // A mapping is characterized by its role and by the mappings before it.
             let mappings = jwt.map(|jwt| jwt.role_mappings.as_slice()).unwrap_or_default();
             let index = mappings.iter().position(|mapping| mapping.role == role);
             let mapping = index.and_then(|index| {
@@ -56,7 +57,7 @@ impl<'a> Treatment<'a> {
         self.configs.map(|config| {
             let declared = config.teams.iter().find(|team| team.team_id == id);
             let declared = declared.map(|team| {
-                // Every field is named, so that a new one is judged here too.
+                // The pattern names every field, so a new field does not compile until it is handled here.
                 let Team { team_id: _, team_alias, models, blocked, organization_id } = team;
                 let models: BTreeSet<&String> = models.iter().collect();
                 (models, blocked, team_alias, organization_id)
@@ -79,7 +80,7 @@ impl<'a> Treatment<'a> {
     }
 }
 
-/// The entries of a role and of all that it inherits from.
+/// The entries of a role and of every role that it inherits from.
 pub(in crate::cli) fn ancestry<'c>(config: &'c Config, role: &str) -> Vec<&'c TokenRole> {
     let entries = config.token_roles.as_deref().unwrap_or_default();
     let entry = |name: &str| entries.iter().find(|entry| entry.role == name);
@@ -96,7 +97,7 @@ pub(in crate::cli) fn ancestry<'c>(config: &'c Config, role: &str) -> Vec<&'c To
     found
 }
 
-/// One name of each class, with the others.
+/// One representative of each class, with the other names.
 pub(in crate::cli) fn classes(names: &BTreeSet<String>, treatment: impl Fn(&str) -> [String; 2]) -> Alike {
     let mut classes: BTreeMap<[String; 2], Vec<String>> = BTreeMap::new();
     for name in names {

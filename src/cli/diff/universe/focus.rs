@@ -1,4 +1,4 @@
-//! What differs between the sides: names alone, or something that concerns everybody.
+//! Determines what differs between the sides: only some names, or something that affects every caller.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,14 +10,15 @@ use crate::config::{Config, JwtAuth, RolePermission, RoutePattern};
 use crate::dropins::{DropIns, annotation};
 use crate::names::{ModelName, Role};
 
-/// The names whose treatment differs. Nothing changes for tokens without any of them, unless something else differs too.
+/// The names whose treatment differs. If nothing else differs, nothing changes for tokens without these
+/// names.
 #[derive(Debug, Default)]
 pub(in crate::cli) struct Focus {
     roles: BTreeSet<String>,
     teams: BTreeSet<String>,
     aliases: BTreeSet<String>,
     scopes: BTreeSet<String>,
-    /// Something differs that concerns everybody.
+    /// Whether something differs that affects every caller.
     is_wide: bool,
 }
 
@@ -47,14 +48,14 @@ impl Focus {
             let aliases: Vec<String> = of_changed.filter_map(|team| team.team_alias.clone()).collect();
             focus.aliases.extend(aliases);
         }
-        // Without a team of its own, a token has the default one.
+        // A token without a team gets the default team.
         let defaults = sides.iter().filter_map(|(config, _)| config.jwt.as_ref()?.team_id_default.as_ref());
         focus.is_wide |= defaults.into_iter().any(|team| focus.teams.contains(team));
         focus.add_policies(sides, names);
         focus
     }
 
-    /// The policies that are on one side alone.
+    /// The policies that only one side has.
     fn add_policies(&mut self, sides: [(&Config, &DropIns); 2], names: &Names) {
         let enforced = sides.map(|(_, dropins)| {
             let enforced = dropins.policies.iter().filter(|one| annotation(&one.policy, "shadow").is_none());
@@ -80,7 +81,7 @@ impl Focus {
                 }
                 _ => None,
             };
-            // Files may put any role into another.
+            // Entity files may make any role a member of another.
             let Some(role) = role.filter(|_| !sides.iter().any(has_files)) else {
                 self.is_wide = true;
                 continue;
@@ -93,12 +94,12 @@ impl Focus {
         }
     }
 
-    /// Whether only tokens with a name that changed can be decided otherwise.
+    /// Whether only tokens with a changed name can be decided differently.
     pub(in crate::cli) fn is_narrow(&self) -> bool {
         !self.is_wide
     }
 
-    /// Whether nothing that decides differs.
+    /// Whether nothing differs that affects a decision.
     pub(in crate::cli) fn is_empty(&self) -> bool {
         !self.is_wide && self.roles.is_empty() && self.teams.is_empty() && self.scopes.is_empty()
     }
@@ -125,7 +126,8 @@ impl Focus {
     }
 }
 
-/// What holds for everybody, as one text: two that are the same decide alike. Every field is named, so that a new one is judged here too.
+/// The settings that affect every caller, as one string. Equal strings decide alike. The pattern names every
+/// field, so a new field does not compile until it is handled here.
 fn common(config: &Config) -> String {
     let Config {
         jwt,
@@ -135,11 +137,11 @@ fn common(config: &Config) -> String {
         master_key,
         models,
         gateway,
-        // What these say of a name is in its treatment.
+        // The effect of these on a name is part of its treatment.
         teams: _,
         file: _,
         lines: _,
-        // These say where an allowed request goes, and what has no effect.
+        // These only choose the upstream of an allowed request, or have no effect.
         router: _,
         ignored: _,
         warnings: _,
@@ -181,7 +183,8 @@ fn common_of_tokens(jwt: &JwtAuth) -> String {
         enforce_scope_based_access,
         scope_mappings,
         tokens,
-        // Each side's admins have the scope that it asks for; what is said of names is in their treatment.
+        // The admins of each side have that side's admin scope. The effect on names is part of their
+        // treatment.
         admin_jwt_scope: _,
         user_allowed_roles: _,
     } = jwt;
@@ -208,7 +211,7 @@ fn common_of_tokens(jwt: &JwtAuth) -> String {
         *enforce_team_based_model_access,
         *team_id_upsert,
     ];
-    // Which mapping comes first counts too, which the treatment of one name does not say.
+    // The order of mappings matters too, and the treatment of a single name does not contain it.
     format!(
         "{routes:?} {fields:?} {issuers:?} {switches:?} {user_allowed_email_domain:?} {team_id_default:?} {:?} {role_mappings:?}",
         tokens.issuer

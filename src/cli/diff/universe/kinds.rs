@@ -1,22 +1,22 @@
-//! Kinds of callers: combinations of what a token can say.
+//! Kinds of callers: combinations of roles, scopes, teams and users in a token.
 
 use std::collections::BTreeSet;
 
-/// A kind of caller. What is `None`, empty or false the token does not have.
+/// A kind of caller. The token lacks every part that is `None`, empty or false.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::cli) struct Kind {
     pub(in crate::cli) master_key: bool,
-    /// `None` where the issuer makes no difference.
+    /// `None` if the issuer makes no difference.
     pub(in crate::cli) issuer: Option<String>,
     pub(in crate::cli) roles: BTreeSet<String>,
     pub(in crate::cli) team: Team,
     pub(in crate::cli) scope: Option<String>,
-    /// The admin scope, whatever each side calls it.
+    /// Whether the token has the admin scope, which each side may name differently.
     pub(in crate::cli) admin: bool,
     pub(in crate::cli) person: Person,
 }
 
-/// The teams that a token names, each in its claim, and the one that the request selects.
+/// The teams in the claims of a token, and the team that the request selects.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::cli) struct Team {
     /// At `team_id_jwt_field`.
@@ -31,11 +31,11 @@ pub(in crate::cli) struct Team {
     pub(in crate::cli) header: Option<String>,
 }
 
-/// Who calls.
+/// The user of a token.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::cli) struct Person {
     pub(in crate::cli) without_user: bool,
-    /// What stands behind the `@` of the email.
+    /// The domain of the email address.
     pub(in crate::cli) domain: Option<Name>,
 }
 
@@ -43,11 +43,11 @@ pub(in crate::cli) struct Person {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::cli) enum Name {
     Named(String),
-    /// One that neither side names.
+    /// A name that neither side has.
     Other,
 }
 
-/// Part of what a token says: how much it is, and whether it is among what changed.
+/// Part of a token: its size, and whether it contains a changed name.
 #[derive(Clone, Debug)]
 pub(in crate::cli) struct Choice<T> {
     pub(in crate::cli) says: usize,
@@ -55,24 +55,24 @@ pub(in crate::cli) struct Choice<T> {
     pub(in crate::cli) what: T,
 }
 
-/// The choices for each part.
+/// The choices for each part of a token.
 #[derive(Debug)]
 pub(in crate::cli) struct Choices {
     pub(in crate::cli) issuers: Vec<Choice<Option<String>>>,
     pub(in crate::cli) roles: Vec<Choice<BTreeSet<String>>>,
     pub(in crate::cli) scopes: Vec<Choice<Option<String>>>,
-    /// The first of these says nothing.
+    /// The first choice is empty.
     pub(in crate::cli) teams: Vec<Choice<Team>>,
     pub(in crate::cli) persons: Vec<Choice<Person>>,
-    /// Whether it makes no difference for an admin which team and user the token names (R5).
+    /// Whether the team and user of an admin make no difference (R5).
     pub(in crate::cli) admins_are_alike: bool,
 }
 
-/// The most that tokens say in the largest comparison.
+/// The maximum size of a token in the largest comparison.
 const MOST_SAID: usize = 12;
 
 impl Choices {
-    /// How much tokens may say so that there are at most `most` kinds; `None`: anything.
+    /// The maximum size of a token that keeps the number of kinds within `most`. `None` is unlimited.
     pub(in crate::cli) fn limit(&self, focused: bool, most: usize) -> Option<usize> {
         let common = counts(&self.issuers).times(&counts(&self.roles)).times(&counts(&self.scopes));
         let of_users = |teams: &[_], persons: &[_]| common.times(&counts(teams)).times(&counts(persons));
@@ -97,12 +97,12 @@ impl Choices {
         Some((1..MOST_SAID).rev().find(|limit| kinds_up_to(*limit) <= most).unwrap_or(1))
     }
 
-    /// How many of the choices of teams and persons there are for admins.
+    /// The number of team and user choices for admins.
     fn of_admins(&self) -> [usize; 2] {
         if self.admins_are_alike { [1, 1] } else { [self.teams.len(), self.persons.len()] }
     }
 
-    /// Every combination that says no more than `limit`, those that say least first.
+    /// Every combination of at most the size `limit`, smallest first.
     pub(in crate::cli) fn kinds(&self, focused: bool, limit: Option<usize>) -> Vec<Kind> {
         let limit = limit.unwrap_or(usize::MAX);
         let [admin_teams, admin_persons] = self.of_admins();
@@ -127,7 +127,7 @@ impl Choices {
         kinds.into_iter().map(|(_, kind)| kind).collect()
     }
 
-    /// Issuers, roles and scopes together.
+    /// The combinations of issuers, roles and scopes.
     fn common(&self, limit: usize) -> Vec<Choice<Kind>> {
         let mut all = Vec::new();
         for issuer in &self.issuers {
@@ -151,7 +151,7 @@ impl Choices {
     }
 }
 
-/// How many combinations say how much.
+/// The number of combinations for each size.
 struct Counts {
     unchanged: Vec<usize>,
     changed: Vec<usize>,
@@ -189,7 +189,7 @@ impl Counts {
 }
 
 impl Kind {
-    /// Whether the token says one thing at most, and the request selects no team.
+    /// Whether the token has at most one part, and the request selects no team.
     pub(in crate::cli) fn says_one_thing(&self) -> bool {
         let Team { id, ids, alias, object, header } = &self.team;
         let single = [id.is_some(), alias.is_some(), object.is_some(), self.scope.is_some(), self.admin];
@@ -197,7 +197,7 @@ impl Kind {
         header.is_none() && count + usize::from(self.person.without_user) <= 1
     }
 
-    /// Whether the other says all that this one says, and more.
+    /// Whether `other` contains everything in this kind, and more.
     pub(in crate::cli) fn is_part_of(&self, other: &Self) -> bool {
         let none_or_same = |less: &Option<Name>, more: &Option<Name>| less.is_none() || less == more;
         self != other

@@ -1,4 +1,5 @@
-//! Who and what is compared: everything that either side names, and one of each kind that neither does.
+//! Chooses the callers, models and routes to compare: every name of either side, and one unknown name of each
+//! type.
 //!
 //! Two configurations with their policies come in. A `Universe` leaves: kinds of callers, classes of models and of routes.
 
@@ -20,15 +21,16 @@ use models::ModelClass;
 use names::Names;
 use routes::RouteClass;
 
-/// The most questions that are asked of each side.
+/// The maximum number of requests that each side decides.
 const MOST_QUESTIONS: usize = 60_000;
-/// With so few roles, every set of them is asked for.
+/// With at most this many roles, every set of roles is compared.
 const FEW_ROLES: usize = 5;
-/// Otherwise sets of so many: one that grants the route, one that grants the model, and one that denies.
+/// Otherwise, sets of at most this many roles are compared: one role that grants the route, one that grants
+/// the model, and one that denies.
 const ROLES_AT_ONCE: usize = 3;
-/// One team that is selected, and one that something is said of.
+/// At most two teams: the selected one, and one that a rule mentions.
 const TEAMS_AT_ONCE: usize = 2;
-/// The most sets of roles that are looked at in one comparison.
+/// The maximum number of sets of roles in one comparison.
 const MOST_SETS: usize = 20_000;
 
 /// Everything that is compared.
@@ -36,19 +38,19 @@ pub(in crate::cli) struct Universe {
     pub(in crate::cli) kinds: Vec<Kind>,
     pub(in crate::cli) models: Vec<ModelClass>,
     pub(in crate::cli) routes: Vec<RouteClass>,
-    /// Names that stand for others too.
+    /// Names that represent other names.
     pub(in crate::cli) alike: Alike,
-    /// How much a token says at most, if that is limited.
+    /// The maximum size of a token, if it is limited.
     pub(in crate::cli) limit: Option<usize>,
-    /// How many roles a token has at most, if that is limited.
+    /// The maximum number of roles in a token, if it is limited.
     pub(in crate::cli) roles_at_once: Option<usize>,
-    /// Whether only tokens with a name that changed are looked at.
+    /// Whether only tokens with a changed name are compared.
     pub(in crate::cli) focused: bool,
-    /// Whether larger combinations could be decided otherwise than those that are looked at.
+    /// Whether larger combinations could be decided differently from the compared ones.
     pub(in crate::cli) is_partial: bool,
-    /// Whether policies ask for what is not compared.
+    /// Whether policies depend on something that is not compared.
     pub(in crate::cli) has_conditions: bool,
-    /// How many of each the configurations name.
+    /// The number of names of each type in the configurations.
     pub(in crate::cli) named: BTreeMap<&'static str, usize>,
 }
 
@@ -57,12 +59,12 @@ impl Universe {
         Self::within(sides, MOST_QUESTIONS)
     }
 
-    /// All kinds of callers of one configuration, whatever changes.
+    /// All kinds of callers of one configuration.
     pub(in crate::cli) fn of_one(config: &Config, dropins: &DropIns) -> Self {
         Self::with([(config, dropins), (config, dropins)], MOST_QUESTIONS, true)
     }
 
-    /// The same with so many questions.
+    /// The same, with a given maximum number of requests.
     pub(in crate::cli) fn within(sides: [(&Config, &DropIns); 2], most: usize) -> Self {
         Self::with(sides, most, false)
     }
@@ -95,7 +97,7 @@ impl Universe {
                 })
                 .collect(),
             persons: persons(&names.domains),
-            // Policies of files may ask for anything, and under `strict` an admin has other roles too.
+            // Drop-in policies may depend on anything, and under `strict` an admin has other roles too.
             admins_are_alike: sides.iter().all(|(config, dropins)| {
                 dropins.policies.is_empty() && config.jwt.as_ref().is_none_or(|jwt| !jwt.strict)
             }),
@@ -117,7 +119,7 @@ impl Universe {
             ("models", names.models.len() + names.wildcards.len()),
             ("classes of routes", routes.len()),
         ]);
-        // Where nothing changed there is nothing that larger combinations could show.
+        // If nothing changed, larger combinations cannot differ either.
         let can_show_more = !(focused && focus.is_empty());
         Self {
             is_partial: can_show_more && (limit.is_some() || (roles_limited.is_some() && needs_more())),
@@ -140,7 +142,7 @@ impl Universe {
     }
 }
 
-/// How many of so many roles a token has at most.
+/// The maximum number of roles in a token, for a given number of role names.
 fn roles_at_once(roles: usize) -> usize {
     if roles <= FEW_ROLES {
         return roles;
@@ -155,8 +157,8 @@ fn roles_at_once(roles: usize) -> usize {
     (1..=ROLES_AT_ONCE).rev().find(|most| sets(*most) <= MOST_SETS).unwrap_or(1)
 }
 
-/// Whether a decision can hang on more roles of one token than are looked at: on which mapping comes first, or on a policy that asks for
-/// several.
+/// Whether a decision can depend on more roles of one token than are compared: through the order of mappings,
+/// or through a policy that requires several roles.
 fn asks_for_more_roles(sides: [(&Config, &DropIns); 2]) -> bool {
     let maps_several = |config: &Config| {
         let mappings = config.jwt.iter().flat_map(|jwt| &jwt.role_mappings);
@@ -172,7 +174,7 @@ fn asks_for_more_roles(sides: [(&Config, &DropIns); 2]) -> bool {
     sides.iter().any(|(config, dropins)| maps_several(config) || asks_for_several(dropins))
 }
 
-/// An issuer for each way in which the sides read tokens of an issuer.
+/// One issuer for each combination of settings by which the sides read tokens.
 fn issuers(configs: [&Config; 2]) -> Vec<Choice<Option<String>>> {
     let jwts: Vec<&JwtAuth> = configs.iter().filter_map(|config| config.jwt.as_ref()).collect();
     let choice = |what: Option<String>| Choice { says: 0, changed: false, what };
@@ -188,7 +190,7 @@ fn issuers(configs: [&Config; 2]) -> Vec<Choice<Option<String>>> {
             let jwt = config.jwt.as_ref().filter(|jwt| accepts(jwt, Some(&issuer)));
             jwt.map(|jwt| format!("{:?}", jwt.claim_fields(Some(&issuer)))).unwrap_or_default()
         });
-        // Nobody gets in with a token that neither side accepts.
+        // Neither side accepts these tokens.
         if read.iter().any(|read| !read.is_empty()) {
             classes.entry(read).or_insert(issuer);
         }
@@ -196,7 +198,7 @@ fn issuers(configs: [&Config; 2]) -> Vec<Choice<Option<String>>> {
     classes.into_values().map(|issuer| choice(Some(issuer))).collect()
 }
 
-/// Whether tokens of an issuer get in (D9).
+/// Whether a side accepts tokens of an issuer (D9).
 pub(in crate::cli) fn accepts(jwt: &JwtAuth, issuer: Option<&str>) -> bool {
     let Some(issuer) = issuer else { return true };
     let by_name = jwt.tokens.issuer.as_deref().map(|named| named == issuer);
@@ -207,7 +209,7 @@ pub(in crate::cli) fn accepts(jwt: &JwtAuth, issuer: Option<&str>) -> bool {
     }
 }
 
-/// The claims of teams that either side reads, in every combination, with each team that a request may select.
+/// Every combination of the team claims that either side reads, with each team that a request may select.
 fn team_choices(names: &Names, teams: &Alike, configs: [&Config; 2], focus: &Focus) -> Vec<Choice<Team>> {
     let jwts: Vec<&JwtAuth> = configs.iter().filter_map(|config| config.jwt.as_ref()).collect();
     let reads = |reads: fn(&JwtAuth) -> bool| jwts.iter().any(|jwt| reads(jwt));
@@ -232,7 +234,8 @@ fn team_choices(names: &Names, teams: &Alike, configs: [&Config; 2], focus: &Foc
     let mut choices = Vec::new();
     for (id, object) in product(&one_of(&named, reads_id), &one_of(&named, reads_object)) {
         for (ids, alias) in product(&sets, &one_of(&aliases, reads_alias)) {
-            // Where another claim selects the team, a list of teams is for the header, and for policies that name one.
+            // If another claim selects the team, a list of teams only matters for the header and for policies
+            // that name a team.
             let selected = id.is_some() || object.is_some() || alias.is_some();
             if selected && ids.len() > 1 && !names.mentioned.iter().any(|(ty, _)| ty == "Team") {
                 continue;
@@ -259,7 +262,8 @@ fn product<'l, A: Clone, B: Clone>(a: &'l [A], b: &'l [B]) -> Vec<(A, B)> {
     a.iter().flat_map(|a| b.iter().map(move |b| (a.clone(), b.clone()))).collect()
 }
 
-/// With and without a user, and at each domain where domains count. Without an email there is no user id to take from it.
+/// With and without a user, and one user for each domain if domains matter. Without an email there is no user
+/// id to take from it.
 fn persons(domains: &BTreeSet<String>) -> Vec<Choice<Person>> {
     let named: Vec<Option<Name>> = domains.iter().cloned().map(Name::Named).map(Some).collect();
     let choice =
@@ -286,7 +290,7 @@ mod tests {
         Config::parse("config.yaml", &yaml, ".".as_ref(), &|_| None).unwrap()
     }
 
-    /// The comparison of two configurations that differ in what holds for everybody.
+    /// The comparison of two configurations that differ for every caller.
     fn universe(count: usize, most: usize) -> Universe {
         let (old, new) = (config(count, ""), config(count, ", team_id_default: t0"));
         let dropins = DropIns::default();

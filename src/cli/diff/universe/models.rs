@@ -1,4 +1,4 @@
-//! The models that are compared: every one that is named, and one for each way in which unnamed ones can differ.
+//! Chooses the models to compare: every named model, and one for each way in which unnamed models can differ.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -11,17 +11,17 @@ use crate::providers;
 /// Models that every list of both sides treats alike.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::cli) struct ModelClass {
-    /// The one that is asked for.
+    /// The model that the requests name.
     pub(in crate::cli) name: ModelName,
-    /// All of them, as people read them.
+    /// All of them, for display.
     pub(in crate::cli) shown: Vec<String>,
 }
 
 const OTHER: &str = "a-model-that-nobody-names";
-/// What a wildcard of a sample stands for: the first that other wildcards do not match.
+/// The texts that may replace a wildcard in a sample. The first one that no other wildcard matches is used.
 const FILLS: [&str; 4] = ["any-model", "zz-unlisted", "7", "q.q"];
 
-/// A list of models, as the sides read it.
+/// A list of models, with the meaning that the sides give it.
 struct List {
     names: HashSet<String>,
     patterns: Vec<Pattern>,
@@ -31,7 +31,7 @@ impl List {
     fn new(listed: impl IntoIterator<Item = String>) -> Self {
         let (wild, names): (Vec<_>, Vec<_>) = listed.into_iter().partition(|name| name.contains('*'));
         let patterns = wild.iter().map(|name| Pattern::new(name)).collect();
-        // A star is an ordinary character in some lists (R2).
+        // Whether `*` is a wildcard. In some lists it is an ordinary character (R2).
         Self { names: names.into_iter().chain(wild).collect(), patterns }
     }
 
@@ -56,7 +56,7 @@ pub(in crate::cli) fn classes(names: &Names, configs: [&Config; 2]) -> Vec<Model
     let denies = configs
         .iter()
         .any(|config| config.token_roles.iter().flatten().any(|entry| !entry.deny_models.is_empty()));
-    // LiteLLM's own lists have no wildcards, so that a star in them is a name.
+    // LiteLLM's own lists have no wildcards, so `*` in them is part of a name.
     let is_literal = |name: &str| {
         configs.iter().any(|config| {
             let of_roles =
@@ -75,7 +75,7 @@ pub(in crate::cli) fn classes(names: &Names, configs: [&Config; 2]) -> Vec<Model
             .collect();
         let of_groups = groups.each_ref().map(|groups| groups.get(name).cloned().unwrap_or_default());
         let provider = provider.filter(|id| names.mentions("Provider", id)).map(str::to_owned);
-        // A name that `model_list` does not have is denied by its spelling, which no other name shares.
+        // A name outside `model_list` is denied by its exact spelling.
         let is_served =
             groups.each_ref().map(|groups| denies && !name.contains('*') && groups.contains_key(name));
         let is_spelled = denies && is_served != [true; 2];
@@ -100,7 +100,7 @@ pub(in crate::cli) fn classes(names: &Names, configs: [&Config; 2]) -> Vec<Model
     }
     let classes = classes.into_values().map(|(name, shown)| ModelClass { name, shown });
     let mut classes: Vec<ModelClass> = classes.collect();
-    // The others last, whatever they are called.
+    // The class of the other models comes last.
     classes.sort_by_key(|class| (class.name.as_str() == OTHER, class.shown.clone()));
     classes
 }
@@ -127,14 +127,15 @@ fn lists(names: &Names, configs: [&Config; 2]) -> Vec<List> {
             add(&mut team.models.iter().cloned());
         }
     }
-    // Wildcards and names in policies each stand for themselves.
+    // Each wildcard and each name in a policy is a class of its own.
     for wildcard in &names.wildcards {
         add(&mut std::iter::once(wildcard.clone()));
     }
     all.into_iter().map(List::new).collect()
 }
 
-/// For each wildcard, and each two that overlap, a name that they match and that as few others as possible do.
+/// For each wildcard, and for each overlapping pair, a name that they match and that as few others as
+/// possible match.
 fn samples(wildcards: &BTreeSet<String>) -> Vec<(String, String)> {
     let patterns: Vec<(&String, Pattern)> =
         wildcards.iter().map(|wildcard| (wildcard, Pattern::new(wildcard))).collect();
@@ -155,7 +156,8 @@ fn samples(wildcards: &BTreeSet<String>) -> Vec<(String, String)> {
     samples
 }
 
-/// The shortest text that both wildcards match and that is none of them; a star of both stands for something.
+/// The shortest text that both wildcards match and that equals neither. Each `*` is replaced by at least one
+/// character.
 fn overlap(a: &str, b: &str) -> Option<String> {
     const ANY: char = '0';
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());

@@ -1,4 +1,5 @@
-//! Every name that decides something, in the configurations, the policies and the entity files of both sides.
+//! Collects every name that affects a decision from the configurations, policies and entity files of both
+//! sides.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +10,7 @@ use crate::config::{Config, JwtAuth, RoutePattern};
 use crate::dropins::DropIns;
 use crate::names::ModelName;
 
-/// Names by what they are names of.
+/// The names, by type.
 #[derive(Debug, Default)]
 pub(in crate::cli) struct Names {
     pub(in crate::cli) roles: BTreeSet<String>,
@@ -17,19 +18,19 @@ pub(in crate::cli) struct Names {
     pub(in crate::cli) aliases: BTreeSet<String>,
     pub(in crate::cli) scopes: BTreeSet<String>,
     pub(in crate::cli) domains: BTreeSet<String>,
-    /// Models as they are written.
+    /// Models, as written.
     pub(in crate::cli) models: BTreeSet<String>,
     /// Wildcards for models.
     pub(in crate::cli) wildcards: BTreeSet<String>,
-    /// Routes as they are written.
+    /// Routes, as written.
     pub(in crate::cli) routes: BTreeSet<String>,
     /// Lists of routes, each once.
     pub(in crate::cli) route_lists: Vec<Vec<RoutePattern>>,
     /// Wildcards for routes, in policies.
     pub(in crate::cli) route_wildcards: BTreeSet<String>,
-    /// Entities that policies and entity files name, by type and id: each may be treated in a way of its own.
+    /// Entities that policies and entity files name, by type and id. Each may be treated differently.
     pub(in crate::cli) mentioned: BTreeSet<(String, String)>,
-    /// Names of roles that policies compare with as texts.
+    /// Role names that policies compare as strings.
     texts: BTreeSet<String>,
 }
 
@@ -57,7 +58,7 @@ impl Names {
             self.add_listed(model.name.as_str());
         }
         for entry in config.role_permissions.iter().flatten() {
-            // Stars are ordinary characters there (R2), and wildcards elsewhere.
+            // `*` is an ordinary character here (R2), and a wildcard elsewhere.
             self.models.extend(entry.models.iter().flat_map(|models| texts(models)));
             self.add_routes(entry.routes.as_deref());
         }
@@ -155,7 +156,7 @@ impl Names {
         self.mentioned.contains(&(ty.to_owned(), id.to_owned()))
     }
 
-    /// Whether a policy compares a role's name with this text.
+    /// Whether a policy compares a role's name with this string.
     pub(in crate::cli) fn is_text(&self, role: &str) -> bool {
         self.texts.contains(role)
     }

@@ -1,4 +1,4 @@
-//! The routes that are compared: one for each way in which paths can differ for the lists of routes.
+//! Chooses the routes to compare: one for each way in which the lists of routes can distinguish paths.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,7 @@ use crate::pattern::Pattern;
 use crate::request::{RequestParts, classify};
 use crate::routes::{RouteList, known_paths, surface};
 
-/// The list of R9, and the one of R6 where none is configured: they make a difference whether named or not.
+/// The list of R9, and the default list of R6. They affect decisions even if no configuration names them.
 const ALWAYS: [&[&str]; 2] = [
     &["llm_api_routes"],
     &["openai_routes", "info_routes", "mcp_routes", "/v1/messages", "/v1/messages/count_tokens"],
@@ -23,11 +23,11 @@ const OTHER: &str = "/a-route-that-nobody-names";
 /// Routes that every list of both sides treats alike.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::cli) struct RouteClass {
-    /// As people read it.
+    /// For display.
     pub(in crate::cli) shown: String,
     /// The method and path of a request without a model.
     pub(in crate::cli) bare: (Method, String),
-    /// The path of one whose body names a model, if any can.
+    /// The path of a request whose body names a model, if one exists.
     pub(in crate::cli) with_model: Option<String>,
 }
 
@@ -48,7 +48,7 @@ pub(in crate::cli) fn classes(names: &Names) -> Vec<RouteClass> {
     for path in paths {
         let listed = lists.iter().map(|list| list.contains(&path));
         let wild = wildcards.iter().map(|pattern| pattern.matches(&path));
-        // A request without a model is denied on some routes where others allow it (D10).
+        // Some routes deny a request without a model, and others allow it (D10).
         let route = surface::lookup(&Method::POST, &path);
         let runs_unnamed = route.is_some_and(|route| route.model_use().runs_unnamed());
         let own = names.routes.contains(&path).then(|| path.clone());
@@ -57,7 +57,7 @@ pub(in crate::cli) fn classes(names: &Names) -> Vec<RouteClass> {
     let mut classes: Vec<RouteClass> = classes
         .into_values()
         .map(|paths| {
-            // What is written says most, and what clients use more than the first by name.
+            // Prefers paths that are written in a list, then paths that clients use, then the first by name.
             let written = paths.iter().find(|path| configured.contains(path));
             let used = || MODEL_ROUTES.into_iter().find(|route| paths.iter().any(|path| path == route));
             let first = written.or(paths.first()).map_or(OTHER, String::as_str);
@@ -79,7 +79,7 @@ fn pattern(route: &str) -> RoutePattern {
     }
 }
 
-/// The paths that lists and policies name, and one for each beginning that they name.
+/// The paths that lists and policies name, and one path for each prefix that they name.
 fn configured(names: &Names) -> Vec<String> {
     let mut paths: Vec<String> = names.routes.iter().cloned().collect();
     paths.extend(names.route_wildcards.iter().map(|wildcard| wildcard.replace('*', "x")));
@@ -100,7 +100,7 @@ impl RouteClass {
             Some(path) => (Method::POST, path.clone()),
             None => (Method::GET, first.to_owned()),
         };
-        // A path that clients use says more than the first by name.
+        // Prefers a path that clients use to the first by name.
         let mut candidates: Vec<&String> = paths.iter().collect();
         let place = |path: &&String| MODEL_ROUTES.iter().position(|route| route == path);
         candidates.sort_by_key(|path| place(path).unwrap_or(usize::MAX));
@@ -118,7 +118,7 @@ impl RouteClass {
     }
 }
 
-/// The models that such a request names; `None` if it cannot be judged.
+/// The models that a request names, or `None` if the request is invalid.
 fn names_of(method: &Method, path: &str, body: &[u8]) -> Option<Vec<ModelName>> {
     let headers = HeaderMap::new();
     let call = classify(&RequestParts { method, path, query: None, headers: &headers, body }).ok()?;

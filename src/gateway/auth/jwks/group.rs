@@ -16,7 +16,7 @@ use super::fetch::Fetcher;
 use super::source::{Cause, Freshness, Source};
 use crate::gateway::auth::error::AuthnError;
 use crate::gateway::auth::stats::KeySource;
-use crate::gateway::clock::Moment;
+use crate::gateway::clock::Timestamp;
 
 /// The providers that publish the keys of one entry of `issuers`, or those of `JWT_PUBLIC_KEY_URL`.
 pub(super) struct Group {
@@ -58,7 +58,7 @@ pub(super) struct Case<'c> {
 pub(super) type Verified = (VerifiedClaims, Weak<KeySet>);
 
 impl Case<'_> {
-    fn judge(&self, sets: &[Arc<KeySet>], now: Moment) -> Result<Verified, TokenError> {
+    fn judge(&self, sets: &[Arc<KeySet>], now: Timestamp) -> Result<Verified, TokenError> {
         let rules = ClaimRules::of(self.entry, self.rules);
         let (claims, set) = claims_of(self.token, sets, &rules, now.wall)?;
         Ok((claims, sets.get(set).map(Arc::downgrade).unwrap_or_default()))
@@ -100,10 +100,10 @@ impl Group {
     }
 
     /// Verifies a token with the current keys. If those cannot decide, waits for newer keys.
-    pub(super) async fn verify(&self, case: Case<'_>, now: Moment) -> Result<Verified, AuthnError> {
+    pub(super) async fn verify(&self, case: Case<'_>, now: Timestamp) -> Result<Verified, AuthnError> {
         match case.judge(&self.usable(case.rules, now.monotonic), now) {
             Err(error) if error.depends_on_keys() => self.verify_with_newer(case, error, now).await,
-            settled => Ok(settled?),
+            result => Ok(result?),
         }
     }
 
@@ -111,7 +111,7 @@ impl Group {
         &self,
         case: Case<'_>,
         mut error: TokenError,
-        now: Moment,
+        now: Timestamp,
     ) -> Result<Verified, AuthnError> {
         let rules = case.rules;
         let unknown = matches!(error, TokenError::UnknownKey { .. });
@@ -126,7 +126,7 @@ impl Group {
         loop {
             match case.judge(&self.usable(rules, now.monotonic), now.after(started.elapsed())) {
                 Err(newer) if newer.depends_on_keys() => error = newer,
-                settled => return Ok(settled?),
+                result => return Ok(result?),
             }
             if !one_of(&mut endings).await {
                 break;

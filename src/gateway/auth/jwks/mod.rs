@@ -16,7 +16,7 @@ pub use fetch::FetchLimits;
 pub use store::KeyStore;
 
 pub use super::error::AuthnError;
-pub use crate::gateway::clock::Moment;
+pub use crate::gateway::clock::Timestamp;
 
 #[cfg(test)]
 mod tests;

@@ -15,7 +15,7 @@ use super::group::{Case, Group, WantedKeys, groups, one_of};
 use super::source::Source;
 use crate::gateway::auth::error::AuthnError;
 use crate::gateway::auth::stats::KeySource;
-use crate::gateway::clock::Moment;
+use crate::gateway::clock::Timestamp;
 
 /// The keys of the configured providers, cached.
 ///
@@ -89,7 +89,7 @@ impl KeyStore {
     ///
     /// Returns whether every provider has usable keys now. Failures are logged, and tried again when a token needs the
     /// keys.
-    pub async fn warm_up(&self, rules: &TokenRules, now: Moment) -> bool {
+    pub async fn warm_up(&self, rules: &TokenRules, now: Timestamp) -> bool {
         let refresh = |group: &Group| group.start_refreshes(false, rules, now.monotonic);
         let mut endings: Vec<_> = self.groups.iter().flat_map(refresh).collect();
         while one_of(&mut endings).await {}
@@ -97,7 +97,7 @@ impl KeyStore {
     }
 
     /// The state of each provider's keys, for metrics.
-    pub(in crate::gateway) fn state(&self, now: Moment) -> Vec<KeySource> {
+    pub(in crate::gateway) fn state(&self, now: Timestamp) -> Vec<KeySource> {
         self.groups.iter().flat_map(|group| group.state(now.monotonic)).collect()
     }
 
@@ -116,7 +116,7 @@ impl KeyStore {
         &self,
         bearer: &Bearer<'_>,
         rules: &TokenRules,
-        now: Moment,
+        now: Timestamp,
     ) -> Result<VerifiedClaims, AuthnError> {
         Ok(self.verified(bearer, rules, now).await?.0)
     }
@@ -126,7 +126,7 @@ impl KeyStore {
         &self,
         bearer: &Bearer<'_>,
         rules: &TokenRules,
-        now: Moment,
+        now: Timestamp,
     ) -> Result<(VerifiedClaims, Proof), AuthnError> {
         let token = Token::parse(bearer.expose())?;
         let entry = token.entry(rules)?;
@@ -142,7 +142,7 @@ impl KeyStore {
 
     /// Whether a token that this store verified by these rules is still verified. The token must not have expired, and
     /// the provider must have the same keys, which are not too old. Otherwise the token must be verified again.
-    pub(in crate::gateway) fn holds(&self, proof: &Proof, rules: &TokenRules, now: Moment) -> bool {
+    pub(in crate::gateway) fn holds(&self, proof: &Proof, rules: &TokenRules, now: Timestamp) -> bool {
         proof.times.check(rules.leeway, rules.early_leeway, now.wall).is_ok()
             && self
                 .groups

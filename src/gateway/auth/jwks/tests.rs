@@ -53,17 +53,17 @@ fn store_with(urls: &[&Url], limits: FetchLimits) -> KeyStore {
     KeyStore::with(&rules_for(urls), native_tls().unwrap(), limits)
 }
 
-fn start() -> Moment {
-    Moment { wall: testing::now(), monotonic: Instant::now() }
+fn start() -> Timestamp {
+    Timestamp { wall: testing::now(), monotonic: Instant::now() }
 }
 
 /// That many seconds later by the monotonic clock alone: keys grow old, test tokens do not.
-fn later(start: Moment, seconds: u64) -> Moment {
-    Moment { wall: start.wall, monotonic: start.monotonic + Duration::from_secs(seconds) }
+fn later(start: Timestamp, seconds: u64) -> Timestamp {
+    Timestamp { wall: start.wall, monotonic: start.monotonic + Duration::from_secs(seconds) }
 }
 
 /// Judges a token; a minute of waiting is as bad as for ever.
-async fn judge(store: &KeyStore, token: &str, now: Moment) -> Result<VerifiedClaims, AuthnError> {
+async fn judge(store: &KeyStore, token: &str, now: Timestamp) -> Result<VerifiedClaims, AuthnError> {
     let bearer = Bearer::new(token).unwrap();
     tokio::time::timeout(Duration::from_secs(30), store.verify(&bearer, &rules(), now))
         .await

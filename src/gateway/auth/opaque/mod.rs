@@ -22,7 +22,7 @@ use super::jwks::fetch_error::FetchError;
 use super::stats::OpaqueStats;
 use crate::authn::{AnswerError, Assertion, Bearer, TokenError, VerifiedClaims};
 use crate::config::{OpaqueTokens, TokenRules};
-use crate::gateway::clock::Moment;
+use crate::gateway::clock::Timestamp;
 pub(in crate::gateway) use request::same;
 use request::{Fingerprint, Query};
 
@@ -110,7 +110,7 @@ impl OpaqueStore {
         bearer: &Bearer<'_>,
         provider: &OpaqueTokens,
         rules: &TokenRules,
-        now: Moment,
+        now: Timestamp,
     ) -> Result<VerifiedClaims, AuthnError> {
         let started = Instant::now();
         let assertion = match self.shared.find(bearer, provider, now.monotonic)? {

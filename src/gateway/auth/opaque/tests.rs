@@ -76,15 +76,15 @@ fn store() -> OpaqueStore {
     OpaqueStore::new(native_tls().unwrap())
 }
 
-fn start() -> Moment {
-    Moment { wall: now(), monotonic: Instant::now() }
+fn start() -> Timestamp {
+    Timestamp { wall: now(), monotonic: Instant::now() }
 }
 
 async fn judge(
     store: &OpaqueStore,
     token: &str,
     provider: &OpaqueTokens,
-    now: Moment,
+    now: Timestamp,
 ) -> Result<VerifiedClaims, AuthnError> {
     store.verify(&Bearer::new(token).unwrap(), provider, &rules(), now).await
 }
@@ -94,7 +94,7 @@ async fn an_answer_serves_until_its_time_is_over() {
     let endpoint = Endpoint::start(&json!({"sub": "u"})).await;
     let (store, now, provider) = (store(), start(), endpoint.userinfo());
     for (seconds, hits) in [(0, 1), (1, 1), (299, 1), (300, 2), (599, 2)] {
-        let moment = Moment { monotonic: now.monotonic + Duration::from_secs(seconds), ..now };
+        let moment = Timestamp { monotonic: now.monotonic + Duration::from_secs(seconds), ..now };
         assert!(judge(&store, "t", &provider, moment).await.is_ok(), "{seconds}");
         assert_eq!(endpoint.hits(), hits, "{seconds}");
     }
@@ -248,16 +248,16 @@ async fn a_clock_that_is_set_neither_keeps_nor_loses_what_was_said_of_a_token() 
     let (store, now, provider) = (store(), start(), endpoint.introspection());
     assert!(judge(&store, "t", &provider, now).await.is_ok());
     // Backwards: the answer still serves for its minute, and not for a million seconds more.
-    let back = Moment { wall: now.wall - JUMP, ..now };
+    let back = Timestamp { wall: now.wall - JUMP, ..now };
     for (seconds, hits) in [(0, 1), (59, 1), (60, 2)] {
-        let moment = Moment { monotonic: now.monotonic + Duration::from_secs(seconds), ..back };
+        let moment = Timestamp { monotonic: now.monotonic + Duration::from_secs(seconds), ..back };
         assert!(judge(&store, "t", &provider, moment).await.is_ok(), "{seconds}");
         assert_eq!(endpoint.hits(), hits, "{seconds}");
     }
     // Forwards: the token is over, and the answer is kept, for a clock that is set back.
-    let ahead = Moment { wall: now.wall + JUMP, monotonic: now.monotonic + Duration::from_secs(61) };
+    let ahead = Timestamp { wall: now.wall + JUMP, monotonic: now.monotonic + Duration::from_secs(61) };
     assert_eq!(judge(&store, "t", &provider, ahead).await, Err(TokenError::Expired.into()));
-    let again = Moment { wall: now.wall, ..ahead };
+    let again = Timestamp { wall: now.wall, ..ahead };
     assert!(judge(&store, "t", &provider, again).await.is_ok());
     assert_eq!(endpoint.hits(), 2);
 }

@@ -1,4 +1,4 @@
-//! Content codings (RFC 9110 section 8.4.1): their names, and readers that take them off.
+//! Content codings (RFC 9110 section 8.4.1): their names and their decoders.
 
 use std::cell::Cell;
 use std::io::{self, BufRead, BufReader, Read};
@@ -11,16 +11,16 @@ use flate2::{Decompress, FlushDecompress, Status};
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
-/// How much is decoded at a time.
+/// The size of one decoding step.
 const CHUNK: usize = 64 * 1024;
-/// What each reader holds of the coding below it.
+/// The input buffer of each decoder.
 const BUFFER: usize = 16 * 1024;
 /// The largest window of zstd that senders may rely on (RFC 9659). Brotli has none over 16 MiB.
 const LARGEST_WINDOW: u64 = 8 * 1024 * 1024;
-/// How many members of gzip, or frames of zstd, a body may have: each costs something, even an empty one.
+/// The maximum number of gzip members or zstd frames in a body. Even an empty one costs time.
 const MOST_MEMBERS: usize = 1024;
 
-/// One coding that can be taken off.
+/// A supported coding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Coding {
     Gzip,
@@ -30,7 +30,7 @@ pub(super) enum Coding {
 }
 
 impl Coding {
-    /// The coding of this name.
+    /// The coding with this name.
     pub(super) fn named(name: &str) -> Option<Self> {
         const NAMES: [(&str, Coding); 5] = [
             ("gzip", Coding::Gzip),
@@ -47,13 +47,13 @@ impl Coding {
 /// Why a body cannot be decoded.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum DecodeError {
-    /// It would be larger than the limit, at the end or on the way there.
+    /// It would exceed the limit, after the last step or an earlier one.
     TooLarge,
-    /// It is not in its coding, is cut off, or has something behind its end.
+    /// It is not valid in its coding, is truncated, or has trailing bytes.
     Invalid,
 }
 
-/// Takes the codings off, the last one first. No step may make more than `limit` bytes.
+/// Decodes the codings, the last one first. No step may produce more than `limit` bytes.
 pub(super) fn decode(body: Bytes, codings: &[Coding], limit: usize) -> Result<Vec<Bytes>, DecodeError> {
     let is_over = Rc::new(Cell::new(false));
     let mut reader: Box<dyn BufRead> = Box::new(io::Cursor::new(body));
@@ -81,11 +81,11 @@ pub(super) fn decode(body: Bytes, codings: &[Coding], limit: usize) -> Result<Ve
     }
 }
 
-/// Fails when its source has more than it should.
+/// Fails when its source exceeds a limit.
 struct Bounded<R> {
     source: R,
     left: usize,
-    /// Whether it has failed: readers above it hide why.
+    /// Whether the limit was exceeded. The decoders above do not report the cause.
     is_over: Rc<Cell<bool>>,
 }
 
@@ -101,7 +101,8 @@ impl<R: Read> Read for Bounded<R> {
     }
 }
 
-/// A body is over where its coding is over: what follows would be read by some and not by others.
+/// The end of the coding must be the end of the body. Some readers ignore trailing bytes, and others read
+/// them.
 fn at_end(source: &mut impl BufRead) -> io::Result<()> {
     if source.fill_buf()?.is_empty() { Ok(()) } else { Err(invalid()) }
 }
@@ -115,7 +116,7 @@ fn invalid() -> io::Error {
     io::ErrorKind::InvalidData.into()
 }
 
-/// RFC 1952: members, one after the other.
+/// RFC 1952: a sequence of members.
 struct Gzip<R> {
     member: Option<GzDecoder<R>>,
     members: usize,
@@ -138,7 +139,7 @@ impl<R: BufRead> Read for Gzip<R> {
     }
 }
 
-/// RFC 1950, which HTTP calls `deflate`. `flate2`'s own reader takes a stream that is cut off for a whole one.
+/// RFC 1950, which HTTP calls `deflate`. The reader of `flate2` accepts a truncated stream.
 struct Deflate<R> {
     source: R,
     data: Decompress,
@@ -175,7 +176,7 @@ struct Brotli<R: Read>(Decompressor<R>);
 impl<R: BufRead> Brotli<R> {
     fn new(source: R) -> Self {
         let mut decoder = Decompressor::new(source, BUFFER);
-        // "Large Window Brotli" is another format, with windows of up to 1 GiB.
+        // "Large Window Brotli" is a different format, with windows of up to 1 GiB.
         decoder.set_parameter(BrotliDecoderParameter::BROTLI_DECODER_PARAM_LARGE_WINDOW, 0);
         Self(decoder)
     }
@@ -185,7 +186,7 @@ impl<R: BufRead> Read for Brotli<R> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         match self.0.read(into)? {
             0 => {
-                // At its end it fails when it is read again, if it holds something that follows.
+                // After the end, another read fails if trailing bytes are buffered.
                 let read = self.0.read(into)?;
                 at_end(self.0.get_mut())?;
                 Ok(read)
@@ -195,7 +196,7 @@ impl<R: BufRead> Read for Brotli<R> {
     }
 }
 
-/// RFC 8878: frames, one after the other, some of which are to be skipped.
+/// RFC 8878: a sequence of frames. Skippable frames are skipped.
 struct Zstd<R> {
     source: R,
     decoder: FrameDecoder,

@@ -1,6 +1,6 @@
 //! Decodes compressed request bodies within limits.
 //!
-//! What was decoded is judged and sent on, so that nobody behind the gateway can read the body in another way.
+//! The decoded body is judged and forwarded, so no later reader can decode it differently.
 
 use std::sync::LazyLock;
 use std::thread::available_parallelism;
@@ -12,10 +12,10 @@ use tokio::sync::Semaphore;
 use super::codings::{Coding, DecodeError, decode};
 use crate::gateway::http::error_response::Refusal;
 
-/// Nobody has a reason for more, and each costs memory.
+/// The maximum number of codings. No client needs more, and each one costs memory.
 const MOST: usize = 3;
 
-/// Headers that are only true of the encoded body.
+/// Headers that only describe the encoded body.
 const ABOUT_THE_ENCODED: [HeaderName; 4] = [
     CONTENT_ENCODING,
     HeaderName::from_static("content-md5"),
@@ -23,26 +23,27 @@ const ABOUT_THE_ENCODED: [HeaderName; 4] = [
     HeaderName::from_static("digest"),
 ];
 
-/// Decoders hold up to 16 MiB of what they have decoded. As many run at once as there are processors.
+/// A decoder buffers up to 16 MiB of its output. The number of concurrent decoders is the number of
+/// processors.
 static DECODERS: LazyLock<Semaphore> =
     LazyLock::new(|| Semaphore::new(available_parallelism().map_or(1, usize::from)));
 
-/// The codings of a body, in the order in which they were put on.
+/// The codings of a body, in the order in which they were applied.
 #[derive(Debug)]
 pub(in crate::gateway) struct Codings(Vec<Coding>);
 
 impl Codings {
-    /// Takes the codings out of a request's headers; `None` if it has none.
+    /// Removes the codings from a request's headers. Returns `None` if there are none.
     ///
     /// # Errors
     ///
-    /// [`Refusal::Encoding`] for a coding that cannot be taken off.
+    /// [`Refusal::Encoding`] for an unsupported coding.
     pub(in crate::gateway) fn take(headers: &mut HeaderMap) -> Result<Option<Self>, Refusal> {
         if !headers.contains_key(CONTENT_ENCODING) {
             return Ok(None);
         }
         let mut codings = Vec::new();
-        // Several header lines are one list, and a list may have empty elements (RFC 9110 section 5.6.1).
+        // Several header lines form one list, and a list may have empty elements (RFC 9110 section 5.6.1).
         for value in headers.get_all(CONTENT_ENCODING) {
             let names = value.to_str().map_err(|_| Refusal::Encoding)?.split(',').map(str::trim);
             for name in names.filter(|name| !name.is_empty() && !name.eq_ignore_ascii_case("identity")) {
@@ -58,9 +59,9 @@ impl Codings {
         Ok((!codings.is_empty()).then_some(Self(codings)))
     }
 
-    /// Decodes a body. It takes a thread where nothing waits, and holds at most `limit` bytes.
+    /// Decodes a body to at most `limit` bytes, on a blocking thread.
     pub(super) async fn decode(self, body: Bytes, limit: usize) -> Result<Vec<Bytes>, Refusal> {
-        // Clients that announce their codings for every request do so for those without a body too.
+        // Some clients send `Content-Encoding` with every request, even without a body.
         if body.is_empty() {
             return Ok(Vec::new());
         }
@@ -70,7 +71,7 @@ impl Codings {
             drop(place);
             decoded
         });
-        // It fails if a decoder panics, which nothing is known to make it do.
+        // This fails if a decoder panics. No input is known to cause that.
         match decoding.await {
             Ok(Ok(decoded)) => Ok(decoded),
             Ok(Err(DecodeError::TooLarge)) => Err(Refusal::BodyTooLarge { limit }),

@@ -1,7 +1,7 @@
 //! Request bodies, read within limits.
 //!
-//! In comes what hyper receives. Out go the bytes of the body, without the codings of `Content-Encoding` (`decoding`, by
-//! the readers of `codings`), and what the request asks for.
+//! Input: a body that hyper receives. Output: the decoded bytes of the body (`decoding`, with the decoders of
+//! `codings`), and the parsed call.
 
 mod codings;
 mod decoding;
@@ -28,29 +28,31 @@ use crate::request::{ApiCall, Malformed, RequestParser};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Shorter frames are put together: kept one by one they would take many times their length.
+/// Shorter frames are joined. A separate buffer for each would take many times its length.
 const SHORT: usize = 4 * 1024;
-/// How many bytes of a body earn it another second: whoever sends on is waited for, whoever trickles is not.
+/// The minimum rate: this many bytes of a body extend its deadline by a second. A slow but steady client may
+/// continue, and a trickling client may not.
 const BYTES_PER_SECOND: usize = 64 * 1024;
-/// Bodies up to here find some room even where larger ones have taken all of theirs.
+/// Bodies up to this size have a reserve of their own, which larger bodies cannot use up.
 const SMALL: usize = 64 * 1024;
 
-/// How much of a body is read, and for how long.
+/// The limits on the size and the time of a body.
 pub(in crate::gateway) struct BodyBudget<'l> {
     pub(in crate::gateway) limits: &'l Limits,
     pub(in crate::gateway) max_body_bytes: usize,
-    /// What the body takes of the room for all of them. It grows with what arrives, not with what is announced.
+    /// The share of the body in the budget for all bodies. It grows with the received bytes, not with the
+    /// announced length.
     pub(in crate::gateway) taken: CounterGuard,
 }
 
-/// Reads a request body. One that cannot be judged is refused as soon as that is known.
+/// Reads a request body. Refuses a malformed body as soon as the error is found.
 pub(in crate::gateway) async fn read(
     reading: &mut RequestParser,
     body_reader: &mut BodyReader<'_>,
     codings: Option<Codings>,
 ) -> Result<SegmentedBody, Refusal> {
     if let Some(codings) = codings {
-        // Boxed, so that a request without one has no room for it.
+        // Boxed, so that the future of a request without a body stays small.
         return Box::pin(read_encoded(reading, body_reader, codings)).await;
     }
     let RequestParser::Streamed(streamed) = reading else {
@@ -64,7 +66,7 @@ pub(in crate::gateway) async fn read(
     Ok(SegmentedBody::of(frames.all()))
 }
 
-/// Reads an encoded body, and decodes it. It has its room twice until then.
+/// Reads an encoded body, and decodes it. It counts twice in the budget until it is decoded.
 async fn read_encoded(
     reading: &mut RequestParser,
     body_reader: &mut BodyReader<'_>,
@@ -86,8 +88,8 @@ async fn read_encoded(
     })
 }
 
-/// What a request asks for whose body was read.
-pub(in crate::gateway) fn understood(
+/// Parses the call of a request after its body was read.
+pub(in crate::gateway) fn finish(
     reading: RequestParser,
     body: &SegmentedBody,
     depth: usize,
@@ -98,12 +100,12 @@ pub(in crate::gateway) fn understood(
     }
 }
 
-/// A body on its way.
+/// A body that is being received.
 pub(in crate::gateway) struct BodyReader<'l> {
     body: Limited<&'l mut Incoming>,
     /// Whether this task polls the body's connection, too.
     is_of_connection: bool,
-    /// Since when it is waited for.
+    /// When the wait for the body began.
     began: Option<Instant>,
     bytes: usize,
     budget: BodyBudget<'l>,
@@ -125,7 +127,7 @@ impl<'l> BodyReader<'l> {
         Ok(Self { body, is_of_connection, began: None, bytes: 0, budget })
     }
 
-    /// All of it, without a copy where it comes in one frame.
+    /// The whole body. A body in a single frame is not copied.
     pub(in crate::gateway) async fn joined(&mut self) -> Result<Bytes, Refusal> {
         let Some(first) = self.next().await? else { return Ok(Bytes::new()) };
         let Some(second) = self.next().await? else { return Ok(first) };
@@ -138,9 +140,9 @@ impl<'l> BodyReader<'l> {
         Ok(frames.joined())
     }
 
-    /// The next bytes; trailers are dropped.
+    /// The next bytes. Trailers are dropped.
     async fn next(&mut self) -> Result<Option<Bytes>, Refusal> {
-        // Where the length was announced, to ask again would only wait for the reader to say so.
+        // All announced bytes have arrived. Another poll would only wait for hyper to report the end.
         while !self.body.is_end_stream() {
             let at_once = poll_fn(|context| Poll::Ready(self.poll_frame(context))).await;
             let frame = match at_once {
@@ -172,19 +174,19 @@ impl<'l> BodyReader<'l> {
             return Pin::new(&mut self.body).poll_frame(context);
         }
         let (frame, stayed) = without_waking(|| Pin::new(&mut self.body).poll_frame(context));
-        // Of a body that has ended nothing more is to be read.
+        // The body has ended, so there is nothing more to read.
         if stayed && !(frame.is_ready() && self.body.is_end_stream()) {
             context.waker().wake_by_ref();
         }
         frame
     }
 
-    /// The room that the body has taken.
+    /// The share of the body in the budget.
     pub(in crate::gateway) fn taken(self) -> CounterGuard {
         self.budget.taken
     }
 
-    /// When the next bytes must be here.
+    /// The deadline for the next bytes.
     fn end(&mut self) -> Instant {
         let earned = Duration::from_secs((self.bytes / BYTES_PER_SECOND) as u64);
         *self.began.get_or_insert_with(Instant::now) + self.budget.limits.body_timeout + earned
@@ -202,7 +204,7 @@ impl<'l> BodyReader<'l> {
 #[derive(Debug, Default)]
 struct Frames {
     long: Vec<Bytes>,
-    /// The last, short ones.
+    /// The last short frames, which are joined.
     short: BytesMut,
 }
 
@@ -227,7 +229,7 @@ impl Frames {
         self.long
     }
 
-    /// The frames in one piece: a copy, unless there is only one.
+    /// The frames as one buffer. A single frame is not copied.
     fn joined(self) -> Bytes {
         let mut frames = self.all();
         match frames.pop() {

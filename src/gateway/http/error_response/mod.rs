@@ -1,7 +1,7 @@
-//! The only place that turns a failure into a status.
+//! Converts failures to HTTP responses. No other module chooses an error status.
 //!
-//! A [`Refusal`] comes in. An answer goes out, in the form of the API that the client speaks (`shapes`), with RFC 6750's
-//! challenge where a credential is missing or bad, and with the request's id.
+//! Input: a [`Refusal`]. Output: a response in the format of the client's API (`shapes`), with the request
+//! id, and with an RFC 6750 challenge if a credential is missing or invalid.
 
 mod shapes;
 
@@ -9,7 +9,7 @@ use std::convert::Infallible;
 
 use bytes::Bytes;
 use http::header::{
-    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER,
+    ACCEPT_ENCODING, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER,
     SEC_WEBSOCKET_VERSION, UPGRADE, WWW_AUTHENTICATE,
 };
 use http::{Response, StatusCode};
@@ -27,12 +27,12 @@ use crate::request::Malformed;
 use crate::routes::surface::ErrorShape;
 use shapes::ErrorText;
 
-/// Every answer.
+/// The type of every response.
 pub(in crate::gateway) type Answer = Response<AnswerBody>;
-/// The body of every answer.
+/// The body type of every response.
 pub(in crate::gateway) type AnswerBody = UnsyncBoxBody<Bytes, BodyError>;
 
-/// Why an answer ends before its end, of which its caller sees no more than that.
+/// Why a response body ended early. The caller only sees that it is incomplete.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::gateway) enum BodyError {
     #[error(transparent)]
@@ -41,7 +41,7 @@ pub(in crate::gateway) enum BodyError {
     TooLong,
 }
 
-/// The answer to a connection for which there is no room, without a look at what it asks.
+/// The response to a connection over the limit. Its request is not read.
 pub(in crate::gateway) const OVERLOADED: &str = concat!(
     "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\ncontent-length: 102\r\n",
     "retry-after: 1\r\ncache-control: no-store\r\nconnection: close\r\n\r\n",
@@ -49,7 +49,7 @@ pub(in crate::gateway) const OVERLOADED: &str = concat!(
     "\n"
 );
 
-/// The header that names a request in logs and answers.
+/// The header with the request id.
 pub(in crate::gateway) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Why a request is not forwarded, or its forwarding failed.
@@ -81,7 +81,7 @@ pub(in crate::gateway) enum Refusal {
     TooManyHeaders { limit: usize },
     #[error("the gateway is overloaded")]
     Overloaded,
-    /// There is no room for this body beside the others.
+    /// The budget for all bodies is used up.
     #[error("the gateway is overloaded")]
     NoRoom,
     #[error("too many requests of this caller are in flight")]
@@ -90,7 +90,7 @@ pub(in crate::gateway) enum Refusal {
     Method,
     #[error("the model does not exist")]
     UnknownModel,
-    /// The configuration has the model, and its provider is none that is spoken to.
+    /// The model is configured, but its provider is not supported.
     #[error("the model is configured, but this gateway cannot send requests to its provider")]
     NotServed,
     #[error("no upstream serves this route")]
@@ -107,7 +107,7 @@ pub(in crate::gateway) enum Refusal {
     WebSocketVersion,
     #[error("WebSockets are turned off here: send the request over HTTP")]
     WebSocketsOff,
-    /// The caller may use the model, but this connection leads elsewhere.
+    /// The caller may use the model, but this connection belongs to another deployment.
     #[error("another deployment than this connection's serves the model: open a connection for it")]
     OtherDeployment,
     #[error("the rules changed while the request was on its way")]
@@ -164,7 +164,7 @@ impl Refusal {
         self.kind().1
     }
 
-    /// What was wrong with the credential, in one word.
+    /// The reason that the credential was refused, as a code.
     pub(in crate::gateway) fn token_reason(&self) -> Option<&'static str> {
         match self {
             Self::Credential(error) => Some(error.reason()),
@@ -173,7 +173,7 @@ impl Refusal {
         }
     }
 
-    /// The limit that the request ran into.
+    /// The limit that the request exceeded.
     pub(in crate::gateway) fn limit(&self) -> Option<Limit> {
         match self {
             Self::Overloaded => Some(Limit::Requests),
@@ -190,7 +190,7 @@ impl Refusal {
         }
     }
 
-    /// In how many seconds another attempt may fare better.
+    /// The number of seconds until a retry may succeed.
     fn retry_after(&self) -> Option<HeaderValue> {
         match self {
             Self::Overloaded | Self::NoRoom | Self::Overtaken | Self::TooManyRequests => {
@@ -235,7 +235,7 @@ impl Refusal {
         }
     }
 
-    /// RFC 6750 section 3: no error code where no credential was sent.
+    /// RFC 6750 section 3: no error code if no credential was sent.
     fn challenge(&self) -> Option<HeaderValue> {
         match self {
             Self::Credential(BearerError::Missing) => {
@@ -251,12 +251,13 @@ impl Refusal {
         }
     }
 
-    /// Whether the request was denied because of its model, so that the operator chooses the status and the code.
+    /// Whether the request was denied because of its model. The operator then chooses the status and the
+    /// code.
     fn is_of_a_model(&self) -> bool {
         matches!(self, Self::Denied(denied) if denied.rule.is_of_models())
     }
 
-    /// The answer, and a line in the log.
+    /// Builds the response, and logs the refusal.
     pub(in crate::gateway) fn answer(
         &self,
         request_id: &HeaderValue,
@@ -267,7 +268,7 @@ impl Refusal {
         if self.is_of_a_model() {
             status = denied_model.status;
             code = denied_model.code.as_deref().unwrap_or(code);
-            // What OpenAI says of a model that does not exist.
+            // The message of OpenAI for a model that does not exist.
             kind = if status == StatusCode::NOT_FOUND { "invalid_request_error" } else { kind };
         }
         self.log(status, code, request_id);
@@ -283,9 +284,13 @@ impl Refusal {
             // RFC 9110 section 12.5.3.
             headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip, deflate, br, zstd"));
         }
-        // RFC 6455 section 4.2.2, and RFC 9110 section 15.5.22.
-        if matches!(self, Self::WebSocketVersion) {
+        // RFC 9110 sections 7.8 and 15.5.22. A handshake comes over HTTP/1.1, which has these headers.
+        if status == StatusCode::UPGRADE_REQUIRED {
             headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+            headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+        }
+        // RFC 6455 section 4.2.2.
+        if matches!(self, Self::WebSocketVersion) {
             headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
         }
         if let Some(seconds) = self.retry_after() {
@@ -294,7 +299,7 @@ impl Refusal {
         answer
     }
 
-    /// The refusal of a WebSocket's message, as the error event of OpenAI's APIs, and a line in the log.
+    /// Builds the error event of OpenAI's APIs for a refused WebSocket message, and logs the refusal.
     pub(in crate::gateway) fn event(
         &self,
         request_id: &HeaderValue,
@@ -320,7 +325,7 @@ impl Refusal {
                 role = denied.decision.role.map(crate::names::Role::as_str), user = denied.decision.user_id.as_deref(),
                 team = denied.decision.team_id.as_deref(), generation = denied.decision.generation, error = denied.error, "denied"
             ),
-            // What is too much is not written down one by one. It is counted.
+            // Overload is counted and not logged for each request.
             Self::Overloaded | Self::NoRoom => {
                 tracing::debug!(status, request_id, code, "refused: {self}");
             }
@@ -329,12 +334,12 @@ impl Refusal {
     }
 }
 
-/// An answer of ours in JSON.
+/// A JSON response of the gateway.
 pub(in crate::gateway) fn json_answer(status: StatusCode, body: &Value) -> Answer {
     answer_of(status, "application/json", body.to_string())
 }
 
-/// An answer of ours.
+/// A response of the gateway.
 pub(in crate::gateway) fn answer_of(status: StatusCode, content_type: &'static str, body: String) -> Answer {
     let body = Full::new(Bytes::from(body)).map_err(|never: Infallible| match never {});
     let mut answer = Response::new(body.boxed_unsync());

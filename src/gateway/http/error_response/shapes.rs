@@ -1,11 +1,11 @@
-//! Error bodies in the forms that the clients of each API read.
+//! Error bodies in the format of each API.
 
 use http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::routes::surface::ErrorShape;
 
-/// What an error says, whatever its form.
+/// The content of an error, independent of its format.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ErrorText<'e> {
     pub(super) status: StatusCode,
@@ -17,7 +17,8 @@ pub(super) struct ErrorText<'e> {
     pub(super) request_id: &'e str,
 }
 
-/// The body of an error. Each form has the request's id: where the API has a place for it there, elsewhere as `request_id`.
+/// The body of an error. Each format contains the request id, in the field of the API if it has one,
+/// otherwise in `request_id`.
 pub(super) fn body(shape: ErrorShape, text: ErrorText<'_>) -> Value {
     let ErrorText { status, kind, code, message, request_id } = text;
     match shape {
@@ -46,7 +47,7 @@ pub(super) fn body(shape: ErrorShape, text: ErrorText<'_>) -> Value {
     }
 }
 
-/// Anthropic's names for errors. Its SDKs choose by the status; tools such as Claude Code read the name.
+/// Anthropic's names for errors. Its SDKs read the status, and tools such as Claude Code read the name.
 fn anthropic_type(status: StatusCode, code: &str) -> &'static str {
     match status {
         StatusCode::UNAUTHORIZED => "authentication_error",
@@ -61,7 +62,7 @@ fn anthropic_type(status: StatusCode, code: &str) -> &'static str {
     }
 }
 
-/// The canonical name that `google.rpc.Code` gives to an HTTP status.
+/// The name of an HTTP status in `google.rpc.Code`.
 fn google_status(status: StatusCode) -> &'static str {
     match status {
         StatusCode::UNAUTHORIZED => "UNAUTHENTICATED",

@@ -5,12 +5,12 @@ use super::*;
 /// Months, so that every date in a token is on the other side.
 const JUMP: Duration = Duration::from_secs(100 * 24 * 3600);
 
-fn ahead(now: Moment) -> Moment {
-    Moment { wall: now.wall + JUMP, ..now }
+fn ahead(now: Timestamp) -> Timestamp {
+    Timestamp { wall: now.wall + JUMP, ..now }
 }
 
-fn behind(now: Moment) -> Moment {
-    Moment { wall: now.wall - JUMP, ..now }
+fn behind(now: Timestamp) -> Timestamp {
+    Timestamp { wall: now.wall - JUMP, ..now }
 }
 
 #[tokio::test]

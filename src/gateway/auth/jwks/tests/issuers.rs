@@ -39,7 +39,7 @@ async fn judge_by(
     store: &KeyStore,
     rules: &TokenRules,
     token: &str,
-    now: Moment,
+    now: Timestamp,
 ) -> Result<VerifiedClaims, AuthnError> {
     let bearer = Bearer::new(token).unwrap();
     tokio::time::timeout(Duration::from_secs(30), store.verify(&bearer, rules, now)).await.expect("it waits")

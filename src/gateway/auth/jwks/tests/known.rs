@@ -19,12 +19,12 @@ impl Gate {
         Self { store: store(&[&provider.url]), known: TokenCache::new(), rules: rules() }
     }
 
-    fn knows(&self, token: &str, now: Moment) -> bool {
+    fn knows(&self, token: &str, now: Timestamp) -> bool {
         self.known.caller(token.as_bytes(), &self.store, &self.rules, now).is_some()
     }
 
     /// The subject of a token, whether it is known or not.
-    async fn subject(&self, token: &str, now: Moment) -> Result<String, AuthnError> {
+    async fn subject(&self, token: &str, now: Timestamp) -> Result<String, AuthnError> {
         let bearer = Bearer::new(token).unwrap();
         let known = self.known.caller(token.as_bytes(), &self.store, &self.rules, now);
         let caller = match known {
@@ -46,8 +46,8 @@ fn token(issuer: &Issuer, claims: &serde_json::Value) -> String {
     issuer.signer.token("EdDSA", issuer.kid, claims)
 }
 
-fn wall(now: Moment, seconds: u64) -> Moment {
-    Moment { wall: now.wall + Duration::from_secs(seconds), ..now }
+fn wall(now: Timestamp, seconds: u64) -> Timestamp {
+    Timestamp { wall: now.wall + Duration::from_secs(seconds), ..now }
 }
 
 #[tokio::test]
@@ -108,7 +108,7 @@ async fn a_known_token_dies_with_its_exp_and_is_not_valid_before_its_nbf() {
     let (mut gate, now) = (Gate::of(&provider), start());
     let claims = json!({"sub": "alice", "nbf": testing::NOW, "exp": testing::NOW + 60});
     let token = token(&issuer, &claims);
-    let ten_before = Moment { wall: now.wall - Duration::from_secs(10), ..now };
+    let ten_before = Timestamp { wall: now.wall - Duration::from_secs(10), ..now };
     for leeway in [0, 5] {
         gate.rules.leeway = Duration::from_secs(leeway);
         assert!(gate.subject(&token, wall(now, 59 + leeway)).await.is_ok());

@@ -59,7 +59,7 @@ pub(crate) fn is_models(key: &str) -> bool {
     })
 }
 
-pub(crate) fn further(body: &Value) -> BTreeSet<&str> {
+pub(crate) fn additional(body: &Value) -> BTreeSet<&str> {
     let mut found = BTreeSet::new();
     walk(body, &mut found);
     fallbacks(&body["fallbacks"], &mut found);

@@ -28,10 +28,11 @@ pub use settings::limits::Limits;
 pub use settings::models::destination::Destination;
 pub use settings::tokens::issuers::ClaimFields;
 pub use settings::types::{
-    AdminListen, Config, Cors, DecisionLog, DeniedModel, Deployment, Fallback, GatewaySettings, Issuer,
-    JwtAuth, Masked, Mode, Model, OpaqueTokens, PassedMembers, Provider, References, RoleMapping,
-    RolePermission, RouterSettings, Routing, ScopeMapping, Team, TlsFiles, TokenRole, TokenRules, Upstream,
-    UpstreamHeaders, UpstreamModels,
+    AdminListen, AwsCredentials, Config, Cors, DecisionLog, DeniedModel, Deployment, EntraClient, Fallback,
+    GatewaySettings, GoogleCredentials, Issuer, JwtAuth, Masked, Mode, Model, OpaqueTokens, PassedMembers,
+    Provider, References, RoleMapping, RolePermission, RouterSettings, Routing, ScopeMapping, ServiceAccount,
+    Team, TlsFiles, TokenRole, TokenRules, Upstream, UpstreamCredential, UpstreamHeaders, UpstreamModels,
+    VertexPlace,
 };
 pub use yaml::lines::Lines;
 
@@ -43,6 +44,8 @@ pub(crate) use litellm::known_keys::is_request_parameter;
 pub(crate) use load::read as read_text;
 #[cfg(feature = "gateway")]
 pub(crate) use settings::endpoint::place;
+#[cfg(feature = "gateway")]
+pub(crate) use settings::models::cloud::google_key;
 #[cfg(feature = "gateway")]
 pub(crate) use settings::models::provider::provider_of;
 pub(crate) use strict::StrictFile;

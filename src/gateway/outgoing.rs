@@ -1,5 +1,7 @@
 //! Builds the request that the upstream gets.
 
+use std::time::SystemTime;
+
 use http::header::{HeaderName, HeaderValue};
 use http::request::Parts;
 use http::uri::Scheme;
@@ -12,6 +14,7 @@ use super::loading::generation::Generation;
 use super::target::Target;
 use super::telemetry::Observation;
 use super::upstream::client::{Connection, Deadlines, Outgoing};
+use super::upstream::credentials::{Credential, sign};
 use crate::authn::Bearer;
 use crate::config::GatewaySettings;
 use crate::engine::Permit;
@@ -22,6 +25,10 @@ const ANTHROPIC_VERSION: (HeaderName, HeaderValue) =
 /// The request to send, prepared before a connection is chosen. The caller's request is unchanged.
 pub(super) struct Plan<'d> {
     target: Target<'d>,
+    /// The credential of the deployment, if it is no fixed header.
+    credential: Option<&'d Credential>,
+    /// The header with its token.
+    token: Option<(HeaderName, HeaderValue)>,
     /// Headers that are not sent upstream.
     stripped: Vec<HeaderName>,
     /// Replacements for parts of the body. They do not overlap, and the last part comes first.
@@ -48,7 +55,21 @@ impl<'d> Plan<'d> {
         edits.extend(added.map(|(at, members)| (at..at, members.into())));
         let stripped = headers::not_for_upstream(&head.headers, credential);
         let deadlines = Deadlines::new(&config.gateway.limits, target.timeout);
-        Ok(Self { target, stripped, edits, deadlines })
+        let credential = target.credential.and_then(|position| generation.deployments.credential(position));
+        Ok(Self { target, credential, token: None, stripped, edits, deadlines })
+    }
+
+    /// Whether the deployment's credential has to be exchanged for a token, which may take time.
+    pub(super) fn needs_token(&self) -> bool {
+        matches!(self.credential, Some(Credential::Token(_)))
+    }
+
+    /// Waits for the token.
+    pub(super) async fn fetch_token(&mut self) -> Result<(), Refusal> {
+        if let Some(credential) = self.credential {
+            self.token = credential.header().await?;
+        }
+        Ok(())
     }
 
     /// The destination of the request.
@@ -72,7 +93,7 @@ impl<'d> Plan<'d> {
         head: &mut Parts,
         body: SegmentedBody,
         connection: Connection,
-    ) -> Outgoing {
+    ) -> Result<Outgoing, Refusal> {
         let body = self.edits.into_iter().fold(body, |body, (range, text)| body.replaced(range, &text));
         let mut request = Request::new(body);
         *request.method_mut() = head.method.clone();
@@ -87,7 +108,16 @@ impl<'d> Plan<'d> {
         for (name, value) in self.target.headers {
             headers.insert(name.clone(), value.clone());
         }
-        Outgoing::new(request, self.deadlines, connection, settings.upstream_headers)
+        headers.extend(self.token);
+        if let Some(Credential::Aws(keys)) = self.credential {
+            // The signature covers the rest of the request, so it comes last.
+            let mut headers = std::mem::take(request.headers_mut());
+            let head = (request.method(), request.uri());
+            let signed = sign(keys, head, &mut headers, request.body(), SystemTime::now());
+            signed.ok_or(Refusal::NoUpstreamCredential)?;
+            *request.headers_mut() = headers;
+        }
+        Ok(Outgoing::new(request, self.deadlines, connection, settings.upstream_headers))
     }
 
     /// Records that the upstream is called next.

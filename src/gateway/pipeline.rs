@@ -216,13 +216,22 @@ impl Gateway {
                 return answer;
             }
             let config = snapshot.config();
-            let plan = Plan::new(&judged.generation, &permit, &incoming.head, &body)?;
+            let mut plan = Plan::new(&judged.generation, &permit, &incoming.head, &body)?;
             plan.announce(&permit, &mut incoming.head, observation);
             let watch = references::watch(&self.references, &config.gateway, &caller, &permit, &body);
             if watch.is_some() {
                 Watch::ask_for_plain(&mut incoming.head.headers);
             }
             drop(permit);
+            if plan.needs_token() {
+                Box::pin(plan.fetch_token())
+                    .await
+                    .inspect_err(|refusal| observation.upstream(Err(refusal)))?;
+                if !judged.counts(&self.active, observation.now().wall) {
+                    case = Box::pin(self.judge_again(&incoming.head, &body, observation)).await?;
+                    continue;
+                }
+            }
             let (connection, unsent) = if plan.is_secure() {
                 let (gate, shut) = judged::gate(&self.active, &judged);
                 let unsent = Box::new((incoming.head.headers.clone(), body.copied()));
@@ -241,7 +250,7 @@ impl Gateway {
                 (Connection::Plain(link), None)
             };
             let outgoing =
-                plan.outgoing(&config.gateway, &mut incoming.head, std::mem::take(&mut body), connection);
+                plan.outgoing(&config.gateway, &mut incoming.head, std::mem::take(&mut body), connection)?;
             let may_be_sent = || judged.counts(&self.active, Timestamp::now().wall);
             let answered = self.forwarder.relay(outgoing, &may_be_sent, &self.observers).await;
             let is_overtaken = matches!(answered, Err(Refusal::Overtaken));

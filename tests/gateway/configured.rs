@@ -13,7 +13,7 @@ use crate::fixture::{Fixture, MASTER_KEY, Message};
 use crate::key::Key;
 
 /// A gateway on a role that may use `listed`, and the rest of a configuration. `UPSTREAM` stands for the upstream's address.
-async fn gate(listed: &str, rest: &str, variables: &[(&str, &str)]) -> Fixture {
+pub(crate) async fn gate(listed: &str, rest: &str, variables: &[(&str, &str)]) -> Fixture {
     let upstream = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = upstream.local_addr().unwrap().to_string();
     let (directory, key) = (tempfile::tempdir().unwrap(), Key::new());

@@ -9,11 +9,14 @@
 
 mod admin;
 mod attacked;
+mod bedrock;
 mod bundle;
+mod capture;
 mod configured;
 mod cors;
 mod credentials;
 mod encodings;
+mod entra;
 mod error_shapes;
 mod exhaustion;
 mod fixture;
@@ -44,6 +47,7 @@ mod smuggling;
 mod streaming;
 mod tls;
 mod unchanged;
+mod vertex;
 mod websocket_fixture;
 mod websocket_frames;
 mod websocket_judging;

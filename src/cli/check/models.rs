@@ -51,6 +51,8 @@ fn served(deployment: &Deployment) -> String {
         Provider::Azure => "azure",
         Provider::Anthropic => "anthropic",
         Provider::Gemini => "gemini",
+        Provider::Bedrock => "bedrock",
+        Provider::Vertex => "vertex_ai",
     };
     let (model, base) = (escape(&deployment.model), escape(deployment.api_base.as_str()));
     format!("{model} at {base} ({provider})")

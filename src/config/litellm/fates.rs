@@ -39,7 +39,7 @@ pub(super) const TOP: &[Rule] = &[
         &["assistant_settings", "files_settings", "finetune_settings"],
         Warn("requests go to the model's own deployment"),
     ),
-    (&["default_vertex_config"], Warn("Vertex AI is not served")),
+    (&["default_vertex_config"], Warn("it is not read: each model names its project and key")),
     (&["callback_settings", "worker_registry"], Ignore),
 ];
 

@@ -316,6 +316,41 @@ pub(super) struct LitellmParams {
     #[serde(default)]
     #[cfg_attr(feature = "cli", schemars(with = "Option<String>"))]
     pub(super) client_secret: Option<SecretString>,
+    /// The scope of tokens of Entra ID. Default: `https://cognitiveservices.azure.com/.default`.
+    #[serde(default)]
+    pub(super) azure_scope: Option<String>,
+    /// The access key of AWS, for `bedrock/…`. Default: `AWS_ACCESS_KEY_ID`.
+    #[serde(default)]
+    #[cfg_attr(feature = "cli", schemars(with = "Option<String>"))]
+    pub(super) aws_access_key_id: Option<SecretString>,
+    /// The secret key of AWS. Prefer `os.environ/NAME`. Default: `AWS_SECRET_ACCESS_KEY`.
+    #[serde(default)]
+    #[cfg_attr(feature = "cli", schemars(with = "Option<String>"))]
+    pub(super) aws_secret_access_key: Option<SecretString>,
+    /// The session token of temporary keys of AWS. Default: `AWS_SESSION_TOKEN`.
+    #[serde(default)]
+    #[cfg_attr(feature = "cli", schemars(with = "Option<String>"))]
+    pub(super) aws_session_token: Option<SecretString>,
+    /// The region of AWS. Default: `AWS_REGION_NAME`, `AWS_REGION`, `AWS_DEFAULT_REGION`, then `us-west-2`.
+    #[serde(default)]
+    pub(super) aws_region_name: Option<String>,
+    /// The endpoint of Bedrock's runtime. Default: the one of the region.
+    #[serde(default)]
+    pub(super) aws_bedrock_runtime_endpoint: Option<String>,
+    /// The id of the model at Bedrock, such as the ARN of an inference profile. Overrides the name in `model`.
+    #[serde(default)]
+    pub(super) model_id: Option<String>,
+    /// The project of Google Cloud, for `vertex_ai/…`. Default: `VERTEXAI_PROJECT`, then the project of the key.
+    #[serde(default, deserialize_with = "shapes::text_or_number")]
+    #[cfg_attr(feature = "cli", schemars(with = "Option<shapes::TextOrNumber>"))]
+    pub(super) vertex_project: Option<String>,
+    /// The location of Google Cloud. Default: `VERTEXAI_LOCATION`, then `us-central1`.
+    #[serde(default)]
+    pub(super) vertex_location: Option<String>,
+    /// The key of a service account: its JSON, or the path of its file. Default: `GOOGLE_APPLICATION_CREDENTIALS`.
+    #[serde(default, deserialize_with = "shapes::text_or_json")]
+    #[cfg_attr(feature = "cli", schemars(with = "Option<serde_json::Value>"))]
+    pub(super) vertex_credentials: Option<SecretString>,
 }
 
 #[derive(Deserialize)]

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use secrecy::SecretString;
 use serde::de::value::SeqAccessDeserializer;
 use serde::de::{SeqAccess, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -116,6 +117,17 @@ pub(super) fn text_or_number<'de, D: Deserializer<'de>>(deserializer: D) -> Resu
     }
 
     deserializer.deserialize_any(TextOrNumber)
+}
+
+/// A string, or a mapping as JSON.
+pub(super) fn text_or_json<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<SecretString>, D::Error> {
+    Ok(match serde_json::Value::deserialize(deserializer)? {
+        serde_json::Value::Null => None,
+        serde_json::Value::String(text) => Some(text.into()),
+        value => Some(value.to_string().into()),
+    })
 }
 
 /// A string, or a list of strings.

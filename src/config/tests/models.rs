@@ -104,7 +104,7 @@ fn a_model_that_cannot_be_served_is_warned_of() {
         parse(&entry(&format!("model: {model}"))).unwrap().warnings.iter().map(show).collect()
     };
     let proxy = "name a proxy that does in `modelgate.upstream`, such as LiteLLM";
-    for provider in ["bedrock", "vertex_ai", "sagemaker"] {
+    for provider in ["replicate", "watsonx", "sagemaker"] {
         let reason = format!("modelgate does not speak to `{provider}`");
         let expected = format!("1:54 model `m` is judged but not served: {reason} | {proxy}");
         assert_eq!(warnings(&format!("{provider}/x")), [expected]);

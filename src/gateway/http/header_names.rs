@@ -56,7 +56,7 @@ fn is_forbidden_extension(name: &str) -> bool {
     if !matches!(name.as_bytes().get(2), Some(b'a' | b'c' | b'e'..=b'h' | b'l' | b'm' | b'o' | b'p' | b'r')) {
         return false;
     }
-    const PREFIXES: [&str; 18] = [
+    const PREFIXES: [&str; 19] = [
         "x-forwarded-",
         "x-litellm-",
         "x-modelgate-",
@@ -69,6 +69,8 @@ fn is_forbidden_extension(name: &str) -> bool {
         // The user that another proxy authenticated.
         "x-auth-request-",
         "x-remote-",
+        // A signature of AWS, its session token, and the operation that it is for.
+        "x-amz-",
         "x-amzn-oidc-",
         "x-goog-iap-",
         "x-goog-authenticated-user-",

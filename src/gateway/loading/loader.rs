@@ -10,11 +10,12 @@ use rustls::sign::CertifiedKey;
 
 use super::generation::Generation;
 use super::origin::{Fingerprint, Origin, Roots};
-use crate::config::{Config, JwtAuth, TlsFiles};
+use crate::config::{Config, GoogleCredentials, JwtAuth, TlsFiles, UpstreamCredential, google_key};
 use crate::dropins;
 use crate::gateway::auth::jwks::files::{KeyFile, KeyFiles, NamedFile, key_files};
 use crate::gateway::auth::verifier::TokenVerifier;
 use crate::gateway::tls::certificate;
+use crate::gateway::upstream::credentials;
 use crate::sources::{Inputs, LoadError, SourceFile, Sources};
 
 /// Equal to the maximum size of a fetched key set.
@@ -45,6 +46,14 @@ pub enum ActivationError {
     File {
         /// The path.
         file: PathBuf,
+        /// The reason.
+        reason: String,
+    },
+    /// The credential of a deployment cannot be used.
+    #[error("the credential of model `{model}` cannot be used: {reason}")]
+    Credential {
+        /// The model.
+        model: String,
         /// The reason.
         reason: String,
     },
@@ -103,6 +112,9 @@ impl LoadedFiles {
             key_files.insert(url, keys);
             inputs.files.push(file);
         }
+        let google_keys = read_google_keys(&mut inputs.config)?;
+        roots.files.extend(google_keys.iter().map(|file| file.path.clone()));
+        inputs.files.extend(google_keys);
         let mut certificate = None;
         if let Some(TlsFiles { certificate: chain_file, key: key_file }) = inputs.config.gateway.tls.clone() {
             let (chain, key) = (read_file(&chain_file)?, read_file(&key_file)?);
@@ -175,6 +187,37 @@ fn verifier(
         Some((verifier, rules)) => verifier.renewed(rules, tokens, files),
         None => TokenVerifier::new(tokens)?.renewed(tokens, tokens, files),
     }))
+}
+
+/// Puts the keys of service accounts into the places of their files, and returns the files.
+fn read_google_keys(config: &mut Config) -> Result<Vec<SourceFile>, ActivationError> {
+    let mut files: Vec<SourceFile> = Vec::new();
+    let models = config.models.iter_mut();
+    let deployments = models.flat_map(|model| {
+        model.deployment.iter_mut().chain(model.by_provider.iter_mut().map(|(_, deployment)| deployment))
+    });
+    for deployment in deployments {
+        let Some(UpstreamCredential::Google(credentials)) = &mut deployment.credential else { continue };
+        let GoogleCredentials::File(path) = &*credentials else { continue };
+        let file = match files.iter().find(|file| file.path == *path) {
+            Some(file) => file.clone(),
+            None => {
+                let file = read_file(path)?;
+                files.push(file.clone());
+                file
+            }
+        };
+        let account = google_key(&file.content).map_err(|reason| unusable(path, &reason))?;
+        if let Some(place) = &mut deployment.vertex {
+            place.project = place.project.take().or_else(|| account.project_id.clone());
+            if place.project.is_none() {
+                return Err(unusable(path, &"it has no `project_id`, and `vertex_project` is not set"));
+            }
+        }
+        *credentials = GoogleCredentials::ServiceAccount(Box::new(account));
+    }
+    credentials::check(config).map_err(|(model, reason)| ActivationError::Credential { model, reason })?;
+    Ok(files)
 }
 
 fn named_keys(config: &Config) -> Vec<NamedFile> {

@@ -20,6 +20,8 @@ pub(in crate::gateway) struct Target<'d> {
     pub(in crate::gateway) uri: Uri,
     /// The model's name at the upstream; `None` leaves the body alone.
     pub(super) model: Option<String>,
+    /// The position of a credential that is no fixed header, among those of the deployments.
+    pub(in crate::gateway) credential: Option<usize>,
     pub(in crate::gateway) headers: &'d [(HeaderName, HeaderValue)],
     pub(in crate::gateway) timeout: Option<Duration>,
     /// `None`: a proxy.

@@ -181,5 +181,7 @@ fn provider(provider: Provider) -> &'static str {
         Provider::Azure => "azure.ai.openai",
         Provider::Anthropic => "anthropic",
         Provider::Gemini => "gcp.gemini",
+        Provider::Bedrock => "aws.bedrock",
+        Provider::Vertex => "gcp.vertex_ai",
     }
 }

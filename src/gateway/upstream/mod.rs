@@ -5,6 +5,7 @@
 
 mod base_url;
 pub(super) mod client;
+pub(super) mod credentials;
 mod deadline_body;
 pub(super) mod deployments;
 mod pool;

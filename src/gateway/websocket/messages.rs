@@ -151,7 +151,7 @@ impl Messages {
         let credential = Bearer::presented(&self.head.headers, config.master_key.as_ref()).ok();
         let query = self.head.uri.query();
         let deployments = &judged.generation.deployments;
-        let target = deployments.socket(self.api, operation, call, query, credential)?;
+        let mut target = deployments.socket(self.api, operation, call, query, credential)?;
         let model = call.model().ok_or(Refusal::NoUpstream)?;
         let may_be_sent = || judged.counts(&self.sockets.active, Timestamp::now().wall);
         let is_open = opened.as_ref().is_some_and(|(_, bound)| {
@@ -160,6 +160,10 @@ impl Messages {
         });
         if !is_open {
             *opened = None;
+            if let Some(credential) = target.credential.and_then(|position| deployments.credential(position))
+            {
+                target.headers.extend(credential.header().await?);
+            }
             let mut headers: HeaderMap = self.head.headers.clone();
             let stripped = headers::not_for_upstream(&headers, credential);
             headers::remove(&mut headers, stripped);

@@ -47,6 +47,17 @@ pub(in crate::request) struct PathModel<'p> {
     pub(in crate::request) replaces: bool,
 }
 
+/// The operations of Bedrock's runtime on a model, at the end of a path.
+const RUNTIME: [&str; 5] =
+    ["/converse", "/converse-stream", "/invoke", "/invoke-with-response-stream", "/count-tokens"];
+
+/// The model in a path of Bedrock's runtime. Its id may be an ARN, with slashes.
+pub(in crate::request) fn bedrock_model(path: &str) -> Option<&str> {
+    let rest = path.strip_prefix("/model/")?;
+    let name = RUNTIME.iter().find_map(|operation| rest.strip_suffix(operation))?;
+    (!name.is_empty()).then_some(name)
+}
+
 /// Returns the model that the path names.
 ///
 /// # Errors
@@ -56,7 +67,7 @@ pub(in crate::request) fn path_model<'p>(
     method: &Method,
     path: &'p str,
 ) -> Result<Option<PathModel<'p>>, Malformed> {
-    let mut found: Option<PathModel<'_>> = None;
+    let mut found = bedrock_model(path).map(|name| PathModel { name, replaces: false });
     let mut ends = [0; PATHS.len()];
     let mut rest = path.as_bytes();
     while let [byte, behind @ ..] = rest {
@@ -141,6 +152,19 @@ mod tests {
             assert!(path_model(&Method::POST, path).is_err(), "{path}");
         }
         assert_eq!(posted("/engines/a/engines/a/x"), Some("a"));
+    }
+
+    #[test]
+    fn a_path_of_bedrocks_runtime_names_its_model_before_the_operation() {
+        assert_eq!(posted("/model/us.amazon.nova-lite-v1:0/converse"), Some("us.amazon.nova-lite-v1:0"));
+        let profile = "arn:aws:bedrock:us-east-1:1:inference-profile/us.x";
+        for path in ["/model", "/bedrock/model"] {
+            let path = format!("{path}/{profile}/invoke-with-response-stream");
+            assert_eq!(posted(&path), Some(profile), "{path}");
+        }
+        for path in ["/model/info", "/model/a/update", "/x/model/a/converse", "/model/converse"] {
+            assert_eq!(posted(path), None, "{path}");
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use http::Method;
 
+use super::model_path::bedrock_model;
 use super::path::RoutePath;
 use crate::request::malformed::Malformed;
 use crate::routes::surface;
@@ -53,8 +54,13 @@ pub(in crate::request) fn listing_of(method: &Method, path: &str) -> Option<&'st
 
 /// Parses the path of a request. For a member of a list of models, clients write a slash in the name as `%2F`. Such
 /// requests are not forwarded, so no second reader can interpret the path differently.
+///
+/// The same holds for models of Bedrock. What is forwarded has plain slashes, or the deployment's own id.
 pub(in crate::request) fn route(method: &Method, raw: &str) -> Result<RoutePath, Malformed> {
-    if listing_of(method, raw).is_some() {
+    // An ARN of Bedrock has slashes, which the SDKs of AWS write as `%2F`. Both forms name the same model, and a
+    // deployment gets the id of its own.
+    let is_of_bedrock = || bedrock_model(raw.strip_prefix("/bedrock").unwrap_or(raw)).is_some();
+    if listing_of(method, raw).is_some() || is_of_bedrock() {
         return RoutePath::parse(&raw.replace("%2F", "/").replace("%2f", "/"));
     }
     RoutePath::parse(raw)
@@ -72,6 +78,21 @@ mod tests {
             assert_eq!(get(raw), None, "{raw}");
         }
         assert!(route(&Method::POST, "/models/a%2Fb:generateContent").is_err());
+    }
+
+    #[test]
+    fn an_arn_of_bedrock_may_have_encoded_slashes() {
+        let post = |raw| route(&Method::POST, raw).ok().map(|path| path.as_str().to_owned());
+        let path = post("/model/arn%3Aaws%3Abedrock%3Aus-east-1%3A1%3Ainference-profile%2Fus.x/converse");
+        assert_eq!(
+            path.as_deref(),
+            Some("/model/arn:aws:bedrock:us-east-1:1:inference-profile/us.x/converse")
+        );
+        for raw in
+            ["/model/..%2f..%2fkey/invoke", "/model/a%252Fb/invoke", "/model/%2Fa/invoke", "/model/a%2Fb/x"]
+        {
+            assert_eq!(post(raw), None, "{raw}");
+        }
     }
 
     #[test]

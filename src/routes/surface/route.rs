@@ -40,6 +40,8 @@ pub enum ErrorShape {
     Cohere,
     /// `{"error"}`
     Ollama,
+    /// `{"message", "__type"}`
+    Bedrock,
 }
 
 impl ErrorShape {

@@ -38,6 +38,7 @@ fn head(line: &'static str) -> Option<Section> {
         "google" => Shape::One(ErrorShape::Google),
         "mistral" => Shape::One(ErrorShape::Mistral),
         "cohere" => Shape::One(ErrorShape::Cohere),
+        "bedrock" => Shape::One(ErrorShape::Bedrock),
         "ollama" => Shape::One(ErrorShape::Ollama),
         "shared" => Shape::Shared,
         _ => return None,

@@ -44,7 +44,17 @@ pub(in crate::config) fn fill(
     params.organization = or(params.organization.take(), value("organization"));
     params.tenant_id = or(params.tenant_id.take(), value("tenant_id"));
     params.client_id = or(params.client_id.take(), value("client_id"));
+    params.azure_scope = or(params.azure_scope.take(), value("azure_scope"));
+    params.aws_region_name = or(params.aws_region_name.take(), value("aws_region_name"));
+    params.aws_bedrock_runtime_endpoint =
+        or(params.aws_bedrock_runtime_endpoint.take(), value("aws_bedrock_runtime_endpoint"));
+    params.vertex_project = or(params.vertex_project.take(), value("vertex_project"));
+    params.vertex_location = or(params.vertex_location.take(), value("vertex_location"));
     let secrets = [
+        ("aws_access_key_id", &mut params.aws_access_key_id),
+        ("aws_secret_access_key", &mut params.aws_secret_access_key),
+        ("aws_session_token", &mut params.aws_session_token),
+        ("vertex_credentials", &mut params.vertex_credentials),
         ("api_key", &mut params.api_key),
         ("azure_ad_token", &mut params.azure_ad_token),
         ("client_secret", &mut params.client_secret),

@@ -6,7 +6,7 @@ use crate::config::problem::Problem;
 use crate::config::raw;
 use crate::config::settings::base_url::BaseUrl;
 use crate::config::settings::context::Context;
-use crate::config::settings::models::azure;
+use crate::config::settings::models::cloud::{azure, bedrock, vertex};
 use crate::config::settings::models::entry::{At, NotServed, headers, secret};
 use crate::config::settings::models::provider;
 use crate::config::settings::models::provider::{Known, Speaks};
@@ -21,6 +21,9 @@ pub(in crate::config) struct Common {
     api_base: Option<(&'static str, String)>,
     api_key: Option<SecretString>,
     pub(in crate::config) azure: azure::Parameters,
+    bedrock: bedrock::Parameters,
+    vertex: vertex::Parameters,
+    has_upstream: bool,
     organization: Option<String>,
     extra_headers: Vec<(HeaderName, HeaderValue)>,
     timeout: Option<Duration>,
@@ -34,6 +37,7 @@ pub(in crate::config) fn common(
     env: &Environment<'_>,
     at: At,
     params: raw::LitellmParams,
+    has_upstream: bool,
 ) -> Common {
     if params.api_base.is_some() && params.base_url.is_some() && params.api_base != params.base_url {
         let problem = Problem::Disagree { key: "base_url", other: "api_base" };
@@ -44,19 +48,16 @@ pub(in crate::config) fn common(
         (None, Some(text)) => Some(("base_url", text)),
         (None, None) => None,
     };
-    key_warnings::check_literal(cx, &at.param("api_key"), "api_key", params.api_key.as_ref());
-    key_warnings::check_literal(
-        cx,
-        &at.param("azure_ad_token"),
-        "azure_ad_token",
-        params.azure_ad_token.as_ref(),
-    );
-    key_warnings::check_literal(
-        cx,
-        &at.param("client_secret"),
-        "client_secret",
-        params.client_secret.as_ref(),
-    );
+    for (key, value) in [
+        ("api_key", &params.api_key),
+        ("azure_ad_token", &params.azure_ad_token),
+        ("client_secret", &params.client_secret),
+        ("aws_access_key_id", &params.aws_access_key_id),
+        ("aws_secret_access_key", &params.aws_secret_access_key),
+        ("aws_session_token", &params.aws_session_token),
+    ] {
+        key_warnings::check_literal(cx, &at.param(key), key, value.as_ref());
+    }
     let timeout = params.timeout;
     let api_key = params.api_key.filter(|key| !key.expose_secret().is_empty());
     let listed = params.extra_headers;
@@ -69,7 +70,22 @@ pub(in crate::config) fn common(
             tenant_id: params.tenant_id,
             client_id: params.client_id,
             client_secret: params.client_secret,
+            scope: params.azure_scope,
         },
+        bedrock: bedrock::Parameters {
+            access_key_id: params.aws_access_key_id,
+            secret_access_key: params.aws_secret_access_key,
+            session_token: params.aws_session_token,
+            region: params.aws_region_name,
+            endpoint: params.aws_bedrock_runtime_endpoint,
+            model_id: params.model_id,
+        },
+        vertex: vertex::Parameters {
+            project: params.vertex_project,
+            location: params.vertex_location,
+            credentials: params.vertex_credentials,
+        },
+        has_upstream,
         organization: params.organization,
         extra_headers: listed
             .map(|listed| headers(cx, &at.param("extra_headers"), listed))
@@ -102,6 +118,11 @@ pub(in crate::config) fn deployment(
             "name a proxy that does in `modelgate.upstream`, such as LiteLLM",
         )));
     }
+    match known.map(|known| known.speaks) {
+        Some(Speaks::Bedrock) => return at_bedrock(cx, env, at, name, common),
+        Some(Speaks::Vertex) => return at_vertex(cx, env, at, name, common),
+        _ => {}
+    }
     let (url, version) = match &common.api_base {
         Some((key, text)) if known.is_some_and(is_azure) => {
             let (text, version) = azure::split_version(text);
@@ -113,18 +134,12 @@ pub(in crate::config) fn deployment(
             _ => return Some(Err(no_endpoint(model, known))),
         },
     };
-    let mut deployment = Deployment {
-        provider: known.map_or(Provider::OpenAi, |known| protocol(known.speaks)),
-        model: name.to_owned(),
-        api_base: normal_base(known.map_or("", |known| &known.name), url),
-        api_key: common.api_key.clone().or_else(|| key_variable(cx, env, at, known)),
-        api_version: None,
-        organization: common.organization.clone(),
-        extra_headers: common.extra_headers.clone(),
-        timeout: common.timeout,
-        defaults: common.defaults.clone(),
-        routing: common.routing.clone(),
-    };
+    let mut deployment = common.at(
+        known.map_or(Provider::OpenAi, |known| protocol(known.speaks)),
+        name,
+        normal_base(known.map_or("", |known| &known.name), url),
+    );
+    deployment.api_key = deployment.api_key.or_else(|| key_variable(cx, env, at, known));
     if known.is_some_and(is_azure) {
         let is_foundry = known.is_some_and(|known| known.speaks == Speaks::AzureAi);
         if let Err(not_served) =
@@ -139,6 +154,67 @@ pub(in crate::config) fn deployment(
     Some(Ok(deployment))
 }
 
+impl Common {
+    /// A deployment with the common parameters.
+    fn at(&self, provider: Provider, model: &str, api_base: BaseUrl) -> Deployment {
+        Deployment {
+            provider,
+            model: model.to_owned(),
+            api_base,
+            api_key: self.api_key.clone(),
+            credential: None,
+            vertex: None,
+            api_version: None,
+            organization: self.organization.clone(),
+            extra_headers: self.extra_headers.clone(),
+            timeout: self.timeout,
+            defaults: self.defaults.clone(),
+            routing: self.routing.clone(),
+        }
+    }
+}
+
+fn at_bedrock(
+    cx: &mut Context<'_>,
+    env: &Environment<'_>,
+    at: At,
+    name: &str,
+    common: &Common,
+) -> Option<Result<Deployment, NotServed>> {
+    let common_parts = (common.api_base.as_ref(), common.api_key.as_ref());
+    let found = match bedrock::read(cx, env, at, name, common_parts, &common.bedrock) {
+        Ok(found) => found,
+        Err(not_served) => return Some(Err(not_served)),
+    };
+    let (key, endpoint) = &found.endpoint;
+    let url = cx.api_base(|| at.param(key), key, endpoint)?;
+    let bearer = match found.bearer {
+        Some(bearer) => Some(secret(cx, &at.param("api_key"), "api_key", bearer)?),
+        None => None,
+    };
+    let deployment = common.at(Provider::Bedrock, &found.model, url);
+    Some(Ok(Deployment { api_key: bearer, credential: found.credential, ..deployment }))
+}
+
+fn at_vertex(
+    cx: &mut Context<'_>,
+    env: &Environment<'_>,
+    at: At,
+    name: &str,
+    common: &Common,
+) -> Option<Result<Deployment, NotServed>> {
+    let found = match vertex::read(cx, env, name, &common.vertex, common.has_upstream) {
+        Ok(found) => found,
+        Err(not_served) => return Some(Err(not_served)),
+    };
+    let of_location = ("api_base", found.endpoint);
+    let (key, endpoint) = common.api_base.as_ref().unwrap_or(&of_location);
+    let url = cx.api_base(|| at.param(key), key, endpoint)?;
+    let deployment = common.at(Provider::Vertex, name, url);
+    let (credential, vertex) = (Some(found.credential), Some(found.place));
+    Some(Ok(Deployment { api_key: None, credential, vertex, ..deployment }))
+}
+
 fn is_azure(known: &'static Known) -> bool {
     matches!(known.speaks, Speaks::Azure | Speaks::AzureAi)
 }
@@ -149,6 +225,8 @@ fn protocol(speaks: Speaks) -> Provider {
         Speaks::Azure => Provider::Azure,
         Speaks::Anthropic => Provider::Anthropic,
         Speaks::Gemini => Provider::Gemini,
+        Speaks::Bedrock => Provider::Bedrock,
+        Speaks::Vertex => Provider::Vertex,
     }
 }
 

@@ -58,6 +58,7 @@ pub(in crate::config) fn check_missing(cx: &mut Context<'_>, at: At, known: &Kno
                 && deployment.api_base.as_str().trim_end_matches('/') == base.trim_end_matches('/')
         });
     let has_credential = deployment.api_key.is_some()
+        || deployment.credential.is_some()
         || deployment.extra_headers.iter().any(|(name, _)| {
             matches!(name.as_str(), "authorization" | "api-key" | "x-api-key" | "x-goog-api-key")
         });

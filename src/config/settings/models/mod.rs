@@ -4,7 +4,7 @@
 //! model's name, `deployment` determines how to reach it, and `aliases` adds other names.
 
 pub(in crate::config) mod aliases;
-mod azure;
+pub(in crate::config) mod cloud;
 mod credentials;
 mod deployment;
 pub(in crate::config) mod destination;
@@ -90,7 +90,7 @@ fn serve(
         at.parameters(cx).iter().any(|entry| entry.key == "mock_response" && !entry.value.is_null());
     let through_proxy = params.use_litellm_proxy;
     credentials::fill(cx, env, at, &mut params);
-    let common = deployment::common(cx, env, at, params);
+    let common = deployment::common(cx, env, at, params, has_upstream);
     let by_provider = if model == "*" && provider.is_none() && !is_mock {
         deployment::by_provider(cx, env, at, &common)
     } else {

@@ -36,6 +36,8 @@ pub(in crate::config) enum Speaks {
     AzureAi,
     Anthropic,
     Gemini,
+    Bedrock,
+    Vertex,
     /// A protocol that this gateway does not support.
     Other,
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use url::Url;
 
+mod credential;
 mod gateway;
 mod model;
 mod routing;
@@ -19,6 +20,9 @@ use crate::config::yaml::lines::Lines;
 use crate::names::{ClaimPath, ModelName, Role};
 use crate::routes::RoutePattern;
 
+pub use credential::{
+    AwsCredentials, EntraClient, GoogleCredentials, ServiceAccount, UpstreamCredential, VertexPlace,
+};
 pub use gateway::{
     AdminListen, Cors, DecisionLog, DeniedModel, GatewaySettings, Masked, Mode, PassedMembers, References,
     TlsFiles, Upstream, UpstreamHeaders, UpstreamModels,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use crate::config::settings::base_url::BaseUrl;
-use crate::config::settings::types::Routing;
+use crate::config::settings::types::{Routing, UpstreamCredential, VertexPlace};
 use crate::names::ModelName;
 
 /// An entry of `model_list`.
@@ -45,6 +45,10 @@ pub struct Deployment {
     pub api_base: BaseUrl,
     /// The upstream's credential.
     pub api_key: Option<SecretString>,
+    /// A credential that is no fixed header; `api_key` is then `None`.
+    pub credential: Option<UpstreamCredential>,
+    /// The place in Google Cloud; `None` for other providers.
+    pub vertex: Option<VertexPlace>,
     /// Azure's `api-version`; `None` for other providers.
     pub api_version: Option<String>,
     /// OpenAI's organization header.
@@ -70,6 +74,10 @@ pub enum Provider {
     Anthropic,
     /// Google's OpenAI-compatible endpoint; native `:generateContent` paths with `x-goog-api-key`.
     Gemini,
+    /// Amazon Bedrock's runtime: `/model/{model}/converse`, `/invoke` and their streams.
+    Bedrock,
+    /// Vertex AI: `/v1/projects/{project}/locations/{location}/publishers/{publisher}/models/{model}:{verb}`.
+    Vertex,
 }
 
 impl Model {

@@ -93,6 +93,14 @@ pub(in crate::gateway) enum Refusal {
     /// The model is configured, but its provider is not supported.
     #[error("the model is configured, but this gateway cannot send requests to its provider")]
     NotServed,
+    /// The deployment's provider speaks only its own API, and no body is translated.
+    #[error(
+        "the model is served by {provider} alone on its own paths, such as `{path}`: this gateway does not translate requests"
+    )]
+    NotTranslated { provider: &'static str, path: &'static str },
+    /// The deployment's credential could not be exchanged for a token. The log has the reason.
+    #[error("the credential for the upstream is not available")]
+    NoUpstreamCredential,
     #[error("no upstream serves this route")]
     NoUpstream,
     #[error("the upstream cannot be reached")]
@@ -146,10 +154,11 @@ impl Refusal {
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::UnknownModel | Self::NoUpstream => StatusCode::NOT_FOUND,
-            Self::NotServed => StatusCode::NOT_IMPLEMENTED,
+            Self::NotServed | Self::NotTranslated { .. } => StatusCode::NOT_IMPLEMENTED,
             Self::UpstreamDown | Self::UpstreamSwitched | Self::UpstreamHandshake => StatusCode::BAD_GATEWAY,
             Self::KeysUnavailable
             | Self::ProviderUnavailable
+            | Self::NoUpstreamCredential
             | Self::Overloaded
             | Self::NoRoom
             | Self::Overtaken => StatusCode::SERVICE_UNAVAILABLE,
@@ -196,7 +205,9 @@ impl Refusal {
             Self::Overloaded | Self::NoRoom | Self::Overtaken | Self::TooManyRequests => {
                 Some(HeaderValue::from_static("1"))
             }
-            Self::KeysUnavailable | Self::ProviderUnavailable => Some(HeaderValue::from_static("5")),
+            Self::KeysUnavailable | Self::ProviderUnavailable | Self::NoUpstreamCredential => {
+                Some(HeaderValue::from_static("5"))
+            }
             _ => None,
         }
     }
@@ -222,6 +233,8 @@ impl Refusal {
             Self::TooManyRequests => ("requests", "rate_limit_exceeded"),
             Self::Method => ("invalid_request_error", "method_not_supported"),
             Self::NotServed => ("api_error", "provider_not_supported"),
+            Self::NotTranslated { .. } => ("api_error", "translation_not_supported"),
+            Self::NoUpstreamCredential => ("api_error", "upstream_credential_unavailable"),
             Self::NoUpstream => ("invalid_request_error", "unknown_route"),
             Self::UpstreamDown => ("api_error", "upstream_unreachable"),
             Self::UpstreamSwitched | Self::UpstreamHandshake => ("api_error", "upstream_protocol"),

@@ -43,6 +43,10 @@ pub(super) fn body(shape: ErrorShape, text: ErrorText<'_>) -> Value {
             "object": "error", "message": message, "type": kind, "param": null, "code": code, "request_id": request_id
         }),
         ErrorShape::Cohere => json!({"id": request_id, "message": message}),
+        // The SDKs of AWS read the name from the body too.
+        ErrorShape::Bedrock => json!({
+            "message": message, "__type": bedrock_type(status), "code": code, "request_id": request_id
+        }),
         ErrorShape::Ollama => json!({"error": message, "request_id": request_id}),
     }
 }
@@ -59,6 +63,19 @@ fn anthropic_type(status: StatusCode, code: &str) -> &'static str {
         _ if code == "overloaded" => "overloaded_error",
         status if status.is_server_error() => "api_error",
         _ => "invalid_request_error",
+    }
+}
+
+/// The names of Bedrock's errors.
+fn bedrock_type(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => "AccessDeniedException",
+        StatusCode::NOT_FOUND => "ResourceNotFoundException",
+        StatusCode::TOO_MANY_REQUESTS => "ThrottlingException",
+        StatusCode::REQUEST_TIMEOUT | StatusCode::GATEWAY_TIMEOUT => "ModelTimeoutException",
+        StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE => "ServiceUnavailableException",
+        status if status.is_server_error() => "InternalServerException",
+        _ => "ValidationException",
     }
 }
 
@@ -100,6 +117,7 @@ mod tests {
         assert_eq!(google["error"]["details"][1]["requestId"], "r");
         assert_eq!(made(ErrorShape::Mistral)["object"], "error");
         assert_eq!(made(ErrorShape::Cohere), json!({"id": "r", "message": "no"}));
+        assert_eq!(made(ErrorShape::Bedrock)["__type"], "AccessDeniedException");
         assert_eq!(made(ErrorShape::Ollama), json!({"error": "no", "request_id": "r"}));
         assert_eq!(made(ErrorShape::OpenAi)["error"]["request_id"], "r");
     }

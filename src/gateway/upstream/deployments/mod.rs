@@ -15,16 +15,18 @@ use http::header::{AUTHORIZATION, HeaderName, HeaderValue, InvalidHeaderValue};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::config::{Config, Deployment, Provider, provider_of};
+use crate::config::{Config, Deployment, Provider, VertexPlace, provider_of};
 use crate::gateway::http::credential::clean_query;
 use crate::gateway::http::error_response::Refusal;
 use crate::gateway::target::{Defaults, Target, operation};
 use crate::gateway::upstream::base_url::{Base, join};
+use crate::gateway::upstream::credentials::{Credential, Credentials};
 use crate::gateway::upstream::proxy::Proxy;
 use crate::names::ModelName;
 use crate::pattern::{Pattern, filled};
 use crate::request::ApiCall;
 
+mod native;
 pub(in crate::gateway) mod sockets;
 
 /// What OpenAI-shaped endpoints offer for a model, below their base URL.
@@ -54,6 +56,7 @@ pub(in crate::gateway) struct Deployments {
     /// Whose turn it is under wildcards, by the hash of the name that was asked for: such names are without number.
     turns: [AtomicUsize; SHARED_TURNS],
     upstream: Option<Proxy>,
+    credentials: Credentials,
 }
 
 /// The deployments of one name.
@@ -82,6 +85,10 @@ struct Prepared {
     api_version: Option<String>,
     defaults: Vec<(String, String)>,
     timeout: Option<Duration>,
+    /// Its place in Google Cloud.
+    vertex: Option<VertexPlace>,
+    /// The position of its credential, if that is no fixed header.
+    credential: Option<usize>,
     /// `None`: it is no address, so that nothing can be sent. Thousands of models may be at the same.
     base: Option<Arc<Base>>,
     /// Its headers, with its key in either of the places that its provider may ask for it in.
@@ -94,17 +101,17 @@ type Bases<'c> = HashMap<&'c str, Option<Arc<Base>>, RandomState>;
 
 impl Deployments {
     pub(in crate::gateway) fn new(config: &Config) -> Self {
-        let mut bases = HashMap::default();
+        let mut shared = (HashMap::default(), Credentials::default());
         let entries: Vec<_> = config
             .models
             .iter()
             .map(|model| Entry {
                 name: model.name.clone(),
-                deployment: model.deployment.as_ref().map(|deployment| Prepared::of(deployment, &mut bases)),
+                deployment: model.deployment.as_ref().map(|deployment| Prepared::of(deployment, &mut shared)),
                 by_provider: model
                     .by_provider
                     .iter()
-                    .map(|(provider, deployment)| (provider.clone(), Prepared::of(deployment, &mut bases)))
+                    .map(|(provider, deployment)| (provider.clone(), Prepared::of(deployment, &mut shared)))
                     .collect(),
             })
             .collect();
@@ -120,7 +127,12 @@ impl Deployments {
         let wildcards = wildcards.into_iter().map(|(pattern, _, position)| (pattern, position)).collect();
         let upstream = Proxy::of(config, bearer);
         let turns = std::array::from_fn(|_| AtomicUsize::default());
-        Self { entries, exact, wildcards, turns, upstream }
+        Self { entries, exact, wildcards, turns, upstream, credentials: shared.1 }
+    }
+
+    /// The credential at this position of a target.
+    pub(in crate::gateway) fn credential(&self, position: usize) -> Option<&Credential> {
+        self.credentials.get(position)
     }
 
     /// The target of a permitted call. Nothing of the caller's credential is left in its query.
@@ -134,7 +146,7 @@ impl Deployments {
             Some(model) if self.upstream.as_ref().is_none_or(|proxy| !proxy.serves_all) => self.choose(model),
             _ => None,
         };
-        let has_deployment = served.is_some();
+        let provider = served.as_ref().map(|(deployment, _)| deployment.provider);
         if let Some((deployment, model)) = served
             && let Some(target) = at_deployment(deployment, model, call, query, credential)?
         {
@@ -151,15 +163,16 @@ impl Deployments {
                     headers: proxy.headers.as_deref().ok_or(Refusal::NoUpstream)?,
                     timeout: None,
                     provider: None,
+                    credential: None,
                     defaults: Defaults::default(),
                 })
             }
-            None => match call.model() {
-                Some(_) if has_deployment => Err(Refusal::NoUpstream),
-                Some(model) if self.is_listed(model) => Err(Refusal::NotServed),
-                Some(_) => Err(Refusal::UnknownModel),
-                None => Err(Refusal::NoUpstream),
-            },
+            None => Err(match (provider, call.model()) {
+                (Some(provider), _) => native::not_spoken(provider),
+                (None, Some(model)) if self.is_listed(model) => Refusal::NotServed,
+                (None, Some(_)) => Refusal::UnknownModel,
+                (None, None) => Refusal::NoUpstream,
+            }),
         }
     }
 
@@ -224,9 +237,9 @@ impl Entry {
 }
 
 impl Prepared {
-    fn of<'c>(deployment: &'c Deployment, bases: &mut Bases<'c>) -> Self {
+    fn of<'c>(deployment: &'c Deployment, (bases, credentials): &mut (Bases<'c>, Credentials)) -> Self {
         let native = match deployment.provider {
-            Provider::OpenAi => AUTHORIZATION,
+            Provider::OpenAi | Provider::Bedrock | Provider::Vertex => AUTHORIZATION,
             Provider::Azure => HeaderName::from_static("api-key"),
             Provider::Anthropic => HeaderName::from_static("x-api-key"),
             Provider::Gemini => HeaderName::from_static("x-goog-api-key"),
@@ -240,6 +253,8 @@ impl Prepared {
             api_version: deployment.api_version.clone(),
             defaults: deployment.defaults.clone(),
             timeout: deployment.timeout,
+            vertex: deployment.vertex.clone(),
+            credential: deployment.credential.as_ref().map(|credential| credentials.add(credential)),
             base: base.clone(),
             bearer: deployment_headers(deployment, bearer),
             native: deployment_headers(deployment, |key| Ok((native.clone(), secret(key.expose_secret())?))),
@@ -290,6 +305,17 @@ fn at_deployment<'d>(
             Some((version, verb)) => (format!("{version}/models/{model}:{verb}").into(), native),
             None => return Ok(None),
         },
+        Provider::Bedrock => match native::bedrock_path(call, &model) {
+            Some(path) => (path.into(), bearer),
+            None => return Ok(None),
+        },
+        Provider::Vertex => {
+            let place = deployment.vertex.as_ref();
+            match place.and_then(|place| native::vertex_path(call, place, &model)) {
+                Some(path) => (path.into(), bearer),
+                None => return Ok(None),
+            }
+        }
         Provider::OpenAi | Provider::Azure | Provider::Anthropic => return Ok(None),
     };
 
@@ -299,6 +325,9 @@ fn at_deployment<'d>(
     let version = deployment.api_version.as_deref().map(|version| format!("api-version={version}"));
     // Azure alone has versions, and takes no other query.
     let query = version.as_deref().or(query);
+    // Other parameters than those of OpenAI's and Anthropic's APIs have other names and places.
+    let is_native = matches!(deployment.provider, Provider::Bedrock | Provider::Vertex);
+    let defaults = if is_native { &[][..] } else { &deployment.defaults };
     // Google's own paths name the model, so that a body that does not is left alone.
     let rewrites_body = is_openai || is_messages || call.body_model().is_some();
     Ok(Some(Target {
@@ -307,7 +336,8 @@ fn at_deployment<'d>(
         headers: headers.as_deref().ok_or(Refusal::NoUpstream)?,
         timeout: deployment.timeout,
         provider: Some(deployment.provider),
-        defaults: Defaults::new(operation, &deployment.defaults),
+        credential: deployment.credential,
+        defaults: Defaults::new(operation, defaults),
     }))
 }
 

@@ -4,6 +4,7 @@ use http::Uri;
 use http::header::{HeaderName, HeaderValue};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
+use super::native::not_spoken;
 use super::{Base, Deployments, Entry, Headers, Prepared, join};
 use crate::config::Provider;
 use crate::gateway::http::credential::clean_query;
@@ -28,6 +29,8 @@ pub(in crate::gateway) enum SocketApi {
 pub(in crate::gateway) struct SocketTarget {
     pub(in crate::gateway) uri: Uri,
     pub(in crate::gateway) headers: Vec<(HeaderName, HeaderValue)>,
+    /// The position of a credential that is no fixed header.
+    pub(in crate::gateway) credential: Option<usize>,
     pub(in crate::gateway) place: SocketPlace,
 }
 
@@ -36,14 +39,20 @@ pub(in crate::gateway) struct SocketTarget {
 pub(in crate::gateway) struct SocketPlace {
     address: String,
     headers: Vec<(HeaderName, HeaderValue)>,
+    credential: Option<usize>,
     /// The model's name there; `None` at a proxy, which knows models by the names that callers use.
     model: Option<String>,
 }
 
 impl SocketPlace {
-    fn new(base: &Base, headers: &[(HeaderName, HeaderValue)], model: Option<String>) -> Self {
+    fn new(
+        base: &Base,
+        headers: &[(HeaderName, HeaderValue)],
+        credential: Option<usize>,
+        model: Option<String>,
+    ) -> Self {
         let address = format!("{}://{}{}", base.scheme, base.authority, base.path);
-        Self { address, headers: headers.to_vec(), model }
+        Self { address, headers: headers.to_vec(), credential, model }
     }
 
     /// The model's name at the deployment, where it differs from the caller's.
@@ -70,7 +79,7 @@ impl Deployments {
                 return Ok(target);
             }
             if self.upstream.is_none() {
-                return Err(Refusal::NoUpstream);
+                return Err(not_spoken(deployment.provider));
             }
         }
         let Some(proxy) = &self.upstream else {
@@ -83,7 +92,8 @@ impl Deployments {
         let base = proxy.base.as_ref().ok_or(Refusal::NoUpstream)?;
         Ok(SocketTarget {
             uri: join(Some(base), path.trim_start_matches('/'), query.as_deref())?,
-            place: SocketPlace::new(base, &headers, None),
+            place: SocketPlace::new(base, &headers, None, None),
+            credential: None,
             headers,
         })
     }
@@ -107,8 +117,11 @@ impl Deployments {
 
     /// The name of a model beside the connection's, if the same endpoint serves it on the same account.
     pub(in crate::gateway) fn name_beside(&self, model: &ModelName, place: &SocketPlace) -> Option<String> {
-        let is_beside =
-            |other: &SocketPlace| other.address == place.address && other.headers == place.headers;
+        let is_beside = |other: &SocketPlace| {
+            other.address == place.address
+                && other.headers == place.headers
+                && other.credential == place.credential
+        };
         self.places(model).find(is_beside)?.model
     }
 
@@ -124,6 +137,7 @@ impl Deployments {
             Some(SocketPlace::new(
                 deployment.base.as_deref()?,
                 headers_of(deployment).as_deref()?,
+                deployment.credential,
                 Some(name),
             ))
         })
@@ -173,14 +187,15 @@ fn at_deployment(
         }
         (Provider::Gemini, SocketApi::Gemini) => (operation.to_owned(), with(Vec::new())),
         (Provider::OpenAi | Provider::Azure, SocketApi::Gemini)
-        | (Provider::Anthropic, _)
+        | (Provider::Anthropic | Provider::Bedrock | Provider::Vertex, _)
         | (Provider::Gemini, _) => return Ok(None),
     };
     let headers = headers_of(deployment).clone().ok_or(Refusal::NoUpstream)?;
     let base = deployment.base.as_deref().ok_or(Refusal::NoUpstream)?;
     Ok(Some(SocketTarget {
         uri: join(Some(base), &path, query.as_deref())?,
-        place: SocketPlace::new(base, &headers, Some(model)),
+        place: SocketPlace::new(base, &headers, deployment.credential, Some(model)),
+        credential: deployment.credential,
         headers,
     }))
 }

@@ -8,11 +8,16 @@ use crate::config::problem::Problem;
 use crate::config::settings::context::Context;
 use crate::config::settings::models::entry::At;
 use crate::config::settings::models::entry::NotServed;
-use crate::config::settings::types::{Deployment, Provider};
+use crate::config::settings::types::{Deployment, EntraClient, Provider, UpstreamCredential};
 use crate::config::yaml::environment::Environment;
+use url::Url;
+
+use super::{is_plain, variable};
 
 /// The default version of Microsoft's model inference.
 const INFERENCE_VERSION: &str = "2024-05-01-preview";
+const AUTHORITY: &str = "https://login.microsoftonline.com";
+const SCOPE: &str = "https://cognitiveservices.azure.com/.default";
 const FOUNDRY_HOST: &str = ".services.ai.azure.com";
 const OPENAI_HOST: &str = ".openai.azure.com";
 
@@ -24,6 +29,7 @@ pub(in crate::config) struct Parameters {
     pub(in crate::config) tenant_id: Option<String>,
     pub(in crate::config) client_id: Option<String>,
     pub(in crate::config) client_secret: Option<SecretString>,
+    pub(in crate::config) scope: Option<String>,
 }
 
 /// Splits `?api-version=…`, which Azure's portal appends, from an endpoint.
@@ -96,10 +102,9 @@ fn authenticate(
 ) -> Result<(), NotServed> {
     let has_key =
         deployment.api_key.is_some() || deployment.extra_headers.iter().any(|(name, _)| name == "api-key");
-    let variable = |name: &str| env.get(name).ok().flatten().filter(|value| !value.is_empty());
     let written =
         parameters.token.as_ref().map(|token| token.expose_secret().to_owned()).filter(|t| !t.is_empty());
-    let token = written.or_else(|| if has_key { None } else { variable("AZURE_AD_TOKEN") });
+    let token = written.or_else(|| if has_key { None } else { variable(cx, env, &["AZURE_AD_TOKEN"]) });
     match token {
         Some(token) if token.starts_with("oidc/") => Err(NotServed::new(
             "a federated `azure_ad_token` has to be exchanged for a token first",
@@ -113,17 +118,45 @@ fn authenticate(
             Ok(())
         }
         None if has_key => Ok(()),
-        None if parameters.client_secret.is_some()
-            && parameters.tenant_id.is_some()
-            && parameters.client_id.is_some() =>
-        {
-            Err(NotServed::new(
-                "its credential is a client secret of Entra ID, which has to be exchanged for a token first",
-                "write a key into `api_key`, or a token into `azure_ad_token`",
-            ))
+        None => {
+            if let Some(client) = entra_client(cx, env, parameters)? {
+                deployment.credential = Some(UpstreamCredential::Entra(client));
+            }
+            Ok(())
         }
-        None => Ok(()),
     }
+}
+
+/// The client of Entra ID, if the file or LiteLLM's variables name all three parts of it.
+fn entra_client(
+    cx: &mut Context<'_>,
+    env: &Environment<'_>,
+    parameters: &Parameters,
+) -> Result<Option<EntraClient>, NotServed> {
+    let full = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(str::to_owned);
+    let mut or = |own: Option<String>, name| own.or_else(|| variable(cx, env, &[name]));
+    let tenant = or(full(parameters.tenant_id.as_deref()), "AZURE_TENANT_ID");
+    let client_id = or(full(parameters.client_id.as_deref()), "AZURE_CLIENT_ID");
+    let secret = parameters.client_secret.as_ref().map(|secret| secret.expose_secret());
+    let client_secret = or(full(secret), "AZURE_CLIENT_SECRET");
+    let (Some(tenant), Some(client_id), Some(client_secret)) = (tenant, client_id, client_secret) else {
+        return Ok(None);
+    };
+    let authority = or(None, "AZURE_AUTHORITY_HOST").unwrap_or_else(|| AUTHORITY.to_owned());
+    let authority = if authority.contains("://") { authority } else { format!("https://{authority}") };
+    let url = Url::parse(&format!("{}/{tenant}/oauth2/v2.0/token", authority.trim_end_matches('/')));
+    let token_url = url
+        .ok()
+        .filter(|url| is_plain(&tenant) && url.host().is_some() && matches!(url.scheme(), "https" | "http"));
+    let Some(token_url) = token_url else {
+        return Err(NotServed::new(
+            "its tenant or `AZURE_AUTHORITY_HOST` makes no address of Entra ID",
+            "write the id of the tenant, and a host such as `login.microsoftonline.com`",
+        ));
+    };
+    let scope = full(parameters.scope.as_deref());
+    let scope = or(scope, "AZURE_SCOPE").unwrap_or_else(|| SCOPE.to_owned());
+    Ok(Some(EntraClient { token_url, client_id, client_secret: client_secret.into(), scope }))
 }
 
 /// Whether the value can be sent.

@@ -1,0 +1,77 @@
+//! Credentials that are made for each request: signatures of AWS, and access tokens of Google Cloud and Entra ID.
+//!
+//! In come the credentials of a configuration. Out goes, for each request, the header that proves them. `sigv4` signs.
+//! `token` keeps an access token until it expires, and `exchange` gets a new one.
+
+mod exchange;
+mod sigv4;
+mod token;
+
+use std::sync::Arc;
+
+use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
+
+use crate::config::{AwsCredentials, Config, GoogleCredentials, UpstreamCredential};
+use crate::gateway::http::error_response::Refusal;
+
+pub(in crate::gateway) use sigv4::sign;
+use token::TokenSource;
+
+/// A credential of a deployment.
+#[derive(Clone)]
+pub(in crate::gateway) enum Credential {
+    /// It signs each request.
+    Aws(Arc<AwsCredentials>),
+    /// It is exchanged for tokens.
+    Token(Arc<TokenSource>),
+}
+
+impl Credential {
+    /// The header with a valid token; `None` if requests are signed.
+    pub(in crate::gateway) async fn header(&self) -> Result<Option<(HeaderName, HeaderValue)>, Refusal> {
+        match self {
+            Self::Aws(_) => Ok(None),
+            Self::Token(source) => Ok(Some((AUTHORIZATION, source.bearer().await?))),
+        }
+    }
+}
+
+/// The credentials of a configuration, by their positions. Deployments with the same one share its token.
+#[derive(Default)]
+pub(in crate::gateway) struct Credentials {
+    known: Vec<(UpstreamCredential, Credential)>,
+}
+
+impl Credentials {
+    /// Adds a credential, unless it is known, and returns its position.
+    pub(in crate::gateway) fn add(&mut self, credential: &UpstreamCredential) -> usize {
+        if let Some(known) = self.known.iter().position(|(known, _)| known.shares_tokens_with(credential)) {
+            return known;
+        }
+        let made = match credential {
+            UpstreamCredential::Aws(keys) => Credential::Aws(Arc::new(keys.clone())),
+            other => Credential::Token(Arc::new(TokenSource::new(other))),
+        };
+        self.known.push((credential.clone(), made));
+        self.known.len() - 1
+    }
+
+    pub(in crate::gateway) fn get(&self, position: usize) -> Option<&Credential> {
+        self.known.get(position).map(|(_, credential)| credential)
+    }
+}
+
+/// Checks that the private keys of a configuration can sign.
+///
+/// # Errors
+///
+/// The name of a model whose key cannot, and the reason.
+pub(in crate::gateway) fn check(config: &Config) -> Result<(), (String, String)> {
+    for model in &config.models {
+        let credential = model.deployment.as_ref().and_then(|deployment| deployment.credential.as_ref());
+        if let Some(UpstreamCredential::Google(GoogleCredentials::ServiceAccount(account))) = credential {
+            exchange::signing_key(account).map_err(|reason| (model.name.to_string(), reason))?;
+        }
+    }
+    Ok(())
+}

@@ -72,6 +72,11 @@ fn object(shape: ErrorShape, model: &ModelName) -> Value {
         ErrorShape::Ollama => {
             json!({"name": name, "model": name, "modified_at": CREATED_AT, "size": 0, "digest": "", "details": {}})
         }
+        // Mistral's clients take no entry without these two.
+        ErrorShape::Mistral => {
+            json!({"id": name, "object": "model", "created": CREATED, "owned_by": "modelgate",
+            "type": "base", "capabilities": {"completion_chat": true}})
+        }
         _ => json!({"id": name, "object": "model", "created": CREATED, "owned_by": "modelgate"}),
     }
 }

@@ -4,10 +4,11 @@
 // POST /control/rotate replaces the older of the two keys by a new one, which signs from then on.
 // POST /control/login?account=NAME answers with an opaque access token for the userinfo endpoint; the accounts are `basic`
 // and `other`, with the same roles.
+// POST /control/expired answers with a token that expired an hour ago.
 //
 // AUDIENCE names the API that tokens are for; TOKENS is `jwt` or `opaque`.
 
-import { generateKeyPairSync, randomUUID } from "node:crypto";
+import { createPrivateKey, generateKeyPairSync, randomUUID, sign } from "node:crypto";
 import { createServer } from "node:http";
 import { Provider } from "oidc-provider";
 
@@ -69,6 +70,16 @@ async function login(accountId) {
   return new provider.AccessToken({ accountId, client, grantId, scope: "openid", gty: "authorization_code" }).save();
 }
 
+function expired() {
+  const [key] = keys;
+  const now = Math.floor(Date.now() / 1000);
+  const header = { alg: "RS256", kid: key.kid, typ: "at+jwt" };
+  const claims = { iss: issuer, aud: AUDIENCE, sub: "basic", roles: ROLES.basic, iat: now - 7200, exp: now - 3600 };
+  const signed = [header, claims].map((part) => Buffer.from(JSON.stringify(part)).toString("base64url")).join(".");
+  const signature = sign("RSA-SHA256", Buffer.from(signed), createPrivateKey({ key, format: "jwk" }));
+  return `${signed}.${signature.toString("base64url")}`;
+}
+
 let provider = start();
 let answer = provider.callback();
 server.on("request", async (request, response) => {
@@ -80,6 +91,8 @@ server.on("request", async (request, response) => {
     response.end();
   } else if (request.method === "POST" && url.pathname === "/control/login") {
     response.end(await login(url.searchParams.get("account")));
+  } else if (request.method === "POST" && url.pathname === "/control/expired") {
+    response.end(expired());
   } else {
     answer(request, response);
   }

@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import socket
+import ssl
 import subprocess
 import time
 import unittest
@@ -76,15 +77,18 @@ def start_upstream(cls):
 
 def start_gateway(cls, config, upstream, admin="off", **variables):
     """Starts modelgate, waits until it serves, and returns its URL."""
-    base = f"http://127.0.0.1:{free_port()}"
+    address = f"127.0.0.1:{free_port()}"
+    certificate = variables.get("TLS_CERTIFICATE")
+    base = f"{'https' if certificate else 'http'}://{address}"
+    trusted = ssl.create_default_context(cafile=certificate)
     environment = os.environ | variables | {"UPSTREAM_URL": upstream.url, "UPSTREAM_KEY": UPSTREAM_KEY}
-    serve = ["serve", "--config", HERE / config, "--listen", base.removeprefix("http://"), "--admin", admin]
+    serve = ["serve", "--config", HERE / config, "--listen", address, "--admin", admin]
     gateway = start(cls, os.environ["MODELGATE"], *serve, env=environment)
 
     def ready():
         if gateway.poll() is not None:
             raise RuntimeError(f"modelgate ended with code {gateway.returncode}")
-        return fetch(f"{base}/health/readiness") is not None
+        return fetch(f"{base}/health/readiness", trusted=trusted) is not None
 
     poll("the gateway to be ready", ready)
     return base
@@ -102,9 +106,10 @@ def issue(issuer, client="basic"):
     return json.loads(answer)["access_token"]
 
 
-def fetch(url, data=None, headers={}):
+def fetch(url, data=None, headers={}, trusted=None):
     data = urllib.parse.urlencode(data).encode() if data is not None else None
-    with urllib.request.urlopen(urllib.request.Request(url, data, headers), timeout=DEADLINE) as response:
+    request = urllib.request.Request(url, data, headers)
+    with urllib.request.urlopen(request, timeout=DEADLINE, context=trusted) as response:
         return response.read()
 
 

@@ -15,8 +15,8 @@ DEADLINE = 10
 class Upstream(ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), Handler)
+    def __init__(self, handler=None):
+        super().__init__(("127.0.0.1", 0), handler or Handler)
         self.requests = []
         # A stream sends its first word at once, and each later one when the client says that it has the one before:
         # whoever buffers never gets a second word.
@@ -49,7 +49,9 @@ class Handler(BaseHTTPRequestHandler):
         else:
             body = request["body"] = json.loads(text)
         self.server.requests.append(request)
-        operation = self.path.split("?")[0]
+        self.respond(self.path.split("?")[0], body)
+
+    def respond(self, operation, body):
         if operation in ANSWERS:
             self.answer(ANSWERS[operation])
         elif operation == "/v1/messages":

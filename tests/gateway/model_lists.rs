@@ -47,6 +47,20 @@ async fn googles_clients_get_googles_list() {
 }
 
 #[tokio::test]
+async fn mistrals_clients_get_mistrals_list() {
+    let gate = Fixture::start().await;
+    let agent = "user-agent: mistral-client-python/3.7.0\r\n";
+    let (status, body) = ask(&gate, "/v1/models", agent).await;
+    assert_eq!(status, "200");
+    let model = &body["data"][0];
+    assert_eq!((&model["id"], &model["type"]), (&json!("anthropic-claude"), &json!("base")));
+    assert_eq!(model["capabilities"], json!({"completion_chat": true}));
+    assert_eq!(&ask(&gate, "/v1/models/anthropic-claude", agent).await.1, model);
+    let (status, body) = ask(&gate, "/v1/models/openai-gpt-4o", agent).await;
+    assert_eq!((status.as_str(), &body["object"]), ("404", &json!("error")));
+}
+
+#[tokio::test]
 async fn ollamas_clients_get_ollamas_list() {
     let gate = Fixture::start().await;
     let (status, body) = ask(&gate, "/api/tags", "").await;

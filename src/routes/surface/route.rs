@@ -1,5 +1,6 @@
 //! A known route and its properties.
 
+use http::header::USER_AGENT;
 use http::{HeaderMap, Method};
 
 /// The model that a request runs if it names none (D10).
@@ -44,14 +45,19 @@ pub enum ErrorShape {
 }
 
 impl ErrorShape {
-    /// The error format that the headers imply: Anthropic's or Google's if a header of that API is present, otherwise
-    /// OpenAI's.
+    /// The error format that the headers imply: Anthropic's or Google's if a header of that API is present, Mistral's if
+    /// its client says so, otherwise OpenAI's.
     #[must_use]
     pub fn by_headers(headers: &HeaderMap) -> Self {
         if headers.contains_key("anthropic-version") {
             Self::Anthropic
         } else if headers.contains_key("x-goog-api-key") || headers.contains_key("x-goog-api-client") {
             Self::Google
+        } else if headers
+            .get(USER_AGENT)
+            .is_some_and(|agent| agent.as_bytes().starts_with(b"mistral-client-"))
+        {
+            Self::Mistral
         } else {
             Self::OpenAi
         }

@@ -302,7 +302,7 @@ fn at_deployment<'d>(
         Provider::Anthropic if is_openai => (["v1/", operation].concat().into(), bearer),
         Provider::Gemini if is_openai => (["v1beta/openai/", operation].concat().into(), bearer),
         Provider::Gemini => match verb {
-            Some(verb) => (format!("v1beta/models/{model}:{verb}").into(), native),
+            Some((version, verb)) => (format!("{version}/models/{model}:{verb}").into(), native),
             None => return Ok(None),
         },
         Provider::Bedrock => match native::bedrock_path(call, &model) {
@@ -350,11 +350,15 @@ fn renamed_query(call: &ApiCall, query: &str, model: &str) -> String {
     renamed
 }
 
-/// The verb of Google's native paths, such as `streamGenerateContent`.
-fn gemini_verb(call: &ApiCall) -> Option<&str> {
+/// The version and the verb of Google's native paths, such as `v1beta` and `streamGenerateContent`.
+fn gemini_verb(call: &ApiCall) -> Option<(&'static str, &str)> {
     let path = call.route().as_str();
-    let rest = path.strip_prefix("/v1beta/models/").or_else(|| path.strip_prefix("/models/"))?;
-    rest.rsplit_once(':').map(|(_, verb)| verb).filter(|verb| verb.chars().all(|c| c.is_ascii_alphabetic()))
+    let of =
+        |version| Some((version, path.strip_prefix('/')?.strip_prefix(version)?.strip_prefix("/models/")?));
+    let unversioned = || path.strip_prefix("/models/").map(|rest| ("v1beta", rest));
+    let (version, rest) = of("v1beta").or_else(|| of("v1")).or_else(|| of("v1alpha")).or_else(unversioned)?;
+    let (_, verb) = rest.rsplit_once(':')?;
+    verb.chars().all(|c| c.is_ascii_alphabetic()).then_some((version, verb))
 }
 
 fn bearer(key: &SecretString) -> Result<(HeaderName, HeaderValue), InvalidHeaderValue> {

@@ -85,6 +85,10 @@ fn gemini_is_spoken_natively_and_as_openai() {
         "https://generativelanguage.googleapis.com/v1beta/models/gemini-2.0-flash:streamGenerateContent?alt=sse"
     );
     assert!(has(&native, "x-goog-api-key", "k") && native.model.is_none());
+    for (asked, version) in [("/v1", "v1"), ("/v1alpha", "v1alpha"), ("/v1beta", "v1beta"), ("", "v1beta")] {
+        let sent = at(&format!("{asked}/models/gemini:countTokens"), None, None).unwrap();
+        assert_eq!(sent.uri.path(), format!("/{version}/models/gemini-2.0-flash:countTokens"));
+    }
     let openai = uri(CHAT, "gemini").unwrap();
     assert_eq!(openai, "https://generativelanguage.googleapis.com/v1beta/openai/chat/completions");
 }

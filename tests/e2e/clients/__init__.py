@@ -1,0 +1,1 @@
+"""Clients of LLM APIs, used as their documentation says, through modelgate."""

@@ -6,6 +6,7 @@ use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
 use serde_json::{Value, json};
+use tracing::dispatcher::{self, Dispatch};
 
 use crate::capture;
 use crate::configured::gate;
@@ -77,7 +78,9 @@ fn signature(request: &Message, (region, session): (&str, Option<&str>), time: S
     let uri = format!("http://{}{path}", request.header("host").unwrap());
     let body = SignableBody::Bytes(request.body.as_bytes());
     let signable = SignableRequest::new(method, uri, signed, body).unwrap();
-    let (instructions, _) = sign(signable, &parameters).unwrap().into_parts();
+    // The signer logs what it signs, and the tests of a process share the log.
+    let signed = dispatcher::with_default(&Dispatch::none(), || sign(signable, &parameters));
+    let (instructions, _) = signed.unwrap().into_parts();
     let found = instructions.headers().find(|(name, _)| *name == "authorization");
     found.unwrap().1.to_owned()
 }

@@ -23,6 +23,8 @@ pub use context::RequestContext;
 pub(crate) use form::batch::Batch;
 pub use frame::{Frame, Socket, event_id};
 pub use head::headers::TEAM_HEADER;
+#[cfg(feature = "gateway")]
+pub(crate) use head::model_path::bedrock_call;
 pub use head::path::RoutePath;
 pub use malformed::Malformed;
 pub use models::model_use::ModelUse;

@@ -85,7 +85,7 @@ fn signature(request: &Message, (region, session): (&str, Option<&str>), time: S
     found.unwrap().1.to_owned()
 }
 
-/// What Bedrock gets.
+/// The request that Bedrock gets.
 async fn forwarded(gate: &Fixture, path: &str, more: &str) -> Message {
     let body = json!({"messages": [], "inferenceConfig": {"maxTokens": 3}}).to_string();
     let mut client = gate.send("POST", path, &format!("{}{more}", headers(gate)), &body).await;

@@ -1,4 +1,4 @@
-//! What this process logs, with everything logged that concerns credentials.
+//! Captures the log of this process, at the levels that would show credentials.
 
 use std::io;
 use std::sync::{Mutex, Once};
@@ -17,7 +17,7 @@ pub(crate) fn begin() {
     });
 }
 
-/// What was logged so far.
+/// The log so far.
 pub(crate) fn so_far() -> String {
     String::from_utf8_lossy(&LOG.lock().unwrap()).into_owned()
 }

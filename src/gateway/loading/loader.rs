@@ -10,7 +10,9 @@ use rustls::sign::CertifiedKey;
 
 use super::generation::Generation;
 use super::origin::{Fingerprint, Origin, Roots};
-use crate::config::{Config, GoogleCredentials, JwtAuth, TlsFiles, UpstreamCredential, google_key};
+use crate::config::{
+    Config, Deployment, GoogleCredentials, JwtAuth, Model, TlsFiles, UpstreamCredential, google_key,
+};
 use crate::dropins;
 use crate::gateway::auth::jwks::files::{KeyFile, KeyFiles, NamedFile, key_files};
 use crate::gateway::auth::verifier::TokenVerifier;
@@ -189,35 +191,44 @@ fn verifier(
     }))
 }
 
-/// Puts the keys of service accounts into the places of their files, and returns the files.
+/// Reads the key files of service accounts into the configuration, and returns the files. Checks that each key can sign.
 fn read_google_keys(config: &mut Config) -> Result<Vec<SourceFile>, ActivationError> {
     let mut files: Vec<SourceFile> = Vec::new();
-    let models = config.models.iter_mut();
-    let deployments = models.flat_map(|model| {
-        model.deployment.iter_mut().chain(model.by_provider.iter_mut().map(|(_, deployment)| deployment))
-    });
-    for deployment in deployments {
-        let Some(UpstreamCredential::Google(credentials)) = &mut deployment.credential else { continue };
-        let GoogleCredentials::File(path) = &*credentials else { continue };
-        let file = match files.iter().find(|file| file.path == *path) {
-            Some(file) => file.clone(),
-            None => {
-                let file = read_file(path)?;
-                files.push(file.clone());
-                file
-            }
-        };
-        let account = google_key(&file.content).map_err(|reason| unusable(path, &reason))?;
-        if let Some(place) = &mut deployment.vertex {
-            place.project = place.project.take().or_else(|| account.project_id.clone());
-            if place.project.is_none() {
-                return Err(unusable(path, &"it has no `project_id`, and `vertex_project` is not set"));
+    for Model { name, deployment, by_provider, .. } in &mut config.models {
+        let by_provider = by_provider.iter_mut().map(|(_, deployment)| deployment);
+        for deployment in deployment.iter_mut().chain(by_provider) {
+            read_google_key(deployment, &mut files)?;
+            if let Some(UpstreamCredential::Google(GoogleCredentials::ServiceAccount(account))) =
+                &deployment.credential
+            {
+                credentials::check(account)
+                    .map_err(|reason| ActivationError::Credential { model: name.to_string(), reason })?;
             }
         }
-        *credentials = GoogleCredentials::ServiceAccount(Box::new(account));
     }
-    credentials::check(config).map_err(|(model, reason)| ActivationError::Credential { model, reason })?;
     Ok(files)
+}
+
+fn read_google_key(deployment: &mut Deployment, files: &mut Vec<SourceFile>) -> Result<(), ActivationError> {
+    let Some(UpstreamCredential::Google(credentials)) = &mut deployment.credential else { return Ok(()) };
+    let GoogleCredentials::File(path) = &*credentials else { return Ok(()) };
+    let file = match files.iter().find(|file| file.path == *path) {
+        Some(file) => file.clone(),
+        None => {
+            let file = read_file(path)?;
+            files.push(file.clone());
+            file
+        }
+    };
+    let account = google_key(&file.content).map_err(|reason| unusable(path, &reason))?;
+    if let Some(place) = &mut deployment.vertex {
+        place.project = place.project.take().or_else(|| account.project_id.clone());
+        if place.project.is_none() {
+            return Err(unusable(path, &"it has no `project_id`, and `vertex_project` is not set"));
+        }
+    }
+    *credentials = GoogleCredentials::ServiceAccount(Box::new(account));
+    Ok(())
 }
 
 fn named_keys(config: &Config) -> Vec<NamedFile> {

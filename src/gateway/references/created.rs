@@ -1,4 +1,4 @@
-//! Which requests create something that has an id, and what is remembered of their answers.
+//! Finds the requests that create objects with ids, and decides what to remember of their answers.
 
 use std::sync::Arc;
 
@@ -77,7 +77,7 @@ pub(in crate::gateway) fn watch(
     }))
 }
 
-/// Which ids in the response to a call are new. `None` if there are none.
+/// The kinds of new ids in the response to a call. `None` if there are none.
 fn created(
     store: &ReferenceStore,
     owner: Owner,

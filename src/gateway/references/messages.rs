@@ -11,8 +11,8 @@ use crate::identity::Caller;
 use crate::names::ModelName;
 use crate::request::ApiCall;
 
-/// What the ids of one WebSocket stand for: every model that its permitted messages named so far. An answer does not say which message it
-/// belongs to.
+/// The models of the ids of one WebSocket: every model that its permitted messages have named. An answer does not say which
+/// message it belongs to.
 #[derive(Debug, Default)]
 pub(in crate::gateway) struct SessionModels {
     named: Mutex<Named>,

@@ -44,8 +44,7 @@ pub(super) fn resolve(
     body: &SegmentedBody,
     call: ApiCall,
 ) -> ApiCall {
-    // The master key may use every id.
-    if settings.references != References::Remember || caller.master_key || store.len() == 0 {
+    if !may_have_ids(store, settings, caller) {
         return call;
     }
     let owner = Owner::of(caller);
@@ -88,7 +87,8 @@ pub(super) fn resolve(
     call.resolved(resolved)
 }
 
-/// The handshake or the message of a WebSocket, judged by what its ids stand for. `head` is that of the handshake.
+/// Replaces the references in the handshake or in a message of a WebSocket by the models of their ids. `head` is the head of
+/// the handshake.
 pub(super) fn resolve_message(
     store: &ReferenceStore,
     settings: &GatewaySettings,
@@ -97,7 +97,7 @@ pub(super) fn resolve_message(
     text: &[u8],
     call: ApiCall,
 ) -> ApiCall {
-    if settings.references != References::Remember || caller.master_key || store.len() == 0 {
+    if !may_have_ids(store, settings, caller) {
         return call;
     }
     let owner = Owner::of(caller);
@@ -115,7 +115,12 @@ pub(super) fn resolve_message(
     call.resolved(resolved)
 }
 
-/// What the ids of a request stand for, while they are read.
+/// Whether ids have to be looked up for this caller. The master key may use every id.
+fn may_have_ids(store: &ReferenceStore, settings: &GatewaySettings, caller: &Caller) -> bool {
+    settings.references == References::Remember && !caller.master_key && store.len() > 0
+}
+
+/// The models and the owners of the ids in a request, collected while the request is read.
 struct Found<'s> {
     lookup: &'s dyn Fn(&str) -> Lookup,
     /// Whether the request runs the models of its ids.
@@ -142,7 +147,7 @@ impl<'s> Found<'s> {
         }
     }
 
-    /// What was found, with the references of the call whose models are known.
+    /// Returns the result, with those references of the call whose models are known.
     fn finish(mut self, call: &ApiCall) -> Resolved {
         let id_is_known = |name: &&ModelName| {
             name.as_str().split_once(':').is_some_and(|(_, id)| is_known(&(self.lookup)(id)))

@@ -18,7 +18,7 @@ const MAX_FRAGMENT: usize = 256 * 1024;
 /// The most that all parts take together, in bytes. A caller may fill an eighth of it.
 const CAPACITY: usize = 16 * 1024 * 1024;
 const SHARE: usize = CAPACITY / 8;
-/// What a part takes beside its fragments, about.
+/// The approximate size of a part without its fragments.
 const OVERHEAD: usize = 512;
 /// The most that the fragments of one file are joined to. The same part may be named many times.
 const MAX_JOINED: usize = 2 * SHARE;

@@ -36,7 +36,8 @@ async fn opened_for(
     let mut opened = None;
     for _ in 0..ATTEMPTS {
         let Some((text, permitted)) = judged(messages, None, message, sink).await? else { return Ok(None) };
-        let dialed = messages.dial(&permitted.call, &permitted.judged, operation, protocols, &mut opened);
+        let dialed =
+            messages.dial(permitted.permit.call(), &permitted.judged, operation, protocols, &mut opened);
         match dialed.await {
             Ok(true) => {}
             // The rules changed meanwhile.

@@ -12,6 +12,7 @@ use super::dial::Dialed;
 use super::shared::Sockets;
 use crate::authn::Bearer;
 use crate::config::GatewaySettings;
+use crate::engine::Permit;
 use crate::gateway::clock::Timestamp;
 use crate::gateway::http::error_response::Refusal;
 use crate::gateway::http::headers;
@@ -50,8 +51,7 @@ pub(super) struct Bound {
 
 /// A permitted message.
 pub(super) struct Permitted {
-    /// The decision, for the first message of a connection that has no deployment yet.
-    pub(super) call: ApiCall,
+    pub(super) permit: Permit,
     pub(super) judged: Judged,
     pub(super) frame: Frame,
 }
@@ -84,10 +84,7 @@ impl Messages {
                 return Err(Refusal::BodyTooLarge { limit: settings.max_body_bytes });
             }
             let now = Timestamp::now();
-            let verified = authenticate(&self.sockets.observers, &generation, &self.head.headers, now).await;
-            observation.authenticated(verified.as_ref().ok().map(|(caller, _)| &**caller));
-            let (caller, expires) = verified?;
-            self.expires.store(expires.to_bits(), Ordering::Relaxed);
+            let (caller, expires) = self.authenticate(&generation, now, observation).await?;
             let frame = self.read(text, bound, settings.limits.json_depth)?;
             if frame.call().model().is_none() {
                 return Err(Malformed::NoModelYet.into());
@@ -106,9 +103,23 @@ impl Messages {
                 check_deployment(&generation, &frame, bound)?;
             }
             self.named.add(settings, &caller, permit.call());
-            return Ok(Permitted { call: permit.call().clone(), judged, frame });
+            return Ok(Permitted { permit, judged, frame });
         }
         Err(Refusal::Overtaken)
+    }
+
+    /// Verifies the credential of the handshake by these rules. Returns the caller and the expiry of the token.
+    async fn authenticate(
+        &self,
+        generation: &Generation,
+        now: Timestamp,
+        observation: &mut Observation,
+    ) -> Result<(Arc<Caller>, f64), Refusal> {
+        let verified = authenticate(&self.sockets.observers, generation, &self.head.headers, now).await;
+        observation.authenticated(verified.as_ref().ok().map(|(caller, _)| &**caller));
+        let (caller, expires) = verified?;
+        self.expires.store(expires.to_bits(), Ordering::Relaxed);
+        Ok((caller, expires))
     }
 
     /// Remembers the ids in a message of the upstream, before the caller has it.
@@ -190,11 +201,7 @@ impl Messages {
         if self.head.headers.len() > settings.limits.headers {
             return Err(Refusal::TooManyHeaders { limit: settings.limits.headers });
         }
-        let verified =
-            authenticate(&self.sockets.observers, &generation, &self.head.headers, observation.now()).await;
-        observation.authenticated(verified.as_ref().ok().map(|(caller, _)| &**caller));
-        let (caller, expires) = verified?;
-        self.expires.store(expires.to_bits(), Ordering::Relaxed);
+        let (caller, expires) = self.authenticate(&generation, observation.now(), observation).await?;
         let call = self.handshake_call(settings, &caller)?;
         let time = observation.now().wall;
         Ok(Case { judged: Judged { generation, expires }, caller, call, time })

@@ -49,13 +49,12 @@ pub(in crate::request) struct PathModel<'p> {
 
 /// The operations of Bedrock's runtime on a model, at the end of a path.
 const RUNTIME: [&str; 5] =
-    ["/converse", "/converse-stream", "/invoke", "/invoke-with-response-stream", "/count-tokens"];
+    ["converse", "converse-stream", "invoke", "invoke-with-response-stream", "count-tokens"];
 
-/// The model in a path of Bedrock's runtime. Its id may be an ARN, with slashes.
-pub(in crate::request) fn bedrock_model(path: &str) -> Option<&str> {
-    let rest = path.strip_prefix("/model/")?;
-    let name = RUNTIME.iter().find_map(|operation| rest.strip_suffix(operation))?;
-    (!name.is_empty()).then_some(name)
+/// The model and the operation in a path of Bedrock's runtime. The id of a model may be an ARN, with slashes.
+pub(crate) fn bedrock_call(path: &str) -> Option<(&str, &str)> {
+    let (name, operation) = path.strip_prefix("/model/")?.rsplit_once('/')?;
+    (!name.is_empty() && RUNTIME.contains(&operation)).then_some((name, operation))
 }
 
 /// Returns the model that the path names.
@@ -67,7 +66,7 @@ pub(in crate::request) fn path_model<'p>(
     method: &Method,
     path: &'p str,
 ) -> Result<Option<PathModel<'p>>, Malformed> {
-    let mut found = bedrock_model(path).map(|name| PathModel { name, replaces: false });
+    let mut found = bedrock_call(path).map(|(name, _)| PathModel { name, replaces: false });
     let mut ends = [0; PATHS.len()];
     let mut rest = path.as_bytes();
     while let [byte, behind @ ..] = rest {

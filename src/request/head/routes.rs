@@ -2,7 +2,7 @@
 
 use http::Method;
 
-use super::model_path::bedrock_model;
+use super::model_path::bedrock_call;
 use super::path::RoutePath;
 use crate::request::malformed::Malformed;
 use crate::routes::surface;
@@ -17,7 +17,7 @@ pub(in crate::request) fn always_takes_model(path: &str) -> bool {
     surface::lookup(&Method::POST, path).is_some_and(|route| route.model_use() == surface::ModelUse::Named)
 }
 
-/// What a route takes files for.
+/// The purpose of the files that a route takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::request) enum Files {
     /// They are content.
@@ -28,7 +28,7 @@ pub(in crate::request) enum Files {
     UploadPart,
 }
 
-/// What files in a form for `path` are for.
+/// The purpose of the files in a form for `path`.
 pub(in crate::request) fn files(path: &str) -> Files {
     if path.ends_with("/files") {
         Files::Batches
@@ -59,7 +59,7 @@ pub(in crate::request) fn listing_of(method: &Method, path: &str) -> Option<&'st
 pub(in crate::request) fn route(method: &Method, raw: &str) -> Result<RoutePath, Malformed> {
     // An ARN of Bedrock has slashes, which the SDKs of AWS write as `%2F`. Both forms name the same model, and a
     // deployment gets the id of its own.
-    let is_of_bedrock = || bedrock_model(raw.strip_prefix("/bedrock").unwrap_or(raw)).is_some();
+    let is_of_bedrock = || bedrock_call(raw.strip_prefix("/bedrock").unwrap_or(raw)).is_some();
     if listing_of(method, raw).is_some() || is_of_bedrock() {
         return RoutePath::parse(&raw.replace("%2F", "/").replace("%2f", "/"));
     }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 use url::Url;
 
 /// A credential of an upstream that is not a fixed header.
@@ -29,7 +29,7 @@ pub struct AwsCredentials {
     pub region: String,
 }
 
-/// Where access tokens of Google Cloud come from.
+/// The source of access tokens of Google Cloud.
 #[derive(Clone, Debug)]
 pub enum GoogleCredentials {
     /// The file of a service account's key. The loader replaces it by the key.
@@ -51,14 +51,14 @@ pub struct ServiceAccount {
     pub private_key_id: Option<String>,
     /// The project of the account.
     pub project_id: Option<String>,
-    /// Where the key is exchanged for a token.
+    /// The address that exchanges the key for a token.
     pub token_uri: Url,
 }
 
 /// A client of Entra ID, which gets tokens with its secret (RFC 6749 section 4.4).
 #[derive(Clone, Debug)]
 pub struct EntraClient {
-    /// Where the secret is exchanged for a token.
+    /// The address that exchanges the secret for a token.
     pub token_url: Url,
     /// `client_id`.
     pub client_id: String,
@@ -81,6 +81,8 @@ impl UpstreamCredential {
     /// Whether both are the same, so that one token serves both.
     #[cfg(feature = "gateway")]
     pub(crate) fn shares_tokens_with(&self, other: &Self) -> bool {
+        use secrecy::ExposeSecret as _;
+
         let same = |one: &SecretString, other: &SecretString| one.expose_secret() == other.expose_secret();
         match (self, other) {
             (Self::Aws(one), Self::Aws(other)) => {

@@ -19,11 +19,11 @@ use url::{Url, form_urlencoded};
 
 use crate::config::{EntraClient, GoogleCredentials, ServiceAccount, UpstreamCredential};
 
-/// What Google's tokens are for.
+/// The scope of Google's tokens.
 const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
 /// RFC 7523 section 2.1.
 const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
-/// How long Google accepts an assertion at most.
+/// The longest lifetime of an assertion that Google accepts.
 const ASSERTION_SECONDS: u64 = 3600;
 /// The lifetime of a token whose answer names none.
 const UNKNOWN_LIFETIME: Duration = Duration::from_secs(300);
@@ -85,7 +85,7 @@ pub(super) fn signing_key(account: &ServiceAccount) -> Result<KeyPair, String> {
     pair.map_err(|_| "`private_key` is no RSA key".to_owned())
 }
 
-/// A token by which the account proves its key (RFC 7523).
+/// A signed token, which proves that the account has the key (RFC 7523).
 fn assertion(account: &ServiceAccount, now: SystemTime) -> Result<String, String> {
     let key = signing_key(account)?;
     let now = now.duration_since(UNIX_EPOCH).map_err(|_| "the clock is before 1970".to_owned())?.as_secs();

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
 
-use crate::config::{AwsCredentials, Config, GoogleCredentials, UpstreamCredential};
+use crate::config::{AwsCredentials, ServiceAccount, UpstreamCredential};
 use crate::gateway::http::error_response::Refusal;
 
 pub(in crate::gateway) use sigv4::sign;
@@ -61,17 +61,11 @@ impl Credentials {
     }
 }
 
-/// Checks that the private keys of a configuration can sign.
+/// Checks that the private key of a service account can sign.
 ///
 /// # Errors
 ///
-/// The name of a model whose key cannot, and the reason.
-pub(in crate::gateway) fn check(config: &Config) -> Result<(), (String, String)> {
-    for model in &config.models {
-        let credential = model.deployment.as_ref().and_then(|deployment| deployment.credential.as_ref());
-        if let Some(UpstreamCredential::Google(GoogleCredentials::ServiceAccount(account))) = credential {
-            exchange::signing_key(account).map_err(|reason| (model.name.to_string(), reason))?;
-        }
-    }
-    Ok(())
+/// The reason why it cannot.
+pub(in crate::gateway) fn check(account: &ServiceAccount) -> Result<(), String> {
+    exchange::signing_key(account).map(drop)
 }

@@ -15,11 +15,11 @@ use crate::gateway::auth::jwks::fetch_error::FetchError;
 use crate::gateway::http::error_response::Refusal;
 
 const LIMITS: FetchLimits = FetchLimits { timeout: Duration::from_secs(10), max_bytes: 256 * 1024 };
-/// A token is replaced when so little of its lifetime is left, or a quarter of it.
+/// A token is replaced when this much of its lifetime is left, or a quarter of it if that is shorter.
 const REPLACED_BEFORE: Duration = Duration::from_secs(300);
 /// A token is not sent in the last moments of its life: the upstream's clock may be ahead.
 const UNUSED_BEFORE: Duration = Duration::from_secs(10);
-/// How long requests fail by themselves after the exchange has failed.
+/// The time after a failed exchange in which requests fail without another exchange.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// The tokens of one credential.
@@ -90,7 +90,7 @@ impl TokenSource {
     }
 
     async fn replace(&self) {
-        // Where another task fetches already, there is nothing to do.
+        // Another task fetches a token already.
         let Ok(mut paused_until) = self.fetching.try_lock() else { return };
         let now = Instant::now();
         let is_new = self.token.load().as_ref().is_some_and(|token| now < token.replaced_from);

@@ -8,15 +8,12 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::config::{Provider, VertexPlace};
 use crate::gateway::http::error_response::Refusal;
-use crate::request::ApiCall;
+use crate::request::{ApiCall, bedrock_call};
 
-/// What a path segment needs to have escaped. The SDKs of AWS escape as much, and signatures depend on it.
+/// The characters to escape in a path segment. The SDKs of AWS escape the same ones, and signatures depend on it.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 /// In Google's paths, `@` precedes a version.
 const ESCAPED_BY_GOOGLE: &AsciiSet = &ESCAPED.remove(b'@');
-
-const BEDROCK_OPERATIONS: [&str; 5] =
-    ["converse", "converse-stream", "invoke", "invoke-with-response-stream", "count-tokens"];
 
 /// The publishers of models whose names in LiteLLM leave them out, by the beginnings of the names.
 const PUBLISHERS: [(&str, &str); 7] = [
@@ -33,9 +30,9 @@ const PUBLISHERS: [(&str, &str); 7] = [
 pub(super) fn bedrock_path(call: &ApiCall, model: &str) -> Option<String> {
     let path = call.route().as_str();
     let path = path.strip_prefix("/bedrock").unwrap_or(path);
-    let (_, operation) = path.strip_prefix("/model/")?.rsplit_once('/')?;
-    let is_known = *call.method() == Method::POST && BEDROCK_OPERATIONS.contains(&operation);
-    is_known.then(|| format!("model/{}/{operation}", utf8_percent_encode(model, ESCAPED)))
+    let (_, operation) = bedrock_call(path)?;
+    (*call.method() == Method::POST)
+        .then(|| format!("model/{}/{operation}", utf8_percent_encode(model, ESCAPED)))
 }
 
 /// The path at Vertex AI for a call of a publisher's model, also below LiteLLM's `/vertex_ai`. The deployment's project and

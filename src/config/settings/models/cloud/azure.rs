@@ -3,16 +3,14 @@
 use http::HeaderValue;
 use http::header::{AUTHORIZATION, HeaderName};
 use secrecy::{ExposeSecret as _, SecretString};
-
-use crate::config::problem::Problem;
-use crate::config::settings::context::Context;
-use crate::config::settings::models::entry::At;
-use crate::config::settings::models::entry::NotServed;
-use crate::config::settings::types::{Deployment, EntraClient, Provider, UpstreamCredential};
-use crate::config::yaml::environment::Environment;
 use url::Url;
 
 use super::{is_plain, variable};
+use crate::config::problem::Problem;
+use crate::config::settings::context::Context;
+use crate::config::settings::models::entry::{At, NotServed};
+use crate::config::settings::types::{Deployment, EntraClient, Provider, UpstreamCredential};
+use crate::config::yaml::environment::Environment;
 
 /// The default version of Microsoft's model inference.
 const INFERENCE_VERSION: &str = "2024-05-01-preview";

@@ -29,7 +29,7 @@ pub(in crate::config) struct Parameters {
     pub(in crate::config) model_id: Option<String>,
 }
 
-/// What a deployment at Bedrock needs.
+/// The settings of a deployment at Bedrock.
 pub(in crate::config) struct Bedrock {
     /// The id of the model.
     pub(in crate::config) model: String,
@@ -41,7 +41,7 @@ pub(in crate::config) struct Bedrock {
     pub(in crate::config) credential: Option<UpstreamCredential>,
 }
 
-/// Reads what a deployment at Bedrock needs.
+/// Reads the settings of a deployment at Bedrock.
 pub(in crate::config) fn read(
     cx: &mut Context<'_>,
     env: &Environment<'_>,

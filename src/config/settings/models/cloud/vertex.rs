@@ -24,7 +24,7 @@ pub(in crate::config) struct Parameters {
     pub(in crate::config) credentials: Option<SecretString>,
 }
 
-/// What a deployment at Vertex AI needs.
+/// The settings of a deployment at Vertex AI.
 pub(in crate::config) struct Vertex {
     pub(in crate::config) place: VertexPlace,
     /// The endpoint of the location.
@@ -32,7 +32,8 @@ pub(in crate::config) struct Vertex {
     pub(in crate::config) credential: UpstreamCredential,
 }
 
-/// Reads what a deployment at Vertex AI needs. With a proxy behind the gateway, a model without a key is the proxy's.
+/// Reads the settings of a deployment at Vertex AI. If there is a proxy behind the gateway, the proxy serves a model without a
+/// key.
 pub(in crate::config) fn read(
     cx: &mut Context<'_>,
     env: &Environment<'_>,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tracing_subscriber::EnvFilter;
 
 use super::args::ConfigArgs;
@@ -14,7 +14,7 @@ use super::load::{self, Brought, runtime};
 use super::output::Exit;
 use crate::casefile;
 use crate::config::AdminListen;
-use crate::gateway::{ActivationCheck, Admin, Origin, Reloader, Server};
+use crate::gateway::{ActivationCheck, Admin, ForwardAuthServer, Gateway, Origin, Reloader, Server};
 use crate::sources::Sources;
 
 /// LiteLLM's port, on the loopback address.
@@ -82,6 +82,7 @@ async fn serve(args: &ServeArgs) -> miette::Result<Exit> {
     let admin = args.admin.or(config.gateway.admin).unwrap_or(AdminListen::At(DEFAULT_ADMIN));
     let server = Server::bind(listen, Arc::clone(gateway)).await.map_err(super::failed)?;
     let admin = bind_admin(admin, Arc::clone(&reloader)).await?;
+    let forward_auth = bind_forward_auth(gateway).await?;
     let (stop, hangups) = (stop_signal().map_err(super::failed)?, hangups(Arc::clone(&reloader)));
     let hangups = hangups.map_err(super::failed)?;
     let scheme = if config.gateway.tls.is_some() { "https" } else { "http" };
@@ -97,18 +98,24 @@ async fn serve(args: &ServeArgs) -> miette::Result<Exit> {
     tokio::spawn(watch(reloader));
 
     // Each receiver completes when its sender is dropped.
-    let ((draining, drains), (drained, ended)) = (oneshot::channel::<()>(), oneshot::channel::<()>());
+    let ((draining, drains), (drained, ended)) = (watch::channel(()), oneshot::channel::<()>());
+    let stopping = |mut drains: watch::Receiver<()>| async move { while drains.changed().await.is_ok() {} };
+    let doors = async {
+        if let Some(server) = forward_auth {
+            server.run(stopping(drains.clone())).await;
+        }
+    };
     let serving = async {
         let stopped = async {
             stop.await;
             drop(draining);
         };
-        server.run(stopped).await;
+        tokio::join!(server.run(stopped), doors);
         drop(drained);
     };
     let administration = async {
         if let Some(admin) = admin {
-            admin.run(async { drop(drains.await) }, async { drop(ended.await) }).await;
+            admin.run(stopping(drains.clone()), async { drop(ended.await) }).await;
         }
     };
     tokio::join!(serving, administration);
@@ -142,6 +149,17 @@ async fn bind_admin(listen: AdminListen, reloader: Arc<Reloader>) -> miette::Res
     })?;
     tracing::info!("the admin listener is on http://{}", admin.local_addr().map_err(super::failed)?);
     Ok(Some(admin))
+}
+
+async fn bind_forward_auth(gateway: &Arc<Gateway>) -> miette::Result<Option<ForwardAuthServer>> {
+    let generation = gateway.active();
+    let Some(settings) = &generation.snapshot().config().gateway.forward_auth else { return Ok(None) };
+    let server = ForwardAuthServer::bind(settings, Arc::clone(gateway)).await.map_err(|error| {
+        super::failed(format!("the forward-auth listener: {error}; change `modelgate.forward_auth.listen`"))
+    })?;
+    let address = server.local_addr().map_err(super::failed)?;
+    tracing::info!("proxies may ask at http://{address}/-/authorize");
+    Ok(Some(server))
 }
 
 /// Logs to standard error, at the level of `RUST_LOG`.

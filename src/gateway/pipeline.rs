@@ -31,7 +31,7 @@ use super::telemetry::{Observation, ObservedBody, Observers};
 use super::upstream::client::{Connection, Forwarder};
 use super::websocket::handshake::Handshake;
 use super::websocket::shared::Sockets;
-use crate::config::GatewaySettings;
+use crate::identity::Caller;
 use crate::routes::surface::{ErrorShape, error_shape};
 
 /// The maximum number of times that the rules may change during one request.
@@ -164,49 +164,18 @@ impl Gateway {
         request_id: &HeaderValue,
         observation: &mut Observation,
     ) -> Result<Answer, Refusal> {
-        let generation = self.active();
-        let settings @ GatewaySettings { limits, max_body_bytes, .. } =
-            &generation.snapshot().config().gateway;
-        observation.record_snapshot(generation.snapshot());
-        observation.admitted(self.load.admit(limits).ok_or(Refusal::Overloaded)?);
-        if incoming.head.headers.len() > limits.headers {
-            return Err(Refusal::TooManyHeaders { limit: limits.headers });
-        }
+        let generation = self.admit(&incoming.head, observation)?;
         let handshake = Handshake::of(&mut incoming.head)?;
         if handshake.is_some() && !generation.snapshot().config().gateway.websockets {
             return Err(Refusal::WebSocketsOff);
         }
-        let authenticated =
-            authenticate(&self.observers, &generation, &incoming.head.headers, observation.began()).await;
-        observation.authenticated(authenticated.as_ref().ok().map(|(caller, _)| &**caller));
-        let (caller, expires) = authenticated?;
-        let place = self.load.admit_caller(&caller, limits).ok_or(Refusal::TooManyRequests)?;
-        observation.caller_admitted(place);
+        let by = self.identify(generation, &incoming.head, observation).await?;
         if let Some(handshake) = handshake {
-            let source = source_of(incoming, &generation);
-            let by = (Judged { generation, expires }, caller);
+            let source = source_of(incoming, &by.0.generation);
             return Box::pin(self.sockets.open(handshake, incoming, (source, request_id), by, observation))
                 .await;
         }
-
-        if matches!(incoming.head.method, Method::CONNECT | Method::TRACE) {
-            return Err(Refusal::Method);
-        }
-        let codings = Codings::take(&mut incoming.head.headers)?;
-        let mut reading = reading(&incoming.head)?;
-        let budget =
-            BodyBudget { limits, max_body_bytes: *max_body_bytes, taken: self.load.body_bytes.nothing() };
-        let mut body_reader = BodyReader::new(incoming, budget)?;
-        let body = body::read(&mut reading, &mut body_reader, codings).await?;
-        let mut body = body.keeping(body_reader.taken());
-        let call = body::finish(reading, &body, limits.json_depth)?;
-        let call = references::resolve(&self.references, settings, &caller, &incoming.head, &body, call);
-        let mut case =
-            Case { judged: Judged { generation, expires }, caller, call, time: observation.received_at() };
-        // Reading the body may have taken long. A request is decided by the generation that is active when it is sent.
-        if !case.judged.counts(&self.active, case.time) {
-            case = Box::pin(self.judge_again(&incoming.head, &body, observation)).await?;
-        }
+        let (mut case, mut body) = self.read(incoming, by, observation).await?;
         // The loop repeats only if the judgment becomes invalid before the request is sent.
         loop {
             let source = source_of(incoming, &case.judged.generation);
@@ -270,6 +239,69 @@ impl Gateway {
         }
     }
 
+    /// Admits a request within the limits. Returns the generation that judges it.
+    pub(super) fn admit(
+        &self,
+        head: &Parts,
+        observation: &mut Observation,
+    ) -> Result<Arc<Generation>, Refusal> {
+        let generation = self.active();
+        let limits = &generation.snapshot().config().gateway.limits;
+        observation.record_snapshot(generation.snapshot());
+        observation.admitted(self.load.admit(limits).ok_or(Refusal::Overloaded)?);
+        if head.headers.len() > limits.headers {
+            return Err(Refusal::TooManyHeaders { limit: limits.headers });
+        }
+        Ok(generation)
+    }
+
+    /// Verifies the credential of a request, and admits the request within the limit of its caller.
+    pub(super) async fn identify(
+        &self,
+        generation: Arc<Generation>,
+        head: &Parts,
+        observation: &mut Observation,
+    ) -> Result<(Judged, Arc<Caller>), Refusal> {
+        let authenticated =
+            authenticate(&self.observers, &generation, &head.headers, observation.began()).await;
+        observation.authenticated(authenticated.as_ref().ok().map(|(caller, _)| &**caller));
+        let (caller, expires) = authenticated?;
+        let limits = &generation.snapshot().config().gateway.limits;
+        let place = self.load.admit_caller(&caller, limits).ok_or(Refusal::TooManyRequests)?;
+        observation.caller_admitted(place);
+        Ok((Judged { generation, expires }, caller))
+    }
+
+    /// Reads the body of a request, and parses the request.
+    pub(super) async fn read(
+        &self,
+        incoming: &mut IncomingRequest,
+        (judged, caller): (Judged, Arc<Caller>),
+        observation: &mut Observation,
+    ) -> Result<(Case, SegmentedBody), Refusal> {
+        let generation = Arc::clone(&judged.generation);
+        let settings = &generation.snapshot().config().gateway;
+        let limits = &settings.limits;
+        if matches!(incoming.head.method, Method::CONNECT | Method::TRACE) {
+            return Err(Refusal::Method);
+        }
+        let codings = Codings::take(&mut incoming.head.headers)?;
+        let mut reading = reading(&incoming.head)?;
+        let taken = self.load.body_bytes.nothing();
+        let budget = BodyBudget { limits, max_body_bytes: settings.max_body_bytes, taken };
+        let mut body_reader = BodyReader::new(incoming, budget)?;
+        let body = body::read(&mut reading, &mut body_reader, codings).await?;
+        let body = body.keeping(body_reader.taken());
+        let call = body::finish(reading, &body, limits.json_depth)?;
+        let call = references::resolve(&self.references, settings, &caller, &incoming.head, &body, call);
+        let case = Case { judged, caller, call, time: observation.received_at() };
+        // Reading the body may have taken long. A request is decided by the generation that is active when it is sent.
+        if case.judged.counts(&self.active, case.time) {
+            return Ok((case, body));
+        }
+        Ok((Box::pin(self.judge_again(&incoming.head, &body, observation)).await?, body))
+    }
+
     /// Verifies the token and reads the request again, both by the newest rules. Nothing of an earlier judgment is
     /// reused.
     async fn judge_again(
@@ -315,7 +347,7 @@ static IDS: LazyLock<RequestIds> = LazyLock::new(RequestIds::new);
 
 /// The caller's own request id if it is short and plain, so that both sides can match their logs. Otherwise a random
 /// id.
-fn request_id(head: &Parts) -> HeaderValue {
+pub(super) fn request_id(head: &Parts) -> HeaderValue {
     let plain = |value: &&HeaderValue| {
         (1..=64).contains(&value.len())
             && value.as_bytes().iter().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(b))

@@ -21,6 +21,7 @@ mod error_shapes;
 mod exhaustion;
 mod fixture;
 mod floods;
+mod forward_auth;
 mod forwarding;
 mod frames;
 mod http2;

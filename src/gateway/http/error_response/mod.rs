@@ -115,6 +115,17 @@ pub(in crate::gateway) enum Refusal {
     WebSocketVersion,
     #[error("WebSockets are turned off here: send the request over HTTP")]
     WebSocketsOff,
+    /// Another proxy asks about a request.
+    #[error("the request cannot be judged without its body: {0}")]
+    BodyUnseen(&'static str),
+    #[error(
+        "the messages of this WebSocket name the model, and only a gateway that carries them can judge them"
+    )]
+    MessagesUnseen,
+    #[error("the proxy does not describe the original request: {0}")]
+    Original(&'static str),
+    #[error("this address may not ask for decisions: `modelgate.trusted_proxies` lists those that may")]
+    UntrustedProxy,
     /// The caller may use the model, but this connection belongs to another deployment.
     #[error("another deployment than this connection's serves the model: open a connection for it")]
     OtherDeployment,
@@ -141,6 +152,7 @@ impl Refusal {
         match self {
             Self::Malformed(Malformed::Unsupported(_)) | Self::Encoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Credential(BearerError::Ambiguous)
+            | Self::Original(_)
             | Self::Handshake(_)
             | Self::Malformed(_)
             | Self::BodyBroken
@@ -149,7 +161,11 @@ impl Refusal {
                 StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
             }
             Self::Credential(_) | Self::Token(_) => StatusCode::UNAUTHORIZED,
-            Self::Denied(_) | Self::OtherDeployment => StatusCode::FORBIDDEN,
+            Self::Denied(_)
+            | Self::OtherDeployment
+            | Self::BodyUnseen(_)
+            | Self::MessagesUnseen
+            | Self::UntrustedProxy => StatusCode::FORBIDDEN,
             Self::WebSocketVersion | Self::WebSocketsOff => StatusCode::UPGRADE_REQUIRED,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
@@ -241,6 +257,9 @@ impl Refusal {
             Self::Handshake(_) | Self::WebSocketVersion => ("invalid_request_error", "bad_handshake"),
             Self::WebSocketsOff => ("invalid_request_error", "websockets_off"),
             Self::OtherDeployment => ("permission_error", "model_of_another_deployment"),
+            Self::BodyUnseen(_) | Self::MessagesUnseen => ("permission_error", "body_required"),
+            Self::Original(_) => ("invalid_request_error", "bad_original_request"),
+            Self::UntrustedProxy => ("permission_error", "untrusted_proxy"),
             Self::Overtaken => ("api_error", "rules_changed"),
             Self::UpstreamConnectTimeout | Self::UpstreamTimeout => ("api_error", "upstream_timeout"),
             Self::KeysUnavailable => ("api_error", "keys_unavailable"),

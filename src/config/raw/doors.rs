@@ -1,0 +1,19 @@
+//! The blocks of `modelgate` for other proxies, which ask for decisions.
+
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
+#[serde(rename = "forward_auth", deny_unknown_fields)]
+pub(in crate::config) struct ForwardAuth {
+    /// The address that proxies ask at `/-/authorize`.
+    pub(in crate::config) listen: String,
+    /// The headers that have the original request: `x-forwarded` (Caddy, Traefik, HAProxy) or `x-original` (nginx). With
+    /// `x-original`, every status is 200, 401 or 403. Default: `x-forwarded`.
+    #[serde(default)]
+    pub(in crate::config) convention: Option<String>,
+    /// Requests whose body may name a model and did not come along. `deny` denies them. `url` judges them by the model in
+    /// their URL, and does not see the body. Default: `deny`.
+    #[serde(default)]
+    pub(in crate::config) without_body: Option<String>,
+}

@@ -10,11 +10,12 @@ use tokio::sync::{oneshot, watch};
 use tracing_subscriber::EnvFilter;
 
 use super::args::ConfigArgs;
+use super::doors::Doors;
 use super::load::{self, Brought, runtime};
 use super::output::Exit;
 use crate::casefile;
 use crate::config::AdminListen;
-use crate::gateway::{ActivationCheck, Admin, ForwardAuthServer, Gateway, Origin, Reloader, Server};
+use crate::gateway::{ActivationCheck, Admin, Origin, Reloader, Server};
 use crate::sources::Sources;
 
 /// LiteLLM's port, on the loopback address.
@@ -82,7 +83,7 @@ async fn serve(args: &ServeArgs) -> miette::Result<Exit> {
     let admin = args.admin.or(config.gateway.admin).unwrap_or(AdminListen::At(DEFAULT_ADMIN));
     let server = Server::bind(listen, Arc::clone(gateway)).await.map_err(super::failed)?;
     let admin = bind_admin(admin, Arc::clone(&reloader)).await?;
-    let forward_auth = bind_forward_auth(gateway).await?;
+    let doors = Doors::bind(gateway).await?;
     let (stop, hangups) = (stop_signal().map_err(super::failed)?, hangups(Arc::clone(&reloader)));
     let hangups = hangups.map_err(super::failed)?;
     let scheme = if config.gateway.tls.is_some() { "https" } else { "http" };
@@ -100,11 +101,7 @@ async fn serve(args: &ServeArgs) -> miette::Result<Exit> {
     // Each receiver completes when its sender is dropped.
     let ((draining, drains), (drained, ended)) = (watch::channel(()), oneshot::channel::<()>());
     let stopping = |mut drains: watch::Receiver<()>| async move { while drains.changed().await.is_ok() {} };
-    let doors = async {
-        if let Some(server) = forward_auth {
-            server.run(stopping(drains.clone())).await;
-        }
-    };
+    let doors = doors.run(|| stopping(drains.clone()));
     let serving = async {
         let stopped = async {
             stop.await;
@@ -149,17 +146,6 @@ async fn bind_admin(listen: AdminListen, reloader: Arc<Reloader>) -> miette::Res
     })?;
     tracing::info!("the admin listener is on http://{}", admin.local_addr().map_err(super::failed)?);
     Ok(Some(admin))
-}
-
-async fn bind_forward_auth(gateway: &Arc<Gateway>) -> miette::Result<Option<ForwardAuthServer>> {
-    let generation = gateway.active();
-    let Some(settings) = &generation.snapshot().config().gateway.forward_auth else { return Ok(None) };
-    let server = ForwardAuthServer::bind(settings, Arc::clone(gateway)).await.map_err(|error| {
-        super::failed(format!("the forward-auth listener: {error}; change `modelgate.forward_auth.listen`"))
-    })?;
-    let address = server.local_addr().map_err(super::failed)?;
-    tracing::info!("proxies may ask at http://{address}/-/authorize");
-    Ok(Some(server))
 }
 
 /// Logs to standard error, at the level of `RUST_LOG`.

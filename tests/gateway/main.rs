@@ -19,6 +19,7 @@ mod encodings;
 mod entra;
 mod error_shapes;
 mod exhaustion;
+mod ext_authz;
 mod fixture;
 mod floods;
 mod forward_auth;

@@ -17,3 +17,14 @@ pub(in crate::config) struct ForwardAuth {
     #[serde(default)]
     pub(in crate::config) without_body: Option<String>,
 }
+
+#[derive(Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
+#[serde(rename = "ext_authz", deny_unknown_fields)]
+pub(in crate::config) struct ExtAuthz {
+    /// The address that Envoy asks, over gRPC or HTTP, or `unix:` and the path of a socket.
+    pub(in crate::config) listen: String,
+    /// Envoy removes the caller's credential from the request that it forwards. Default: `true`.
+    #[serde(default)]
+    pub(in crate::config) remove_credential: Option<bool>,
+}

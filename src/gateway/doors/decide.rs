@@ -9,6 +9,7 @@ use crate::gateway::http::client_ip;
 use crate::gateway::http::error_response::Refusal;
 use crate::gateway::http::incoming::IncomingRequest;
 use crate::gateway::judging::Case;
+use crate::gateway::model_list;
 use crate::gateway::pipeline::Gateway;
 use crate::gateway::telemetry::Observation;
 use crate::gateway::upstream::deployments::sockets::SocketApi;
@@ -47,11 +48,14 @@ impl Gateway {
             (Some(_), _) => return Err(read.err().unwrap_or(Refusal::MessagesUnseen)),
             (None, SeenBody::Whole) => read?,
             (None, SeenBody::Nothing) => asked.without_body(read)?,
+            (None, SeenBody::Beginning) => return Err(Refusal::BodyUnseen(asked.advice)),
         };
         let source =
             incoming.peer.and_then(|peer| client_ip::address(peer, &incoming.head.headers, asked.trusted));
-        let (_, _, permit) = case.decide(source, observation)?;
-        Ok(Verdict { permit })
+        let (judged, caller, permit) = case.decide(source, observation)?;
+        let listing =
+            model_list::answer(judged.generation.snapshot(), &caller, &permit, &incoming.head.headers);
+        Ok(Verdict { permit, listing })
     }
 }
 

@@ -1,31 +1,29 @@
 //! The listener for nginx, Caddy, Traefik and HAProxy: they ask with a subrequest, and describe the original request in its
 //! headers.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use http::header::HeaderName;
 use http::{HeaderValue, StatusCode};
 use http_body_util::BodyExt as _;
 use hyper::body::Body as _;
-use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use serde_json::json;
 use tokio::net::TcpListener;
 
+use super::ask::{Answered, ask, check_peer, trusted};
 use super::decide::Asked;
 use super::original;
 use super::seen_body::SeenBody;
-use super::verdict::Verdict;
-use crate::config::{Convention, ForwardAuth, GatewaySettings};
+use crate::config::{Convention, ForwardAuth};
 use crate::display::escape;
-use crate::gateway::http::error_response::{Answer, REQUEST_ID, Refusal, json_answer};
-use crate::gateway::http::incoming::{IncomingRequest, UnreadBody};
+use crate::gateway::http::error_response::{Answer, REQUEST_ID, json_answer};
+use crate::gateway::http::incoming::IncomingRequest;
 use crate::gateway::limits::counter::Counter;
 use crate::gateway::listener::connection::Common;
 use crate::gateway::listener::server::{self, ServerError};
-use crate::gateway::pipeline::{Gateway, request_id};
-use crate::gateway::telemetry::{Observation, ObservedBody};
-use crate::routes::surface::{ErrorShape, error_shape};
+use crate::gateway::pipeline::Gateway;
+use crate::gateway::telemetry::ObservedBody;
 
 /// The path of the question.
 const PATH: &str = "/-/authorize";
@@ -85,63 +83,27 @@ async fn answer(gateway: &Gateway, incoming: &mut IncomingRequest, convention: C
     let generation = gateway.active();
     let settings = &generation.snapshot().config().gateway;
     let trusted = trusted(settings);
-    let restored = restore(incoming, &trusted, convention);
-    let request_id = request_id(&incoming.head);
-    let mut observation = Observation::begin(gateway.observers(), &incoming.head, &request_id);
-    let by_headers = ErrorShape::by_headers(&incoming.head.headers);
-    let shape = error_shape(&incoming.head.method, incoming.head.uri.path(), by_headers);
-    let decided = match restored {
-        Ok(()) => {
-            let seen = if incoming.body.is_end_stream() { SeenBody::Nothing } else { SeenBody::Whole };
-            let without_body =
-                settings.forward_auth.as_ref().map(|door| door.without_body).unwrap_or_default();
-            let asked = Asked { seen, without_body, advice: ADVICE, trusted: &trusted };
-            gateway.decide(incoming, &asked, &mut observation).await
+    let described =
+        check_peer(incoming.peer, &trusted).and_then(|()| original::restore(&mut incoming.head, convention));
+    let seen = if incoming.body.is_end_stream() { SeenBody::Nothing } else { SeenBody::Whole };
+    let without_body = settings.forward_auth.as_ref().map(|door| door.without_body).unwrap_or_default();
+    let asked = Asked { seen, without_body, advice: ADVICE, trusted: &trusted };
+    let Answered { decided, request_id, observation } = ask(gateway, incoming, &asked, described).await;
+    let answer = match decided {
+        Ok(verdict) => {
+            let mut answer = json_answer(StatusCode::OK, &json!({ "decision": true }));
+            verdict.write(answer.headers_mut());
+            answer.headers_mut().insert(REQUEST_ID, request_id);
+            answer
         }
-        Err(refusal) => Err(refusal),
-    };
-    let mut answer = match decided {
-        Ok(verdict) => permitted(&verdict, &mut observation),
-        Err(refusal) => {
-            let mut answer = refusal.answer(&request_id, shape, &settings.denied_model);
-            if !incoming.body.is_end_stream() {
-                answer.extensions_mut().insert(UnreadBody);
-            }
+        Err(mut answer) => {
             if convention == Convention::XOriginal {
                 in_two_statuses(&mut answer);
             }
-            observation.answered(answer.status(), Some(&refusal));
             answer
         }
     };
-    answer.headers_mut().insert(REQUEST_ID, request_id);
     answer.map(|body| ObservedBody::new(body, observation).boxed_unsync())
-}
-
-fn permitted(verdict: &Verdict, observation: &mut Observation) -> Answer {
-    let mut answer = json_answer(StatusCode::OK, &json!({ "decision": true }));
-    verdict.write(answer.headers_mut());
-    observation.answered(StatusCode::OK, None);
-    answer
-}
-
-/// Replaces the head of a question by the head of the original request.
-fn restore(incoming: &mut IncomingRequest, trusted: &[IpNet], convention: Convention) -> Result<(), Refusal> {
-    let is_trusted = |peer: IpAddr| trusted.iter().any(|network| network.contains(&peer.to_canonical()));
-    if !incoming.peer.is_some_and(is_trusted) {
-        return Err(Refusal::UntrustedProxy);
-    }
-    original::restore(&mut incoming.head, convention)
-}
-
-/// The proxies that may ask: `modelgate.trusted_proxies`, or those on this machine.
-fn trusted(settings: &GatewaySettings) -> Vec<IpNet> {
-    if settings.trusted_proxies.is_empty() {
-        let v4 = Ipv4Net::new_assert(Ipv4Addr::LOCALHOST, 8);
-        let v6 = Ipv6Net::new_assert(Ipv6Addr::LOCALHOST, 128);
-        return vec![v4.into(), v6.into()];
-    }
-    settings.trusted_proxies.clone()
 }
 
 /// nginx passes 401 and 403 on, and turns every other refusal into 500.

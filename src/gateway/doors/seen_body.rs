@@ -11,6 +11,8 @@ pub(super) enum SeenBody {
     Whole,
     /// Nothing. The request may have a body or not.
     Nothing,
+    /// Only the beginning of the body.
+    Beginning,
 }
 
 /// Whether a model may stand in the body of such a request.

@@ -1,11 +1,12 @@
-//! The addresses of listeners, and those for other proxies: `modelgate.forward_auth`.
+//! The addresses of listeners, and those for other proxies: `modelgate.forward_auth` and `modelgate.ext_authz`.
 
+use std::path::Path;
 use std::str::FromStr;
 
 use crate::config::problem::Problem;
 use crate::config::raw;
 use crate::config::settings::context::Context;
-use crate::config::settings::types::{Convention, ForwardAuth, WithoutBody};
+use crate::config::settings::types::{Convention, ExtAuthz, ForwardAuth, SocketAddress, WithoutBody};
 
 /// `modelgate.forward_auth`.
 pub(super) fn forward_auth(cx: &mut Context<'_>, block: raw::ForwardAuth) -> Option<ForwardAuth> {
@@ -39,6 +40,21 @@ pub(super) fn address<A: FromStr>(cx: &mut Context<'_>, key: &str, example: &str
         cx.refuse(&format!("modelgate.{key}"), Problem::OutOfRange { key: last, range });
     }
     parsed
+}
+
+/// `modelgate.ext_authz`.
+pub(super) fn ext_authz(cx: &mut Context<'_>, block: raw::ExtAuthz, directory: &Path) -> Option<ExtAuthz> {
+    let raw::ExtAuthz { listen, remove_credential } = block;
+    let listen = match listen.strip_prefix("unix:") {
+        Some(path) if !path.is_empty() => SocketAddress::Unix(directory.join(path)),
+        _ => SocketAddress::Tcp(address(
+            cx,
+            "ext_authz.listen",
+            "127.0.0.1:4003` or `unix:/run/modelgate.sock",
+            &listen,
+        )?),
+    };
+    Some(ExtAuthz { listen, removes_credential: remove_credential.unwrap_or(true) })
 }
 
 fn refuse(cx: &mut Context<'_>, path: &str, key: &str, range: &str) {

@@ -60,6 +60,7 @@ pub(in crate::config) fn settings(
         denied_model,
         cors,
         forward_auth,
+        ext_authz,
         leeway: _,
         public_key_stale_ttl: _,
         public_key_cooldown: _,
@@ -91,6 +92,7 @@ pub(in crate::config) fn settings(
         denied_model: clients::denied_model(cx, denied_model.unwrap_or_default()),
         cors: cors.map(|block| clients::cors(cx, block)),
         forward_auth: forward_auth.and_then(|block| doors::forward_auth(cx, block)),
+        ext_authz: ext_authz.and_then(|block| doors::ext_authz(cx, block, directory)),
         websockets: websockets.unwrap_or(true),
         directory: directory.to_owned(),
     }

@@ -1,6 +1,7 @@
 //! The listeners for other proxies, which ask for decisions.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 /// `modelgate.forward_auth`: the listener for nginx, Caddy, Traefik and HAProxy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,4 +33,22 @@ pub enum WithoutBody {
     Deny,
     /// `url`: by the model in its URL, if there is one. The body may name others.
     Url,
+}
+
+/// `modelgate.ext_authz`: the listener for Envoy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExtAuthz {
+    /// The address to listen on.
+    pub listen: SocketAddress,
+    /// `remove_credential`: whether Envoy removes the caller's credential from a permitted request; default: `true`.
+    pub removes_credential: bool,
+}
+
+/// The address of a TCP or Unix socket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SocketAddress {
+    /// A TCP socket.
+    Tcp(SocketAddr),
+    /// The path of a Unix socket.
+    Unix(PathBuf),
 }

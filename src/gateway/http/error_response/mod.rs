@@ -3,18 +3,14 @@
 //! Input: a [`Refusal`]. Output: a response in the format of the client's API (`shapes`), with the request
 //! id, and with an RFC 6750 challenge if a credential is missing or invalid.
 
+mod answers;
 mod shapes;
 
-use std::convert::Infallible;
-
-use bytes::Bytes;
+use http::StatusCode;
 use http::header::{
-    ACCEPT_ENCODING, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER,
-    SEC_WEBSOCKET_VERSION, UPGRADE, WWW_AUTHENTICATE,
+    ACCEPT_ENCODING, CONNECTION, HeaderName, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_VERSION, UPGRADE,
+    WWW_AUTHENTICATE,
 };
-use http::{Response, StatusCode};
-use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt as _, Full};
 use serde_json::{Value, json};
 
 use crate::authn::{BearerError, TokenError};
@@ -27,19 +23,7 @@ use crate::request::Malformed;
 use crate::routes::surface::ErrorShape;
 use shapes::ErrorText;
 
-/// The type of every response.
-pub(in crate::gateway) type Answer = Response<AnswerBody>;
-/// The body type of every response.
-pub(in crate::gateway) type AnswerBody = UnsyncBoxBody<Bytes, BodyError>;
-
-/// Why a response body ended early. The caller only sees that it is incomplete.
-#[derive(Debug, thiserror::Error)]
-pub(in crate::gateway) enum BodyError {
-    #[error(transparent)]
-    Upstream(#[from] hyper::Error),
-    #[error("the upstream's answer took too long")]
-    TooLong,
-}
+pub(in crate::gateway) use answers::{Answer, AnswerBody, BodyError, answer_of, json_answer};
 
 /// The response to a connection over the limit. Its request is not read.
 pub(in crate::gateway) const OVERLOADED: &str = concat!(
@@ -364,21 +348,6 @@ impl Refusal {
             _ => tracing::info!(status, request_id, code, "refused: {}", escape(&self.to_string())),
         }
     }
-}
-
-/// A JSON response of the gateway.
-pub(in crate::gateway) fn json_answer(status: StatusCode, body: &Value) -> Answer {
-    answer_of(status, "application/json", body.to_string())
-}
-
-/// A response of the gateway.
-pub(in crate::gateway) fn answer_of(status: StatusCode, content_type: &'static str, body: String) -> Answer {
-    let body = Full::new(Bytes::from(body)).map_err(|never: Infallible| match never {});
-    let mut answer = Response::new(body.boxed_unsync());
-    *answer.status_mut() = status;
-    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    answer
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ mod writer;
 use std::path::PathBuf;
 
 pub use chain::{Chain, Link, LinkError};
-pub use line::{Input, Line, LoggedCaller, OnTrial, Verdict, cut};
+pub use line::{Input, Line, LoggedCaller, OnTrial, Served, Verdict, cut};
 pub(crate) use mask::shown;
 pub use writer::DecisionLog;
 

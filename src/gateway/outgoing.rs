@@ -9,9 +9,10 @@ use super::http::error_response::Refusal;
 use super::http::segmented_body::SegmentedBody;
 use super::http::{credential, headers};
 use super::loading::generation::InForce;
-use super::target::Target;
+use super::target::{Served, Target};
 use super::telemetry::Observation;
 use super::upstream::client::{Connection, Deadlines, Outgoing};
+use super::upstream::router::attempts::Attempts;
 use crate::authn::Bearer;
 use crate::config::GatewaySettings;
 use crate::engine::Permit;
@@ -35,11 +36,12 @@ impl<'d> Plan<'d> {
         permit: &Permit,
         head: &Parts,
         body: &SegmentedBody,
+        attempts: &Attempts,
     ) -> Result<Self, Refusal> {
         let call = permit.call();
         let config = in_force.snapshot().config();
         let credential = Bearer::presented(&head.headers, config.master_key.as_ref()).ok();
-        let target = in_force.deployments.target(call, head.uri.query(), credential)?;
+        let target = in_force.deployments.target(call, head.uri.query(), credential, attempts.tried())?;
         tracing::debug!(model = ?permit.model(), host = target.uri.host(), policies = ?permit.decision().policies, "permitted");
         let renamed = target.model.as_deref().and_then(|model| call.renamed_body(model));
         let mut edits = credential::edits(body, &head.headers, credential, renamed)?;
@@ -47,13 +49,18 @@ impl<'d> Plan<'d> {
         let added = target.defaults.members_for(body.first());
         edits.extend(added.map(|(at, members)| (at..at, members.into())));
         let stripped = headers::not_for_upstream(&head.headers, credential);
-        let deadlines = Deadlines::new(&config.gateway.limits, target.timeout);
+        let deadlines = Deadlines::new(&config.gateway.limits, target.timeout, attempts.end());
         Ok(Self { target, stripped, edits, deadlines })
     }
 
     /// The destination of the request.
     pub(super) fn uri(&self) -> &Uri {
         &self.target.uri
+    }
+
+    /// The deployment that gets the request.
+    pub(super) fn served(&self) -> Option<Served> {
+        self.target.served
     }
 
     pub(super) fn deadlines(&self) -> Deadlines {

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::{Arc, LazyLock};
+use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use http::request::Parts;
@@ -29,6 +30,8 @@ use super::probe::probe;
 use super::references::{self, ReferenceStore, Watch};
 use super::telemetry::{Observation, ObservedBody, Observers};
 use super::upstream::client::{Connection, Forwarder};
+use super::upstream::retrying::{Outcome, Retrying, Routed, Spare};
+use super::upstream::router::attempts::Attempts;
 use super::websocket::handshake::Handshake;
 use super::websocket::shared::Sockets;
 use crate::config::GatewaySettings;
@@ -92,7 +95,9 @@ impl Gateway {
         let in_force = self.in_force();
         let (sources, cache) = in_force.verifier.as_ref().map(TokenVerifier::state).unwrap_or_default();
         let generation = in_force.snapshot().generation();
-        match self.observers.scrape(generation, &sources, cache, &self.load, self.references.len()) {
+        let deployments: Vec<_> = in_force.deployments.samples(Instant::now()).collect();
+        let references = self.references.len();
+        match self.observers.scrape(generation, &sources, cache, &self.load, references, &deployments) {
             Ok(text) => answer_of(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", text),
             Err(error) => {
                 let error = json!({"error": error.to_string()});
@@ -204,57 +209,107 @@ impl Gateway {
         if !case.judged.counts(&self.active, case.time) {
             case = Box::pin(self.judge_again(&incoming.head, &body, seen)).await?;
         }
+        let mut attempts = Attempts::default();
         // The loop repeats only if the judgment becomes invalid before the request is sent.
-        loop {
+        'judged: loop {
             let source = source_of(incoming, &case.judged.in_force);
-            let (judged, caller, permit) = case.decide(source, seen)?;
-            let snapshot = judged.in_force.snapshot();
+            let (judged, caller, mut permit) = case.decide(source, seen)?;
+            let InForce { snapshot, deployments, .. } = &*judged.in_force;
             if let Some(answer) = model_list::answer(snapshot, &caller, &permit, &incoming.head.headers) {
                 return answer;
             }
             let config = snapshot.config();
-            let plan = Plan::new(&judged.in_force, &permit, &incoming.head, &body)?;
-            plan.announce(&permit, &mut incoming.head, seen);
-            let watch = references::watch(&self.references, &config.gateway, &caller, &permit);
-            if watch.is_some() {
-                Watch::ask_for_plain(&mut incoming.head.headers);
-            }
-            drop(permit);
-            let (connection, unsent) = if plan.is_secure() {
-                let (gate, shut) = judged::gate(&self.active, &judged);
-                let unsent = Box::new((incoming.head.headers.clone(), body.copied()));
-                body = body.behind(gate);
-                (Connection::Secure(shut), Some(unsent))
-            } else if let Some(link) = self.forwarder.idle(plan.uri()) {
-                (Connection::Plain(link), None)
-            } else {
-                // This is boxed, so that a request with a ready connection does not reserve memory for it.
-                let connected = Box::pin(self.forwarder.connect(plan.uri(), plan.deadlines())).await;
-                let link = connected.inspect_err(|refusal| seen.upstream(Err(refusal)))?;
-                if !judged.counts(&self.active, seen.now().wall) {
+            let retrying = Retrying { snapshot, deployments, caller: &caller };
+            // The answer of a deployment that failed, until another one is found.
+            let mut failed: Option<Box<Result<Answer, Refusal>>> = None;
+            // The loop repeats only if a deployment failed and something else may be tried.
+            loop {
+                let plan = match Plan::new(&judged.in_force, &permit, &incoming.head, &body, &attempts) {
+                    Ok(plan) if !attempts.is_fallback() || plan.served().is_some() => plan,
+                    planned => {
+                        let refusal = planned.err().unwrap_or(Refusal::NoUpstream);
+                        let may_fall_back =
+                            attempts.is_fallback() || matches!(refusal, Refusal::CoolingDown { .. });
+                        if may_fall_back && let Some(next) = retrying.fall_back(&permit, &mut attempts, seen)
+                        {
+                            permit = next;
+                            continue;
+                        }
+                        return failed.map_or(Err(refusal), |failed| *failed);
+                    }
+                };
+                drop(failed);
+                plan.announce(&permit, &mut incoming.head, seen);
+                let watch = references::watch(&self.references, &config.gateway, &caller, &permit);
+                if watch.is_some() {
+                    Watch::ask_for_plain(&mut incoming.head.headers);
+                }
+                let routed = plan.served().filter(|served| served.is_routed || attempts.is_fallback());
+                let routed = match routed {
+                    Some(served) => {
+                        attempts.ends_at(plan.deadlines().end());
+                        let label = deployments.label(served.position);
+                        seen.served(label, &permit, attempts.number(), attempts.is_fallback());
+                        Some(Routed { permit, served })
+                    }
+                    None => {
+                        drop(permit);
+                        None
+                    }
+                };
+                let spare = (routed.is_some() || plan.is_secure())
+                    .then(|| Box::new(Spare::of(&incoming.head, &mut body, routed)));
+                let connection = if plan.is_secure() {
+                    let (gate, shut) = judged::gate(&self.active, &judged);
+                    body = body.behind(gate);
+                    Ok(Connection::Secure(shut))
+                } else if let Some(link) = self.forwarder.idle(plan.uri()) {
+                    Ok(Connection::Plain(link))
+                } else {
+                    // This is boxed, so that a request with a ready connection does not reserve memory for it.
+                    let connected = Box::pin(self.forwarder.connect(plan.uri(), plan.deadlines())).await;
+                    match connected {
+                        Ok(_) if !judged.counts(&self.active, seen.now().wall) => Err(Refusal::Overtaken),
+                        connected => connected.map(Connection::Plain),
+                    }
+                };
+                let (is_unsent, answered) = match connection {
+                    Ok(connection) => {
+                        let sent = std::mem::take(&mut body);
+                        let outgoing = plan.outgoing(&config.gateway, &mut incoming.head, sent, connection);
+                        let may_be_sent = || judged.counts(&self.active, Moment::now().wall);
+                        (false, self.forwarder.relay(outgoing, &may_be_sent, &self.observers).await)
+                    }
+                    Err(refusal) => (true, Err(refusal)),
+                };
+                let is_overtaken = matches!(answered, Err(Refusal::Overtaken));
+                if is_overtaken && (is_unsent || spare.is_some()) {
+                    if let Some(spare) = spare {
+                        spare.restore(&mut incoming.head, &mut body);
+                    }
+                    attempts.start_over();
                     case = Box::pin(self.judge_again(&incoming.head, &body, seen)).await?;
+                    continue 'judged;
+                }
+                seen.upstream(answered.as_ref().map(Response::status));
+                if let Some(routed) = spare.and_then(|spare| spare.restore(&mut incoming.head, &mut body))
+                    && let Some(next) =
+                        Box::pin(retrying.next(routed, Outcome::of(&answered), &mut attempts, seen)).await
+                {
+                    if !judged.counts(&self.active, seen.now().wall) {
+                        attempts.start_over();
+                        case = Box::pin(self.judge_again(&incoming.head, &body, seen)).await?;
+                        continue 'judged;
+                    }
+                    failed = Some(Box::new(answered));
+                    permit = next;
                     continue;
                 }
-                (Connection::Plain(link), None)
-            };
-            let outgoing =
-                plan.outgoing(&config.gateway, &mut incoming.head, std::mem::take(&mut body), connection);
-            let may_be_sent = || judged.counts(&self.active, Moment::now().wall);
-            let answered = self.forwarder.relay(outgoing, &may_be_sent, &self.observers).await;
-            let is_overtaken = matches!(answered, Err(Refusal::Overtaken));
-            if let Some(unsent) = unsent.filter(|_| is_overtaken) {
-                let (headers, copy) = *unsent;
-                incoming.head.headers = headers;
-                let budget = self.load.body_bytes.of(copy.len());
-                body = copy.keeping(budget);
-                case = Box::pin(self.judge_again(&incoming.head, &body, seen)).await?;
-                continue;
+                return match watch {
+                    Some(watch) => answered.map(|answer| watch.over(answer)),
+                    None => answered,
+                };
             }
-            seen.upstream(answered.as_ref().map(Response::status));
-            return match watch {
-                Some(watch) => answered.map(|answer| watch.over(answer)),
-                None => answered,
-            };
         }
     }
 

@@ -183,7 +183,7 @@ pub(crate) async fn send(
     stream
 }
 
-fn in_force(config: Config, dropins: &DropIns) -> InForce {
+pub(crate) fn in_force(config: Config, dropins: &DropIns) -> InForce {
     let verifier = TokenVerifier::new(&config.jwt.as_ref().unwrap().tokens).unwrap();
     InForce::new(Snapshot::with_policies(config, dropins).unwrap(), Some(verifier))
 }

@@ -1,30 +1,34 @@
 //! Which deployment serves a request, and at what address.
 //!
 //! In come a configuration and the calls that were permitted under it. Out go targets: address, credential and the model's
-//! name there. `sockets` does the same for WebSockets, whose messages may name models later.
+//! name there. `routing` chooses among the deployments of a name. `sockets` does the same as this file for WebSockets, whose
+//! messages may name models later.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::hash::BuildHasher as _;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::atomic::AtomicUsize;
+use std::time::{Duration, Instant};
 
 use foldhash::fast::{FixedState, RandomState};
 use http::header::{AUTHORIZATION, HeaderName, HeaderValue, InvalidHeaderValue};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::config::{Config, Deployment, Provider, provider_of};
+use crate::config::{Config, Deployment, Model, Provider, Routing, provider_of};
 use crate::gateway::http::credential::clean_query;
 use crate::gateway::http::error_response::Refusal;
-use crate::gateway::target::{Defaults, Target, operation};
+use crate::gateway::target::{Defaults, Served, Target, operation};
 use crate::gateway::upstream::base_url::{Base, join};
 use crate::gateway::upstream::proxy::Proxy;
+use crate::gateway::upstream::router::health::Health;
+use crate::gateway::upstream::router::rules::Rules;
 use crate::names::ModelName;
 use crate::pattern::{Pattern, filled};
 use crate::request::ApiCall;
 
+pub(in crate::gateway) mod routing;
 pub(in crate::gateway) mod sockets;
 
 /// What OpenAI-shaped endpoints offer for a model, below their base URL.
@@ -54,6 +58,7 @@ pub(in crate::gateway) struct Deployments {
     /// Whose turn it is under wildcards, by the hash of the name that was asked for: such names are without number.
     turns: [AtomicUsize; SHARED_TURNS],
     upstream: Option<Proxy>,
+    rules: Rules,
 }
 
 /// The deployments of one name.
@@ -70,6 +75,20 @@ struct Entry {
     deployment: Option<Prepared>,
     /// By the provider that a request names, for an entry whose model is `*`.
     by_provider: HashMap<String, Prepared, RandomState>,
+    routing: Routing,
+    health: Health,
+    /// How logs and metrics name it: by its id, else by its name and its number among those with this name.
+    label: String,
+}
+
+/// A deployment that was chosen for a model.
+struct Chosen<'d> {
+    served: Served,
+    deployment: &'d Prepared,
+    /// The model's name there.
+    name: String,
+    /// Whether it is the only one.
+    is_only: bool,
 }
 
 /// `None`: what the configuration writes is no header, so that nothing can be sent.
@@ -94,24 +113,17 @@ type Bases<'c> = HashMap<&'c str, Option<Arc<Base>>, RandomState>;
 
 impl Deployments {
     pub(in crate::gateway) fn new(config: &Config) -> Self {
-        let mut bases = HashMap::default();
-        let entries: Vec<_> = config
-            .models
-            .iter()
-            .map(|model| Entry {
-                name: model.name.clone(),
-                deployment: model.deployment.as_ref().map(|deployment| Prepared::of(deployment, &mut bases)),
-                by_provider: model
-                    .by_provider
-                    .iter()
-                    .map(|(provider, deployment)| (provider.clone(), Prepared::of(deployment, &mut bases)))
-                    .collect(),
-            })
-            .collect();
+        let (mut bases, rules, now) = (HashMap::default(), Rules::new(config), Instant::now());
+        let mut entries: Vec<_> =
+            config.models.iter().map(|model| Entry::of(model, rules.timeout, &mut bases, now)).collect();
         let mut exact: HashMap<_, Shared, _> = HashMap::default();
         let mut wildcards = Vec::new();
-        for (position, entry) in entries.iter().enumerate() {
-            exact.entry(entry.name.clone()).or_default().positions.push(position);
+        for (position, entry) in entries.iter_mut().enumerate() {
+            let shared = exact.entry(entry.name.clone()).or_default();
+            shared.positions.push(position);
+            if entry.label.is_empty() {
+                entry.label = format!("{}#{}", entry.name, shared.positions.len());
+            }
             if entry.name.as_str().contains('*') {
                 wildcards.push((Pattern::new(entry.name.as_str()), entry.name.as_str().len(), position));
             }
@@ -120,25 +132,32 @@ impl Deployments {
         let wildcards = wildcards.into_iter().map(|(pattern, _, position)| (pattern, position)).collect();
         let upstream = Proxy::of(config, bearer);
         let turns = std::array::from_fn(|_| AtomicUsize::default());
-        Self { entries, exact, wildcards, turns, upstream }
+        Self { entries, exact, wildcards, turns, upstream, rules }
     }
 
-    /// The target of a permitted call. Nothing of the caller's credential is left in its query.
+    /// The target of a permitted call, at none of the deployments that were `tried`. Nothing of the caller's credential is
+    /// left in its query.
     pub(in crate::gateway) fn target(
         &self,
         call: &ApiCall,
         query: Option<&str>,
         credential: Option<&[u8]>,
+        tried: &[usize],
     ) -> Result<Target<'_>, Refusal> {
-        let served = match call.model() {
-            Some(model) if self.upstream.as_ref().is_none_or(|proxy| !proxy.serves_all) => self.choose(model),
-            _ => None,
-        };
-        let has_deployment = served.is_some();
-        if let Some((deployment, model)) = served
-            && let Some(target) = at_deployment(deployment, model, call, query, credential)?
+        let asked = call.model().filter(|_| self.upstream.as_ref().is_none_or(|proxy| !proxy.serves_all));
+        let (mut tried, mut has_deployment) = (Cow::Borrowed(tried), false);
+        // The loop repeats only if the provider of one of several deployments does not speak the operation.
+        while let Some(model) = asked
+            && let Some(Chosen { served, deployment, name, is_only }) = self.choose(model, &tried)?
         {
-            return Ok(target);
+            has_deployment = true;
+            if let Some(target) = at_deployment(deployment, name, call, query, credential)? {
+                return Ok(Target { served: Some(served), ..target });
+            }
+            if is_only {
+                break;
+            }
+            tried.to_mut().push(served.position);
         }
         match &self.upstream {
             Some(proxy) => {
@@ -152,6 +171,7 @@ impl Deployments {
                     timeout: None,
                     provider: None,
                     defaults: Defaults::default(),
+                    served: None,
                 })
             }
             None => match call.model() {
@@ -161,21 +181,6 @@ impl Deployments {
                 None => Err(Refusal::NoUpstream),
             },
         }
-    }
-
-    /// A deployment of the model, in turn where there are several, and the model's name there. An exact name goes before a
-    /// wildcard, and a longer wildcard before a shorter one.
-    fn choose(&self, model: &ModelName) -> Option<(&Prepared, String)> {
-        let (positions, turn) = match self.exact.get(model) {
-            Some(shared) => (Cow::Borrowed(shared.positions.as_slice()), &shared.turn),
-            None => (Cow::Owned(self.fitting(model.as_str())), self.turn_below_wildcards(model)?),
-        };
-        let entries = positions.iter().filter_map(|position| self.entries.get(*position));
-        let mut deployed = entries.filter_map(|entry| Some((entry, entry.deployment(model)?)));
-        let count = deployed.clone().count();
-        let turn = if count > 1 { turn.fetch_add(1, Ordering::Relaxed) % count } else { 0 };
-        let (entry, (deployment, without_provider)) = deployed.nth(turn)?;
-        Some((deployment, entry.name_at_upstream(model, deployment, without_provider)))
     }
 
     /// Whether the configuration has the model, even if nothing serves it.
@@ -198,6 +203,24 @@ impl Deployments {
 }
 
 impl Entry {
+    /// The entry of a model, without a label if the model has no id. `timeout` is that of deployments without their own.
+    fn of<'c>(model: &'c Model, timeout: Option<Duration>, bases: &mut Bases<'c>, now: Instant) -> Self {
+        let first = model.deployment.as_ref().or_else(|| Some(&model.by_provider.first()?.1));
+        let routing = first.map(|deployment| deployment.routing.clone()).unwrap_or_default();
+        let mut prepared = |deployment: &'c Deployment| {
+            let prepared = Prepared::of(deployment, bases);
+            Prepared { timeout: prepared.timeout.or(timeout), ..prepared }
+        };
+        Self {
+            name: model.name.clone(),
+            deployment: model.deployment.as_ref().map(&mut prepared),
+            by_provider: model.by_provider.iter().map(|(name, one)| (name.clone(), prepared(one))).collect(),
+            routing,
+            health: Health::new(now),
+            label: model.id.clone().unwrap_or_default(),
+        }
+    }
+
     /// The deployment for a model. Where the provider that the model names chooses it, also the name without the provider.
     fn deployment<'m>(&self, model: &'m ModelName) -> Option<(&Prepared, Option<&'m str>)> {
         if !self.by_provider.is_empty()
@@ -308,6 +331,7 @@ fn at_deployment<'d>(
         timeout: deployment.timeout,
         provider: Some(deployment.provider),
         defaults: Defaults::new(operation, &deployment.defaults),
+        served: None,
     }))
 }
 

@@ -4,7 +4,7 @@ use http::Uri;
 use http::header::{HeaderName, HeaderValue};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::{Base, Deployments, Entry, Headers, Prepared, join};
+use super::{Base, Chosen, Deployments, Entry, Headers, Prepared, join};
 use crate::config::Provider;
 use crate::gateway::http::credential::clean_query;
 use crate::gateway::http::error_response::Refusal;
@@ -64,7 +64,7 @@ impl Deployments {
     ) -> Result<SocketTarget, Refusal> {
         let model = call.model().ok_or(Refusal::NoUpstream)?;
         if self.upstream.as_ref().is_none_or(|proxy| !proxy.serves_all)
-            && let Some((deployment, name)) = self.choose(model)
+            && let Some(Chosen { deployment, name, .. }) = self.choose(model, &[])?
         {
             if let Some(target) = at_deployment(deployment, name, (api, operation), query, credential)? {
                 return Ok(target);
@@ -113,11 +113,7 @@ impl Deployments {
     }
 
     fn places(&self, model: &ModelName) -> impl Iterator<Item = SocketPlace> {
-        let positions = match self.exact.get(model) {
-            Some(shared) => shared.positions.clone(),
-            None => self.fitting(model.as_str()),
-        };
-        positions.into_iter().filter_map(move |position| {
+        self.positions(model).into_owned().into_iter().filter_map(move |position| {
             let entry: &Entry = self.entries.get(position)?;
             let (deployment, without_provider) = entry.deployment(model)?;
             let name = entry.name_at_upstream(model, deployment, without_provider);

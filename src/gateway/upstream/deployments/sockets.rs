@@ -4,11 +4,13 @@ use http::Uri;
 use http::header::{HeaderName, HeaderValue};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
+use super::entry::{Entry, Headers, Prepared};
 use super::native::not_spoken;
-use super::{Base, Deployments, Entry, Headers, Prepared, join};
+use super::{Chosen, Deployments, join};
 use crate::config::Provider;
 use crate::gateway::http::credential::clean_query;
 use crate::gateway::http::error_response::Refusal;
+use crate::gateway::upstream::base_url::Base;
 use crate::names::ModelName;
 use crate::request::ApiCall;
 
@@ -73,7 +75,8 @@ impl Deployments {
     ) -> Result<SocketTarget, Refusal> {
         let model = call.model().ok_or(Refusal::NoUpstream)?;
         if self.upstream.as_ref().is_none_or(|proxy| !proxy.serves_all)
-            && let Some((deployment, name)) = self.choose(model)
+            && let Some(Chosen { deployment, name, .. }) =
+                self.choose(model, &[], |deployment| has_api(deployment, api))?
         {
             if let Some(target) = at_deployment(deployment, name, (api, operation), query, credential)? {
                 return Ok(target);
@@ -83,7 +86,11 @@ impl Deployments {
             }
         }
         let Some(proxy) = &self.upstream else {
-            return Err(if self.is_listed(model) { Refusal::NotServed } else { Refusal::UnknownModel });
+            return Err(match self.provider_of(model) {
+                Some(provider) => not_spoken(provider),
+                None if self.is_listed(model) => Refusal::NotServed,
+                None => Refusal::UnknownModel,
+            });
         };
         proxy.check(call)?;
         let query = query.and_then(|query| clean_query(query.into(), credential, true));
@@ -126,11 +133,7 @@ impl Deployments {
     }
 
     fn places(&self, model: &ModelName) -> impl Iterator<Item = SocketPlace> {
-        let positions = match self.exact.get(model) {
-            Some(shared) => shared.positions.clone(),
-            None => self.fitting(model.as_str()),
-        };
-        positions.into_iter().filter_map(move |position| {
+        self.positions(model).into_owned().into_iter().filter_map(move |position| {
             let entry: &Entry = self.entries.get(position)?;
             let (deployment, without_provider) = entry.deployment(model)?;
             let name = entry.name_at_upstream(model, deployment, without_provider);
@@ -147,6 +150,15 @@ impl Deployments {
 /// Its headers, with its key where the provider wants it.
 fn headers_of(deployment: &Prepared) -> &Headers {
     if deployment.provider == Provider::OpenAi { &deployment.bearer } else { &deployment.native }
+}
+
+/// Whether the deployment's provider has the API over WebSockets.
+fn has_api(deployment: &Prepared, api: SocketApi) -> bool {
+    match deployment.provider {
+        Provider::OpenAi | Provider::Azure => api != SocketApi::Gemini,
+        Provider::Gemini => api == SocketApi::Gemini,
+        Provider::Anthropic | Provider::Bedrock | Provider::Vertex => false,
+    }
 }
 
 /// `None` when the deployment's provider has no such API.

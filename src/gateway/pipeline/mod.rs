@@ -1,37 +1,42 @@
 //! The steps of a request in order. Each step takes a value that only the previous step can create.
+//!
+//! In comes a request without its body. Out goes the answer. `sending` is the last step: it sends what was permitted.
+
+mod sending;
 
 use std::net::IpAddr;
 use std::sync::{Arc, LazyLock};
+use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use http::request::Parts;
-use http::{HeaderValue, Method, Response, StatusCode};
+use http::{HeaderValue, Method, StatusCode};
 use http_body_util::BodyExt as _;
 use hyper::body::Body as _;
+use sending::{Sender, Sending};
 use serde_json::json;
 
-use super::auth::verifier::TokenVerifier;
-use super::clock::Timestamp;
-use super::cors;
-use super::http::body::{BodyBudget, BodyReader, Codings};
-use super::http::error_response::{Answer, REQUEST_ID, Refusal, answer_of, json_answer};
-use super::http::incoming::{IncomingRequest, UnreadBody};
-use super::http::request_id::RequestIds;
-use super::http::segmented_body::SegmentedBody;
-use super::http::{body, client_ip};
-use super::judged::{self, Active, Judged};
-use super::judging::{Case, authenticate, read_again, reading};
-use super::limits::admission::AdmissionControl;
-use super::loading::generation::Generation;
-use super::model_list;
-use super::outgoing::Plan;
-use super::probe::probe;
-use super::references::{self, ReferenceStore, Watch};
-use super::telemetry::{Observation, ObservedBody, Observers};
-use super::upstream::client::{Connection, Forwarder};
-use super::websocket::handshake::Handshake;
-use super::websocket::shared::Sockets;
 use crate::config::GatewaySettings;
+use crate::gateway::auth::verifier::TokenVerifier;
+use crate::gateway::cors;
+use crate::gateway::http::body::{BodyBudget, BodyReader, Codings};
+use crate::gateway::http::error_response::{Answer, REQUEST_ID, Refusal, answer_of, json_answer};
+use crate::gateway::http::incoming::{IncomingRequest, UnreadBody};
+use crate::gateway::http::request_id::RequestIds;
+use crate::gateway::http::segmented_body::SegmentedBody;
+use crate::gateway::http::{body, client_ip};
+use crate::gateway::judged::{Active, Judged};
+use crate::gateway::judging::{Case, authenticate, read_again, reading};
+use crate::gateway::limits::admission::AdmissionControl;
+use crate::gateway::loading::generation::Generation;
+use crate::gateway::model_list;
+use crate::gateway::probe::probe;
+use crate::gateway::references::{self, ReferenceStore};
+use crate::gateway::telemetry::{Observation, ObservedBody, Observers};
+use crate::gateway::upstream::client::Forwarder;
+use crate::gateway::upstream::router::attempts::Attempts;
+use crate::gateway::websocket::handshake::Handshake;
+use crate::gateway::websocket::shared::Sockets;
 use crate::routes::surface::{ErrorShape, error_shape};
 
 /// The maximum number of times that the rules may change during one request.
@@ -92,7 +97,9 @@ impl Gateway {
         let active = self.active();
         let (sources, cache) = active.verifier.as_ref().map(TokenVerifier::state).unwrap_or_default();
         let generation = active.snapshot().generation();
-        match self.observers.scrape(generation, &sources, cache, &self.load, self.references.len()) {
+        let deployments: Vec<_> = active.deployments.samples(Instant::now()).collect();
+        let references = self.references.len();
+        match self.observers.scrape(generation, &sources, cache, &self.load, references, &deployments) {
             Ok(text) => answer_of(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", text),
             Err(error) => {
                 let error = json!({"error": error.to_string()});
@@ -207,6 +214,7 @@ impl Gateway {
         if !case.judged.counts(&self.active, case.time) {
             case = Box::pin(self.judge_again(&incoming.head, &body, observation)).await?;
         }
+        let mut attempts = Attempts::default();
         // The loop repeats only if the judgment becomes invalid before the request is sent.
         loop {
             let source = source_of(incoming, &case.judged.generation);
@@ -215,59 +223,19 @@ impl Gateway {
             if let Some(answer) = model_list::answer(snapshot, &caller, &permit, &incoming.head.headers) {
                 return answer;
             }
-            let config = snapshot.config();
-            let mut plan = Plan::new(&judged.generation, &permit, &incoming.head, &body)?;
-            plan.announce(&permit, &mut incoming.head, observation);
-            let watch = references::watch(&self.references, &config.gateway, &caller, &permit, &body);
-            if watch.is_some() {
-                Watch::ask_for_plain(&mut incoming.head.headers);
+            let request =
+                Sending { judged: &judged, caller: &caller, head: &mut incoming.head, body: &mut body };
+            if let Some(answered) = self.sender().send(request, permit, &mut attempts, observation).await {
+                return answered;
             }
-            drop(permit);
-            if plan.needs_token() {
-                Box::pin(plan.fetch_token())
-                    .await
-                    .inspect_err(|refusal| observation.upstream(Err(refusal)))?;
-                if !judged.counts(&self.active, observation.now().wall) {
-                    case = Box::pin(self.judge_again(&incoming.head, &body, observation)).await?;
-                    continue;
-                }
-            }
-            let (connection, unsent) = if plan.is_secure() {
-                let (gate, shut) = judged::gate(&self.active, &judged);
-                let unsent = Box::new((incoming.head.headers.clone(), body.copied()));
-                body = body.behind(gate);
-                (Connection::Secure(shut), Some(unsent))
-            } else if let Some(link) = self.forwarder.idle(plan.uri()) {
-                (Connection::Plain(link), None)
-            } else {
-                // This is boxed, so that a request with a ready connection does not reserve memory for it.
-                let connected = Box::pin(self.forwarder.connect(plan.uri(), plan.deadlines())).await;
-                let link = connected.inspect_err(|refusal| observation.upstream(Err(refusal)))?;
-                if !judged.counts(&self.active, observation.now().wall) {
-                    case = Box::pin(self.judge_again(&incoming.head, &body, observation)).await?;
-                    continue;
-                }
-                (Connection::Plain(link), None)
-            };
-            let outgoing =
-                plan.outgoing(&config.gateway, &mut incoming.head, std::mem::take(&mut body), connection)?;
-            let may_be_sent = || judged.counts(&self.active, Timestamp::now().wall);
-            let answered = self.forwarder.relay(outgoing, &may_be_sent, &self.observers).await;
-            let is_overtaken = matches!(answered, Err(Refusal::Overtaken));
-            if let Some(unsent) = unsent.filter(|_| is_overtaken) {
-                let (headers, copy) = *unsent;
-                incoming.head.headers = headers;
-                let budget = self.load.body_bytes.of(copy.len());
-                body = copy.keeping(budget);
-                case = Box::pin(self.judge_again(&incoming.head, &body, observation)).await?;
-                continue;
-            }
-            observation.upstream(answered.as_ref().map(Response::status));
-            return match watch {
-                Some(watch) => answered.map(|answer| watch.over(answer)),
-                None => answered,
-            };
+            attempts.start_over();
+            case = Box::pin(self.judge_again(&incoming.head, &body, observation)).await?;
         }
+    }
+
+    fn sender(&self) -> Sender<'_> {
+        let Self { active, forwarder, observers, references, .. } = self;
+        Sender { active, forwarder, observers, references }
     }
 
     /// Verifies the token and reads the request again, both by the newest rules. Nothing of an earlier judgment is

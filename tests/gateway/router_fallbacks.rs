@@ -1,0 +1,95 @@
+//! Other models stand in for one that fails, if the caller may use them.
+
+use crate::router_fixture::Act::{Fails, Resets, Serves};
+use crate::router_fixture::{Router, Upstream};
+
+#[tokio::test]
+async fn a_fallback_that_the_caller_may_use_serves_the_request() {
+    let first = Upstream::that("first", &[Fails(500, "")]).await;
+    let other = Upstream::that("other", &[Serves]).await;
+    for settings in
+        ["fallbacks: [{may: [may-too]}]", "default_fallbacks: [may-too]", "fallbacks: [{'*': [may-too]}]"]
+    {
+        let gate = Router::with(&[("may", &first, ""), ("may-too", &other, "")], settings).await;
+        let answer = gate.chat("may").await;
+        assert_eq!((answer.status(), answer.body.as_str()), ("200", "other"), "{settings}");
+        assert_eq!(gate.served().await, ("may-too".into(), "may-too#1".into(), 2), "{settings}");
+    }
+    assert!(other.bodies().iter().all(|body| body == r#"{"model": "real-may-too", "messages": []}"#));
+}
+
+#[tokio::test]
+async fn a_fallback_that_the_caller_may_not_use_is_not_tried() {
+    let first = Upstream::that("first", &[Fails(503, "")]).await;
+    let denied = Upstream::that("denied", &[Serves]).await;
+    let last = Upstream::that("last", &[Serves]).await;
+    let models = [("may", &first, ""), ("secret", &denied, ""), ("may-last", &last, "")];
+    let gate = Router::with(&models, "fallbacks: [{may: [secret]}]").await;
+    let answer = gate.chat("may").await;
+    assert_eq!((answer.status(), answer.body.as_str()), ("503", "failed"));
+    assert_eq!(gate.served().await, ("may".into(), "may#1".into(), 1));
+
+    let gate = Router::with(&models, "fallbacks: [{may: [secret, may-last]}]").await;
+    assert_eq!(gate.chat("may").await.body, "last");
+    assert_eq!(denied.requests(), 0);
+    let line = gate.lines().await.pop().unwrap();
+    assert_eq!(line.models, ["may"]);
+    assert!(!line.served.unwrap().policies.is_empty());
+}
+
+#[tokio::test]
+async fn a_denied_request_falls_back_to_nothing() {
+    let first = Upstream::that("first", &[Serves]).await;
+    let other = Upstream::that("other", &[Serves]).await;
+    let models = [("secret", &first, ""), ("may", &other, "")];
+    let gate = Router::with(&models, "fallbacks: [{secret: [may]}]").await;
+    assert_eq!(gate.chat("secret").await.status(), "403");
+    assert_eq!((first.requests(), other.requests()), (0, 0));
+}
+
+#[tokio::test]
+async fn fallbacks_come_after_the_other_deployments_and_in_their_order() {
+    let (one, two) = (Upstream::that("one", &[Fails(500, "")]).await, Upstream::that("two", &[Resets]).await);
+    let (three, four) =
+        (Upstream::that("three", &[Fails(429, "")]).await, Upstream::that("four", &[Serves]).await);
+    let models = [("may", &one, ""), ("may", &two, ""), ("may-b", &three, ""), ("may-c", &four, "")];
+    let gate = Router::with(&models, "fallbacks: [{may: [may-b, unknown, may, may-c]}]").await;
+    assert_eq!(gate.chat("may").await.body, "four");
+    let requests = [&one, &two, &three, &four].map(Upstream::requests);
+    assert_eq!(requests, [1, 1, 1, 1]);
+    assert_eq!(gate.served().await, ("may-c".into(), "may-c#1".into(), 4));
+}
+
+#[tokio::test]
+async fn if_every_fallback_fails_the_last_answer_goes_to_the_caller() {
+    let first = Upstream::that("first", &[Fails(500, "")]).await;
+    let other = Upstream::that("other", &[Fails(502, "x-other: 1\r\n")]).await;
+    let models = [("may", &first, ""), ("may-too", &other, "")];
+    let gate = Router::with(&models, "fallbacks: [{may: [may-too]}, {may-too: [may]}]").await;
+    let answer = gate.chat("may").await;
+    assert_eq!((answer.status(), answer.header("x-other")), ("502", Some("1")));
+    assert_eq!((first.requests(), other.requests()), (1, 1));
+}
+
+#[tokio::test]
+async fn a_fallback_serves_while_every_deployment_cools_down() {
+    let one = Upstream::that("one", &[Fails(429, "retry-after: 60\r\n")]).await;
+    let two = Upstream::that("two", &[Fails(429, "retry-after: 60\r\n")]).await;
+    let other = Upstream::that("other", &[Serves]).await;
+    let models = [("may", &one, ""), ("may", &two, ""), ("may-too", &other, "")];
+    let gate = Router::with(&models, "fallbacks: [{may: [may-too]}]").await;
+    for _ in 0..2 {
+        assert_eq!(gate.chat("may").await.body, "other");
+    }
+    assert_eq!((one.requests(), two.requests(), other.requests()), (1, 1, 2));
+    assert_eq!(gate.served().await, ("may-too".into(), "may-too#1".into(), 1));
+}
+
+#[tokio::test]
+async fn an_error_of_the_request_is_no_reason_to_try_a_fallback() {
+    let first = Upstream::that("first", &[Fails(400, "")]).await;
+    let other = Upstream::that("other", &[Serves]).await;
+    let models = [("may", &first, ""), ("may-too", &other, "")];
+    let gate = Router::with(&models, "fallbacks: [{may: [may-too]}]").await;
+    assert_eq!((gate.chat("may").await.status(), other.requests()), ("400", 0));
+}

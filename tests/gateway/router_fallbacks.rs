@@ -1,6 +1,6 @@
 //! Other models stand in for one that fails, if the caller may use them.
 
-use crate::router_fixture::Act::{Fails, Resets, Serves};
+use crate::router_fixture::Act::{self, Fails, Resets, Says, Serves};
 use crate::router_fixture::{Router, Upstream};
 
 #[tokio::test]
@@ -92,4 +92,65 @@ async fn an_error_of_the_request_is_no_reason_to_try_a_fallback() {
     let models = [("may", &first, ""), ("may-too", &other, "")];
     let gate = Router::with(&models, "fallbacks: [{may: [may-too]}]").await;
     assert_eq!((gate.chat("may").await.status(), other.requests()), ("400", 0));
+}
+
+#[tokio::test]
+async fn the_fallbacks_of_a_fallback_are_tried_too() {
+    let first = Upstream::that("first", &[Fails(500, "")]).await;
+    let second = Upstream::that("second", &[Fails(500, "")]).await;
+    let third = Upstream::that("third", &[Serves]).await;
+    let models = [("may", &first, ""), ("may-b", &second, ""), ("may-c", &third, "")];
+    let gate = Router::with(&models, "fallbacks: [{may: [may-b]}, {may-b: [may, may-c]}]").await;
+    assert_eq!(gate.chat("may").await.body, "third");
+    assert_eq!([&first, &second, &third].map(Upstream::requests), [1, 1, 1]);
+    assert_eq!(gate.served().await, ("may-c".into(), "may-c#1".into(), 3));
+}
+
+#[tokio::test]
+async fn a_model_that_the_deployment_does_not_have_falls_back() {
+    for script in [&[Fails(404, "")][..], &[Fails(403, "")]] {
+        let first = Upstream::that("first", script).await;
+        let other = Upstream::that("other", &[Serves]).await;
+        let models = [("may", &first, ""), ("may", &first, ""), ("may-too", &other, "")];
+        let gate = Router::with(&models, "fallbacks: [{may: [may-too]}]").await;
+        assert_eq!((gate.chat("may").await.body.as_str(), first.requests()), ("other", 1));
+        assert_eq!(gate.served().await, ("may-too".into(), "may-too#1".into(), 2));
+    }
+}
+
+const TOO_LONG: &str = r#"{"error":{"message":"prompt is too long","code":"context_length_exceeded"}}"#;
+const AGAINST_THE_POLICY: &str = r#"{"error":{"message":"refused","code":"content_policy_violation"}}"#;
+
+#[tokio::test]
+async fn a_prompt_that_is_too_long_or_refused_has_fallbacks_of_its_own() {
+    let settings = "fallbacks: [{may: [may-too]}], context_window_fallbacks: [{may: [may-b]}], \
+                    content_policy_fallbacks: [{may: [may-c]}]";
+    const BROKEN: &[Act] = &[Fails(500, "")];
+    for (script, served) in [
+        (BROKEN, "general"),
+        (&[Says(400, TOO_LONG)], "window"),
+        (&[Says(400, AGAINST_THE_POLICY)], "policy"),
+    ] {
+        let first = Upstream::that("first", script).await;
+        let general = Upstream::that("general", &[Serves]).await;
+        let window = Upstream::that("window", &[Serves]).await;
+        let policy = Upstream::that("policy", &[Serves]).await;
+        let models =
+            [("may", &first, ""), ("may-too", &general, ""), ("may-b", &window, ""), ("may-c", &policy, "")];
+        let gate = Router::with(&models, settings).await;
+        assert_eq!(gate.chat("may").await.body, served);
+        assert_eq!(gate.served().await.2, 2);
+    }
+}
+
+#[tokio::test]
+async fn an_error_that_was_read_goes_to_the_caller_whole() {
+    let first = Upstream::that("first", &[Says(400, TOO_LONG)]).await;
+    let denied = Upstream::that("denied", &[Serves]).await;
+    let models = [("may", &first, ""), ("secret", &denied, "")];
+    let gate = Router::with(&models, "context_window_fallbacks: [{may: [secret]}]").await;
+    let answer = gate.chat("may").await;
+    assert_eq!((answer.status(), answer.body.as_str()), ("400", TOO_LONG));
+    assert_eq!(denied.requests(), 0);
+    assert_eq!(gate.served().await, ("may".into(), "may#1".into(), 1));
 }

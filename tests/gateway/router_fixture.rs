@@ -12,6 +12,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::fixture::{Fixture, Key, Message, generation, read_message, soon};
+use crate::websocket_fixture::accepting_answer;
 
 /// What a deployment does with a request that it has read.
 #[derive(Clone, Copy, Debug)]
@@ -20,6 +21,10 @@ pub(crate) enum Act {
     Serves,
     /// Answers with a status and more headers, and the body `failed`.
     Fails(u16, &'static str),
+    /// Answers with a status and this body.
+    Says(u16, &'static str),
+    /// Opens a WebSocket, and keeps it.
+    Opens,
     /// Closes the connection.
     Resets,
     /// Begins an answer of 200, and closes the connection in the middle of its body.
@@ -75,7 +80,7 @@ async fn serve(
     kept: &Mutex<Vec<String>>,
 ) {
     let request = read_message(&mut stream).await;
-    kept.lock().unwrap().push(request.body);
+    kept.lock().unwrap().push(request.body.clone());
     let turn = counted.fetch_add(1, Ordering::AcqRel);
     let act = *script.get(turn).or(script.last()).unwrap();
     let text = match act {
@@ -86,8 +91,17 @@ async fn serve(
         Act::Fails(status, headers) => format!(
             "HTTP/1.1 {status} Failed\r\nconnection: close\r\ncontent-length: 6\r\n{headers}\r\nfailed"
         ),
+        Act::Says(status, body) => {
+            let length = body.len();
+            format!("HTTP/1.1 {status} Failed\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}")
+        }
         Act::BreaksOff => "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf".to_owned(),
         Act::Resets => return,
+        Act::Opens => {
+            drop(stream.write_all(accepting_answer(&request.head).as_bytes()).await);
+            drop(stream.read_to_end(&mut Vec::new()).await);
+            return;
+        }
         Act::Stalls => {
             // Until the gateway gives up.
             drop(stream.read(&mut [0]).await);

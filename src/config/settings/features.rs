@@ -9,19 +9,13 @@ use crate::config::yaml::tree::{Entry, Node, Span, Value};
 
 /// Keys of `litellm_settings` and `router_settings` that change answers, and the behavior here.
 const CHANGES: &[(&[&str], &str)] = &[
-    (
-        &["context_window_fallbacks", "content_policy_fallbacks", "model_fallbacks"],
-        "other models are tried as `fallbacks` and `default_fallbacks` say",
-    ),
+    (&["model_fallbacks"], "other models are tried as `fallbacks` and `default_fallbacks` say"),
     (&["max_fallbacks"], "at most 5 fallbacks are tried"),
     (
         &["num_retries_per_request", "retry_policy", "model_group_retry_policy", "retry"],
         "requests are repeated as `num_retries` says",
     ),
-    (
-        &["allowed_fails_policy", "disable_cooldowns"],
-        "deployments cool down as `allowed_fails` and `cooldown_time` say",
-    ),
+    (&["allowed_fails_policy"], "deployments cool down as `allowed_fails` and `cooldown_time` say"),
     (
         &["routing_strategy", "routing_strategy_args", "weights"],
         "the deployments of a model share its requests by `order` and `weight`",
@@ -52,11 +46,14 @@ const CHANGES: &[(&[&str], &str)] = &[
 ];
 
 /// Keys that are read elsewhere.
-const READ: [&str; 13] = [
+const READ: [&str; 16] = [
     "allowed_fails",
     "callbacks",
+    "content_policy_fallbacks",
+    "context_window_fallbacks",
     "cooldown_time",
     "default_fallbacks",
+    "disable_cooldowns",
     "fallbacks",
     "guardrails",
     "max_retries",

@@ -14,8 +14,9 @@ use crate::gateway::outgoing::Plan;
 use crate::gateway::references::{self, ReferenceStore, Watch};
 use crate::gateway::telemetry::{Observation, Observers};
 use crate::gateway::upstream::client::{Connection, Forwarder};
-use crate::gateway::upstream::retrying::{Outcome, Retrying, Routed, Spare};
+use crate::gateway::upstream::retrying::{Retrying, Routed, Spare};
 use crate::gateway::upstream::router::attempts::Attempts;
+use crate::gateway::upstream::router::outcome::Cause;
 use crate::identity::Caller;
 
 /// What sends requests.
@@ -61,7 +62,8 @@ impl<'r> Sender<'r> {
                             || attempts.is_fallback()
                             || matches!(refusal, Refusal::CoolingDown { .. });
                         if may_fall_back
-                            && let Some(next) = retrying.fall_back(&permit, attempts, observation)
+                            && let Some(next) =
+                                retrying.fall_back(&permit, Cause::Failure, attempts, observation)
                         {
                             permit = next;
                             continue;
@@ -103,17 +105,23 @@ impl<'r> Sender<'r> {
                     return None;
                 }
                 observation.upstream(answered.as_ref().map(Response::status));
-                if let Some(routed) = spare.and_then(|spare| spare.restore(head, body))
-                    && let Some(next) =
-                        Box::pin(retrying.next(routed, Outcome::of(&answered), attempts, observation)).await
-                {
-                    if !judged.counts(self.active, observation.now().wall) {
-                        return None;
+                let answered = match spare.and_then(|spare| spare.restore(head, body)) {
+                    None => answered,
+                    Some(routed) => {
+                        let next = Box::pin(retrying.next(routed, answered, attempts, observation));
+                        match next.await {
+                            (_, Some(_)) if !judged.counts(self.active, observation.now().wall) => {
+                                return None;
+                            }
+                            (answered, Some(next)) => {
+                                failed = Some(Box::new(answered));
+                                permit = next;
+                                continue;
+                            }
+                            (answered, None) => answered,
+                        }
                     }
-                    failed = Some(Box::new(answered));
-                    permit = next;
-                    continue;
-                }
+                };
                 return Some(match watch {
                     Some(watch) => answered.map(|answer| watch.over(answer)),
                     None => answered,

@@ -277,7 +277,7 @@ impl Metrics {
         }
     }
 
-    pub(super) fn retried(&self) {
+    pub(in crate::gateway) fn retried(&self) {
         self.retries.inc();
     }
 

@@ -135,7 +135,7 @@ impl Reading {
                        counted have this metric.";
         let cooling = Opts::new("modelgate_deployment_cooling_down", cooling);
         let cooling = self.0.add(IntGaugeVec::new(cooling, &["deployment"])?)?;
-        let calls = "Calls of a deployment by outcome, since the configuration was loaded: success or failure. Calls are \
+        let calls = "Calls of a deployment by outcome, since it was configured: success or failure. Calls are \
                      counted if something else can be tried after a failure.";
         let calls = self.0.counters("modelgate_deployment_calls_total", calls, &["deployment", "outcome"])?;
         for sample in samples {

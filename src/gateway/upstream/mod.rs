@@ -9,6 +9,7 @@ pub(super) mod client;
 pub(super) mod credentials;
 mod deadline_body;
 pub(super) mod deployments;
+mod peeked_body;
 mod pool;
 mod proxy;
 pub(super) mod retrying;

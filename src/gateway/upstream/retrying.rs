@@ -8,8 +8,9 @@ use http::request::Parts;
 use tokio::time::Instant;
 
 use super::deployments::Deployments;
+use super::peeked_body::peek;
 use super::router::attempts::Attempts;
-use super::router::outcome::Failure;
+use super::router::outcome::{Cause, Failure};
 use crate::engine::{Permit, Snapshot};
 use crate::gateway::http::error_response::{Answer, Refusal};
 use crate::gateway::http::segmented_body::SegmentedBody;
@@ -54,29 +55,52 @@ pub(in crate::gateway) struct Retrying<'r> {
 }
 
 impl Retrying<'_> {
-    /// Records how the deployment fared. Returns the permit of the next attempt, once it is time for it; `None` if the answer
-    /// goes to the caller.
+    /// Records how the deployment fared. Also returns the permit of the next attempt, once it is time for it; `None` if the
+    /// answer goes to the caller.
     pub(in crate::gateway) async fn next(
         self,
-        routed: Routed,
-        outcome: Outcome,
+        Routed { permit, served: Served { position, .. } }: Routed,
+        mut answered: Result<Answer, Refusal>,
+        attempts: &mut Attempts,
+        observation: &mut Observation,
+    ) -> (Result<Answer, Refusal>, Option<Permit>) {
+        let next = match self.outcome(&permit, &mut answered).await {
+            Outcome::Succeeded => {
+                self.deployments.succeeded(position);
+                None
+            }
+            Outcome::Declined(cause) => {
+                self.deployments.succeeded(position);
+                attempts.declined();
+                is_in_time(Instant::now(), attempts)
+                    .then(|| self.fall_back(&permit, cause, attempts, observation))
+                    .flatten()
+            }
+            Outcome::Failed(failure) => {
+                let label = self.deployments.label(position);
+                tracing::warn!(
+                    deployment = label,
+                    attempt = attempts.number(),
+                    ?failure,
+                    "the deployment failed"
+                );
+                self.after(failure, (permit, position), attempts, observation).await
+            }
+            Outcome::Unknown => None,
+        };
+        (answered, next)
+    }
+
+    /// The permit of the attempt after a failed one.
+    async fn after(
+        self,
+        failure: Failure,
+        (permit, position): (Permit, usize),
         attempts: &mut Attempts,
         observation: &mut Observation,
     ) -> Option<Permit> {
-        let Routed { permit, served: Served { position, .. } } = routed;
-        let failure = match outcome {
-            Outcome::Failed(failure) => failure,
-            Outcome::Succeeded => {
-                self.deployments.succeeded(position);
-                return None;
-            }
-            Outcome::Unknown => return None,
-        };
-        let label = self.deployments.label(position);
-        tracing::warn!(deployment = label, attempt = attempts.number(), ?failure, "the deployment failed");
         let wait = self.deployments.failed(permit.call(), position, failure, attempts);
-        let is_in_time = |at: Instant| attempts.end().is_none_or(|end| at < end);
-        match wait.map(|wait| Instant::now() + wait).filter(|at| is_in_time(*at)) {
+        match wait.map(|wait| Instant::now() + wait).filter(|at| is_in_time(*at, attempts)) {
             Some(at) => {
                 // A wait of nothing would still be one of a millisecond.
                 if wait.is_some_and(|wait| !wait.is_zero()) {
@@ -85,7 +109,9 @@ impl Retrying<'_> {
                 observation.retries();
                 Some(permit)
             }
-            None if is_in_time(Instant::now()) => self.fall_back(&permit, attempts, observation),
+            None if is_in_time(Instant::now(), attempts) => {
+                self.fall_back(&permit, Cause::Failure, attempts, observation)
+            }
             None => None,
         }
     }
@@ -95,46 +121,60 @@ impl Retrying<'_> {
     pub(in crate::gateway) fn fall_back(
         self,
         permit: &Permit,
+        cause: Cause,
         attempts: &mut Attempts,
         observation: &mut Observation,
     ) -> Option<Permit> {
-        let asked = attempts.asked(permit.model()?).clone();
-        while let Some(model) = self.deployments.next_fallback(&asked, permit.call(), attempts) {
+        let model = permit.model()?;
+        attempts.stand_in(model, self.deployments.fallbacks().of(model, cause));
+        while let Some(model) = attempts.next_fallback() {
+            if !self.deployments.serves(&model, permit.call()) {
+                continue;
+            }
             let call = permit.call().clone().for_model(model.clone());
             let permitted = self.snapshot.authorize(self.caller, call);
             let permitted = permitted.ok().filter(|permit| permit.decision().unenforced.is_none());
-            observation.falls_back(model, permitted.is_some());
+            observation.falls_back(&model, permitted.is_some());
             if let Some(permit) = permitted {
-                attempts.fall_back(asked);
+                attempts.fall_back();
                 return Some(permit);
             }
         }
         None
     }
+
+    /// How a call of a deployment ended. An error may have to be read for that.
+    async fn outcome(self, permit: &Permit, answered: &mut Result<Answer, Refusal>) -> Outcome {
+        let answer = match answered {
+            Ok(answer) => answer,
+            Err(refusal) => return Failure::of_refusal(refusal).map_or(Outcome::Unknown, Outcome::Failed),
+        };
+        let status = answer.status();
+        if let Some(failure) = Failure::of(status, answer.headers(), SystemTime::now()) {
+            return Outcome::Failed(failure);
+        }
+        let has_fallbacks = permit.model().is_some_and(|model| self.deployments.fallbacks().has(model));
+        let cause = match Cause::of(status) {
+            _ if !has_fallbacks => None,
+            None if Cause::may_be_in_body(status) => Cause::in_body(&peek(answer).await),
+            cause => cause,
+        };
+        cause.map_or(Outcome::Succeeded, Outcome::Declined)
+    }
+}
+
+/// Whether the answer may still come at this time.
+fn is_in_time(at: Instant, attempts: &Attempts) -> bool {
+    attempts.end().is_none_or(|end| at < end)
 }
 
 /// How a call of a deployment ended.
-#[derive(Clone, Copy)]
-pub(in crate::gateway) enum Outcome {
+enum Outcome {
     /// The deployment answered, if only that the request is wrong.
     Succeeded,
+    /// The deployment works, and another model may serve the request.
+    Declined(Cause),
     Failed(Failure),
     /// The gateway refused the request or the answer.
     Unknown,
-}
-
-impl Outcome {
-    pub(in crate::gateway) fn of(answered: &Result<Answer, Refusal>) -> Self {
-        match answered {
-            Ok(answer) => Failure::of(answer.status(), answer.headers(), SystemTime::now())
-                .map_or(Self::Succeeded, Self::Failed),
-            Err(
-                Refusal::UpstreamDown
-                | Refusal::UpstreamConnectTimeout
-                | Refusal::UpstreamTimeout
-                | Refusal::NoUpstreamCredential,
-            ) => Self::Failed(Failure::Unreachable),
-            Err(_) => Self::Unknown,
-        }
-    }
 }

@@ -29,7 +29,7 @@ pub(in crate::config) fn settings(cx: &mut Context<'_>) -> RouterSettings {
         (found(&["default_fallbacks"]), found(&["num_retries", "max_retries"]), found(&["allowed_fails"]));
     let (cooldown, after, strategy) =
         (found(&["cooldown_time"]), found(&["retry_after"]), found(&["routing_strategy"]));
-    let timeout = found(&["timeout", "request_timeout"]);
+    let (timeout, disable) = (found(&["timeout", "request_timeout"]), found(&["disable_cooldowns"]));
     RouterSettings {
         fallbacks: read(cx, fallbacks, "a list of `model: [models]`", fallback_list).unwrap_or_default(),
         context_window_fallbacks: read(cx, context, "a list of `model: [models]`", fallback_list)
@@ -40,6 +40,7 @@ pub(in crate::config) fn settings(cx: &mut Context<'_>) -> RouterSettings {
         num_retries: read(cx, retries, WHOLE, whole),
         allowed_fails: read(cx, fails, WHOLE, whole),
         cooldown_time: read(cx, cooldown, SECONDS, seconds),
+        disable_cooldowns: read(cx, disable, "`true` or `false`", boolean).unwrap_or_default(),
         retry_after: read(cx, after, SECONDS, seconds),
         timeout: read(cx, timeout, SECONDS, seconds),
         routing_strategy: read(cx, strategy, "a string", |node| text(node).map(str::to_owned)),
@@ -116,6 +117,10 @@ fn model_name(node: &Node) -> Option<ModelName> {
 
 pub(in crate::config) fn text(node: &Node) -> Option<&str> {
     if let Value::String(text) = &node.value { Some(text) } else { None }
+}
+
+fn boolean(node: &Node) -> Option<bool> {
+    if let Value::Bool(value) = node.value { Some(value) } else { None }
 }
 
 fn whole<N: TryFrom<i128> + std::str::FromStr>(node: &Node) -> Option<N> {

@@ -10,9 +10,9 @@ use crate::names::ModelName;
 pub struct RouterSettings {
     /// What is tried when a model fails.
     pub fallbacks: Vec<Fallback>,
-    /// What LiteLLM tries when a prompt is too long for a model. Nothing is routed by it yet.
+    /// What is tried instead of those when a prompt is too long for a model.
     pub context_window_fallbacks: Vec<Fallback>,
-    /// What LiteLLM tries when a provider's content policy refuses a prompt. Nothing is routed by it yet.
+    /// What is tried instead of those when a provider's content policy refuses a prompt.
     pub content_policy_fallbacks: Vec<Fallback>,
     /// What is tried for models without fallbacks of their own.
     pub default_fallbacks: Vec<ModelName>,
@@ -22,7 +22,9 @@ pub struct RouterSettings {
     pub allowed_fails: Option<u32>,
     /// How long a deployment is left alone after that.
     pub cooldown_time: Option<Duration>,
-    /// How long to wait before a request is repeated.
+    /// Whether failures cool no deployment down.
+    pub disable_cooldowns: bool,
+    /// The shortest wait before a request is repeated.
     pub retry_after: Option<Duration>,
     /// How long the beginning of an answer may take, for deployments without their own `timeout`.
     pub timeout: Option<Duration>,

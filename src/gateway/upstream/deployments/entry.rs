@@ -24,7 +24,8 @@ pub(super) struct Entry {
     /// By the provider that a request names, for an entry whose model is `*`.
     pub(super) by_provider: HashMap<String, Prepared, RandomState>,
     pub(super) routing: Routing,
-    pub(super) health: Health,
+    /// Shared with the entries of earlier generations that are the same.
+    pub(super) health: Arc<Health>,
     /// How logs and metrics name it: by its id, else by its name and its number among those with this name.
     pub(super) label: String,
 }
@@ -72,9 +73,27 @@ impl Entry {
             deployment: model.deployment.as_ref().map(&mut prepared),
             by_provider: model.by_provider.iter().map(|(name, one)| (name.clone(), prepared(one))).collect(),
             routing,
-            health: Health::new(now),
+            health: Arc::new(Health::new(now)),
             label: model.id.clone().unwrap_or_default(),
         }
+    }
+
+    /// The deployments of the entry, with the providers that choose them.
+    fn deployments(&self) -> impl Iterator<Item = (Option<&str>, &Prepared)> {
+        let by_provider = self.by_provider.iter().map(|(provider, one)| (Some(provider.as_str()), one));
+        self.deployment.iter().map(|one| (None, one)).chain(by_provider)
+    }
+
+    /// Whether the entry of an earlier generation has the same deployments under the same name.
+    pub(super) fn is_same(&self, before: &Self, credentials: (&Credentials, &Credentials)) -> bool {
+        let has = |(provider, one): (Option<&str>, &Prepared)| {
+            before.deployments().any(|(of, other)| of == provider && one.is_same(other, credentials))
+        };
+        let count = |entry: &Self| entry.deployments().count();
+        self.name == before.name
+            && self.label == before.label
+            && count(self) == count(before)
+            && self.deployments().all(has)
     }
 
     /// The deployment for a model. Where the provider that the model names chooses it, also the name without the provider.
@@ -103,6 +122,19 @@ impl Entry {
 }
 
 impl Prepared {
+    /// Whether both are one model at one address on one account.
+    fn is_same(&self, other: &Self, credentials: (&Credentials, &Credentials)) -> bool {
+        let address = |one: &Self| {
+            one.base.as_ref().map(|base| (base.scheme.clone(), base.authority.clone(), base.path.clone()))
+        };
+        self.provider == other.provider
+            && (&self.model, &self.api_version, &self.vertex)
+                == (&other.model, &other.api_version, &other.vertex)
+            && (&self.bearer, &self.native) == (&other.bearer, &other.native)
+            && address(self) == address(other)
+            && credentials.0.has_same(self.credential, credentials.1, other.credential)
+    }
+
     fn of<'c>(deployment: &'c Deployment, (bases, credentials): &mut Shared<'c>) -> Self {
         let native = match deployment.provider {
             Provider::OpenAi | Provider::Bedrock | Provider::Vertex => AUTHORIZATION,

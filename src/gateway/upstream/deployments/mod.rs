@@ -5,8 +5,9 @@
 //! messages may name models later.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasher as _;
+use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Instant;
 
@@ -103,6 +104,26 @@ impl Deployments {
         let upstream = Proxy::of(config, bearer);
         let turns = std::array::from_fn(|_| AtomicUsize::default());
         Self { entries, exact, wildcards, turns, upstream, credentials: shared.1, rules }
+    }
+
+    /// The same deployments, with what is known of them `before`: access tokens, and how they fared.
+    #[must_use]
+    pub(in crate::gateway) fn renewed(self, before: &Self) -> Self {
+        let mut renewed = Self { credentials: self.credentials.renewed(&before.credentials), ..self };
+        let credentials = (&renewed.credentials, &before.credentials);
+        let mut taken = HashSet::new();
+        for entry in &mut renewed.entries {
+            let known =
+                before.exact.get(&entry.name).map(|shared| shared.positions.as_slice()).unwrap_or_default();
+            let same = known.iter().find_map(|position| {
+                let same = before.entries.get(*position).filter(|one| entry.is_same(one, credentials))?;
+                taken.insert(*position).then_some(same)
+            });
+            if let Some(same) = same {
+                entry.health = Arc::clone(&same.health);
+            }
+        }
+        renewed
     }
 
     /// The credential at this position of a target.

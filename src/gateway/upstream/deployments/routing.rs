@@ -11,6 +11,7 @@ use crate::gateway::target::Served;
 use crate::gateway::telemetry::DeploymentSample;
 use crate::gateway::upstream::router::attempts::Attempts;
 use crate::gateway::upstream::router::choice::{Candidate, Choice, choose};
+use crate::gateway::upstream::router::fallbacks::Fallbacks;
 use crate::gateway::upstream::router::health::Calls;
 use crate::gateway::upstream::router::outcome::Failure;
 use crate::names::ModelName;
@@ -63,9 +64,8 @@ impl Deployments {
     fn chosen(&self, model: &ModelName, position: usize, is_only: bool) -> Option<Chosen<'_>> {
         let entry = self.entries.get(position)?;
         let (deployment, without_provider) = entry.deployment(model)?;
-        let is_routed = !is_only
-            || self.rules.repeats(entry.routing.num_retries)
-            || !self.rules.fallbacks(model).is_empty();
+        let is_routed =
+            !is_only || self.rules.repeats(entry.routing.num_retries) || self.rules.fallbacks.has(model);
         let name = entry.name_at_upstream(model, deployment, without_provider);
         Some(Chosen { served: Served { position, is_routed }, deployment, name })
     }
@@ -91,7 +91,7 @@ impl Deployments {
     }
 
     /// Whether some deployment serves the call.
-    fn serves(&self, model: &ModelName, call: &ApiCall) -> bool {
+    pub(in crate::gateway) fn serves(&self, model: &ModelName, call: &ApiCall) -> bool {
         let positions = self.positions(model);
         self.deployed(&positions, model).any(|(_, _, deployment)| speaks(deployment, call))
     }
@@ -112,11 +112,25 @@ impl Deployments {
         failure: Failure,
         attempts: &mut Attempts,
     ) -> Option<Duration> {
-        let (entry, model) = (self.entries.get(position)?, call.model()?);
+        let serve = |deployment: &Prepared| speaks(deployment, call);
+        self.failed_to_serve(call.model()?, position, failure, attempts, serve)
+    }
+
+    /// The same for a request that these deployments `serve`.
+    pub(super) fn failed_to_serve(
+        &self,
+        model: &ModelName,
+        position: usize,
+        failure: Failure,
+        attempts: &mut Attempts,
+        serve: impl Fn(&Prepared) -> bool,
+    ) -> Option<Duration> {
+        let entry = self.entries.get(position)?;
         let now = Instant::now();
         let positions = self.positions(model);
-        let serving = self.deployed(&positions, model).filter(|(_, _, deployment)| speaks(deployment, call));
-        let is_only = serving.clone().nth(1).is_none();
+        let serving = self.deployed(&positions, model).filter(|(_, _, deployment)| serve(deployment));
+        let serving: Vec<_> = serving.collect();
+        let is_only = serving.len() < 2;
         if is_only {
             entry.health.fail_alone(now);
         } else {
@@ -126,31 +140,21 @@ impl Deployments {
         if failures > self.rules.retries(entry.routing.num_retries) {
             return None;
         }
-        let mut healthy = serving.filter(|(_, entry, _)| is_only || entry.health.cooling(now).is_none());
-        if healthy.clone().any(|(position, _, _)| !attempts.tried().contains(&position)) {
+        let mut healthy =
+            serving.iter().filter(|(_, entry, _)| is_only || entry.health.cooling(now).is_none());
+        if healthy.clone().any(|(position, _, _)| !attempts.tried().contains(position)) {
             return Some(Duration::ZERO);
         }
         if !self.rules.repeats(entry.routing.num_retries) || !failure.may_pass() || healthy.next().is_none() {
             return None;
         }
         attempts.repeat();
-        Some(self.rules.wait(failures, failure.retry_after()))
+        self.rules.wait(failures, failure.retry_after())
     }
 
-    /// The next model that may stand in for the one that was asked for. Whether the caller may use it is not decided here.
-    pub(in crate::gateway) fn next_fallback(
-        &self,
-        asked: &ModelName,
-        call: &ApiCall,
-        attempts: &mut Attempts,
-    ) -> Option<&ModelName> {
-        let fallbacks = self.rules.fallbacks(asked);
-        loop {
-            let next = attempts.next_of(fallbacks)?;
-            if next != asked && self.serves(next, call) {
-                return Some(next);
-            }
-        }
+    /// The models that stand in for others. Whether a caller may use them is not decided here.
+    pub(in crate::gateway) fn fallbacks(&self) -> &Fallbacks {
+        &self.rules.fallbacks
     }
 
     /// How a deployment is named in logs, in metrics and on the admin listener.

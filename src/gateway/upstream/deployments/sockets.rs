@@ -1,5 +1,7 @@
 //! Where WebSockets go, and which other names lead to the same place.
 
+use std::time::Duration;
+
 use http::Uri;
 use http::header::{HeaderName, HeaderValue};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -10,7 +12,10 @@ use super::{Chosen, Deployments, join};
 use crate::config::Provider;
 use crate::gateway::http::credential::clean_query;
 use crate::gateway::http::error_response::Refusal;
+use crate::gateway::target::Served;
 use crate::gateway::upstream::base_url::Base;
+use crate::gateway::upstream::router::attempts::Attempts;
+use crate::gateway::upstream::router::outcome::Failure;
 use crate::names::ModelName;
 use crate::request::ApiCall;
 
@@ -34,6 +39,10 @@ pub(in crate::gateway) struct SocketTarget {
     /// The position of a credential that is no fixed header.
     pub(in crate::gateway) credential: Option<usize>,
     pub(in crate::gateway) place: SocketPlace,
+    /// The deployment's own limit for the upstream's answer.
+    pub(in crate::gateway) timeout: Option<Duration>,
+    /// `None`: a proxy.
+    pub(in crate::gateway) served: Option<Served>,
 }
 
 /// What makes two names lead to the same deployment: one address, one account and one model.
@@ -67,25 +76,26 @@ impl Deployments {
     /// The target of a permitted handshake, or of a connection whose first message was permitted.
     pub(in crate::gateway) fn socket(
         &self,
-        api: SocketApi,
-        operation: &str,
+        (api, operation): (SocketApi, &str),
         call: &ApiCall,
         query: Option<&str>,
         credential: Option<&[u8]>,
+        attempts: &Attempts,
     ) -> Result<SocketTarget, Refusal> {
         let model = call.model().ok_or(Refusal::NoUpstream)?;
         if self.upstream.as_ref().is_none_or(|proxy| !proxy.serves_all)
-            && let Some(Chosen { deployment, name, .. }) =
-                self.choose(model, &[], |deployment| has_api(deployment, api))?
+            && let Some(Chosen { served, deployment, name }) =
+                self.choose(model, attempts.tried(), |deployment| has_api(deployment, api))?
         {
             if let Some(target) = at_deployment(deployment, name, (api, operation), query, credential)? {
-                return Ok(target);
+                return Ok(SocketTarget { served: Some(served), ..target });
             }
             if self.upstream.is_none() {
                 return Err(not_spoken(deployment.provider));
             }
         }
-        let Some(proxy) = &self.upstream else {
+        // A proxy stands in for no deployment that failed.
+        let Some(proxy) = self.upstream.as_ref().filter(|_| attempts.is_first()) else {
             return Err(match self.provider_of(model) {
                 Some(provider) => not_spoken(provider),
                 None if self.is_listed(model) => Refusal::NotServed,
@@ -102,7 +112,22 @@ impl Deployments {
             place: SocketPlace::new(base, &headers, None, None),
             credential: None,
             headers,
+            timeout: None,
+            served: None,
         })
+    }
+
+    /// Records that a deployment did not open a WebSocket. Returns after how long another attempt is made, with it or with
+    /// another one.
+    pub(in crate::gateway) fn socket_failed(
+        &self,
+        (api, call): (SocketApi, &ApiCall),
+        position: usize,
+        failure: Failure,
+        attempts: &mut Attempts,
+    ) -> Option<Duration> {
+        let serve = |deployment: &Prepared| has_api(deployment, api);
+        self.failed_to_serve(call.model()?, position, failure, attempts, serve)
     }
 
     /// Checks what a proxy would read past the names in a message.
@@ -209,5 +234,7 @@ fn at_deployment(
         place: SocketPlace::new(base, &headers, deployment.credential, Some(model)),
         credential: deployment.credential,
         headers,
+        timeout: deployment.timeout,
+        served: None,
     }))
 }

@@ -4,6 +4,9 @@ use tokio::time::Instant;
 
 use crate::names::ModelName;
 
+/// LiteLLM's `max_fallbacks`.
+const MAX_FALLBACKS: usize = 5;
+
 /// The attempts to serve a request. A request that succeeds at once allocates nothing here.
 #[derive(Debug, Default)]
 pub(in crate::gateway) struct Attempts {
@@ -13,10 +16,12 @@ pub(in crate::gateway) struct Attempts {
     failures: u32,
     /// How many attempts for any model failed.
     all_failures: u32,
-    /// How many fallbacks were considered.
+    /// How many fallbacks were tried.
     fallbacks: usize,
-    /// The model that the request asks for, if another one stands in for it.
-    replaced: Option<ModelName>,
+    /// The models that may stand in. The next one is the last.
+    waiting: Vec<ModelName>,
+    /// The models that were asked for, tried or denied.
+    considered: Vec<ModelName>,
     /// When the answer must have ended, whichever attempt it is of.
     end: Option<Instant>,
 }
@@ -28,7 +33,7 @@ impl Attempts {
 
     /// Whether nothing was tried yet, or the request is judged again.
     pub(in crate::gateway) fn is_first(&self) -> bool {
-        self.tried.is_empty() && self.replaced.is_none()
+        self.tried.is_empty() && self.fallbacks == 0
     }
 
     /// Records that a deployment failed, and returns how many attempts for this model have.
@@ -41,6 +46,11 @@ impl Attempts {
         self.failures
     }
 
+    /// Records that a deployment answered, and that another model may answer better.
+    pub(in crate::gateway) fn declined(&mut self) {
+        self.all_failures += 1;
+    }
+
     /// Every deployment may be tried once more.
     pub(in crate::gateway) fn repeat(&mut self) {
         self.tried.clear();
@@ -51,27 +61,35 @@ impl Attempts {
         self.all_failures + 1
     }
 
-    /// The model that the request asks for. `served` is the one that it is served by now.
-    pub(in crate::gateway) fn asked<'m>(&'m self, served: &'m ModelName) -> &'m ModelName {
-        self.replaced.as_ref().unwrap_or(served)
-    }
-
     pub(in crate::gateway) fn is_fallback(&self) -> bool {
-        self.replaced.is_some()
+        self.fallbacks > 0
     }
 
-    /// The next of these fallbacks.
-    pub(in crate::gateway) fn next_of<'m>(&mut self, fallbacks: &'m [ModelName]) -> Option<&'m ModelName> {
-        let next = fallbacks.get(self.fallbacks);
-        self.fallbacks += 1;
-        next
+    /// These models may stand in for a model that failed, before others do.
+    pub(in crate::gateway) fn stand_in(&mut self, failed: &ModelName, fallbacks: &[ModelName]) {
+        self.considered.push(failed.clone());
+        self.waiting.extend(fallbacks.iter().rev().cloned());
     }
 
-    /// Another model stands in for the one that was `asked` for.
-    pub(in crate::gateway) fn fall_back(&mut self, asked: ModelName) {
+    /// The next model that may stand in. Each one comes once.
+    pub(in crate::gateway) fn next_fallback(&mut self) -> Option<ModelName> {
+        if self.fallbacks >= MAX_FALLBACKS {
+            return None;
+        }
+        while let Some(next) = self.waiting.pop() {
+            if !self.considered.contains(&next) {
+                self.considered.push(next.clone());
+                return Some(next);
+            }
+        }
+        None
+    }
+
+    /// Another model is tried.
+    pub(in crate::gateway) fn fall_back(&mut self) {
         self.tried.clear();
         self.failures = 0;
-        self.replaced.get_or_insert(asked);
+        self.fallbacks += 1;
     }
 
     /// The request is judged again, so that it is served by what it asks for.
@@ -86,5 +104,43 @@ impl Attempts {
 
     pub(in crate::gateway) fn ends_at(&mut self, end: Instant) {
         self.end.get_or_insert(end);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(name: &str) -> ModelName {
+        ModelName::new(name).unwrap()
+    }
+
+    /// The models that are tried for `m`, whose fallbacks and theirs are in `lists`, if each one fails.
+    fn tried(lists: &[(&str, &[&str])]) -> Vec<String> {
+        let (mut attempts, mut model, mut tried) = (Attempts::default(), name("m"), Vec::new());
+        loop {
+            let to = lists.iter().find(|(of, _)| *of == model.as_str()).map_or(&[][..], |(_, to)| *to);
+            let to: Vec<_> = to.iter().copied().map(name).collect();
+            attempts.stand_in(&model, &to);
+            let Some(next) = attempts.next_fallback() else { return tried };
+            attempts.fall_back();
+            tried.push(next.to_string());
+            model = next;
+        }
+    }
+
+    #[test]
+    fn the_fallbacks_of_a_fallback_are_tried_before_the_next_one() {
+        assert_eq!(tried(&[("m", &["a", "b"]), ("a", &["c", "m"])]), ["a", "c", "b"]);
+    }
+
+    #[test]
+    fn each_model_is_tried_once() {
+        assert_eq!(tried(&[("m", &["a", "m", "a", "b"]), ("a", &["m"]), ("b", &["a"])]), ["a", "b"]);
+    }
+
+    #[test]
+    fn at_most_five_fallbacks_are_tried() {
+        assert_eq!(tried(&[("m", &["a", "b", "c", "d", "e", "f"])]), ["a", "b", "c", "d", "e"]);
     }
 }

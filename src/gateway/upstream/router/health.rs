@@ -47,7 +47,7 @@ impl Minute {
     }
 }
 
-/// The calls of a deployment since the configuration was loaded.
+/// The calls of a deployment since it was configured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::gateway) struct Calls {
     pub(in crate::gateway) succeeded: u64,
@@ -90,9 +90,12 @@ impl Health {
         let minute = self.fail_alone(now);
         let is_too_much = match rules.allowed_fails {
             Some(allowed) => minute.failures > u64::from(allowed),
-            None => minute.calls >= FEW_CALLS && minute.failures * 2 > minute.calls,
+            None => {
+                let is_half = minute.calls >= FEW_CALLS && minute.failures * 2 > minute.calls;
+                is_half || failure.is_rate_limit() || !failure.may_pass()
+            }
         };
-        if is_too_much || failure.is_rate_limit() || failure.retry_after().is_some() {
+        if rules.cools && (is_too_much || failure.retry_after().is_some()) {
             let until =
                 now.saturating_duration_since(self.since) + rules.cooldown(failure.retry_after(), own);
             let until = u64::try_from(until.as_millis()).unwrap_or(u64::MAX);
@@ -165,15 +168,32 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_limit_cools_down_at_once_for_as_long_as_the_upstream_asks() {
+    fn a_rate_limit_and_a_wrong_key_cool_down_at_once_unless_failures_are_allowed() {
+        let start = Instant::now();
+        for status in [StatusCode::TOO_MANY_REQUESTS, StatusCode::UNAUTHORIZED] {
+            for (settings, rest) in [("{}", Some(seconds(5))), ("{allowed_fails: 1}", None)] {
+                let health = Health::new(start);
+                health.fail(Failure::Answered(status, None), &rules(settings), None, start);
+                assert_eq!(health.cooling(start), rest, "{status} {settings}");
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_cools_down_where_that_is_disabled() {
+        let (rules, start) = (rules("{disable_cooldowns: true, allowed_fails: 0}"), Instant::now());
+        let health = Health::new(start);
+        health.fail(Failure::Answered(StatusCode::TOO_MANY_REQUESTS, Some(seconds(9))), &rules, None, start);
+        assert_eq!(health.cooling(start), None);
+    }
+
+    #[test]
+    fn a_deployment_cools_down_for_as_long_as_it_asks() {
         let (rules, start) = (rules("{allowed_fails: 9}"), Instant::now());
-        for (failure, rest) in [
-            (Failure::Answered(StatusCode::TOO_MANY_REQUESTS, None), 5),
-            (Failure::Answered(StatusCode::TOO_MANY_REQUESTS, Some(seconds(17))), 17),
-            (Failure::Answered(StatusCode::SERVICE_UNAVAILABLE, Some(seconds(3))), 3),
-        ] {
+        for (status, rest) in [(429, 17), (503, 3), (500, 1)] {
             let health = Health::new(start);
-            health.fail(failure, &rules, None, start);
+            let status = StatusCode::from_u16(status).unwrap();
+            health.fail(Failure::Answered(status, Some(seconds(rest))), &rules, None, start);
             assert_eq!(health.cooling(start), Some(seconds(rest)));
         }
     }

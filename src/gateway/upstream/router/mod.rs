@@ -5,6 +5,7 @@
 
 pub(in crate::gateway) mod attempts;
 pub(in crate::gateway) mod choice;
+pub(in crate::gateway) mod fallbacks;
 pub(in crate::gateway) mod health;
 pub(in crate::gateway) mod outcome;
 pub(in crate::gateway) mod rules;

@@ -5,6 +5,9 @@ use std::time::{Duration, SystemTime};
 use chrono::DateTime;
 use http::StatusCode;
 use http::header::{HeaderMap, RETRY_AFTER};
+use memchr::memmem;
+
+use crate::gateway::http::error_response::Refusal;
 
 /// Why a call failed so that another deployment may fare better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +24,18 @@ impl Failure {
     pub(in crate::gateway) fn of(status: StatusCode, headers: &HeaderMap, now: SystemTime) -> Option<Self> {
         let fails = status.is_server_error() || matches!(status.as_u16(), 401 | 408 | 409 | 429);
         fails.then(|| Self::Answered(status, retry_after(headers, now)))
+    }
+
+    /// The failure that there was no answer for.
+    pub(in crate::gateway) fn of_refusal(refusal: &Refusal) -> Option<Self> {
+        let is_failure = matches!(
+            refusal,
+            Refusal::UpstreamDown
+                | Refusal::UpstreamConnectTimeout
+                | Refusal::UpstreamTimeout
+                | Refusal::NoUpstreamCredential
+        );
+        is_failure.then_some(Self::Unreachable)
     }
 
     pub(in crate::gateway) fn is_rate_limit(self) -> bool {
@@ -49,6 +64,64 @@ fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     }
     let date = DateTime::parse_from_rfc2822(text).ok()?;
     SystemTime::from(date).duration_since(now).ok()
+}
+
+/// Why another model stands in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::gateway) enum Cause {
+    Failure,
+    /// The prompt is too long for the model.
+    ContextWindow,
+    /// The provider's content policy refuses the prompt.
+    ContentPolicy,
+}
+
+/// What errors say of a prompt that is too long: codes and phrases of OpenAI, Azure, Anthropic, Google, Bedrock, Mistral,
+/// vLLM and others, in lower case.
+const TOO_LONG: [&[u8]; 11] = [
+    b"context_length_exceeded",
+    b"model_context_window_exceeded",
+    b"maximum context length",
+    b"maximum context limit",
+    b"model's context length",
+    b"context window",
+    b"prompt is too long",
+    b"input is too long",
+    b"exceeds the maximum number of tokens",
+    b"input tokens exceed",
+    b"too large for model",
+];
+/// What errors say of a prompt that a content policy refuses.
+const REFUSED: [&[u8]; 7] = [
+    b"content_policy_violation",
+    b"content_filter",
+    b"responsibleaipolicyviolation",
+    b"content management policy",
+    b"content filtering policy",
+    b"our safety system",
+    b"content policy",
+];
+
+impl Cause {
+    /// Whether the body of an answer with this status may say that another model would serve the request.
+    pub(in crate::gateway) fn may_be_in_body(status: StatusCode) -> bool {
+        matches!(status.as_u16(), 400 | 413 | 422)
+    }
+
+    /// The cause that the body of an error names.
+    pub(in crate::gateway) fn in_body(body: &[u8]) -> Option<Self> {
+        let text = body.to_ascii_lowercase();
+        let names = |phrases: &[&[u8]]| phrases.iter().any(|phrase| memmem::find(&text, phrase).is_some());
+        if names(&REFUSED) {
+            return Some(Self::ContentPolicy);
+        }
+        names(&TOO_LONG).then_some(Self::ContextWindow)
+    }
+
+    /// The cause that a status tells of alone: the deployment has no such model, or the account may not use it.
+    pub(in crate::gateway) fn of(status: StatusCode) -> Option<Self> {
+        matches!(status.as_u16(), 403 | 404).then_some(Self::Failure)
+    }
 }
 
 #[cfg(test)]
@@ -86,6 +159,37 @@ mod tests {
         ] {
             let wait = failure(429, Some(text)).unwrap().retry_after();
             assert_eq!(wait.map(|wait| wait.as_secs_f64()), seconds, "{text}");
+        }
+    }
+
+    #[test]
+    fn errors_of_providers_tell_of_prompts_that_are_too_long_or_refused() {
+        for (body, cause) in [
+            (
+                r#"{"error":{"message":"This model's maximum context length is 8192 tokens.","type":"invalid_request_error","code":"context_length_exceeded"}}"#,
+                Some(Cause::ContextWindow),
+            ),
+            (
+                r#"{"type":"error","error":{"type":"invalid_request_error","message":"prompt is too long: 210000 tokens > 200000 maximum"}}"#,
+                Some(Cause::ContextWindow),
+            ),
+            (
+                r#"{"error":{"code":400,"message":"The input token count (2000000) exceeds the maximum number of tokens allowed (1048575).","status":"INVALID_ARGUMENT"}}"#,
+                Some(Cause::ContextWindow),
+            ),
+            (r#"{"message":"Input is too long for requested model."}"#, Some(Cause::ContextWindow)),
+            (
+                r#"{"error":{"message":"The response was filtered","code":"content_filter","innererror":{"code":"ResponsibleAIPolicyViolation"}}}"#,
+                Some(Cause::ContentPolicy),
+            ),
+            (
+                r#"{"error":{"code":"content_policy_violation","message":"Your request was rejected"}}"#,
+                Some(Cause::ContentPolicy),
+            ),
+            (r#"{"error":{"message":"Unrecognized request argument supplied: foo"}}"#, None),
+            ("", None),
+        ] {
+            assert_eq!(Cause::in_body(body.as_bytes()), cause, "{body}");
         }
     }
 }

@@ -45,6 +45,7 @@ mod router_cooldowns;
 mod router_fallbacks;
 mod router_faults;
 mod router_fixture;
+mod router_matrix;
 mod router_reloads;
 mod router_sockets;
 mod sending;

@@ -1,5 +1,6 @@
 //! Other models stand in for one that fails, if the caller may use them.
 
+use crate::fixture::{read_message, soon};
 use crate::router_fixture::Act::{self, Fails, Resets, Says, Serves};
 use crate::router_fixture::{Router, Upstream};
 
@@ -153,4 +154,50 @@ async fn an_error_that_was_read_goes_to_the_caller_whole() {
     assert_eq!((answer.status(), answer.body.as_str()), ("400", TOO_LONG));
     assert_eq!(denied.requests(), 0);
     assert_eq!(gate.served().await, ("may".into(), "may#1".into(), 1));
+}
+
+#[tokio::test]
+async fn a_denied_fallback_is_not_tried_in_the_mode_that_enforces_nothing() {
+    let first = Upstream::that("first", &[Fails(500, "")]).await;
+    let denied = Upstream::that("denied", &[Serves]).await;
+    let models = [("may", &first, ""), ("secret", &denied, "")];
+    let gate = Router::with_block(&models, "fallbacks: [{may: [secret]}]", "mode: log_only").await;
+    assert_eq!(gate.chat("secret").await.body, "denied");
+    assert_eq!((gate.chat("may").await.status(), denied.requests()), ("500", 1));
+}
+
+#[tokio::test]
+async fn a_fallback_is_named_wherever_the_request_names_its_model() {
+    let first = Upstream::that("first", &[Fails(500, "")]).await;
+    let other = Upstream::that("other", &[Serves]).await;
+    let models = [("may", &first, ""), ("may-too", &other, "")];
+    let gate = Router::with(&models, "fallbacks: [{may: [may-too]}]").await;
+    let token = gate.0.token(&["basic_user"]);
+    let form = "--x\r\ncontent-disposition: form-data; name=\"model\"\r\n\r\nmay\r\n--x\r\ncontent-disposition: form-data; \
+                name=\"file\"; filename=\"a.mp3\"\r\n\r\nmay\r\n--x--\r\n";
+    for (path, content_type, body, sent) in [
+        (
+            "/v1/audio/transcriptions",
+            "multipart/form-data; boundary=x",
+            form,
+            form.replacen("may", "real-may-too", 1),
+        ),
+        (
+            "/openai/deployments/may/chat/completions",
+            "application/json",
+            "{}",
+            r#"{"model":"real-may-too"}"#.to_owned(),
+        ),
+        (
+            "/v1/embeddings",
+            "application/json",
+            r#"{"input": "may", "model": "may"}"#,
+            r#"{"input": "may", "model": "real-may-too"}"#.to_owned(),
+        ),
+    ] {
+        let headers = format!("authorization: Bearer {token}\r\ncontent-type: {content_type}\r\n");
+        let mut stream = gate.0.send("POST", path, &headers, body).await;
+        assert_eq!(soon(read_message(&mut stream)).await.body, "other", "{path}");
+        assert_eq!(other.bodies().pop().unwrap(), sent, "{path}");
+    }
 }

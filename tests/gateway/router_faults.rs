@@ -2,7 +2,8 @@
 
 use tokio::io::AsyncReadExt as _;
 
-use crate::fixture::{read_until, soon};
+use crate::configured;
+use crate::fixture::{answer, read_message, read_until, soon};
 use crate::router_fixture::Act::{self, BreaksOff, Fails, Resets, Serves, Stalls};
 use crate::router_fixture::{Router, Upstream};
 
@@ -133,4 +134,33 @@ async fn a_model_with_one_deployment_and_no_settings_says_nothing_of_what_served
     let gate = Router::with(&[("may", &only, "")], "").await;
     assert_eq!(gate.chat("may").await.status(), "200");
     assert_eq!(gate.lines().await.pop().unwrap().served, None);
+}
+
+#[tokio::test]
+async fn another_deployment_serves_if_the_first_one_fails_at_tls() {
+    let models = "
+model_list:
+  - {model_name: may, litellm_params: {model: openai/first, api_base: 'https://UPSTREAM/v1', order: 1}}
+  - {model_name: may, litellm_params: {model: openai/second, api_base: 'http://UPSTREAM/v1', order: 2}}
+";
+    let gate = configured::gate("[may]", models, &[]).await;
+    let mut client = gate.chat(&gate.token(&["basic_user"]), r#"{"model": "may", "n": 1}"#).await;
+    let (first, _) = soon(gate.upstream.accept()).await.unwrap();
+    drop(first);
+    let (mut second, request) = gate.arriving().await;
+    assert_eq!(request.body, r#"{"model": "second", "n": 1}"#);
+    answer(&mut second, "second").await;
+    assert_eq!(soon(read_message(&mut client)).await.body, "second");
+}
+
+#[tokio::test]
+async fn a_large_body_is_sent_again_whole() {
+    let first = Upstream::that("first", &[Fails(503, "")]).await;
+    let second = Upstream::that("second", &[Serves]).await;
+    let gate = Router::with(&[("may", &first, "order: 1"), ("may", &second, "order: 2")], "").await;
+    let text = "x".repeat(300 * 1024);
+    let body = format!(r#"{{"messages": "{text}", "model": "may", "user": "{text}"}}"#);
+    let mut client = gate.0.chat(&gate.0.token(&["basic_user"]), &body).await;
+    assert_eq!(soon(read_message(&mut client)).await.body, "second");
+    assert!(first.bodies() == second.bodies() && second.bodies()[0].len() > 600 * 1024);
 }

@@ -15,7 +15,7 @@ use crate::fixture::{Fixture, Key, Message, generation, read_message, soon};
 use crate::websocket_fixture::accepting_answer;
 
 /// What a deployment does with a request that it has read.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Act {
     /// Answers 200 with a body that names the deployment.
     Serves,
@@ -27,6 +27,8 @@ pub(crate) enum Act {
     Opens,
     /// Closes the connection.
     Resets,
+    /// Closes the connection in the middle of the head of an answer.
+    BreaksHead,
     /// Begins an answer of 200, and closes the connection in the middle of its body.
     BreaksOff,
     /// Answers nothing and stays connected.
@@ -95,6 +97,7 @@ async fn serve(
             let length = body.len();
             format!("HTTP/1.1 {status} Failed\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}")
         }
+        Act::BreaksHead => "HTTP/1.1 200 OK\r\ncontent-le".to_owned(),
         Act::BreaksOff => "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf".to_owned(),
         Act::Resets => return,
         Act::Opens => {
@@ -117,6 +120,11 @@ pub(crate) struct Router(pub(crate) Fixture);
 impl Router {
     /// `models` is the content of `model_list`, and `settings` that of `router_settings`.
     pub(crate) async fn with(models: &[(&str, &Upstream, &str)], settings: &str) -> Self {
+        Self::with_block(models, settings, "").await
+    }
+
+    /// The same with more in the block `modelgate`.
+    pub(crate) async fn with_block(models: &[(&str, &Upstream, &str)], settings: &str, block: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let key = Key::new();
         std::fs::write(directory.path().join("jwks.json"), key.jwks().to_string()).unwrap();
@@ -127,7 +135,7 @@ impl Router {
         let yaml = format!(
             "general_settings:\n  enable_jwt_auth: true\n  litellm_jwtauth: {{user_roles_jwt_field: roles, \
              user_allowed_roles: [basic_user], enforce_rbac: true}}\n  role_permissions:\n    - {{role: internal_user, \
-             models: [may, may-too, may-b, may-c, may-last, unknown]}}\nmodel_list:\n{}router_settings: {{{settings}}}\nmodelgate: {{decision_log: {{file: log}}}}\n",
+             models: [may, may-too, may-b, may-c, may-last, unknown]}}\nmodel_list:\n{}router_settings: {{{settings}}}\nmodelgate: {{decision_log: {{file: log}}, {block}}}\n",
             list.collect::<String>()
         );
         let keys = url::Url::from_file_path(directory.path().join("jwks.json")).unwrap();

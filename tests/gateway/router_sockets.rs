@@ -22,6 +22,7 @@ async fn a_socket_is_opened_at_another_deployment_if_the_first_one_fails() {
         let gate = Router::with(&[("may", &first, "order: 1"), ("may", &second, "order: 2")], "").await;
         assert_eq!(opened(&gate).await, "101", "{script:?}");
         assert_eq!((first.requests(), second.requests()), (1, 1), "{script:?}");
+        assert_eq!(gate.served().await, ("may".into(), "may#2".into(), 2), "{script:?}");
     }
     let first = Upstream::that_is_down().await;
     let second = Upstream::that("second", &[Opens]).await;

@@ -53,27 +53,23 @@ impl Messages {
                 return Ok(counts());
             }
             *opened = None;
-            let served = target.served;
-            let place = target.place.clone();
+            let served = target.served.filter(|served| served.is_routed);
+            let (place, attempt) = (target.place.clone(), attempts.number());
             let dialed = match self.dial_once(target, judged, protocols).await {
                 Err(Refusal::Overtaken) => return Ok(false),
                 dialed => dialed,
             };
-            let wait = served.filter(|served| served.is_routed).and_then(|served| {
+            let wait = served.and_then(|served| {
                 let Some(failure) = failure(&dialed) else {
                     deployments.succeeded(served.position);
                     return None;
                 };
                 let label = deployments.label(served.position);
-                tracing::warn!(
-                    deployment = label,
-                    attempt = attempts.number(),
-                    ?failure,
-                    "the deployment failed"
-                );
+                tracing::warn!(deployment = label, attempt, ?failure, "the deployment failed");
                 deployments.socket_failed((self.api, call), served.position, failure, &mut attempts)
             });
-            let dialed = dialed.map(|dialed| (dialed, Bound { model: model.clone(), place }));
+            let served = served.map(|served| (served.position, attempt));
+            let dialed = dialed.map(|dialed| (dialed, Bound { model: model.clone(), place, served }));
             let Some(wait) = wait else {
                 *opened = Some(dialed?);
                 return Ok(counts());

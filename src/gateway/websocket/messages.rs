@@ -44,6 +44,8 @@ pub(super) struct Messages {
 pub(super) struct Bound {
     pub(super) model: ModelName,
     pub(super) place: SocketPlace,
+    /// The position of the deployment and the number of the attempt, if there was a choice.
+    pub(super) served: Option<(usize, u32)>,
 }
 
 /// A permitted message.

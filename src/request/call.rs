@@ -193,6 +193,12 @@ impl ApiCall {
         self.is_joined
     }
 
+    /// The same call for another model, which stands in for the one that it asks for. It is decided anew.
+    #[cfg(feature = "gateway")]
+    pub(crate) fn for_model(self, model: ModelName) -> Self {
+        Self { model: Some(model), ..self }
+    }
+
     /// The value of the header `x-litellm-team-id`.
     #[must_use]
     pub fn team_header(&self) -> Option<&str> {

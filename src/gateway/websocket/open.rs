@@ -83,6 +83,10 @@ async fn dialed(
         if dialed.inspect_err(|refusal| observation.upstream(Err(refusal)))? {
             let settings = &judged.generation.snapshot().config().gateway;
             messages.named.add(settings, &caller, permit.call());
+            if let Some((position, attempt)) = opened.as_ref().and_then(|(_, bound)| bound.served) {
+                let label = judged.generation.deployments.label(position);
+                observation.served(label, &permit, attempt, false);
+            }
             observation.upstream(Ok(match &opened {
                 Some((Dialed::Refused(answer), _)) => answer.status(),
                 _ => StatusCode::SWITCHING_PROTOCOLS,

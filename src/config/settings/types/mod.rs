@@ -53,7 +53,7 @@ pub struct Config {
     pub models: Vec<Model>,
     /// The top-level list `teams`, in order.
     pub teams: Vec<Team>,
-    /// `router_settings`, and the routing keys of `litellm_settings`. Requests are not routed by them yet.
+    /// `router_settings`, and the routing keys of `litellm_settings`.
     pub router: RouterSettings,
     /// The block `modelgate`.
     pub gateway: GatewaySettings,

@@ -87,6 +87,9 @@ pub(in crate::gateway) enum Refusal {
     NoUpstreamCredential,
     #[error("no upstream serves this route")]
     NoUpstream,
+    /// Every deployment of the model failed not long ago.
+    #[error("every deployment of the model failed and is left alone for now: try again in {seconds} seconds")]
+    CoolingDown { seconds: u64 },
     #[error("the upstream cannot be reached")]
     UpstreamDown,
     #[error("the upstream switched protocols unasked")]
@@ -163,7 +166,7 @@ impl Refusal {
             | Self::NoRoom
             | Self::Overtaken => StatusCode::SERVICE_UNAVAILABLE,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
-            Self::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
+            Self::TooManyRequests | Self::CoolingDown { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::UpstreamConnectTimeout | Self::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
         }
     }
@@ -208,6 +211,7 @@ impl Refusal {
             Self::KeysUnavailable | Self::ProviderUnavailable | Self::NoUpstreamCredential => {
                 Some(HeaderValue::from_static("5"))
             }
+            Self::CoolingDown { seconds } => Some(HeaderValue::from(*seconds)),
             _ => None,
         }
     }
@@ -236,6 +240,7 @@ impl Refusal {
             Self::NotTranslated { .. } => ("api_error", "translation_not_supported"),
             Self::NoUpstreamCredential => ("api_error", "upstream_credential_unavailable"),
             Self::NoUpstream => ("invalid_request_error", "unknown_route"),
+            Self::CoolingDown { .. } => ("requests", "deployments_cooling_down"),
             Self::UpstreamDown => ("api_error", "upstream_unreachable"),
             Self::UpstreamSwitched | Self::UpstreamHandshake => ("api_error", "upstream_protocol"),
             Self::Handshake(_) | Self::WebSocketVersion => ("invalid_request_error", "bad_handshake"),

@@ -218,7 +218,8 @@ impl Gateway {
             let config = snapshot.config();
             let mut plan = Plan::new(&judged.generation, &permit, &incoming.head, &body)?;
             plan.announce(&permit, &mut incoming.head, observation);
-            let watch = references::watch(&self.references, &config.gateway, &caller, &permit, &body);
+            let created = (incoming.head.uri.query(), &body);
+            let watch = references::watch(&self.references, &config.gateway, &caller, &permit, created);
             if watch.is_some() {
                 Watch::ask_for_plain(&mut incoming.head.headers);
             }

@@ -220,7 +220,8 @@ impl Gateway {
             plan.announce(&permit, &mut incoming.head, observation);
             let created = (incoming.head.uri.query(), &body);
             let watch = references::watch(&self.references, &config.gateway, &caller, &permit, created);
-            if watch.is_some() {
+            let listing = references::listing(&self.references, &config.gateway, &caller, &permit);
+            if watch.is_some() || listing.is_some() {
                 Watch::ask_for_plain(&mut incoming.head.headers);
             }
             drop(permit);
@@ -264,9 +265,12 @@ impl Gateway {
                 continue;
             }
             observation.upstream(answered.as_ref().map(Response::status));
-            return match watch {
-                Some(watch) => answered.map(|answer| watch.over(answer)),
-                None => answered,
+            return match (watch, listing) {
+                (Some(watch), _) => answered.map(|answer| watch.over(answer)),
+                (None, Some(listing)) => {
+                    Box::pin(listing.over(answered?, self.load.body_bytes.nothing())).await
+                }
+                (None, None) => answered,
             };
         }
     }

@@ -35,6 +35,7 @@ mod opaque;
 mod places;
 mod policies;
 mod references_attacked;
+mod references_lists;
 mod references_messages;
 mod references_modes;
 mod references_owners;

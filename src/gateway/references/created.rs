@@ -19,7 +19,7 @@ use crate::identity::Caller;
 use crate::request::ApiCall;
 
 /// The last segments of the paths where a POST creates an object with an id.
-const COLLECTIONS: [&str; 25] = [
+pub(super) const COLLECTIONS: [&str; 25] = [
     "responses",
     "files",
     "batches",
@@ -46,6 +46,10 @@ const COLLECTIONS: [&str; 25] = [
     "fileSearchStores",
     "dreams",
 ];
+
+/// Google's verbs that start what has an id.
+const LONG_RUNNING: [&str; 4] =
+    [":batchGenerateContent", ":asyncBatchEmbedContent", ":batchEmbedText", ":predictLongRunning"];
 
 /// The owner and the models to remember for ids in the response.
 pub(in crate::gateway) fn watch(
@@ -102,6 +106,8 @@ fn created(
             is_stored(body.first()).then_some(&[IdKind::Created])
         }
         Method::POST if COLLECTIONS.contains(&last) => Some(&[IdKind::Created]),
+        // Google's batches, and operations that run for long.
+        Method::POST if LONG_RUNNING.iter().any(|verb| last.ends_with(verb)) => Some(&[IdKind::Created]),
         // An update may change the model.
         Method::POST | Method::PUT | Method::PATCH if COLLECTIONS.contains(&before) && is_own() => {
             Some(&[IdKind::Created])

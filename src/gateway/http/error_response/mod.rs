@@ -103,6 +103,9 @@ pub(in crate::gateway) enum Refusal {
     NoUpstreamCredential,
     #[error("no upstream serves this route")]
     NoUpstream,
+    /// Under `modelgate.references: remember`, an answer with other callers' objects is not passed on.
+    #[error("the list may show objects of other callers, and cannot be filtered: {0}")]
+    Unfiltered(&'static str),
     #[error("the upstream cannot be reached")]
     UpstreamDown,
     #[error("the upstream switched protocols unasked")]
@@ -149,7 +152,7 @@ impl Refusal {
                 StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
             }
             Self::Credential(_) | Self::Token(_) => StatusCode::UNAUTHORIZED,
-            Self::Denied(_) | Self::OtherDeployment => StatusCode::FORBIDDEN,
+            Self::Denied(_) | Self::OtherDeployment | Self::Unfiltered(_) => StatusCode::FORBIDDEN,
             Self::WebSocketVersion | Self::WebSocketsOff => StatusCode::UPGRADE_REQUIRED,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
@@ -220,7 +223,7 @@ impl Refusal {
             }
             Self::Credential(_) | Self::Token(_) => ("authentication_error", "invalid_api_key"),
             Self::Denied(denied) if denied.rule == Rule::Model => ("permission_error", "model_not_allowed"),
-            Self::Denied(_) => ("permission_error", "permission_denied"),
+            Self::Denied(_) | Self::Unfiltered(_) => ("permission_error", "permission_denied"),
             Self::UnknownModel => ("invalid_request_error", "model_not_found"),
             Self::Malformed(_) => ("invalid_request_error", "invalid_request"),
             Self::BodyTooLarge { .. } => ("invalid_request_error", "request_too_large"),

@@ -54,6 +54,7 @@ mod websocket_attacked;
 mod websocket_fixture;
 mod websocket_frames;
 mod websocket_judging;
+mod websocket_upstreams;
 
 #[path = "../support/skip.rs"]
 mod skip;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use tokio_tungstenite::tungstenite::protocol::Message;
 
 use super::dial::Dialed;
@@ -54,15 +54,20 @@ pub(super) struct Permitted {
     pub(super) permit: Permit,
     pub(super) judged: Judged,
     pub(super) frame: Frame,
+    /// Observes the call of the upstream, if the message opens the connection.
+    pub(super) observation: Option<Box<Observation>>,
 }
 
 impl Messages {
     /// Judges a message.
     pub(super) async fn judge(&self, text: &[u8], bound: Option<&Bound>) -> Result<Permitted, Refusal> {
         let mut observation = Observation::begin(&self.sockets.observers, &self.head, &self.request_id);
-        let judged = self.steps(text, bound, &mut observation).await;
+        let mut judged = self.steps(text, bound, &mut observation).await;
         let has_line = judged.as_ref().is_ok_and(|permitted| !permitted.frame.is_media());
         observation.message_judged(judged.as_ref().err(), has_line);
+        if let (Ok(permitted), None) = (&mut judged, bound) {
+            permitted.observation = Some(Box::new(observation));
+        }
         judged
     }
 
@@ -103,7 +108,7 @@ impl Messages {
                 check_deployment(&generation, &frame, bound)?;
             }
             self.named.add(settings, &caller, permit.call());
-            return Ok(Permitted { permit, judged, frame });
+            return Ok(Permitted { permit, judged, frame, observation: None });
         }
         Err(Refusal::Overtaken)
     }
@@ -154,9 +159,9 @@ impl Messages {
         &self,
         call: &ApiCall,
         judged: &Judged,
-        operation: &str,
-        protocols: &[String],
+        (operation, protocols): (&str, &[String]),
         opened: &mut Option<(Dialed, Bound)>,
+        observation: &mut Observation,
     ) -> Result<bool, Refusal> {
         let config = judged.generation.snapshot().config();
         let credential = Bearer::presented(&self.head.headers, config.master_key.as_ref()).ok();
@@ -173,17 +178,28 @@ impl Messages {
             *opened = None;
             if let Some(credential) = target.credential.and_then(|position| deployments.credential(position))
             {
-                target.headers.extend(credential.header().await?);
+                let header = credential.header().await;
+                target.headers.extend(header.inspect_err(|refusal| observation.upstream(Err(refusal)))?);
             }
             let mut headers: HeaderMap = self.head.headers.clone();
             let stripped = headers::not_for_upstream(&headers, credential);
             headers::remove(&mut headers, stripped);
+            observation.calls(call, target.called(), &mut headers);
             let time = config.gateway.limits.upstream_first_byte_timeout;
             let dialed = self.sockets.dialer.dial(&target, headers, protocols, time, may_be_sent).await;
             match dialed {
-                Ok(dialed) => *opened = Some((dialed, Bound { model: model.clone(), place: target.place })),
+                Ok(dialed) => {
+                    observation.upstream(Ok(match &dialed {
+                        Dialed::Refused(answer) => answer.status(),
+                        Dialed::Open { .. } => StatusCode::SWITCHING_PROTOCOLS,
+                    }));
+                    *opened = Some((dialed, Bound { model: model.clone(), place: target.place }));
+                }
                 Err(Refusal::Overtaken) => return Ok(false),
-                Err(refusal) => return Err(refusal),
+                Err(refusal) => {
+                    observation.upstream(Err(&refusal));
+                    return Err(refusal);
+                }
             }
         }
         Ok(may_be_sent())

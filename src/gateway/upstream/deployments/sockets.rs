@@ -9,6 +9,7 @@ use super::{Base, Deployments, Entry, Headers, Prepared, join};
 use crate::config::Provider;
 use crate::gateway::http::credential::clean_query;
 use crate::gateway::http::error_response::Refusal;
+use crate::gateway::target::Called;
 use crate::names::ModelName;
 use crate::request::ApiCall;
 
@@ -31,7 +32,16 @@ pub(in crate::gateway) struct SocketTarget {
     pub(in crate::gateway) headers: Vec<(HeaderName, HeaderValue)>,
     /// The position of a credential that is no fixed header.
     pub(in crate::gateway) credential: Option<usize>,
+    /// `None`: a proxy.
+    provider: Option<Provider>,
     pub(in crate::gateway) place: SocketPlace,
+}
+
+impl SocketTarget {
+    /// What telemetry tells of this target.
+    pub(in crate::gateway) fn called(&self) -> Called<'_> {
+        Called { uri: &self.uri, model: self.place.model(), provider: self.provider }
+    }
 }
 
 /// What makes two names lead to the same deployment: one address, one account and one model.
@@ -94,6 +104,7 @@ impl Deployments {
             uri: join(Some(base), path.trim_start_matches('/'), query.as_deref())?,
             place: SocketPlace::new(base, &headers, None, None),
             credential: None,
+            provider: None,
             headers,
         })
     }
@@ -196,6 +207,7 @@ fn at_deployment(
         uri: join(Some(base), &path, query.as_deref())?,
         place: SocketPlace::new(base, &headers, deployment.credential, Some(model)),
         credential: deployment.credential,
+        provider: Some(deployment.provider),
         headers,
     }))
 }

@@ -36,6 +36,8 @@ mod nginx;
 mod opaque;
 mod places;
 mod policies;
+mod references_attacked;
+mod references_lists;
 mod references_messages;
 mod references_modes;
 mod references_owners;
@@ -57,9 +59,11 @@ mod streaming;
 mod tls;
 mod unchanged;
 mod vertex;
+mod websocket_attacked;
 mod websocket_fixture;
 mod websocket_frames;
 mod websocket_judging;
+mod websocket_upstreams;
 
 #[path = "../support/skip.rs"]
 mod skip;

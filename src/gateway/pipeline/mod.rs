@@ -198,8 +198,8 @@ impl Gateway {
     }
 
     fn sender(&self) -> Sender<'_> {
-        let Self { active, forwarder, observers, references, .. } = self;
-        Sender { active, forwarder, observers, references }
+        let Self { active, forwarder, observers, references, load, .. } = self;
+        Sender { active, forwarder, observers, references, load }
     }
 }
 

@@ -90,6 +90,9 @@ pub(in crate::gateway) enum Refusal {
     /// Every deployment of the model failed not long ago.
     #[error("every deployment of the model failed and is left alone for now: try again in {seconds} seconds")]
     CoolingDown { seconds: u64 },
+    /// Under `modelgate.references: remember`, an answer with other callers' objects is not passed on.
+    #[error("the list may show objects of other callers, and cannot be filtered: {0}")]
+    Unfiltered(&'static str),
     #[error("the upstream cannot be reached")]
     UpstreamDown,
     #[error("the upstream switched protocols unasked")]
@@ -150,6 +153,7 @@ impl Refusal {
             Self::Credential(_) | Self::Token(_) => StatusCode::UNAUTHORIZED,
             Self::Denied(_)
             | Self::OtherDeployment
+            | Self::Unfiltered(_)
             | Self::BodyUnseen(_)
             | Self::MessagesUnseen
             | Self::UntrustedProxy => StatusCode::FORBIDDEN,
@@ -224,7 +228,7 @@ impl Refusal {
             }
             Self::Credential(_) | Self::Token(_) => ("authentication_error", "invalid_api_key"),
             Self::Denied(denied) if denied.rule == Rule::Model => ("permission_error", "model_not_allowed"),
-            Self::Denied(_) => ("permission_error", "permission_denied"),
+            Self::Denied(_) | Self::Unfiltered(_) => ("permission_error", "permission_denied"),
             Self::UnknownModel => ("invalid_request_error", "model_not_found"),
             Self::Malformed(_) => ("invalid_request_error", "invalid_request"),
             Self::BodyTooLarge { .. } => ("invalid_request_error", "request_too_large"),

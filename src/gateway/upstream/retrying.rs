@@ -153,6 +153,9 @@ impl Retrying<'_> {
         if let Some(failure) = Failure::of(status, answer.headers(), SystemTime::now()) {
             return Outcome::Failed(failure);
         }
+        if status.is_success() {
+            return Outcome::Succeeded;
+        }
         let has_fallbacks = permit.model().is_some_and(|model| self.deployments.fallbacks().has(model));
         let cause = match Cause::of(status) {
             _ if !has_fallbacks => None,

@@ -20,7 +20,7 @@ pub struct RouterSettings {
     pub num_retries: Option<u32>,
     /// How many failures in a minute a deployment may have before it cools down.
     pub allowed_fails: Option<u32>,
-    /// How long a deployment is left alone after that.
+    /// How long a deployment cools down.
     pub cooldown_time: Option<Duration>,
     /// Whether failures cool no deployment down.
     pub disable_cooldowns: bool,
@@ -55,6 +55,6 @@ pub struct Routing {
     pub tpm: Option<u64>,
     /// How often a request is repeated.
     pub num_retries: Option<u32>,
-    /// How long it is left alone after failures.
+    /// How long it cools down after failures.
     pub cooldown_time: Option<Duration>,
 }

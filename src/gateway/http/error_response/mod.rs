@@ -103,8 +103,8 @@ pub(in crate::gateway) enum Refusal {
     NoUpstreamCredential,
     #[error("no upstream serves this route")]
     NoUpstream,
-    /// Every deployment of the model failed not long ago.
-    #[error("every deployment of the model failed and is left alone for now: try again in {seconds} seconds")]
+    /// Every deployment of the model failed and cools down.
+    #[error("every deployment of the model cools down after failures: try again in {seconds} seconds")]
     CoolingDown { seconds: u64 },
     #[error("the upstream cannot be reached")]
     UpstreamDown,

@@ -131,7 +131,9 @@ impl Deployments {
         let serving = self.deployed(&positions, model).filter(|(_, _, deployment)| serve(deployment));
         let serving: Vec<_> = serving.collect();
         let is_only = serving.len() < 2;
-        if is_only {
+        if !failure.counts() {
+            entry.health.succeed(now);
+        } else if is_only {
             entry.health.fail_alone(now);
         } else {
             entry.health.fail(failure, &self.rules, entry.routing.cooldown_time, now);
@@ -173,9 +175,9 @@ impl Deployments {
         })
     }
 
-    /// The health of every deployment.
+    /// The health of every deployment. Aliases have none of their own.
     pub(in crate::gateway) fn health(&self, now: Instant) -> impl Iterator<Item = DeploymentHealth<'_>> {
-        self.entries.iter().filter_map(move |entry| {
+        self.entries.iter().filter(|entry| entry.alias_of.is_none()).filter_map(move |entry| {
             let deployment = entry.deployment.as_ref().or_else(|| entry.by_provider.values().next())?;
             let base = deployment.base.as_deref();
             Some(DeploymentHealth {

@@ -14,7 +14,7 @@ use crate::gateway::http::error_response::Refusal;
 pub(in crate::gateway) enum Failure {
     /// The deployment could not be reached, broke off or took too long.
     Unreachable,
-    /// The deployment answered with this status, and wants to be left alone for this long.
+    /// The deployment answered with this status, and asks for no requests for this long.
     Answered(StatusCode, Option<Duration>),
 }
 
@@ -47,7 +47,13 @@ impl Failure {
         !matches!(self, Self::Answered(StatusCode::UNAUTHORIZED, _))
     }
 
-    /// How long the deployment wants to be left alone.
+    /// Whether the failure counts against the deployment. A conflict may be the caller's doing, and no caller shall make
+    /// deployments cool down for the others.
+    pub(in crate::gateway) fn counts(self) -> bool {
+        !matches!(self, Self::Answered(StatusCode::CONFLICT, _))
+    }
+
+    /// For how long the deployment asks for no requests.
     pub(in crate::gateway) fn retry_after(self) -> Option<Duration> {
         match self {
             Self::Answered(_, wait) => wait,

@@ -55,7 +55,7 @@ impl Rules {
         own.or(self.retries).is_some_and(|retries| retries > 0)
     }
 
-    /// How long a deployment is left alone: as it asks for, else as its entry says, else as the settings say.
+    /// How long a deployment cools down: as it asks for, else as its entry says, else as the settings say.
     pub(super) fn cooldown(&self, asked: Option<Duration>, own: Option<Duration>) -> Duration {
         let configured = own.or(self.cooldown).unwrap_or(COOLDOWN);
         asked.map_or(configured, |asked| asked.min(MAX_COOLDOWN))

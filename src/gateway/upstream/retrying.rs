@@ -127,7 +127,7 @@ impl Retrying<'_> {
     ) -> Option<Permit> {
         let model = permit.model()?;
         attempts.stand_in(model, self.deployments.fallbacks().of(model, cause));
-        while let Some(model) = attempts.next_fallback() {
+        while let Some(model) = attempts.next_fallback(self.deployments.max_fallbacks()) {
             if !self.deployments.serves(&model, permit.call()) {
                 continue;
             }

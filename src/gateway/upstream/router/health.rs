@@ -88,7 +88,7 @@ impl Health {
         now: Instant,
     ) {
         let minute = self.fail_alone(now);
-        let is_too_much = match rules.allowed_fails {
+        let is_too_much = match rules.allowed_fails(failure) {
             Some(allowed) => minute.failures > u64::from(allowed),
             None => {
                 let is_half = minute.calls >= FEW_CALLS && minute.failures * 2 > minute.calls;

@@ -84,7 +84,7 @@ fn check_says_whose_tokens_are_accepted() {
         "tokens of https://b: audience any, keys: https://k/\n",
         "tokens of https://g: audience y, keys: https://g/k\n",
         "opaque tokens: by introspection at https://i/\n",
-        "ids at upstreams (files, responses, assistants, …): one heap for all callers behind one key",
+        "ids at upstreams (files, responses, assistants, …): one heap for all callers behind one key, so that each may read what others created, and lists show all of it",
         "no warnings",
     ] {
         assert!(said.contains(line), "{line}{output:?}");
@@ -96,7 +96,11 @@ fn check_says_whose_tokens_are_accepted() {
         .output()
         .unwrap();
     let said = text(&output.stdout);
-    assert!(said.contains("each for the caller who created it") && !said.contains("heap"), "{said}");
+    assert!(
+        said.contains("each for the caller who created it; lists of them show a caller its own"),
+        "{said}"
+    );
+    assert!(!said.contains("heap"), "{said}");
 }
 
 #[test]

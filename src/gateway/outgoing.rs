@@ -133,6 +133,6 @@ impl<'d> Plan<'d> {
 
     /// Records that the upstream is called next.
     pub(super) fn announce(&self, permit: &Permit, head: &mut Parts, observation: &mut Observation) {
-        observation.calls(permit.call(), &self.target, &mut head.headers);
+        observation.calls(permit.call(), self.target.called(), &mut head.headers);
     }
 }

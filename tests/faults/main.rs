@@ -16,6 +16,7 @@ mod process;
 mod secrets;
 mod stopping;
 mod upstream;
+mod websockets;
 
 #[path = "../gateway/key.rs"]
 mod key;

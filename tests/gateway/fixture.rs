@@ -109,9 +109,14 @@ impl Fixture {
 
     /// The same configuration, in which the model of the role has another name at the upstream.
     pub(crate) fn generation_moved(&self, name: &str) -> Generation {
+        self.generation_at(&format!("openai/{name}"))
+    }
+
+    /// The same configuration, in which the model of the role is this one of a provider.
+    pub(crate) fn generation_at(&self, model: &str) -> Generation {
         let models = r#"["anthropic-claude", "team/*"]"#;
         let upstream = self.upstream.local_addr().unwrap();
-        let yaml = yaml(upstream, ["", "", models]).replace("openai/claude \"3\"", &format!("openai/{name}"));
+        let yaml = yaml(upstream, ["", "", models]).replace("openai/claude \"3\"", model);
         generation(parsed(&self.directory, &yaml, &[]), &DropIns::default())
     }
 

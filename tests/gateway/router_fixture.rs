@@ -9,7 +9,7 @@ use modelgate::decision_log::{DecisionLog, Line};
 use modelgate::dropins::DropIns;
 use modelgate::gateway::Gateway;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use crate::fixture::{Fixture, Key, Message, generation, read_message, soon};
 use crate::websocket_fixture::accepting_answer;
@@ -40,6 +40,8 @@ pub(crate) struct Upstream {
     pub(crate) address: SocketAddr,
     requests: Arc<AtomicUsize>,
     bodies: Arc<Mutex<Vec<String>>>,
+    /// Keeps the port from others.
+    _bound: Option<TcpSocket>,
 }
 
 impl Upstream {
@@ -54,14 +56,15 @@ impl Upstream {
                 tokio::spawn(async move { serve(stream, name, script, &counted, &kept).await });
             }
         });
-        Self { address, requests, bodies }
+        Self { address, requests, bodies, _bound: None }
     }
 
-    /// One that refuses connections.
+    /// One that refuses connections: its port is bound, and nobody listens.
     pub(crate) async fn that_is_down() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        Self { address, requests: Arc::default(), bodies: Arc::default() }
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = socket.local_addr().unwrap();
+        Self { address, requests: Arc::default(), bodies: Arc::default(), _bound: Some(socket) }
     }
 
     /// How many requests arrived.

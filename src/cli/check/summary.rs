@@ -29,7 +29,7 @@ fn references(config: &Config) -> Option<String> {
         References::Allow => "not judged",
         References::Remember => {
             return Some(
-                "ids at upstreams (files, responses, assistants, …): each for the caller who created it"
+                "ids at upstreams (files, responses, assistants, …): each for the caller who created it; lists of them show a caller its own"
                     .to_owned(),
             );
         }
@@ -37,7 +37,7 @@ fn references(config: &Config) -> Option<String> {
     config.jwt.as_ref()?;
     Some(format!(
         "ids at upstreams (files, responses, assistants, …): one heap for all callers behind one key, so that each may read what others \
-         created; where they stand for models, {known}; `modelgate.references: remember` tells callers apart"
+         created, and lists show all of it; where they stand for models, {known}; `modelgate.references: remember` tells callers apart"
     ))
 }
 

@@ -1,7 +1,9 @@
 //! The steps of a request in order. Each step takes a value that only the previous step can create.
 //!
-//! In comes a request without its body. Out goes the answer. `sending` is the last step: it sends what was permitted.
+//! In comes a request without its body. Out goes the answer. `reading` has the steps before the decision. `sending` is the last
+//! step: it sends what was permitted.
 
+mod reading;
 mod sending;
 
 use std::net::IpAddr;
@@ -10,37 +12,30 @@ use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use http::request::Parts;
-use http::{HeaderValue, Method, StatusCode};
+use http::{HeaderValue, StatusCode};
 use http_body_util::BodyExt as _;
 use hyper::body::Body as _;
 use sending::{Sender, Sending};
 use serde_json::json;
 
-use crate::config::GatewaySettings;
 use crate::gateway::auth::verifier::TokenVerifier;
 use crate::gateway::cors;
-use crate::gateway::http::body::{BodyBudget, BodyReader, Codings};
+use crate::gateway::http::client_ip;
 use crate::gateway::http::error_response::{Answer, REQUEST_ID, Refusal, answer_of, json_answer};
 use crate::gateway::http::incoming::{IncomingRequest, UnreadBody};
 use crate::gateway::http::request_id::RequestIds;
-use crate::gateway::http::segmented_body::SegmentedBody;
-use crate::gateway::http::{body, client_ip};
-use crate::gateway::judged::{Active, Judged};
-use crate::gateway::judging::{Case, authenticate, read_again, reading};
+use crate::gateway::judged::Active;
 use crate::gateway::limits::admission::AdmissionControl;
 use crate::gateway::loading::generation::Generation;
 use crate::gateway::model_list;
 use crate::gateway::probe::probe;
-use crate::gateway::references::{self, ReferenceStore};
+use crate::gateway::references::ReferenceStore;
 use crate::gateway::telemetry::{Observation, ObservedBody, Observers};
 use crate::gateway::upstream::client::Forwarder;
 use crate::gateway::upstream::router::attempts::Attempts;
 use crate::gateway::websocket::handshake::Handshake;
 use crate::gateway::websocket::shared::Sockets;
 use crate::routes::surface::{ErrorShape, error_shape};
-
-/// The maximum number of times that the rules may change during one request.
-const ATTEMPTS: usize = 8;
 
 /// The gateway without a socket: it turns requests into responses.
 pub struct Gateway {
@@ -171,49 +166,18 @@ impl Gateway {
         request_id: &HeaderValue,
         observation: &mut Observation,
     ) -> Result<Answer, Refusal> {
-        let generation = self.active();
-        let settings @ GatewaySettings { limits, max_body_bytes, .. } =
-            &generation.snapshot().config().gateway;
-        observation.record_snapshot(generation.snapshot());
-        observation.admitted(self.load.admit(limits).ok_or(Refusal::Overloaded)?);
-        if incoming.head.headers.len() > limits.headers {
-            return Err(Refusal::TooManyHeaders { limit: limits.headers });
-        }
+        let generation = self.admit(&incoming.head, observation)?;
         let handshake = Handshake::of(&mut incoming.head)?;
         if handshake.is_some() && !generation.snapshot().config().gateway.websockets {
             return Err(Refusal::WebSocketsOff);
         }
-        let authenticated =
-            authenticate(&self.observers, &generation, &incoming.head.headers, observation.began()).await;
-        observation.authenticated(authenticated.as_ref().ok().map(|(caller, _)| &**caller));
-        let (caller, expires) = authenticated?;
-        let place = self.load.admit_caller(&caller, limits).ok_or(Refusal::TooManyRequests)?;
-        observation.caller_admitted(place);
+        let by = self.identify(generation, &incoming.head, observation).await?;
         if let Some(handshake) = handshake {
-            let source = source_of(incoming, &generation);
-            let by = (Judged { generation, expires }, caller);
+            let source = source_of(incoming, &by.0.generation);
             return Box::pin(self.sockets.open(handshake, incoming, (source, request_id), by, observation))
                 .await;
         }
-
-        if matches!(incoming.head.method, Method::CONNECT | Method::TRACE) {
-            return Err(Refusal::Method);
-        }
-        let codings = Codings::take(&mut incoming.head.headers)?;
-        let mut reading = reading(&incoming.head)?;
-        let budget =
-            BodyBudget { limits, max_body_bytes: *max_body_bytes, taken: self.load.body_bytes.nothing() };
-        let mut body_reader = BodyReader::new(incoming, budget)?;
-        let body = body::read(&mut reading, &mut body_reader, codings).await?;
-        let mut body = body.keeping(body_reader.taken());
-        let call = body::finish(reading, &body, limits.json_depth)?;
-        let call = references::resolve(&self.references, settings, &caller, &incoming.head, &body, call);
-        let mut case =
-            Case { judged: Judged { generation, expires }, caller, call, time: observation.received_at() };
-        // Reading the body may have taken long. A request is decided by the generation that is active when it is sent.
-        if !case.judged.counts(&self.active, case.time) {
-            case = Box::pin(self.judge_again(&incoming.head, &body, observation)).await?;
-        }
+        let (mut case, mut body) = self.read(incoming, by, observation).await?;
         let mut attempts = Attempts::default();
         // The loop repeats only if the judgment becomes invalid before the request is sent.
         loop {
@@ -234,42 +198,8 @@ impl Gateway {
     }
 
     fn sender(&self) -> Sender<'_> {
-        let Self { active, forwarder, observers, references, .. } = self;
-        Sender { active, forwarder, observers, references }
-    }
-
-    /// Verifies the token and reads the request again, both by the newest rules. Nothing of an earlier judgment is
-    /// reused.
-    async fn judge_again(
-        &self,
-        head: &Parts,
-        body: &SegmentedBody,
-        observation: &mut Observation,
-    ) -> Result<Case, Refusal> {
-        for _ in 0..ATTEMPTS {
-            let generation = self.active();
-            let settings = &generation.snapshot().config().gateway;
-            observation.judged_again();
-            observation.record_snapshot(generation.snapshot());
-            if head.headers.len() > settings.limits.headers {
-                return Err(Refusal::TooManyHeaders { limit: settings.limits.headers });
-            }
-            let authenticated =
-                authenticate(&self.observers, &generation, &head.headers, observation.now()).await;
-            observation.authenticated(authenticated.as_ref().ok().map(|(caller, _)| &**caller));
-            let (caller, expires) = authenticated?;
-            if body.len() > settings.max_body_bytes {
-                return Err(Refusal::BodyTooLarge { limit: settings.max_body_bytes });
-            }
-            let call = read_again(head, body, settings.limits.json_depth)?;
-            let call = references::resolve(&self.references, settings, &caller, head, body, call);
-            let (judged, time) = (Judged { generation, expires }, observation.now().wall);
-            // Verifying the token may have taken long, too.
-            if judged.counts(&self.active, time) {
-                return Ok(Case { judged, caller, call, time });
-            }
-        }
-        Err(Refusal::Overtaken)
+        let Self { active, forwarder, observers, references, load, .. } = self;
+        Sender { active, forwarder, observers, references, load }
     }
 }
 
@@ -283,7 +213,7 @@ static IDS: LazyLock<RequestIds> = LazyLock::new(RequestIds::new);
 
 /// The caller's own request id if it is short and plain, so that both sides can match their logs. Otherwise a random
 /// id.
-fn request_id(head: &Parts) -> HeaderValue {
+pub(super) fn request_id(head: &Parts) -> HeaderValue {
     let plain = |value: &&HeaderValue| {
         (1..=64).contains(&value.len())
             && value.as_bytes().iter().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(b))

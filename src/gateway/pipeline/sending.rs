@@ -10,6 +10,7 @@ use crate::gateway::clock::Timestamp;
 use crate::gateway::http::error_response::{Answer, Refusal};
 use crate::gateway::http::segmented_body::SegmentedBody;
 use crate::gateway::judged::{self, Active, Judged};
+use crate::gateway::limits::admission::AdmissionControl;
 use crate::gateway::outgoing::Plan;
 use crate::gateway::references::{self, ReferenceStore, Watch};
 use crate::gateway::telemetry::{Observation, Observers};
@@ -26,6 +27,7 @@ pub(super) struct Sender<'g> {
     pub(super) forwarder: &'g Forwarder,
     pub(super) observers: &'g Arc<Observers>,
     pub(super) references: &'g Arc<ReferenceStore>,
+    pub(super) load: &'g AdmissionControl,
 }
 
 /// A request that was judged, with its whole body.
@@ -74,8 +76,10 @@ impl<'r> Sender<'r> {
                 drop(failed);
                 plan.announce(&permit, head, observation);
                 let settings = &snapshot.config().gateway;
-                let watch = references::watch(self.references, settings, caller, &permit, body);
-                if watch.is_some() {
+                let created = (head.uri.query(), &*body);
+                let watch = references::watch(self.references, settings, caller, &permit, created);
+                let listing = references::listing(self.references, settings, caller, &permit);
+                if watch.is_some() || listing.is_some() {
                     Watch::ask_for_plain(&mut head.headers);
                 }
                 let routed = plan.served().filter(|served| served.is_routed || attempts.is_fallback());
@@ -122,9 +126,12 @@ impl<'r> Sender<'r> {
                         }
                     }
                 };
-                return Some(match watch {
-                    Some(watch) => answered.map(|answer| watch.over(answer)),
-                    None => answered,
+                return Some(match (watch, listing, answered) {
+                    (Some(watch), _, answered) => answered.map(|answer| watch.over(answer)),
+                    (None, Some(listing), Ok(answer)) => {
+                        Box::pin(listing.over(answer, self.load.body_bytes.nothing())).await
+                    }
+                    (None, _, answered) => answered,
                 });
             }
         }

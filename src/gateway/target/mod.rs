@@ -41,6 +41,23 @@ pub(in crate::gateway) struct Served {
     pub(in crate::gateway) is_routed: bool,
 }
 
+/// What telemetry tells of the upstream that is called.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::gateway) struct Called<'t> {
+    pub(in crate::gateway) uri: &'t Uri,
+    /// The model's name at the upstream, if it differs from the caller's.
+    pub(in crate::gateway) model: Option<&'t str>,
+    /// `None`: a proxy.
+    pub(in crate::gateway) provider: Option<Provider>,
+}
+
+impl Target<'_> {
+    /// What telemetry tells of this target.
+    pub(in crate::gateway) fn called(&self) -> Called<'_> {
+        Called { uri: &self.uri, model: self.model.as_deref(), provider: self.provider }
+    }
+}
+
 /// What a path asks of a model: the path without the prefix below which an OpenAI-shaped API is mounted.
 pub(in crate::gateway) fn operation(path: &str) -> &str {
     for mount in ["/openai/deployments/", "/engines/"] {

@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use http::HeaderMap;
+use http::{HeaderMap, StatusCode};
 use tokio::time::Instant;
 
 use super::dial::Dialed;
@@ -12,6 +12,7 @@ use crate::gateway::clock::Timestamp;
 use crate::gateway::http::error_response::Refusal;
 use crate::gateway::http::headers;
 use crate::gateway::judged::Judged;
+use crate::gateway::telemetry::Observation;
 use crate::gateway::upstream::deployments::sockets::SocketTarget;
 use crate::gateway::upstream::router::attempts::Attempts;
 use crate::gateway::upstream::router::outcome::Failure;
@@ -26,9 +27,9 @@ impl Messages {
         &self,
         call: &ApiCall,
         judged: &Judged,
-        operation: &str,
-        protocols: &[String],
+        (operation, protocols): (&str, &[String]),
         opened: &mut Option<Opened>,
+        observation: &mut Observation,
     ) -> Result<bool, Refusal> {
         let deployments = &judged.generation.deployments;
         let model = call.model().ok_or(Refusal::NoUpstream)?;
@@ -55,10 +56,14 @@ impl Messages {
             *opened = None;
             let served = target.served.filter(|served| served.is_routed);
             let (place, attempt) = (target.place.clone(), attempts.number());
-            let dialed = match self.dial_once(target, judged, protocols).await {
+            let dialed = match self.dial_once(target, call, judged, protocols, observation).await {
                 Err(Refusal::Overtaken) => return Ok(false),
                 dialed => dialed,
             };
+            observation.upstream(dialed.as_ref().map(|dialed| match dialed {
+                Dialed::Refused(answer) => answer.status(),
+                Dialed::Open { .. } => StatusCode::SWITCHING_PROTOCOLS,
+            }));
             let wait = served.and_then(|served| {
                 let Some(failure) = failure(&dialed) else {
                     deployments.succeeded(served.position);
@@ -101,8 +106,10 @@ impl Messages {
     async fn dial_once(
         &self,
         mut target: SocketTarget,
+        call: &ApiCall,
         judged: &Judged,
         protocols: &[String],
+        observation: &mut Observation,
     ) -> Result<Dialed, Refusal> {
         let config = judged.generation.snapshot().config();
         let credential = Bearer::presented(&self.head.headers, config.master_key.as_ref()).ok();
@@ -113,6 +120,7 @@ impl Messages {
         let mut headers: HeaderMap = self.head.headers.clone();
         let stripped = headers::not_for_upstream(&headers, credential);
         headers::remove(&mut headers, stripped);
+        observation.calls(call, target.called(), &mut headers);
         let time = target.timeout.unwrap_or(config.gateway.limits.upstream_first_byte_timeout);
         let may_be_sent = || judged.counts(&self.sockets.active, Timestamp::now().wall);
         self.sockets.dialer.dial(&target, headers, protocols, time, may_be_sent).await

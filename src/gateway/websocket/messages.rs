@@ -53,15 +53,20 @@ pub(super) struct Permitted {
     pub(super) permit: Permit,
     pub(super) judged: Judged,
     pub(super) frame: Frame,
+    /// Observes the call of the upstream, if the message opens the connection.
+    pub(super) observation: Option<Box<Observation>>,
 }
 
 impl Messages {
     /// Judges a message.
     pub(super) async fn judge(&self, text: &[u8], bound: Option<&Bound>) -> Result<Permitted, Refusal> {
         let mut observation = Observation::begin(&self.sockets.observers, &self.head, &self.request_id);
-        let judged = self.steps(text, bound, &mut observation).await;
+        let mut judged = self.steps(text, bound, &mut observation).await;
         let has_line = judged.as_ref().is_ok_and(|permitted| !permitted.frame.is_media());
         observation.message_judged(judged.as_ref().err(), has_line);
+        if let (Ok(permitted), None) = (&mut judged, bound) {
+            permitted.observation = Some(Box::new(observation));
+        }
         judged
     }
 
@@ -102,7 +107,7 @@ impl Messages {
                 check_deployment(&generation, &frame, bound)?;
             }
             self.named.add(settings, &caller, permit.call());
-            return Ok(Permitted { permit, judged, frame });
+            return Ok(Permitted { permit, judged, frame, observation: None });
         }
         Err(Refusal::Overtaken)
     }

@@ -27,7 +27,7 @@ use crate::gateway::error_chain::causes;
 use crate::gateway::http::error_response::{BodyError, Refusal};
 use crate::gateway::limits::counter::CounterGuard;
 use crate::gateway::limits::per_caller::CallerGuard;
-use crate::gateway::target::Target;
+use crate::gateway::target::Called;
 use crate::identity::Caller;
 use crate::names::ModelName;
 use crate::request::ApiCall;
@@ -208,7 +208,7 @@ impl Observation {
     }
 
     /// Records that the upstream is called next. `headers` are those it gets.
-    pub(in crate::gateway) fn calls(&mut self, call: &ApiCall, target: &Target, headers: &mut HeaderMap) {
+    pub(in crate::gateway) fn calls(&mut self, call: &ApiCall, target: Called<'_>, headers: &mut HeaderMap) {
         if let (Some(spans), Some(traces)) = (&mut self.spans, self.observers.traces.get()) {
             spans.call(traces, call, target, headers);
         }

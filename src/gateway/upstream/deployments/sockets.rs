@@ -12,7 +12,7 @@ use super::{Chosen, Deployments, join};
 use crate::config::Provider;
 use crate::gateway::http::credential::clean_query;
 use crate::gateway::http::error_response::Refusal;
-use crate::gateway::target::Served;
+use crate::gateway::target::{Called, Served};
 use crate::gateway::upstream::base_url::Base;
 use crate::gateway::upstream::router::attempts::Attempts;
 use crate::gateway::upstream::router::outcome::Failure;
@@ -38,11 +38,20 @@ pub(in crate::gateway) struct SocketTarget {
     pub(in crate::gateway) headers: Vec<(HeaderName, HeaderValue)>,
     /// The position of a credential that is no fixed header.
     pub(in crate::gateway) credential: Option<usize>,
+    /// `None`: a proxy.
+    provider: Option<Provider>,
     pub(in crate::gateway) place: SocketPlace,
     /// The deployment's own limit for the upstream's answer.
     pub(in crate::gateway) timeout: Option<Duration>,
     /// `None`: a proxy.
     pub(in crate::gateway) served: Option<Served>,
+}
+
+impl SocketTarget {
+    /// What telemetry tells of this target.
+    pub(in crate::gateway) fn called(&self) -> Called<'_> {
+        Called { uri: &self.uri, model: self.place.model(), provider: self.provider }
+    }
 }
 
 /// What makes two names lead to the same deployment: one address, one account and one model.
@@ -111,6 +120,7 @@ impl Deployments {
             uri: join(Some(base), path.trim_start_matches('/'), query.as_deref())?,
             place: SocketPlace::new(base, &headers, None, None),
             credential: None,
+            provider: None,
             headers,
             timeout: None,
             served: None,
@@ -233,6 +243,7 @@ fn at_deployment(
         uri: join(Some(base), &path, query.as_deref())?,
         place: SocketPlace::new(base, &headers, deployment.credential, Some(model)),
         credential: deployment.credential,
+        provider: Some(deployment.provider),
         headers,
         timeout: deployment.timeout,
         served: None,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::BytesMut;
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, ETAG, HeaderName, LAST_MODIFIED};
+use http::header::{CONTENT_LENGTH, ETAG, HeaderName, LAST_MODIFIED};
 use http::{Method, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 
@@ -13,6 +13,7 @@ use super::owner::Owner;
 use super::store::{Lookup, ReferenceStore};
 use crate::config::{GatewaySettings, Mode, References};
 use crate::engine::Permit;
+use crate::gateway::http::body::Codings;
 use crate::gateway::http::error_response::{Answer, Refusal};
 use crate::gateway::limits::counter::CounterGuard;
 use crate::identity::Caller;
@@ -108,12 +109,8 @@ impl Listing {
         if !head.status.is_success() || head.status == StatusCode::NO_CONTENT {
             return Ok(Answer::from_parts(head, body));
         }
-        let mut codings = head.headers.get_all(CONTENT_ENCODING).iter();
-        if codings.any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
-            return Err(Refusal::Unfiltered(
-                "it is compressed, although an answer without compression was asked for",
-            ));
-        }
+        let unread = Refusal::Unfiltered("it is compressed, and cannot be decoded");
+        let Ok(codings) = Codings::take(&mut head.headers) else { return Err(unread) };
         let mut whole = BytesMut::new();
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(|_| Refusal::UpstreamDown)?;
@@ -126,7 +123,12 @@ impl Listing {
             }
             whole.extend_from_slice(data);
         }
-        let whole = whole.freeze();
+        let mut whole = whole.freeze();
+        if let Some(codings) = codings {
+            let decoded = codings.decode(whole, self.limit).await.map_err(|_| unread)?;
+            whole = decoded.concat().into();
+            head.headers.remove(CONTENT_LENGTH);
+        }
         if whole.is_empty() {
             return Ok(Answer::from_parts(
                 head,

@@ -84,6 +84,12 @@ async fn a_list_of_googles_shows_each_caller_its_own_objects() {
     callers
         .sends("ada", "POST /v1beta/cachedContents", cache, &json!({"name": "cachedContents/abc123"}))
         .await;
+    let agent = r#"{"id":"my-agent-1","model":"anthropic-claude"}"#;
+    callers.sends("ada", "POST /v1beta/agents", agent, &json!({"id": "my-agent-1"})).await;
+    let all = json!({"agents": [{"id": "my-agent-1"}, {"id": "my-agent-2"}]});
+    let own = json!({"agents": [{"id": "my-agent-1"}]});
+    assert_eq!(lists_to(&callers, "ada", "/v1beta/agents", &all).await, own);
+    assert_eq!(lists_to(&callers, "eve", "/v1beta/agents", &all).await, json!({"agents": []}));
     for (path, list, id) in [
         ("/v1beta/batches", "operations", "batches/abc123"),
         ("/v1beta/files", "files", "files/abc123"),

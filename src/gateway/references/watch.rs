@@ -33,7 +33,10 @@ pub(in crate::gateway) struct Watch {
     pub(super) models: Arc<[ModelName]>,
     /// The part of an upload that the request contains.
     pub(super) part: Option<Arc<Part>>,
-    /// The ids that the caller may have chosen. They are not stored.
+    /// The collection of what is created, such as `agents`.
+    pub(super) collection: Box<str>,
+    /// The ids that the caller may have chosen. They are stored with their collection, as `agents/a`: alone, they could be
+    /// words in the requests of others.
     pub(super) chosen: Chosen,
     /// Which ids of the response are new.
     pub(super) kinds: &'static [IdKind],
@@ -119,15 +122,20 @@ impl WatchedBody {
             return;
         }
         let Self { scanner, watch, .. } = self;
-        let Watch { store, owner, models, part, chosen, kinds, capacity, ttl } = watch;
+        let Watch { store, owner, models, part, collection, chosen, kinds, capacity, ttl } = watch;
         scanner.feed(data, &mut |kind, id| {
+            if !kinds.contains(&kind) || !is_given(id) {
+                return;
+            }
             let is_own = || matches!(store.lookup(id, Some(*owner)), Lookup::Own(_));
-            let is_new = |id: &str| is_given(id) && (!chosen.contains(id) || is_own());
-            if kinds.contains(&kind) && is_new(id) {
-                store.remember(id, *owner, models, *capacity, *ttl);
-                if let Some(part) = part {
-                    store.parts.keep(id, *owner, part);
-                }
+            if chosen.contains(id) && !is_own() {
+                let id = format!("{collection}/{id}");
+                store.remember(&id, *owner, models, *capacity, *ttl);
+                return;
+            }
+            store.remember(id, *owner, models, *capacity, *ttl);
+            if let Some(part) = part {
+                store.parts.keep(id, *owner, part);
             }
         });
     }

@@ -115,6 +115,7 @@ fn created(
         {
             Some(&[IdKind::Created, IdKind::Conversation])
         }
+        Method::POST if last == "sessions" => Some(&[IdKind::Created, IdKind::Session]),
         Method::POST if COLLECTIONS.contains(&last) => Some(&[IdKind::Created]),
         // Google's batches, and operations that run for long.
         Method::POST if LONG_RUNNING.iter().any(|verb| last.ends_with(verb)) => Some(&[IdKind::Created]),

@@ -14,6 +14,8 @@ pub(super) enum IdKind {
     Created,
     /// At `thread_id`.
     Thread,
+    /// At `session.id`, as in OpenAI's live sessions.
+    Session,
     /// At `conversation_id`, as Mistral answers.
     Conversation,
     /// The output of a batch: at `output_file_id` or `error_file_id`.
@@ -161,7 +163,7 @@ impl JsonScanner {
             1 => (
                 matches!(
                     outer.as_slice(),
-                    b"response" | b"interaction" | b"file" | b"sessionResumptionUpdate"
+                    b"response" | b"interaction" | b"file" | b"session" | b"sessionResumptionUpdate"
                 ),
                 inner,
             ),
@@ -169,6 +171,7 @@ impl JsonScanner {
         };
         let Ok(text) = str::from_utf8(&text) else { return };
         let kind = match key.as_slice() {
+            b"id" if at == 1 && outer == b"session" => IdKind::Session,
             b"id" => IdKind::Created,
             // The handle by which a session of Google's Live API goes on.
             b"newHandle" if at == 1 && outer == b"sessionResumptionUpdate" => IdKind::Created,

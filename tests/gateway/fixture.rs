@@ -196,7 +196,7 @@ pub(crate) async fn send(
     stream
 }
 
-fn generation(config: Config, dropins: &DropIns) -> Generation {
+pub(crate) fn generation(config: Config, dropins: &DropIns) -> Generation {
     let verifier = TokenVerifier::new(&config.jwt.as_ref().unwrap().tokens).unwrap();
     Generation::new(Snapshot::with_policies(config, dropins).unwrap(), Some(verifier))
 }

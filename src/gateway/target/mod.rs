@@ -28,6 +28,17 @@ pub(in crate::gateway) struct Target<'d> {
     pub(in crate::gateway) provider: Option<Provider>,
     /// Parameters for a JSON body that does not set them.
     pub(in crate::gateway) defaults: Defaults<'d>,
+    /// `None`: a proxy.
+    pub(in crate::gateway) served: Option<Served>,
+}
+
+/// The deployment that a request goes to.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::gateway) struct Served {
+    /// Its position in the configuration.
+    pub(in crate::gateway) position: usize,
+    /// Whether something else may be tried if it fails: another deployment, the same one, or another model.
+    pub(in crate::gateway) is_routed: bool,
 }
 
 /// What telemetry tells of the upstream that is called.

@@ -35,11 +35,16 @@ pub(in crate::gateway) struct Deadlines {
 }
 
 impl Deadlines {
-    /// Counted from now. `timeout` is the deployment's own for the beginning.
-    pub(in crate::gateway) fn new(limits: &Limits, timeout: Option<Duration>) -> Self {
+    /// Counted from now. `timeout` is the deployment's own for the beginning. `end` is that of an earlier attempt.
+    pub(in crate::gateway) fn new(limits: &Limits, timeout: Option<Duration>, end: Option<Instant>) -> Self {
         let now = Instant::now();
-        let end = now + limits.upstream_total_timeout;
+        let end = end.unwrap_or(now + limits.upstream_total_timeout);
         Self { begin: end.min(now + timeout.unwrap_or(limits.upstream_first_byte_timeout)), end }
+    }
+
+    /// Until when the answer must have ended.
+    pub(in crate::gateway) fn end(self) -> Instant {
+        self.end
     }
 }
 

@@ -82,6 +82,10 @@ async fn dialed(
         if messages.dial(permit.call(), &judged, asked, &mut opened, observation).await? {
             let settings = &judged.generation.snapshot().config().gateway;
             messages.named.add(settings, &caller, permit.call());
+            if let Some((position, attempt)) = opened.as_ref().and_then(|(_, bound)| bound.served) {
+                let label = judged.generation.deployments.label(position);
+                observation.served(label, &permit, attempt, false);
+            }
             return Ok(opened);
         }
         case = messages.handshake_again(observation).await?;

@@ -152,6 +152,9 @@ fn chosen(query: Option<&str>, body: &SegmentedBody) -> Chosen {
     let mut chosen = Chosen::default();
     let mut add = |text: &str| chosen.add(text);
     ids::in_query(query.unwrap_or_default().as_bytes(), &mut add);
-    ids::in_body(body.iter().map(|piece| &**piece), &mut add);
+    // No API takes an id from a form with a file, which may be large.
+    if !body.first().starts_with(b"--") {
+        ids::in_body(body.iter().map(|piece| &**piece), &mut add);
+    }
     chosen
 }

@@ -133,6 +133,8 @@ impl Dealer<'_> {
             (150, ("alpha", Stays)),
             (150, ("beta", Stays)),
             (300, (rules::OPEN, Stays)),
+            (30, (rules::SPREAD, Stays)),
+            (20, (rules::FALLING, Stays)),
             (20, ("ghost", Stays)),
             (20, ("nowhere", Stays)),
             (100, ("talk", Stays)),

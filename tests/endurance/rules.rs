@@ -20,10 +20,12 @@ pub(crate) enum Set {
 pub(crate) const BOTH: [Set; 2] = [Set::A, Set::B];
 
 /// Models that have a deployment, and what is behind it.
-pub(crate) const MODELS: [(&str, Manner); 13] = [
+pub(crate) const MODELS: [(&str, Manner); 15] = [
     ("alpha", Manner::Plain),
     ("beta", Manner::Plain),
     ("gamma", Manner::Plain),
+    (SPREAD, Manner::Plain),
+    (FALLING, Manner::Refusing),
     ("talk", Manner::Talk),
     ("novel", Manner::Novel),
     ("endless", Manner::Endless),
@@ -35,6 +37,10 @@ pub(crate) const MODELS: [(&str, Manner); 13] = [
     ("hanging", Manner::Hanging),
     ("refusing", Manner::Refusing),
 ];
+/// A model with three deployments. Two of them fail each time, so that the router has to find the third one.
+pub(crate) const SPREAD: &str = "spread";
+/// A model whose only deployment fails each time, and whose fallback is [`OPEN`].
+pub(crate) const FALLING: &str = "falling";
 /// A model that both sets open to the first caller.
 pub(crate) const OPEN: &str = "gamma";
 
@@ -63,6 +69,8 @@ impl Set {
         };
         let mut opened: Vec<&str> = MODELS.iter().map(|(name, _)| *name).chain(["ghost"]).collect();
         let everything = opened.clone();
+        let failing = [Manner::Refusing, Manner::Failing].map(|manner| deployment((SPREAD, manner)));
+        let deployments: Vec<Value> = MODELS.map(deployment).into_iter().chain(failing).collect();
         opened.retain(|name| *name != self.pick("beta", "alpha"));
         json!({
             "general_settings": {
@@ -86,7 +94,8 @@ impl Set {
                 {"team_id": "red", "models": self.pick(json!(["alpha", "talk", OPEN]), json!(["beta"]))},
                 {"team_id": "blue", "models": ["all-proxy-models"], "blocked": self == Self::B},
             ],
-            "model_list": MODELS.map(deployment),
+            "model_list": deployments,
+            "router_settings": {"fallbacks": [{FALLING: [OPEN]}]},
             "modelgate": {
                 "public_key_cooldown": 1,
                 "max_body_bytes": crate::cards::LARGEST_BODY,

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::reference;
-use crate::rules::{MODELS, Set, at_upstream};
+use crate::rules::{FALLING, MODELS, OPEN, Set, at_upstream};
 use crate::upstream::{DONE, Manner};
 
 /// The answer to a request with a valid token, by one set of rules.
@@ -55,12 +55,12 @@ impl Expected {
         let Some((_, manner)) = MODELS.into_iter().find(|(name, _)| *name == model) else {
             return Self::Refused(404, "invalid_request_error");
         };
+        let falls = model == FALLING && allows(call.path, Some(OPEN));
+        let (served, manner) = if falls { (OPEN, Manner::Plain) } else { (model, manner) };
         let (segment, key) = (manner.segment(), set.key());
-        let (model, filler) = (at_upstream(model), call.filler);
-        Self::Forwarded(
-            manner,
-            format!("data: /{segment}/v1{} Bearer {key} {model} {filler}\n\n", call.target),
-        )
+        let target = call.target.replace(&at_upstream(model), &at_upstream(served));
+        let (served, filler) = (at_upstream(served), call.filler);
+        Self::Forwarded(manner, format!("data: /{segment}/v1{target} Bearer {key} {served} {filler}\n\n"))
     }
 
     pub(crate) fn fits(&self, answer: &Answer) -> bool {

@@ -323,7 +323,7 @@ fn an_allowed_request_is_explained_for_machines() {
     let decided = ["general_settings.role_permissions[0]", "general_settings.role_permissions[0].models"];
     assert_eq!(report["policies"], serde_json::json!(decided));
     assert_eq!(report["caller"]["roles"][0]["source"], "examples/azure-ad.yaml:11");
-    assert!(report["gates"].as_array().unwrap().iter().all(|gate| gate["holds"] == false), "{report}");
+    assert!(report["checks"].as_array().unwrap().iter().all(|check| check["holds"] == false), "{report}");
 }
 
 #[test]

@@ -190,7 +190,7 @@ async fn a_replayable_line_has_what_was_decided_on() {
     assert_eq!(input.get("claims").and_then(|claims| claims.get("email")), Some(&json!("***")));
     assert_eq!(input.pointer("/claims/n"), Some(&json!([1])));
     let expected = json!({"method": "POST", "path": "/v1/chat-completions", "team_header": "red", "model": "a",
-        "further": ["b"], "body_bytes": body.len()});
+        "additional_models": ["b"], "body_bytes": body.len()});
     for (field, value) in expected.as_object().unwrap() {
         assert_eq!(input.get(field), Some(value), "{field}");
     }
@@ -264,10 +264,10 @@ async fn rules_under_trial_are_compared_and_not_enforced() {
     assert!(gate.gateway.observers().log().unwrap().flush(std::time::Duration::from_secs(20)).await);
     let text = std::fs::read_to_string(path).unwrap();
     let lines: Vec<Line> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let trial = lines[0].candidate.as_ref().unwrap();
-    assert_eq!((lines[0].verdict, trial.verdict), (Verdict::Allowed, Verdict::Denied), "never sampled away");
-    assert_eq!((trial.rule.as_deref(), &*trial.policies[0]), (Some("policy"), "trial"));
-    assert_eq!((lines[1].verdict, &lines[1].candidate), (Verdict::Denied, &None), "they agree");
+    let shadow = lines[0].shadow_config.as_ref().unwrap();
+    assert_eq!((lines[0].verdict, shadow.verdict), (Verdict::Allowed, Verdict::Denied), "never sampled away");
+    assert_eq!((shadow.rule.as_deref(), &*shadow.policies[0]), (Some("policy"), "trial"));
+    assert_eq!((lines[1].verdict, &lines[1].shadow_config), (Verdict::Denied, &None), "they agree");
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ fn line(id: &str, verdict: &str, rule: Option<&str>, model: &str) -> Value {
             "master_key": false},
         "method": "POST", "route": "/v1/chat/completions", "models": [model],
         "input": {"claims": {"sub": "ada", "roles": ["basic_user"]}, "method": "POST", "path": "/v1/chat/completions",
-            "team_header": null, "model": model, "further": [],
+            "team_header": null, "model": model, "additional_models": [],
             "model_use": {"stream": false, "max_tokens": null, "n": null, "temperature": 0.5, "tools": 1, "images": false,
                 "audio": false},
             "body_bytes": 90, "source": "10.1.2.3", "time": "2026-11-24T12:00:00.000000Z"}})

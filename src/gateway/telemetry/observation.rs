@@ -110,7 +110,7 @@ impl Observation {
             line.policies = Vec::new();
             line.shadow = Vec::new();
             line.unenforced = None;
-            line.candidate = None;
+            line.shadow_config = None;
             line.decision_us = None;
             line.input = None;
         }
@@ -168,7 +168,7 @@ impl Observation {
             );
         }
         if !decision.shadow.is_empty() {
-            tracing::info!(policies = ?decision.shadow, "policies under trial disagree");
+            tracing::info!(policies = ?decision.shadow, "shadow policies disagree");
         }
         let denies = rule.is_some() || decision.unenforced.is_some();
         let disputed = !decision.shadow.is_empty() || decision.unenforced.is_some();
@@ -192,9 +192,9 @@ impl Observation {
         self.observers.metrics.shadow_disagreed(decision, rule);
         let verdict = if rule.is_none() { Verdict::Allowed } else { Verdict::Denied };
         let rule = rule.map(|rule| Cow::Borrowed(rule.as_str()));
-        tracing::info!(%verdict, rule = rule.as_deref(), policies = ?decision.policies, "the candidate disagrees");
+        tracing::info!(%verdict, rule = rule.as_deref(), policies = ?decision.policies, "the shadow configuration disagrees");
         if let Some(line) = &mut self.line {
-            line.candidate = Some(ShadowDecision { verdict, rule, policies: decision.policies.to_vec() });
+            line.shadow_config = Some(ShadowDecision { verdict, rule, policies: decision.policies.to_vec() });
         }
     }
 
@@ -324,7 +324,7 @@ fn line(head: &Parts, request_id: &HeaderValue, time: SystemTime) -> Line {
         models: Vec::new(),
         mode: None,
         unenforced: None,
-        candidate: None,
+        shadow_config: None,
         sample: None,
         dropped: None,
         input: None,
@@ -365,7 +365,7 @@ fn input(call: &ApiCall, claims: Option<Arc<Map<String, Value>>>) -> Input {
         path: cut(call.route().as_str()),
         team_header: call.team_header().map(cut),
         model: asked.map(name),
-        further: call.models().filter(|model| Some(*model) != asked).map(name).collect(),
+        additional_models: call.models().filter(|model| Some(*model) != asked).map(name).collect(),
         model_use: call.model_use(),
         body_bytes: call.body_bytes() as u64,
         source: request_context.source.map(|source| source.to_string()),

@@ -1,8 +1,8 @@
-//! Claims are accepted as a naive reading of the RFCs accepts them: those of a token, of a userinfo endpoint, and of an
-//! introspection endpoint.
+//! Claims are accepted exactly when a naive implementation of the RFCs accepts them: claims of a token, of a userinfo
+//! endpoint, and of an introspection endpoint.
 //!
-//! An input is the rules up to the first line feed, as `NOW LEEWAY ISSUER AUDIENCE ENTRY`, of which `-` is none, and the
-//! claims as JSON. With an `ENTRY` there is an entry of `issuers` for the issuer `https://a`.
+//! An input has the rules in its first line, as `NOW LEEWAY ISSUER AUDIENCE ENTRY` (`-` means none), and then the
+//! claims as JSON. `ENTRY` adds an entry of `issuers` for the issuer `https://a`.
 
 use std::time::{Duration, SystemTime};
 
@@ -104,7 +104,8 @@ impl Given<'_> {
             && self.scoped(|_| false)
     }
 
-    /// Issuer and audience by the entry that the claims name, else by the global rules; `may_lack` says what need not be there.
+    /// Checks issuer and audience with the entry that the claims select, or else with the global rules. `may_lack`
+    /// lists the claims that may be absent.
     fn scoped(&self, may_lack: impl Fn(&str) -> bool) -> bool {
         let issuer = self.claims.get("iss");
         let global = self.rules.audience.iter().map(String::as_str).collect::<Vec<_>>();

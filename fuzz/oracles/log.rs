@@ -1,7 +1,7 @@
-//! A chain of lines holds as it was written, and no other way: any change of one byte is found. A logged decision that is
-//! read and written again is the same.
+//! A chain of lines verifies as it was written: every change of one byte is detected. A log line does not change when
+//! it is parsed and written again.
 //!
-//! An input is two bytes that say where a byte is changed, one that says how, and lines.
+//! An input has two bytes that choose the position of a change, a byte that is the change, and lines.
 
 use modelgate::decision_log::{Chain, Line, LinkError};
 
@@ -38,12 +38,12 @@ pub(crate) fn check(data: &[u8]) {
     for lost in 0..lines.len().saturating_sub(1) {
         let kept = log.split_inclusive(|byte| *byte == b'\n').enumerate().filter(|(i, _)| *i != lost);
         let kept: Vec<u8> = kept.flat_map(|(_, line)| line.to_vec()).collect();
-        // Older files may be gone: a chain may begin later.
+        // Older files may be deleted, so a chain may begin later.
         assert_eq!(follow(&kept).is_ok(), lost == 0, "line {lost} is gone");
     }
 }
 
-/// The hash of the last line, read as `verify-log` reads a file.
+/// The hash of the last line, computed as `verify-log` does for a file.
 fn follow(log: &[u8]) -> Result<String, LinkError> {
     let mut chain = Chain::default();
     for line in log.split_inclusive(|byte| *byte == b'\n') {

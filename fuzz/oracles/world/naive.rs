@@ -1,4 +1,4 @@
-//! The whole world: every entity with every attribute, shown to Cedar with all policies at once.
+//! The whole world: every entity with every attribute, given to Cedar with all policies at once.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -27,7 +27,7 @@ pub(crate) struct Naive<'w> {
     shadowed: [PolicySet; 2],
 }
 
-/// What files say of an entity.
+/// The facts about an entity in files.
 struct Described {
     uid: EntityUid,
     attributes: HashMap<String, Expression>,
@@ -118,7 +118,7 @@ impl<'w> Naive<'w> {
         (Some(allow), if allow { matched } else { closing }, shadow)
     }
 
-    /// Every entity, with what it is in.
+    /// Every entity, with its ancestors.
     fn entities(&self, asked: &Asked, principal: &EntityUid) -> Entities {
         let claimed = self.claimed_teams(asked);
         let mut uids: BTreeSet<EntityUid> = IDS
@@ -172,7 +172,7 @@ impl<'w> Naive<'w> {
         Entities::from_entities(entities, None).expect("no circles")
     }
 
-    /// What the configuration places an entity in, lists aside.
+    /// The parents of an entity in the configuration, except lists.
     fn direct(&self, of: &EntityUid) -> BTreeSet<EntityUid> {
         let (ty, id) = (of.type_name().to_string(), of.id().unescaped());
         match ty.as_str() {
@@ -203,7 +203,7 @@ impl<'w> Naive<'w> {
         }
     }
 
-    /// Lists name models and groups of models, routes and groups of routes.
+    /// Lists name models and model groups, routes and route groups.
     fn add_to_lists(&self, parents: &mut Parents, of: &str, group: &str, lists: &[List]) {
         loop {
             let mut added = Vec::new();
@@ -216,7 +216,7 @@ impl<'w> Naive<'w> {
                             || listed.strip_suffix('*').is_some_and(|prefix| name.starts_with(prefix))
                             || above.contains(&uid(group, listed))
                     });
-                    // A name that the configuration does not have is in every list that denies.
+                    // Every list of denied models contains the names that the configuration does not have.
                     let is_unknown = of == "Model"
                         && list.id().unescaped().ends_with(".deny_models")
                         && !listed.is_empty()
@@ -236,7 +236,7 @@ impl<'w> Naive<'w> {
         }
     }
 
-    /// Whether `model_list`, or a list that opens models, has the name.
+    /// Whether `model_list`, or a list of allowed models, has the name.
     fn has_name(&self, name: &str) -> bool {
         let opening =
             self.model_lists.iter().filter(|(list, _)| !list.id().unescaped().ends_with(".deny_models"));
@@ -285,7 +285,7 @@ impl<'w> Naive<'w> {
             on_route && asked.models.iter().all(may_use)
         };
         let mut fitting: Vec<&String> = claimed.iter().filter(fits).collect();
-        // D5: the first in the order of code points, wherever the token names it.
+        // D5: the first team in the order of code points, regardless of where the token names it.
         fitting.sort();
         let open = fitting.iter().find(|id| declared(id).is_some_and(|(.., blocked)| !blocked));
         match open.or(fitting.first()) {
@@ -365,7 +365,7 @@ impl<'w> Naive<'w> {
     }
 }
 
-/// Everything that an entity is in, itself too.
+/// All ancestors of an entity, and the entity itself.
 fn above(parents: &Parents, of: &EntityUid) -> BTreeSet<EntityUid> {
     let (mut seen, mut open) = (BTreeSet::new(), vec![of]);
     while let Some(uid) = open.pop() {

@@ -84,7 +84,7 @@ fn check_says_whose_tokens_are_accepted() {
         "tokens of https://b: audience any, keys: https://k/\n",
         "tokens of https://g: audience y, keys: https://g/k\n",
         "opaque tokens: by introspection at https://i/\n",
-        "ids at upstreams (files, responses, assistants, …): one heap for all callers behind one key",
+        "ids at upstreams (files, responses, assistants, …): all callers behind one key share them",
         "no warnings",
     ] {
         assert!(said.contains(line), "{line}{output:?}");
@@ -96,7 +96,10 @@ fn check_says_whose_tokens_are_accepted() {
         .output()
         .unwrap();
     let said = text(&output.stdout);
-    assert!(said.contains("each for the caller who created it") && !said.contains("heap"), "{said}");
+    assert!(
+        said.contains("only the caller who created an id may use it") && !said.contains("share them"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -165,12 +168,12 @@ fn a_hangup_reloads_and_does_not_end_the_process() {
 
     let next = "general_settings: {master_key: sk-2}\nmodel_list: []\n";
     std::fs::write(&file, next).unwrap();
-    after("new rules are in force");
+    after("new rules are active");
     assert!(send(&address, "GET", "/v1/models", Some("sk-1"), "").starts_with("HTTP/1.1 401"));
     assert!(send(&address, "GET", "/v1/models", Some("sk-2"), "").starts_with("HTTP/1.1 200"));
 
     std::fs::write(&file, "general_settings: {master_key: [}\n").unwrap();
-    after("the old rules stay in force");
+    after("the old rules stay active");
     let report = send(&admin, "GET", "/health/readiness?verbose", None, "");
     assert!(report.contains("config.yaml") && report.contains("\"last_error\":{"), "{report}");
     assert!(send(&address, "GET", "/v1/models", Some("sk-2"), "").starts_with("HTTP/1.1 200"));
@@ -487,6 +490,6 @@ fn check_sorts_what_has_no_effect_and_says_where_models_go() {
     let output = run(&["check", "--config", file, "--format", "json"], "");
     let json: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((output.status.code(), &json["valid"]), (Some(3), &Value::Bool(false)));
-    assert_eq!(json["problems"][0]["kind"], "refused (would open something)");
+    assert_eq!(json["problems"][0]["kind"], "refused (would allow more)");
     assert_eq!(json["problems"][0]["line"], 1);
 }

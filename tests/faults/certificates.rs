@@ -87,7 +87,7 @@ fn certificates_change_under_load_and_every_handshake_gets_one_of_them() {
             // One after the other: in between the two do not fit together, and what is in force stays so.
             gate.write("tls.key", &next.key);
             gate.write("tls.crt", &next.pem);
-            gate.log.times("new rules are in force", swap);
+            gate.log.times("new rules are active", swap);
             assert_eq!(shown(gate.address, &config).unwrap(), next.der.to_vec());
             let soon = count.load(Ordering::Relaxed) + 4;
             until(|| {
@@ -101,5 +101,5 @@ fn certificates_change_under_load_and_every_handshake_gets_one_of_them() {
     let both: HashSet<Vec<u8>> = identities.iter().map(|identity| identity.der.to_vec()).collect();
     assert_eq!(seen, both);
     let log = gate.log.so_far();
-    assert!(!log.contains("handshake failed") && log.contains("new rules are in force"), "{log}");
+    assert!(!log.contains("handshake failed") && log.contains("new rules are active"), "{log}");
 }

@@ -98,7 +98,7 @@ fn a_proxy_that_opens_no_tunnel_is_named_and_its_password_is_not() {
     let mut client = gate.chat();
     drop(tunnel(&listener, "407 Proxy Authentication Required"));
     assert_eq!(answer(&mut client).told(), (502, "upstream_unreachable".to_owned()));
-    gate.log.times("opened no tunnel", 1);
+    gate.log.times("did not open a tunnel", 1);
     let log = gate.stop();
     assert!(log.contains(&address.to_string()) && !log.contains("secret"), "{log}");
 }
@@ -114,7 +114,7 @@ fn what_no_proxy_names_is_connected_to_directly() {
     assert_eq!(answer(&mut gate.chat()).told(), (502, "upstream_unreachable".to_owned()));
     // The name is asked for, which it is not where the proxy does that.
     let log = gate.stop();
-    assert!(log.contains("dns error") && !log.contains("opened no tunnel"), "{log}");
+    assert!(log.contains("dns error") && !log.contains("did not open a tunnel"), "{log}");
 }
 
 #[test]

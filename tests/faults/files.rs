@@ -8,7 +8,7 @@ const LOADED: &str = "modelgate_reloads_total{outcome=\"success\"}";
 /// The old rules are in force, and everybody who may want to know is told why.
 fn is_kept(gate: &Gate, why: &str) {
     until(|| gate.snapshot()["last_error"]["message"].as_str()?.contains(why).then_some(()));
-    gate.log.times("the old rules stay in force", 1);
+    gate.log.times("the old rules stay active", 1);
     let snapshot = gate.snapshot();
     assert_eq!(snapshot["reloads"], 0, "{snapshot}");
     assert!(snapshot["failures"].as_u64().unwrap() >= 1, "{snapshot}");

@@ -123,7 +123,7 @@ fn a_provider_that_does_not_answer_holds_up_its_own_tokens_for_a_bounded_time() 
     crate::process::send_on(&mut waiting, "GET", "/v1/models", &headers, "");
     assert_eq!(gate.models_as(MASTER_KEY).status(), 200, "others are served meanwhile");
     assert_eq!(answer(&mut waiting).told(), (503, "keys_unavailable".to_owned()));
-    gate.log.times("no complete answer in time", 1);
+    gate.log.times("the response did not complete in time", 1);
     provider.now_says(keys(&key));
     until(|| (gate.models_as(&token(&key)).status() == 200).then_some(()));
 }

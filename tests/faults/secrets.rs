@@ -230,7 +230,7 @@ fn no_answer_log_metric_or_trace_has_a_secret_whatever_is_wrong_with_a_request()
     send_on(&mut breaks, "POST", CHAT, &headers, &scene.says("half").to_string());
     let _ = head(&mut breaks) + &read_until(&mut breaks, "hello");
     assert_eq!(rest(&mut breaks), "");
-    scene.gate.log.times("the upstream's answer broke off", 1);
+    scene.gate.log.times("the upstream's response ended early", 1);
     // The proxy behind, which has a key of its own.
     let master = format!("authorization: Bearer {}\r\n", secret("master key"));
     assert_eq!(ask(scene.gate.address, "GET", "/v1/files", &master, "").body, "hello");
@@ -278,7 +278,7 @@ fn no_refused_reload_shows_the_line_of_a_secret() {
     assert!(refused >= 70, "{refused} of them were refused");
     let failures = scene.gate.snapshot()["failures"].as_u64().unwrap();
     assert!(failures >= u64::from(refused), "{failures}");
-    scene.gate.log.times("the old rules stay in force", 20);
+    scene.gate.log.times("the old rules stay active", 20);
     scene.gate.write("config.yaml", &yaml);
     assert_eq!(ask(scene.gate.admin, "POST", "/-/reload", "", "").status(), 200);
     let master = scene.secrets.get("master key").to_owned();

@@ -84,7 +84,7 @@ fn an_answer_that_breaks_off_never_looks_whole() {
         let ending = rest(&mut client);
         assert!(started.starts_with("HTTP/1.1 200"), "{started}");
         assert!(!ending.contains("0\r\n\r\n"), "case {nth} ends as if it were whole: {ending:?}");
-        gate.log.times("the upstream's answer broke off", nth + 1);
+        gate.log.times("the upstream's response ended early", nth + 1);
         assert!((gate.metric(BROKE_OFF) - (nth as f64 + 1.0)).abs() < 0.1);
         assert_eq!(gate.decisions(nth + 1)[nth]["verdict"], "allowed", "its answer had begun");
     }

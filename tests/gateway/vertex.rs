@@ -130,7 +130,7 @@ async fn without_a_token_the_answer_is_503_in_googles_form_and_the_log_has_the_r
     let body: Value = serde_json::from_str(&refused.body).unwrap();
     assert_eq!((refused.status(), &body["error"]["status"]), ("503", &json!("UNAVAILABLE")));
     let log = capture::so_far();
-    assert!(log.contains("no access token for an upstream: the answer has no `access_token`"), "{log}");
+    assert!(log.contains("no access token for an upstream: the response has no `access_token`"), "{log}");
     assert!(!log.contains("secret-of-an-answer"));
 }
 

@@ -88,7 +88,7 @@ fn a_claim_that_moves_changes_no_grant_and_is_told() {
     let moved = OLD.replace("user_roles_jwt_field: roles", "user_roles_jwt_field: resource_access.app.roles");
     let (code, told) = diff(OLD, &moved);
     assert_eq!(code, 4, "{told}");
-    assert!(told.starts_with("no grant changed, as far as was compared\n"), "{told}");
+    assert!(told.starts_with("no grant changed in what was compared\n"), "{told}");
     assert!(told.contains("\nnot compared: `user_roles_jwt_field` differs"), "{told}");
     assert_eq!(diff(CONFIG, include_str!("../../examples/keycloak.yaml")).0, 4);
 }

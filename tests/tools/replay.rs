@@ -59,7 +59,7 @@ fn what_changes_is_grouped_by_what_it_has_in_common() {
              such as a\n           denied by R2.model\n\
              denied then, allowed now: 1\n        1  POST /v1/chat/completions  openai-gpt-4o  role internal_user  \
              such as b\n           was denied by R2.model; allowed by: {models}, {models}.models\n\
-             4 decisions made again: 4 would have been answered otherwise\n"
+             4 decisions made again: 4 would have another answer\n"
         )
     );
 }
@@ -122,9 +122,9 @@ fn lines_that_cannot_be_decided_again_are_counted_and_named() {
     assert_eq!(
         told,
         "0 decisions made again: nothing would have changed\n\
-         1 lines left out, such as w: they have no `input`, which takes `decision_log.replayable: true`\n\
-         1 lines left out, such as x: nothing was decided, such as without a valid token\n\
-         2 lines left out, such as y: what was asked is masked or cut\n"
+         1 lines left out, such as w: they have no `input`: set `decision_log.replayable: true`\n\
+         1 lines left out, such as x: nothing was decided, for example without a valid token\n\
+         2 lines left out, such as y: the request is masked or cut\n"
     );
 }
 

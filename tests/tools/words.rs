@@ -238,7 +238,7 @@ fn check_says_who_may_use_what_and_where_it_goes() {
     assert!(!told.contains("every token may use"), "{told}");
     let open = "general_settings: {enable_jwt_auth: true}\nmodel_list:\n  - {model_name: m, litellm_params: {model: gpt-4o}}\n";
     assert!(checked(open).contains(
-        "not enforced: every token may use every model, but for those with the admin scope (R5)\n"
+        "not enforced: every token may use every model, except tokens with the admin scope (R5)\n"
     ));
     let teams = format!("{open}teams: [{{team_id: red, models: [m]}}]\n").replace(
         "{enable_jwt_auth: true}",

@@ -60,7 +60,7 @@ impl Report {
             rule: answer.rule.map(str::to_owned),
             reason: answer.reason,
             words: Some(words::UNJUDGED),
-            fix: Some("send a request that can be read in one way only".to_owned()),
+            fix: Some("send a request that every parser reads in the same way".to_owned()),
             who: Some(who),
             ..Self::allowed_with(answer.status)
         }

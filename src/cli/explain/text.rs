@@ -92,7 +92,7 @@ fn write_request(out: &mut String, asked: &Asked) -> std::fmt::Result {
         )?;
     }
     if asked.grants.is_empty() {
-        writeln!(out, "  none is for this caller")?;
+        writeln!(out, "  none applies to this caller")?;
     }
     writeln!(out, "\nmandatory checks: each must say yes")?;
     for check in &asked.checks {
@@ -119,7 +119,7 @@ fn or_none(text: Option<&str>) -> Cow<'_, str> {
 fn question(considered: &Considered) -> String {
     match considered.model.as_ref().map(ModelName::as_str) {
         None => "route".to_owned(),
-        Some("") => "model that the route runs unnamed".to_owned(),
+        Some("") => "model that the route runs, unnamed".to_owned(),
         Some(model) => format!("model {}", escape(model)),
     }
 }

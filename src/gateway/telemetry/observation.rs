@@ -224,7 +224,7 @@ impl Observation {
 
     /// Records that the upstream's response ended too early, and so the caller's.
     pub(in crate::gateway) fn broke_off(&mut self, error: &BodyError) {
-        tracing::warn!("the upstream's answer broke off: {}", causes(error));
+        tracing::warn!("the upstream's response ended early: {}", causes(error));
         self.observers.metrics.upstream_failed(BROKE_OFF);
         if let Some(spans) = &mut self.spans {
             spans.broke_off(BROKE_OFF);

@@ -1,7 +1,7 @@
-//! The upstreams' side of the network: which deployment serves a request, and the connections to it.
+//! The upstream side of the network: selects the deployment for a request, and keeps the connections to it.
 //!
-//! In comes a `Permit` with the request that it was given for. Out goes that request to one deployment, and back comes its
-//! answer with a deadline. A request is sent once. Where it goes follows from the configuration and the permit alone.
+//! Takes a `Permit` with the request that it permits. Sends the request to one deployment, and returns the response
+//! with a deadline. A request is sent once. The destination depends only on the configuration and the permit.
 
 mod base_url;
 pub(super) mod client;

@@ -10,7 +10,7 @@ use super::*;
 use crate::authn::testing::{NOW, now, rules};
 use crate::gateway::auth::jwks::fetch::native_tls;
 
-/// An endpoint that says the same of every token, once its gate lets the answer through.
+/// An endpoint that gives the same response for every token, after its semaphore allows it.
 struct Endpoint {
     url: Url,
     hits: Arc<AtomicUsize>,
@@ -220,7 +220,7 @@ async fn only_the_provider_says_that_a_token_is_bad() {
         let introspected = judge(&store, "t", &endpoint.introspection(), now).await;
         assert_eq!(&introspected, introspection, "{status} {kind} {body}");
     }
-    // None of these was kept.
+    // None of these was cached.
     endpoint.now_says("200 OK", "application/json", r#"{"sub": "u", "active": true}"#);
     for provider in [endpoint.userinfo(), endpoint.introspection()] {
         assert!(judge(&store, "t", &provider, now).await.is_ok());
@@ -247,14 +247,14 @@ async fn a_clock_that_is_set_neither_keeps_nor_loses_what_was_said_of_a_token() 
     let endpoint = Endpoint::start(&json!({"active": true, "exp": NOW + 600})).await;
     let (store, now, provider) = (store(), start(), endpoint.introspection());
     assert!(judge(&store, "t", &provider, now).await.is_ok());
-    // Backwards: the answer still serves for its minute, and not for a million seconds more.
+    // Backwards: the response stays valid for its minute, not for a million seconds more.
     let back = Timestamp { wall: now.wall - JUMP, ..now };
     for (seconds, hits) in [(0, 1), (59, 1), (60, 2)] {
         let moment = Timestamp { monotonic: now.monotonic + Duration::from_secs(seconds), ..back };
         assert!(judge(&store, "t", &provider, moment).await.is_ok(), "{seconds}");
         assert_eq!(endpoint.hits(), hits, "{seconds}");
     }
-    // Forwards: the token is over, and the answer is kept, for a clock that is set back.
+    // Forwards: the token has expired. The response stays cached, in case the clock is set back.
     let ahead = Timestamp { wall: now.wall + JUMP, monotonic: now.monotonic + Duration::from_secs(61) };
     assert_eq!(judge(&store, "t", &provider, ahead).await, Err(TokenError::Expired.into()));
     let again = Timestamp { wall: now.wall, ..ahead };

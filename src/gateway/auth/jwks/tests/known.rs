@@ -1,4 +1,4 @@
-//! Tokens that were verified before.
+//! The cache of verified tokens.
 
 use super::provider::response;
 use super::*;
@@ -7,7 +7,7 @@ use crate::identity::Caller;
 
 const PREFIX: &str = "https://idp.example/a/long/and/common/prefix/of/every/subject/there/is/";
 
-/// A store, and what it knows of tokens.
+/// A key store, and the cache of verified tokens.
 struct Gate {
     store: KeyStore,
     known: TokenCache,
@@ -23,7 +23,7 @@ impl Gate {
         self.known.caller(token.as_bytes(), &self.store, &self.rules, now).is_some()
     }
 
-    /// The subject of a token, whether it is known or not.
+    /// The subject of a token, from the cache or by verification.
     async fn subject(&self, token: &str, now: Timestamp) -> Result<String, AuthnError> {
         let bearer = Bearer::new(token).unwrap();
         let known = self.known.caller(token.as_bytes(), &self.store, &self.rules, now);
@@ -35,7 +35,7 @@ impl Gate {
     }
 }
 
-/// The subject is all that the tests look at.
+/// The tests only compare the subject.
 fn identify(claims: &VerifiedClaims) -> Caller {
     let mut caller = Caller::master_key();
     caller.subject = claims.as_map()["sub"].as_str().map(str::to_owned);
@@ -114,7 +114,7 @@ async fn a_known_token_dies_with_its_exp_and_is_not_valid_before_its_nbf() {
         assert!(gate.subject(&token, wall(now, 59 + leeway)).await.is_ok());
         assert!(gate.knows(&token, wall(now, 59 + leeway)));
         assert_eq!(gate.subject(&token, wall(now, 60 + leeway)).await, Err(TokenError::Expired.into()));
-        // A clock that is set back gives no more than the rules do.
+        // Setting the clock back does not extend what the rules allow.
         assert!(gate.knows(&token, wall(now, 59)));
         let early = Err(TokenError::NotYetValid { claim: "nbf" }.into());
         assert_eq!(gate.subject(&token, ten_before).await, early);

@@ -23,7 +23,7 @@ async fn the_last_good_keys_serve_while_the_provider_fails_and_not_longer() {
     assert!(judge(&store, &issuer.token(), later(now, 4400)).await.is_ok());
 }
 
-/// Every way in which a provider's answer can be bad, by name.
+/// Every kind of bad response of a provider, by name.
 fn bad_answers() -> Vec<(&'static str, Reply)> {
     let json = "content-type: application/json\r\n";
     vec![
@@ -84,7 +84,7 @@ async fn a_silent_provider_never_blocks_the_tokens_of_another() {
     let live = Provider::start(ok(&issuer.jwks())).await;
     let silent = Provider::start(Reply::Hang).await;
     let (store, now) = (store(&[&silent.url, &live.url]), start());
-    // Cold, fresh, too old, and far too old: `judge` gives up before the silent provider's minute is over.
+    // Cold, fresh, stale, and too old: `judge` gives up before the silent provider's minute is over.
     for seconds in [0, 1, 700, 90_000] {
         assert!(judge(&store, &issuer.token(), later(now, seconds)).await.is_ok(), "{seconds}");
     }

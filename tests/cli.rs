@@ -104,7 +104,7 @@ fn check_says_whose_tokens_are_accepted() {
 
 #[test]
 fn serving_begins_to_fetch_keys_and_does_not_wait_for_them() {
-    // A provider that takes the question and never answers.
+    // A provider that accepts the request and never responds.
     let provider = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let keys = format!("http://{}/keys", provider.local_addr().unwrap());
     let (asked, ask) = std::sync::mpsc::channel();
@@ -236,18 +236,18 @@ not json
     assert_eq!(at(5, "status"), Value::from(400));
 }
 
-/// A command that serves, stopped by its own process id.
+/// A server process, killed by its process id.
 struct Running(Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // It has ended already when this fails.
+        // This fails if the process has already ended.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
 
-/// What a `curl` line of the demo sends, over a plain socket.
+/// Sends the request of a `curl` line of the demo over a plain socket.
 fn send(address: &str, method: &str, path: &str, token: Option<&str>, body: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     let bearer = token.map(|token| format!("authorization: Bearer {token}\r\n")).unwrap_or_default();
@@ -283,7 +283,7 @@ fn what_the_demo_prints_does_what_it_says() {
     assert!(send(address, "GET", "/v1/models", Some(other), "").starts_with("HTTP/1.1 403"));
     assert!(send(address, "GET", "/v1/models", None, "").starts_with("HTTP/1.1 401"));
 
-    // The lines that change a policy, as a shell runs them.
+    // Runs the lines that change a policy in a shell.
     let edits: Vec<&String> = printed.iter().filter(|line| line.starts_with("echo ")).collect();
     let [closing, breaking] = edits.as_slice() else { panic!("{edits:?}") };
     let shell = |line: &str| assert!(Command::new("sh").args(["-c", line]).status().unwrap().success());

@@ -185,8 +185,7 @@ pub enum Problem {
     /// LiteLLM would check the content of every request, but modelgate does not.
     #[error("modelgate does not run the guardrail `{what}`, which checks every request")]
     #[diagnostic(help(
-        "modelgate would forward requests that the guardrail refuses: remove it, or write `ignore: \
-         [guardrails]` below `modelgate`"
+        "requests that it refuses would be forwarded: remove it, or write `ignore: [guardrails]` below `modelgate`"
     ))]
     Guardrail {
         /// Its name.

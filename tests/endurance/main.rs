@@ -1,16 +1,16 @@
-//! The command under load for a long time, and under more than it can take. For builds as they are deployed:
+//! Tests the command under load for a long time, and under overload. Use the build for deployment:
 //! `cargo test --profile dist --test endurance -- --ignored --test-threads 1 --nocapture`.
 //!
-//! | file | what it is |
+//! | file | content |
 //! |---|---|
 //! | `gate.rs` | the gateway: a process of its own, so that its memory, descriptors and time are its own |
-//! | `rules.rs`, `provider.rs` | what changes meanwhile: two sets of rules, and keys that come and go |
-//! | `timeline.rs` | what was in force when |
+//! | `rules.rs`, `provider.rs` | the changes during the test: two sets of rules, and keys that rotate |
+//! | `timeline.rs` | the active state at each time |
 //! | `upstream.rs` | upstreams that answer, stream, stall, break off and refuse |
-//! | `cards.rs`, `verdict.rs` | the requests, and what the reference says of each |
-//! | `caller.rs` | those who send them |
+//! | `cards.rs`, `verdict.rs` | the requests, and the reference's response to each |
+//! | `caller.rs` | the callers |
 //! | `memory.rs` | whether memory grows |
-//! | `slow.rs` | those who take their time, and everybody else's |
+//! | `slow.rs` | slow clients |
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -39,7 +39,7 @@ mod verdict;
 
 use std::time::Duration;
 
-/// Longer than any step takes, so that a hang fails.
+/// Longer than any step takes, so that a hang fails the test.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn run(test: impl Future<Output = ()>) {

@@ -1,4 +1,4 @@
-//! Those who take their time, and everybody else's.
+//! Slow clients, and their effect on other clients.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -14,30 +14,30 @@ pub(crate) enum Habit {
     SlowHead,
     /// Sends a body byte by byte.
     SlowBody,
-    /// Asks once, and keeps the connection.
+    /// Sends one request, and keeps the connection.
     Idle,
-    /// Asks for an answer without end, and takes none of it.
+    /// Requests a response without end, and does not read it.
     NeverReads,
-    /// Asks what the upstream never answers.
+    /// Sends a request that the upstream never answers.
     Waits,
 }
 
-/// Between two bytes.
+/// The pause between two bytes.
 const SLOWLY: Duration = Duration::from_secs(2);
-/// Before a client that was thrown out comes back.
+/// The pause before a disconnected client reconnects.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// A slow client, until it is dropped. Being thrown out changes nothing.
+/// A slow client, until it is dropped. It reconnects when the gateway disconnects it.
 pub(crate) async fn dawdle(address: SocketAddr, credential: HeaderValue, habit: Habit, delay: Duration) {
     tokio::time::sleep(delay).await;
     loop {
-        // However it ended, it begins again.
+        // The client starts again, regardless of how the connection ended.
         let _ = once(address, &credential, habit).await;
         tokio::time::sleep(PAUSE).await;
     }
 }
 
-/// The head of a call of a model, with so many bytes of body to come.
+/// The head of a model call, with a body of this length to follow.
 pub(crate) fn head(credential: &HeaderValue, length: usize) -> String {
     let credential = credential.to_str().unwrap();
     format!(
@@ -65,7 +65,7 @@ async fn once(address: SocketAddr, credential: &HeaderValue, habit: Habit) -> st
             socket.set_recv_buffer_size(4096)?;
             let mut stream = socket.connect(address).await?;
             stream.write_all(call("flood").as_bytes()).await?;
-            // Long enough for the gateway to lose its patience; its end is not seen by one that does not read.
+            // Long enough for the gateway to disconnect the client. A client that does not read cannot see that.
             tokio::time::sleep(Duration::from_secs(60)).await;
             Ok(())
         }

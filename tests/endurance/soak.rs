@@ -1,4 +1,4 @@
-//! Half of what the gateway can take, for a long time, while everything around it changes and fails.
+//! Half of the gateway's maximum load for a long time, while everything around it changes and fails.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -15,21 +15,22 @@ use crate::provider::Provider;
 use crate::rules::{Rules, Writes, callers};
 use crate::upstream::Upstreams;
 
-/// Unless `MODELGATE_SOAK_SECONDS` says otherwise.
+/// The default of `MODELGATE_SOAK_SECONDS`.
 const SECONDS: u64 = 1800;
 const MEASURING: Duration = Duration::from_secs(5);
-/// Callers that never wait are few; those that keep a pace must be so many that slow answers hold up none.
+/// Callers that never wait are few. Callers with a fixed pace must be so many that slow responses do not delay the
+/// others.
 const EAGER: usize = 32;
 const STEADY: usize = 192;
-/// Between two sets of rules, and between two rotations.
+/// The pause between two sets of rules, and between two rotations.
 const BETWEEN: Duration = Duration::from_secs(3);
-/// How much memory may grow behind the warm-up…
+/// The allowed growth of memory after the warm-up.
 const GROWTH: f64 = 0.05;
-/// …and in a run that is too short to tell a leak from a heap that settles.
+/// The allowed growth in a run that is too short to distinguish a leak from a heap that settles.
 const SHORT_GROWTH: f64 = 0.25;
 const SHORT: u64 = 300;
 
-/// Everything around the gateway, and the gateway.
+/// The gateway and its surroundings.
 struct Stage {
     gate: Gate,
     upstreams: Upstreams,
@@ -69,7 +70,7 @@ impl Stage {
         })
     }
 
-    /// Waits until nothing is in flight any more and the process holds no more than it did before.
+    /// Waits until no request is in flight and the process uses no more than before.
     async fn is_quiet_again(&mut self, before: Reading) -> Duration {
         let began = Instant::now();
         let patient = || assert!(began.elapsed() < PATIENCE, "something is stuck");
@@ -79,7 +80,7 @@ impl Stage {
             patient();
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        // The connections that are kept for the next call.
+        // The connections that are kept for later calls.
         self.upstreams.stop().await;
         loop {
             let now = self.gate.reading();
@@ -153,7 +154,7 @@ pub(crate) async fn soak() {
     assert!(course.trend <= growth && course.end <= growth, "memory grows: {course:?}");
 }
 
-/// Rules change, keys rotate and the provider fails, each at its own pace, until the time is over.
+/// Until the time is over, rules change, keys rotate and the provider fails, each at its own pace.
 async fn disturb(stage: &Stage, time: Duration) -> (Samples, Writes, u64) {
     let over = AtomicBool::new(false);
     let goes_on = || !over.load(Ordering::Relaxed);

@@ -1,11 +1,11 @@
-//! The configuration goes away, or turns into something else, while it is in force.
+//! The configuration file is deleted or replaced while it is active.
 
 use crate::process::{Gate, MASTER_KEY, Upstream, config, until};
 
 const REFUSED: &str = "modelgate_reloads_total{outcome=\"failure\"}";
 const LOADED: &str = "modelgate_reloads_total{outcome=\"success\"}";
 
-/// The old rules are in force, and everybody who may want to know is told why.
+/// The old rules stay active, and the log, the metrics and the admin listener report the reason.
 fn is_kept(gate: &Gate, why: &str) {
     until(|| gate.snapshot()["last_error"]["message"].as_str()?.contains(why).then_some(()));
     gate.log.times("the old rules stay active", 1);
@@ -17,12 +17,12 @@ fn is_kept(gate: &Gate, why: &str) {
     assert_eq!(gate.models_as("sk-next").status(), 401);
 }
 
-/// What comes in the place of the bad file is in force.
+/// The file that replaces the bad one becomes active.
 fn comes_back(gate: &Gate, upstream: &Upstream) {
     gate.write("config.yaml", &config(upstream.address, "", "").replace(MASTER_KEY, "sk-next"));
     until(|| (gate.models_as("sk-next").status() == 200).then_some(()));
     assert_eq!(gate.models_as(MASTER_KEY).status(), 401);
-    // The rules are in force a moment before that is told.
+    // The rules are active a moment before the log reports it.
     until(|| gate.snapshot()["last_error"].is_null().then_some(()));
     gate.counts(LOADED, 1.0);
 }

@@ -10,7 +10,7 @@ use crate::process::{Gate, MASTER_KEY, Upstream, answer, header, nobody, until};
 
 const FAILURES: &str = "modelgate_jwks_fetch_failures_total{issuer=\"\",provider=\"";
 
-/// A provider that says what it is told to, and counts how often it is asked; without words it says nothing.
+/// A provider with a fixed response, which counts requests. Without a response it stays silent.
 struct Provider {
     url: String,
     says: Arc<Mutex<(String, usize)>>,
@@ -28,7 +28,7 @@ impl Provider {
             if says.0.is_empty() {
                 silent.push(stream);
             } else {
-                // Whoever asked may have given up.
+                // The client may have given up.
                 let _ = stream.write_all(says.0.as_bytes());
             }
         });
@@ -70,7 +70,7 @@ fn token(key: &Key) -> String {
     key.token(&json!({"sub": "ada", "aud": "gate", "exp": in_a_while()}))
 }
 
-/// Tokens get 503, since nobody can say whether they are good, and those who need no keys are served.
+/// Tokens get 503, because they cannot be verified. Requests that need no keys are served.
 fn is_unavailable(gate: &Gate, url: &str, token: &str, reason: &str) {
     let answer = gate.models_as(token);
     assert_eq!(answer.told(), (503, "keys_unavailable".to_owned()));

@@ -1,4 +1,4 @@
-//! The end of the process, with requests on their way.
+//! The process stops while requests are in flight.
 
 use std::io::Write as _;
 use std::net::TcpStream;
@@ -7,7 +7,7 @@ use crate::process::{Gate, MASTER_KEY, Upstream, answer, ask, config, head, read
 
 const CHUNKED: &[u8] = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n";
 
-/// A stream that has begun at both ends.
+/// A stream that has started at both ends.
 fn streaming(gate: &Gate, upstream: &Upstream) -> (TcpStream, TcpStream) {
     let mut client = gate.chat();
     let (mut stream, _) = upstream.arriving();
@@ -46,7 +46,7 @@ fn a_stream_that_does_not_end_is_cut_off_when_the_drain_time_is_over() {
     let upstream = Upstream::start();
     let mut gate = Gate::start(&config(upstream.address, "", "limits: {drain_timeout: 1}"));
     let (mut client, stream) = streaming(&gate, &upstream);
-    // Beside the stream, a request whose answer has not begun, and one whose body has not come.
+    // In addition to the stream: a request without a response, and one whose body has not arrived.
     let mut waiting = gate.chat();
     let (_unanswered, _) = upstream.arriving();
     let mut half = gate.connect();

@@ -1,4 +1,4 @@
-//! The README's shell blocks work as they are pasted, and what it shows of commands is what they print.
+//! The README's shell blocks work as they are pasted, and the output that it shows is the output of the commands.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
@@ -15,12 +15,12 @@ fn blocks(page: &str, language: &str) -> Vec<String> {
     text.split(&opening).skip(1).map(|rest| rest.split("```").next().unwrap().to_owned()).collect()
 }
 
-/// The blocks that call the installed command. Those with `cargo` build it, which the tests have done.
+/// The blocks that call the installed command. Blocks with `cargo` build it, which the tests have already done.
 fn runnable(page: &str) -> Vec<String> {
     blocks(page, "sh").into_iter().filter(|block| !block.contains("cargo ")).collect()
 }
 
-/// A shell that finds the command that was built for the tests.
+/// A shell that finds the command of this build.
 fn shell(directory: &Path, script: &str) -> Command {
     let programs = Path::new(env!("CARGO_BIN_EXE_modelgate")).parent().unwrap();
     let mut path = programs.as_os_str().to_owned();

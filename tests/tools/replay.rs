@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{CONFIG, Folder};
 
-/// A line of a decision log of the documented example.
+/// A line of a decision log for the documented example.
 fn line(id: &str, verdict: &str, rule: Option<&str>, model: &str) -> Value {
     json!({"time": "2026-11-24T12:00:00.000000Z", "request_id": id, "verdict": verdict, "status": 200, "code": null,
         "rule": rule, "reason": null, "policies": [], "shadow": [], "generation": 1, "decision_us": 90,
@@ -29,7 +29,7 @@ fn two() -> [Value; 2] {
 
 const REPLAY: &str = "replay log.jsonl --config config.yaml";
 
-/// What it says on standard output.
+/// The standard output.
 fn told(folder: &Folder, args: &str) -> (i32, String) {
     let output = super::run_in(&folder.path("."), args);
     (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
@@ -45,7 +45,7 @@ fn the_rules_that_wrote_the_log_change_nothing() {
 fn what_changes_is_grouped_by_what_it_has_in_common() {
     let mut lines = two().to_vec();
     lines.push(line("c", "allowed", None, "anthropic-claude"));
-    // Allowed, whatever the upstream said then.
+    // Allowed, regardless of the upstream's response at that time.
     lines.push(line("d", "failed", None, "anthropic-claude"));
     let folder = folder(&lines);
     folder.write("config.yaml", &CONFIG.replace("[\"anthropic-claude\"]", "[\"openai-gpt-4o\"]"));

@@ -19,7 +19,7 @@
 )]
 
 #[expect(dead_code, reason = "other test programs use the rest")]
-#[path = "../gateway/key.rs"]
+#[path = "../support/key.rs"]
 mod key;
 #[path = "../support/reference.rs"]
 mod reference;
@@ -27,12 +27,12 @@ mod reference;
 mod caller;
 mod cards;
 mod gate;
+mod half_load;
 mod memory;
 mod overload;
 mod provider;
 mod rules;
 mod slow;
-mod soak;
 mod timeline;
 mod upstream;
 mod verdict;
@@ -49,7 +49,7 @@ fn run(test: impl Future<Output = ()>) {
 #[test]
 #[ignore = "half an hour of load, or `MODELGATE_SOAK_SECONDS`; for builds with `--profile dist`"]
 fn nothing_leaks_and_nothing_is_decided_wrongly() {
-    run(soak::soak());
+    run(half_load::soak());
 }
 
 #[test]

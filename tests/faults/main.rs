@@ -18,5 +18,5 @@ mod secrets;
 mod stopping;
 mod upstream;
 
-#[path = "../gateway/key.rs"]
+#[path = "../support/key.rs"]
 mod key;

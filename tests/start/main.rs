@@ -6,7 +6,7 @@ mod demo;
 mod examples;
 mod readme;
 
-#[path = "../gateway/key.rs"]
+#[path = "../support/key.rs"]
 mod key;
 
 use std::path::{Path, PathBuf};

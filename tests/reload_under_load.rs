@@ -1,8 +1,8 @@
 //! Two thousand requests per second during five hundred reloads, valid and invalid. Run it with the build for
-//! deployment: `cargo test --profile dist --test soak -- --ignored`.
+//! deployment: `cargo test --profile dist --test reload_under_load -- --ignored`.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
-#[path = "gateway/key.rs"]
+#[path = "support/key.rs"]
 mod key;
 
 use std::convert::Infallible;

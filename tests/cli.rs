@@ -84,7 +84,7 @@ fn check_says_whose_tokens_are_accepted() {
         "tokens of https://b: audience any, keys: https://k/\n",
         "tokens of https://g: audience y, keys: https://g/k\n",
         "opaque tokens: by introspection at https://i/\n",
-        "ids at upstreams (files, responses, assistants, …): all callers behind one key share them",
+        "ids at upstreams (files, responses, assistants, …): all callers behind one key share them, so each can read what others created, and lists show all of them",
         "no warnings",
     ] {
         assert!(said.contains(line), "{line}{output:?}");
@@ -97,9 +97,10 @@ fn check_says_whose_tokens_are_accepted() {
         .unwrap();
     let said = text(&output.stdout);
     assert!(
-        said.contains("only the caller who created an id may use it") && !said.contains("share them"),
+        said.contains("only the caller who created an id may use it; lists show a caller only its own ids"),
         "{said}"
     );
+    assert!(!said.contains("share them"), "{said}");
 }
 
 #[test]

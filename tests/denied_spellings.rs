@@ -9,7 +9,7 @@ use modelgate::engine::{Denied, Rule, Snapshot};
 use modelgate::request::{RequestParts, classify};
 use serde_json::json;
 
-const SPELLED: [&str; 16] = [
+const SPELLED: [&str; 33] = [
     "openai/gpt-4o",
     "OpenAI/GPT-4o",
     "GPT-4O",
@@ -26,6 +26,23 @@ const SPELLED: [&str; 16] = [
     "small, openai/gpt-4o",
     "gpt_4o",
     " gpt-4o",
+    "gpt-4o.",
+    "gpt-4o:free:nitro",
+    "models/models/gpt-4o",
+    "gpt-4o,",
+    ",gpt-4o,",
+    "openai%2Fgpt-4o",
+    "openai%252Fgpt-4o",
+    "gpt-4o\u{200b}",
+    "gpt\u{ad}-4o",
+    "\u{202e}gpt-4o",
+    "ｇｐｔ-4ｏ",
+    "openai／GPT-4o",
+    "gpt-4o\u{301}",
+    "gpt-4o\u{3000}",
+    "gpt\u{2011}4o",
+    "us-gov.openai.gpt-4o-20260101-v1:0",
+    "arn:aws:bedrock:us-east-1::foundation-model/openai.gpt-4o-v1:0",
 ];
 
 /// A configuration with these models and this list of roles, and a proxy that serves every model.
@@ -152,4 +169,36 @@ fn a_model_that_a_file_places_in_a_denied_group_is_denied_in_every_spelling() {
         assert!(denies(&snapshot, model), "{model}");
     }
     assert!(!denies(&snapshot, "gpt-5"));
+}
+
+#[test]
+fn the_provider_of_a_denied_model_is_the_same_with_a_region_an_operation_or_a_path_between() {
+    let roles = "  - {role: r, models: [\"*\"], deny_models: [bedrock/anthropic.claude-3, gemini/gemini-pro, vertex_ai/gemini-pro, azure/gpt-3.5-turbo, Kimi]}";
+    let snapshot = Snapshot::build(config(ALL, roles)).unwrap();
+    for model in [
+        "bedrock/us-east-1/anthropic.claude-3",
+        "bedrock/converse/anthropic.claude-3",
+        "arn:aws:bedrock:us-east-1::foundation-model/anthropic.claude-3",
+        "models/gemini-pro",
+        "projects/p/locations/l/publishers/google/models/gemini-pro",
+        "azure/gpt-35-turbo",
+        "gpt-35-turbo",
+        "\u{212a}imi",
+        "K\u{131}mi",
+    ] {
+        assert!(denies(&snapshot, model), "{model}");
+    }
+    for model in
+        ["bedrock/us-east-1/anthropic.claude-4", "openai/gpt-35-turbo", "mistral/mistral-small", "модель"]
+    {
+        assert!(!denies(&snapshot, model), "{model}");
+    }
+}
+
+#[test]
+fn a_name_with_a_character_that_no_model_has_is_denied_where_models_are_denied() {
+    let snapshot = Snapshot::build(config(ALL, DENYING)).unwrap();
+    for model in ["*", "gpt-*", "gpt\u{fffd}4o", "gpt%c3%284o", "gpt-4o%00", "😀"] {
+        assert!(denies(&snapshot, model), "{model:?}");
+    }
 }

@@ -8,6 +8,7 @@ mod check;
 mod decide;
 mod demo;
 mod diff;
+mod doors;
 mod explain;
 mod init;
 mod load;

@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tracing_subscriber::EnvFilter;
 
 use super::args::ConfigArgs;
+use super::doors::Doors;
 use super::load::{self, Brought, runtime};
 use super::output::Exit;
 use crate::casefile;
@@ -82,6 +83,7 @@ async fn serve(args: &ServeArgs) -> miette::Result<Exit> {
     let admin = args.admin.or(config.gateway.admin).unwrap_or(AdminListen::At(DEFAULT_ADMIN));
     let server = Server::bind(listen, Arc::clone(gateway)).await.map_err(super::failed)?;
     let admin = bind_admin(admin, Arc::clone(&reloader)).await?;
+    let doors = Doors::bind(gateway).await?;
     let (stop, hangups) = (stop_signal().map_err(super::failed)?, hangups(Arc::clone(&reloader)));
     let hangups = hangups.map_err(super::failed)?;
     let scheme = if config.gateway.tls.is_some() { "https" } else { "http" };
@@ -97,18 +99,20 @@ async fn serve(args: &ServeArgs) -> miette::Result<Exit> {
     tokio::spawn(watch(reloader));
 
     // Each receiver completes when its sender is dropped.
-    let ((draining, drains), (drained, ended)) = (oneshot::channel::<()>(), oneshot::channel::<()>());
+    let ((draining, drains), (drained, ended)) = (watch::channel(()), oneshot::channel::<()>());
+    let stopping = |mut drains: watch::Receiver<()>| async move { while drains.changed().await.is_ok() {} };
+    let doors = doors.run(|| stopping(drains.clone()));
     let serving = async {
         let stopped = async {
             stop.await;
             drop(draining);
         };
-        server.run(stopped).await;
+        tokio::join!(server.run(stopped), doors);
         drop(drained);
     };
     let administration = async {
         if let Some(admin) = admin {
-            admin.run(async { drop(drains.await) }, async { drop(ended.await) }).await;
+            admin.run(stopping(drains.clone()), async { drop(ended.await) }).await;
         }
     };
     tokio::join!(serving, administration);

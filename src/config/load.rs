@@ -182,6 +182,7 @@ fn convert(cx: &mut Context<'_>, file: raw::File, env: &Environment<'_>, directo
     let mut models = models::models(cx, env, model_list.unwrap_or_default(), has_upstream);
     aliases::add(cx, &mut models, has_upstream);
     let router = router::settings(cx);
+    router::check_models(cx, &router, &models);
     let teams = teams::teams(cx, team_list.unwrap_or_default());
     if enable_jwt_auth {
         teams::check_claims(cx, &jwt, &teams);

@@ -95,12 +95,29 @@ pub struct Line {
     /// The share of lines like this one that is logged, if it is less than all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sample: Option<f64>,
+    /// What served the request, if there was a choice: several deployments of the model, retries or fallbacks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub served: Option<Box<Served>>,
     /// The number of lines that were lost directly before this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dropped: Option<u64>,
     /// The input of the decision; `None` if it is not logged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input: Option<Box<Input>>,
+}
+
+/// What served a request, or was tried last.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Served {
+    /// The name of the model: the one that the request asks for, or a fallback.
+    pub model: String,
+    /// The deployment: `model_info.id`, or the model's name and the number of the entry among those with this name.
+    pub deployment: String,
+    /// How many times the request was sent.
+    pub attempts: u32,
+    /// The ids of the policies that permit the fallback; empty if the model is the one that the request asks for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub policies: Vec<Arc<str>>,
 }
 
 /// The decision of the shadow rules (`--shadow-config`).

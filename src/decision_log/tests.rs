@@ -47,6 +47,7 @@ fn line(id: &str) -> Line {
         unenforced: None,
         shadow_config: None,
         sample: None,
+        served: None,
         dropped: None,
         input: None,
     }

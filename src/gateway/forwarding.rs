@@ -64,7 +64,7 @@ impl Everything {
         let body = BodyReader::new(incoming, budget)?.joined().await?;
         let uri = uri::Builder::from(self.upstream.clone()).path_and_query(incoming.head.uri.path()).build();
         let uri = uri.map_err(|_| Refusal::NoUpstream)?;
-        let deadlines = Deadlines::new(&self.limits, None);
+        let deadlines = Deadlines::new(&self.limits, None, None);
         let link = match self.forwarder.idle(&uri) {
             Some(link) => link,
             None => self.forwarder.connect(&uri, deadlines).await?,

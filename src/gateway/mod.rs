@@ -8,6 +8,7 @@ mod admin;
 mod auth;
 mod clock;
 mod cors;
+mod doors;
 mod error_chain;
 mod forwarding;
 mod http;
@@ -33,6 +34,7 @@ mod websocket;
 pub use admin::Admin;
 pub use auth::jwks as keys;
 pub use auth::verifier::TokenVerifier;
+pub use doors::{ExtAuthzServer, ForwardAuthServer};
 #[doc(hidden)]
 pub use forwarding::forward_everything;
 pub use listener::server::{Server, ServerError};

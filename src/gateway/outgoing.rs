@@ -11,10 +11,11 @@ use super::http::error_response::Refusal;
 use super::http::segmented_body::SegmentedBody;
 use super::http::{credential, headers};
 use super::loading::generation::Generation;
-use super::target::Target;
+use super::target::{Served, Target};
 use super::telemetry::Observation;
 use super::upstream::client::{Connection, Deadlines, Outgoing};
 use super::upstream::credentials::{Credential, sign};
+use super::upstream::router::attempts::Attempts;
 use crate::authn::Bearer;
 use crate::config::GatewaySettings;
 use crate::engine::Permit;
@@ -42,11 +43,12 @@ impl<'d> Plan<'d> {
         permit: &Permit,
         head: &Parts,
         body: &SegmentedBody,
+        attempts: &Attempts,
     ) -> Result<Self, Refusal> {
         let call = permit.call();
         let config = generation.snapshot().config();
         let credential = Bearer::presented(&head.headers, config.master_key.as_ref()).ok();
-        let target = generation.deployments.target(call, head.uri.query(), credential)?;
+        let target = generation.deployments.target(call, head.uri.query(), credential, attempts)?;
         tracing::debug!(model = ?permit.model(), host = target.uri.host(), policies = ?permit.decision().policies, "permitted");
         let renamed = target.model.as_deref().and_then(|model| call.renamed_body(model));
         let mut edits = credential::edits(body, &head.headers, credential, renamed)?;
@@ -54,7 +56,7 @@ impl<'d> Plan<'d> {
         let added = target.defaults.members_for(body.first());
         edits.extend(added.map(|(at, members)| (at..at, members.into())));
         let stripped = headers::not_for_upstream(&head.headers, credential);
-        let deadlines = Deadlines::new(&config.gateway.limits, target.timeout);
+        let deadlines = Deadlines::new(&config.gateway.limits, target.timeout, attempts.end());
         let credential = target.credential.and_then(|position| generation.deployments.credential(position));
         Ok(Self { target, credential, token: None, stripped, edits, deadlines })
     }
@@ -62,6 +64,10 @@ impl<'d> Plan<'d> {
     /// Whether the deployment's credential has to be exchanged for a token, which may take time.
     pub(super) fn needs_token(&self) -> bool {
         matches!(self.credential, Some(Credential::Token(_)))
+    }
+
+    pub(super) fn has_token(&self) -> bool {
+        self.token.is_some()
     }
 
     /// Waits for the token.
@@ -75,6 +81,11 @@ impl<'d> Plan<'d> {
     /// The destination of the request.
     pub(super) fn uri(&self) -> &Uri {
         &self.target.uri
+    }
+
+    /// The deployment that gets the request.
+    pub(super) fn served(&self) -> Option<Served> {
+        self.target.served
     }
 
     pub(super) fn deadlines(&self) -> Deadlines {
@@ -122,6 +133,6 @@ impl<'d> Plan<'d> {
 
     /// Records that the upstream is called next.
     pub(super) fn announce(&self, permit: &Permit, head: &mut Parts, observation: &mut Observation) {
-        observation.calls(permit.call(), &self.target, &mut head.headers);
+        observation.calls(permit.call(), self.target.called(), &mut head.headers);
     }
 }

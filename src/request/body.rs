@@ -59,9 +59,25 @@ impl Whole {
     }
 }
 
-/// Whether the first character is a brace or bracket in any encoding that a lenient reader may guess.
+/// Whether the first character is a brace or bracket in any encoding that a lenient reader may guess, behind anything that
+/// a lenient reader may skip.
 fn may_be_json(body: &[u8]) -> bool {
-    let skipped =
-        |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, 0 | 0xef | 0xbb | 0xbf | 0xff | 0xfe);
-    body.iter().find(|byte| !skipped(byte)).is_some_and(|byte| matches!(byte, b'{' | b'[' | b'/'))
+    let begins = |byte: u8| matches!(byte, b'{' | b'[' | b'/');
+    let is_mark = |byte: &u8| matches!(byte, 0 | 0xef | 0xbb | 0xbf | 0xff | 0xfe);
+    // Some readers strip all control characters.
+    let skipped = |byte: &u8| *byte <= b' ' || is_mark(byte);
+    let Some(at) = body.iter().position(|byte| !skipped(byte)) else { return false };
+    let rest = body.get(at..).unwrap_or_default();
+    rest.first().is_some_and(|byte| begins(*byte)) || {
+        // Blanks outside ASCII have at most three bytes, and the last one may be cut.
+        let text = String::from_utf8_lossy(body.get(..MOST_BLANKS.min(body.len())).unwrap_or_default());
+        let is_blank = |c: char| {
+            c.is_whitespace() || c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{feff}')
+        };
+        let rest = text.trim_start_matches(is_blank);
+        rest.len() < text.len() && rest.bytes().next().is_some_and(begins)
+    }
 }
+
+/// The number of bytes in which blanks outside ASCII are looked for.
+const MOST_BLANKS: usize = 64;

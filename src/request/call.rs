@@ -155,6 +155,13 @@ impl ApiCall {
         self.is_unnamed
     }
 
+    /// The same call if nobody saw its body: it may run a model that nobody knows.
+    #[cfg(feature = "gateway")]
+    pub(crate) fn with_unseen_body(mut self) -> Self {
+        self.is_unnamed = true;
+        self
+    }
+
     /// The same call with other models in the place of references that are `known`.
     #[cfg(feature = "gateway")]
     pub(crate) fn resolved(mut self, resolved: Resolved) -> Self {
@@ -184,6 +191,12 @@ impl ApiCall {
     #[cfg(feature = "gateway")]
     pub(crate) fn is_joined(&self) -> bool {
         self.is_joined
+    }
+
+    /// The same call for another model, which stands in for the one that it asks for. It is decided anew.
+    #[cfg(feature = "gateway")]
+    pub(crate) fn for_model(self, model: ModelName) -> Self {
+        Self { model: Some(model), ..self }
     }
 
     /// The value of the header `x-litellm-team-id`.

@@ -3,15 +3,15 @@
 use std::collections::{BTreeSet, HashSet};
 
 use super::model_list::ModelList;
-use super::spellings::canonical;
+use super::spellings::{canonical, folded, is_bare, without_dots};
 
 /// The models, wildcards and access groups of `deny_models`.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct DeniedModels {
     is_empty: bool,
     written: ModelList,
-    /// The same in lower case.
-    lower: ModelList,
+    /// The same, folded.
+    folded: ModelList,
     /// The names in their plain form.
     canonical: HashSet<String>,
     /// The same without the provider, for names without one.
@@ -20,8 +20,10 @@ pub(crate) struct DeniedModels {
 
 impl DeniedModels {
     pub(super) fn new(listed: &[String]) -> Self {
-        let lower: Vec<String> = listed.iter().map(|name| name.to_lowercase()).collect();
-        let names = || lower.iter().filter(|name| !name.contains('*'));
+        let listed_folded: Vec<String> = listed.iter().map(|name| folded(name)).collect();
+        let exact = || listed_folded.iter().filter(|name| !name.contains('*'));
+        let dotless: Vec<String> = exact().filter_map(|name| without_dots(name)).collect();
+        let names = || exact().chain(&dotless);
         // Ollama's `x:latest` is `x`.
         let latest = names().filter_map(|name| name.strip_suffix(":latest")).map(canonical);
         let without_provider =
@@ -31,7 +33,7 @@ impl DeniedModels {
             written: ModelList::new(listed),
             canonical: names().map(|name| canonical(name)).chain(latest).collect(),
             bare: without_provider.collect(),
-            lower: ModelList::new(&lower),
+            folded: ModelList::new(&listed_folded),
         }
     }
 
@@ -52,10 +54,10 @@ impl DeniedModels {
 
     /// Whether the list contains one of the readings of a name.
     pub(crate) fn contains_reading(&self, name: &str, readings: &BTreeSet<String>) -> bool {
-        let is_bare = !name.contains('/');
+        let is_bare = is_bare(name);
         readings.iter().any(|reading| {
             let plain = canonical(reading);
-            self.lower.contains_model(reading)
+            self.folded.contains_model(reading)
                 || self.canonical.contains(&plain)
                 || (is_bare && self.bare.contains(&plain))
         })

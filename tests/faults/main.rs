@@ -17,6 +17,7 @@ mod process;
 mod secrets;
 mod stopping;
 mod upstream;
+mod websockets;
 
 #[path = "../support/key.rs"]
 mod key;

@@ -6,6 +6,7 @@ use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt as _;
 use tracing::dispatcher::{self, Dispatch};
 
 use crate::capture;
@@ -191,4 +192,30 @@ async fn no_key_of_aws_is_in_a_log_or_a_metric() {
     for secret in [SECRET, SESSION, "bedrock-api-key"] {
         assert!(!config.contains(secret), "{config}");
     }
+}
+
+#[tokio::test]
+async fn each_attempt_is_signed_by_itself() {
+    let entry = |model: &str, region: &str, order: u32| {
+        format!(
+            "  - {{model_name: claude, litellm_params: {{model: bedrock/{model}, aws_access_key_id: AKIDEXAMPLE, \
+             aws_secret_access_key: os.environ/SECRET, aws_region_name: {region}, order: {order}, \
+             aws_bedrock_runtime_endpoint: 'http://UPSTREAM'}}}}\n"
+        )
+    };
+    let models = format!("\nmodel_list:\n{}{}", entry("one", "eu-west-1", 1), entry("two", "us-east-1", 2));
+    let gate = gate(LISTED, &models, &VARIABLES).await;
+    let mut client = gate.send("POST", "/model/claude/converse", &headers(&gate), "{}").await;
+    let (mut first, request) = gate.arriving().await;
+    assert_eq!(path_of(&request), "/model/one/converse");
+    verify(&request, "eu-west-1", None);
+    soon(first.write_all(b"HTTP/1.1 503 Failed\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"))
+        .await
+        .unwrap();
+    drop(first);
+    let (mut second, request) = gate.arriving().await;
+    assert_eq!(path_of(&request), "/model/two/converse");
+    verify(&request, "us-east-1", None);
+    answer(&mut second, "{}").await;
+    assert_eq!(soon(read_message(&mut client)).await.status(), "200");
 }

@@ -5,7 +5,7 @@ use url::form_urlencoded;
 
 use crate::capture;
 use crate::configured::gate;
-use crate::fixture::{Fixture, answer};
+use crate::fixture::{Fixture, answer, read_message, soon};
 
 const MODELS: &str = "
 model_list:
@@ -50,4 +50,25 @@ async fn a_client_secret_is_exchanged_and_the_token_is_kept() {
     for secret in ["entra-client-secret", "entra-access-token"] {
         assert!(!log.contains(secret), "{log}");
     }
+}
+
+#[tokio::test]
+async fn another_deployment_serves_if_there_is_no_token_for_the_first_one() {
+    let models = "
+model_list:
+  - {model_name: gpt, litellm_params: {model: azure/dep, api_base: 'http://UPSTREAM', api_version: v1, tenant_id: tenant-1,
+      client_id: client-1, client_secret: os.environ/ENTRA_SECRET, order: 1}}
+  - {model_name: gpt, litellm_params: {model: openai/other, api_base: 'http://UPSTREAM/v1', api_key: sk-other, order: 2}}
+";
+    let variables = [("ENTRA_SECRET", "entra-client-secret"), ("AZURE_AUTHORITY_HOST", "http://UPSTREAM/")];
+    let gate = gate("[gpt]", models, &variables).await;
+    let mut client = ask(&gate).await;
+    let (mut provider, exchange) = gate.arriving().await;
+    assert!(exchange.head.starts_with("POST /tenant-1/oauth2/v2.0/token "), "{}", exchange.head);
+    answer(&mut provider, r#"{"error": "invalid_client"}"#).await;
+    let (mut other, request) = gate.arriving().await;
+    assert_eq!(request.header("authorization"), Some("Bearer sk-other"));
+    assert_eq!(request.body, r#"{"model":"other"}"#);
+    answer(&mut other, "served").await;
+    assert_eq!(soon(read_message(&mut client)).await.body, "served");
 }

@@ -109,9 +109,14 @@ impl Fixture {
 
     /// The same configuration, but the role's model has another name at the upstream.
     pub(crate) fn generation_moved(&self, name: &str) -> Generation {
+        self.generation_at(&format!("openai/{name}"))
+    }
+
+    /// The same configuration, in which the model of the role is this one of a provider.
+    pub(crate) fn generation_at(&self, model: &str) -> Generation {
         let models = r#"["anthropic-claude", "team/*"]"#;
         let upstream = self.upstream.local_addr().unwrap();
-        let yaml = yaml(upstream, ["", "", models]).replace("openai/claude \"3\"", &format!("openai/{name}"));
+        let yaml = yaml(upstream, ["", "", models]).replace("openai/claude \"3\"", model);
         generation(parsed(&self.directory, &yaml, &[]), &DropIns::default())
     }
 
@@ -191,7 +196,7 @@ pub(crate) async fn send(
     stream
 }
 
-fn generation(config: Config, dropins: &DropIns) -> Generation {
+pub(crate) fn generation(config: Config, dropins: &DropIns) -> Generation {
     let verifier = TokenVerifier::new(&config.jwt.as_ref().unwrap().tokens).unwrap();
     Generation::new(Snapshot::with_policies(config, dropins).unwrap(), Some(verifier))
 }

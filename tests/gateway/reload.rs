@@ -55,7 +55,12 @@ impl Live {
         write(&files);
         let sources = Sources::new(&files.path("config.yaml"), None);
         let keys = url::Url::from_file_path(files.path("jwks.json")).unwrap().to_string();
-        let env = move |name: &str| (name == "JWT_PUBLIC_KEY_URL").then(|| keys.clone());
+        let authority = format!("http://{}/", files.upstream);
+        let env = move |name: &str| match name {
+            "JWT_PUBLIC_KEY_URL" => Some(keys.clone()),
+            "AZURE_AUTHORITY_HOST" => Some(authority.clone()),
+            _ => None,
+        };
         let reloader = Reloader::start(sources, Box::new(env), None).unwrap();
         let admin = Admin::bind("127.0.0.1:0".parse().unwrap(), Arc::clone(&reloader)).await.unwrap();
         let address = admin.local_addr().unwrap();

@@ -16,7 +16,8 @@ pub(super) fn denies(config: &Value, denied: &[String], model: &str) -> bool {
     if served.contains(&model) {
         return false;
     }
-    if !is_known(config, &served, model) {
+    // An upstream may take a star for a wildcard.
+    if !is_known(config, &served, model) || model.contains('*') {
         return true;
     }
     let lower: Vec<String> = denied.iter().map(|name| name.to_lowercase()).collect();
@@ -61,6 +62,9 @@ fn read(name: &str, found: &mut Vec<String>) {
         return;
     }
     found.push(name.to_owned());
+    if let [provider, .., _, last] = *name.split('/').collect::<Vec<_>>() {
+        read(&format!("{provider}/{last}"), found);
+    }
     for (at, c) in name.char_indices() {
         let (head, tail) = (&name[..at], &name[at + 1..]);
         match c {

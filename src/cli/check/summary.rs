@@ -30,7 +30,7 @@ fn references(config: &Config) -> Option<String> {
         References::Remember => {
             return Some(
                 "ids at upstreams (files, responses, assistants, …): only the caller who created an id may \
-                 use it"
+                 use it; lists show a caller only its own ids"
                     .to_owned(),
             );
         }
@@ -38,8 +38,8 @@ fn references(config: &Config) -> Option<String> {
     config.jwt.as_ref()?;
     Some(format!(
         "ids at upstreams (files, responses, assistants, …): all callers behind one key share them, so \
-         each can read what others created; where they stand for models, {known}; `modelgate.references: \
-         remember` separates callers"
+         each can read what others created, and lists show all of them; where they stand for models, \
+         {known}; `modelgate.references: remember` separates callers"
     ))
 }
 

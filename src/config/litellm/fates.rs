@@ -174,7 +174,7 @@ pub(in crate::config) const GENERAL_REVIEWED: [&str; 28] = [
 
 pub(super) const MODEL_LIST: &[Rule] = &[
     (&["blocked"], Refuse("the model would be open")),
-    (&["tpm", "rpm"], Warn("several deployments of a model take turns")),
+    (&["tpm", "rpm"], Warn("shares of requests are read in `litellm_params`")),
     (&["default_litellm_params"], Warn("write the parameters into `litellm_params`")),
 ];
 
@@ -182,11 +182,12 @@ pub(super) const LITELLM_PARAMS: &[Rule] = &[
     (&["guardrails", "mock_response"], Read),
     (
         &["fallbacks", "context_window_fallback_dict", "context_window_fallbacks"],
-        Warn("no other model is tried"),
+        Warn("other models are tried as `fallbacks` in `router_settings` says"),
     ),
-    (&["num_retries", "max_retries", "retry_policy", "retry_strategy"], Warn("no request is repeated")),
-    (&["cooldown_time", "allowed_fails"], Warn("every deployment is tried in its turn")),
-    (&["weight", "order"], Warn("several deployments of a model take turns")),
+    // `settings::models::router` reads them.
+    (&["cooldown_time", "max_retries", "num_retries", "order", "rpm", "tpm", "weight"], Read),
+    (&["retry_policy", "retry_strategy"], Warn("requests are repeated as `num_retries` says")),
+    (&["allowed_fails"], Warn("deployments cool down as `allowed_fails` in `router_settings` says")),
     (
         &["drop_params", "additional_drop_params", "allowed_openai_params"],
         Warn("parameters are forwarded as they are"),

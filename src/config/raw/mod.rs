@@ -4,6 +4,7 @@
 //! type `Option` takes an empty value for an absent key; one that must not (because absence opens something) is
 //! [`present`].
 
+mod doors;
 mod ours;
 pub(super) mod shapes;
 
@@ -13,6 +14,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+pub(super) use doors::{ExtAuthz, ForwardAuth};
 pub(super) use ours::{
     Cors, DecisionLog, DeniedModel, Introspection, Limits, Modelgate, Tls, TokenRole, Upstream,
 };

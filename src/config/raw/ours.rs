@@ -3,6 +3,7 @@
 use secrecy::SecretString;
 use serde::Deserialize;
 
+use super::doors::{ExtAuthz, ForwardAuth};
 use super::shapes::{on_or_off, one_or_many, present, text_or_off};
 
 #[derive(Default, Deserialize)]
@@ -96,6 +97,12 @@ pub(in crate::config) struct Modelgate {
     /// The web pages that browsers let call the gateway. Default: none.
     #[serde(default, deserialize_with = "present")]
     pub(in crate::config) cors: Option<Cors>,
+    /// The listener for proxies that ask whether to forward a request. Default: none.
+    #[serde(default, deserialize_with = "present")]
+    pub(in crate::config) forward_auth: Option<ForwardAuth>,
+    /// The listener for Envoy's external authorization filter. Default: none.
+    #[serde(default, deserialize_with = "present")]
+    pub(in crate::config) ext_authz: Option<ExtAuthz>,
 }
 
 #[derive(Default, Deserialize)]

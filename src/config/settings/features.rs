@@ -9,45 +9,18 @@ use crate::config::yaml::tree::{Entry, Node, Span, Value};
 
 /// Keys of `litellm_settings` and `router_settings` that change answers, and the behavior here.
 const CHANGES: &[(&[&str], &str)] = &[
+    (&["model_fallbacks"], "other models are tried as `fallbacks` and `default_fallbacks` say"),
+    (&["max_fallbacks"], "at most 5 fallbacks are tried"),
     (
-        &[
-            "fallbacks",
-            "context_window_fallbacks",
-            "content_policy_fallbacks",
-            "default_fallbacks",
-            "model_fallbacks",
-            "max_fallbacks",
-        ],
-        "no other model is tried",
+        &["num_retries_per_request", "retry_policy", "model_group_retry_policy", "retry"],
+        "requests are repeated as `num_retries` says",
     ),
+    (&["allowed_fails_policy"], "deployments cool down as `allowed_fails` and `cooldown_time` say"),
     (
-        &[
-            "num_retries",
-            "max_retries",
-            "num_retries_per_request",
-            "retry_after",
-            "retry_policy",
-            "model_group_retry_policy",
-            "retry",
-        ],
-        "no request is repeated",
+        &["routing_strategy", "routing_strategy_args", "weights"],
+        "the deployments of a model share its requests by `order` and `weight`",
     ),
-    (
-        &[
-            "allowed_fails",
-            "allowed_fails_policy",
-            "cooldown_time",
-            "disable_cooldowns",
-            "routing_strategy",
-            "routing_strategy_args",
-            "weights",
-        ],
-        "several deployments of a model take turns",
-    ),
-    (
-        &["timeout", "request_timeout", "stream_timeout"],
-        "the limit is `timeout` in `litellm_params`, else `modelgate.limits`",
-    ),
+    (&["stream_timeout"], "the limit is `timeout`, else `modelgate.limits`"),
     (&["drop_params", "modify_params", "add_function_to_prompt"], "parameters are forwarded as they are"),
     (&["cache", "cache_params", "caching", "cache_responses", "caching_groups"], "no answer is kept"),
     (
@@ -70,6 +43,26 @@ const CHANGES: &[(&[&str], &str)] = &[
     (&["ssl_verify"], "certificates of upstreams are always verified"),
     (&["pre_call_rules", "post_call_rules"], "the functions are not called"),
     (&["use_litellm_proxy"], "write it into `litellm_params`"),
+];
+
+/// Keys that are read elsewhere.
+const READ: [&str; 16] = [
+    "allowed_fails",
+    "callbacks",
+    "content_policy_fallbacks",
+    "context_window_fallbacks",
+    "cooldown_time",
+    "default_fallbacks",
+    "disable_cooldowns",
+    "fallbacks",
+    "guardrails",
+    "max_retries",
+    "model_alias_map",
+    "model_group_alias",
+    "num_retries",
+    "request_timeout",
+    "retry_after",
+    "timeout",
 ];
 
 /// Callbacks that check the content of a request and may refuse it.
@@ -100,8 +93,8 @@ pub(in crate::config) fn check(cx: &mut Context<'_>, ignored: &[String]) {
     for block in [LITELLM, ROUTER] {
         for entry in entries(cx.root().get(block)) {
             match entry.key.as_str() {
-                "model_group_alias" | "model_alias_map" | "guardrails" => {}
-                "callbacks" => {}
+                key if READ.contains(&key) => {}
+                "routing_strategy" if text(&entry.value) == Some("simple-shuffle") => {}
                 _ if entry.value.is_null() => {}
                 key => {
                     let reason =

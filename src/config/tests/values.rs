@@ -138,9 +138,7 @@ general_settings:
             "general_settings.database_url",
             "litellm_jwtauth.org_id_jwt_field",
             "litellm_jwtauth.user_id_upsert",
-            "litellm_params.rpm",
             "litellm_settings.drop_params",
-            "router_settings.routing_strategy",
         ]
     );
 }

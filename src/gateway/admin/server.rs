@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use http::request::Parts;
@@ -95,6 +95,7 @@ impl Routes {
             (&Method::GET, "/health/liveliness" | "/health/liveness") => healthy(),
             (&Method::GET, "/health/readiness") => self.readiness(head.uri.query()),
             (&Method::GET, "/metrics") => self.reloader.gateway().metrics(),
+            (&Method::GET, "/-/deployments") => json_answer(StatusCode::OK, &self.deployments()),
             (&Method::GET, "/-/snapshot") => json_answer(StatusCode::OK, &self.snapshot()),
             (&Method::POST, "/-/reload") => self.reload().await,
             (_, path) => json_answer(
@@ -130,6 +131,25 @@ impl Routes {
             Outcome::Refused => (StatusCode::UNPROCESSABLE_ENTITY, "refused"),
         };
         json_answer(status, &json!({"outcome": outcome, "snapshot": self.snapshot()}))
+    }
+
+    /// The health of each deployment, without keys and with no more of its address than the host.
+    fn deployments(&self) -> Value {
+        let active = self.reloader.gateway().active();
+        let deployments = active.deployments.health(Instant::now()).map(|deployment| {
+            json!({
+                "model": deployment.model,
+                "deployment": deployment.label,
+                "host": deployment.host,
+                "cooling_down_seconds": deployment.cooling.map(|rest| rest.as_secs_f64()),
+                "succeeded": deployment.calls.succeeded,
+                "failed": deployment.calls.failed,
+            })
+        });
+        json!({
+            "generation": active.snapshot().generation(),
+            "deployments": deployments.collect::<Vec<_>>(),
+        })
     }
 
     fn snapshot(&self) -> Value {

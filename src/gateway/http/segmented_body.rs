@@ -47,6 +47,11 @@ impl SegmentedBody {
         Self { first: self.first.clone(), rest: self.rest.clone(), taken: None, gate: None }
     }
 
+    /// The same pieces once more, which keep the room that these took: they are there for longer.
+    pub(in crate::gateway) fn spare(&mut self) -> Self {
+        Self { taken: self.taken.take(), ..self.copied() }
+    }
+
     pub(in crate::gateway) fn len(&self) -> usize {
         self.iter().map(Bytes::len).sum()
     }

@@ -25,8 +25,14 @@ pub struct Server {
 #[derive(Debug, thiserror::Error)]
 #[error("cannot listen on `{address}`: {source}")]
 pub struct ServerError {
-    address: SocketAddr,
+    address: String,
     source: std::io::Error,
+}
+
+impl ServerError {
+    pub(in crate::gateway) fn new(address: impl ToString, source: std::io::Error) -> Self {
+        Self { address: address.to_string(), source }
+    }
 }
 
 impl Server {
@@ -54,7 +60,7 @@ impl Server {
     /// [`ServerError`] if the address is in use or does not belong to this machine.
     pub async fn bind(address: SocketAddr, gateway: Arc<Gateway>) -> Result<Self, ServerError> {
         let tls = gateway.active().certificate.as_ref().map(|_| tls::acceptor(&gateway)).transpose();
-        let tls = tls.map_err(|error| ServerError { address, source: std::io::Error::other(error) })?;
+        let tls = tls.map_err(|error| ServerError::new(address, std::io::Error::other(error)))?;
         Ok(Self { listener: bind(address).await?, tls, gateway })
     }
 
@@ -92,7 +98,7 @@ impl Server {
 }
 
 pub(in crate::gateway) async fn bind(address: SocketAddr) -> Result<TcpListener, ServerError> {
-    TcpListener::bind(address).await.map_err(|source| ServerError { address, source })
+    TcpListener::bind(address).await.map_err(|source| ServerError::new(address, source))
 }
 
 /// Serves connections until `shutdown`, then lets requests in flight finish for a limited time.

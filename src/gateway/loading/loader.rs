@@ -155,7 +155,7 @@ impl LoadedFiles {
         &self.hash
     }
 
-    /// Validates everything, and keeps the keys that `before` has fetched.
+    /// Validates everything, and keeps what `before` knows: keys and tokens that it fetched, and how deployments fared.
     pub(in crate::gateway) fn build(
         self,
         before: Option<&Generation>,
@@ -169,7 +169,12 @@ impl LoadedFiles {
         // A listener that speaks TLS keeps its certificate.
         let certificate = self.certificate.or_else(|| before?.certificate.clone());
         let shadow = loaded.shadow;
-        Ok(Generation { shadow, certificate, origin, ..Generation::new(loaded.snapshot, verifier) })
+        let next = Generation::new(loaded.snapshot, verifier);
+        let deployments = match before {
+            Some(before) => next.deployments.renewed(&before.deployments),
+            None => next.deployments,
+        };
+        Ok(Generation { shadow, certificate, origin, deployments, ..next })
     }
 }
 

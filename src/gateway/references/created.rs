@@ -6,11 +6,12 @@ use http::Method;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::ids;
 use super::owner::Owner;
 use super::parts::Part;
 use super::scanner::IdKind;
 use super::store::{Lookup, ReferenceStore};
-use super::watch::Watch;
+use super::watch::{Chosen, Watch};
 use crate::config::{GatewaySettings, References};
 use crate::engine::Permit;
 use crate::gateway::http::segmented_body::SegmentedBody;
@@ -18,7 +19,7 @@ use crate::identity::Caller;
 use crate::request::ApiCall;
 
 /// The last segments of the paths where a POST creates an object with an id.
-const COLLECTIONS: [&str; 25] = [
+pub(super) const COLLECTIONS: [&str; 25] = [
     "responses",
     "files",
     "batches",
@@ -46,13 +47,17 @@ const COLLECTIONS: [&str; 25] = [
     "dreams",
 ];
 
+/// Google's verbs that start what has an id.
+const LONG_RUNNING: [&str; 4] =
+    [":batchGenerateContent", ":asyncBatchEmbedContent", ":batchEmbedText", ":predictLongRunning"];
+
 /// The owner and the models to remember for ids in the response.
 pub(in crate::gateway) fn watch(
     store: &Arc<ReferenceStore>,
     settings: &GatewaySettings,
     caller: &Caller,
     permit: &Permit,
-    body: &SegmentedBody,
+    (query, body): (Option<&str>, &SegmentedBody),
 ) -> Option<Box<Watch>> {
     if settings.references != References::Remember {
         return None;
@@ -71,6 +76,7 @@ pub(in crate::gateway) fn watch(
         owner,
         models: if is_known { call.models().cloned().collect() } else { Arc::default() },
         part,
+        chosen: chosen(query, body),
         kinds,
         capacity: settings.limits.references,
         ttl: settings.limits.reference_ttl,
@@ -100,6 +106,8 @@ fn created(
             is_stored(body.first()).then_some(&[IdKind::Created])
         }
         Method::POST if COLLECTIONS.contains(&last) => Some(&[IdKind::Created]),
+        // Google's batches, and operations that run for long.
+        Method::POST if LONG_RUNNING.iter().any(|verb| last.ends_with(verb)) => Some(&[IdKind::Created]),
         // An update may change the model.
         Method::POST | Method::PUT | Method::PATCH if COLLECTIONS.contains(&before) && is_own() => {
             Some(&[IdKind::Created])
@@ -125,4 +133,14 @@ fn is_stored(body: &[u8]) -> bool {
     let request: Result<Request, _> = serde_json::from_slice(body);
     let asks = |store: &Value| !matches!(store, Value::Null | Value::Bool(false));
     request.map_or(true, |request| asks(&request.store) || request.extra_body.get("store").is_some_and(asks))
+}
+
+/// The texts of a request that may be ids which the caller chose for what it creates, hashed. They could be words in the
+/// requests of others, such as the name of a model.
+fn chosen(query: Option<&str>, body: &SegmentedBody) -> Chosen {
+    let mut chosen = Chosen::default();
+    let mut add = |text: &str| chosen.add(text);
+    ids::in_query(query.unwrap_or_default().as_bytes(), &mut add);
+    ids::in_body(body.iter().map(|piece| &**piece), &mut add);
+    chosen
 }

@@ -25,10 +25,26 @@ pub(super) fn in_path(path: &str, visit: &mut dyn FnMut(&str)) {
     }
 }
 
-/// Calls `visit` with each value of a query or of an urlencoded body.
+/// Calls `visit` with each value of a query or of an urlencoded body, and with each part of a list with commas.
 pub(super) fn in_query(query: &[u8], visit: &mut dyn FnMut(&str)) {
     for (_, value) in form_urlencoded::parse(query) {
-        visit(&value);
+        visit_url(value.trim(), visit);
+        if value.contains([',', ' ']) {
+            value.split([',', ' ']).filter(|part| !part.is_empty()).for_each(&mut *visit);
+        }
+    }
+}
+
+/// Calls `visit` with a text and, if it is a URL or the path of a resource, with the path without a query, a verb and a
+/// slash at the end.
+fn visit_url(text: &str, visit: &mut dyn FnMut(&str)) {
+    visit(text);
+    if text.contains('/') {
+        let path = text.split(['?', '#']).next().unwrap_or(text).trim_end_matches('/');
+        let (head, last) = path.rsplit_once('/').unwrap_or(("", path));
+        let last = last.split_once(':').map_or(last, |(id, _)| id);
+        let end = if head.is_empty() { path.len() } else { head.len() + 1 + last.len() };
+        path.get(..end).filter(|plain| *plain != text).into_iter().for_each(visit);
     }
 }
 
@@ -51,6 +67,8 @@ pub(super) fn in_body<'b>(pieces: impl Iterator<Item = &'b [u8]>, visit: &mut dy
 #[derive(Default)]
 struct Texts {
     text: Vec<u8>,
+    /// Whether a blank follows the text. Some readers trim it.
+    is_blank_behind: bool,
     is_other: bool,
     escape: Escape,
 }
@@ -74,13 +92,17 @@ impl Texts {
             (Escape::Begun, b'u') => self.escape = Escape::Unicode(0, 0),
             (Escape::Begun, byte) => {
                 self.escape = Escape::No;
-                if byte == b'/' { self.push(byte) } else { self.is_other = true }
+                match byte {
+                    b'/' => self.push(byte),
+                    b'n' | b'r' | b't' => self.push(b' '),
+                    _ => self.is_other = true,
+                }
             }
             (Escape::Unicode(count, value), byte) => match char::from(byte).to_digit(16) {
                 Some(digit) if count == 3 => {
                     self.escape = Escape::No;
                     match u8::try_from(value * 16 + digit) {
-                        Ok(byte) if byte.is_ascii_graphic() => self.push(byte),
+                        Ok(byte) => self.push(byte),
                         _ => self.is_other = true,
                     }
                 }
@@ -95,6 +117,11 @@ impl Texts {
     }
 
     fn push(&mut self, byte: u8) {
+        if byte.is_ascii_whitespace() {
+            self.is_blank_behind = !self.text.is_empty();
+            return;
+        }
+        self.is_other |= self.is_blank_behind;
         if self.text.len() < LONGEST_ID && byte.is_ascii_graphic() {
             self.text.push(byte);
         } else {
@@ -107,9 +134,10 @@ impl Texts {
             && !self.text.is_empty()
             && let Ok(text) = str::from_utf8(&self.text)
         {
-            visit(text);
+            visit_url(text, visit);
         }
         self.text.clear();
+        self.is_blank_behind = false;
         self.is_other = false;
         self.escape = Escape::No;
     }
@@ -142,6 +170,10 @@ mod tests {
             assert!(body(text).contains(&"file-1".to_owned()), "{text}");
         }
         assert!(body(r#"{"x":"cachedContents\/a"}"#).contains(&"cachedContents/a".to_owned()));
+        assert!(body(r#"{"x":" file-1\t\u0020"}"#).contains(&"file-1".to_owned()));
+        let url = r#"{"fileUri":"https://g/v1beta/files/abc:download?alt=media#x"}"#;
+        assert!(body(url).contains(&"https://g/v1beta/files/abc".to_owned()));
+        assert!(body(r#"{"x":"files/abc/"}"#).contains(&"files/abc".to_owned()));
         assert!(!body(r#"{"text":"what is file-1?"}"#).contains(&"file-1".to_owned()));
     }
 
@@ -155,5 +187,12 @@ mod tests {
         let mut found = Vec::new();
         in_query(b"after=file%2D1&x", &mut |id| found.push(id.to_owned()));
         assert!(found.contains(&"file-1".to_owned()));
+        let mut found = Vec::new();
+        in_query(b"ids=file-1,file-2%20file-3&url=https://g/files/a%3Fx", &mut |id| {
+            found.push(id.to_owned())
+        });
+        for id in ["file-1", "file-2", "file-3", "https://g/files/a"] {
+            assert!(found.contains(&id.to_owned()), "{found:?}");
+        }
     }
 }

@@ -3,11 +3,14 @@
 //! `watch` reads responses to requests that create something, and `scanner` finds the ids in them. `store`
 //! keeps a limited number of ids. [`resolve`] handles later requests: `ids` finds the ids in them, and the
 //! call gets the models of these ids, or is marked as using another caller's id.
+//! [`listing`] removes other callers' objects from lists, by `filter`.
 //! [`resolve_message`] does the same for messages of WebSockets, and `messages` remembers the ids in the
 //! upstream's messages.
 
 mod created;
+mod filter;
 mod ids;
+mod lists;
 mod messages;
 mod owner;
 mod parts;
@@ -31,6 +34,7 @@ use owner::Owner;
 use store::Lookup;
 
 pub(super) use created::watch;
+pub(super) use lists::listing;
 pub(super) use messages::SessionModels;
 pub(super) use store::ReferenceStore;
 pub(super) use watch::Watch;

@@ -1,5 +1,6 @@
 //! Stores which caller created an id and with which models, in bounded memory.
 
+use std::borrow::Cow;
 use std::collections::hash_map::Entry as Place;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -7,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::owner::Owner;
 use super::parts::PartStore;
+use super::scanner::LONGEST_ID;
 use crate::names::ModelName;
 
 /// The share of the store that one caller may fill. Beyond it, the caller's own oldest ids are dropped.
@@ -50,8 +52,9 @@ pub(in crate::gateway) enum Lookup {
 impl ReferenceStore {
     /// Looks up an id for `owner`.
     pub(in crate::gateway) fn lookup(&self, id: &str, owner: Option<Owner>) -> Lookup {
+        let id = Key::of(id);
         let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
-        match state.known.get(key(id)).filter(|known| Instant::now() < known.until) {
+        match state.known.get(id.as_str()).filter(|known| Instant::now() < known.until) {
             None => Lookup::Unknown,
             Some(known) if Some(known.owner) == owner => Lookup::Own(Arc::clone(&known.models)),
             Some(_) => Lookup::Foreign,
@@ -67,7 +70,8 @@ impl ReferenceStore {
         capacity: usize,
         ttl: Duration,
     ) {
-        let id = key(id);
+        let id = Key::of(id);
+        let id = id.as_str();
         let now = Instant::now();
         let known = Known { owner, models: Arc::clone(models), until: now + ttl };
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
@@ -139,12 +143,24 @@ impl State {
     }
 }
 
-/// The key of an id. Google's ids are paths. Their last two segments are the type and the id.
-fn key(id: &str) -> &str {
-    let mut slashes = id.rmatch_indices('/');
-    match (slashes.next(), slashes.next()) {
-        (Some(_), Some((at, _))) => id.get(at + 1..).unwrap_or(id),
-        _ => id,
+/// The key of an id. It is in lower case, because some upstreams compare ids without regard to case.
+struct Key<'i>(Cow<'i, str>);
+
+impl<'i> Key<'i> {
+    fn of(id: &'i str) -> Self {
+        // Google's ids are paths. Their last two segments are the type and the id.
+        let mut slashes = id.rmatch_indices('/');
+        let end = match (slashes.next(), slashes.next()) {
+            (Some(_), Some((at, _))) => id.get(at + 1..).unwrap_or(id),
+            _ => id,
+        };
+        // An id that nobody could have remembered needs no copy.
+        let is_upper = end.len() <= LONGEST_ID && end.bytes().any(|byte| byte.is_ascii_uppercase());
+        Self(if is_upper { Cow::Owned(end.to_ascii_lowercase()) } else { Cow::Borrowed(end) })
+    }
+
+    fn as_str(&self) -> &str {
+        &self.0
     }
 }
 
@@ -186,6 +202,14 @@ mod tests {
         store.remember("projects/p/cachedContents/1", Owner(1), &models(&["a"]), 8, DAY);
         assert_eq!(store.lookup("cachedContents/1", Some(Owner(2))), Lookup::Foreign);
         assert_eq!(store.lookup("files/1", Some(Owner(2))), Lookup::Unknown);
+    }
+
+    #[test]
+    fn an_id_is_the_same_in_any_case() {
+        let store = ReferenceStore::default();
+        store.remember("file-AbC", Owner(1), &models(&[]), 8, DAY);
+        assert_eq!(store.lookup("FILE-abc", Some(Owner(2))), Lookup::Foreign);
+        assert_eq!(store.lookup("file-AbC", Some(Owner(1))), Lookup::Own(models(&[])));
     }
 
     #[test]

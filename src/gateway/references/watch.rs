@@ -1,5 +1,8 @@
 //! Watches a response for the ids that its request created.
 
+use std::collections::HashSet;
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher as _;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -14,7 +17,7 @@ use hyper::body::{Body, Frame, SizeHint};
 use super::owner::Owner;
 use super::parts::Part;
 use super::scanner::{AnswerScanner, IdKind};
-use super::store::ReferenceStore;
+use super::store::{Lookup, ReferenceStore};
 use crate::gateway::http::error_response::{Answer, AnswerBody, BodyError};
 use crate::names::ModelName;
 
@@ -25,6 +28,8 @@ pub(in crate::gateway) struct Watch {
     pub(super) models: Arc<[ModelName]>,
     /// The part of an upload that the request contains.
     pub(super) part: Option<Arc<Part>>,
+    /// The ids that the caller may have chosen. They are not stored.
+    pub(super) chosen: Chosen,
     /// Which ids of the response are new.
     pub(super) kinds: &'static [IdKind],
     pub(super) capacity: usize,
@@ -61,6 +66,26 @@ pub(super) fn is_given(id: &str) -> bool {
     last.len() >= 16 || (last.len() >= 6 && last.bytes().any(|byte| byte.is_ascii_digit()))
 }
 
+/// Texts of a request that may be ids, hashed.
+#[derive(Default)]
+pub(super) struct Chosen {
+    hashing: RandomState,
+    hashes: HashSet<u64>,
+}
+
+impl Chosen {
+    pub(super) fn add(&mut self, text: &str) {
+        // An id that is a path says what it is of.
+        if is_given(text) && !text.contains('/') {
+            self.hashes.insert(self.hashing.hash_one(text));
+        }
+    }
+
+    fn contains(&self, id: &str) -> bool {
+        !self.hashes.is_empty() && self.hashes.contains(&self.hashing.hash_one(id))
+    }
+}
+
 /// A body that is forwarded as it arrives.
 struct WatchedBody {
     body: AnswerBody,
@@ -83,9 +108,11 @@ impl Body for WatchedBody {
             && !self.scanner.is_done()
         {
             let Self { scanner, watch, .. } = &mut *self;
-            let Watch { store, owner, models, part, kinds, capacity, ttl } = watch;
+            let Watch { store, owner, models, part, chosen, kinds, capacity, ttl } = watch;
             scanner.feed(data, &mut |kind, id| {
-                if kinds.contains(&kind) && is_given(id) {
+                let is_own = || matches!(store.lookup(id, Some(*owner)), Lookup::Own(_));
+                let is_new = |id: &str| is_given(id) && (!chosen.contains(id) || is_own());
+                if kinds.contains(&kind) && is_new(id) {
                     store.remember(id, *owner, models, *capacity, *ttl);
                     if let Some(part) = part {
                         store.parts.keep(id, *owner, part);

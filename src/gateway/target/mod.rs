@@ -28,6 +28,34 @@ pub(in crate::gateway) struct Target<'d> {
     pub(in crate::gateway) provider: Option<Provider>,
     /// Parameters for a JSON body that does not set them.
     pub(in crate::gateway) defaults: Defaults<'d>,
+    /// `None`: a proxy.
+    pub(in crate::gateway) served: Option<Served>,
+}
+
+/// The deployment that a request goes to.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::gateway) struct Served {
+    /// Its position in the configuration.
+    pub(in crate::gateway) position: usize,
+    /// Whether something else may be tried if it fails: another deployment, the same one, or another model.
+    pub(in crate::gateway) is_routed: bool,
+}
+
+/// What telemetry tells of the upstream that is called.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::gateway) struct Called<'t> {
+    pub(in crate::gateway) uri: &'t Uri,
+    /// The model's name at the upstream, if it differs from the caller's.
+    pub(in crate::gateway) model: Option<&'t str>,
+    /// `None`: a proxy.
+    pub(in crate::gateway) provider: Option<Provider>,
+}
+
+impl Target<'_> {
+    /// What telemetry tells of this target.
+    pub(in crate::gateway) fn called(&self) -> Called<'_> {
+        Called { uri: &self.uri, model: self.model.as_deref(), provider: self.provider }
+    }
 }
 
 /// What a path asks of a model: the path without the prefix below which an OpenAI-shaped API is mounted.

@@ -61,6 +61,8 @@ pub struct Metrics {
     /// One counter per status, so that no lookup needs a lock.
     upstream_by_status: Vec<OnceLock<IntCounter>>,
     upstream_failures: IntCounterVec,
+    retries: IntCounter,
+    fallbacks: Vec<(bool, IntCounter)>,
     in_flight: IntGauge,
     reloads: Vec<(bool, IntCounter)>,
     limits: Vec<(Limit, IntCounter)>,
@@ -93,6 +95,8 @@ impl Metrics {
         let tokens = families.counters("modelgate_accepted_tokens_total", tokens, &["known"])?;
         let frames = "Messages that WebSockets passed on, by direction: upstream or caller.";
         let frames = families.counters("modelgate_websocket_frames_total", frames, &["to"])?;
+        let fallbacks = "Fallbacks that the rules allowed or denied to the caller of a request that failed.";
+        let fallbacks = families.counters("modelgate_fallbacks_total", fallbacks, &["verdict"])?;
         let stages = "Duration of a stage of a request: authenticate, read_body, decide, or upstream (until the \
                       head of the response).";
         let stages = HistogramOpts::new("modelgate_stage_duration_seconds", stages).buckets(BUCKETS.to_vec());
@@ -148,6 +152,11 @@ impl Metrics {
                  `upstream_broke_off` if the response had begun.",
                 &["code"],
             )?,
+            retries: families.add(IntCounter::new(
+                "modelgate_upstream_retries_total",
+                "Requests that were sent again for the same model, to the same deployment or another one.",
+            )?)?,
+            fallbacks: children(&fallbacks, [true, false], |good| if good { "allowed" } else { "denied" })?,
             in_flight: families.add(IntGauge::new(
                 "modelgate_requests_in_flight",
                 "Requests whose response has not ended.",
@@ -267,6 +276,14 @@ impl Metrics {
                 }
             }
         }
+    }
+
+    pub(in crate::gateway) fn retried(&self) {
+        self.retries.inc();
+    }
+
+    pub(super) fn fell_back(&self, is_permitted: bool) {
+        count(&self.fallbacks, is_permitted);
     }
 
     pub(super) fn upstream_failed(&self, code: &str) {

@@ -20,4 +20,5 @@ pub use metrics::{Metrics, Stage};
 pub(super) use observation::Observation;
 pub(super) use observed_body::ObservedBody;
 pub use observers::Observers;
+pub(super) use scrape::DeploymentSample;
 pub use traces::{Traces, TracesError};

@@ -21,6 +21,7 @@ impl Observers {
         cache: OpaqueStats,
         load: &AdmissionControl,
         references: usize,
+        deployments: &[DeploymentSample<'_>],
     ) -> prometheus::Result<String> {
         let values = Values {
             generation,
@@ -29,6 +30,7 @@ impl Observers {
             connections: load.connections.taken() as u64,
             body_bytes: load.body_bytes.taken() as u64,
             references: references as u64,
+            deployments,
             log: self.log().map(|log| LogValues {
                 written: log.written(),
                 dropped: log.dropped(),
@@ -57,6 +59,14 @@ impl MetricFamily {
     }
 }
 
+/// The health of a deployment.
+pub(in crate::gateway) struct DeploymentSample<'d> {
+    pub(in crate::gateway) label: &'d str,
+    pub(in crate::gateway) is_cooling: bool,
+    pub(in crate::gateway) succeeded: u64,
+    pub(in crate::gateway) failed: u64,
+}
+
 /// The values that are read for each scrape.
 #[derive(Default)]
 struct Values<'a> {
@@ -66,6 +76,7 @@ struct Values<'a> {
     connections: u64,
     body_bytes: u64,
     references: u64,
+    deployments: &'a [DeploymentSample<'a>],
     log: Option<LogValues>,
 }
 
@@ -89,6 +100,7 @@ impl Values<'_> {
         read.gauge("modelgate_body_bytes_in_flight", bytes, self.body_bytes)?;
         let references = "Ids at upstreams whose caller and models are remembered.";
         read.gauge("modelgate_references", references, self.references)?;
+        read.deployments(self.deployments)?;
         read.keys(self.sources)?;
         read.cache(self.cache)?;
         if let Some(log) = self.log {
@@ -115,6 +127,22 @@ impl Reading {
 
     fn counter(&mut self, name: &str, help: &str, value: u64) -> prometheus::Result<()> {
         self.0.add(IntCounter::new(name, help)?)?.inc_by(value);
+        Ok(())
+    }
+
+    fn deployments(&mut self, samples: &[DeploymentSample<'_>]) -> prometheus::Result<()> {
+        let cooling = "1 if the deployment is left alone because it failed, else 0. Only deployments whose calls are \
+                       counted have this metric.";
+        let cooling = Opts::new("modelgate_deployment_cooling_down", cooling);
+        let cooling = self.0.add(IntGaugeVec::new(cooling, &["deployment"])?)?;
+        let calls = "Calls of a deployment by outcome, since it was configured: success or failure. Calls are \
+                     counted if something else can be tried after a failure.";
+        let calls = self.0.counters("modelgate_deployment_calls_total", calls, &["deployment", "outcome"])?;
+        for sample in samples {
+            cooling.get_metric_with_label_values(&[sample.label])?.set(i64::from(sample.is_cooling));
+            calls.get_metric_with_label_values(&[sample.label, "success"])?.inc_by(sample.succeeded);
+            calls.get_metric_with_label_values(&[sample.label, "failure"])?.inc_by(sample.failed);
+        }
         Ok(())
     }
 

@@ -12,7 +12,7 @@ use crate::config::{Config, Provider};
 use crate::decision_log::{Verdict, shown};
 use crate::engine::{Decision, Rule};
 use crate::gateway::http::error_response::Refusal;
-use crate::gateway::target::{Target, operation};
+use crate::gateway::target::{Called, operation};
 use crate::request::ApiCall;
 use crate::routes;
 
@@ -84,8 +84,14 @@ impl Spans {
     }
 
     /// Starts the client span. `headers` are those that the upstream gets.
-    pub(super) fn call(&mut self, traces: &Traces, call: &ApiCall, target: &Target, headers: &mut HeaderMap) {
-        let model = target.model.as_deref().or_else(|| call.model().map(|model| model.as_str()));
+    pub(super) fn call(
+        &mut self,
+        traces: &Traces,
+        call: &ApiCall,
+        target: Called<'_>,
+        headers: &mut HeaderMap,
+    ) {
+        let model = target.model.or_else(|| call.model().map(|model| model.as_str()));
         let (operation, model) = (gen_ai_operation(call.route().as_str()), model.map(shown));
         let name = match (operation, &model) {
             (Some(operation), Some(model)) => format!("{operation} {model}"),
@@ -93,7 +99,7 @@ impl Spans {
         };
         let mut attributes = vec![KeyValue::new("http.request.method", method(call.method()).to_owned())];
         let host = target.uri.host().map(|host| KeyValue::new("server.address", host.to_owned()));
-        let port = if target.uri.scheme_str() == Some("http") { 80 } else { 443 };
+        let port = if matches!(target.uri.scheme_str(), Some("http" | "ws")) { 80 } else { 443 };
         let port = i64::from(target.uri.port_u16().unwrap_or(port));
         attributes.extend(host);
         attributes.push(KeyValue::new("server.port", port));

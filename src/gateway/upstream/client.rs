@@ -35,11 +35,17 @@ pub(in crate::gateway) struct Deadlines {
 }
 
 impl Deadlines {
-    /// Starts both deadlines now. `timeout` is the deployment's own value for the beginning.
-    pub(in crate::gateway) fn new(limits: &Limits, timeout: Option<Duration>) -> Self {
+    /// Starts both deadlines now. `timeout` is the deployment's own value for the beginning. `end` is the deadline of an
+    /// earlier attempt.
+    pub(in crate::gateway) fn new(limits: &Limits, timeout: Option<Duration>, end: Option<Instant>) -> Self {
         let now = Instant::now();
-        let end = now + limits.upstream_total_timeout;
+        let end = end.unwrap_or(now + limits.upstream_total_timeout);
         Self { begin: end.min(now + timeout.unwrap_or(limits.upstream_first_byte_timeout)), end }
+    }
+
+    /// The deadline for the end of the response.
+    pub(in crate::gateway) fn end(self) -> Instant {
+        self.end
     }
 }
 

@@ -35,10 +35,14 @@ async fn opened_for(
 ) -> Result<Option<(UpstreamStream, Bound)>, End> {
     let mut opened = None;
     for _ in 0..ATTEMPTS {
-        let Some((text, permitted)) = judged(messages, None, message, sink).await? else { return Ok(None) };
-        let dialed =
-            messages.dial(permitted.permit.call(), &permitted.judged, operation, protocols, &mut opened);
-        match dialed.await {
+        let Some((text, mut permitted)) = judged(messages, None, message, sink).await? else {
+            return Ok(None);
+        };
+        let Some(mut observation) = permitted.observation.take() else { return Ok(None) };
+        let (call, asked) = (permitted.permit.call(), (operation, protocols));
+        let dialed = messages.dial(call, &permitted.judged, asked, &mut opened, &mut observation).await;
+        drop(observation);
+        match dialed {
             Ok(true) => {}
             // The rules changed meanwhile.
             Ok(false) => continue,

@@ -47,18 +47,7 @@ impl Handshake {
         {
             return Ok(None);
         }
-        // Google's JavaScript client writes two slashes.
-        let path = head.uri.path();
-        let path = if path.starts_with("//ws/google.") { path.split_at(1).1 } else { path }.to_owned();
-        let Some((api, operation)) = api_of(&path) else { return Ok(None) };
-        if path.len() != head.uri.path().len() {
-            let text = match head.uri.query() {
-                Some(query) => format!("{path}?{query}"),
-                None => path,
-            };
-            let path_and_query = PathAndQuery::from_maybe_shared(text);
-            head.uri = Uri::from(path_and_query.map_err(|_| Refusal::Handshake("its path cannot be read"))?);
-        }
+        let Some((api, operation)) = api_of(head)? else { return Ok(None) };
         let headers = &head.headers;
         let is_empty = headers.get(CONTENT_LENGTH).is_none_or(|length| length == "0")
             && !headers.contains_key(TRANSFER_ENCODING);
@@ -71,17 +60,41 @@ impl Handshake {
         let key = one(headers, &SEC_WEBSOCKET_KEY).map(str::trim);
         let key = key.filter(|key| STANDARD.decode(key).is_ok_and(|bytes| bytes.len() == 16));
         let accept = accept(key.ok_or(Refusal::Handshake("`Sec-WebSocket-Key` is not 16 bytes in base64"))?);
-        let protocols = take_protocols(&mut head.headers)?;
-        if api == SocketApi::Gemini {
-            take_query_key(head)?;
-        }
+        let protocols = take_credential(head, api)?;
         let upgrade = head.extensions.remove::<OnUpgrade>();
         let upgrade = upgrade.ok_or(Refusal::Handshake("this connection cannot be upgraded"))?;
         Ok(Some(Box::new(Self { api, operation, accept, protocols, upgrade })))
     }
 }
 
-fn api_of(path: &str) -> Option<(SocketApi, String)> {
+/// The API of a handshake that another proxy describes, if it is one. A proxy may hide that it is an upgrade, and a GET has no
+/// other meaning on these paths. The credential has been moved to a header.
+pub(in crate::gateway) fn described(head: &mut Parts) -> Result<Option<SocketApi>, Refusal> {
+    if head.method != Method::GET {
+        return Ok(None);
+    }
+    let Some((api, _)) = api_of(head)? else { return Ok(None) };
+    take_credential(head, api)?;
+    Ok(Some(api))
+}
+
+/// The API of a path, and the operation. Google's JavaScript client writes two slashes, of which one is removed.
+fn api_of(head: &mut Parts) -> Result<Option<(SocketApi, String)>, Refusal> {
+    let path = head.uri.path();
+    let path = if path.starts_with("//ws/google.") { path.split_at(1).1 } else { path }.to_owned();
+    let found = api_of_path(&path);
+    if found.is_some() && path.len() != head.uri.path().len() {
+        let text = match head.uri.query() {
+            Some(query) => format!("{path}?{query}"),
+            None => path,
+        };
+        let path_and_query = PathAndQuery::from_maybe_shared(text);
+        head.uri = Uri::from(path_and_query.map_err(|_| Refusal::Handshake("its path cannot be read"))?);
+    }
+    Ok(found)
+}
+
+fn api_of_path(path: &str) -> Option<(SocketApi, String)> {
     if let Some(service) = path.strip_prefix("/ws/google.") {
         let is_live = service.contains(".GenerativeService.Bidi") || service.contains("LlmBidiService/");
         return is_live.then(|| (SocketApi::Gemini, path.trim_start_matches('/').to_owned()));
@@ -119,6 +132,15 @@ fn one<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
     let mut values = headers.get_all(name).iter();
     let value = values.next()?.to_str().ok()?;
     values.next().is_none().then_some(value)
+}
+
+/// Moves the credential to a header. Returns the subprotocols that are not credentials.
+fn take_credential(head: &mut Parts, api: SocketApi) -> Result<Vec<String>, Refusal> {
+    let protocols = take_protocols(&mut head.headers)?;
+    if api == SocketApi::Gemini {
+        take_query_key(head)?;
+    }
+    Ok(protocols)
 }
 
 /// Removes the subprotocols from the headers, and moves the credential among them to a header.

@@ -4,18 +4,15 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use http::HeaderValue;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue};
 use tokio_tungstenite::tungstenite::protocol::Message;
 
-use super::dial::Dialed;
 use super::shared::Sockets;
-use crate::authn::Bearer;
 use crate::config::GatewaySettings;
 use crate::engine::Permit;
 use crate::gateway::clock::Timestamp;
 use crate::gateway::http::error_response::Refusal;
-use crate::gateway::http::headers;
 use crate::gateway::judged::Judged;
 use crate::gateway::judging::{Case, authenticate, reading};
 use crate::gateway::loading::generation::Generation;
@@ -47,6 +44,8 @@ pub(super) struct Messages {
 pub(super) struct Bound {
     pub(super) model: ModelName,
     pub(super) place: SocketPlace,
+    /// The position of the deployment and the number of the attempt, if there was a choice.
+    pub(super) served: Option<(usize, u32)>,
 }
 
 /// A permitted message.
@@ -54,15 +53,20 @@ pub(super) struct Permitted {
     pub(super) permit: Permit,
     pub(super) judged: Judged,
     pub(super) frame: Frame,
+    /// Observes the call of the upstream, if the message opens the connection.
+    pub(super) observation: Option<Box<Observation>>,
 }
 
 impl Messages {
     /// Judges a message.
     pub(super) async fn judge(&self, text: &[u8], bound: Option<&Bound>) -> Result<Permitted, Refusal> {
         let mut observation = Observation::begin(&self.sockets.observers, &self.head, &self.request_id);
-        let judged = self.steps(text, bound, &mut observation).await;
+        let mut judged = self.steps(text, bound, &mut observation).await;
         let has_line = judged.as_ref().is_ok_and(|permitted| !permitted.frame.is_media());
         observation.message_judged(judged.as_ref().err(), has_line);
+        if let (Ok(permitted), None) = (&mut judged, bound) {
+            permitted.observation = Some(Box::new(observation));
+        }
         judged
     }
 
@@ -103,7 +107,7 @@ impl Messages {
                 check_deployment(&generation, &frame, bound)?;
             }
             self.named.add(settings, &caller, permit.call());
-            return Ok(Permitted { permit, judged, frame });
+            return Ok(Permitted { permit, judged, frame, observation: None });
         }
         Err(Refusal::Overtaken)
     }
@@ -148,47 +152,6 @@ impl Messages {
 }
 
 impl Messages {
-    /// Opens a WebSocket to the deployment of a permitted call, unless `opened` already leads there. Returns
-    /// `false` if the rules changed meanwhile. The call must then be judged again.
-    pub(super) async fn dial(
-        &self,
-        call: &ApiCall,
-        judged: &Judged,
-        operation: &str,
-        protocols: &[String],
-        opened: &mut Option<(Dialed, Bound)>,
-    ) -> Result<bool, Refusal> {
-        let config = judged.generation.snapshot().config();
-        let credential = Bearer::presented(&self.head.headers, config.master_key.as_ref()).ok();
-        let query = self.head.uri.query();
-        let deployments = &judged.generation.deployments;
-        let mut target = deployments.socket(self.api, operation, call, query, credential)?;
-        let model = call.model().ok_or(Refusal::NoUpstream)?;
-        let may_be_sent = || judged.counts(&self.sockets.active, Timestamp::now().wall);
-        let is_open = opened.as_ref().is_some_and(|(_, bound)| {
-            *model == bound.model
-                && (target.place == bound.place || deployments.leads_to(model, &bound.place))
-        });
-        if !is_open {
-            *opened = None;
-            if let Some(credential) = target.credential.and_then(|position| deployments.credential(position))
-            {
-                target.headers.extend(credential.header().await?);
-            }
-            let mut headers: HeaderMap = self.head.headers.clone();
-            let stripped = headers::not_for_upstream(&headers, credential);
-            headers::remove(&mut headers, stripped);
-            let time = config.gateway.limits.upstream_first_byte_timeout;
-            let dialed = self.sockets.dialer.dial(&target, headers, protocols, time, may_be_sent).await;
-            match dialed {
-                Ok(dialed) => *opened = Some((dialed, Bound { model: model.clone(), place: target.place })),
-                Err(Refusal::Overtaken) => return Ok(false),
-                Err(refusal) => return Err(refusal),
-            }
-        }
-        Ok(may_be_sent())
-    }
-
     /// Authenticates and judges the handshake again, by the active rules.
     pub(super) async fn handshake_again(&self, observation: &mut Observation) -> Result<Case, Refusal> {
         let generation = self.sockets.active.load_full();

@@ -5,6 +5,7 @@
 //! forwards messages in both directions, and `messages` judges those of the caller by the active rules.
 //! Fragmented messages are joined before they are parsed.
 
+mod connect;
 mod dial;
 mod ending;
 mod first_message;

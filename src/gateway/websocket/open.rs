@@ -78,15 +78,14 @@ async fn dialed(
         if permit.call().model().is_none() {
             return Ok(None);
         }
-        let (operation, protocols) = (&handshake.operation, &handshake.protocols);
-        let dialed = messages.dial(permit.call(), &judged, operation, protocols, &mut opened).await;
-        if dialed.inspect_err(|refusal| observation.upstream(Err(refusal)))? {
+        let asked = (handshake.operation.as_str(), handshake.protocols.as_slice());
+        if messages.dial(permit.call(), &judged, asked, &mut opened, observation).await? {
             let settings = &judged.generation.snapshot().config().gateway;
             messages.named.add(settings, &caller, permit.call());
-            observation.upstream(Ok(match &opened {
-                Some((Dialed::Refused(answer), _)) => answer.status(),
-                _ => StatusCode::SWITCHING_PROTOCOLS,
-            }));
+            if let Some((position, attempt)) = opened.as_ref().and_then(|(_, bound)| bound.served) {
+                let label = judged.generation.deployments.label(position);
+                observation.served(label, &permit, attempt, false);
+            }
             return Ok(opened);
         }
         case = messages.handshake_again(observation).await?;

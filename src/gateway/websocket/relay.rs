@@ -72,9 +72,20 @@ fn config(most: usize) -> WebSocketConfig {
 
 /// The next data message, or the end.
 async fn next(source: &mut Source, sink: &Sink) -> Result<Message, Result<Option<CloseFrame>, Error>> {
+    let message = heard(&mut source.stream, sink, QUIET).await?;
+    source.meter.release();
+    Ok(message)
+}
+
+/// The next data message of a stream, or its end. A side that is silent for `quiet` gets pings.
+async fn heard(
+    stream: &mut (impl futures_util::Stream<Item = Result<Message, Error>> + Unpin),
+    sink: &Mutex<impl futures_util::Sink<Message, Error = Error> + Unpin>,
+    quiet: Duration,
+) -> Result<Message, Result<Option<CloseFrame>, Error>> {
     let mut questions = 0;
     loop {
-        match timeout(QUIET, source.stream.next()).await {
+        match timeout(quiet, stream.next()).await {
             Err(_) if questions == QUESTIONS => return Err(Err(Error::AlreadyClosed)),
             Err(_) => {
                 questions += 1;
@@ -85,10 +96,7 @@ async fn next(source: &mut Source, sink: &Sink) -> Result<Message, Result<Option
             Ok(Some(Ok(Message::Close(frame)))) => return Err(Ok(frame)),
             // The library answers pings itself.
             Ok(Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)))) => questions = 0,
-            Ok(Some(Ok(message))) => {
-                source.meter.release();
-                return Ok(message);
-            }
+            Ok(Some(Ok(message))) => return Ok(message),
         }
     }
 }
@@ -235,4 +243,48 @@ pub(super) async fn answer(
     }
     let sent = send(messages, sink, Message::Text(event.to_string().into())).await;
     sent.map_err(|()| End::CallerGone)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::DuplexStream;
+
+    use super::*;
+
+    const QUIET: Duration = Duration::from_millis(20);
+
+    async fn pair() -> (WebSocketStream<DuplexStream>, WebSocketStream<DuplexStream>) {
+        let (here, there) = tokio::io::duplex(4096);
+        let here = WebSocketStream::from_raw_socket(here, Role::Server, None).await;
+        (here, WebSocketStream::from_raw_socket(there, Role::Client, None).await)
+    }
+
+    #[tokio::test]
+    async fn a_side_that_answers_no_ping_is_given_up_after_three() {
+        let (here, mut there) = pair().await;
+        let (sink, mut stream) = here.split();
+        let sink = Mutex::new(sink);
+        let ended = heard(&mut stream, &sink, QUIET).await;
+        assert!(matches!(ended, Err(Err(Error::AlreadyClosed))), "{ended:?}");
+        for _ in 0..QUESTIONS {
+            assert!(matches!(there.next().await, Some(Ok(Message::Ping(_)))));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_side_that_answers_pings_may_be_silent_for_long() {
+        let (here, mut there) = pair().await;
+        let (sink, mut stream) = here.split();
+        let sink = Mutex::new(sink);
+        let answering = async {
+            // Reading answers the pings.
+            for _ in 0..3 * QUESTIONS {
+                assert!(matches!(there.next().await, Some(Ok(Message::Ping(_)))));
+                there.flush().await.unwrap();
+            }
+            there.send(Message::text("hello")).await.unwrap();
+        };
+        let (heard, ()) = tokio::join!(heard(&mut stream, &sink, QUIET), answering);
+        assert_eq!(heard.unwrap(), Message::text("hello"));
+    }
 }

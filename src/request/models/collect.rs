@@ -230,6 +230,10 @@ impl<'r> Look for Collector<'_, 'r> {
                 }
                 Ok(())
             }
+            // Some readers decode it, as they decode `metadata`.
+            Zone::Settings(Depth::Extra) if text.begins_with("{") => {
+                self.found.read_text(&text.decoded()?, self.zone)
+            }
             Zone::Settings(_) if managed_id::may_be_managed(text.as_written()) => {
                 managed_id::add_models(&text.decoded()?, &mut self.found.names).map(drop)
             }
@@ -312,7 +316,11 @@ impl<'r> Look for Collector<'_, 'r> {
                 Some((_, _, Part::Free)) => Zone::Free,
             },
             Zone::Names(form) => self.found.zone_in_names(&key, form)?,
-            Zone::Fallbacks => self.found.zone_in_names(&key, Form::Fallbacks)?,
+            // Not a list of settings: each value of the object may be a name.
+            Zone::Fallbacks => match self.found.zone_in_names(&key, Form::Fallbacks)? {
+                Zone::NameList => Zone::Names(Form::Any),
+                zone => zone,
+            },
             Zone::NameMap => Zone::Names(Form::Any),
             Zone::Reference(reference) if matches!(&*key, "id" | "name") => Zone::Reference(reference),
             Zone::Prompt if key == "id" => Zone::Reference("prompt"),

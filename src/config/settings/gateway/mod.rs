@@ -1,14 +1,15 @@
 //! The block `modelgate`.
 //!
 //! Input: the block as written. Output: [`GatewaySettings`], which are the settings except those of tokens.
-//! `decision_log` reads the block of that name. `clients` reads the keys about the form of answers.
+//! `decision_log` reads the block of that name. `clients` reads the keys about the form of answers, `doors` those of
+//! listeners.
 
 mod clients;
 mod decision_log;
+mod doors;
 
 use std::net::IpAddr;
 use std::path::Path;
-use std::str::FromStr;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -58,6 +59,8 @@ pub(in crate::config) fn settings(
         routes,
         denied_model,
         cors,
+        forward_auth,
+        ext_authz,
         leeway: _,
         public_key_stale_ttl: _,
         public_key_cooldown: _,
@@ -72,8 +75,8 @@ pub(in crate::config) fn settings(
         upstream: upstream.and_then(|block| proxy(cx, block)),
         max_body_bytes,
         limits: limits::settings(cx, limits.unwrap_or_default(), max_body_bytes),
-        listen: listen.and_then(|text| address(cx, "listen", "127.0.0.1:4000", &text)),
-        admin: admin.and_then(|text| address(cx, "admin", "127.0.0.1:4001` or `off", &text)),
+        listen: listen.and_then(|text| doors::address(cx, "listen", "127.0.0.1:4000", &text)),
+        admin: admin.and_then(|text| doors::address(cx, "admin", "127.0.0.1:4001` or `off", &text)),
         admin_hosts: hosts(cx, admin_hosts.unwrap_or_default()),
         upstream_headers: upstream_headers.map(|text| headers_mode(cx, &text)).unwrap_or_default(),
         mode: mode.map(|text| self::mode(cx, &text)).unwrap_or_default(),
@@ -88,6 +91,8 @@ pub(in crate::config) fn settings(
         decision_log: decision_log.and_then(|block| decision_log::settings(cx, block, directory)),
         denied_model: clients::denied_model(cx, denied_model.unwrap_or_default()),
         cors: cors.map(|block| clients::cors(cx, block)),
+        forward_auth: forward_auth.and_then(|block| doors::forward_auth(cx, block)),
+        ext_authz: ext_authz.and_then(|block| doors::ext_authz(cx, block, directory)),
         websockets: websockets.unwrap_or(true),
         directory: directory.to_owned(),
     }
@@ -257,13 +262,4 @@ fn networks(cx: &mut Context<'_>, texts: Vec<String>) -> Vec<IpNet> {
         }
     }
     networks
-}
-
-fn address<A: FromStr>(cx: &mut Context<'_>, key: &str, example: &str, text: &str) -> Option<A> {
-    let parsed = text.parse().ok();
-    if parsed.is_none() {
-        let range = format!("an address with a port, such as `{example}`");
-        cx.refuse(&format!("modelgate.{key}"), Problem::OutOfRange { key: key.to_owned(), range });
-    }
-    parsed
 }

@@ -2,15 +2,17 @@
 //!
 //! These settings do not affect access, so they are read leniently. An invalid value gets a warning and is left out.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use crate::config::problem::Caution;
 use crate::config::settings::context::Context;
 use crate::config::settings::models::entry::At;
-use crate::config::settings::types::{Fallback, RouterSettings, Routing};
+use crate::config::settings::types::{Fallback, Model, RouterSettings, Routing};
 use crate::config::yaml::environment::REFERENCE;
 use crate::config::yaml::tree::{Entry, Node, Value};
 use crate::names::ModelName;
+use crate::pattern::Pattern;
 
 pub(in crate::config) const ROUTER: &str = "router_settings";
 pub(in crate::config) const LITELLM: &str = "litellm_settings";
@@ -29,7 +31,7 @@ pub(in crate::config) fn settings(cx: &mut Context<'_>) -> RouterSettings {
         (found(&["default_fallbacks"]), found(&["num_retries", "max_retries"]), found(&["allowed_fails"]));
     let (cooldown, after, strategy) =
         (found(&["cooldown_time"]), found(&["retry_after"]), found(&["routing_strategy"]));
-    let timeout = found(&["timeout", "request_timeout"]);
+    let (timeout, disable) = (found(&["timeout", "request_timeout"]), found(&["disable_cooldowns"]));
     RouterSettings {
         fallbacks: read(cx, fallbacks, "a list of `model: [models]`", fallback_list).unwrap_or_default(),
         context_window_fallbacks: read(cx, context, "a list of `model: [models]`", fallback_list)
@@ -40,9 +42,35 @@ pub(in crate::config) fn settings(cx: &mut Context<'_>) -> RouterSettings {
         num_retries: read(cx, retries, WHOLE, whole),
         allowed_fails: read(cx, fails, WHOLE, whole),
         cooldown_time: read(cx, cooldown, SECONDS, seconds),
+        disable_cooldowns: read(cx, disable, "`true` or `false`", boolean).unwrap_or_default(),
         retry_after: read(cx, after, SECONDS, seconds),
         timeout: read(cx, timeout, SECONDS, seconds),
         routing_strategy: read(cx, strategy, "a string", |node| text(node).map(str::to_owned)),
+    }
+}
+
+/// Warns about fallbacks that are no models of the list: they are passed over.
+pub(in crate::config) fn check_models(cx: &mut Context<'_>, settings: &RouterSettings, models: &[Model]) {
+    let RouterSettings { fallbacks, context_window_fallbacks, content_policy_fallbacks, .. } = settings;
+    let to = |list: &[Fallback]| list.iter().flat_map(|fallback| fallback.to.clone()).collect();
+    let lists: [(&str, Vec<ModelName>); 4] = [
+        ("fallbacks", to(fallbacks)),
+        ("context_window_fallbacks", to(context_window_fallbacks)),
+        ("content_policy_fallbacks", to(content_policy_fallbacks)),
+        ("default_fallbacks", settings.default_fallbacks.clone()),
+    ];
+    let listed: HashSet<&str> = models.iter().map(|model| model.name.as_str()).collect();
+    let patterns: Vec<_> =
+        listed.iter().filter(|name| name.contains('*')).map(|name| Pattern::new(name)).collect();
+    let is_listed =
+        |name: &str| listed.contains(name) || patterns.iter().any(|pattern| pattern.matches(name));
+    for (key, names) in lists {
+        let block = if cx_node(cx, ROUTER, key).is_some() { ROUTER } else { LITELLM };
+        for (index, name) in names.iter().enumerate() {
+            if !is_listed(name.as_str()) && !names.iter().take(index).any(|earlier| earlier == name) {
+                cx.warn(&format!("{block}.{key}"), Caution::UnknownModel { model: name.to_string() });
+            }
+        }
     }
 }
 
@@ -116,6 +144,10 @@ fn model_name(node: &Node) -> Option<ModelName> {
 
 pub(in crate::config) fn text(node: &Node) -> Option<&str> {
     if let Value::String(text) = &node.value { Some(text) } else { None }
+}
+
+fn boolean(node: &Node) -> Option<bool> {
+    if let Value::Bool(value) = node.value { Some(value) } else { None }
 }
 
 fn whole<N: TryFrom<i128> + std::str::FromStr>(node: &Node) -> Option<N> {

@@ -69,7 +69,7 @@ pub struct EntraClient {
 }
 
 /// The place of a deployment in Google Cloud.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VertexPlace {
     /// `vertex_project`; `None` until the key's file, which names it, was read.
     pub project: Option<String>,

@@ -8,6 +8,7 @@ use http::{HeaderValue, StatusCode};
 use ipnet::IpNet;
 use secrecy::SecretString;
 
+use super::doors::{ExtAuthz, ForwardAuth};
 use crate::config::settings::base_url::BaseUrl;
 use crate::config::settings::limits::Limits;
 use crate::names::ClaimPath;
@@ -55,6 +56,10 @@ pub struct GatewaySettings {
     pub denied_model: DeniedModel,
     /// `modelgate.cors`; `None`: pages of other origins cannot read answers.
     pub cors: Option<Cors>,
+    /// `modelgate.forward_auth`; `None`: there is no such listener.
+    pub forward_auth: Option<ForwardAuth>,
+    /// `modelgate.ext_authz`; `None`: there is no such listener.
+    pub ext_authz: Option<ExtAuthz>,
     /// The base directory for relative paths in the file.
     pub directory: PathBuf,
 }

@@ -1,7 +1,7 @@
 //! The types of a valid configuration. Invalid states cannot be represented.
 //!
 //! The modules of `settings` create them, and the code outside `config` reads them. `model` covers `model_list`,
-//! `routing` LiteLLM's router, and `gateway` the block `modelgate`. The other types are about callers and their
+//! `routing` LiteLLM's router, `gateway` the block `modelgate`, and `doors` its listeners for other proxies. The other types are about callers and their
 //! permissions.
 
 use std::time::Duration;
@@ -10,6 +10,7 @@ use secrecy::SecretString;
 use url::Url;
 
 mod credential;
+mod doors;
 mod gateway;
 mod model;
 mod routing;
@@ -23,6 +24,7 @@ use crate::routes::RoutePattern;
 pub use credential::{
     AwsCredentials, EntraClient, GoogleCredentials, ServiceAccount, UpstreamCredential, VertexPlace,
 };
+pub use doors::{Convention, ExtAuthz, ForwardAuth, SocketAddress, WithoutBody};
 pub use gateway::{
     AdminListen, Cors, DecisionLog, DeniedModel, GatewaySettings, Masked, Mode, PassedMembers, References,
     TlsFiles, Upstream, UpstreamHeaders, UpstreamModels,
@@ -51,7 +53,7 @@ pub struct Config {
     pub models: Vec<Model>,
     /// The top-level list `teams`, in order.
     pub teams: Vec<Team>,
-    /// `router_settings`, and the routing keys of `litellm_settings`. Requests are not routed by them yet.
+    /// `router_settings`, and the routing keys of `litellm_settings`.
     pub router: RouterSettings,
     /// The block `modelgate`.
     pub gateway: GatewaySettings,

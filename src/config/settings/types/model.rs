@@ -59,7 +59,7 @@ pub struct Deployment {
     pub timeout: Option<Duration>,
     /// Default request parameters, each with its value as JSON. A request overrides them.
     pub defaults: Vec<(String, String)>,
-    /// Its share of the requests. Nothing is routed by it yet.
+    /// Its share of the requests, and how it is retried.
     pub routing: Routing,
 }
 

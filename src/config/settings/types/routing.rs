@@ -1,18 +1,18 @@
-//! How LiteLLM would choose among deployments, and what it would try when one fails.
+//! How to choose among deployments, and what to try when one fails.
 
 use std::time::Duration;
 
 use crate::names::ModelName;
 
-/// How LiteLLM would route. This gateway does not route by it yet.
+/// The settings of the router. The gateway applies LiteLLM's defaults to what is `None`.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct RouterSettings {
     /// What is tried when a model fails.
     pub fallbacks: Vec<Fallback>,
-    /// What is tried when a prompt is too long for a model.
+    /// What is tried instead of those when a prompt is too long for a model.
     pub context_window_fallbacks: Vec<Fallback>,
-    /// What is tried when a provider's content policy refuses a prompt.
+    /// What is tried instead of those when a provider's content policy refuses a prompt.
     pub content_policy_fallbacks: Vec<Fallback>,
     /// What is tried for models without fallbacks of their own.
     pub default_fallbacks: Vec<ModelName>,
@@ -22,11 +22,13 @@ pub struct RouterSettings {
     pub allowed_fails: Option<u32>,
     /// How long a deployment is left alone after that.
     pub cooldown_time: Option<Duration>,
-    /// How long to wait before a request is repeated.
+    /// Whether failures cool no deployment down.
+    pub disable_cooldowns: bool,
+    /// The shortest wait before a request is repeated.
     pub retry_after: Option<Duration>,
-    /// How long a request may take.
+    /// How long the beginning of an answer may take, for deployments without their own `timeout`.
     pub timeout: Option<Duration>,
-    /// `simple-shuffle`, `least-busy`, ….
+    /// `simple-shuffle`, `least-busy`, …. Every value has the effect of `simple-shuffle`.
     pub routing_strategy: Option<String>,
 }
 
@@ -47,9 +49,9 @@ pub struct Routing {
     pub weight: Option<f64>,
     /// Deployments of a lower order are used before those of a higher one.
     pub order: Option<u32>,
-    /// Requests a minute.
+    /// Requests a minute. It is the share if no deployment has a weight.
     pub rpm: Option<u64>,
-    /// Tokens a minute.
+    /// Tokens a minute. It is the share if no deployment has a weight or `rpm`.
     pub tpm: Option<u64>,
     /// How often a request is repeated.
     pub num_retries: Option<u32>,

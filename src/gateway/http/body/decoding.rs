@@ -1,6 +1,6 @@
-//! Decodes compressed request bodies within limits.
+//! Decodes compressed bodies within limits.
 //!
-//! The decoded body is judged and forwarded, so no later reader can decode it differently.
+//! The decoded body of a request is judged and forwarded, so no later reader can decode it differently.
 
 use std::sync::LazyLock;
 use std::thread::available_parallelism;
@@ -33,7 +33,7 @@ static DECODERS: LazyLock<Semaphore> =
 pub(in crate::gateway) struct Codings(Vec<Coding>);
 
 impl Codings {
-    /// Removes the codings from a request's headers. Returns `None` if there are none.
+    /// Removes the codings from headers. Returns `None` if there are none.
     ///
     /// # Errors
     ///
@@ -60,7 +60,7 @@ impl Codings {
     }
 
     /// Decodes a body to at most `limit` bytes, on a blocking thread.
-    pub(super) async fn decode(self, body: Bytes, limit: usize) -> Result<Vec<Bytes>, Refusal> {
+    pub(in crate::gateway) async fn decode(self, body: Bytes, limit: usize) -> Result<Vec<Bytes>, Refusal> {
         // Some clients send `Content-Encoding` with every request, even without a body.
         if body.is_empty() {
             return Ok(Vec::new());

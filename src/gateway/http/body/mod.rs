@@ -13,13 +13,13 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::{LengthLimitError, Limited};
-use hyper::body::{Body as _, Frame, Incoming};
+use hyper::body::{Body as _, Frame};
 use tokio::time::Instant;
 
 pub(in crate::gateway) use decoding::Codings;
 
 use super::error_response::Refusal;
-use super::incoming::IncomingRequest;
+use super::incoming::{IncomingRequest, RequestBody};
 use super::segmented_body::SegmentedBody;
 use super::wake_suppression::without_waking;
 use crate::config::Limits;
@@ -102,7 +102,7 @@ pub(in crate::gateway) fn finish(
 
 /// A body that is being received.
 pub(in crate::gateway) struct BodyReader<'l> {
-    body: Limited<&'l mut Incoming>,
+    body: Limited<&'l mut RequestBody>,
     /// Whether this task polls the body's connection, too.
     is_of_connection: bool,
     /// When the wait for the body began.

@@ -3,18 +3,14 @@
 //! Input: a [`Refusal`]. Output: a response in the format of the client's API (`shapes`), with the request
 //! id, and with an RFC 6750 challenge if a credential is missing or invalid.
 
+mod answers;
 mod shapes;
 
-use std::convert::Infallible;
-
-use bytes::Bytes;
+use http::StatusCode;
 use http::header::{
-    ACCEPT_ENCODING, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER,
-    SEC_WEBSOCKET_VERSION, UPGRADE, WWW_AUTHENTICATE,
+    ACCEPT_ENCODING, CONNECTION, HeaderName, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_VERSION, UPGRADE,
+    WWW_AUTHENTICATE,
 };
-use http::{Response, StatusCode};
-use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt as _, Full};
 use serde_json::{Value, json};
 
 use crate::authn::{BearerError, TokenError};
@@ -27,19 +23,7 @@ use crate::request::Malformed;
 use crate::routes::surface::ErrorShape;
 use shapes::ErrorText;
 
-/// The type of every response.
-pub(in crate::gateway) type Answer = Response<AnswerBody>;
-/// The body type of every response.
-pub(in crate::gateway) type AnswerBody = UnsyncBoxBody<Bytes, BodyError>;
-
-/// Why a response body ended early. The caller only sees that it is incomplete.
-#[derive(Debug, thiserror::Error)]
-pub(in crate::gateway) enum BodyError {
-    #[error(transparent)]
-    Upstream(#[from] hyper::Error),
-    #[error("the upstream's answer took too long")]
-    TooLong,
-}
+pub(in crate::gateway) use answers::{Answer, AnswerBody, BodyError, answer_of, json_answer};
 
 /// The response to a connection over the limit. Its request is not read.
 pub(in crate::gateway) const OVERLOADED: &str = concat!(
@@ -103,6 +87,12 @@ pub(in crate::gateway) enum Refusal {
     NoUpstreamCredential,
     #[error("no upstream serves this route")]
     NoUpstream,
+    /// Every deployment of the model failed not long ago.
+    #[error("every deployment of the model failed and is left alone for now: try again in {seconds} seconds")]
+    CoolingDown { seconds: u64 },
+    /// Under `modelgate.references: remember`, an answer with other callers' objects is not passed on.
+    #[error("the list may show objects of other callers, and cannot be filtered: {0}")]
+    Unfiltered(&'static str),
     #[error("the upstream cannot be reached")]
     UpstreamDown,
     #[error("the upstream switched protocols without a request to do so")]
@@ -115,6 +105,17 @@ pub(in crate::gateway) enum Refusal {
     WebSocketVersion,
     #[error("WebSockets are turned off here: send the request over HTTP")]
     WebSocketsOff,
+    /// Another proxy asks about a request.
+    #[error("the request cannot be judged without its body: {0}")]
+    BodyUnseen(&'static str),
+    #[error(
+        "the messages of this WebSocket name the model, and only a gateway that carries them can judge them"
+    )]
+    MessagesUnseen,
+    #[error("the proxy does not describe the original request: {0}")]
+    Original(&'static str),
+    #[error("this address may not ask for decisions: `modelgate.trusted_proxies` lists those that may")]
+    UntrustedProxy,
     /// The caller may use the model, but this connection belongs to another deployment.
     #[error("another deployment serves the model: open a new connection for it")]
     OtherDeployment,
@@ -141,6 +142,7 @@ impl Refusal {
         match self {
             Self::Malformed(Malformed::Unsupported(_)) | Self::Encoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Credential(BearerError::Ambiguous)
+            | Self::Original(_)
             | Self::Handshake(_)
             | Self::Malformed(_)
             | Self::BodyBroken
@@ -149,7 +151,12 @@ impl Refusal {
                 StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
             }
             Self::Credential(_) | Self::Token(_) => StatusCode::UNAUTHORIZED,
-            Self::Denied(_) | Self::OtherDeployment => StatusCode::FORBIDDEN,
+            Self::Denied(_)
+            | Self::OtherDeployment
+            | Self::Unfiltered(_)
+            | Self::BodyUnseen(_)
+            | Self::MessagesUnseen
+            | Self::UntrustedProxy => StatusCode::FORBIDDEN,
             Self::WebSocketVersion | Self::WebSocketsOff => StatusCode::UPGRADE_REQUIRED,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
@@ -163,7 +170,7 @@ impl Refusal {
             | Self::NoRoom
             | Self::Overtaken => StatusCode::SERVICE_UNAVAILABLE,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
-            Self::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
+            Self::TooManyRequests | Self::CoolingDown { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::UpstreamConnectTimeout | Self::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
         }
     }
@@ -208,6 +215,7 @@ impl Refusal {
             Self::KeysUnavailable | Self::ProviderUnavailable | Self::NoUpstreamCredential => {
                 Some(HeaderValue::from_static("5"))
             }
+            Self::CoolingDown { seconds } => Some(HeaderValue::from(*seconds)),
             _ => None,
         }
     }
@@ -220,7 +228,7 @@ impl Refusal {
             }
             Self::Credential(_) | Self::Token(_) => ("authentication_error", "invalid_api_key"),
             Self::Denied(denied) if denied.rule == Rule::Model => ("permission_error", "model_not_allowed"),
-            Self::Denied(_) => ("permission_error", "permission_denied"),
+            Self::Denied(_) | Self::Unfiltered(_) => ("permission_error", "permission_denied"),
             Self::UnknownModel => ("invalid_request_error", "model_not_found"),
             Self::Malformed(_) => ("invalid_request_error", "invalid_request"),
             Self::BodyTooLarge { .. } => ("invalid_request_error", "request_too_large"),
@@ -236,11 +244,15 @@ impl Refusal {
             Self::NotTranslated { .. } => ("api_error", "translation_not_supported"),
             Self::NoUpstreamCredential => ("api_error", "upstream_credential_unavailable"),
             Self::NoUpstream => ("invalid_request_error", "unknown_route"),
+            Self::CoolingDown { .. } => ("requests", "deployments_cooling_down"),
             Self::UpstreamDown => ("api_error", "upstream_unreachable"),
             Self::UpstreamSwitched | Self::UpstreamHandshake => ("api_error", "upstream_protocol"),
             Self::Handshake(_) | Self::WebSocketVersion => ("invalid_request_error", "bad_handshake"),
             Self::WebSocketsOff => ("invalid_request_error", "websockets_off"),
             Self::OtherDeployment => ("permission_error", "model_of_another_deployment"),
+            Self::BodyUnseen(_) | Self::MessagesUnseen => ("permission_error", "body_required"),
+            Self::Original(_) => ("invalid_request_error", "bad_original_request"),
+            Self::UntrustedProxy => ("permission_error", "untrusted_proxy"),
             Self::Overtaken => ("api_error", "rules_changed"),
             Self::UpstreamConnectTimeout | Self::UpstreamTimeout => ("api_error", "upstream_timeout"),
             Self::KeysUnavailable => ("api_error", "keys_unavailable"),
@@ -345,21 +357,6 @@ impl Refusal {
             _ => tracing::info!(status, request_id, code, "refused: {}", escape(&self.to_string())),
         }
     }
-}
-
-/// A JSON response of the gateway.
-pub(in crate::gateway) fn json_answer(status: StatusCode, body: &Value) -> Answer {
-    answer_of(status, "application/json", body.to_string())
-}
-
-/// A response of the gateway.
-pub(in crate::gateway) fn answer_of(status: StatusCode, content_type: &'static str, body: String) -> Answer {
-    let body = Full::new(Bytes::from(body)).map_err(|never: Infallible| match never {});
-    let mut answer = Response::new(body.boxed_unsync());
-    *answer.status_mut() = status;
-    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    answer
 }
 
 #[cfg(test)]

@@ -56,6 +56,33 @@ impl Credentials {
         self.known.len() - 1
     }
 
+    /// The same credentials, with the tokens that `before` has.
+    pub(in crate::gateway) fn renewed(mut self, before: &Self) -> Self {
+        for (credential, made) in &mut self.known {
+            if let Some((_, kept)) =
+                before.known.iter().find(|(known, _)| known.shares_tokens_with(credential))
+            {
+                *made = kept.clone();
+            }
+        }
+        self
+    }
+
+    /// Whether two positions, in these credentials and in `others`, have the same credential.
+    pub(in crate::gateway) fn has_same(
+        &self,
+        position: Option<usize>,
+        others: &Self,
+        at: Option<usize>,
+    ) -> bool {
+        let one = position.and_then(|position| Some(&self.known.get(position)?.0));
+        let other = at.and_then(|at| Some(&others.known.get(at)?.0));
+        match (one, other) {
+            (Some(one), Some(other)) => one.shares_tokens_with(other),
+            (one, other) => one.is_none() && other.is_none(),
+        }
+    }
+
     pub(in crate::gateway) fn get(&self, position: usize) -> Option<&Credential> {
         self.known.get(position).map(|(_, credential)| credential)
     }

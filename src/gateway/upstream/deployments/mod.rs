@@ -1,32 +1,36 @@
 //! Which deployment serves a request, and at what address.
 //!
 //! In come a configuration and the calls that were permitted under it. Out go targets: address, credential and the model's
-//! name there. `sockets` does the same for WebSockets, whose messages may name models later.
+//! name there. `entry` prepares each entry of `model_list`. `routing` chooses among the deployments of a name. `sockets` does the same as this file for WebSockets, whose
+//! messages may name models later.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasher as _;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::atomic::AtomicUsize;
+use std::time::Instant;
 
+use entry::{Entry, Prepared, bearer};
 use foldhash::fast::{FixedState, RandomState};
-use http::header::{AUTHORIZATION, HeaderName, HeaderValue, InvalidHeaderValue};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::config::{Config, Deployment, Provider, VertexPlace, provider_of};
+use crate::config::{Config, Provider};
 use crate::gateway::http::credential::clean_query;
 use crate::gateway::http::error_response::Refusal;
-use crate::gateway::target::{Defaults, Target, operation};
-use crate::gateway::upstream::base_url::{Base, join};
+use crate::gateway::target::{Defaults, Served, Target, operation};
+use crate::gateway::upstream::base_url::join;
 use crate::gateway::upstream::credentials::{Credential, Credentials};
 use crate::gateway::upstream::proxy::Proxy;
+use crate::gateway::upstream::router::attempts::Attempts;
+use crate::gateway::upstream::router::rules::Rules;
 use crate::names::ModelName;
-use crate::pattern::{Pattern, filled};
+use crate::pattern::Pattern;
 use crate::request::ApiCall;
 
+mod entry;
 mod native;
+pub(in crate::gateway) mod routing;
 pub(in crate::gateway) mod sockets;
 
 /// What OpenAI-shaped endpoints offer for a model, below their base URL.
@@ -57,6 +61,7 @@ pub(in crate::gateway) struct Deployments {
     turns: [AtomicUsize; SHARED_TURNS],
     upstream: Option<Proxy>,
     credentials: Credentials,
+    rules: Rules,
 }
 
 /// The deployments of one name.
@@ -68,57 +73,28 @@ struct Shared {
     turn: AtomicUsize,
 }
 
-struct Entry {
-    name: ModelName,
-    deployment: Option<Prepared>,
-    /// By the provider that a request names, for an entry whose model is `*`.
-    by_provider: HashMap<String, Prepared, RandomState>,
+/// A deployment that was chosen for a model.
+struct Chosen<'d> {
+    served: Served,
+    deployment: &'d Prepared,
+    /// The model's name there.
+    name: String,
 }
-
-/// `None`: what the configuration writes is no header, so that nothing can be sent.
-type Headers = Option<Vec<(HeaderName, HeaderValue)>>;
-
-/// What all requests to a deployment have in common.
-struct Prepared {
-    provider: Provider,
-    model: String,
-    api_version: Option<String>,
-    defaults: Vec<(String, String)>,
-    timeout: Option<Duration>,
-    /// Its place in Google Cloud.
-    vertex: Option<VertexPlace>,
-    /// The position of its credential, if that is no fixed header.
-    credential: Option<usize>,
-    /// `None`: it is no address, so that nothing can be sent. Thousands of models may be at the same.
-    base: Option<Arc<Base>>,
-    /// Its headers, with its key in either of the places that its provider may ask for it in.
-    bearer: Headers,
-    native: Headers,
-}
-
-/// By the address as it is written.
-type Bases<'c> = HashMap<&'c str, Option<Arc<Base>>, RandomState>;
 
 impl Deployments {
     pub(in crate::gateway) fn new(config: &Config) -> Self {
+        let (rules, now) = (Rules::new(config), Instant::now());
         let mut shared = (HashMap::default(), Credentials::default());
-        let entries: Vec<_> = config
-            .models
-            .iter()
-            .map(|model| Entry {
-                name: model.name.clone(),
-                deployment: model.deployment.as_ref().map(|deployment| Prepared::of(deployment, &mut shared)),
-                by_provider: model
-                    .by_provider
-                    .iter()
-                    .map(|(provider, deployment)| (provider.clone(), Prepared::of(deployment, &mut shared)))
-                    .collect(),
-            })
-            .collect();
+        let mut entries: Vec<_> =
+            config.models.iter().map(|model| Entry::of(model, rules.timeout, &mut shared, now)).collect();
         let mut exact: HashMap<_, Shared, _> = HashMap::default();
         let mut wildcards = Vec::new();
-        for (position, entry) in entries.iter().enumerate() {
-            exact.entry(entry.name.clone()).or_default().positions.push(position);
+        for (position, entry) in entries.iter_mut().enumerate() {
+            let shared = exact.entry(entry.name.clone()).or_default();
+            shared.positions.push(position);
+            if entry.label.is_empty() {
+                entry.label = format!("{}#{}", entry.name, shared.positions.len());
+            }
             if entry.name.as_str().contains('*') {
                 wildcards.push((Pattern::new(entry.name.as_str()), entry.name.as_str().len(), position));
             }
@@ -127,7 +103,27 @@ impl Deployments {
         let wildcards = wildcards.into_iter().map(|(pattern, _, position)| (pattern, position)).collect();
         let upstream = Proxy::of(config, bearer);
         let turns = std::array::from_fn(|_| AtomicUsize::default());
-        Self { entries, exact, wildcards, turns, upstream, credentials: shared.1 }
+        Self { entries, exact, wildcards, turns, upstream, credentials: shared.1, rules }
+    }
+
+    /// The same deployments, with what is known of them `before`: access tokens, and how they fared.
+    #[must_use]
+    pub(in crate::gateway) fn renewed(self, before: &Self) -> Self {
+        let mut renewed = Self { credentials: self.credentials.renewed(&before.credentials), ..self };
+        let credentials = (&renewed.credentials, &before.credentials);
+        let mut taken = HashSet::new();
+        for entry in &mut renewed.entries {
+            let known =
+                before.exact.get(&entry.name).map(|shared| shared.positions.as_slice()).unwrap_or_default();
+            let same = known.iter().find_map(|position| {
+                let same = before.entries.get(*position).filter(|one| entry.is_same(one, credentials))?;
+                taken.insert(*position).then_some(same)
+            });
+            if let Some(same) = same {
+                entry.health = Arc::clone(&same.health);
+            }
+        }
+        renewed
     }
 
     /// The credential at this position of a target.
@@ -135,25 +131,28 @@ impl Deployments {
         self.credentials.get(position)
     }
 
-    /// The target of a permitted call. Nothing of the caller's credential is left in its query.
+    /// The target of a permitted call, at none of the deployments that were tried. Nothing of the caller's credential is
+    /// left in its query.
     pub(in crate::gateway) fn target(
         &self,
         call: &ApiCall,
         query: Option<&str>,
         credential: Option<&[u8]>,
+        attempts: &Attempts,
     ) -> Result<Target<'_>, Refusal> {
-        let served = match call.model() {
-            Some(model) if self.upstream.as_ref().is_none_or(|proxy| !proxy.serves_all) => self.choose(model),
-            _ => None,
+        let asked = call.model().filter(|_| self.upstream.as_ref().is_none_or(|proxy| !proxy.serves_all));
+        let chosen = match asked {
+            Some(model) => self.choose(model, attempts.tried(), |deployment| speaks(deployment, call))?,
+            None => None,
         };
-        let provider = served.as_ref().map(|(deployment, _)| deployment.provider);
-        if let Some((deployment, model)) = served
-            && let Some(target) = at_deployment(deployment, model, call, query, credential)?
+        if let Some(Chosen { served, deployment, name }) = chosen
+            && let Some(target) = at_deployment(deployment, name, call, query, credential)?
         {
-            return Ok(target);
+            return Ok(Target { served: Some(served), ..target });
         }
         match &self.upstream {
-            Some(proxy) => {
+            // A proxy stands in for no deployment that failed.
+            Some(proxy) if attempts.is_first() => {
                 proxy.check(call)?;
                 let query = query.and_then(|query| clean_query(query.into(), credential, false));
                 let path = call.route().encoded();
@@ -165,9 +164,10 @@ impl Deployments {
                     provider: None,
                     credential: None,
                     defaults: Defaults::default(),
+                    served: None,
                 })
             }
-            None => Err(match (provider, call.model()) {
+            _ => Err(match (asked.and_then(|model| self.provider_of(model)), call.model()) {
                 (Some(provider), _) => native::not_spoken(provider),
                 (None, Some(model)) if self.is_listed(model) => Refusal::NotServed,
                 (None, Some(_)) => Refusal::UnknownModel,
@@ -176,19 +176,10 @@ impl Deployments {
         }
     }
 
-    /// A deployment of the model, in turn where there are several, and the model's name there. An exact name goes before a
-    /// wildcard, and a longer wildcard before a shorter one.
-    fn choose(&self, model: &ModelName) -> Option<(&Prepared, String)> {
-        let (positions, turn) = match self.exact.get(model) {
-            Some(shared) => (Cow::Borrowed(shared.positions.as_slice()), &shared.turn),
-            None => (Cow::Owned(self.fitting(model.as_str())), self.turn_below_wildcards(model)?),
-        };
-        let entries = positions.iter().filter_map(|position| self.entries.get(*position));
-        let mut deployed = entries.filter_map(|entry| Some((entry, entry.deployment(model)?)));
-        let count = deployed.clone().count();
-        let turn = if count > 1 { turn.fetch_add(1, Ordering::Relaxed) % count } else { 0 };
-        let (entry, (deployment, without_provider)) = deployed.nth(turn)?;
-        Some((deployment, entry.name_at_upstream(model, deployment, without_provider)))
+    /// The provider of the first deployment of a model.
+    fn provider_of(&self, model: &ModelName) -> Option<Provider> {
+        let positions = self.positions(model);
+        self.deployed(&positions, model).next().map(|(_, _, deployment)| deployment.provider)
     }
 
     /// Whether the configuration has the model, even if nothing serves it.
@@ -210,71 +201,21 @@ impl Deployments {
     }
 }
 
-impl Entry {
-    /// The deployment for a model. Where the provider that the model names chooses it, also the name without the provider.
-    fn deployment<'m>(&self, model: &'m ModelName) -> Option<(&Prepared, Option<&'m str>)> {
-        if !self.by_provider.is_empty()
-            && let Some((provider, name)) = provider_of(model.as_str())
-            && let Some(deployment) = self.by_provider.get(provider)
-        {
-            return Some((deployment, Some(name)));
-        }
-        Some((self.deployment.as_ref()?, None))
-    }
-
-    /// The name of a model at the deployment that [`deployment`](Self::deployment) returned with `without_provider`.
-    fn name_at_upstream(
-        &self,
-        model: &ModelName,
-        deployment: &Prepared,
-        without_provider: Option<&str>,
-    ) -> String {
-        match without_provider {
-            Some(rest) => rest.to_owned(),
-            None => filled(&deployment.model, self.name.as_str(), model.as_str()),
+/// Whether the deployment's provider has the operation that is asked for, so that [`at_deployment`] finds a target.
+fn speaks(deployment: &Prepared, call: &ApiCall) -> bool {
+    let operation = operation(call.route().as_str());
+    let is_openai = || OPENAI_OPERATIONS.contains(&operation);
+    let is_messages = || matches!(operation, "messages" | "messages/count_tokens");
+    match deployment.provider {
+        Provider::OpenAi | Provider::Azure => is_openai(),
+        Provider::Anthropic => is_openai() || is_messages(),
+        Provider::Gemini => is_openai() || gemini_verb(call).is_some(),
+        Provider::Bedrock => native::bedrock_path(call, "").is_some(),
+        Provider::Vertex => {
+            let place = deployment.vertex.as_ref();
+            place.is_some_and(|place| native::vertex_path(call, place, "").is_some())
         }
     }
-}
-
-impl Prepared {
-    fn of<'c>(deployment: &'c Deployment, (bases, credentials): &mut (Bases<'c>, Credentials)) -> Self {
-        let native = match deployment.provider {
-            Provider::OpenAi | Provider::Bedrock | Provider::Vertex => AUTHORIZATION,
-            Provider::Azure => HeaderName::from_static("api-key"),
-            Provider::Anthropic => HeaderName::from_static("x-api-key"),
-            Provider::Gemini => HeaderName::from_static("x-goog-api-key"),
-        };
-        let base = bases
-            .entry(deployment.api_base.as_str())
-            .or_insert_with(|| Base::of(&deployment.api_base).map(Arc::new));
-        Self {
-            provider: deployment.provider,
-            model: deployment.model.clone(),
-            api_version: deployment.api_version.clone(),
-            defaults: deployment.defaults.clone(),
-            timeout: deployment.timeout,
-            vertex: deployment.vertex.clone(),
-            credential: deployment.credential.as_ref().map(|credential| credentials.add(credential)),
-            base: base.clone(),
-            bearer: deployment_headers(deployment, bearer),
-            native: deployment_headers(deployment, |key| Ok((native.clone(), secret(key.expose_secret())?))),
-        }
-    }
-}
-
-fn deployment_headers(
-    deployment: &Deployment,
-    credential: impl Fn(&SecretString) -> Result<(HeaderName, HeaderValue), InvalidHeaderValue>,
-) -> Headers {
-    let mut headers = deployment.extra_headers.clone();
-    if let Some(organization) = &deployment.organization {
-        let value = HeaderValue::try_from(organization).ok()?;
-        headers.push((HeaderName::from_static("openai-organization"), value));
-    }
-    if let Some(key) = &deployment.api_key {
-        headers.push(credential(key).ok()?);
-    }
-    Some(headers)
 }
 
 /// `None` when the deployment's provider does not speak the call's operation.
@@ -338,6 +279,7 @@ fn at_deployment<'d>(
         provider: Some(deployment.provider),
         credential: deployment.credential,
         defaults: Defaults::new(operation, defaults),
+        served: None,
     }))
 }
 
@@ -359,16 +301,6 @@ fn gemini_verb(call: &ApiCall) -> Option<(&'static str, &str)> {
     let (version, rest) = of("v1beta").or_else(|| of("v1")).or_else(|| of("v1alpha")).or_else(unversioned)?;
     let (_, verb) = rest.rsplit_once(':')?;
     verb.chars().all(|c| c.is_ascii_alphabetic()).then_some((version, verb))
-}
-
-fn bearer(key: &SecretString) -> Result<(HeaderName, HeaderValue), InvalidHeaderValue> {
-    Ok((AUTHORIZATION, secret(&format!("Bearer {}", key.expose_secret()))?))
-}
-
-fn secret(text: &str) -> Result<HeaderValue, InvalidHeaderValue> {
-    let mut value = HeaderValue::try_from(text)?;
-    value.set_sensitive(true);
-    Ok(value)
 }
 
 #[cfg(test)]

@@ -1,14 +1,21 @@
 //! Where WebSockets go, and which other names lead to the same place.
 
+use std::time::Duration;
+
 use http::Uri;
 use http::header::{HeaderName, HeaderValue};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
+use super::entry::{Entry, Headers, Prepared};
 use super::native::not_spoken;
-use super::{Base, Deployments, Entry, Headers, Prepared, join};
+use super::{Chosen, Deployments, join};
 use crate::config::Provider;
 use crate::gateway::http::credential::clean_query;
 use crate::gateway::http::error_response::Refusal;
+use crate::gateway::target::{Called, Served};
+use crate::gateway::upstream::base_url::Base;
+use crate::gateway::upstream::router::attempts::Attempts;
+use crate::gateway::upstream::router::outcome::Failure;
 use crate::names::ModelName;
 use crate::request::ApiCall;
 
@@ -31,7 +38,20 @@ pub(in crate::gateway) struct SocketTarget {
     pub(in crate::gateway) headers: Vec<(HeaderName, HeaderValue)>,
     /// The position of a credential that is no fixed header.
     pub(in crate::gateway) credential: Option<usize>,
+    /// `None`: a proxy.
+    provider: Option<Provider>,
     pub(in crate::gateway) place: SocketPlace,
+    /// The deployment's own limit for the upstream's answer.
+    pub(in crate::gateway) timeout: Option<Duration>,
+    /// `None`: a proxy.
+    pub(in crate::gateway) served: Option<Served>,
+}
+
+impl SocketTarget {
+    /// What telemetry tells of this target.
+    pub(in crate::gateway) fn called(&self) -> Called<'_> {
+        Called { uri: &self.uri, model: self.place.model(), provider: self.provider }
+    }
 }
 
 /// What makes two names lead to the same deployment: one address, one account and one model.
@@ -65,25 +85,31 @@ impl Deployments {
     /// The target of a permitted handshake, or of a connection whose first message was permitted.
     pub(in crate::gateway) fn socket(
         &self,
-        api: SocketApi,
-        operation: &str,
+        (api, operation): (SocketApi, &str),
         call: &ApiCall,
         query: Option<&str>,
         credential: Option<&[u8]>,
+        attempts: &Attempts,
     ) -> Result<SocketTarget, Refusal> {
         let model = call.model().ok_or(Refusal::NoUpstream)?;
         if self.upstream.as_ref().is_none_or(|proxy| !proxy.serves_all)
-            && let Some((deployment, name)) = self.choose(model)
+            && let Some(Chosen { served, deployment, name }) =
+                self.choose(model, attempts.tried(), |deployment| has_api(deployment, api))?
         {
             if let Some(target) = at_deployment(deployment, name, (api, operation), query, credential)? {
-                return Ok(target);
+                return Ok(SocketTarget { served: Some(served), ..target });
             }
             if self.upstream.is_none() {
                 return Err(not_spoken(deployment.provider));
             }
         }
-        let Some(proxy) = &self.upstream else {
-            return Err(if self.is_listed(model) { Refusal::NotServed } else { Refusal::UnknownModel });
+        // A proxy stands in for no deployment that failed.
+        let Some(proxy) = self.upstream.as_ref().filter(|_| attempts.is_first()) else {
+            return Err(match self.provider_of(model) {
+                Some(provider) => not_spoken(provider),
+                None if self.is_listed(model) => Refusal::NotServed,
+                None => Refusal::UnknownModel,
+            });
         };
         proxy.check(call)?;
         let query = query.and_then(|query| clean_query(query.into(), credential, true));
@@ -94,8 +120,24 @@ impl Deployments {
             uri: join(Some(base), path.trim_start_matches('/'), query.as_deref())?,
             place: SocketPlace::new(base, &headers, None, None),
             credential: None,
+            provider: None,
             headers,
+            timeout: None,
+            served: None,
         })
+    }
+
+    /// Records that a deployment did not open a WebSocket. Returns after how long another attempt is made, with it or with
+    /// another one.
+    pub(in crate::gateway) fn socket_failed(
+        &self,
+        (api, call): (SocketApi, &ApiCall),
+        position: usize,
+        failure: Failure,
+        attempts: &mut Attempts,
+    ) -> Option<Duration> {
+        let serve = |deployment: &Prepared| has_api(deployment, api);
+        self.failed_to_serve(call.model()?, position, failure, attempts, serve)
     }
 
     /// Checks what a proxy would read past the names in a message.
@@ -126,11 +168,7 @@ impl Deployments {
     }
 
     fn places(&self, model: &ModelName) -> impl Iterator<Item = SocketPlace> {
-        let positions = match self.exact.get(model) {
-            Some(shared) => shared.positions.clone(),
-            None => self.fitting(model.as_str()),
-        };
-        positions.into_iter().filter_map(move |position| {
+        self.positions(model).into_owned().into_iter().filter_map(move |position| {
             let entry: &Entry = self.entries.get(position)?;
             let (deployment, without_provider) = entry.deployment(model)?;
             let name = entry.name_at_upstream(model, deployment, without_provider);
@@ -147,6 +185,15 @@ impl Deployments {
 /// Its headers, with its key where the provider wants it.
 fn headers_of(deployment: &Prepared) -> &Headers {
     if deployment.provider == Provider::OpenAi { &deployment.bearer } else { &deployment.native }
+}
+
+/// Whether the deployment's provider has the API over WebSockets.
+fn has_api(deployment: &Prepared, api: SocketApi) -> bool {
+    match deployment.provider {
+        Provider::OpenAi | Provider::Azure => api != SocketApi::Gemini,
+        Provider::Gemini => api == SocketApi::Gemini,
+        Provider::Anthropic | Provider::Bedrock | Provider::Vertex => false,
+    }
 }
 
 /// `None` when the deployment's provider has no such API.
@@ -196,6 +243,9 @@ fn at_deployment(
         uri: join(Some(base), &path, query.as_deref())?,
         place: SocketPlace::new(base, &headers, deployment.credential, Some(model)),
         credential: deployment.credential,
+        provider: Some(deployment.provider),
         headers,
+        timeout: deployment.timeout,
+        served: None,
     }))
 }

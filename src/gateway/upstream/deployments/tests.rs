@@ -29,7 +29,7 @@ fn at(path: &str, model: Option<&str>, query: Option<&str>) -> Option<Target<'st
     let body = model.map(|model| format!("{{\"model\": \"{model}\"}}")).unwrap_or_default();
     let headers = HeaderMap::new();
     let parts = RequestParts { method: &Method::POST, path, query, headers: &headers, body: body.as_bytes() };
-    DEPLOYMENTS.target(&classify(&parts).unwrap(), query, None).ok()
+    DEPLOYMENTS.target(&classify(&parts).unwrap(), query, None, &Attempts::default()).ok()
 }
 
 fn uri(path: &str, model: &str) -> Option<String> {

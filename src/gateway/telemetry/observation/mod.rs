@@ -1,4 +1,9 @@
 //! Observes one request through its steps.
+//!
+//! In come the steps of a request as facts. Out go metrics, spans and a line of the decision log, which `line` fills from the
+//! types of the other modules.
+
+mod line;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -8,20 +13,23 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::{Map, Value};
 
+use line::{input, line, logged, name, note, served};
+
 use super::metrics::Stage;
 use super::observers::Observers;
 use super::spans::Spans;
 use crate::config::Mode;
-use crate::decision_log::{DecisionLog, Input, Line, LoggedCaller, ShadowDecision, Verdict, cut};
+use crate::decision_log::{DecisionLog, Line, ShadowDecision, Verdict, cut};
+use crate::display::escape;
 use crate::engine::{Decision, Denied, Permit, Rule, Snapshot};
 use crate::gateway::clock::Timestamp;
 use crate::gateway::error_chain::causes;
 use crate::gateway::http::error_response::{BodyError, Refusal};
 use crate::gateway::limits::counter::CounterGuard;
 use crate::gateway::limits::per_caller::CallerGuard;
-use crate::gateway::target::Target;
+use crate::gateway::target::Called;
 use crate::identity::Caller;
-use crate::names::{ModelName, Role};
+use crate::names::ModelName;
 use crate::request::ApiCall;
 
 /// The reason why an upstream call failed after the answer had begun.
@@ -113,6 +121,7 @@ impl Observation {
             line.shadow_config = None;
             line.decision_us = None;
             line.input = None;
+            line.served = None;
         }
     }
 
@@ -199,7 +208,7 @@ impl Observation {
     }
 
     /// Records that the upstream is called next. `headers` are those it gets.
-    pub(in crate::gateway) fn calls(&mut self, call: &ApiCall, target: &Target, headers: &mut HeaderMap) {
+    pub(in crate::gateway) fn calls(&mut self, call: &ApiCall, target: Called<'_>, headers: &mut HeaderMap) {
         if let (Some(spans), Some(traces)) = (&mut self.spans, self.observers.traces.get()) {
             spans.call(traces, call, target, headers);
         }
@@ -215,6 +224,31 @@ impl Observation {
             Ok(status) => self.observers.metrics.upstream_answered(status),
             Err(refusal) => self.observers.metrics.upstream_failed(refusal.code()),
         }
+    }
+
+    /// Records the deployment that gets the request next, as the attempt of this number.
+    pub(in crate::gateway) fn served(
+        &mut self,
+        deployment: &str,
+        permit: &Permit,
+        attempt: u32,
+        is_fallback: bool,
+    ) {
+        if let Some(line) = &mut self.line {
+            line.served = served(deployment, permit, attempt, is_fallback).map(Box::new);
+        }
+    }
+
+    /// Records that the request is sent again.
+    pub(in crate::gateway) fn retries(&mut self) {
+        self.observers.metrics.retried();
+    }
+
+    /// Records the decision of a fallback.
+    pub(in crate::gateway) fn falls_back(&mut self, model: &ModelName, is_permitted: bool) {
+        let model = escape(model.as_str());
+        tracing::info!(%model, is_permitted, "the caller may use a fallback, or may not");
+        self.observers.metrics.fell_back(is_permitted);
     }
 
     /// Records that the answer begins.
@@ -303,82 +337,6 @@ impl Drop for Observation {
         }
         self.observers.metrics.ended(self.began.monotonic.elapsed());
     }
-}
-
-fn line(head: &Parts, request_id: &HeaderValue, time: SystemTime) -> Line {
-    Line {
-        time,
-        request_id: request_id.to_str().unwrap_or_default().to_owned(),
-        verdict: Verdict::Refused,
-        status: None,
-        code: None,
-        rule: None,
-        reason: None,
-        policies: Vec::new(),
-        shadow: Vec::new(),
-        generation: 0,
-        decision_us: None,
-        caller: None,
-        method: cut(head.method.as_str()),
-        route: cut(head.uri.path()),
-        models: Vec::new(),
-        mode: None,
-        unenforced: None,
-        shadow_config: None,
-        sample: None,
-        dropped: None,
-        input: None,
-    }
-}
-
-fn logged(caller: &Caller) -> LoggedCaller {
-    LoggedCaller {
-        subject: caller.subject.clone(),
-        issuer: caller.issuer.clone(),
-        user_id: caller.user_id().map(str::to_owned),
-        role: caller.role().map(role),
-        team: None,
-        teams: caller.claimed_teams().map(str::to_owned).collect(),
-        master_key: caller.master_key,
-    }
-}
-
-/// The decision's values about the caller override the token's.
-fn note(line: &mut Line, decision: &Decision, took: Duration) {
-    line.policies = decision.policies.to_vec();
-    line.shadow = decision.shadow.to_vec();
-    line.unenforced = decision.unenforced.map(|rule| Cow::Borrowed(rule.as_str()));
-    line.decision_us = Some(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
-    if let Some(caller) = &mut line.caller {
-        caller.role = decision.role.map(role);
-        caller.user_id = decision.user_id.as_deref().map(str::to_owned);
-        caller.team = decision.team_id.as_deref().map(str::to_owned);
-    }
-}
-
-fn input(call: &ApiCall, claims: Option<Arc<Map<String, Value>>>) -> Input {
-    let asked = call.model();
-    let request_context = call.context();
-    Input {
-        claims,
-        method: cut(call.method().as_str()),
-        path: cut(call.route().as_str()),
-        team_header: call.team_header().map(cut),
-        model: asked.map(name),
-        additional_models: call.models().filter(|model| Some(*model) != asked).map(name).collect(),
-        model_use: call.model_use(),
-        body_bytes: call.body_bytes() as u64,
-        source: request_context.source.map(|source| source.to_string()),
-        time: request_context.time,
-    }
-}
-
-fn name(model: &ModelName) -> String {
-    cut(model.as_str())
-}
-
-fn role(role: Role) -> Cow<'static, str> {
-    Cow::Borrowed(role.as_str())
 }
 
 /// The sample is random and does not use the request's id, which the caller may choose. If randomness fails, everything

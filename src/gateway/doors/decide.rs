@@ -1,0 +1,80 @@
+//! Decides a request that another proxy forwards.
+
+use ipnet::IpNet;
+
+use super::seen_body::{ModelInBody, SeenBody};
+use super::verdict::Verdict;
+use crate::config::WithoutBody;
+use crate::gateway::http::client_ip;
+use crate::gateway::http::error_response::Refusal;
+use crate::gateway::http::incoming::IncomingRequest;
+use crate::gateway::judging::Case;
+use crate::gateway::model_list;
+use crate::gateway::pipeline::Gateway;
+use crate::gateway::telemetry::Observation;
+use crate::gateway::upstream::deployments::sockets::SocketApi;
+use crate::gateway::websocket::handshake;
+use crate::request::Malformed;
+
+/// What a door knows besides the request.
+pub(super) struct Asked<'d> {
+    pub(super) seen: SeenBody,
+    pub(super) without_body: WithoutBody,
+    /// How the operator makes the proxy send the body.
+    pub(super) advice: &'static str,
+    /// The networks whose `X-Forwarded-For` is trusted.
+    pub(super) trusted: &'d [IpNet],
+}
+
+impl Gateway {
+    /// Runs the steps of a request up to the decision.
+    pub(super) async fn decide(
+        &self,
+        incoming: &mut IncomingRequest,
+        asked: &Asked<'_>,
+        observation: &mut Observation,
+    ) -> Result<Verdict, Refusal> {
+        let generation = self.admit(&incoming.head, observation)?;
+        let socket = handshake::described(&mut incoming.head)?;
+        if socket.is_some() && !generation.snapshot().config().gateway.websockets {
+            return Err(Refusal::WebSocketsOff);
+        }
+        let by = self.identify(generation, &incoming.head, observation).await?;
+        let read = self.read(incoming, by, observation).await.map(|(case, _)| case);
+        let case = match (socket, asked.seen) {
+            (Some(SocketApi::Realtime), _) => read.and_then(|case| {
+                if case.call.model().is_some() { Ok(case) } else { Err(Refusal::MessagesUnseen) }
+            })?,
+            (Some(_), _) => return Err(read.err().unwrap_or(Refusal::MessagesUnseen)),
+            (None, SeenBody::Whole) => read?,
+            (None, SeenBody::Nothing) => asked.without_body(read)?,
+            (None, SeenBody::Beginning) => return Err(Refusal::BodyUnseen(asked.advice)),
+        };
+        let source =
+            incoming.peer.and_then(|peer| client_ip::address(peer, &incoming.head.headers, asked.trusted));
+        let (judged, caller, permit) = case.decide(source, observation)?;
+        let listing =
+            model_list::answer(judged.generation.snapshot(), &caller, &permit, &incoming.head.headers);
+        Ok(Verdict { permit, listing })
+    }
+}
+
+impl Asked<'_> {
+    /// Whether a request can be judged without its body.
+    fn without_body(&self, read: Result<Case, Refusal>) -> Result<Case, Refusal> {
+        let unseen = Refusal::BodyUnseen(self.advice);
+        let mut case = match read {
+            // An empty body lacks the model, or is no form.
+            Err(Refusal::Malformed(Malformed::NoModel | Malformed::Body(_))) => return Err(unseen),
+            read => read?,
+        };
+        match ModelInBody::of(case.call.method(), case.call.route().as_str()) {
+            ModelInBody::Never => {}
+            ModelInBody::Unknown => case.call = case.call.with_unseen_body(),
+            ModelInBody::Expected if self.without_body == WithoutBody::Url && case.call.model().is_some() => {
+            }
+            ModelInBody::Expected => return Err(unseen),
+        }
+        Ok(case)
+    }
+}

@@ -1,0 +1,185 @@
+//! `envoy.service.auth.v3.Authorization/Check`.
+
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri};
+use http_body_util::{BodyExt as _, Full};
+use prost_types::value::Kind;
+use prost_types::{ListValue, Struct, Value};
+use tonic::server::{Grpc, UnaryService};
+use tonic_prost::ProstCodec;
+
+use super::ADVICE;
+use super::plain::{credentials, seen};
+use super::proto::{self, CheckRequest, CheckResponse, HeaderAppendAction, HeaderValueOption, HttpResponse};
+use crate::config::WithoutBody;
+use crate::gateway::doors::ask::{Answered, ask, check_peer, trusted};
+use crate::gateway::doors::decide::Asked;
+use crate::gateway::doors::verdict::Verdict;
+use crate::gateway::http::error_response::{Answer, REQUEST_ID, Refusal};
+use crate::gateway::http::incoming::{IncomingRequest, RequestBody};
+use crate::gateway::pipeline::Gateway;
+
+/// The path of the method.
+pub(super) const PATH: &str = "/envoy.service.auth.v3.Authorization/Check";
+/// The room for headers in a message, besides the body.
+const HEADERS: usize = 1024 * 1024;
+/// `google.rpc.Code`.
+const PERMISSION_DENIED: i32 = 7;
+const UNAUTHENTICATED: i32 = 16;
+
+/// Answers a question.
+pub(super) async fn answer(gateway: Arc<Gateway>, incoming: IncomingRequest) -> Answer {
+    let most = gateway.active().snapshot().config().gateway.max_body_bytes;
+    let IncomingRequest { head, body, peer, .. } = incoming;
+    let mut grpc = Grpc::new(ProstCodec::default()).max_decoding_message_size(most.saturating_add(HEADERS));
+    let answer = grpc.unary(Check { gateway, peer }, Request::from_parts(head, body)).await;
+    answer.map(|body| body.map_err(Into::into).boxed_unsync())
+}
+
+/// The method, for the peer of one connection.
+struct Check {
+    gateway: Arc<Gateway>,
+    peer: Option<IpAddr>,
+}
+
+impl UnaryService<CheckRequest> for Check {
+    type Response = CheckResponse;
+    type Future =
+        Pin<Box<dyn Future<Output = Result<tonic::Response<CheckResponse>, tonic::Status>> + Send + 'static>>;
+
+    fn call(&mut self, request: tonic::Request<CheckRequest>) -> Self::Future {
+        let (gateway, peer) = (Arc::clone(&self.gateway), self.peer);
+        Box::pin(async move { Ok(tonic::Response::new(check(&gateway, peer, request.into_inner()).await)) })
+    }
+}
+
+async fn check(gateway: &Arc<Gateway>, peer: Option<IpAddr>, request: CheckRequest) -> CheckResponse {
+    let generation = gateway.active();
+    let settings = &generation.snapshot().config().gateway;
+    let trusted = trusted(settings);
+    let attributes = request.attributes.unwrap_or_default();
+    let source = attributes.source.and_then(|source| source.address?.socket_address?.address.parse().ok());
+    let http = attributes.request.and_then(|request| request.http).unwrap_or_default();
+    let described = check_peer(peer, &trusted).and_then(|()| read(http));
+    let (described, (head, body)) = match described {
+        Ok(read) => (Ok(()), read),
+        Err(refusal) => (Err(refusal), (Request::new(()).into_parts().0, Bytes::new())),
+    };
+    let seen = seen(&head.headers, !body.is_empty(), true);
+    let asked = Asked { seen, without_body: WithoutBody::Deny, advice: ADVICE, trusted: &trusted };
+    let presented = credentials(&head.headers);
+    let body = RequestBody::Whole(Full::new(body));
+    let mut incoming = IncomingRequest { head, body, peer: source, draining: None };
+    let Answered { decided, request_id, .. } = ask(gateway, &mut incoming, &asked, described).await;
+    match decided {
+        Ok(Verdict { listing: Some(Ok(answer)), .. }) => denied(answer, &request_id).await,
+        Ok(verdict) => {
+            let removes = settings.ext_authz.as_ref().is_none_or(|door| door.removes_credential);
+            permitted(&verdict, if removes { presented } else { Vec::new() }, &request_id)
+        }
+        Err(answer) => denied(answer, &request_id).await,
+    }
+}
+
+/// The original request in a message.
+fn read(http: proto::HttpRequest) -> Result<(Parts, Bytes), Refusal> {
+    let (mut head, ()) = Request::new(()).into_parts();
+    head.method =
+        Method::from_bytes(http.method.as_bytes()).map_err(|_| Refusal::Original("its method is none"))?;
+    let path = http.path.split('#').next().unwrap_or_default();
+    let uri: Uri = path.parse().map_err(|_| Refusal::Original("its path cannot be read"))?;
+    if !path.starts_with('/') {
+        return Err(Refusal::Original("its path does not begin with a slash"));
+    }
+    head.uri = uri;
+    let mut add = |name: &str, value: &[u8]| -> Result<(), Refusal> {
+        // These have the method, the path and the host.
+        if name.starts_with(':') {
+            return Ok(());
+        }
+        let name = HeaderName::from_bytes(name.as_bytes());
+        let pair = name.ok().zip(HeaderValue::from_bytes(value).ok());
+        let (name, value) = pair.ok_or(Refusal::Original("a header cannot be read"))?;
+        head.headers.append(name, value);
+        Ok(())
+    };
+    for proto::HeaderValue { key, value, raw_value } in http.header_map.unwrap_or_default().headers {
+        add(&key, if raw_value.is_empty() { value.as_bytes() } else { &raw_value })?;
+    }
+    for (name, value) in http.headers {
+        add(&name, value.as_bytes())?;
+    }
+    let body = if http.raw_body.is_empty() { Bytes::from(http.body) } else { http.raw_body };
+    Ok((head, body))
+}
+
+fn permitted(verdict: &Verdict, presented: Vec<&'static str>, request_id: &HeaderValue) -> CheckResponse {
+    let mut headers = HeaderMap::new();
+    verdict.write(&mut headers);
+    headers.insert(REQUEST_ID, request_id.clone());
+    let ok = proto::OkHttpResponse {
+        headers: options(&headers),
+        headers_to_remove: presented.into_iter().map(str::to_owned).collect(),
+    };
+    CheckResponse {
+        status: Some(proto::Status::default()),
+        http_response: Some(HttpResponse::Ok(ok)),
+        dynamic_metadata: Some(metadata(verdict)),
+    }
+}
+
+/// The answer for the caller, which Envoy sends instead of forwarding the request.
+async fn denied(answer: Answer, request_id: &HeaderValue) -> CheckResponse {
+    let (mut head, body) = answer.into_parts();
+    head.headers.insert(REQUEST_ID, request_id.clone());
+    let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+    let code = if head.status == StatusCode::UNAUTHORIZED { UNAUTHENTICATED } else { PERMISSION_DENIED };
+    let denied = proto::DeniedHttpResponse {
+        status: Some(proto::HttpStatus { code: i32::from(head.status.as_u16()) }),
+        headers: options(&head.headers),
+        body: String::from_utf8_lossy(&body).into_owned(),
+    };
+    CheckResponse {
+        status: Some(proto::Status { code, message: String::new() }),
+        http_response: Some(HttpResponse::Denied(denied)),
+        dynamic_metadata: None,
+    }
+}
+
+/// Headers that replace those of the same name.
+fn options(headers: &HeaderMap) -> Vec<HeaderValueOption> {
+    let option = |(name, value): (&HeaderName, &HeaderValue)| HeaderValueOption {
+        header: Some(proto::HeaderValue {
+            key: name.as_str().to_owned(),
+            value: value.to_str().unwrap_or_default().to_owned(),
+            raw_value: Bytes::new(),
+        }),
+        append_action: HeaderAppendAction::OverwriteIfExistsOrAdd.into(),
+        keep_empty_value: true,
+    };
+    headers.iter().map(option).collect()
+}
+
+/// The facts of the decision, in the filter's namespace: for rate limits, routing and access logs.
+fn metadata(verdict: &Verdict) -> Struct {
+    let decision = verdict.permit.decision();
+    let text =
+        |text: Option<&str>| Value { kind: Some(Kind::StringValue(text.unwrap_or_default().to_owned())) };
+    let list = |values: Vec<Value>| Value { kind: Some(Kind::ListValue(ListValue { values })) };
+    let models = verdict.permit.call().models().map(|model| text(Some(model.as_str()))).collect();
+    let policies = decision.policies.iter().map(|id| text(Some(id))).collect();
+    let fields = [
+        ("role", text(decision.role.map(|role| role.as_str()))),
+        ("user", text(decision.user_id.as_deref())),
+        ("team", text(decision.team_id.as_deref())),
+        ("model", text(verdict.permit.model().map(|model| model.as_str()))),
+        ("models", list(models)),
+        ("policies", list(policies)),
+    ];
+    Struct { fields: fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect() }
+}

@@ -1,0 +1,76 @@
+//! Envoy's HTTP service: the question is the original request itself, with a part of its headers.
+
+use std::sync::Arc;
+
+use http::StatusCode;
+use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http_body_util::BodyExt as _;
+use hyper::body::Body as _;
+use serde_json::json;
+
+use super::ADVICE;
+use crate::authn::CREDENTIAL_HEADERS;
+use crate::config::WithoutBody;
+use crate::gateway::doors::ask::{Answered, ask, check_peer, trusted};
+use crate::gateway::doors::decide::Asked;
+use crate::gateway::doors::seen_body::SeenBody;
+use crate::gateway::http::error_response::{Answer, REQUEST_ID, json_answer};
+use crate::gateway::http::incoming::IncomingRequest;
+use crate::gateway::pipeline::Gateway;
+use crate::gateway::telemetry::ObservedBody;
+
+/// Set by Envoy if it sends the body: whether only the beginning came along.
+pub(super) const PARTIAL: &str = "x-envoy-auth-partial-body";
+/// Envoy removes these headers from the request that it forwards.
+const TO_REMOVE: HeaderName = HeaderName::from_static("x-envoy-auth-headers-to-remove");
+
+/// Answers a question.
+pub(super) async fn answer(gateway: &Arc<Gateway>, mut incoming: IncomingRequest) -> Answer {
+    let generation = gateway.active();
+    let settings = &generation.snapshot().config().gateway;
+    let trusted = trusted(settings);
+    let described = check_peer(incoming.peer, &trusted);
+    let has_body = !incoming.body.is_end_stream();
+    let seen = seen(&incoming.head.headers, has_body, false);
+    let asked = Asked { seen, without_body: WithoutBody::Deny, advice: ADVICE, trusted: &trusted };
+    let presented = credentials(&incoming.head.headers);
+    let Answered { decided, request_id, observation } = ask(gateway, &mut incoming, &asked, described).await;
+    let answer = match decided {
+        Ok(verdict) => {
+            let mut answer = json_answer(StatusCode::OK, &json!({ "decision": true }));
+            verdict.write(answer.headers_mut());
+            let removes = settings.ext_authz.as_ref().is_none_or(|door| door.removes_credential);
+            if removes && let Ok(names) = HeaderValue::try_from(presented.join(",")) {
+                answer.headers_mut().insert(TO_REMOVE, names);
+            }
+            answer.headers_mut().insert(REQUEST_ID, request_id);
+            answer
+        }
+        Err(answer) => answer,
+    };
+    answer.map(|body| ObservedBody::new(body, observation).boxed_unsync())
+}
+
+/// What of the body came along. `is_of_the_caller`: whether `Content-Length` is the caller's own.
+pub(super) fn seen(headers: &HeaderMap, has_body: bool, is_of_the_caller: bool) -> SeenBody {
+    // Envoy overwrites the caller's own header if it sends the body. If it does not, the header can only add a denial.
+    let is_partial = headers.get_all(PARTIAL).iter().any(|value| value != "false");
+    if is_partial {
+        SeenBody::Beginning
+    } else if has_body || (is_of_the_caller && has_no_body(headers)) {
+        SeenBody::Whole
+    } else {
+        SeenBody::Nothing
+    }
+}
+
+/// Whether the caller's own headers say that there is no body (RFC 9112 section 6.3).
+fn has_no_body(headers: &HeaderMap) -> bool {
+    headers.get("content-length").is_some_and(|length| length == "0")
+        && !headers.contains_key("transfer-encoding")
+}
+
+/// The headers of a request that have a credential.
+pub(super) fn credentials(headers: &HeaderMap) -> Vec<&'static str> {
+    CREDENTIAL_HEADERS.into_iter().filter(|name| headers.contains_key(*name)).collect()
+}

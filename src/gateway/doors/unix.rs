@@ -1,0 +1,99 @@
+//! A listener on a Unix socket, for a proxy on the same machine. The permissions of the socket's directory say who may connect.
+
+use std::convert::Infallible;
+use std::os::unix::fs::FileTypeExt as _;
+use std::path::{Path, PathBuf};
+use std::pin::pin;
+use std::sync::Arc;
+
+use http::Request;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::watch;
+
+use crate::gateway::http::error_response::Answer;
+use crate::gateway::http::incoming::IncomingRequest;
+use crate::gateway::listener::connection::{self, Common};
+use crate::gateway::listener::h2_streams::Streams;
+use crate::gateway::listener::server::ServerError;
+
+/// A Unix socket. Its file is removed at the end.
+pub(super) struct UnixServer {
+    listener: UnixListener,
+    path: PathBuf,
+}
+
+impl UnixServer {
+    /// Listens at a path. The socket of a process that has ended is replaced.
+    pub(super) fn bind(path: &Path) -> Result<Self, ServerError> {
+        let is_socket = std::fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket());
+        if is_socket && std::os::unix::net::UnixStream::connect(path).is_err() {
+            // If this fails, binding fails too.
+            let _ = std::fs::remove_file(path);
+        }
+        let bound = UnixListener::bind(path);
+        let listener =
+            bound.map_err(|source| ServerError::new(format!("unix:{}", path.display()), source))?;
+        Ok(Self { listener, path: path.to_owned() })
+    }
+
+    /// Serves connections until `shutdown`, then lets requests in flight finish for a limited time.
+    pub(super) async fn serve_until<F, A>(
+        self,
+        common: Arc<Common>,
+        shutdown: impl Future<Output = ()>,
+        answer: F,
+    ) where
+        F: Fn(IncomingRequest) -> A + Clone + Send + 'static,
+        A: Future<Output = Answer> + Send + 'static,
+    {
+        let (drain, draining) = watch::channel(());
+        let mut shutdown = pin!(shutdown);
+        loop {
+            tokio::select! {
+                accepted = self.listener.accept() => match accepted {
+                    Ok((stream, _)) => {
+                        tokio::spawn(serve(stream, Arc::clone(&common), draining.clone(), answer.clone()));
+                    }
+                    Err(error) => {
+                        tracing::warn!("the socket does not accept: {error}");
+                        tokio::task::yield_now().await;
+                    }
+                },
+                () = &mut shutdown => break,
+            }
+        }
+        drop(draining);
+        let _ = drain.send(());
+        let _ = tokio::time::timeout((common.limits)().drain_timeout, drain.closed()).await;
+    }
+}
+
+impl Drop for UnixServer {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+async fn serve<F, A>(stream: UnixStream, common: Arc<Common>, mut draining: watch::Receiver<()>, answer: F)
+where
+    F: Fn(IncomingRequest) -> A + Send + 'static,
+    A: Future<Output = Answer> + Send + 'static,
+{
+    let limits = (common.limits)();
+    let Some(_place) = common.connections.take_one(limits.connections) else { return };
+    let streams = Streams::new(limits.write_timeout, Arc::clone(&common.observers));
+    let builder = connection::builder(&limits, streams);
+    let service = service_fn(move |request: Request<Incoming>| {
+        let answer = answer(IncomingRequest::new(request, None));
+        async move { Ok::<_, Infallible>(answer.await) }
+    });
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    tokio::select! {
+        _ = connection.as_mut() => return,
+        _ = draining.changed() => connection.as_mut().graceful_shutdown(),
+    }
+    let _ = connection.await;
+}

@@ -1,0 +1,337 @@
+//! The listener that Envoy's filter asks, over HTTP and over gRPC.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
+use hyper::Request;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use modelgate::gateway::ExtAuthzServer;
+use prost::Message as _;
+use tokio::net::{TcpStream, UnixStream};
+use tokio::sync::oneshot;
+
+use crate::fixture::{Fixture, MASTER_KEY, Message, bearer, read_message, send, soon};
+
+const CHAT: &str = "/v1/chat/completions";
+const DENIED: &str = r#"{"model": "openai-gpt-4o"}"#;
+const ALLOWED: &str = r#"{"model": "anthropic-claude"}"#;
+
+/// A gateway whose `ext_authz` listener is asked.
+struct Door {
+    fixture: Fixture,
+    address: Option<SocketAddr>,
+    _stop: oneshot::Sender<()>,
+}
+
+impl Door {
+    async fn with(ext_authz: &str, modelgate: &str) -> Self {
+        let fixture = Fixture::with(&format!("ext_authz: {{{ext_authz}}}, {modelgate}")).await;
+        let settings = fixture.gateway.active().snapshot().config().gateway.ext_authz.clone().unwrap();
+        let server = ExtAuthzServer::bind(&settings, Arc::clone(&fixture.gateway)).await.unwrap();
+        let address = server.local_addr().unwrap();
+        let (_stop, stopped) = oneshot::channel();
+        tokio::spawn(server.run(async { drop(stopped.await) }));
+        Self { fixture, address, _stop }
+    }
+
+    async fn start() -> Self {
+        Self::with("listen: '127.0.0.1:0'", "").await
+    }
+
+    fn token(&self) -> String {
+        self.fixture.token(&["basic_user"])
+    }
+
+    /// Asks over HTTP.
+    async fn ask(&self, method: &str, path: &str, headers: &str, body: &str) -> Message {
+        soon(read_message(&mut send(self.address.unwrap(), method, path, headers, body).await)).await
+    }
+
+    /// Asks over gRPC.
+    async fn check(&self, asked: &Asked<'_>) -> Checked {
+        let stream = soon(TcpStream::connect(self.address.unwrap())).await.unwrap();
+        check_over(stream, asked).await
+    }
+}
+
+/// What Envoy sends of a request.
+struct Asked<'a> {
+    method: &'a str,
+    path: &'a str,
+    headers: &'a [(&'a str, &'a str)],
+    body: &'a str,
+}
+
+/// What it gets.
+#[derive(Debug)]
+struct Checked {
+    code: i32,
+    status: Option<i32>,
+    headers: Vec<(String, String)>,
+    removed: Vec<String>,
+    body: String,
+    metadata: Vec<String>,
+}
+
+impl Checked {
+    fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// The fields of Envoy's messages that the test writes, by their numbers in Envoy's files.
+mod wire {
+    use std::collections::HashMap;
+
+    #[derive(Clone, PartialEq, prost::Message)]
+    pub(super) struct CheckRequest {
+        #[prost(message, optional, tag = "1")]
+        pub(super) attributes: Option<Attributes>,
+    }
+    #[derive(Clone, PartialEq, prost::Message)]
+    pub(super) struct Attributes {
+        #[prost(message, optional, tag = "4")]
+        pub(super) request: Option<Request>,
+    }
+    #[derive(Clone, PartialEq, prost::Message)]
+    pub(super) struct Request {
+        #[prost(message, optional, tag = "2")]
+        pub(super) http: Option<Http>,
+    }
+    #[derive(Clone, PartialEq, prost::Message)]
+    pub(super) struct Http {
+        #[prost(string, tag = "2")]
+        pub(super) method: String,
+        #[prost(map = "string, string", tag = "3")]
+        pub(super) headers: HashMap<String, String>,
+        #[prost(string, tag = "4")]
+        pub(super) path: String,
+        #[prost(string, tag = "11")]
+        pub(super) body: String,
+    }
+    #[derive(Clone, PartialEq, prost::Message)]
+    pub(super) struct CheckResponse {
+        #[prost(message, optional, tag = "1")]
+        pub(super) status: Option<Code>,
+        #[prost(message, optional, tag = "2")]
+        pub(super) denied: Option<Denied>,
+        #[prost(message, optional, tag = "3")]
+        pub(super) ok: Option<Permitted>,
+        #[prost(message, optional, tag = "4")]
+        pub(super) metadata: Option<prost_types::Struct>,
+    }
+    #[derive(Clone, PartialEq, prost::Message)]
+    pub(super) struct Code {
+        #[prost(int32, tag = "1")]
+        pub(super) code: i32,
+    }
+    #[derive(Clone, PartialEq, prost::Message)]
+    pub(super) struct Denied {
+        #[prost(message, optional, tag = "1")]
+        pub(super) status: Option<Code>,
+        #[prost(message, repeated, tag = "2")]
+        pub(super) headers: Vec<Option_>,
+        #[prost(string, tag = "3")]
+        pub(super) body: String,
+    }
+    #[derive(Clone, PartialEq, prost::Message)]
+    pub(super) struct Permitted {
+        #[prost(message, repeated, tag = "2")]
+        pub(super) headers: Vec<Option_>,
+        #[prost(string, repeated, tag = "5")]
+        pub(super) removed: Vec<String>,
+    }
+    #[derive(Clone, PartialEq, prost::Message)]
+    pub(super) struct Option_ {
+        #[prost(message, optional, tag = "1")]
+        pub(super) header: Option<Header>,
+    }
+    #[derive(Clone, PartialEq, prost::Message)]
+    pub(super) struct Header {
+        #[prost(string, tag = "1")]
+        pub(super) key: String,
+        #[prost(string, tag = "2")]
+        pub(super) value: String,
+    }
+}
+
+async fn check_over(
+    stream: impl tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin + 'static,
+    asked: &Asked<'_>,
+) -> Checked {
+    let http = wire::Http {
+        method: asked.method.to_owned(),
+        path: asked.path.to_owned(),
+        headers: asked
+            .headers
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect(),
+        body: asked.body.to_owned(),
+    };
+    let request = wire::Request { http: Some(http) };
+    let message =
+        wire::CheckRequest { attributes: Some(wire::Attributes { request: Some(request) }) }.encode_to_vec();
+    let length = u32::try_from(message.len()).unwrap().to_be_bytes();
+    let framed = [&[0], length.as_slice(), &message].concat();
+    let executor = TokioExecutor::new();
+    let (mut sender, connection) =
+        hyper::client::conn::http2::handshake(executor, TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    let request = Request::post("http://modelgate/envoy.service.auth.v3.Authorization/Check")
+        .header("content-type", "application/grpc")
+        .header("te", "trailers")
+        .body(Full::new(Bytes::from(framed)))
+        .unwrap();
+    let answer = soon(sender.send_request(request)).await.unwrap();
+    assert_eq!(answer.status(), 200);
+    let collected = soon(answer.into_body().collect()).await.unwrap();
+    assert_eq!(collected.trailers().unwrap().get("grpc-status").unwrap(), "0");
+    let bytes = collected.to_bytes();
+    let answer = wire::CheckResponse::decode(bytes.slice(5..)).unwrap();
+    let denied = answer.denied.clone().unwrap_or_default();
+    let ok = answer.ok.clone().unwrap_or_default();
+    let headers = denied.headers.into_iter().chain(ok.headers).filter_map(|option| option.header);
+    Checked {
+        code: answer.status.unwrap_or_default().code,
+        status: answer.denied.map(|denied| denied.status.unwrap().code),
+        headers: headers.map(|header| (header.key, header.value)).collect(),
+        removed: ok.removed,
+        body: denied.body,
+        metadata: answer.metadata.into_iter().flat_map(|metadata| metadata.fields.into_keys()).collect(),
+    }
+}
+
+#[tokio::test]
+async fn envoy_over_http_gets_what_the_gateway_decides() {
+    let door = Door::start().await;
+    let headers = bearer(&door.token());
+    let allowed = door.ask("POST", CHAT, &headers, ALLOWED).await;
+    assert_eq!(allowed.status(), "200", "{allowed:?}");
+    assert_eq!(allowed.header("x-modelgate-models"), Some("anthropic-claude"));
+    assert_eq!(allowed.header("x-envoy-auth-headers-to-remove"), Some("authorization"));
+    let denied = door.ask("POST", CHAT, &headers, DENIED).await;
+    assert_eq!((denied.status(), denied.code().as_str()), ("403", "model_not_allowed"));
+    let unknown = door.ask("POST", CHAT, &bearer("sk-unknown"), ALLOWED).await;
+    assert_eq!(unknown.status(), "401");
+    assert!(unknown.header("www-authenticate").is_some());
+}
+
+#[tokio::test]
+async fn envoy_over_grpc_gets_what_the_gateway_decides() {
+    let door = Door::start().await;
+    let authorization = format!("Bearer {}", door.token());
+    let headers =
+        [(":authority", "x"), ("authorization", authorization.as_str()), ("x-api-key", "placeholder")];
+    let asked = |body| Asked { method: "POST", path: CHAT, headers: &headers, body };
+    let allowed = door.check(&asked(ALLOWED)).await;
+    assert_eq!((allowed.code, allowed.status), (0, None), "{allowed:?}");
+    assert_eq!(allowed.header("x-modelgate-role"), Some("internal_user"));
+    assert_eq!(allowed.header("x-modelgate-team"), Some(""));
+    assert_eq!(allowed.removed, ["authorization", "x-api-key"]);
+    assert!(
+        ["role", "team", "models", "policies"]
+            .iter()
+            .all(|name| allowed.metadata.contains(&(*name).to_owned()))
+    );
+    let denied = door.check(&asked(DENIED)).await;
+    assert_eq!((denied.code, denied.status), (7, Some(403)), "{denied:?}");
+    assert!(
+        denied.body.contains("model_not_allowed") && denied.header("x-request-id").is_some(),
+        "{denied:?}"
+    );
+    let unknown = door.check(&Asked { headers: &[], ..asked(ALLOWED) }).await;
+    assert_eq!((unknown.code, unknown.status), (16, Some(401)), "{unknown:?}");
+    assert!(unknown.header("www-authenticate").is_some());
+}
+
+#[tokio::test]
+async fn envoy_is_told_how_to_send_the_body_where_it_is_missing_or_cut() {
+    let door = Door::start().await;
+    let advises = |text: &str| text.contains("body_required") && text.contains("with_request_body");
+    for caller in [door.token(), MASTER_KEY.to_owned()] {
+        let headers = bearer(&caller);
+        let missing = door.ask("POST", CHAT, &headers, "").await;
+        assert!(missing.status() == "403" && advises(&missing.body), "{missing:?}");
+        let cut = format!("{headers}x-envoy-auth-partial-body: true\r\n");
+        let cut = door.ask("POST", CHAT, &cut, ALLOWED).await;
+        assert!(cut.status() == "403" && advises(&cut.body), "{cut:?}");
+        let authorization = format!("Bearer {caller}");
+        let said = ("x-envoy-auth-partial-body", "false");
+        for headers in [
+            vec![("authorization", authorization.as_str())],
+            // A caller may say so itself where Envoy does not send the body.
+            vec![("authorization", authorization.as_str()), said],
+            vec![("authorization", authorization.as_str()), ("content-length", "30")],
+            vec![
+                ("authorization", authorization.as_str()),
+                ("content-length", "0"),
+                ("transfer-encoding", "chunked"),
+            ],
+        ] {
+            let asked = Asked { method: "POST", path: CHAT, headers: &headers, body: "" };
+            let missing = door.check(&asked).await;
+            assert!(missing.status == Some(403) && advises(&missing.body), "{headers:?} {missing:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_list_of_models_is_answered_without_the_upstream_over_grpc() {
+    let door = Door::start().await;
+    let authorization = format!("Bearer {}", door.token());
+    let headers = [("authorization", authorization.as_str())];
+    let listed = door.check(&Asked { method: "GET", path: "/v1/models", headers: &headers, body: "" }).await;
+    assert_eq!(listed.status, Some(200), "{listed:?}");
+    assert!(listed.body.contains("anthropic-claude") && !listed.body.contains("gpt-4o"), "{listed:?}");
+}
+
+#[tokio::test]
+async fn the_operator_may_keep_the_credential() {
+    let door = Door::with("listen: '127.0.0.1:0', remove_credential: false", "").await;
+    let allowed = door.ask("POST", CHAT, &bearer(&door.token()), ALLOWED).await;
+    assert_eq!((allowed.status(), allowed.header("x-envoy-auth-headers-to-remove")), ("200", None));
+}
+
+#[tokio::test]
+async fn a_unix_socket_serves_and_replaces_the_one_of_a_process_that_ended() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("authz.sock");
+    drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+    assert!(path.exists());
+    let door = Door::with(&format!("listen: 'unix:{}'", path.display()), "").await;
+    let authorization = format!("Bearer {}", door.token());
+    let headers = [("authorization", authorization.as_str())];
+    let stream = soon(UnixStream::connect(&path)).await.unwrap();
+    let denied =
+        check_over(stream, &Asked { method: "POST", path: CHAT, headers: &headers, body: DENIED }).await;
+    assert_eq!(denied.status, Some(403), "{denied:?}");
+}
+
+#[tokio::test]
+async fn an_envoy_that_is_not_trusted_gets_no_decision() {
+    let door = Door::with("listen: '127.0.0.1:0'", "trusted_proxies: [10.0.0.0/8]").await;
+    let answer = door.ask("GET", "/v1/models", &bearer(MASTER_KEY), "").await;
+    assert_eq!((answer.status(), answer.code().as_str()), ("403", "untrusted_proxy"));
+    let authorization = format!("Bearer {MASTER_KEY}");
+    let headers = [("authorization", authorization.as_str())];
+    let checked = door.check(&Asked { method: "GET", path: "/v1/models", headers: &headers, body: "" }).await;
+    assert!(checked.status == Some(403) && checked.body.contains("untrusted_proxy"), "{checked:?}");
+}
+
+#[tokio::test]
+async fn a_message_without_a_request_is_denied() {
+    let door = Door::start().await;
+    let headers = [("authorization", "Bearer x"), ("bad name", "x")];
+    for (method, path, headers) in [
+        ("", "", [].as_slice()),
+        ("GET", "v1/models", &[]),
+        ("G T", "/", &[]),
+        ("GET", "/v1/models", &headers),
+    ] {
+        let checked = door.check(&Asked { method, path, headers, body: "" }).await;
+        assert_eq!(checked.status, Some(400), "{method} {path} {checked:?}");
+    }
+}

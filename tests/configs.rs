@@ -31,7 +31,7 @@ fn main() -> ExitCode {
 }
 
 fn check(text: &str) -> Result<(), Failed> {
-    let (said, expected) = (support::said(text), support::expected(text));
+    let (said, expected) = (support::findings(text), support::expected(text));
     if !text.starts_with("# LiteLLM 1.110.2: ") {
         return Err("it must begin with what LiteLLM does".into());
     }

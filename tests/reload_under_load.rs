@@ -200,7 +200,7 @@ async fn call(
     }
 }
 
-fn lay_out(root: &Path) {
+fn write_layout(root: &Path) {
     for name in ["config.yaml", "jwks.json", "policies"] {
         std::os::unix::fs::symlink(Path::new("..data").join(name), root.join(name)).unwrap();
     }
@@ -222,7 +222,7 @@ async fn soak() {
         turns: [Key::named("turn"), Key::named("turn")],
     };
     tokio::spawn(serve_upstream(upstream));
-    lay_out(&files.root);
+    write_layout(&files.root);
     files.publish("..v0", 0, None);
     let claims = |role: &str| json!({"sub": "u", "roles": [role], "exp": in_a_while()});
     let crossed = [files.turns[0].token(&claims("odd")), files.turns[1].token(&claims("even"))];

@@ -22,7 +22,7 @@ pub(crate) fn check(data: &[u8]) {
     assert!(policies.is_some(), "what was read cannot be translated");
     assert_eq!(policies, again, "one text means two things");
     let built = Snapshot::build(first);
-    assert!(built.is_ok(), "what was read cannot be put in force: {:?}", built.err());
+    assert!(built.is_ok(), "a parsed configuration cannot become active: {:?}", built.err());
 }
 
 /// The environment and the disk are empty, so the result depends only on the text.

@@ -62,8 +62,8 @@ pub(crate) fn check(data: &[u8]) {
     let (only_permits, only_forbids) = (only(Effect::Permit), only(Effect::Forbid));
     let after = decided(&snapshot);
     assert_eq!(
-        after.iter().map(shown).collect::<Vec<_>>(),
-        decided(&snapshot).iter().map(shown).collect::<Vec<_>>()
+        after.iter().map(rule_and_policies).collect::<Vec<_>>(),
+        decided(&snapshot).iter().map(rule_and_policies).collect::<Vec<_>>()
     );
     for (i, (before, after)) in before.iter().zip(&after).enumerate() {
         let failed = after.as_ref().is_err_and(|denied| denied.rule == Rule::Evaluation);
@@ -71,7 +71,7 @@ pub(crate) fn check(data: &[u8]) {
         assert!(!only_forbids || before.is_ok() || after.is_err(), "request {i}: a forbid opens");
         assert!(!only_permits || before.is_err() || after.is_ok() || failed, "request {i}: a permit closes");
         let gated = before.as_ref().is_err_and(|denied| denied.rule > Rule::Route) && entities.is_empty();
-        assert!(!gated || after.is_err(), "request {i}: a gate of the configuration is passed");
+        assert!(!gated || after.is_err(), "request {i}: a mandatory check of the configuration is passed");
         if let Some(closed) = &closed {
             assert!(closed[i].is_err(), "request {i}: something opens what everything closes");
         }
@@ -90,10 +90,10 @@ fn validate(snapshot: &Snapshot) {
         .expect("each id once");
     let outcome = Validator::new(schema).validate(&all, ValidationMode::Strict);
     let errors: Vec<String> = outcome.validation_errors().map(ToString::to_string).collect();
-    assert!(outcome.validation_passed(), "what is in force does not validate: {errors:?}");
+    assert!(outcome.validation_passed(), "the active policies do not validate: {errors:?}");
 }
 
-fn shown(decided: &Decided) -> (Option<Rule>, Vec<String>) {
+fn rule_and_policies(decided: &Decided) -> (Option<Rule>, Vec<String>) {
     let decision = decided.as_ref().unwrap_or_else(|denied| &denied.decision);
     (
         decided.as_ref().err().map(|denied| denied.rule),

@@ -180,7 +180,7 @@ fn check_credential(headers: &HeaderMap, written: &[Line]) -> Option<String> {
     let sent: Vec<&Line> = written.iter().filter(|(name, _)| CREDENTIALS.contains(&name.as_str())).collect();
     let expected = match sent[..] {
         [(name, value)] => credential(name, value),
-        _ => one_of(&sent),
+        _ => best_credential(&sent),
     };
     assert_eq!(found.is_ok(), expected.is_some(), "{found:?} {written:?}");
     if let (Ok(bearer), Some(expected)) = (found, expected.clone()) {
@@ -190,7 +190,7 @@ fn check_credential(headers: &HeaderMap, written: &[Line]) -> Option<String> {
 }
 
 /// Selects the credential among several values: the one value that looks most like a credential.
-fn one_of(sent: &[&Line]) -> Option<String> {
+fn best_credential(sent: &[&Line]) -> Option<String> {
     let names: BTreeSet<&str> = sent.iter().map(|line| line.0.as_str()).collect();
     if names.len() < sent.len() {
         return None;

@@ -38,7 +38,11 @@ pub(crate) fn check(data: &[u8]) {
     // Pieces with increasing and decreasing lengths, pieces that the input chooses, and single bytes.
     let chosen = data.iter().map(|byte| usize::from(byte % 23) + 1).collect();
     for sizes in [vec![1, 2, 3, 4, 5], chosen, vec![1]] {
-        assert_eq!(in_pieces(&head, body, &sizes), call, "the body reads differently in pieces: {sizes:?}");
+        assert_eq!(
+            parse_in_pieces(&head, body, &sizes),
+            call,
+            "the body reads differently in pieces: {sizes:?}"
+        );
     }
     if let Ok(call) = call {
         check_path(call.route());
@@ -49,13 +53,13 @@ pub(crate) fn check(data: &[u8]) {
             check_form(&call, body, urlencoded_models, "x%20y");
         } else {
             check_model(&call, body);
-            check_further(&call, query.unwrap_or_default(), body);
+            check_additional(&call, query.unwrap_or_default(), body);
         }
     }
 }
 
 /// Parses a body that arrives in pieces of these lengths, which repeat.
-fn in_pieces(head: &RequestHead<'_>, mut body: &[u8], sizes: &[usize]) -> Result<ApiCall, Malformed> {
+fn parse_in_pieces(head: &RequestHead<'_>, mut body: &[u8], sizes: &[usize]) -> Result<ApiCall, Malformed> {
     match RequestParser::begin(head)? {
         RequestParser::Whole(whole) => whole.finish(body),
         RequestParser::Streamed(mut streamed) => {
@@ -177,7 +181,7 @@ fn check_model(call: &ApiCall, body: &[u8]) {
 }
 
 /// Every additional model that a reader of the whole body finds is judged. Every judged model occurs in the body.
-fn check_further(call: &ApiCall, query: &str, body: &[u8]) {
+fn check_additional(call: &ApiCall, query: &str, body: &[u8]) {
     let Some((read, twice, _)) = plain::read(body) else { return };
     let judged: BTreeSet<&str> = call.models().map(|model| model.as_str()).collect();
     let is_judged = |name: &str| {

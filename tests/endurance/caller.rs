@@ -139,7 +139,7 @@ impl Probe {
         set.unwrap()
     }
 
-    pub(crate) async fn is_let_in(&mut self, credential: Option<HeaderValue>) -> bool {
+    pub(crate) async fn is_accepted(&mut self, credential: Option<HeaderValue>) -> bool {
         let answer = self.ask(credential.unwrap()).await;
         assert!(matches!(answer.status, 200 | 401), "{answer:?}");
         answer.status == 200
@@ -235,7 +235,7 @@ impl Load {
                 return Ok("left in mid-request");
             }
             Conduct::AnnouncesTooMuch => {
-                self.announce(card, credential).await.map_err(|error| error.to_string())?
+                self.send_partially(card, credential).await.map_err(|error| error.to_string())?
             }
             _ => match self.exchange(card, credential, kept).await? {
                 Some(answer) => answer,
@@ -311,7 +311,7 @@ impl Load {
         Ok(stream)
     }
 
-    async fn announce(&self, card: &Card, credential: Option<HeaderValue>) -> std::io::Result<Answer> {
+    async fn send_partially(&self, card: &Card, credential: Option<HeaderValue>) -> std::io::Result<Answer> {
         let mut stream = self.write(card, credential, LARGEST_BODY + 1).await?;
         let mut text = Vec::new();
         stream.read_to_end(&mut text).await?;

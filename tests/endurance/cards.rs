@@ -88,7 +88,7 @@ impl Dice {
 }
 
 /// Every card, with the reference's response.
-pub(crate) fn deck(rules: &Rules) -> Vec<Card> {
+pub(crate) fn all_cards(rules: &Rules) -> Vec<Card> {
     let mut dealer = Dealer { rules, bodies: HashMap::new(), dice: Dice(7) };
     (0..CARDS).map(|_| dealer.card()).collect()
 }

@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 
 use crate::PATIENCE;
 use crate::caller::{Load, Probe, Tally, call};
-use crate::cards::{Card, deck};
+use crate::cards::{Card, all_cards};
 use crate::gate::{Gate, Reading};
 use crate::memory::{Course, Samples};
 use crate::provider::Provider;
@@ -47,7 +47,7 @@ impl Stage {
             (Upstreams::start().await, Arc::new(Provider::start(callers(), time).await));
         let rules = Arc::new(Rules::new(directory.path(), &upstreams));
         let gate = Gate::start(rules.file(), &provider.url);
-        let deck = Arc::new(deck(&rules));
+        let deck = Arc::new(all_cards(&rules));
         Self { gate, upstreams, provider, rules, deck, _directory: directory }
     }
 
@@ -71,7 +71,7 @@ impl Stage {
     }
 
     /// Waits until no request is in flight and the process uses no more than before.
-    async fn is_quiet_again(&mut self, before: Reading) -> Duration {
+    async fn wait_until_idle(&mut self, before: Reading) -> Duration {
         let began = Instant::now();
         let patient = || assert!(began.elapsed() < PATIENCE, "something is stuck");
         while self.gate.metric("modelgate_requests_in_flight").await != 0.0
@@ -123,10 +123,10 @@ pub(crate) async fn soak() {
 
     let load = stage.load(false, time, Duration::from_secs_f64(2.0 / capacity));
     let (at_first, callers) = (stage.gate.reading(), send(&load, STEADY));
-    let (memory, writes, rotations) = disturb(&stage, time).await;
+    let (memory, writes, rotations) = change_surroundings(&stage, time).await;
     let tally = ended(callers).await;
     let (took, spent) = (load.began.elapsed(), stage.gate.reading().time - at_first.time);
-    let quiet = stage.is_quiet_again(before).await;
+    let quiet = stage.wait_until_idle(before).await;
     let panics = stage.gate.panics();
     assert!(stage.gate.stop().await.success());
 
@@ -155,7 +155,7 @@ pub(crate) async fn soak() {
 }
 
 /// Until the time is over, rules change, keys rotate and the provider fails, each at its own pace.
-async fn disturb(stage: &Stage, time: Duration) -> (Samples, Writes, u64) {
+async fn change_surroundings(stage: &Stage, time: Duration) -> (Samples, Writes, u64) {
     let over = AtomicBool::new(false);
     let goes_on = || !over.load(Ordering::Relaxed);
     let rules = async {
@@ -207,7 +207,7 @@ fn report(tally: &Tally, writes: &Writes, course: &Course, rotations: u64) {
         at(0.99)
     );
     println!(
-        "| rules | {} times put in force, {} times refused, visible after at most {} ms |",
+        "| rules | {} times activated, {} times refused, visible after at most {} ms |",
         writes.good,
         writes.bad,
         writes.slowest.as_millis()

@@ -19,7 +19,7 @@ use crate::cards::Conduct;
 use crate::gate::Gate;
 use crate::provider::{Provider, Token};
 use crate::rules::{OPEN, Set, callers};
-use crate::slow::{Habit, dawdle, head};
+use crate::slow::{Habit, head, run_slow_client};
 use crate::upstream::Upstreams;
 
 const SLOW: [(Habit, usize); 5] = [
@@ -111,7 +111,7 @@ fn apart() -> Runtime {
 }
 
 /// The 99th percentile of a well-behaved client: the median of several windows.
-async fn calm(address: SocketAddr, credential: HeaderValue, count: usize) -> Duration {
+async fn well_behaved_p99(address: SocketAddr, credential: HeaderValue, count: usize) -> Duration {
     let mut windows = Vec::with_capacity(count);
     for _ in 0..count {
         let clients: Vec<_> = (0..CALM).map(|_| tokio::spawn(window(address, credential.clone()))).collect();
@@ -142,7 +142,7 @@ async fn window(address: SocketAddr, credential: HeaderValue) -> Vec<Duration> {
 
 /// Sends a request that the upstream never answers. Returns the gateway's response if it responds before the time is
 /// over.
-async fn press(
+async fn send_hanging_request(
     address: SocketAddr,
     credential: HeaderValue,
     over: Arc<AtomicBool>,
@@ -166,7 +166,7 @@ pub(crate) async fn overload() {
     let (stage, measuring, crowd) = (Stage::set().await, apart(), apart());
     let address = stage.gate.address;
     let measured = |windows| {
-        let measured = measuring.spawn(calm(address, stage.credential(0), windows));
+        let measured = measuring.spawn(well_behaved_p99(address, stage.credential(0), windows));
         async move { measured.await.unwrap() }
     };
     // The first window fills caches.
@@ -179,7 +179,7 @@ pub(crate) async fn overload() {
     for (at, habit) in habits.enumerate() {
         // The clients connect within 15 seconds, not all at once.
         let delay = Duration::from_millis(3 * u64::try_from(at).unwrap());
-        crowd.spawn(dawdle(address, stage.slow_credential(at), habit, delay));
+        crowd.spawn(run_slow_client(address, stage.slow_credential(at), habit, delay));
         slow += 1;
     }
     let in_flight = async || stage.gate.metric("modelgate_requests_in_flight").await;
@@ -197,7 +197,12 @@ pub(crate) async fn overload() {
     let (over, told) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
     let pressing: Vec<_> = (0..TOO_MANY)
         .map(|at| {
-            crowd.spawn(press(address, stage.slow_credential(at), Arc::clone(&over), Arc::clone(&told)))
+            crowd.spawn(send_hanging_request(
+                address,
+                stage.slow_credential(at),
+                Arc::clone(&over),
+                Arc::clone(&told),
+            ))
         })
         .collect();
     stage.wait_for("there is no room", async || told.load(Ordering::Relaxed) >= SHED).await;

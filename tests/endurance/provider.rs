@@ -148,7 +148,7 @@ impl Provider {
         self.published.push(Published { number, settled: false });
         self.publish(2);
         let began = Instant::now();
-        while !probe.is_let_in(self.credential(Token::Next, 0).0).await {
+        while !probe.is_accepted(self.credential(Token::Next, 0).0).await {
             assert!(began.elapsed() < PATIENCE, "key {} is not accepted", number + 1);
             tokio::time::sleep(Duration::from_millis(10)).await;
         }

@@ -181,7 +181,7 @@ impl Rules {
             _ => {}
         }
         while probe.set().await != next {
-            assert!(written.elapsed() < PATIENCE, "{next:?} is not put in force");
+            assert!(written.elapsed() < PATIENCE, "{next:?} is not activated");
         }
         writes.good += 1;
         writes.slowest = writes.slowest.max(written.elapsed());

@@ -28,7 +28,12 @@ const SLOWLY: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// A slow client, until it is dropped. It reconnects when the gateway disconnects it.
-pub(crate) async fn dawdle(address: SocketAddr, credential: HeaderValue, habit: Habit, delay: Duration) {
+pub(crate) async fn run_slow_client(
+    address: SocketAddr,
+    credential: HeaderValue,
+    habit: Habit,
+    delay: Duration,
+) {
     tokio::time::sleep(delay).await;
     loop {
         // The client starts again, regardless of how the connection ended.
@@ -52,14 +57,18 @@ async fn once(address: SocketAddr, credential: &HeaderValue, habit: Habit) -> st
         head(credential, body.len()) + &body
     };
     match habit {
-        Habit::SlowHead => drip(TcpStream::connect(address).await?, head(credential, 2).as_bytes()).await,
+        Habit::SlowHead => {
+            send_slowly(TcpStream::connect(address).await?, head(credential, 2).as_bytes()).await
+        }
         Habit::SlowBody => {
             let mut stream = TcpStream::connect(address).await?;
             stream.write_all(head(credential, 4096).as_bytes()).await?;
-            drip(stream, &[b' '; 4096]).await
+            send_slowly(stream, &[b' '; 4096]).await
         }
-        Habit::Idle => until_the_end(address, "GET /health/liveliness HTTP/1.1\r\nhost: gate\r\n\r\n").await,
-        Habit::Waits => until_the_end(address, &call("hanging")).await,
+        Habit::Idle => {
+            read_until_closed(address, "GET /health/liveliness HTTP/1.1\r\nhost: gate\r\n\r\n").await
+        }
+        Habit::Waits => read_until_closed(address, &call("hanging")).await,
         Habit::NeverReads => {
             let socket = TcpSocket::new_v4()?;
             socket.set_recv_buffer_size(4096)?;
@@ -72,7 +81,7 @@ async fn once(address: SocketAddr, credential: &HeaderValue, habit: Habit) -> st
     }
 }
 
-async fn drip(mut stream: TcpStream, bytes: &[u8]) -> std::io::Result<()> {
+async fn send_slowly(mut stream: TcpStream, bytes: &[u8]) -> std::io::Result<()> {
     for byte in bytes {
         stream.write_all(&[*byte]).await?;
         tokio::time::sleep(SLOWLY).await;
@@ -80,7 +89,7 @@ async fn drip(mut stream: TcpStream, bytes: &[u8]) -> std::io::Result<()> {
     Ok(())
 }
 
-async fn until_the_end(address: SocketAddr, request: &str) -> std::io::Result<()> {
+async fn read_until_closed(address: SocketAddr, request: &str) -> std::io::Result<()> {
     let mut stream = TcpStream::connect(address).await?;
     stream.write_all(request.as_bytes()).await?;
     while stream.read(&mut [0; 1024]).await? > 0 {}

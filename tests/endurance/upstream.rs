@@ -214,7 +214,7 @@ fn echo(answers: &Arc<AtomicUsize>) -> impl Fn(Request<Incoming>) -> Echo + Clon
                 _ => {}
             }
             let mut response =
-                Response::new(Told::new(told(&target, &key, &body.to_bytes()), manner, counted));
+                Response::new(Told::new(echo_prefix(&target, &key, &body.to_bytes()), manner, counted));
             if manner == Manner::Failing {
                 *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
             }
@@ -225,7 +225,7 @@ fn echo(answers: &Arc<AtomicUsize>) -> impl Fn(Request<Incoming>) -> Echo + Clon
 
 /// The beginning of every response: the path, key and model of the call, and whether the rest of its body, from
 /// `content` on, arrived as it was sent.
-pub(crate) fn told(target: &str, key: &str, body: &[u8]) -> String {
+pub(crate) fn echo_prefix(target: &str, key: &str, body: &[u8]) -> String {
     let text = String::from_utf8_lossy(&body[..body.len().min(256)]);
     let model =
         text.split_once("\"model\":").and_then(|(_, rest)| rest.split('"').nth(1)).unwrap_or_default();

@@ -41,7 +41,7 @@ fn trusting(identities: &[Identity; 2]) -> Arc<ClientConfig> {
 }
 
 /// The certificate that a caller receives when its request is answered.
-fn shown(address: SocketAddr, config: &Arc<ClientConfig>) -> std::io::Result<Vec<u8>> {
+fn presented_certificate(address: SocketAddr, config: &Arc<ClientConfig>) -> std::io::Result<Vec<u8>> {
     let name = ServerName::try_from("localhost").unwrap();
     let tls = ClientConnection::new(Arc::clone(config), name).map_err(std::io::Error::other)?;
     let mut stream = StreamOwned::new(tls, connect(address));
@@ -76,7 +76,7 @@ fn certificates_change_under_load_and_every_handshake_gets_one_of_them() {
         let caller = || {
             let mut seen = HashSet::new();
             while !over.load(Ordering::Relaxed) {
-                seen.insert(shown(gate.address, &config).expect("a handshake fails"));
+                seen.insert(presented_certificate(gate.address, &config).expect("a handshake fails"));
                 count.fetch_add(1, Ordering::Relaxed);
             }
             seen
@@ -88,7 +88,7 @@ fn certificates_change_under_load_and_every_handshake_gets_one_of_them() {
             gate.write("tls.key", &next.key);
             gate.write("tls.crt", &next.pem);
             gate.log.times("new rules are active", swap);
-            assert_eq!(shown(gate.address, &config).unwrap(), next.der.to_vec());
+            assert_eq!(presented_certificate(gate.address, &config).unwrap(), next.der.to_vec());
             let soon = count.load(Ordering::Relaxed) + 4;
             until(|| {
                 let is_over = callers.iter().any(std::thread::ScopedJoinHandle::is_finished);

@@ -35,11 +35,11 @@ impl Provider {
         Self { url: format!("http://{address}/keys"), says }
     }
 
-    fn now_says(&self, says: String) {
+    fn set_response(&self, says: String) {
         self.says.lock().unwrap().0 = says;
     }
 
-    fn asked(&self) -> usize {
+    fn request_count(&self) -> usize {
         self.says.lock().unwrap().1
     }
 }
@@ -108,7 +108,7 @@ fn a_provider_that_says_something_else_is_believed_nothing_until_it_says_keys() 
         let provider = Provider::start(says);
         let gate = gate(&provider.url);
         is_unavailable(&gate, &provider.url, &token(&key), reason);
-        provider.now_says(keys(&key));
+        provider.set_response(keys(&key));
         until(|| (gate.models_as(&token(&key)).status() == 200).then_some(()));
     }
 }
@@ -124,7 +124,7 @@ fn a_provider_that_does_not_answer_holds_up_its_own_tokens_for_a_bounded_time() 
     assert_eq!(gate.models_as(MASTER_KEY).status(), 200, "others are served meanwhile");
     assert_eq!(answer(&mut waiting).told(), (503, "keys_unavailable".to_owned()));
     gate.log.times("the response did not complete in time", 1);
-    provider.now_says(keys(&key));
+    provider.set_response(keys(&key));
     until(|| (gate.models_as(&token(&key)).status() == 200).then_some(()));
 }
 
@@ -134,9 +134,9 @@ fn keys_that_rotate_are_fetched_when_a_token_names_them_and_old_ones_go() {
     let provider = Provider::start(keys(&old));
     let gate = gate(&provider.url);
     assert_eq!(gate.models_as(&token(&old)).status(), 200);
-    provider.now_says(keys(&new));
+    provider.set_response(keys(&new));
     until(|| (gate.models_as(&token(&new)).status() == 200).then_some(()));
     assert_eq!(gate.models_as(&token(&old)).told(), (401, "invalid_api_key".to_owned()));
     assert!(gate.decisions(3).iter().any(|line| line["reason"] == "token_unknown_key"));
-    assert!(provider.asked() >= 2);
+    assert!(provider.request_count() >= 2);
 }

@@ -165,7 +165,7 @@ async fn a_new_bundle_is_in_force_at_the_next_poll() {
         }
     })
     .await;
-    assert_eq!(policies(), Some(1), "the old rules stay in force");
+    assert_eq!(policies(), Some(1), "the old rules stay active");
 }
 
 #[test]

@@ -16,7 +16,7 @@ fn blocks(page: &str, language: &str) -> Vec<String> {
 }
 
 /// The blocks that call the installed command. Blocks with `cargo` build it, which the tests have already done.
-fn runnable(page: &str) -> Vec<String> {
+fn command_blocks(page: &str) -> Vec<String> {
     blocks(page, "sh").into_iter().filter(|block| !block.contains("cargo ")).collect()
 }
 
@@ -35,7 +35,7 @@ fn shell(directory: &Path, script: &str) -> Command {
 }
 
 /// Runs a block that ends with `modelgate serve`, on free ports, until it listens.
-fn serves(page: &str, block: &str) {
+fn run_until_listening(page: &str, block: &str) {
     let directory = tempfile::tempdir().unwrap();
     let (before, serve) = block.trim_end().rsplit_once('\n').unwrap();
     assert!(serve.starts_with(SERVE), "{page}: the last line does not serve:\n{block}");
@@ -55,11 +55,11 @@ fn serves(page: &str, block: &str) {
 
 #[test]
 fn the_ways_in_serve_as_they_are_pasted() {
-    let ways = runnable("README.md");
+    let ways = command_blocks("README.md");
     assert_eq!(ways.len(), 2, "{ways:?}");
     for way in ways {
         assert!(way.lines().count() <= 10, "{way}");
-        serves("README.md", &way);
+        run_until_listening("README.md", &way);
     }
 }
 

@@ -132,7 +132,8 @@ impl<'w> Naive<'w> {
             .chain([uid("Route", asked.path)])
             .collect();
         uids.extend(self.described.iter().map(|described| described.uid.clone()));
-        let mut parents: Parents = uids.iter().map(|uid| (uid.clone(), self.direct(uid))).collect();
+        let mut parents: Parents =
+            uids.iter().map(|uid| (uid.clone(), self.configured_parents(uid))).collect();
         for described in &self.described {
             parents.entry(described.uid.clone()).or_default().extend(described.parents.iter().cloned());
         }
@@ -173,7 +174,7 @@ impl<'w> Naive<'w> {
     }
 
     /// The parents of an entity in the configuration, except lists.
-    fn direct(&self, of: &EntityUid) -> BTreeSet<EntityUid> {
+    fn configured_parents(&self, of: &EntityUid) -> BTreeSet<EntityUid> {
         let (ty, id) = (of.type_name().to_string(), of.id().unescaped());
         match ty.as_str() {
             "Team" => TEAMS

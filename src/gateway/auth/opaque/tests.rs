@@ -28,7 +28,7 @@ impl Endpoint {
             gate: Arc::new(Semaphore::new(1000)),
             reply: Arc::new(Mutex::new(String::new())),
         };
-        endpoint.now_says("200 OK", "application/json", &body.to_string());
+        endpoint.set_response("200 OK", "application/json", &body.to_string());
         let (hits, gate, reply) = (endpoint.hits.clone(), endpoint.gate.clone(), endpoint.reply.clone());
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -40,7 +40,7 @@ impl Endpoint {
         endpoint
     }
 
-    fn now_says(&self, status: &str, kind: &str, body: &str) {
+    fn set_response(&self, status: &str, kind: &str, body: &str) {
         let length = body.len();
         *self.reply.lock().unwrap() = format!(
             "HTTP/1.1 {status}\r\ncontent-type: {kind}\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
@@ -215,13 +215,13 @@ async fn only_the_provider_says_that_a_token_is_bad() {
     let endpoint = Endpoint::start(&json!({})).await;
     let (store, now) = (store(), start());
     for (status, kind, body, userinfo, introspection) in cases {
-        endpoint.now_says(status, kind, body);
+        endpoint.set_response(status, kind, body);
         assert_eq!(&judge(&store, "t", &endpoint.userinfo(), now).await, userinfo, "{status} {kind} {body}");
         let introspected = judge(&store, "t", &endpoint.introspection(), now).await;
         assert_eq!(&introspected, introspection, "{status} {kind} {body}");
     }
     // None of these was cached.
-    endpoint.now_says("200 OK", "application/json", r#"{"sub": "u", "active": true}"#);
+    endpoint.set_response("200 OK", "application/json", r#"{"sub": "u", "active": true}"#);
     for provider in [endpoint.userinfo(), endpoint.introspection()] {
         assert!(judge(&store, "t", &provider, now).await.is_ok());
     }

@@ -88,7 +88,7 @@ pub(in crate::gateway) enum Refusal {
     #[error("no upstream serves this route")]
     NoUpstream,
     /// Every deployment of the model failed not long ago.
-    #[error("every deployment of the model failed and is left alone for now: try again in {seconds} seconds")]
+    #[error("every deployment of the model is cooling down after failures: try again in {seconds} seconds")]
     CoolingDown { seconds: u64 },
     /// Under `modelgate.references: remember`, an answer with other callers' objects is not passed on.
     #[error("the list may show objects of other callers, and cannot be filtered: {0}")]
@@ -114,7 +114,7 @@ pub(in crate::gateway) enum Refusal {
     MessagesUnseen,
     #[error("the proxy does not describe the original request: {0}")]
     Original(&'static str),
-    #[error("this address may not ask for decisions: `modelgate.trusted_proxies` lists those that may")]
+    #[error("this address may not request decisions: list it in `modelgate.trusted_proxies`")]
     UntrustedProxy,
     /// The caller may use the model, but this connection belongs to another deployment.
     #[error("another deployment serves the model: open a new connection for it")]

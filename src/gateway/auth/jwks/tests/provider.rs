@@ -56,7 +56,7 @@ impl Provider {
         provider
     }
 
-    pub(super) fn now_replies(&self, reply: Reply) {
+    pub(super) fn set_reply(&self, reply: Reply) {
         *self.reply.lock().unwrap() = reply;
     }
 

@@ -168,7 +168,7 @@ async fn a_bad_answer_leaves_the_good_keys_in_place() {
     let provider = Provider::start(ok(&issuer.jwks())).await;
     let (store, now) = (store(&[&provider.url]), start());
     assert!(judge(&store, &issuer.token(), now).await.is_ok());
-    provider.now_replies(ok(r#"{"keys": []}"#));
+    provider.set_reply(ok(r#"{"keys": []}"#));
     assert_eq!(judge(&store, &Issuer::new("b").token(), later(now, 40)).await, Err(unknown("b")));
     assert_eq!(provider.hits(), 2);
     assert!(judge(&store, &issuer.token(), later(now, 41)).await.is_ok());

@@ -29,10 +29,10 @@ pub use settings::models::destination::Destination;
 pub use settings::tokens::issuers::ClaimFields;
 pub use settings::types::{
     AdminListen, AwsCredentials, Config, Convention, Cors, DecisionLog, DeniedModel, Deployment, EntraClient,
-    ExtAuthz, Fallback, ForwardAuth, GatewaySettings, GoogleCredentials, Issuer, JwtAuth, Masked, Mode,
-    Model, OpaqueTokens, PassedMembers, Provider, References, RoleMapping, RolePermission, RouterSettings,
-    Routing, ScopeMapping, ServiceAccount, SocketAddress, Team, TlsFiles, TokenRole, TokenRules, Upstream,
-    UpstreamCredential, UpstreamHeaders, UpstreamModels, VertexPlace, WithoutBody,
+    ExtAuthz, FailurePolicy, Fallback, ForwardAuth, GatewaySettings, GoogleCredentials, Issuer, JwtAuth,
+    Masked, Mode, Model, OpaqueTokens, PassedMembers, Provider, References, RoleMapping, RolePermission,
+    RouterSettings, Routing, ScopeMapping, ServiceAccount, SocketAddress, Team, TlsFiles, TokenRole,
+    TokenRules, Upstream, UpstreamCredential, UpstreamHeaders, UpstreamModels, VertexPlace, WithoutBody,
 };
 pub use yaml::lines::Lines;
 

@@ -47,8 +47,7 @@ impl Snapshot {
     /// [`Denied`], as for [`authorize`](Self::authorize).
     pub fn decide(&self, caller: &Caller, call: &ApiCall) -> Result<Decision, Box<Denied>> {
         let is_open = self.allows_references();
-        let decided = self.decide_models(caller, call, is_open);
-        match decided {
+        match self.decide_models(caller, call, is_open) {
             Ok(decision) if call.has_foreign_id() => Err(Box::new(Denied::new(Rule::Reference, decision))),
             Err(denied) if call.has_foreign_id() && denied.rule.is_of_models() => {
                 Err(Box::new(Denied { rule: Rule::Reference, reason: None, ..*denied }))
@@ -72,13 +71,11 @@ impl Snapshot {
         without_references: bool,
     ) -> Result<Decision, Box<Denied>> {
         // Almost every request names at most one model. That case needs no list.
-        let mut models = call.judged_models(without_references);
-        let (first, second) = (models.next(), models.next());
-        if second.is_none() && !call.is_unnamed() {
-            return self.decide_asked(caller, Asked::by(call, first.as_slice(), without_references));
+        if call.names_one_model() {
+            return self.decide_asked(caller, &Asked::by(call, call.model().as_slice(), without_references));
         }
         let models = asked_models(call, without_references);
-        self.decide_asked(caller, Asked::by(call, &models, without_references))
+        self.decide_asked(caller, &Asked::by(call, &models, without_references))
     }
 
     /// Whether a request is denied only because of its references.
@@ -88,9 +85,9 @@ impl Snapshot {
             && self.decide_models(caller, call, true).is_ok()
     }
 
-    pub(super) fn decide_asked(&self, caller: &Caller, asked: Asked<'_>) -> Result<Decision, Box<Denied>> {
+    pub(super) fn decide_asked(&self, caller: &Caller, asked: &Asked<'_>) -> Result<Decision, Box<Denied>> {
         let team = team::select(self, caller, asked);
-        let (outcome, team_id) = self.outcome(self.key(caller, team, &asked), &asked);
+        let (outcome, team_id) = self.outcome(self.key(caller, team, asked), asked);
         let decision = |policies, shadow| Decision {
             role: caller.role(),
             user_id: caller.user_id.clone(),

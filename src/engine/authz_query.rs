@@ -43,6 +43,6 @@ impl Snapshot {
             model_use: query.model_use,
         };
         let is_open = self.allows_references();
-        self.decide_asked(caller, Asked::new(facts, query.team_header.as_deref(), &models, is_open))
+        self.decide_asked(caller, &Asked::new(facts, query.team_header.as_deref(), &models, is_open))
     }
 }

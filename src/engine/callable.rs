@@ -106,7 +106,7 @@ impl Snapshot {
         MODEL_ROUTES.into_iter().any(|route| {
             let facts = Facts { method: "POST", route, request_context, ..Facts::default() };
             let asked = Asked { facts, header: team_header, models: &[model] };
-            self.decide_asked(caller, asked).map_or_else(|denied| !denied.is_floor, |_| true)
+            self.decide_asked(caller, &asked).map_or_else(|denied| !denied.is_floor, |_| true)
         })
     }
 }
@@ -119,7 +119,7 @@ impl<'s> Questions<'s> {
             let facts =
                 Facts { method: "POST", route, request_context: self.request_context, ..Facts::default() };
             let asked = Asked { facts, header: self.header, models: &[model] };
-            let Ok(team) = team::select(self.snapshot, self.caller, asked) else { return false };
+            let Ok(team) = team::select(self.snapshot, self.caller, &asked) else { return false };
             if denied_to.contains(&team) {
                 return false;
             }

@@ -53,7 +53,7 @@ impl Snapshot {
         let models = asked.models;
         let outcome = self.decide(caller, call);
         let mut explanation = Explanation { outcome, grants: Vec::new(), checks: Vec::new() };
-        let team = team::select(self, caller, asked);
+        let team = team::select(self, caller, &asked);
         let key = self.key(caller, team, &asked);
         let Ok(authz_context) = AuthzContext::new(self, key) else { return explanation };
         let Ok(questions) = authz_context.ask() else { return explanation };

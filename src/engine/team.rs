@@ -13,7 +13,7 @@ use crate::translate::TEAM_ROUTES;
 pub(super) fn select<'c>(
     snapshot: &'c Snapshot,
     caller: &'c Caller,
-    asked: Asked<'_>,
+    asked: &Asked<'_>,
 ) -> Result<Option<&'c str>, Rule> {
     let Some(jwt) = &snapshot.config().jwt else { return Ok(None) };
     if caller.admin {
@@ -40,6 +40,9 @@ pub(super) fn select<'c>(
     if caller.team_expected {
         return Err(Rule::NoTeam);
     }
+    if caller.claims_no_team() {
+        return if jwt.enforce_team_based_model_access { Err(Rule::NoTeam) } else { Ok(None) };
+    }
     by_fit(snapshot, caller, asked, jwt)
 }
 
@@ -55,7 +58,7 @@ fn by_header<'c>(teams: &'c TeamDirectory, caller: &'c Caller, header: &str) -> 
 fn by_fit<'c>(
     snapshot: &'c Snapshot,
     caller: &'c Caller,
-    asked: Asked<'_>,
+    asked: &Asked<'_>,
     jwt: &JwtAuth,
 ) -> Result<Option<&'c str>, Rule> {
     let world = &snapshot.world;
@@ -86,13 +89,6 @@ fn by_fit<'c>(
     }
     match best {
         Some((_, team)) => Ok(Some(team)),
-        None if caller.claimed_teams().next().is_none() => {
-            if jwt.enforce_team_based_model_access {
-                Err(Rule::NoTeam)
-            } else {
-                Ok(None)
-            }
-        }
         None if asked.models.is_empty() => Ok(None),
         None => Err(Rule::NoTeamWithModel),
     }

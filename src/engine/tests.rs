@@ -223,9 +223,9 @@ fn share(policies: &[&str], first: Value, second: Value) -> bool {
         caller(&all, &snapshot)
     };
     let [first, second] = [with_defaults(first), with_defaults(second)];
-    let key = |caller| snapshot.key(caller, team::select(&snapshot, caller, asked), &asked).to_owned();
+    let key = |caller| snapshot.key(caller, team::select(&snapshot, caller, &asked), &asked).to_owned();
     let (of_first, of_second) = (key(&first), key(&second));
-    let _ = snapshot.decide_asked(&first, asked);
+    let _ = snapshot.decide_asked(&first, &asked);
     let is_kept = |key: &MemoizedKey| snapshot.answers.get(key, |known| known == key, |_, _| ()).is_some();
     let found = is_kept(&of_second);
     assert!(is_kept(&of_first), "the first is kept");
@@ -286,9 +286,9 @@ fn what_other_rules_read_of_a_caller_is_of_no_use_to_these() {
     for (email, denied) in [("ada@a.com", false), ("bob@b.com", true)] {
         let claims = json!({"sub": "ada", "roles": ["dev", "ops"], "email": email});
         let [asked_before, new] = [(); 2].map(|()| caller(&claims, &these));
-        let _ = others.decide_asked(&asked_before, asked);
+        let _ = others.decide_asked(&asked_before, &asked);
         for caller in [&asked_before, &asked_before.clone(), &new] {
-            let rule = these.decide_asked(caller, asked).err().map(|denied| denied.rule);
+            let rule = these.decide_asked(caller, &asked).err().map(|denied| denied.rule);
             assert_eq!(rule, denied.then_some(Rule::Policy), "{email}");
         }
     }
@@ -305,8 +305,8 @@ fn an_error_is_not_kept() {
     let asked = Asked { facts, header: None, models: &[&model] };
     let caller = caller(&json!({"sub": "ada", "roles": "dev"}), &snapshot);
     for _ in 0..2 {
-        assert_eq!(snapshot.decide_asked(&caller, asked).unwrap_err().rule, Rule::Evaluation);
-        let key = snapshot.key(&caller, team::select(&snapshot, &caller, asked), &asked);
+        assert_eq!(snapshot.decide_asked(&caller, &asked).unwrap_err().rule, Rule::Evaluation);
+        let key = snapshot.key(&caller, team::select(&snapshot, &caller, &asked), &asked);
         assert!(snapshot.answers.get(&key, |known| key.is(known), |_, _| ()).is_none());
     }
 }
@@ -318,7 +318,7 @@ fn what_is_too_large_is_decided_and_not_kept() {
     let facts = Facts { method: "POST", route: "/v1/chat/completions", ..Facts::default() };
     let asked = Asked { facts, header: None, models: &[&model] };
     let caller = caller(&json!({"sub": "ada", "roles": "dev"}), &snapshot);
-    assert_eq!(snapshot.decide_asked(&caller, asked).unwrap_err().rule, Rule::Model);
-    let key = snapshot.key(&caller, team::select(&snapshot, &caller, asked), &asked);
+    assert_eq!(snapshot.decide_asked(&caller, &asked).unwrap_err().rule, Rule::Model);
+    let key = snapshot.key(&caller, team::select(&snapshot, &caller, &asked), &asked);
     assert!(snapshot.answers.get(&key, |known| key.is(known), |_, _| ()).is_none());
 }

@@ -239,6 +239,11 @@ impl Caller {
         self.team_ids.iter().map(String::as_str).chain(own)
     }
 
+    /// Whether [`claimed_teams`](Self::claimed_teams) is empty.
+    pub(crate) fn claims_no_team(&self) -> bool {
+        self.team_ids.is_empty() && self.team.is_none()
+    }
+
     /// The email domain (R7): the part after the last `@`, if the part before it is not empty.
     pub(crate) fn email_domain(&self) -> Option<&str> {
         let (local, domain) = self.email.as_deref()?.rsplit_once('@')?;

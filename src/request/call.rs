@@ -94,8 +94,9 @@ pub(crate) struct Resolved {
 impl ApiCall {
     /// The same call with a time and an address.
     #[must_use]
-    pub fn with_context(self, context: RequestContext) -> Self {
-        Self { context, ..self }
+    pub fn with_context(mut self, context: RequestContext) -> Self {
+        self.context = context;
+        self
     }
 
     /// The time and the address of the call.
@@ -133,7 +134,12 @@ impl ApiCall {
         self.model.iter().chain(self.additional.iter().filter(|name| Some(*name) != self.model.as_ref()))
     }
 
-    /// The same, or without the names that only refer to what stands for a model, such as `assistant_id:asst_1`.
+    /// Whether the request names no model besides the one that it asks for, if any.
+    pub(crate) fn names_one_model(&self) -> bool {
+        self.additional.is_empty() && !self.is_unnamed
+    }
+
+    /// The same models, or those without the names that only refer to what stands for a model, such as `assistant_id:asst_1`.
     pub(crate) fn judged_models(&self, without_references: bool) -> impl Iterator<Item = &ModelName> {
         self.models().filter(move |name| !without_references || !self.references.contains(name))
     }

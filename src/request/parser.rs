@@ -50,8 +50,10 @@ impl RequestParser {
     ///
     /// [`Malformed`] for a request that cannot be judged, regardless of its body.
     pub fn begin(head: &RequestHead<'_>) -> Result<Self, Malformed> {
-        let begun = Begun::new(head)?;
-        Ok(match Reader::new(Kind::of(head.headers)?, begun.route.as_str()) {
+        let judged = Judged::read(head.method, head.headers)?;
+        let kind = Kind::of(judged.content_type)?;
+        let begun = Begun::new(head, judged)?;
+        Ok(match Reader::new(kind, begun.route.as_str()) {
             Reader::Whole(whole) => Self::Whole(WholeBody { begun, whole }),
             Reader::Streamed(multipart) => Self::Streamed(StreamedBody { begun, multipart, bytes: 0 }),
         })
@@ -115,11 +117,11 @@ struct Begun {
 }
 
 impl Begun {
-    fn new(head: &RequestHead<'_>) -> Result<Self, Malformed> {
+    fn new(head: &RequestHead<'_>, judged: Judged<'_>) -> Result<Self, Malformed> {
         let route = routes::route(head.method, head.path)?;
-        let Judged { team, names: mut additional } = Judged::read(head.method, head.headers)?;
+        let Judged { team, names: mut additional, .. } = judged;
         let mut asked = Asked::default();
-        let in_path = path_model(head.method, route.as_str())?;
+        let in_path = if route.may_name_model() { path_model(head.method, route.as_str())? } else { None };
         asked.ask("the path", in_path.map(|model| model.name))?;
         let path_replaces = in_path.is_some_and(|model| model.replaces);
         let query = head.query.filter(|_| !Rules { route: route.as_str() }.is_report());
@@ -128,7 +130,9 @@ impl Begun {
         let is_azure = route.as_str() == "/openai/realtime";
         let deployment = query.filter(|_| is_azure).and_then(query::deployment);
         asked.ask("the parameter `deployment`", deployment.as_deref())?;
-        additional.extend(&in_query.names).map_err(Malformed::Query)?;
+        if !in_query.names.as_slice().is_empty() {
+            additional.extend(&in_query.names).map_err(Malformed::Query)?;
+        }
         Ok(Self {
             method: head.method.clone(),
             route,
@@ -160,7 +164,9 @@ impl Begun {
         {
             additional.add_parts(name.as_str()).map_err(Malformed::Body)?;
         }
-        additional.extend(&names).map_err(Malformed::Body)?;
+        if !names.as_slice().is_empty() {
+            additional.extend(&names).map_err(Malformed::Body)?;
+        }
         let model_use = model_use.on(route.as_str());
         let (additional, references) = additional.into_parts();
         Ok(ApiCall {

@@ -20,7 +20,7 @@ pub(crate) struct DeniedModels {
 
 impl DeniedModels {
     pub(super) fn new(listed: &[String]) -> Self {
-        let listed_folded: Vec<String> = listed.iter().map(|name| folded(name)).collect();
+        let listed_folded: Vec<String> = listed.iter().map(|name| folded(name.trim())).collect();
         let exact = || listed_folded.iter().filter(|name| !name.contains('*'));
         let dotless: Vec<String> = exact().filter_map(|name| without_dots(name)).collect();
         let names = || exact().chain(&dotless);

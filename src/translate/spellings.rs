@@ -270,6 +270,23 @@ mod tests {
     }
 
     #[test]
+    fn the_longest_names_that_upstreams_have_are_compared() {
+        for (name, plain) in [
+            (
+                "vertex_ai/projects/my-project-1/locations/us-central1/publishers/anthropic/models/claude-3.5-sonnet-v2@20241022",
+                "claude-3.5-sonnet-v2",
+            ),
+            (
+                "bedrock/converse/arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.anthropic.claude-3-5-sonnet-20241022-v2:0",
+                "claude-3-5-sonnet",
+            ),
+            ("accounts/fireworks/models/llama-v3.1-8b#accounts/fireworks/deployments/a1", "llama-v3.1-8b"),
+        ] {
+            assert!(reads(name, plain), "{name}: {:?}", readings(name));
+        }
+    }
+
+    #[test]
     fn a_path_of_a_resource_names_no_provider() {
         for name in [
             "x",

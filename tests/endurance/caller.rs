@@ -248,6 +248,11 @@ impl Load {
             return Ok("401, no valid token");
         }
         let sets = self.rules.active.since(rules);
+        // The upstream closed a kept connection at that moment, and nothing of the request was sent.
+        let is_changing = sets.iter().copied().flatten().count() > 1;
+        if is_changing && answer.is_refusal(503, "api_error") && answer.has_code("rules_changed") {
+            return Ok("503, the rules changed while the upstream closed");
+        }
         let expected = sets.iter().copied().flatten().map(|set| &card.expected[*set as usize]);
         match expected.clone().find(|expected| may_be_accepted && expected.fits(&answer)) {
             Some(expected) => Ok(expected.name()),

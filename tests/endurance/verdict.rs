@@ -101,6 +101,10 @@ impl Answer {
         self.status == status && self.is_whole && says_so()
     }
 
+    pub(crate) fn has_code(&self, code: &str) -> bool {
+        String::from_utf8_lossy(&self.head).contains(&format!("\"code\":\"{code}\""))
+    }
+
     fn models(&self) -> Vec<String> {
         let body: Value = serde_json::from_slice(&self.head).unwrap_or_default();
         let listed = body["data"].as_array().into_iter().flatten();

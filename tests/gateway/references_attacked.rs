@@ -45,21 +45,48 @@ async fn another_callers_id_is_found_in_any_case_with_blanks_in_lists_and_in_url
 #[tokio::test]
 async fn an_id_that_its_caller_chose_takes_no_word_from_others() {
     let callers = Callers::start(REMEMBER).await;
-    let chosen = json!({"id": "anthropic-claude-4", "name": "agents/claude-4"});
+    let chosen = json!({"id": "anthropic-claude-4"});
     let body = r#"{"id": "anthropic-claude-4", "model": "anthropic-claude"}"#;
     callers.sends("eve", "POST /v1beta/agents", body, &chosen).await;
-    callers
-        .sends(
-            "eve",
-            "POST /v1beta/agents?agentId=team%2Fmodel-77",
-            "{\"model\":\"anthropic-claude\"}",
-            &json!({"id": "model-77"}),
-        )
-        .await;
-    let named = r#"{"model": "anthropic-claude", "user": "anthropic-claude-4", "messages": []}"#;
-    callers.sends("ada", "POST /v1/chat/completions", named, &json!({})).await;
-    // The name says that it is an agent, so it is no word.
-    callers.is_denied("ada", "GET /v1beta/agents/claude-4", "").await;
+    let body = r#"{"model": "anthropic-claude"}"#;
+    callers.sends("eve", "POST /v1beta/agents?agentId=model-77", body, &json!({"id": "model-77"})).await;
+    for word in ["anthropic-claude-4", "model-77"] {
+        let named = json!({"model": "anthropic-claude", "user": word, "messages": []}).to_string();
+        callers.sends("ada", "POST /v1/chat/completions", &named, &json!({})).await;
+        // It is an id where the path says what it is of.
+        callers.is_denied("ada", &format!("GET /v1beta/agents/{word}"), "").await;
+        callers.sends("eve", &format!("GET /v1beta/agents/{word}"), "", &json!({})).await;
+    }
+}
+
+#[tokio::test]
+async fn ids_of_other_apis_streams_are_found() {
+    let callers = Callers::start(REMEMBER).await;
+    for (path, body, event, id) in [
+        (
+            "/v1beta/interactions",
+            r#"{"model": "anthropic-claude", "stream": true}"#,
+            json!({"interaction": {"id": "v1_abc1"}, "event_type": "interaction.created"}),
+            "/v1beta/interactions/v1_abc1",
+        ),
+        (
+            "/v1/conversations",
+            r#"{"model": "anthropic-claude", "stream": true}"#,
+            json!({"type": "conversation.response.started", "conversation_id": "conv_abc1"}),
+            "/v1/conversations/conv_abc1/history",
+        ),
+    ] {
+        let mut client = callers.gate.send("POST", path, &callers.headers("ada"), body).await;
+        let (mut upstream, _) = callers.gate.arriving().await;
+        let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
+        soon(upstream.write_all(format!("{head}data: {event}\n\n").as_bytes())).await.unwrap();
+        let mut seen = Vec::new();
+        while !String::from_utf8_lossy(&seen).contains("_abc1") {
+            seen.push(soon(client.read_u8()).await.unwrap());
+        }
+        callers.is_denied("eve", &format!("GET {id}"), "").await;
+        callers.sends("ada", &format!("GET {id}"), "", &json!({})).await;
+    }
 }
 
 #[tokio::test]

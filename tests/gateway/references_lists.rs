@@ -84,6 +84,12 @@ async fn a_list_of_googles_shows_each_caller_its_own_objects() {
     callers
         .sends("ada", "POST /v1beta/cachedContents", cache, &json!({"name": "cachedContents/abc123"}))
         .await;
+    let agent = r#"{"id":"my-agent-1","model":"anthropic-claude"}"#;
+    callers.sends("ada", "POST /v1beta/agents", agent, &json!({"id": "my-agent-1"})).await;
+    let all = json!({"agents": [{"id": "my-agent-1"}, {"id": "my-agent-2"}]});
+    let own = json!({"agents": [{"id": "my-agent-1"}]});
+    assert_eq!(lists_to(&callers, "ada", "/v1beta/agents", &all).await, own);
+    assert_eq!(lists_to(&callers, "eve", "/v1beta/agents", &all).await, json!({"agents": []}));
     for (path, list, id) in [
         ("/v1beta/batches", "operations", "batches/abc123"),
         ("/v1beta/files", "files", "files/abc123"),
@@ -128,7 +134,8 @@ async fn a_list_that_cannot_be_filtered_is_denied_with_the_reason() {
     let large = format!(r#"{{"data":["{}"]}}"#, "x".repeat(1024));
     for (head, list, why) in [
         ("200 OK\r\n", large.as_str(), "max_body_bytes"),
-        ("200 OK\r\ncontent-encoding: gzip\r\n", "\u{1f}", "compressed"),
+        ("200 OK\r\ncontent-encoding: gzip\r\n", "\u{1f}", "cannot be decoded"),
+        ("200 OK\r\ncontent-encoding: x\r\n", "{}", "cannot be decoded"),
         ("200 OK\r\n", "not JSON", "not a JSON list"),
         ("200 OK\r\n", r#"{"data":[{"id":"a","id":"b"}]}"#, "not a JSON list"),
         ("206 Partial Content\r\n", r#"{"data":[{"#, "not a JSON list"),
@@ -153,4 +160,38 @@ async fn lists_are_passed_on_to_the_master_key_and_under_other_settings() {
         let callers = Callers::start(&format!("upstream: {{api_base: \"http://UPSTREAM\"}}, {mode}")).await;
         assert_eq!(lists_to(&callers, "ada", "/v1/files", &all).await, all, "{mode}");
     }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_compressed_all_the_same_is_read() {
+    let zipped = |text: &str| {
+        use std::io::Write as _;
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        encoder.write_all(text.as_bytes()).unwrap();
+        encoder.finish().unwrap()
+    };
+    let callers = Callers::start(REMEMBER).await;
+    let answered = async |subject: &str, method: &str, path: &str, text: &str| {
+        let mut client = callers.gate.send(method, path, &callers.headers(subject), "").await;
+        let (mut upstream, _) = callers.gate.arriving().await;
+        let zipped = zipped(text);
+        let head = format!(
+            "HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+            zipped.len()
+        );
+        soon(upstream.write_all(&[head.as_bytes(), &zipped].concat())).await.unwrap();
+        drop(upstream);
+        let head = crate::fixture::read_until(&mut client, "\r\n\r\n").await;
+        let message = Message { head, body: String::new() };
+        let mut body = vec![0; message.header("content-length").unwrap().parse().unwrap()];
+        soon(tokio::io::AsyncReadExt::read_exact(&mut client, &mut body)).await.unwrap();
+        (message.header("content-encoding").map(str::to_owned), body)
+    };
+    let created = r#"{"id":"conv_zipped1"}"#;
+    let (coding, body) = answered("ada", "POST", "/v1/conversations", created).await;
+    assert_eq!((coding.as_deref(), body), (Some("gzip"), zipped(created)));
+    callers.is_denied("eve", "GET /v1/conversations/conv_zipped1", "").await;
+    let list = r#"{"data":[{"id":"conv_zipped1"},{"id":"conv_other2"}]}"#;
+    let (coding, body) = answered("ada", "GET", "/v1/conversations", list).await;
+    assert_eq!((coding, body.as_slice()), (None, &br#"{"data":[{"id":"conv_zipped1"}]}"#[..]));
 }

@@ -102,6 +102,20 @@ async fn another_callers_id_in_the_first_message_or_the_handshake_reaches_no_ups
 }
 
 #[tokio::test]
+async fn a_session_that_a_websocket_began_belongs_to_its_caller() {
+    let callers = Callers::start(REMEMBER).await;
+    let (mut ada, mut upstream, _) = connected(&callers.gate, REALTIME, &callers.headers("ada")).await;
+    let event = json!({"type": "session.created", "session": {"id": "sess_abc1", "model": "x"}});
+    say(&mut upstream, &event.to_string()).await;
+    assert_eq!(text(&mut ada).await, event.to_string());
+    callers.is_denied("eve", "GET /v1/live/sessions/sess_abc1/content", "").await;
+    callers
+        .is_denied("eve", "POST /v1/live/sessions/sess_abc1/fork", r#"{"model":"anthropic-claude"}"#)
+        .await;
+    callers.sends("ada", "GET /v1/live/sessions/sess_abc1/content", "", &json!({})).await;
+}
+
+#[tokio::test]
 async fn a_handle_of_a_live_session_resumes_it_for_its_caller_alone() {
     let models = "[anthropic-claude]";
     let callers = Callers::start(REMEMBER).await;

@@ -87,3 +87,32 @@ async fn metrics_and_the_admin_listener_show_which_deployments_are_left_alone() 
     assert_eq!(shown["host"], first.address.to_string());
     assert_eq!((&shown["succeeded"], &shown["failed"]), (&0.into(), &1.into()));
 }
+
+#[tokio::test]
+async fn an_alias_shares_the_cool_downs_of_its_model() {
+    let first = Upstream::that("first", &[Fails(429, "retry-after: 60\r\n")]).await;
+    let second = Upstream::that("second", &[Serves]).await;
+    let models = [("may", &first, "order: 1"), ("may", &second, "order: 2")];
+    let gate = Router::with(&models, "model_group_alias: {may-too: may}").await;
+    for model in ["may", "may-too", "may"] {
+        assert_eq!(gate.chat(model).await.body, "second");
+    }
+    assert_eq!((first.requests(), second.requests()), (1, 3));
+    assert_eq!(gate.served().await, ("may".into(), "may#2".into(), 1));
+}
+
+#[tokio::test]
+async fn errors_of_a_callers_requests_cool_no_deployment_down() {
+    for script in
+        [&[Fails(400, "")][..], &[Fails(404, "")], &[Fails(409, "")], &[Fails(422, "retry-after: 60\r\n")]]
+    {
+        let first = Upstream::that("first", script).await;
+        let second = Upstream::that("second", &[Serves]).await;
+        let models = [("may", &first, "order: 1"), ("may", &second, "order: 2")];
+        let gate = Router::with(&models, "allowed_fails: 0").await;
+        for _ in 0..3 {
+            gate.chat("may").await;
+        }
+        assert_eq!(first.requests(), 3, "{script:?}");
+    }
+}

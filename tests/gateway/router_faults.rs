@@ -116,6 +116,9 @@ async fn the_only_deployment_is_tried_again_if_the_operator_says_how_often() {
         ("num_retries: 1", "", 2, "200"),
         ("", "num_retries: 1", 2, "200"),
         ("num_retries: 1", "num_retries: 0", 1, "500"),
+        ("retry_policy: {InternalServerErrorRetries: 1}", "", 2, "200"),
+        ("retry_policy: {RateLimitErrorRetries: 1}", "", 1, "500"),
+        ("num_retries: 1, retry_policy: {InternalServerErrorRetries: 0}", "", 1, "500"),
         ("", "", 1, "500"),
     ] {
         let only = Upstream::that("only", &[Fails(500, ""), Serves]).await;

@@ -21,6 +21,11 @@ impl Fault {
         }
     }
 
+    /// A deployment that serves the request may be slow on a busy machine.
+    fn timeout(self) -> &'static str {
+        if self == Self::Does(&[Stalls]) { "timeout: 1" } else { "" }
+    }
+
     /// The status that the caller gets if nothing else serves the request.
     fn status(self) -> &'static str {
         match self {
@@ -74,9 +79,14 @@ async fn check(fault: Fault, second: Second, fallback: Fallback) {
     let other = if second == Second::Fails { fault } else { serves }.upstream("second").await;
     let stand_in = if fallback == Fallback::Fails { fault } else { serves }.upstream("fallback").await;
     let name = if fallback == Fallback::IsDenied { "secret" } else { "may-too" };
-    let mut models = vec![("may", &first, "order: 1, timeout: 1"), (name, &stand_in, "timeout: 1")];
+    let (in_first, in_second, in_fallback) = (
+        format!("order: 1, {}", fault.timeout()),
+        format!("order: 2, {}", if second == Second::Fails { fault.timeout() } else { "" }),
+        if fallback == Fallback::Fails { fault.timeout() } else { "" },
+    );
+    let mut models = vec![("may", &first, in_first.as_str()), (name, &stand_in, in_fallback)];
     if second != Second::None {
-        models.push(("may", &other, "order: 2, timeout: 1"));
+        models.push(("may", &other, in_second.as_str()));
     }
     let settings =
         if fallback == Fallback::None { String::new() } else { format!("fallbacks: [{{may: [{name}]}}]") };
@@ -125,13 +135,13 @@ async fn check(fault: Fault, second: Second, fallback: Fallback) {
 
 #[tokio::test]
 async fn each_fault_is_answered_by_what_is_left() {
-    let mut cases = JoinSet::new();
     for fault in FAULTS {
+        let mut cases = JoinSet::new();
         for second in [Second::None, Second::Serves, Second::Fails] {
             for fallback in [Fallback::None, Fallback::Serves, Fallback::Fails, Fallback::IsDenied] {
                 cases.spawn(check(fault, second, fallback));
             }
         }
+        assert_eq!(cases.join_all().await.len(), 12);
     }
-    assert_eq!(cases.join_all().await.len(), 96);
 }

@@ -186,7 +186,10 @@ pub(super) const LITELLM_PARAMS: &[Rule] = &[
     ),
     // `settings::models::router` reads them.
     (&["cooldown_time", "max_retries", "num_retries", "order", "rpm", "tpm", "weight"], Read),
-    (&["retry_policy", "retry_strategy"], Warn("requests are repeated as `num_retries` says")),
+    (
+        &["retry_policy", "retry_strategy"],
+        Warn("requests are repeated as `num_retries` and `router_settings.retry_policy` say"),
+    ),
     (&["allowed_fails"], Warn("deployments cool down as `allowed_fails` in `router_settings` says")),
     (
         &["drop_params", "additional_drop_params", "allowed_openai_params"],

@@ -10,12 +10,7 @@ use crate::config::yaml::tree::{Entry, Node, Span, Value};
 /// Keys of `litellm_settings` and `router_settings` that change answers, and the behavior here.
 const CHANGES: &[(&[&str], &str)] = &[
     (&["model_fallbacks"], "other models are tried as `fallbacks` and `default_fallbacks` say"),
-    (&["max_fallbacks"], "at most 5 fallbacks are tried"),
-    (
-        &["num_retries_per_request", "retry_policy", "model_group_retry_policy", "retry"],
-        "requests are repeated as `num_retries` says",
-    ),
-    (&["allowed_fails_policy"], "deployments cool down as `allowed_fails` and `cooldown_time` say"),
+    (&["num_retries_per_request", "retry"], "requests are repeated as `num_retries` says"),
     (
         &["routing_strategy", "routing_strategy_args", "weights"],
         "the deployments of a model share its requests by `order` and `weight`",
@@ -46,8 +41,9 @@ const CHANGES: &[(&[&str], &str)] = &[
 ];
 
 /// Keys that are read elsewhere.
-const READ: [&str; 16] = [
+const READ: [&str; 20] = [
     "allowed_fails",
+    "allowed_fails_policy",
     "callbacks",
     "content_policy_fallbacks",
     "context_window_fallbacks",
@@ -56,12 +52,15 @@ const READ: [&str; 16] = [
     "disable_cooldowns",
     "fallbacks",
     "guardrails",
+    "max_fallbacks",
     "max_retries",
     "model_alias_map",
     "model_group_alias",
+    "model_group_retry_policy",
     "num_retries",
     "request_timeout",
     "retry_after",
+    "retry_policy",
     "timeout",
 ];
 

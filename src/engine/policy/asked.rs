@@ -25,6 +25,7 @@ static UNNAMED: LazyLock<ModelName> = LazyLock::new(ModelName::unnamed);
 static ONLY_UNNAMED: LazyLock<[&ModelName; 1]> = LazyLock::new(|| [&*UNNAMED]);
 
 impl<'a> Asked<'a> {
+    #[inline(always)]
     pub(in crate::engine) fn by(
         call: &'a ApiCall,
         models: &'a [&'a ModelName],
@@ -41,6 +42,7 @@ impl<'a> Asked<'a> {
     }
 
     /// Combines facts with the models that the request names.
+    #[inline(always)]
     pub(in crate::engine) fn new(
         facts: Facts<'a>,
         header: Option<&'a str>,

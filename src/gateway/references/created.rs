@@ -76,6 +76,7 @@ pub(in crate::gateway) fn watch(
         owner,
         models: if is_known { call.models().cloned().collect() } else { Arc::default() },
         part,
+        collection: path.rsplit('/').next().unwrap_or_default().into(),
         chosen: chosen(query, body),
         kinds,
         capacity: settings.limits.references,
@@ -93,7 +94,11 @@ fn created(
     let path = call.route().as_str();
     let mut segments = path.rsplit('/');
     let (last, before) = (segments.next()?, segments.next()?);
-    let is_own = || matches!(store.lookup(last, Some(owner)), Lookup::Own(_));
+    let is_own = || {
+        // An id that its caller chose is stored with its collection.
+        let named = format!("{before}/{last}");
+        [last, &named].into_iter().any(|id| matches!(store.lookup(id, Some(owner)), Lookup::Own(_)))
+    };
     match *call.method() {
         // The output files of a batch belong to its caller too.
         Method::GET if before == "batches" && is_own() => Some(&[IdKind::Output]),
@@ -105,6 +110,12 @@ fn created(
         Method::POST if (before, last) == ("chat", "completions") => {
             is_stored(body.first()).then_some(&[IdKind::Created])
         }
+        Method::POST
+            if last == "conversations" || (last == "restart" && path.contains("/conversations/")) =>
+        {
+            Some(&[IdKind::Created, IdKind::Conversation])
+        }
+        Method::POST if last == "sessions" => Some(&[IdKind::Created, IdKind::Session]),
         Method::POST if COLLECTIONS.contains(&last) => Some(&[IdKind::Created]),
         // Google's batches, and operations that run for long.
         Method::POST if LONG_RUNNING.iter().any(|verb| last.ends_with(verb)) => Some(&[IdKind::Created]),
@@ -141,6 +152,9 @@ fn chosen(query: Option<&str>, body: &SegmentedBody) -> Chosen {
     let mut chosen = Chosen::default();
     let mut add = |text: &str| chosen.add(text);
     ids::in_query(query.unwrap_or_default().as_bytes(), &mut add);
-    ids::in_body(body.iter().map(|piece| &**piece), &mut add);
+    // No API takes an id from a form with a file, which may be large.
+    if !body.first().starts_with(b"--") {
+        ids::in_body(body.iter().map(|piece| &**piece), &mut add);
+    }
     chosen
 }

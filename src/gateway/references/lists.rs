@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::BytesMut;
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, ETAG, HeaderName, LAST_MODIFIED};
+use http::header::{CONTENT_LENGTH, ETAG, HeaderName, LAST_MODIFIED};
 use http::{Method, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 
@@ -13,6 +13,7 @@ use super::owner::Owner;
 use super::store::{Lookup, ReferenceStore};
 use crate::config::{GatewaySettings, Mode, References};
 use crate::engine::Permit;
+use crate::gateway::http::body::Codings;
 use crate::gateway::http::error_response::{Answer, Refusal};
 use crate::gateway::limits::counter::CounterGuard;
 use crate::identity::Caller;
@@ -37,8 +38,8 @@ pub(in crate::gateway) struct Listing {
     store: Arc<ReferenceStore>,
     owner: Option<Owner>,
     keep: Keep,
-    /// Whether the list is one of batches, whose output files are the caller's too.
-    is_of_batches: bool,
+    /// The last segment of the path, such as `files`.
+    collection: Box<str>,
     capacity: usize,
     ttl: std::time::Duration,
     limit: usize,
@@ -58,11 +59,12 @@ pub(in crate::gateway) fn listing(
     }
     let owner = Owner::of(caller);
     let keep = listed(permit.call(), |id| matches!(store.lookup(id, owner), Lookup::Own(_)))?;
+    let path = permit.call().route().as_str().trim_end_matches('/');
     Some(Box::new(Listing {
         store: Arc::clone(store),
         owner,
         keep,
-        is_of_batches: permit.call().route().as_str().trim_end_matches('/').ends_with("batches"),
+        collection: path.rsplit('/').next().unwrap_or_default().into(),
         capacity: settings.limits.references,
         ttl: settings.limits.reference_ttl,
         limit: settings.max_body_bytes,
@@ -80,10 +82,11 @@ fn listed(call: &ApiCall, is_own: impl Fn(&str) -> bool) -> Option<Keep> {
     let (before, above) = (segments.next().unwrap_or_default(), segments.next().unwrap_or_default());
     let is_collection = |name: &str| COLLECTIONS.iter().any(|known| known.eq_ignore_ascii_case(name));
     let is_stored_chat = |before: &str, last: &str| (before, last) == ("chat", "completions");
-    let is_root_list = is_collection(last)
-        || is_stored_chat(before, last)
-        // LiteLLM's list of vector stores.
-        || (before, last) == ("vector_store", "list");
+    // LiteLLM's list of vector stores, which its administrators create.
+    if (before, last) == ("vector_store", "list") {
+        return Some(Keep::NotForeign);
+    }
+    let is_root_list = is_collection(last) || is_stored_chat(before, last);
     let is_inner = (is_collection(above) || above == "completions") && !is_collection(before);
     match (is_root_list, is_inner) {
         (true, false) => Some(Keep::Own),
@@ -108,12 +111,8 @@ impl Listing {
         if !head.status.is_success() || head.status == StatusCode::NO_CONTENT {
             return Ok(Answer::from_parts(head, body));
         }
-        let mut codings = head.headers.get_all(CONTENT_ENCODING).iter();
-        if codings.any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
-            return Err(Refusal::Unfiltered(
-                "it is compressed, although an answer without compression was asked for",
-            ));
-        }
+        let unread = Refusal::Unfiltered("it is compressed, and cannot be decoded");
+        let Ok(codings) = Codings::take(&mut head.headers) else { return Err(unread) };
         let mut whole = BytesMut::new();
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(|_| Refusal::UpstreamDown)?;
@@ -126,18 +125,28 @@ impl Listing {
             }
             whole.extend_from_slice(data);
         }
-        let whole = whole.freeze();
+        let mut whole = whole.freeze();
+        if let Some(codings) = codings {
+            let decoded = codings.decode(whole, self.limit).await.map_err(|_| unread)?;
+            whole = decoded.concat().into();
+            head.headers.remove(CONTENT_LENGTH);
+        }
         if whole.is_empty() {
             return Ok(Answer::from_parts(
                 head,
                 Full::new(whole).map_err(|never| match never {}).boxed_unsync(),
             ));
         }
-        let lookup = |id: &str| self.store.lookup(id, self.owner);
+        // An id that its caller chose is stored with its collection.
+        let lookup = |id: &str| match self.store.lookup(id, self.owner) {
+            Lookup::Unknown => self.store.lookup(&format!("{}/{id}", self.collection), self.owner),
+            known => known,
+        };
         let mut filter = Filter { keep: self.keep, lookup: &lookup, outputs: Vec::new() };
         let filtered = filter.list(&whole).ok_or(Refusal::Unfiltered("it is not a JSON list"))?;
         let outputs = std::mem::take(&mut filter.outputs);
-        if let Some(owner) = self.owner.filter(|_| self.is_of_batches) {
+        // The output files of the caller's batches are the caller's too.
+        if let Some(owner) = self.owner.filter(|_| &*self.collection == "batches") {
             for id in outputs {
                 self.store.remember(&id, owner, &Arc::default(), self.capacity, self.ttl);
             }
@@ -181,7 +190,6 @@ mod tests {
             "/v1/assistants",
             "/v1/threads",
             "/v1/vector_stores",
-            "/vector_store/list",
             "/v1/chat/completions",
             "/v1/conversations",
             "/v1/containers",
@@ -214,6 +222,7 @@ mod tests {
 
     #[test]
     fn an_object_and_its_content_are_no_list() {
+        assert_eq!(kept("/vector_store/list"), Some(Keep::NotForeign));
         for path in [
             "/v1/files/file-1",
             "/v1/files/file-1/content",

@@ -58,7 +58,7 @@ impl SessionModels {
         };
         let limits = &settings.limits;
         AnswerScanner::new(false).feed(message, &mut |kind, id| {
-            if kind == IdKind::Created && is_given(id) {
+            if matches!(kind, IdKind::Created | IdKind::Session) && is_given(id) {
                 store.remember(id, owner, &models, limits.references, limits.reference_ttl);
             }
         });

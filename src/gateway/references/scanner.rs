@@ -9,11 +9,15 @@ const EVENTS: usize = 16;
 /// The position of an id in a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum IdKind {
-    /// The created object: at `id` or Google's `name`, at the top level or in `response` or `file`; or the handle
-    /// of a Live session.
+    /// The created object: at `id` or Google's `name`, at the top level or in `response`, `interaction` or `file`; or
+    /// the handle of a Live session.
     Created,
     /// At `thread_id`.
     Thread,
+    /// At `session.id`, as in OpenAI's live sessions.
+    Session,
+    /// At `conversation_id`, as Mistral answers.
+    Conversation,
     /// The output of a batch: at `output_file_id` or `error_file_id`.
     Output,
 }
@@ -156,17 +160,25 @@ impl JsonScanner {
         let [outer, inner] = &self.keys;
         let (is_holder, key) = match at {
             0 => (true, outer),
-            1 => (matches!(outer.as_slice(), b"response" | b"file" | b"sessionResumptionUpdate"), inner),
+            1 => (
+                matches!(
+                    outer.as_slice(),
+                    b"response" | b"interaction" | b"file" | b"session" | b"sessionResumptionUpdate"
+                ),
+                inner,
+            ),
             _ => return,
         };
         let Ok(text) = str::from_utf8(&text) else { return };
         let kind = match key.as_slice() {
+            b"id" if at == 1 && outer == b"session" => IdKind::Session,
             b"id" => IdKind::Created,
             // The handle by which a session of Google's Live API goes on.
             b"newHandle" if at == 1 && outer == b"sessionResumptionUpdate" => IdKind::Created,
             // Google's ids are paths.
             b"name" if text.contains('/') => IdKind::Created,
             b"thread_id" if at == 0 => IdKind::Thread,
+            b"conversation_id" if at == 0 => IdKind::Conversation,
             b"output_file_id" | b"error_file_id" if at == 0 => IdKind::Output,
             _ => return,
         };
@@ -232,5 +244,9 @@ mod tests {
         let text = "event: response.created\ndata: {\"type\":\"response.created\",\"response\":{\"id\":\"resp_1\"}}\n\n\
                     data: {\"item_id\":\"x\",\"response_id\":\"y\"}\r\n\r\ndata: [DONE]\n\nid: 7\n";
         assert_eq!(ids(text, true), ["resp_1"]);
+        let google = "event: interaction.created\ndata: {\"interaction\":{\"id\":\"v1_1\",\"model\":\"m\"},\"event_type\":\"x\"}\n\n";
+        assert_eq!(ids(google, true), ["v1_1"]);
+        let mistral = "data: {\"type\":\"conversation.response.started\",\"conversation_id\":\"conv_1\"}\n\n";
+        assert_eq!(ids(mistral, true), ["conv_1"]);
     }
 }

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
-use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
+use http::header::{ACCEPT_ENCODING, CONTENT_TYPE, HeaderValue};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body, Frame, SizeHint};
 
@@ -18,8 +18,13 @@ use super::owner::Owner;
 use super::parts::Part;
 use super::scanner::{AnswerScanner, IdKind};
 use super::store::{Lookup, ReferenceStore};
+use crate::gateway::http::body::Codings;
 use crate::gateway::http::error_response::{Answer, AnswerBody, BodyError};
 use crate::names::ModelName;
+
+/// The most that is kept of a compressed response, and the most that it is decoded to.
+const MOST_ENCODED: usize = 1024 * 1024;
+const MOST_DECODED: usize = 4 * 1024 * 1024;
 
 /// The owner and the models to store for the ids of a response.
 pub(in crate::gateway) struct Watch {
@@ -28,7 +33,10 @@ pub(in crate::gateway) struct Watch {
     pub(super) models: Arc<[ModelName]>,
     /// The part of an upload that the request contains.
     pub(super) part: Option<Arc<Part>>,
-    /// The ids that the caller may have chosen. They are not stored.
+    /// The collection of what is created, such as `agents`.
+    pub(super) collection: Box<str>,
+    /// The ids that the caller may have chosen. They are stored with their collection, as `agents/a`: alone, they could be
+    /// words in the requests of others.
     pub(super) chosen: Chosen,
     /// Which ids of the response are new.
     pub(super) kinds: &'static [IdKind],
@@ -42,19 +50,22 @@ impl Watch {
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     }
 
-    /// Wraps the response. Its ids are stored as they pass.
+    /// Wraps the response. Its ids are stored as they pass, or at the end of a response that is compressed all the same.
     pub(in crate::gateway) fn over(self, answer: Answer) -> Answer {
         let (head, body) = answer.into_parts();
-        let encoding = head.headers.get(CONTENT_ENCODING);
-        let is_plain = encoding.is_none_or(|value| value.as_bytes().eq_ignore_ascii_case(b"identity"));
-        if !head.status.is_success() || !is_plain {
+        if !head.status.is_success() {
             return Answer::from_parts(head, body);
         }
+        // The response keeps its headers.
+        let Ok(codings) = Codings::take(&mut head.headers.clone()) else {
+            return Answer::from_parts(head, body);
+        };
         let content_type = head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let is_stream = content_type
             .and_then(|text| text.get(.."text/event-stream".len()))
             .is_some_and(|kind| kind.eq_ignore_ascii_case("text/event-stream"));
-        let body = WatchedBody { body, scanner: AnswerScanner::new(is_stream), watch: self };
+        let encoded = codings.map_or(Encoded::No, |codings| Encoded::Copied(codings, BytesMut::new()));
+        let body = WatchedBody { body, scanner: AnswerScanner::new(is_stream), encoded, watch: self };
         Answer::from_parts(head, body.boxed_unsync())
     }
 }
@@ -90,7 +101,57 @@ impl Chosen {
 struct WatchedBody {
     body: AnswerBody,
     scanner: AnswerScanner,
+    encoded: Encoded,
     watch: Watch,
+}
+
+/// What is kept of a compressed response.
+enum Encoded {
+    /// It is not compressed.
+    No,
+    /// A copy, to be decoded at its end.
+    Copied(Codings, BytesMut),
+    /// Nothing: it was decoded, or is too long.
+    Dropped,
+}
+
+impl WatchedBody {
+    /// Reads bytes of the plain response.
+    fn read(&mut self, data: &[u8]) {
+        if self.scanner.is_done() {
+            return;
+        }
+        let Self { scanner, watch, .. } = self;
+        let Watch { store, owner, models, part, collection, chosen, kinds, capacity, ttl } = watch;
+        scanner.feed(data, &mut |kind, id| {
+            if !kinds.contains(&kind) || !is_given(id) {
+                return;
+            }
+            let is_own = || matches!(store.lookup(id, Some(*owner)), Lookup::Own(_));
+            if chosen.contains(id) && !is_own() {
+                let id = format!("{collection}/{id}");
+                store.remember(&id, *owner, models, *capacity, *ttl);
+                return;
+            }
+            store.remember(id, *owner, models, *capacity, *ttl);
+            if let Some(part) = part {
+                store.parts.keep(id, *owner, part);
+            }
+        });
+    }
+
+    /// Reads a compressed response, which is complete.
+    fn read_encoded(&mut self) {
+        if matches!(self.encoded, Encoded::No) {
+            return;
+        }
+        let Encoded::Copied(codings, encoded) = std::mem::replace(&mut self.encoded, Encoded::Dropped) else {
+            return;
+        };
+        for chunk in codings.decode_here(encoded.freeze(), MOST_DECODED).into_iter().flatten() {
+            self.read(&chunk);
+        }
+    }
 }
 
 impl Body for WatchedBody {
@@ -102,29 +163,31 @@ impl Body for WatchedBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let polled = Pin::new(&mut self.body).poll_frame(context);
-        // The id is stored before the caller receives it.
-        if let Poll::Ready(Some(Ok(frame))) = &polled
-            && let Some(data) = frame.data_ref()
-            && !self.scanner.is_done()
-        {
-            let Self { scanner, watch, .. } = &mut *self;
-            let Watch { store, owner, models, part, chosen, kinds, capacity, ttl } = watch;
-            scanner.feed(data, &mut |kind, id| {
-                let is_own = || matches!(store.lookup(id, Some(*owner)), Lookup::Own(_));
-                let is_new = |id: &str| is_given(id) && (!chosen.contains(id) || is_own());
-                if kinds.contains(&kind) && is_new(id) {
-                    store.remember(id, *owner, models, *capacity, *ttl);
-                    if let Some(part) = part {
-                        store.parts.keep(id, *owner, part);
+        // The id is stored before the caller receives it, or before the last bytes of a compressed response.
+        match &polled {
+            Poll::Ready(Some(Ok(frame))) => {
+                let Some(data) = frame.data_ref() else { return polled };
+                match &mut self.encoded {
+                    Encoded::No => self.read(data),
+                    Encoded::Copied(_, encoded) if encoded.len() + data.len() <= MOST_ENCODED => {
+                        encoded.extend_from_slice(data);
+                        if self.body.is_end_stream() {
+                            self.read_encoded();
+                        }
                     }
+                    Encoded::Copied(..) => self.encoded = Encoded::Dropped,
+                    Encoded::Dropped => {}
                 }
-            });
+            }
+            Poll::Ready(None) => self.read_encoded(),
+            Poll::Ready(Some(Err(_))) | Poll::Pending => {}
         }
         polled
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        // The end of a compressed body is waited for.
+        !matches!(self.encoded, Encoded::Copied(..)) && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {

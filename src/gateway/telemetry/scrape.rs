@@ -131,7 +131,7 @@ impl Reading {
     }
 
     fn deployments(&mut self, samples: &[DeploymentSample<'_>]) -> prometheus::Result<()> {
-        let cooling = "1 if the deployment is left alone because it failed, else 0. Only deployments whose calls are \
+        let cooling = "1 if the deployment cools down after failures, else 0. Only deployments whose calls are \
                        counted have this metric.";
         let cooling = Opts::new("modelgate_deployment_cooling_down", cooling);
         let cooling = self.0.add(IntGaugeVec::new(cooling, &["deployment"])?)?;

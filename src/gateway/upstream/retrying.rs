@@ -127,7 +127,7 @@ impl Retrying<'_> {
     ) -> Option<Permit> {
         let model = permit.model()?;
         attempts.stand_in(model, self.deployments.fallbacks().of(model, cause));
-        while let Some(model) = attempts.next_fallback() {
+        while let Some(model) = attempts.next_fallback(self.deployments.max_fallbacks()) {
             if !self.deployments.serves(&model, permit.call()) {
                 continue;
             }
@@ -152,6 +152,9 @@ impl Retrying<'_> {
         let status = answer.status();
         if let Some(failure) = Failure::of(status, answer.headers(), SystemTime::now()) {
             return Outcome::Failed(failure);
+        }
+        if status.is_success() {
+            return Outcome::Succeeded;
         }
         let has_fallbacks = permit.model().is_some_and(|model| self.deployments.fallbacks().has(model));
         let cause = match Cause::of(status) {

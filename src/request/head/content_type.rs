@@ -1,7 +1,6 @@
-//! Determines the format of a body from its headers.
+//! Determines the format of a body from its content type.
 
-use http::HeaderMap;
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE, TRANSFER_ENCODING};
+use http::HeaderValue;
 
 use crate::request::malformed::Malformed;
 
@@ -19,23 +18,9 @@ pub(in crate::request) enum Kind {
 }
 
 impl Kind {
-    /// Returns the format that the headers announce.
-    pub(in crate::request) fn of(headers: &HeaderMap) -> Result<Self, Malformed> {
-        // Every value counts: a second header line adds another encoding.
-        let all_are = |name, plain: &str| {
-            headers.get_all(name).iter().all(|v| v.as_bytes().eq_ignore_ascii_case(plain.as_bytes()))
-        };
-        if !all_are(CONTENT_ENCODING, "identity") {
-            return Err(Malformed::Unsupported("encoding"));
-        }
-        if !all_are(TRANSFER_ENCODING, "chunked") {
-            return Err(Malformed::Unsupported("transfer encoding"));
-        }
-        let mut values = headers.get_all(CONTENT_TYPE).iter();
-        let Some(value) = values.next() else { return Ok(Self::Json) };
-        if values.next().is_some() {
-            return Err(Malformed::Body("two content types are given".to_owned()));
-        }
+    /// Returns the format that a `Content-Type` announces.
+    pub(in crate::request) fn of(content_type: Option<&HeaderValue>) -> Result<Self, Malformed> {
+        let Some(value) = content_type else { return Ok(Self::Json) };
         Self::parse(value.to_str().map_err(|_| UNSUPPORTED)?)
     }
 

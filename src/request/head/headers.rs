@@ -10,16 +10,18 @@ pub const TEAM_HEADER: &str = "x-litellm-team-id";
 
 /// The facts in the headers of a request.
 #[derive(Debug, Default)]
-pub(in crate::request) struct Judged {
+pub(in crate::request) struct Judged<'h> {
     /// The value of [`TEAM_HEADER`].
     pub(in crate::request) team: Option<String>,
     /// The models that headers select.
     pub(in crate::request) names: Names,
+    /// The value of `Content-Type`.
+    pub(in crate::request) content_type: Option<&'h HeaderValue>,
 }
 
-impl Judged {
+impl<'h> Judged<'h> {
     /// Reads the headers of a request with this method.
-    pub(in crate::request) fn read(method: &Method, headers: &HeaderMap) -> Result<Self, Malformed> {
+    pub(in crate::request) fn read(method: &Method, headers: &'h HeaderMap) -> Result<Self, Malformed> {
         let mut judged = Self::default();
         for (name, value) in headers {
             match name.as_str() {
@@ -28,6 +30,18 @@ impl Judged {
                     if judged.team.replace(team.to_owned()).is_some() {
                         return Err(Malformed::TeamHeader);
                     }
+                }
+                "content-type" => {
+                    if judged.content_type.replace(value).is_some() {
+                        return Err(Malformed::Body("two content types are given".to_owned()));
+                    }
+                }
+                // Every value counts: a second header line adds another coding.
+                "content-encoding" if !value.as_bytes().eq_ignore_ascii_case(b"identity") => {
+                    return Err(Malformed::Unsupported("encoding"));
+                }
+                "transfer-encoding" if !value.as_bytes().eq_ignore_ascii_case(b"chunked") => {
+                    return Err(Malformed::Unsupported("transfer encoding"));
                 }
                 // A server that obeys these headers would run another method than the judged one.
                 "x-http-method-override" | "x-http-method" | "x-method-override"

@@ -39,6 +39,12 @@ static BEGINNINGS: [bool; 256] = {
     beginnings
 };
 
+/// Whether what follows a slash may be the rest of one of `PATHS`. Its first letter usually excludes that.
+#[inline]
+pub(super) fn begins_model(behind: &[u8]) -> bool {
+    behind.first().is_some_and(|letter| BEGINNINGS.get(usize::from(*letter)) == Some(&true))
+}
+
 /// A model in a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::request) struct PathModel<'p> {
@@ -71,9 +77,8 @@ pub(in crate::request) fn path_model<'p>(
     let mut rest = path.as_bytes();
     while let [byte, behind @ ..] = rest {
         rest = behind;
-        // Every prefix begins with a slash, and the letter after it usually excludes a match.
-        let may_begin = |letter: &u8| BEGINNINGS.get(usize::from(*letter)) == Some(&true);
-        if *byte != b'/' || !behind.first().is_some_and(may_begin) {
+        // Every prefix begins with a slash.
+        if *byte != b'/' || !begins_model(behind) {
             continue;
         }
         let at = path.len() - behind.len() - 1;
@@ -110,6 +115,7 @@ fn without_prefix(model: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::request::head::path::RoutePath;
 
     fn posted(path: &str) -> Option<&str> {
         path_model(&Method::POST, path).unwrap().map(|model| model.name)
@@ -164,6 +170,18 @@ mod tests {
         for path in ["/model/info", "/model/a/update", "/x/model/a/converse", "/model/converse"] {
             assert_eq!(posted(path), None, "{path}");
         }
+    }
+
+    #[test]
+    fn every_path_with_a_model_begins_a_segment_with_a_known_letter() {
+        for (prefix, _) in &PATHS {
+            assert!(begins_model(prefix.trim_start_matches('/').as_bytes()), "{prefix}");
+        }
+        assert!(begins_model(b"model/a/converse"));
+        for path in ["/v1/%6dodels/a:generateContent", "/deployments/a/b", "/bedrock/model/a/invoke"] {
+            assert!(RoutePath::parse(path).unwrap().may_name_model(), "{path}");
+        }
+        assert!(!RoutePath::parse("/v1/chat/completions").unwrap().may_name_model());
     }
 
     #[test]

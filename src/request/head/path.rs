@@ -3,12 +3,15 @@
 use std::fmt;
 use std::fmt::Write as _;
 
+use super::model_path::begins_model;
 use crate::request::malformed::Malformed;
 
 /// A normalized path: decoded for matching, and encoded in one way for forwarding.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct RoutePath {
     decoded: String,
+    /// Whether a segment begins like one before a model. It follows from the path.
+    may_name_model: bool,
 }
 
 impl RoutePath {
@@ -19,10 +22,10 @@ impl RoutePath {
     /// [`Malformed::Path`] if another reader might see another path: empty or dot segments, an encoded slash,
     /// backslash, percent sign, semicolon or control character, an invalid escape, or bytes that are not UTF-8.
     pub fn parse(raw: &str) -> Result<Self, Malformed> {
-        if is_ordinary(raw) {
-            return Ok(Self { decoded: raw.to_owned() });
+        match ordinary(raw) {
+            Some(may_name_model) => Ok(Self { decoded: raw.to_owned(), may_name_model }),
+            None => Self::parse_any(raw),
         }
-        Self::parse_any(raw)
     }
 
     fn parse_any(raw: &str) -> Result<Self, Malformed> {
@@ -40,7 +43,13 @@ impl RoutePath {
                 return Err(Malformed::Path("it has a dot segment"));
             }
         }
-        Ok(Self { decoded })
+        let may_name_model = decoded.split('/').skip(1).any(|segment| begins_model(segment.as_bytes()));
+        Ok(Self { decoded, may_name_model })
+    }
+
+    /// Whether the path may name a model. If not, [`path_model`](super::model_path::path_model) finds none.
+    pub(in crate::request) fn may_name_model(&self) -> bool {
+        self.may_name_model
     }
 
     /// The path, decoded.
@@ -62,21 +71,25 @@ impl fmt::Display for RoutePath {
     }
 }
 
-/// Whether the path contains nothing to decode and nothing ambiguous, as nearly all paths do.
-fn is_ordinary(raw: &str) -> bool {
+/// Returns whether the path may name a model, if it contains nothing to decode and nothing ambiguous. Nearly all paths are such.
+fn ordinary(raw: &str) -> Option<bool> {
     let mut rest = raw.as_bytes();
+    let mut may_name_model = false;
     while let [byte, behind @ ..] = rest {
         // No segment is empty or may be a dot segment.
         let is_plain = match byte {
-            b'/' => !matches!(behind, [b'/' | b'.', ..]),
+            b'/' => {
+                may_name_model |= begins_model(behind);
+                !matches!(behind, [b'/' | b'.', ..])
+            }
             _ => ORDINARY.get(usize::from(*byte)) == Some(&true),
         };
         if !is_plain {
-            return false;
+            return None;
         }
         rest = behind;
     }
-    raw.starts_with('/')
+    raw.starts_with('/').then_some(may_name_model)
 }
 
 /// The characters of an ordinary path, besides slashes.
@@ -166,13 +179,17 @@ mod tests {
             for number in 0..pieces.len().pow(count) {
                 let piece = |at| pieces[number / pieces.len().pow(at) % pieces.len()];
                 let raw: String = (0..count).map(piece).collect();
-                if is_ordinary(&raw) {
+                if ordinary(&raw).is_some() {
                     let path = RoutePath::parse_any(&raw).unwrap();
                     assert_eq!((path.as_str(), path.encoded()), (&*raw, raw.clone()), "{raw}");
+                    assert_eq!(RoutePath::parse(&raw), Ok(path), "{raw}");
                 }
             }
         }
-        assert!(is_ordinary("/v1/chat/completions") && is_ordinary("/"));
+        assert_eq!(
+            (ordinary("/v1/chat/completions"), ordinary("/"), ordinary("/models/a")),
+            (Some(false), Some(false), Some(true))
+        );
     }
 
     #[test]

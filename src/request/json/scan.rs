@@ -104,26 +104,38 @@ impl<'b> Json<'b> {
 
     /// Reads a number and returns its text.
     pub(in crate::request) fn number(&mut self) -> Result<&'b str, String> {
-        let start = self.at();
-        self.skip(b'-');
-        let begins_with_zero = self.rest.first() == Some(&b'0');
-        let is_in_range = match self.digits() {
-            0 => return self.refused("a digit"),
-            digits if digits > 1 && begins_with_zero => return self.refused("no zero before a number"),
-            digits => digits <= DIGITS_IN_RANGE,
-        };
-        if self.skip(b'.') && self.digits() == 0 {
-            return self.refused("a digit");
+        let (start, bytes) = (self.at(), self.rest);
+        let is_at = |at: usize, byte: u8| bytes.get(at) == Some(&byte);
+        let digits = |from: usize| bytes.iter().skip(from).take_while(|byte| byte.is_ascii_digit()).count();
+        let mut at = usize::from(is_at(0, b'-'));
+        let whole = digits(at);
+        if whole == 0 || (whole > 1 && is_at(at, b'0')) {
+            self.pass(at + whole);
+            return self.refused(if whole == 0 { "a digit" } else { "no zero before a number" });
         }
-        let is_scaled = self.skip(b'e') || self.skip(b'E');
-        if is_scaled {
-            let _ = self.skip(b'+') || self.skip(b'-');
-            if self.digits() == 0 {
+        at += whole;
+        if is_at(at, b'.') {
+            let decimals = digits(at + 1);
+            at += 1 + decimals;
+            if decimals == 0 {
+                self.pass(at);
                 return self.refused("a digit");
             }
         }
-        let text = self.text.get(start..self.at()).unwrap_or_default();
-        if is_scaled || !is_in_range {
+        let is_scaled = is_at(at, b'e') || is_at(at, b'E');
+        if is_scaled {
+            at += 1;
+            at += usize::from(is_at(at, b'+') || is_at(at, b'-'));
+            let scale = digits(at);
+            at += scale;
+            if scale == 0 {
+                self.pass(at);
+                return self.refused("a digit");
+            }
+        }
+        self.pass(at);
+        let text = self.text.get(start..start + at).unwrap_or_default();
+        if is_scaled || whole > DIGITS_IN_RANGE {
             decoded::<f64>(text)?;
         }
         Ok(text)
@@ -206,12 +218,9 @@ impl<'b> Json<'b> {
         }
     }
 
-    fn digits(&mut self) -> usize {
-        let before = self.rest.len();
-        while let [b'0'..=b'9', rest @ ..] = self.rest {
-            self.rest = rest;
-        }
-        before - self.rest.len()
+    /// Moves on by this many bytes.
+    fn pass(&mut self, count: usize) {
+        self.rest = self.rest.get(count..).unwrap_or_default();
     }
 
     fn take(&mut self, byte: u8, what: &str) -> Result<(), String> {

@@ -47,7 +47,10 @@ impl<'b> Token<'b> {
     /// Whether the string begins with the ASCII text `prefix`, ignoring case. Decodes only what it compares.
     #[inline]
     pub(in crate::request) fn begins_with(self, prefix: &str) -> bool {
-        self.behind(prefix).is_some()
+        // The first character usually decides.
+        let [first, ..] = self.as_written().as_bytes() else { return prefix.is_empty() };
+        let may_begin = |expected: &u8| *first == b'\\' || first.eq_ignore_ascii_case(expected);
+        prefix.as_bytes().first().is_none_or(may_begin) && self.behind(prefix).is_some()
     }
 
     /// Whether the string equals the ASCII text `word`, ignoring case.

@@ -74,7 +74,9 @@ const fn slot_of(key: &[u8]) -> usize {
     }
     // Converts letters to lower case.
     let (first, middle, last) = (key[0] | 0x20, key[length / 2] | 0x20, key[length - 1] | 0x20);
-    (length * 17 + first as usize * 171 + middle as usize * 198 + last as usize * 28) % SLOTS
+    // A hash may overflow, and need not check for it.
+    let letters = (first as usize * 171).wrapping_add(middle as usize * 198).wrapping_add(last as usize * 28);
+    length.wrapping_mul(17).wrapping_add(letters) % SLOTS
 }
 
 const fn next(slot: usize) -> usize {

@@ -24,6 +24,10 @@ pub struct ModelUse {
 impl ModelUse {
     /// Adds the facts that follow from the route alone.
     pub(in crate::request) fn on(self, route: &str) -> Self {
+        // Most routes end differently from all of these.
+        if !route.as_bytes().last_chunk().is_some_and(|end| ENDS.contains(end)) {
+            return self;
+        }
         // Forms for these routes contain a recording or an image.
         let hears = route.ends_with("audio/transcriptions") || route.ends_with("audio/translations");
         let sees = route.ends_with("images/edits") || route.ends_with("images/variations");
@@ -37,6 +41,18 @@ impl ModelUse {
     }
 }
 
+/// The last letters of the routes from which something follows.
+const ENDS: [[u8; 8]; 8] = [
+    *b"riptions",
+    *b"slations",
+    *b"es/edits",
+    *b"riations",
+    *b"eContent",
+    *b"wPredict",
+    *b"gPredict",
+    *b"e-stream",
+];
+
 /// Verbs of Google and Bedrock that request a streamed response.
 const STREAMING: [&str; 5] = [
     ":streamGenerateContent",
@@ -45,3 +61,17 @@ const STREAMING: [&str; 5] = [
     "/invoke-with-response-stream",
     "/converse-stream",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_short_table_of_ends_has_each_route_from_which_something_follows() {
+        let forms = ["audio/transcriptions", "audio/translations", "images/edits", "images/variations"];
+        for end in forms.into_iter().chain(STREAMING) {
+            assert_ne!(ModelUse::default().on(end), ModelUse::default(), "{end}");
+        }
+        assert_eq!(ModelUse::default().on("/v1/chat/completions"), ModelUse::default());
+    }
+}

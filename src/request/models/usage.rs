@@ -46,8 +46,9 @@ fn short_decimal(text: &str) -> Option<f64> {
     for byte in text.bytes() {
         match byte {
             b'0'..=b'9' => {
-                digits = digits * 10 + u32::from(byte - b'0');
-                scale *= if is_behind_point { 10 } else { 1 };
+                // Nine digits fit.
+                digits = digits.wrapping_mul(10).wrapping_add(u32::from(byte & 0xf));
+                scale = scale.wrapping_mul(if is_behind_point { 10 } else { 1 });
             }
             b'.' if !is_behind_point => is_behind_point = true,
             _ => return None,

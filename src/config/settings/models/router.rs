@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::config::problem::Caution;
 use crate::config::settings::context::Context;
 use crate::config::settings::models::entry::At;
-use crate::config::settings::types::{Fallback, Model, RouterSettings, Routing};
+use crate::config::settings::types::{FailurePolicy, Fallback, Model, RouterSettings, Routing};
 use crate::config::yaml::environment::REFERENCE;
 use crate::config::yaml::tree::{Entry, Node, Value};
 use crate::names::ModelName;
@@ -32,7 +32,17 @@ pub(in crate::config) fn settings(cx: &mut Context<'_>) -> RouterSettings {
     let (cooldown, after, strategy) =
         (found(&["cooldown_time"]), found(&["retry_after"]), found(&["routing_strategy"]));
     let (timeout, disable) = (found(&["timeout", "request_timeout"]), found(&["disable_cooldowns"]));
+    let (policy_of_retries, policy_of_groups, policy_of_fails) =
+        (found(&["retry_policy"]), found(&["model_group_retry_policy"]), found(&["allowed_fails_policy"]));
+    let most = found(&["max_fallbacks"]);
     RouterSettings {
+        retry_policy: read(cx, policy_of_retries, POLICY, |node| failure_policy(node, "Retries"))
+            .unwrap_or_default(),
+        model_group_retry_policy: read(cx, policy_of_groups, "a policy for each model", group_policies)
+            .unwrap_or_default(),
+        allowed_fails_policy: read(cx, policy_of_fails, POLICY, |node| failure_policy(node, "AllowedFails"))
+            .unwrap_or_default(),
+        max_fallbacks: read(cx, most, WHOLE, whole),
         fallbacks: read(cx, fallbacks, "a list of `model: [models]`", fallback_list).unwrap_or_default(),
         context_window_fallbacks: read(cx, context, "a list of `model: [models]`", fallback_list)
             .unwrap_or_default(),
@@ -95,6 +105,8 @@ pub(in crate::config) fn routing(cx: &mut Context<'_>, at: At) -> Routing {
 }
 
 const WHOLE: &str = "a whole number from 0";
+const POLICY: &str =
+    "whole numbers below keys such as `RateLimitErrorRetries` or `RateLimitErrorAllowedFails`";
 const SECONDS: &str = "a number of seconds";
 
 fn cx_node<'n>(cx: &Context<'n>, block: &str, key: &str) -> Option<&'n Node> {
@@ -136,6 +148,31 @@ fn model_names(node: &Node) -> Option<Vec<ModelName>> {
         Value::Sequence(items) => items.iter().map(model_name).collect(),
         _ => Some(vec![model_name(node)?]),
     }
+}
+
+/// `{RateLimitErrorRetries: 3, …}`. The kinds that are never retried here have no effect.
+fn failure_policy(node: &Node, suffix: &str) -> Option<FailurePolicy> {
+    let Value::Mapping(entries) = &node.value else { return None };
+    let mut policy = FailurePolicy::default();
+    for Entry { key, value, .. } in entries {
+        let number = if value.is_null() { None } else { Some(whole(value)?) };
+        match key.strip_suffix(suffix)? {
+            "AuthenticationError" => policy.authentication = number,
+            "TimeoutError" => policy.timeout = number,
+            "RateLimitError" => policy.rate_limit = number,
+            "InternalServerError" => policy.internal_server = number,
+            "BadRequestError" | "ContentPolicyViolationError" => {}
+            _ => return None,
+        }
+    }
+    Some(policy)
+}
+
+fn group_policies(node: &Node) -> Option<Vec<(ModelName, FailurePolicy)>> {
+    let Value::Mapping(entries) = &node.value else { return None };
+    let policy =
+        |entry: &Entry| Some((ModelName::new(&entry.key).ok()?, failure_policy(&entry.value, "Retries")?));
+    entries.iter().map(policy).collect()
 }
 
 fn model_name(node: &Node) -> Option<ModelName> {

@@ -30,7 +30,7 @@ pub use gateway::{
     TlsFiles, Upstream, UpstreamHeaders, UpstreamModels,
 };
 pub use model::{Deployment, Model, Provider};
-pub use routing::{Fallback, RouterSettings, Routing};
+pub use routing::{FailurePolicy, Fallback, RouterSettings, Routing};
 
 /// A valid configuration, read by [`Config::load`] or [`Config::parse`].
 #[derive(Clone, Debug)]

@@ -16,11 +16,19 @@ pub struct RouterSettings {
     pub content_policy_fallbacks: Vec<Fallback>,
     /// What is tried for models without fallbacks of their own.
     pub default_fallbacks: Vec<ModelName>,
+    /// How many fallbacks are tried at most.
+    pub max_fallbacks: Option<u32>,
     /// How often a request is repeated.
     pub num_retries: Option<u32>,
+    /// The same by the kind of the last failure.
+    pub retry_policy: FailurePolicy,
+    /// The same for single models.
+    pub model_group_retry_policy: Vec<(ModelName, FailurePolicy)>,
     /// How many failures in a minute a deployment may have before it cools down.
     pub allowed_fails: Option<u32>,
-    /// How long a deployment is left alone after that.
+    /// The same by the kind of the last failure.
+    pub allowed_fails_policy: FailurePolicy,
+    /// How long a deployment cools down.
     pub cooldown_time: Option<Duration>,
     /// Whether failures cool no deployment down.
     pub disable_cooldowns: bool,
@@ -30,6 +38,20 @@ pub struct RouterSettings {
     pub timeout: Option<Duration>,
     /// `simple-shuffle`, `least-busy`, …. Every value has the effect of `simple-shuffle`.
     pub routing_strategy: Option<String>,
+}
+
+/// Numbers by the kind of a failure. `None` leaves the general number.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FailurePolicy {
+    /// The upstream refuses the deployment's key.
+    pub authentication: Option<u32>,
+    /// The answer takes too long.
+    pub timeout: Option<u32>,
+    /// The deployment is at its rate limit.
+    pub rate_limit: Option<u32>,
+    /// Any other fault of the server.
+    pub internal_server: Option<u32>,
 }
 
 /// The models that are tried, in order, when another fails.
@@ -55,6 +77,6 @@ pub struct Routing {
     pub tpm: Option<u64>,
     /// How often a request is repeated.
     pub num_retries: Option<u32>,
-    /// How long it is left alone after failures.
+    /// How long it cools down after failures.
     pub cooldown_time: Option<Duration>,
 }

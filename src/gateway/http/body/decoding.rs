@@ -59,6 +59,11 @@ impl Codings {
         Ok((!codings.is_empty()).then_some(Self(codings)))
     }
 
+    /// Decodes a short body to at most `limit` bytes, on this thread. `None` if it is not valid or too large.
+    pub(in crate::gateway) fn decode_here(self, body: Bytes, limit: usize) -> Option<Vec<Bytes>> {
+        decode(body, &self.0, limit).ok()
+    }
+
     /// Decodes a body to at most `limit` bytes, on a blocking thread.
     pub(in crate::gateway) async fn decode(self, body: Bytes, limit: usize) -> Result<Vec<Bytes>, Refusal> {
         // Some clients send `Content-Encoding` with every request, even without a body.

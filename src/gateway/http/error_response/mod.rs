@@ -87,8 +87,8 @@ pub(in crate::gateway) enum Refusal {
     NoUpstreamCredential,
     #[error("no upstream serves this route")]
     NoUpstream,
-    /// Every deployment of the model failed not long ago.
-    #[error("every deployment of the model is cooling down after failures: try again in {seconds} seconds")]
+    /// Every deployment of the model failed and cools down.
+    #[error("every deployment of the model cools down after failures: try again in {seconds} seconds")]
     CoolingDown { seconds: u64 },
     /// Under `modelgate.references: remember`, an answer with other callers' objects is not passed on.
     #[error("the list may show objects of other callers, and cannot be filtered: {0}")]

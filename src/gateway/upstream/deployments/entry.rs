@@ -26,6 +26,8 @@ pub(super) struct Entry {
     pub(super) routing: Routing,
     /// Shared with the entries of earlier generations that are the same.
     pub(super) health: Arc<Health>,
+    /// The position of the entry that an alias stands for.
+    pub(super) alias_of: Option<usize>,
     /// How logs and metrics name it: by its id, else by its name and its number among those with this name.
     pub(super) label: String,
 }
@@ -74,6 +76,7 @@ impl Entry {
             by_provider: model.by_provider.iter().map(|(name, one)| (name.clone(), prepared(one))).collect(),
             routing,
             health: Arc::new(Health::new(now)),
+            alias_of: None,
             label: model.id.clone().unwrap_or_default(),
         }
     }
@@ -90,10 +93,7 @@ impl Entry {
             before.deployments().any(|(of, other)| of == provider && one.is_same(other, credentials))
         };
         let count = |entry: &Self| entry.deployments().count();
-        self.name == before.name
-            && self.label == before.label
-            && count(self) == count(before)
-            && self.deployments().all(has)
+        self.name == before.name && count(self) == count(before) && self.deployments().all(has)
     }
 
     /// The deployment for a model. Where the provider that the model names chooses it, also the name without the provider.

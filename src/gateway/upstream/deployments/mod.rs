@@ -101,9 +101,32 @@ impl Deployments {
         }
         wildcards.sort_by_key(|(_, length, _)| std::cmp::Reverse(*length));
         let wildcards = wildcards.into_iter().map(|(pattern, _, position)| (pattern, position)).collect();
+        for (model, list) in config.models.iter().filter_map(|model| Some((model, exact.get(&model.name)?))) {
+            let aliased = model.alias_of.as_ref().and_then(|of| exact.get(of));
+            for (alias, of) in list.positions.iter().zip(aliased.iter().flat_map(|of| &of.positions)) {
+                if let Some(entry) = entries.get_mut(*alias) {
+                    entry.alias_of = Some(*of);
+                }
+            }
+        }
         let upstream = Proxy::of(config, bearer);
         let turns = std::array::from_fn(|_| AtomicUsize::default());
-        Self { entries, exact, wildcards, turns, upstream, credentials: shared.1, rules }
+        let mut new = Self { entries, exact, wildcards, turns, upstream, credentials: shared.1, rules };
+        new.join_aliases();
+        new
+    }
+
+    /// An alias leads to the deployments of its model, so they have one name and one health.
+    fn join_aliases(&mut self) {
+        for position in 0..self.entries.len() {
+            let aliased = self.entries.get(position).and_then(|entry| self.entries.get(entry.alias_of?));
+            let Some((label, health)) = aliased.map(|of| (of.label.clone(), Arc::clone(&of.health))) else {
+                continue;
+            };
+            if let Some(entry) = self.entries.get_mut(position) {
+                (entry.label, entry.health) = (label, health);
+            }
+        }
     }
 
     /// The same deployments, with what is known of them `before`: access tokens, and how they fared.
@@ -123,6 +146,7 @@ impl Deployments {
                 entry.health = Arc::clone(&same.health);
             }
         }
+        renewed.join_aliases();
         renewed
     }
 

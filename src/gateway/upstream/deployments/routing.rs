@@ -64,8 +64,9 @@ impl Deployments {
     fn chosen(&self, model: &ModelName, position: usize, is_only: bool) -> Option<Chosen<'_>> {
         let entry = self.entries.get(position)?;
         let (deployment, without_provider) = entry.deployment(model)?;
-        let is_routed =
-            !is_only || self.rules.repeats(entry.routing.num_retries) || self.rules.fallbacks.has(model);
+        let is_routed = !is_only
+            || self.rules.may_repeat(model, entry.routing.num_retries)
+            || self.rules.fallbacks.has(model);
         let name = entry.name_at_upstream(model, deployment, without_provider);
         Some(Chosen { served: Served { position, is_routed }, deployment, name })
     }
@@ -131,13 +132,15 @@ impl Deployments {
         let serving = self.deployed(&positions, model).filter(|(_, _, deployment)| serve(deployment));
         let serving: Vec<_> = serving.collect();
         let is_only = serving.len() < 2;
-        if is_only {
+        if !failure.counts() {
+            entry.health.succeed(now);
+        } else if is_only {
             entry.health.fail_alone(now);
         } else {
             entry.health.fail(failure, &self.rules, entry.routing.cooldown_time, now);
         }
         let failures = attempts.failed(position);
-        if failures > self.rules.retries(entry.routing.num_retries) {
+        if failures > self.rules.retries(model, entry.routing.num_retries, failure) {
             return None;
         }
         let mut healthy =
@@ -145,7 +148,7 @@ impl Deployments {
         if healthy.clone().any(|(position, _, _)| !attempts.tried().contains(position)) {
             return Some(Duration::ZERO);
         }
-        if !self.rules.repeats(entry.routing.num_retries) || !failure.may_pass() || healthy.next().is_none() {
+        if !self.rules.repeats(model, entry.routing.num_retries, failure) || healthy.next().is_none() {
             return None;
         }
         attempts.repeat();
@@ -155,6 +158,11 @@ impl Deployments {
     /// The models that stand in for others. Whether a caller may use them is not decided here.
     pub(in crate::gateway) fn fallbacks(&self) -> &Fallbacks {
         &self.rules.fallbacks
+    }
+
+    /// How many fallbacks are tried at most.
+    pub(in crate::gateway) fn max_fallbacks(&self) -> usize {
+        self.rules.max_fallbacks
     }
 
     /// How a deployment is named in logs, in metrics and on the admin listener.
@@ -173,9 +181,9 @@ impl Deployments {
         })
     }
 
-    /// The health of every deployment.
+    /// The health of every deployment. Aliases have none of their own.
     pub(in crate::gateway) fn health(&self, now: Instant) -> impl Iterator<Item = DeploymentHealth<'_>> {
-        self.entries.iter().filter_map(move |entry| {
+        self.entries.iter().filter(|entry| entry.alias_of.is_none()).filter_map(move |entry| {
             let deployment = entry.deployment.as_ref().or_else(|| entry.by_provider.values().next())?;
             let base = deployment.base.as_deref();
             Some(DeploymentHealth {

@@ -4,9 +4,6 @@ use tokio::time::Instant;
 
 use crate::names::ModelName;
 
-/// LiteLLM's `max_fallbacks`.
-const MAX_FALLBACKS: usize = 5;
-
 /// The attempts to serve a request. A request that succeeds at once allocates nothing here.
 #[derive(Debug, Default)]
 pub(in crate::gateway) struct Attempts {
@@ -71,9 +68,9 @@ impl Attempts {
         self.waiting.extend(fallbacks.iter().rev().cloned());
     }
 
-    /// The next model that may stand in. Each one comes once.
-    pub(in crate::gateway) fn next_fallback(&mut self) -> Option<ModelName> {
-        if self.fallbacks >= MAX_FALLBACKS {
+    /// The next model that may stand in, unless `most` were tried. Each one comes once.
+    pub(in crate::gateway) fn next_fallback(&mut self, most: usize) -> Option<ModelName> {
+        if self.fallbacks >= most {
             return None;
         }
         while let Some(next) = self.waiting.pop() {
@@ -122,7 +119,7 @@ mod tests {
             let to = lists.iter().find(|(of, _)| *of == model.as_str()).map_or(&[][..], |(_, to)| *to);
             let to: Vec<_> = to.iter().copied().map(name).collect();
             attempts.stand_in(&model, &to);
-            let Some(next) = attempts.next_fallback() else { return tried };
+            let Some(next) = attempts.next_fallback(5) else { return tried };
             attempts.fall_back();
             tried.push(next.to_string());
             model = next;
@@ -140,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn at_most_five_fallbacks_are_tried() {
+    fn no_more_fallbacks_are_tried_than_allowed() {
         assert_eq!(tried(&[("m", &["a", "b", "c", "d", "e", "f"])]), ["a", "b", "c", "d", "e"]);
     }
 }

@@ -1,4 +1,4 @@
-//! Whether a deployment is left alone for a while, because it failed.
+//! The health of a deployment: it cools down after failures, and gets no requests meanwhile.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -60,7 +60,7 @@ impl Health {
         Self { since: now, cooling_until: zero(), minute: zero(), succeeded: zero(), failed: zero() }
     }
 
-    /// For how long the deployment is still left alone.
+    /// For how long the deployment still cools down.
     pub(in crate::gateway) fn cooling(&self, now: Instant) -> Option<Duration> {
         let until = Duration::from_millis(self.cooling_until.load(Ordering::Relaxed));
         until.checked_sub(now.saturating_duration_since(self.since)).filter(|rest| !rest.is_zero())
@@ -88,7 +88,7 @@ impl Health {
         now: Instant,
     ) {
         let minute = self.fail_alone(now);
-        let is_too_much = match rules.allowed_fails {
+        let is_too_much = match rules.allowed_fails(failure) {
             Some(allowed) => minute.failures > u64::from(allowed),
             None => {
                 let is_half = minute.calls >= FEW_CALLS && minute.failures * 2 > minute.calls;

@@ -7,14 +7,17 @@ use http::StatusCode;
 use http::header::{HeaderMap, RETRY_AFTER};
 use memchr::memmem;
 
+use crate::config::FailurePolicy;
 use crate::gateway::http::error_response::Refusal;
 
 /// Why a call failed so that another deployment may fare better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::gateway) enum Failure {
-    /// The deployment could not be reached, broke off or took too long.
+    /// The deployment could not be reached, or broke off.
     Unreachable,
-    /// The deployment answered with this status, and wants to be left alone for this long.
+    /// The deployment took too long.
+    TimedOut,
+    /// The deployment answered with this status, and asks for no requests for this long.
     Answered(StatusCode, Option<Duration>),
 }
 
@@ -28,14 +31,26 @@ impl Failure {
 
     /// The failure that there was no answer for.
     pub(in crate::gateway) fn of_refusal(refusal: &Refusal) -> Option<Self> {
-        let is_failure = matches!(
-            refusal,
-            Refusal::UpstreamDown
-                | Refusal::UpstreamConnectTimeout
-                | Refusal::UpstreamTimeout
-                | Refusal::NoUpstreamCredential
-        );
-        is_failure.then_some(Self::Unreachable)
+        match refusal {
+            Refusal::UpstreamDown | Refusal::NoUpstreamCredential => Some(Self::Unreachable),
+            Refusal::UpstreamConnectTimeout | Refusal::UpstreamTimeout => Some(Self::TimedOut),
+            _ => None,
+        }
+    }
+
+    /// The number that a policy has for this kind of failure.
+    pub(super) fn number_in(self, policy: &FailurePolicy) -> Option<u32> {
+        match self {
+            Self::Unreachable => None,
+            Self::TimedOut => policy.timeout,
+            Self::Answered(status, _) => match status.as_u16() {
+                401 => policy.authentication,
+                408 | 504 => policy.timeout,
+                429 => policy.rate_limit,
+                500.. => policy.internal_server,
+                _ => None,
+            },
+        }
     }
 
     pub(in crate::gateway) fn is_rate_limit(self) -> bool {
@@ -47,11 +62,17 @@ impl Failure {
         !matches!(self, Self::Answered(StatusCode::UNAUTHORIZED, _))
     }
 
-    /// How long the deployment wants to be left alone.
+    /// Whether the failure counts against the deployment. A conflict may be the caller's doing, and no caller shall make
+    /// deployments cool down for the others.
+    pub(in crate::gateway) fn counts(self) -> bool {
+        !matches!(self, Self::Answered(StatusCode::CONFLICT, _))
+    }
+
+    /// For how long the deployment asks for no requests.
     pub(in crate::gateway) fn retry_after(self) -> Option<Duration> {
         match self {
             Self::Answered(_, wait) => wait,
-            Self::Unreachable => None,
+            Self::Unreachable | Self::TimedOut => None,
         }
     }
 }

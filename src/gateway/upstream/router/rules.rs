@@ -1,9 +1,14 @@
 //! The settings of the router, with LiteLLM's defaults.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
+use foldhash::fast::RandomState;
+
 use super::fallbacks::Fallbacks;
-use crate::config::Config;
+use super::outcome::Failure;
+use crate::config::{Config, FailurePolicy};
+use crate::names::ModelName;
 
 /// LiteLLM's `DEFAULT_COOLDOWN_TIME_SECONDS`.
 const COOLDOWN: Duration = Duration::from_secs(5);
@@ -15,13 +20,17 @@ const OTHERS: u32 = 2;
 const MAX_WAIT: Duration = Duration::from_secs(8);
 /// The longest wait that an upstream can ask for. LiteLLM waits as briefly as ever if it asks for more.
 const MAX_ASKED_WAIT: Duration = Duration::from_secs(60);
+/// LiteLLM's `max_fallbacks`.
+const MAX_FALLBACKS: usize = 5;
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 
 /// The rules by which requests are routed.
 pub(in crate::gateway) struct Rules {
     retries: Option<u32>,
-    /// The failures of a minute that cool no deployment down. `None`: as many as the successes.
-    pub(super) allowed_fails: Option<u32>,
+    retry_policy: FailurePolicy,
+    group_policies: HashMap<ModelName, FailurePolicy, RandomState>,
+    allowed_fails: Option<u32>,
+    allowed_fails_policy: FailurePolicy,
     cooldown: Option<Duration>,
     /// Whether failures cool deployments down.
     pub(super) cools: bool,
@@ -29,33 +38,57 @@ pub(in crate::gateway) struct Rules {
     /// The time limit for deployments without their own.
     pub(in crate::gateway) timeout: Option<Duration>,
     pub(in crate::gateway) fallbacks: Fallbacks,
+    /// How many fallbacks are tried at most.
+    pub(in crate::gateway) max_fallbacks: usize,
 }
 
 impl Rules {
     pub(in crate::gateway) fn new(config: &Config) -> Self {
         Self {
             retries: config.router.num_retries,
+            retry_policy: config.router.retry_policy.clone(),
+            group_policies: config.router.model_group_retry_policy.iter().cloned().collect(),
             allowed_fails: config.router.allowed_fails,
+            allowed_fails_policy: config.router.allowed_fails_policy.clone(),
             cooldown: config.router.cooldown_time,
             cools: !config.router.disable_cooldowns,
             retry_after: config.router.retry_after.unwrap_or_default(),
             timeout: config.router.timeout.filter(|timeout| !timeout.is_zero()),
             fallbacks: Fallbacks::new(config),
+            max_fallbacks: config.router.max_fallbacks.map_or(MAX_FALLBACKS, |most| most as usize),
         }
     }
 
-    /// How often the request may be sent again. `own` is the deployment's own setting.
-    pub(in crate::gateway) fn retries(&self, own: Option<u32>) -> u32 {
-        own.or(self.retries).unwrap_or(OTHERS)
+    /// How often a request for the model may be sent again after this failure. `own` is the deployment's own setting.
+    pub(in crate::gateway) fn retries(&self, model: &ModelName, own: Option<u32>, failure: Failure) -> u32 {
+        self.written(model, own, failure).unwrap_or(OTHERS)
     }
 
     /// Whether the deployment that failed may be tried again. It may only where the operator writes how often: clients
     /// retry too.
-    pub(in crate::gateway) fn repeats(&self, own: Option<u32>) -> bool {
-        own.or(self.retries).is_some_and(|retries| retries > 0)
+    pub(in crate::gateway) fn repeats(&self, model: &ModelName, own: Option<u32>, failure: Failure) -> bool {
+        failure.may_pass() && self.written(model, own, failure).is_some_and(|retries| retries > 0)
     }
 
-    /// How long a deployment is left alone: as it asks for, else as its entry says, else as the settings say.
+    /// Whether some failure may lead to another attempt at the same deployment.
+    pub(in crate::gateway) fn may_repeat(&self, model: &ModelName, own: Option<u32>) -> bool {
+        let policies = [Some(&self.retry_policy), self.group_policies.get(model)];
+        own.or(self.retries).is_some_and(|retries| retries > 0)
+            || policies.into_iter().flatten().any(|policy| *policy != FailurePolicy::default())
+    }
+
+    /// What the operator writes. As in LiteLLM, a policy goes before the general number.
+    fn written(&self, model: &ModelName, own: Option<u32>, failure: Failure) -> Option<u32> {
+        let of_group = self.group_policies.get(model).and_then(|policy| failure.number_in(policy));
+        of_group.or_else(|| failure.number_in(&self.retry_policy)).or(own).or(self.retries)
+    }
+
+    /// The failures of a minute that cool no deployment down. `None`: as many as the successes.
+    pub(super) fn allowed_fails(&self, failure: Failure) -> Option<u32> {
+        failure.number_in(&self.allowed_fails_policy).or(self.allowed_fails)
+    }
+
+    /// How long a deployment cools down: as it asks for, else as its entry says, else as the settings say.
     pub(super) fn cooldown(&self, asked: Option<Duration>, own: Option<Duration>) -> Duration {
         let configured = own.or(self.cooldown).unwrap_or(COOLDOWN);
         asked.map_or(configured, |asked| asked.min(MAX_COOLDOWN))
@@ -72,6 +105,8 @@ impl Rules {
 
 #[cfg(test)]
 mod tests {
+    use http::StatusCode;
+
     use super::*;
 
     fn rules(settings: &str) -> Rules {
@@ -101,5 +136,27 @@ mod tests {
         assert_eq!(seconds(None, Some(3)), 3);
         assert_eq!(seconds(Some(7), Some(3)), 7);
         assert_eq!(seconds(Some(86_400), None), 600);
+    }
+
+    #[test]
+    fn a_policy_goes_before_the_general_number() {
+        let rules = rules(
+            "{num_retries: 1, retry_policy: {RateLimitErrorRetries: 4, TimeoutErrorRetries: 0, BadRequestErrorRetries: 9}, \
+             model_group_retry_policy: {m: {InternalServerErrorRetries: 6}}, allowed_fails: 2, \
+             allowed_fails_policy: {AuthenticationErrorAllowedFails: 0}}",
+        );
+        let (m, n) = (ModelName::new("m").unwrap(), ModelName::new("n").unwrap());
+        let answered = |status| Failure::Answered(StatusCode::from_u16(status).unwrap(), None);
+        for (model, failure, retries) in [
+            (&m, answered(429), 4),
+            (&m, answered(503), 6),
+            (&n, answered(503), 1),
+            (&n, Failure::TimedOut, 0),
+            (&n, Failure::Unreachable, 1),
+        ] {
+            assert_eq!(rules.retries(model, None, failure), retries, "{model} {failure:?}");
+        }
+        assert_eq!(rules.allowed_fails(answered(401)), Some(0));
+        assert_eq!(rules.allowed_fails(answered(500)), Some(2));
     }
 }

@@ -36,6 +36,8 @@ fn without_file_descriptors_it_goes_on_and_comes_back() {
     assert_eq!(on(&mut admin, "/metrics").status(), 200);
     assert_eq!(on(&mut kept, "/v1/models").status(), 200);
 
+    let open = |admin: &mut TcpStream| value_of(&on(admin, "/metrics").body, "process_open_fds");
+    let before = open(&mut admin);
     let crowd: Vec<TcpStream> = (0..100).map(|_| gate.connect()).collect();
     let failures = |admin: &mut TcpStream| value_of(&on(admin, "/metrics").body, FAILURES);
     until(|| (failures(&mut admin) >= 1.0).then_some(()));
@@ -54,6 +56,7 @@ fn without_file_descriptors_it_goes_on_and_comes_back() {
     assert_eq!(answer(&mut kept).told(), (502, "upstream_unreachable".to_owned()));
 
     drop(crowd);
+    until(|| (open(&mut admin) <= before + 2.0).then_some(()));
     let mut client = gate.chat();
     let (mut stream, _) = upstream.arriving();
     reply(&mut stream, "hello");

@@ -104,6 +104,24 @@ fn check_says_whose_tokens_are_accepted() {
 }
 
 #[test]
+fn check_says_which_proxies_may_ask_and_what_is_not_judged() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("config.yaml");
+    let check = |modelgate: &str| {
+        let yaml =
+            format!("general_settings: {{master_key: sk-1}}\nmodel_list: []\nmodelgate: {{{modelgate}}}\n");
+        std::fs::write(&file, yaml).unwrap();
+        text(&run(&["check", "--config", file.to_str().unwrap()], "").stdout)
+    };
+    let said = check("forward_auth: {listen: '127.0.0.1:4002', without_body: url}");
+    assert!(said.contains("forward-auth on 127.0.0.1:4002, for this machine: judges"), "{said}");
+    assert!(said.contains("nobody judges other models in the body"), "{said}");
+    let said = check("ext_authz: {listen: '127.0.0.1:4003'}, trusted_proxies: [10.0.0.0/8]");
+    assert!(said.contains("ext_authz on 127.0.0.1:4003, for 10.0.0.0/8\n"), "{said}");
+    assert!(!check("listen: '127.0.0.1:4000'").contains("for this machine"));
+}
+
+#[test]
 fn serving_begins_to_fetch_keys_and_does_not_wait_for_them() {
     // A provider that accepts the request and never responds.
     let provider = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

@@ -2,7 +2,9 @@
 
 use super::callers::Access;
 use super::{ignored, models};
-use crate::config::{Config, Issuer, Mode, OpaqueTokens, References, RolePermission, place};
+use crate::config::{
+    Config, Issuer, Mode, OpaqueTokens, References, RolePermission, SocketAddress, WithoutBody, place,
+};
 use crate::display::escape;
 
 pub(super) fn of(config: &Config, access: &Access) -> String {
@@ -18,6 +20,7 @@ pub(super) fn of(config: &Config, access: &Access) -> String {
         lines.push("mode: log_only, denials are logged and not enforced, except those of R9".to_owned());
     }
     lines.extend(references(config));
+    lines.extend(doors(config));
     lines.extend(ignored::lines(config));
     lines.iter().map(|line| format!("{line}\n")).collect()
 }
@@ -41,6 +44,32 @@ fn references(config: &Config) -> Option<String> {
          each can read what others created, and lists show all of them; where they stand for models, \
          {known}; `modelgate.references: remember` separates callers"
     ))
+}
+
+/// Describes the listeners for other proxies, and who may ask them.
+fn doors(config: &Config) -> Vec<String> {
+    let gateway = &config.gateway;
+    let networks: Vec<String> = gateway.trusted_proxies.iter().map(ToString::to_string).collect();
+    let who = if networks.is_empty() { "this machine".to_owned() } else { networks.join(", ") };
+    let mut lines = Vec::new();
+    if let Some(door) = &gateway.forward_auth {
+        let bodies = match door.without_body {
+            WithoutBody::Deny => "denies what may name a model in a body that it does not see",
+            WithoutBody::Url => {
+                "judges requests without their body by the URL alone: nobody judges other models in the body"
+            }
+        };
+        lines.push(format!("forward-auth on {}, for {who}: {bodies}", door.listen));
+    }
+    if let Some(door) = &gateway.ext_authz {
+        lines.push(match &door.listen {
+            SocketAddress::Tcp(address) => format!("ext_authz on {address}, for {who}"),
+            SocketAddress::Unix(path) => {
+                format!("ext_authz on {}, for whoever may open it", escape(&path.to_string_lossy()))
+            }
+        });
+    }
+    lines
 }
 
 fn tokens(config: &Config) -> Vec<String> {

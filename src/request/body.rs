@@ -51,13 +51,17 @@ impl Whole {
         match self {
             _ if bytes.is_empty() => Ok(Content::default()),
             Self::Json => body::read_within(bytes, depth, rules),
-            Self::Form if may_be_json(bytes) => Err(Malformed::Body("the form may be JSON".to_owned())),
+            Self::Form if may_be_json(bytes) => Err(Malformed::Body(JSON_AS_FORM.to_owned())),
             Self::Form => fields::read(bytes).map_err(Malformed::Body),
             Self::Other if may_be_json(bytes) => body::read_within(bytes, depth, rules),
             Self::Other => Ok(Content::default()),
         }
     }
 }
+
+/// `curl -d` sends JSON as a form, unless a header says otherwise.
+const JSON_AS_FORM: &str =
+    "it looks like JSON, but its `Content-Type` is that of a form: send `Content-Type: application/json`";
 
 /// Whether the first character is a brace or bracket in any encoding that a lenient reader may guess, behind anything that
 /// a lenient reader may skip.

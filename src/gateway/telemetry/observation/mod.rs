@@ -247,7 +247,7 @@ impl Observation {
     /// Records the decision of a fallback.
     pub(in crate::gateway) fn falls_back(&mut self, model: &ModelName, is_permitted: bool) {
         let model = escape(model.as_str());
-        tracing::info!(%model, is_permitted, "the caller may use a fallback, or may not");
+        tracing::info!(%model, is_permitted, "a fallback was judged");
         self.observers.metrics.fell_back(is_permitted);
     }
 

@@ -1,5 +1,6 @@
 //! The listener that Envoy's filter asks, over HTTP and over gRPC.
 
+use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -19,14 +20,14 @@ const DENIED: &str = r#"{"model": "openai-gpt-4o"}"#;
 const ALLOWED: &str = r#"{"model": "anthropic-claude"}"#;
 
 /// A gateway whose `ext_authz` listener is asked.
-struct Door {
-    fixture: Fixture,
+pub(crate) struct Door {
+    pub(crate) fixture: Fixture,
     address: Option<SocketAddr>,
     _stop: oneshot::Sender<()>,
 }
 
 impl Door {
-    async fn with(ext_authz: &str, modelgate: &str) -> Self {
+    pub(crate) async fn with(ext_authz: &str, modelgate: &str) -> Self {
         let fixture = Fixture::with(&format!("ext_authz: {{{ext_authz}}}, {modelgate}")).await;
         let settings = fixture.gateway.active().snapshot().config().gateway.ext_authz.clone().unwrap();
         let server = ExtAuthzServer::bind(&settings, Arc::clone(&fixture.gateway)).await.unwrap();
@@ -50,28 +51,28 @@ impl Door {
     }
 
     /// Asks over gRPC.
-    async fn check(&self, asked: &Asked<'_>) -> Checked {
+    pub(crate) async fn check(&self, asked: &Asked<'_>) -> Checked {
         let stream = soon(TcpStream::connect(self.address.unwrap())).await.unwrap();
         check_over(stream, asked).await
     }
 }
 
 /// What Envoy sends of a request.
-struct Asked<'a> {
-    method: &'a str,
-    path: &'a str,
-    headers: &'a [(&'a str, &'a str)],
-    body: &'a str,
+pub(crate) struct Asked<'a> {
+    pub(crate) method: &'a str,
+    pub(crate) path: &'a str,
+    pub(crate) headers: &'a [(&'a str, &'a str)],
+    pub(crate) body: &'a [u8],
 }
 
 /// What it gets.
 #[derive(Debug)]
-struct Checked {
+pub(crate) struct Checked {
     code: i32,
-    status: Option<i32>,
+    pub(crate) status: Option<i32>,
     headers: Vec<(String, String)>,
     removed: Vec<String>,
-    body: String,
+    pub(crate) body: String,
     metadata: Vec<String>,
 }
 
@@ -108,8 +109,15 @@ mod wire {
         pub(super) headers: HashMap<String, String>,
         #[prost(string, tag = "4")]
         pub(super) path: String,
-        #[prost(string, tag = "11")]
-        pub(super) body: String,
+        #[prost(bytes = "vec", tag = "12")]
+        pub(super) raw_body: Vec<u8>,
+        #[prost(message, optional, tag = "13")]
+        pub(super) header_map: Option<HeaderMap>,
+    }
+    #[derive(Clone, PartialEq, prost::Message)]
+    pub(super) struct HeaderMap {
+        #[prost(message, repeated, tag = "1")]
+        pub(super) headers: Vec<Header>,
     }
     #[derive(Clone, PartialEq, prost::Message)]
     pub(super) struct CheckResponse {
@@ -161,16 +169,22 @@ async fn check_over(
     stream: impl tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin + 'static,
     asked: &Asked<'_>,
 ) -> Checked {
-    let http = wire::Http {
+    let names: HashSet<&str> = asked.headers.iter().map(|(name, _)| *name).collect();
+    let mut http = wire::Http {
         method: asked.method.to_owned(),
         path: asked.path.to_owned(),
-        headers: asked
-            .headers
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect(),
-        body: asked.body.to_owned(),
+        headers: HashMap::new(),
+        raw_body: asked.body.to_vec(),
+        header_map: None,
     };
+    let pairs = asked.headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    if names.len() == asked.headers.len() {
+        http.headers = pairs.collect();
+    } else {
+        // As Envoy does with `encode_raw_headers`.
+        let headers = pairs.map(|(key, value)| wire::Header { key, value }).collect();
+        http.header_map = Some(wire::HeaderMap { headers });
+    }
     let request = wire::Request { http: Some(http) };
     let message =
         wire::CheckRequest { attributes: Some(wire::Attributes { request: Some(request) }) }.encode_to_vec();
@@ -225,7 +239,8 @@ async fn envoy_over_grpc_gets_what_the_gateway_decides() {
     let authorization = format!("Bearer {}", door.token());
     let headers =
         [(":authority", "x"), ("authorization", authorization.as_str()), ("x-api-key", "placeholder")];
-    let asked = |body| Asked { method: "POST", path: CHAT, headers: &headers, body };
+    let asked =
+        |body: &'static str| Asked { method: "POST", path: CHAT, headers: &headers, body: body.as_bytes() };
     let allowed = door.check(&asked(ALLOWED)).await;
     assert_eq!((allowed.code, allowed.status), (0, None), "{allowed:?}");
     assert_eq!(allowed.header("x-modelgate-role"), Some("internal_user"));
@@ -271,7 +286,7 @@ async fn envoy_is_told_how_to_send_the_body_where_it_is_missing_or_cut() {
                 ("transfer-encoding", "chunked"),
             ],
         ] {
-            let asked = Asked { method: "POST", path: CHAT, headers: &headers, body: "" };
+            let asked = Asked { method: "POST", path: CHAT, headers: &headers, body: b"" };
             let missing = door.check(&asked).await;
             assert!(missing.status == Some(403) && advises(&missing.body), "{headers:?} {missing:?}");
         }
@@ -283,7 +298,7 @@ async fn a_list_of_models_is_answered_without_the_upstream_over_grpc() {
     let door = Door::start().await;
     let authorization = format!("Bearer {}", door.token());
     let headers = [("authorization", authorization.as_str())];
-    let listed = door.check(&Asked { method: "GET", path: "/v1/models", headers: &headers, body: "" }).await;
+    let listed = door.check(&Asked { method: "GET", path: "/v1/models", headers: &headers, body: b"" }).await;
     assert_eq!(listed.status, Some(200), "{listed:?}");
     assert!(listed.body.contains("anthropic-claude") && !listed.body.contains("gpt-4o"), "{listed:?}");
 }
@@ -306,7 +321,8 @@ async fn a_unix_socket_serves_and_replaces_the_one_of_a_process_that_ended() {
     let headers = [("authorization", authorization.as_str())];
     let stream = soon(UnixStream::connect(&path)).await.unwrap();
     let denied =
-        check_over(stream, &Asked { method: "POST", path: CHAT, headers: &headers, body: DENIED }).await;
+        check_over(stream, &Asked { method: "POST", path: CHAT, headers: &headers, body: DENIED.as_bytes() })
+            .await;
     assert_eq!(denied.status, Some(403), "{denied:?}");
 }
 
@@ -317,7 +333,8 @@ async fn an_envoy_that_is_not_trusted_gets_no_decision() {
     assert_eq!((answer.status(), answer.code().as_str()), ("403", "untrusted_proxy"));
     let authorization = format!("Bearer {MASTER_KEY}");
     let headers = [("authorization", authorization.as_str())];
-    let checked = door.check(&Asked { method: "GET", path: "/v1/models", headers: &headers, body: "" }).await;
+    let checked =
+        door.check(&Asked { method: "GET", path: "/v1/models", headers: &headers, body: b"" }).await;
     assert!(checked.status == Some(403) && checked.body.contains("untrusted_proxy"), "{checked:?}");
 }
 
@@ -331,7 +348,7 @@ async fn a_message_without_a_request_is_denied() {
         ("G T", "/", &[]),
         ("GET", "/v1/models", &headers),
     ] {
-        let checked = door.check(&Asked { method, path, headers, body: "" }).await;
+        let checked = door.check(&Asked { method, path, headers, body: b"" }).await;
         assert_eq!(checked.status, Some(400), "{method} {path} {checked:?}");
     }
 }

@@ -15,6 +15,7 @@ mod capture;
 mod configured;
 mod cors;
 mod credentials;
+mod doors_agree;
 mod encodings;
 mod entra;
 mod error_shapes;
@@ -66,5 +67,7 @@ mod websocket_frames;
 mod websocket_judging;
 mod websocket_upstreams;
 
+#[path = "../support/cases.rs"]
+mod cases;
 #[path = "../support/skip.rs"]
 mod skip;

@@ -80,7 +80,8 @@ class Doors:
         return httpx.post(self.base + path, json=body, headers=headers, timeout=DEADLINE)
 
     def test_an_allowed_request_arrives_with_what_modelgate_says_of_it(self):
-        lie = {"x-modelgate-role": "proxy_admin", "x-modelgate-team": "other"}
+        lie = {"x-modelgate-role": "proxy_admin", "x-modelgate-team": "other", "x-modelgate-user": "root"}
+        lie |= {"x-modelgate-policies": "none", "x-api-key": "placeholder"}
         answer = self.send(DEPLOYMENT.format("allowed"), {"model": "allowed", "messages": HELLO}, **lie)
         self.assertEqual(answer.status_code, 200, answer.text)
         [request] = self.upstream.take_requests()
@@ -90,6 +91,9 @@ class Doors:
         self.assertEqual(headers["x-modelgate-role"], "internal_user")
         self.assertEqual(headers["x-modelgate-models"], "allowed")
         self.assertEqual(headers.get("x-modelgate-team", ""), "")
+        self.assertNotEqual(headers["x-modelgate-user"], "root")
+        self.assertIn("role_permissions", headers["x-modelgate-policies"])
+        self.assertEqual(headers.get("x-api-key", ""), "")
         self.assertEqual(request["body"]["messages"], HELLO)
 
     def test_a_denied_request_does_not_arrive(self):

@@ -339,6 +339,50 @@ async fn an_envoy_that_is_not_trusted_gets_no_decision() {
 }
 
 #[tokio::test]
+async fn headers_that_choose_a_model_or_an_account_do_not_go_upstream() {
+    let door = Door::start().await;
+    let authorization = format!("Bearer {}", door.token());
+    let headers = [
+        ("authorization", authorization.as_str()),
+        ("x-litellm-tags", "a"),
+        ("x-ms-deployment-name", "openai-gpt-4o"),
+        ("x-forwarded-for", "192.0.2.1"),
+        ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
+    ];
+    let mut allowed =
+        door.check(&Asked { method: "POST", path: CHAT, headers: &headers, body: ALLOWED }).await;
+    allowed.removed.sort();
+    assert_eq!(allowed.removed, ["authorization", "x-litellm-tags", "x-ms-deployment-name"], "{allowed:?}");
+}
+
+#[tokio::test]
+async fn a_preflight_and_a_probe_are_answered_as_by_the_gateway() {
+    let door = Door::with("listen: '127.0.0.1:0'", "cors: {origins: ['https://a.example']}").await;
+    let origin = ("origin", "https://a.example");
+    let preflight = [origin, ("access-control-request-method", "POST")];
+    let ask = |method, path, headers| Asked { method, path, headers, body: "" };
+    let only_origin = [origin];
+    let answer = door.check(&ask("OPTIONS", CHAT, &preflight)).await;
+    assert_eq!(answer.status, Some(204), "{answer:?}");
+    assert_eq!(answer.header("access-control-allow-origin"), Some("https://a.example"));
+    let other = [("origin", "https://b.example"), ("access-control-request-method", "POST")];
+    assert_eq!(door.check(&ask("OPTIONS", CHAT, &other)).await.status, Some(401));
+    // The page may read why it was refused.
+    let refused = door.check(&ask("GET", "/v1/models", &only_origin)).await;
+    assert_eq!(refused.header("access-control-allow-origin"), Some("https://a.example"), "{refused:?}");
+    assert_eq!(refused.status, Some(401));
+    assert_eq!(door.check(&ask("GET", "/health/readiness", &[])).await.status, Some(200));
+}
+
+#[tokio::test]
+async fn a_request_to_envoy_with_the_path_of_a_check_is_no_check() {
+    let door = Door::start().await;
+    let path = "/envoy.service.auth.v3.Authorization/Check";
+    let headers = "content-type: application/grpc\r\nte: trailers\r\n";
+    assert_eq!(door.ask("POST", path, headers, "\0\0\0\0\0").await.status(), "401");
+}
+
+#[tokio::test]
 async fn a_message_without_a_request_is_denied() {
     let door = Door::start().await;
     let headers = [("authorization", "Bearer x"), ("bad name", "x")];
@@ -346,6 +390,7 @@ async fn a_message_without_a_request_is_denied() {
         ("", "", [].as_slice()),
         ("GET", "v1/models", &[]),
         ("G T", "/", &[]),
+        ("GET", "/v1/realtime?model=a#&model=b", &[]),
         ("GET", "/v1/models", &headers),
     ] {
         let checked = door.check(&Asked { method, path, headers, body: b"" }).await;

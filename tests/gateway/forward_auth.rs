@@ -7,6 +7,8 @@ use std::time::Duration;
 use modelgate::config::ForwardAuth;
 use modelgate::decision_log::{DecisionLog, Line, Verdict};
 use modelgate::gateway::ForwardAuthServer;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -167,6 +169,79 @@ async fn a_websocket_is_judged_by_its_url_and_denied_where_messages_name_the_mod
         realtime("anthropic-claude")
     );
     assert_eq!(door.ask_with(&protocols, "").await.status(), "200");
+}
+
+#[tokio::test]
+async fn a_websocket_is_recognized_however_its_path_is_written() {
+    let door = Door::with("", "").await;
+    let token = door.fixture.token(&["basic_user"]);
+    for path in
+        ["/v1/%72esponses", "/v1/responses/", "/v1/%6Cive/sessions", "/vertex_ai/live", "/vertex_ai/liv%65"]
+    {
+        let answer = door.ask(&token, "GET", path, "").await;
+        assert!(needs_body(&answer), "{path} {answer:?}");
+    }
+    for (model, status) in [("anthropic-claude", "200"), ("openai-gpt-4o", "403")] {
+        let answer = door.ask(&token, "GET", &format!("/v1/%72ealtime?model={model}"), "").await;
+        assert_eq!(answer.status(), status, "{answer:?}");
+    }
+    // Nobody knows what this one runs.
+    let upgrade = "x-forwarded-method: GET\r\nx-forwarded-uri: /v1/models\r\nupgrade: WebSocket\r\n";
+    for (caller, status) in [(token.as_str(), "403"), (MASTER_KEY, "200")] {
+        let answer = door.ask_with(&format!("{upgrade}{}", bearer(caller)), "").await;
+        assert_eq!(answer.status(), status, "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_uri_with_a_fragment_is_refused() {
+    for (convention, name) in [("x-forwarded", "x-forwarded"), ("x-original", "x-original")] {
+        let door = Door::with(&format!("convention: {convention}"), "").await;
+        let uri = "/v1/realtime?model=anthropic-claude#&model=openai-gpt-4o";
+        let headers = format!("{name}-method: GET\r\n{name}-uri: {uri}\r\n{}", bearer(MASTER_KEY));
+        assert_eq!(door.ask_with(&headers, "").await.code(), "bad_original_request");
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_is_announced_and_empty_counts_as_missing() {
+    let door = Door::with("", "").await;
+    let path = "/openai/deployments/anthropic-claude/chat/completions";
+    let head = format!(
+        "GET /-/authorize HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\nx-forwarded-method: POST\r\n\
+         x-forwarded-uri: {path}\r\n{}\r\n0\r\n\r\n",
+        bearer(&door.fixture.token(&["basic_user"]))
+    );
+    let mut stream = soon(TcpStream::connect(door.address)).await.unwrap();
+    soon(stream.write_all(head.as_bytes())).await.unwrap();
+    let answer = soon(read_message(&mut stream)).await;
+    assert!(needs_body(&answer), "{answer:?}");
+}
+
+#[tokio::test]
+async fn an_encoded_body_that_another_reader_may_read_otherwise_is_refused() {
+    let door = Door::with("", "").await;
+    let token = door.fixture.token(&["basic_user"]);
+    let described = format!("x-forwarded-method: POST\r\nx-forwarded-uri: {CHAT}\r\n{}", bearer(&token));
+    for kind in [
+        "content-type: application/x-www-form-urlencoded\r\ncontent-encoding: gzip\r\n",
+        "content-type: multipart/form-data; boundary=b\r\ncontent-encoding: identity, zstd\r\n",
+        "content-type: application/json\r\ncontent-encoding: BR\r\n",
+    ] {
+        let answer = door.ask_with(&format!("{described}{kind}"), ALLOWED).await;
+        assert_eq!((answer.status(), answer.code().as_str()), ("415", "unsupported_encoding"), "{kind}");
+    }
+    let identity = format!("{described}content-encoding: identity\r\n");
+    assert_eq!(door.ask_with(&identity, ALLOWED).await.status(), "200");
+}
+
+#[tokio::test]
+async fn a_model_that_the_caller_may_not_list_is_not_shown_by_the_upstream() {
+    let door = Door::with("", "").await;
+    let token = door.fixture.token(&["basic_user"]);
+    assert_eq!(door.ask(&token, "GET", "/v1/models/anthropic-claude", "").await.status(), "200");
+    let hidden = door.ask(&token, "GET", "/v1/models/openai-gpt-4o", "").await;
+    assert!(["403", "404"].contains(&hidden.status()), "{hidden:?}");
 }
 
 #[tokio::test]

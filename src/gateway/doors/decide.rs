@@ -2,7 +2,7 @@
 
 use ipnet::IpNet;
 
-use super::seen_body::{ModelInBody, SeenBody};
+use super::seen_body::{ModelInBody, SeenBody, has_two_readings};
 use super::verdict::Verdict;
 use crate::config::WithoutBody;
 use crate::gateway::http::client_ip;
@@ -12,8 +12,7 @@ use crate::gateway::judging::Case;
 use crate::gateway::model_list;
 use crate::gateway::pipeline::Gateway;
 use crate::gateway::telemetry::Observation;
-use crate::gateway::upstream::deployments::sockets::SocketApi;
-use crate::gateway::websocket::handshake;
+use crate::gateway::websocket::handshake::{self, Described};
 use crate::request::Malformed;
 
 /// What a door knows besides the request.
@@ -40,13 +39,26 @@ impl Gateway {
             return Err(Refusal::WebSocketsOff);
         }
         let by = self.identify(generation, &incoming.head, observation).await?;
-        let read = self.read(incoming, by, observation).await.map(|(case, _)| case);
-        let case = match (socket, asked.seen) {
-            (Some(SocketApi::Realtime), _) => read.and_then(|case| {
+        if asked.seen == SeenBody::Whole && has_two_readings(&incoming.head.headers) {
+            return Err(Refusal::Encoding);
+        }
+        let (read, is_empty) = match self.read(incoming, by, observation).await {
+            Ok((case, body)) => (Ok(case), body.len() == 0),
+            Err(refusal) => (Err(refusal), false),
+        };
+        // A proxy may announce a body with `Transfer-Encoding` and send none of it.
+        let seen = if asked.seen == SeenBody::Whole && is_empty { SeenBody::Nothing } else { asked.seen };
+        let case = match (socket, seen) {
+            (Some(Described::Url), _) => read.and_then(|case| {
                 if case.call.model().is_some() { Ok(case) } else { Err(Refusal::MessagesUnseen) }
             })?,
-            (Some(_), _) => return Err(read.err().unwrap_or(Refusal::MessagesUnseen)),
-            (None, SeenBody::Whole) => read?,
+            (Some(Described::Messages), _) => return Err(read.err().unwrap_or(Refusal::MessagesUnseen)),
+            (Some(Described::Unknown), _) => {
+                let mut case = read?;
+                case.call = case.call.with_unseen_body();
+                case
+            }
+            (None, SeenBody::Whole | SeenBody::Empty) => read?,
             (None, SeenBody::Nothing) => asked.without_body(read)?,
             (None, SeenBody::Beginning) => return Err(Refusal::BodyUnseen(asked.advice)),
         };
@@ -54,7 +66,8 @@ impl Gateway {
             incoming.peer.and_then(|peer| client_ip::address(peer, &incoming.head.headers, asked.trusted));
         let (judged, caller, permit) = case.decide(source, observation)?;
         let listing =
-            model_list::answer(judged.generation.snapshot(), &caller, &permit, &incoming.head.headers);
+            model_list::answer(judged.generation.snapshot(), &caller, &permit, &incoming.head.headers)
+                .transpose()?;
         Ok(Verdict { permit, listing })
     }
 }

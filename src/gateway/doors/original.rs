@@ -57,6 +57,10 @@ fn original_target(headers: &HeaderMap) -> Result<&str, Refusal> {
 /// The path and the query of a target in origin form or absolute form (RFC 9112 section 3.2).
 fn path_and_query(target: &str) -> Result<PathAndQuery, Refusal> {
     const UNREADABLE: Refusal = Refusal::Original("its URI cannot be read");
+    // The parser would drop a fragment, which the proxy forwards.
+    if target.contains('#') {
+        return Err(UNREADABLE);
+    }
     if target.starts_with('/') {
         return target.parse().map_err(|_| UNREADABLE);
     }

@@ -1,6 +1,7 @@
 //! Requests that cannot be judged without their body.
 
-use http::Method;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use http::{HeaderMap, Method};
 
 use crate::routes::surface::{self, ModelUse, Place};
 
@@ -9,6 +10,8 @@ use crate::routes::surface::{self, ModelUse, Place};
 pub(super) enum SeenBody {
     /// The whole body.
     Whole,
+    /// The caller itself says that there is no body.
+    Empty,
     /// Nothing. The request may have a body or not.
     Nothing,
     /// Only the beginning of the body.
@@ -39,6 +42,22 @@ impl ModelInBody {
             && !route.models().iter().chain(route.references()).any(is_in_body);
         if runs_none { Self::Never } else { Self::Expected }
     }
+}
+
+/// Whether a reader that ignores `Content-Encoding`, like LiteLLM, might read the encoded bytes as another request. The gateway
+/// forwards the decoded body; another proxy forwards the encoded one. Every reader of forms skips bytes between fields, and a
+/// file in Brotli's format may begin like JSON. The other formats begin with bytes that no JSON has.
+pub(super) fn has_two_readings(headers: &HeaderMap) -> bool {
+    let mut codings = Vec::new();
+    for value in headers.get_all(CONTENT_ENCODING) {
+        codings.extend(value.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii));
+    }
+    codings.retain(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case(b"identity"));
+    let is_form = |value: &[u8]| value.to_ascii_lowercase().windows(4).any(|word| word == b"form");
+    let is_brotli = |coding: &&[u8]| coding.eq_ignore_ascii_case(b"br");
+    let mut types = headers.get_all(CONTENT_TYPE).iter();
+    codings.last().is_some_and(is_brotli)
+        || (!codings.is_empty() && types.any(|value| is_form(value.as_bytes())))
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use tokio::sync::watch;
 
 use crate::gateway::http::error_response::Answer;
 use crate::gateway::http::incoming::IncomingRequest;
+use crate::gateway::listener::accept::Failures;
 use crate::gateway::listener::connection::{self, Common};
 use crate::gateway::listener::h2_streams::Streams;
 use crate::gateway::listener::server::ServerError;
@@ -50,6 +51,7 @@ impl UnixServer {
         A: Future<Output = Answer> + Send + 'static,
     {
         let (drain, draining) = watch::channel(());
+        let mut failures = Failures::new(&common.observers);
         let mut shutdown = pin!(shutdown);
         loop {
             tokio::select! {
@@ -57,10 +59,7 @@ impl UnixServer {
                     Ok((stream, _)) => {
                         tokio::spawn(serve(stream, Arc::clone(&common), draining.clone(), answer.clone()));
                     }
-                    Err(error) => {
-                        tracing::warn!("the socket does not accept: {error}");
-                        tokio::task::yield_now().await;
-                    }
+                    Err(error) => failures.pause(&error).await,
                 },
                 () = &mut shutdown => break,
             }

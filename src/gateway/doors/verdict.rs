@@ -4,7 +4,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use crate::engine::Permit;
-use crate::gateway::http::error_response::{Answer, Refusal};
+use crate::gateway::http::error_response::Answer;
 
 /// The headers. Each of them is always present, so that a proxy replaces the one that the caller sent.
 pub(super) const HEADERS: [HeaderName; 5] = [
@@ -25,7 +25,7 @@ const LONGEST: usize = 1024;
 pub(super) struct Verdict {
     pub(super) permit: Permit,
     /// The answer to a request for the models that the caller may use, if it is one.
-    pub(super) listing: Option<Result<Answer, Refusal>>,
+    pub(super) listing: Option<Answer>,
 }
 
 impl Verdict {

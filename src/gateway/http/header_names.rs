@@ -92,6 +92,14 @@ fn is_forbidden_extension(name: &str) -> bool {
     ) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
+/// Whether a header may choose a model, a deployment or an account. Headers of another proxy's own are none of these.
+pub(in crate::gateway) fn chooses(name: &str) -> bool {
+    let prefixes = ["x-litellm-", "x-portkey-", "helicone-", "x-amzn-sagemaker-"];
+    names_a_model(name)
+        || matches!(name, "openai-organization" | "openai-project" | "x-goog-user-project")
+        || prefixes.iter().any(|prefix| name.starts_with(prefix))
+}
+
 /// Whether one word of the name is `model` or `deployment`, as in `azureml-model-deployment` and
 /// `ai-language-model-id`. Some endpoints choose a model by such a header, but only the body, the path and
 /// the query may do so here.

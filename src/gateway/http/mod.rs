@@ -7,7 +7,7 @@ pub(super) mod body;
 pub(super) mod client_ip;
 pub(super) mod credential;
 pub(super) mod error_response;
-mod header_names;
+pub(super) mod header_names;
 pub(super) mod headers;
 pub(super) mod incoming;
 pub(super) mod request_id;

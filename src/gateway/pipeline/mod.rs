@@ -127,7 +127,7 @@ impl Gateway {
     }
 
     /// Answers a request that needs no decision.
-    fn unjudged(&self, head: &Parts, origin: Option<&HeaderValue>) -> Option<Answer> {
+    pub(super) fn unjudged(&self, head: &Parts, origin: Option<&HeaderValue>) -> Option<Answer> {
         let preflight = |origin| {
             let active = self.active.load();
             cors::preflight(head, active.snapshot().config().gateway.cors.as_ref(), origin)

@@ -18,6 +18,7 @@ use crate::authn::{BearerError, CREDENTIAL_HEADERS};
 use crate::gateway::http::error_response::Refusal;
 use crate::gateway::target::operation;
 use crate::gateway::upstream::deployments::sockets::SocketApi;
+use crate::request::RoutePath;
 
 /// The constant of RFC 6455 section 1.3.
 const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
@@ -67,15 +68,37 @@ impl Handshake {
     }
 }
 
-/// The API of a handshake that another proxy describes, if it is one. A proxy may hide that it is an upgrade, and a GET has no
-/// other meaning on these paths. The credential has been moved to a header.
-pub(in crate::gateway) fn described(head: &mut Parts) -> Result<Option<SocketApi>, Refusal> {
+/// Where the model of a WebSocket stands that another proxy describes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::gateway) enum Described {
+    /// In the URL.
+    Url,
+    /// In its messages.
+    Messages,
+    /// The API is not known.
+    Unknown,
+}
+
+/// Whether a request that another proxy describes opens a WebSocket. A proxy may hide that it is an upgrade, and a GET has no
+/// other meaning on the paths of these APIs. The proxy forwards the path as the caller wrote it, and an upstream undoes its
+/// escapes, so the path is read without them. The credential has been moved to a header.
+pub(in crate::gateway) fn described(head: &mut Parts) -> Result<Option<Described>, Refusal> {
     if head.method != Method::GET {
         return Ok(None);
     }
-    let Some((api, _)) = api_of(head)? else { return Ok(None) };
+    let api = api_of(head)?.map(|(api, _)| api).or_else(|| {
+        let path = RoutePath::parse(head.uri.path()).ok()?;
+        // LiteLLM has this one besides the APIs that the gateway carries.
+        if operation(path.as_str()).trim_end_matches('/') == "vertex_ai/live" {
+            return Some(SocketApi::Live);
+        }
+        api_of_path(path.as_str().trim_end_matches('/')).map(|(api, _)| api)
+    });
+    let Some(api) = api else {
+        return Ok(has_token(&head.headers, &UPGRADE, "websocket").then_some(Described::Unknown));
+    };
     take_credential(head, api)?;
-    Ok(Some(api))
+    Ok(Some(if api == SocketApi::Realtime { Described::Url } else { Described::Messages }))
 }
 
 /// The API of a path, and the operation. Google's JavaScript client writes two slashes, of which one is removed.

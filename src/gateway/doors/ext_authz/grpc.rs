@@ -14,28 +14,36 @@ use tonic::server::{Grpc, UnaryService};
 use tonic_prost::ProstCodec;
 
 use super::ADVICE;
-use super::plain::{credentials, seen};
+use super::plain::{seen, to_remove};
 use super::proto::{self, CheckRequest, CheckResponse, HeaderAppendAction, HeaderValueOption, HttpResponse};
 use crate::config::WithoutBody;
+use crate::gateway::cors;
 use crate::gateway::doors::ask::{Answered, ask, check_peer, trusted};
 use crate::gateway::doors::decide::Asked;
 use crate::gateway::doors::verdict::Verdict;
 use crate::gateway::http::error_response::{Answer, REQUEST_ID, Refusal};
 use crate::gateway::http::incoming::{IncomingRequest, RequestBody};
-use crate::gateway::pipeline::Gateway;
+use crate::gateway::pipeline::{Gateway, request_id};
 
 /// The path of the method.
 pub(super) const PATH: &str = "/envoy.service.auth.v3.Authorization/Check";
 /// The room for headers in a message, besides the body.
 const HEADERS: usize = 1024 * 1024;
+/// What is read instead of the message of a peer that may not ask: no message, not compressed.
+const EMPTY_MESSAGE: Bytes = Bytes::from_static(&[0; 5]);
 /// `google.rpc.Code`.
 const PERMISSION_DENIED: i32 = 7;
 const UNAUTHENTICATED: i32 = 16;
 
 /// Answers a question.
 pub(super) async fn answer(gateway: Arc<Gateway>, incoming: IncomingRequest) -> Answer {
-    let most = gateway.active().snapshot().config().gateway.max_body_bytes;
-    let IncomingRequest { head, body, peer, .. } = incoming;
+    let generation = gateway.active();
+    let settings = &generation.snapshot().config().gateway;
+    let most = settings.max_body_bytes;
+    let IncomingRequest { head, mut body, peer, .. } = incoming;
+    if check_peer(peer, &trusted(settings)).is_err() {
+        body = RequestBody::Whole(Full::new(EMPTY_MESSAGE));
+    }
     let mut grpc = Grpc::new(ProstCodec::default()).max_decoding_message_size(most.saturating_add(HEADERS));
     let answer = grpc.unary(Check { gateway, peer }, Request::from_parts(head, body)).await;
     answer.map(|body| body.map_err(Into::into).boxed_unsync())
@@ -72,18 +80,31 @@ async fn check(gateway: &Arc<Gateway>, peer: Option<IpAddr>, request: CheckReque
     };
     let seen = seen(&head.headers, !body.is_empty(), true);
     let asked = Asked { seen, without_body: WithoutBody::Deny, advice: ADVICE, trusted: &trusted };
-    let presented = credentials(&head.headers);
+    let removed = to_remove(&head.headers);
+    let origin = cors::origin(&head.headers);
     let body = RequestBody::Whole(Full::new(body));
     let mut incoming = IncomingRequest { head, body, peer: source, draining: None };
-    let Answered { decided, request_id, .. } = ask(gateway, &mut incoming, &asked, described).await;
-    match decided {
-        Ok(Verdict { listing: Some(Ok(answer)), .. }) => denied(answer, &request_id).await,
-        Ok(verdict) => {
-            let removes = settings.ext_authz.as_ref().is_none_or(|door| door.removes_credential);
-            permitted(&verdict, if removes { presented } else { Vec::new() }, &request_id)
+    let unjudged = match &described {
+        Ok(()) => gateway.unjudged(&incoming.head, origin.as_ref()),
+        Err(_) => None,
+    };
+    let (mut answer, request_id) = match unjudged {
+        Some(answer) => (answer, request_id(&incoming.head)),
+        None => {
+            let Answered { decided, request_id, .. } = ask(gateway, &mut incoming, &asked, described).await;
+            match decided {
+                Ok(Verdict { listing: Some(answer), .. }) | Err(answer) => (answer, request_id),
+                Ok(verdict) => {
+                    let removes = settings.ext_authz.as_ref().is_none_or(|door| door.removes_credential);
+                    return permitted(&verdict, if removes { removed } else { Vec::new() }, &request_id);
+                }
+            }
         }
-        Err(answer) => denied(answer, &request_id).await,
+    };
+    if let Some(origin) = origin {
+        cors::share(answer.headers_mut(), settings.cors.as_ref(), origin);
     }
+    denied(answer, &request_id).await
 }
 
 /// The original request in a message.
@@ -91,41 +112,46 @@ fn read(http: proto::HttpRequest) -> Result<(Parts, Bytes), Refusal> {
     let (mut head, ()) = Request::new(()).into_parts();
     head.method =
         Method::from_bytes(http.method.as_bytes()).map_err(|_| Refusal::Original("its method is none"))?;
-    let path = http.path.split('#').next().unwrap_or_default();
-    let uri: Uri = path.parse().map_err(|_| Refusal::Original("its path cannot be read"))?;
+    let path = http.path;
     if !path.starts_with('/') {
         return Err(Refusal::Original("its path does not begin with a slash"));
     }
+    // The parser would drop a fragment, which Envoy may forward.
+    if path.contains('#') {
+        return Err(Refusal::Original("its path has a fragment"));
+    }
+    let uri: Uri = path.parse().map_err(|_| Refusal::Original("its path cannot be read"))?;
     head.uri = uri;
-    let mut add = |name: &str, value: &[u8]| -> Result<(), Refusal> {
-        // These have the method, the path and the host.
-        if name.starts_with(':') {
-            return Ok(());
-        }
-        let name = HeaderName::from_bytes(name.as_bytes());
-        let pair = name.ok().zip(HeaderValue::from_bytes(value).ok());
-        let (name, value) = pair.ok_or(Refusal::Original("a header cannot be read"))?;
-        head.headers.append(name, value);
-        Ok(())
-    };
     for proto::HeaderValue { key, value, raw_value } in http.header_map.unwrap_or_default().headers {
-        add(&key, if raw_value.is_empty() { value.as_bytes() } else { &raw_value })?;
+        let value = if raw_value.is_empty() { value.as_bytes() } else { &raw_value };
+        head.headers.extend(header(&key, value)?);
     }
     for (name, value) in http.headers {
-        add(&name, value.as_bytes())?;
+        // A message has its headers in one of the two forms. If it has both, the same header counts once.
+        let Some((name, value)) = header(&name, value.as_bytes())? else { continue };
+        if !head.headers.get_all(&name).iter().any(|known| *known == value) {
+            head.headers.append(name, value);
+        }
     }
     let body = if http.raw_body.is_empty() { Bytes::from(http.body) } else { http.raw_body };
     Ok((head, body))
 }
 
-fn permitted(verdict: &Verdict, presented: Vec<&'static str>, request_id: &HeaderValue) -> CheckResponse {
+/// A header; `None` for those that have the method, the path and the host.
+fn header(name: &str, value: &[u8]) -> Result<Option<(HeaderName, HeaderValue)>, Refusal> {
+    if name.starts_with(':') {
+        return Ok(None);
+    }
+    let name = HeaderName::from_bytes(name.as_bytes()).ok();
+    let pair = name.zip(HeaderValue::from_bytes(value).ok());
+    pair.map(Some).ok_or(Refusal::Original("a header cannot be read"))
+}
+
+fn permitted(verdict: &Verdict, removed: Vec<String>, request_id: &HeaderValue) -> CheckResponse {
     let mut headers = HeaderMap::new();
     verdict.write(&mut headers);
     headers.insert(REQUEST_ID, request_id.clone());
-    let ok = proto::OkHttpResponse {
-        headers: options(&headers),
-        headers_to_remove: presented.into_iter().map(str::to_owned).collect(),
-    };
+    let ok = proto::OkHttpResponse { headers: options(&headers), headers_to_remove: removed };
     CheckResponse {
         status: Some(proto::Status::default()),
         http_response: Some(HttpResponse::Ok(ok)),

@@ -15,6 +15,7 @@ use crate::gateway::doors::ask::{Answered, ask, check_peer, trusted};
 use crate::gateway::doors::decide::Asked;
 use crate::gateway::doors::seen_body::SeenBody;
 use crate::gateway::http::error_response::{Answer, REQUEST_ID, json_answer};
+use crate::gateway::http::header_names::chooses;
 use crate::gateway::http::incoming::IncomingRequest;
 use crate::gateway::pipeline::Gateway;
 use crate::gateway::telemetry::ObservedBody;
@@ -33,14 +34,14 @@ pub(super) async fn answer(gateway: &Arc<Gateway>, mut incoming: IncomingRequest
     let has_body = !incoming.body.is_end_stream();
     let seen = seen(&incoming.head.headers, has_body, false);
     let asked = Asked { seen, without_body: WithoutBody::Deny, advice: ADVICE, trusted: &trusted };
-    let presented = credentials(&incoming.head.headers);
+    let removed = to_remove(&incoming.head.headers);
     let Answered { decided, request_id, observation } = ask(gateway, &mut incoming, &asked, described).await;
     let answer = match decided {
         Ok(verdict) => {
             let mut answer = json_answer(StatusCode::OK, &json!({ "decision": true }));
             verdict.write(answer.headers_mut());
             let removes = settings.ext_authz.as_ref().is_none_or(|door| door.removes_credential);
-            if removes && let Ok(names) = HeaderValue::try_from(presented.join(",")) {
+            if removes && let Ok(names) = HeaderValue::try_from(removed.join(",")) {
                 answer.headers_mut().insert(TO_REMOVE, names);
             }
             answer.headers_mut().insert(REQUEST_ID, request_id);
@@ -57,8 +58,10 @@ pub(super) fn seen(headers: &HeaderMap, has_body: bool, is_of_the_caller: bool) 
     let is_partial = headers.get_all(PARTIAL).iter().any(|value| value != "false");
     if is_partial {
         SeenBody::Beginning
-    } else if has_body || (is_of_the_caller && has_no_body(headers)) {
+    } else if has_body {
         SeenBody::Whole
+    } else if is_of_the_caller && has_no_body(headers) {
+        SeenBody::Empty
     } else {
         SeenBody::Nothing
     }
@@ -70,7 +73,9 @@ fn has_no_body(headers: &HeaderMap) -> bool {
         && !headers.contains_key("transfer-encoding")
 }
 
-/// The headers of a request that have a credential.
-pub(super) fn credentials(headers: &HeaderMap) -> Vec<&'static str> {
-    CREDENTIAL_HEADERS.into_iter().filter(|name| headers.contains_key(*name)).collect()
+/// The headers of a request that have a credential, or choose a model, a deployment or an account besides the judged one. The
+/// gateway sends none of them upstream.
+pub(super) fn to_remove(headers: &HeaderMap) -> Vec<String> {
+    let names = headers.keys().map(HeaderName::as_str);
+    names.filter(|name| CREDENTIAL_HEADERS.contains(name) || chooses(name)).map(str::to_owned).collect()
 }

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use http::{Method, Version};
 use tokio::net::TcpListener;
 
 use super::{grpc, plain};
@@ -67,7 +68,10 @@ impl ExtAuthzServer {
 }
 
 async fn answer(gateway: Arc<Gateway>, incoming: IncomingRequest) -> Answer {
-    let is_grpc = incoming.head.uri.path() == grpc::PATH
+    // A caller may send such a request to Envoy, whose HTTP service would take any gRPC answer for a permission.
+    let is_grpc = incoming.head.version == Version::HTTP_2
+        && incoming.head.method == Method::POST
+        && incoming.head.uri.path() == grpc::PATH
         && incoming
             .head
             .headers

@@ -1,4 +1,4 @@
-//! The requests of `tests/cases`: which models they name, or that they are refused. One test for each.
+//! Checks each request of `tests/cases`: the models that it names, or its refusal. Each case is one test.
 #![expect(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 #[path = "support/cases.rs"]

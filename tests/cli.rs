@@ -84,7 +84,7 @@ fn check_says_whose_tokens_are_accepted() {
         "tokens of https://b: audience any, keys: https://k/\n",
         "tokens of https://g: audience y, keys: https://g/k\n",
         "opaque tokens: by introspection at https://i/\n",
-        "ids at upstreams (files, responses, assistants, …): one heap for all callers behind one key, so that each may read what others created, and lists show all of it",
+        "ids at upstreams (files, responses, assistants, …): all callers behind one key share them, so each can read what others created, and lists show all of them",
         "no warnings",
     ] {
         assert!(said.contains(line), "{line}{output:?}");
@@ -97,15 +97,15 @@ fn check_says_whose_tokens_are_accepted() {
         .unwrap();
     let said = text(&output.stdout);
     assert!(
-        said.contains("each for the caller who created it; lists of them show a caller its own"),
+        said.contains("only the caller who created an id may use it; lists show a caller only its own ids"),
         "{said}"
     );
-    assert!(!said.contains("heap"), "{said}");
+    assert!(!said.contains("share them"), "{said}");
 }
 
 #[test]
 fn serving_begins_to_fetch_keys_and_does_not_wait_for_them() {
-    // A provider that takes the question and never answers.
+    // A provider that accepts the request and never responds.
     let provider = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let keys = format!("http://{}/keys", provider.local_addr().unwrap());
     let (asked, ask) = std::sync::mpsc::channel();
@@ -169,12 +169,12 @@ fn a_hangup_reloads_and_does_not_end_the_process() {
 
     let next = "general_settings: {master_key: sk-2}\nmodel_list: []\n";
     std::fs::write(&file, next).unwrap();
-    after("new rules are in force");
+    after("new rules are active");
     assert!(send(&address, "GET", "/v1/models", Some("sk-1"), "").starts_with("HTTP/1.1 401"));
     assert!(send(&address, "GET", "/v1/models", Some("sk-2"), "").starts_with("HTTP/1.1 200"));
 
     std::fs::write(&file, "general_settings: {master_key: [}\n").unwrap();
-    after("the old rules stay in force");
+    after("the old rules stay active");
     let report = send(&admin, "GET", "/health/readiness?verbose", None, "");
     assert!(report.contains("config.yaml") && report.contains("\"last_error\":{"), "{report}");
     assert!(send(&address, "GET", "/v1/models", Some("sk-2"), "").starts_with("HTTP/1.1 200"));
@@ -237,18 +237,18 @@ not json
     assert_eq!(at(5, "status"), Value::from(400));
 }
 
-/// A command that serves, stopped by its own process id.
+/// A server process, killed by its process id.
 struct Running(Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // It has ended already when this fails.
+        // This fails if the process has already ended.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
 
-/// What a `curl` line of the demo sends, over a plain socket.
+/// Sends the request of a `curl` line of the demo over a plain socket.
 fn send(address: &str, method: &str, path: &str, token: Option<&str>, body: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     let bearer = token.map(|token| format!("authorization: Bearer {token}\r\n")).unwrap_or_default();
@@ -284,7 +284,7 @@ fn what_the_demo_prints_does_what_it_says() {
     assert!(send(address, "GET", "/v1/models", Some(other), "").starts_with("HTTP/1.1 403"));
     assert!(send(address, "GET", "/v1/models", None, "").starts_with("HTTP/1.1 401"));
 
-    // The lines that change a policy, as a shell runs them.
+    // Runs the lines that change a policy in a shell.
     let edits: Vec<&String> = printed.iter().filter(|line| line.starts_with("echo ")).collect();
     let [closing, breaking] = edits.as_slice() else { panic!("{edits:?}") };
     let shell = |line: &str| assert!(Command::new("sh").args(["-c", line]).status().unwrap().success());
@@ -327,7 +327,7 @@ fn an_allowed_request_is_explained_for_machines() {
     let decided = ["general_settings.role_permissions[0]", "general_settings.role_permissions[0].models"];
     assert_eq!(report["policies"], serde_json::json!(decided));
     assert_eq!(report["caller"]["roles"][0]["source"], "examples/azure-ad.yaml:11");
-    assert!(report["gates"].as_array().unwrap().iter().all(|gate| gate["holds"] == false), "{report}");
+    assert!(report["checks"].as_array().unwrap().iter().all(|check| check["holds"] == false), "{report}");
 }
 
 #[test]
@@ -491,6 +491,6 @@ fn check_sorts_what_has_no_effect_and_says_where_models_go() {
     let output = run(&["check", "--config", file, "--format", "json"], "");
     let json: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((output.status.code(), &json["valid"]), (Some(3), &Value::Bool(false)));
-    assert_eq!(json["problems"][0]["kind"], "refused (would open something)");
+    assert_eq!(json["problems"][0]["kind"], "refused (would allow more)");
     assert_eq!(json["problems"][0]["line"], 1);
 }

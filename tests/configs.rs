@@ -1,8 +1,9 @@
-//! Configurations as operators of LiteLLM write them, one kind in each file of `tests/configs/`, and what is said of them.
+//! Configurations of LiteLLM operators, one kind in each file of `tests/configs/`, and modelgate's findings about
+//! them.
 //!
-//! A file begins with comments: what LiteLLM does with it, where such a file was seen, and the environment
-//! (`# env: NAME=value`). Behind `# check:` stands everything that must be said, a line each, in this order: problems or
-//! warnings by their place, ignored keys, and where each model goes.
+//! A file begins with comments: what LiteLLM does with it, where such a file occurs, and the environment (`# env:
+//! NAME=value`). `# check:` is followed by all expected lines, in this order: problems or warnings by position,
+//! ignored keys, and the destination of each model.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "support/configs.rs"]
@@ -30,7 +31,7 @@ fn main() -> ExitCode {
 }
 
 fn check(text: &str) -> Result<(), Failed> {
-    let (said, expected) = (support::said(text), support::expected(text));
+    let (said, expected) = (support::findings(text), support::expected(text));
     if !text.starts_with("# LiteLLM 1.110.2: ") {
         return Err("it must begin with what LiteLLM does".into());
     }

@@ -1,4 +1,5 @@
-//! What a decision costs does not grow with the configuration, nor with the policies beside it, nor with the callers.
+//! The cost of a decision does not grow with the configuration, with unrelated policies, or with the number of
+//! callers.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::hint::black_box;
@@ -18,7 +19,7 @@ struct Case {
     callers: Vec<Caller>,
 }
 
-/// As many teams, models, scopes and roles.
+/// A configuration with this number of teams, models, scopes and roles.
 fn config(size: usize) -> Config {
     let names = |what: &str| (0..size).map(|i| format!("{what}-{i}")).collect::<Vec<_>>();
     let of_each = |make: &dyn Fn(usize) -> Value| (0..size).map(make).collect::<Vec<_>>();
@@ -39,7 +40,7 @@ fn config(size: usize) -> Config {
     Config::parse("config.json", &config.to_string(), ".".as_ref(), &|_| None).unwrap()
 }
 
-/// As many policies, each on another model and another user.
+/// This number of policies, each for another model and another user.
 fn policies(count: usize) -> DropIns {
     let directory = tempfile::tempdir().unwrap();
     let policy = |i: usize| {
@@ -53,7 +54,7 @@ fn policies(count: usize) -> DropIns {
     DropIns::load(directory.path()).unwrap()
 }
 
-/// As many callers, who are tied to the same few of each, beside as many policies.
+/// This number of callers with the same few teams and roles, and as many policies.
 fn case(size: usize, policy_count: usize, callers: usize) -> Case {
     let snapshot = Snapshot::with_policies(config(size), &policies(policy_count)).unwrap();
     let caller = |i: usize| {
@@ -77,9 +78,9 @@ fn time_of_decisions(case: &Case, round: usize) -> Duration {
     start.elapsed()
 }
 
-/// How many times what a decision of the first case costs one of the second costs.
+/// The cost of a decision of the second case, as a multiple of the cost in the first case.
 fn ratio(first: &Case, second: &Case) -> f64 {
-    // The least of many interleaved rounds: what else the machine does only ever adds.
+    // The minimum of many interleaved rounds, because other load on the machine only adds time.
     let rounds = (0..60).map(|round| (time_of_decisions(first, round), time_of_decisions(second, round)));
     let (first, second) = rounds.reduce(|a, b| (a.0.min(b.0), a.1.min(b.1))).unwrap();
     second.as_secs_f64() / first.as_secs_f64()
@@ -99,8 +100,8 @@ fn a_thousand_policies_on_others_cost_little_more_than_twenty() {
 
 #[test]
 fn a_caller_who_is_new_costs_what_one_who_is_known_costs() {
-    // Twenty in each round, and nobody comes twice. What can be read of one is worked out for its first request; to ask Cedar
-    // would take a hundred times as long.
+    // Twenty decisions in each round, each for a new caller. The caller's data is computed for the first request.
+    // Evaluating Cedar each time would take a hundred times as long.
     let ratio = ratio(&case(10, 20, 1), &case(10, 20, 1_200));
     assert!(ratio <= 6.0, "those who are new cost {ratio:.2} times what the others cost");
 }

@@ -45,7 +45,7 @@ const SPELLED: [&str; 33] = [
     "arn:aws:bedrock:us-east-1::foundation-model/openai.gpt-4o-v1:0",
 ];
 
-/// With these models and this list of roles, behind a proxy that serves everything.
+/// A configuration with these models and this list of roles, and a proxy that serves every model.
 fn config(models: &str, roles: &str) -> Config {
     let yaml = format!(
         "general_settings:\n  enable_jwt_auth: true\n  litellm_jwtauth: {{user_id_jwt_field: sub, roles_jwt_field: roles}}\n\
@@ -110,7 +110,7 @@ fn a_name_that_the_configuration_does_not_have_is_denied_where_models_are_denied
     let denied = ask(&snapshot, "/v1/chat/completions", &json!({"model": "other"})).unwrap_err();
     assert_eq!(denied.rule, Rule::DeniedModel);
     assert!(denied.to_string().contains("does not know this name"), "{denied}");
-    // A model that nobody names may be the denied one (D10), and so may what stands for one.
+    // An unnamed model may be the denied one (D10). So may an id that stands for a model.
     assert!(ask(&snapshot, "/v1/images/generations", &json!({})).is_err());
     assert!(ask(&snapshot, "/v1/threads/t/runs", &json!({"model": "small", "assistant_id": "a"})).is_err());
 

@@ -1,4 +1,4 @@
-//! Every block of YAML, Cedar and JSON in the documentation is read, and its cases pass.
+//! Parses every block of YAML, Cedar and JSON in the documentation, and runs its cases.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ fn root() -> PathBuf {
     env!("CARGO_MANIFEST_DIR").into()
 }
 
-/// A fenced block, with the file and line that it begins on.
+/// A fenced block, with its file and first line.
 struct Block {
     place: String,
     language: String,
@@ -62,7 +62,7 @@ fn of_language(language: &str) -> Vec<Block> {
     found
 }
 
-/// Every variable is set.
+/// An environment in which every variable is set.
 fn variable(_: &str) -> Option<String> {
     Some("https://example.com".to_owned())
 }

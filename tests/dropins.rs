@@ -1,4 +1,4 @@
-//! Policies that operators drop in, and the examples that they copy.
+//! Policy files of operators, and the examples to copy.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use std::path::Path;
@@ -75,7 +75,7 @@ impl Default for Ask<'_> {
 }
 
 impl Ask<'_> {
-    /// The rule that denies, and what the caller is told.
+    /// The rule that denies, and the message for the caller.
     fn denied(self, snapshot: &Snapshot) -> Option<(String, String)> {
         let caller =
             snapshot.identify(&VerifiedClaims::dangerous_trust(self.claims.as_object().unwrap().clone()));
@@ -138,7 +138,7 @@ fn a_policy_that_fails_to_evaluate_denies() {
     let refused = load(&[("a.cedar", text)]).unwrap_err();
     assert!(refused.contains("max_tokens"), "strict validation finds most: {refused}");
 
-    // An addition of two huge numbers is well typed, and overflows.
+    // The addition of two huge numbers is well typed, and overflows.
     let text = "forbid(principal, action == Action::\"use_model\", resource) when { context.body_bytes + 9223372036854775807 > 0 };";
     let snapshot = load(&[("a.cedar", text)]).unwrap();
     assert_eq!(Ask::default().rule(&snapshot), Some("evaluation".to_owned()));

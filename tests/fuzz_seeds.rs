@@ -1,4 +1,4 @@
-//! Every committed fuzz input, judged by the oracle of its target, so that targets and findings cannot rot.
+//! Checks every committed fuzz input with the oracle of its target, so that targets and findings stay valid.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -65,7 +65,7 @@ fn replay(target: &str, oracle: fn(&[u8])) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds").join(target);
     let mut replayed = 0;
     for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
-        // Shown when the oracle panics.
+        // This is shown if the oracle panics.
         println!("{}", entry.path().display());
         oracle(&fs::read(entry.path()).unwrap_or_default());
         replayed += 1;
@@ -139,7 +139,7 @@ fn places_seeds_hold() {
     replay("places", places::check);
 }
 
-/// Every key at the top, and below every other.
+/// Every key at the top level, and below every other key.
 #[test]
 fn every_place_is_judged_refused_or_free() {
     for inner in 0..93 {

@@ -1,4 +1,4 @@
-//! Policies reach every entity that operators describe, and one hierarchy answers for grants and denials alike.
+//! Policies reach every entity that operators describe. Grants and denials use the same hierarchy.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use http::{HeaderMap, Method};
@@ -27,7 +27,7 @@ modelgate:
     - {role: viewer, models: [gold], routes: [openai_routes]}
 ";
 
-/// Rules by a configuration and files beside it, or what is said of them when they are refused.
+/// Rules from a configuration and files, or the error.
 fn load(config: &str, files: &[(&str, &str)]) -> Result<Snapshot, String> {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("config.yaml"), config).unwrap();
@@ -43,7 +43,7 @@ fn load(config: &str, files: &[(&str, &str)]) -> Result<Snapshot, String> {
     })
 }
 
-/// Rules by one policy, additions to the schema, and entities.
+/// Rules from one policy, schema additions, and entities.
 fn rules(policy: &str, schema: &str, entities: &Value) -> Snapshot {
     let entities = entities.to_string();
     let files = [("a.cedar", policy), ("a.cedarschema", schema), ("a.entities.json", entities.as_str())];
@@ -148,7 +148,7 @@ fn a_policy_that_caller_and_model_share_an_entity_with_counts_once() {
         entity("Model", "small", json!({}), &[("Zone", "z")]),
     ]);
     let claims = || json!({"sub": "ada", "groups": ["red"]});
-    // The team holds both by the configuration alone, the zone by files.
+    // The team has both by the configuration, the zone by files.
     for group in ["Team::\"red\"", "Zone::\"z\""] {
         for condition in ["", " when { context.tools == 0 }"] {
             let scope = format!(
@@ -193,7 +193,7 @@ fn a_denial_counts_for_members_that_a_file_gives_to_roles_and_groups() {
     assert_eq!(rule(&snapshot, basic(), "large"), denied);
     assert_eq!(rule(&snapshot, basic(), "small"), None);
 
-    // A model in the group, by one step and by two.
+    // A model in the group, in one step and in two steps.
     let snapshot = with(json!([entity("Model", "small", json!({}), &[("AccessGroup", "gold")])]));
     assert_eq!(rule(&snapshot, basic(), "small"), denied);
     let snapshot = with(json!([
@@ -204,7 +204,7 @@ fn a_denial_counts_for_members_that_a_file_gives_to_roles_and_groups() {
     let snapshot = with(json!([entity("Model", "small", json!({}), &[("Model", "large")])]));
     assert_eq!(rule(&snapshot, basic(), "small"), denied);
 
-    // A caller in the role, through another role, itself, or by its team.
+    // A caller in the role: through another role, directly, or through its team.
     let snapshot = with(json!([
         entity("TokenRole", "junior", json!({}), &[("TokenRole", "basic")]),
         entity("Caller", "https://idp#eve", json!({}), &[("TokenRole", "basic")]),
@@ -226,7 +226,7 @@ fn what_a_file_places_in_a_group_is_in_every_list_that_names_the_group() {
     let claims = || json!({"sub": "ada", "groups": ["blue"]});
     let snapshot = rules("", "", &json!([]));
     assert_eq!(rule(&snapshot, claims(), "large").as_deref(), Some("R6.no_team_with_model"));
-    // The team is found by its models, and then holds the caller to them.
+    // The team is selected by its models, and then restricts the caller to them.
     for parent in [("AccessGroup", "cheap"), ("Team", "blue")] {
         assert_eq!(rule(&rules("", "", &entities(parent)), claims(), "large"), None, "{parent:?}");
     }

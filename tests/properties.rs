@@ -35,7 +35,7 @@ const SPELLINGS: [&str; 7] = [
     "claude_3-latest",
 ];
 
-/// A configuration that may serve whatever name is asked for.
+/// A configuration that may serve any requested name.
 fn config() -> impl Strategy<Value = Value> {
     (generate::config(), any::<bool>()).prop_map(|(mut config, serves_all)| {
         let all = json!({"model_name": "*", "litellm_params": {"model": "openai/*"}});
@@ -83,7 +83,7 @@ fn by_reference(config: &Value, claims: &Map<String, Value>, request: &Value) ->
     reference::decide(config, claims, header, path, model)
 }
 
-/// Something that must hold beside what a configuration says already.
+/// A condition in addition to those of a configuration.
 fn gate() -> impl Strategy<Value = (&'static str, Value)> {
     prop_oneof![
         Just(("/general_settings/litellm_jwtauth/user_allowed_email_domain", json!("my-co.com"))),
@@ -121,7 +121,7 @@ proptest! {
     fn cedar_decides_as_the_reference_does(config in config(), claims in claims(), request in request()) {
         let (mut engine, mut reference) = (engine(&snapshot(&config), &claims, &request), by_reference(&config, &claims, &request));
         if !engine.allow {
-            // A denial names the rule; which team would have been selected is told by neither in the same way.
+            // A denial names the rule. The two sides report the team that would have been selected differently.
             (engine.team_id, reference.team_id) = (None, None);
         }
         prop_assert_eq!(engine, reference);
@@ -177,7 +177,7 @@ proptest! {
         let mut gated = config.clone();
         let (at, value) = gate;
         let (parent, key) = at.rsplit_once('/').unwrap();
-        // Beside `modelgate.role_permissions`, role permissions are one more thing that grants.
+        // With `modelgate.role_permissions`, role permissions are an additional grant.
         prop_assume!(!at.ends_with("jwtauth/enforce_rbac") || config["modelgate"]["role_permissions"].is_null());
         gated.pointer_mut(parent).and_then(Value::as_object_mut).unwrap().insert(key.to_owned(), value);
         let after = engine(&snapshot(&gated), &claims, &request);

@@ -1,4 +1,4 @@
-//! `docs/security.md` and `docs/internals/reliability.md` name tests: each of them is there.
+//! Every test that `docs/security.md` and `docs/internals/reliability.md` name exists.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
@@ -15,13 +15,14 @@ fn rust_files(directory: &Path, text: &mut String) {
     }
 }
 
-/// What stands between backticks in the last column of tables.
+/// The texts between backticks in the last column of tables.
 fn quoted(text: &str) -> impl Iterator<Item = &str> {
     let cells = text.lines().filter_map(|line| line.strip_suffix('|')?.rsplit('|').next());
     cells.flat_map(|cell| cell.split('`').skip(1).step_by(2))
 }
 
-/// Fails on each test and each file that the page names and that is not there; `least` is how many tests it names.
+/// Fails for each test and file that the page names and that does not exist. `least` is the minimum number of named
+/// tests.
 fn names_what_is_there(page: &str, least: usize) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let page = fs::read_to_string(root.join(page)).unwrap();

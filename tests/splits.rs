@@ -1,4 +1,4 @@
-//! However a form is cut on its way, it reads the same.
+//! A form has the same meaning, regardless of how it is split into pieces.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use http::{HeaderMap, Method};
@@ -6,7 +6,7 @@ use modelgate::request::{ApiCall, Malformed, RequestHead, RequestParser, Request
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
-/// Pieces of forms, good and bad. The boundary ends with its own beginning, so that a search must fall back.
+/// Parts of forms, valid and invalid. The boundary ends with its own beginning, so that a search must fall back.
 const PIECES: [&str; 16] = [
     "--b-\r--b\r\n",
     "\r\n--b-\r--b\r\n",
@@ -33,7 +33,7 @@ const GOOD: [&str; 4] = [
     "\r\n--b--b\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\na\r\n--b--b--\r\n",
 ];
 
-/// A good form with something put into it.
+/// A valid form with an insertion.
 fn form() -> impl Strategy<Value = Vec<u8>> {
     let put = proptest::collection::vec((any::<Index>(), select(&PIECES[..])), 0..3);
     put.prop_map(|put| {

@@ -1,4 +1,4 @@
-//! Routes that run a model for a request which names none (D10).
+//! Routes that run a model if a request names none (D10).
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use http::{HeaderMap, Method};
@@ -86,7 +86,7 @@ fn routes_that_run_no_model_need_none() {
 fn a_role_without_a_list_may_use_what_runs_there() {
     let open = yaml("enforce_rbac: true", "  role_permissions: [{role: internal_user}]", "");
     assert_eq!(rule(&snapshot(&open), IMAGES), None);
-    // `*` is an ordinary name in LiteLLM's list (R2), and everything in ours.
+    // `*` is an ordinary name in LiteLLM's list (R2), and matches every model in ours.
     assert_eq!(rule(&by_role("['*']"), IMAGES), Some(Rule::Model));
     let own = |models: &str| {
         let rest = format!("modelgate: {{role_permissions: [{{role: red, models: {models}}}]}}");

@@ -1,5 +1,5 @@
-//! Policies decide as plain Cedar decides with every entity and every policy before it: the fuzz target `world`, on inputs of
-//! chance.
+//! Runs the fuzz target `world` with random inputs: policies decide as plain Cedar does when it gets every entity and
+//! every policy.
 #![cfg(feature = "gateway")]
 #![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 

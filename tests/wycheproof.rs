@@ -1,7 +1,7 @@
-//! The JOSE vectors of project Wycheproof, decided as they say.
+//! Checks the JOSE vectors of project Wycheproof.
 //!
-//! A vector that is `valid` there but refused here stands in [`BY_POLICY`]; nothing is skipped. The counts are a table in
-//! `docs/security.md`, which these tests hold to what they count.
+//! A vector that is `valid` there but refused here is in [`BY_POLICY`]. No vector is skipped. `docs/security.md` has
+//! a table of the counts, and these tests check it.
 
 #![cfg(feature = "gateway")]
 #![expect(
@@ -19,12 +19,12 @@ use std::path::{Path, PathBuf};
 use modelgate::authn::{KeySet, KeySetError, TokenError, verify_signature};
 use serde_json::{Value, json};
 
-/// Why a vector that is valid there is refused here.
+/// The reason for refusing a valid vector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Policy {
-    /// HS256 and the like: a secret that both sides share is not a provider's key.
+    /// HS256 and similar algorithms: a shared secret is not a provider's key.
     Symmetric,
-    /// P-521, which no provider signs with.
+    /// P-521, which no provider uses for signatures.
     Es512,
     /// The keys say `PS256` and their tokens `PS384`: a key's `alg` pins the algorithm (RFC 8725 section 3.1).
     Pinned,
@@ -62,7 +62,7 @@ const CRYPTO: &str = "json_web_crypto_test.json";
 
 const MISSING: &str = "the vectors are not here: `MODELGATE_WYCHEPROOF` names a directory with the JOSE vectors of C2SP/wycheproof";
 
-/// Where the vectors are: where the environment says, in the repository, or beside it.
+/// The directory of the vectors: from the environment, in the repository, or next to it.
 fn directory() -> Option<PathBuf> {
     if let Some(named) = std::env::var_os("MODELGATE_WYCHEPROOF") {
         return Some(named.into());
@@ -82,7 +82,7 @@ fn groups(directory: &Path, file: &str) -> Vec<Value> {
     groups
 }
 
-/// The group's key as a key set; symmetric groups have a private one only.
+/// The group's key as a key set. Symmetric groups only have a private key.
 fn key_set(group: &Value) -> Value {
     let key = group.get("public").unwrap_or(&group["private"]);
     if key.get("keys").is_some() { key.clone() } else { json!({ "keys": [key] }) }
@@ -96,7 +96,7 @@ fn text(jose: &Value) -> String {
     jose.as_str().map_or_else(|| jose.to_string(), str::to_owned)
 }
 
-/// What became of a file's vectors.
+/// The results for the vectors of a file.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Counts {
     accepted: usize,
@@ -104,7 +104,7 @@ struct Counts {
     by_policy: usize,
 }
 
-/// Decides every vector of a file as it says.
+/// Checks every vector of a file against its expected result.
 fn decide(directory: &Path, file: &str) -> Counts {
     let any_key = KeySet::parse(key_set(&groups(directory, SIGNATURE)[1]).to_string().as_bytes()).unwrap();
     let (mut counts, mut wrong) = (Counts::default(), Vec::new());
@@ -124,7 +124,7 @@ fn decide(directory: &Path, file: &str) -> Counts {
                 }
                 (expected, ..) => wrong.push(format!("{id} ({}) should be {expected}", test["comment"])),
             }
-            // A public key never stands in for a symmetric one.
+            // A public key never replaces a symmetric one.
             if is_symmetric(&keys) {
                 assert!(verify_signature(&jose, &any_key).is_err(), "{id}");
             }
@@ -139,7 +139,7 @@ fn policy(file: &str, id: u64) -> Option<Policy> {
     BY_POLICY.iter().find(listed).map(|(_, policy, _)| *policy)
 }
 
-/// Whether the vector is refused for that reason and no other.
+/// Whether the vector is refused for exactly this reason.
 fn is_refused_by(
     policy: Policy,
     id: u64,

@@ -1,10 +1,11 @@
-//! The additional models that a plain reader of a whole JSON body sees: fewer than must be judged, but none that need not.
+//! The additional models that a plain reader of a whole JSON body finds. The gateway must judge at least these. Each
+//! of them must be judged.
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-/// Members that a caller fills freely, or that are read in a way of their own.
+/// Members that callers fill freely, or that have a parser of their own.
 pub(crate) const FREE: [&str; 41] = [
     "messages",
     "input",
@@ -49,7 +50,7 @@ pub(crate) const FREE: [&str; 41] = [
     "fallbacks",
 ];
 
-/// Whether the letters of a key, or of a part of it between brackets and the like, end with a word for a model.
+/// Whether a key, or a part of it between brackets and similar characters, ends with a word for a model.
 pub(crate) fn is_models(key: &str) -> bool {
     let words = ["model", "models", "deployment", "fallback", "fallbacks"];
     let ends = ["", "id", "ids", "name", "names"];

@@ -1,8 +1,8 @@
-//! A bundle is unpacked whole or not at all, into its own directory and nothing but plain files of policies, and says what
-//! its archive says.
+//! A bundle is unpacked completely or not at all. It is unpacked into its own directory, contains only plain files of
+//! policies, and has the content of its archive.
 //!
-//! An input is a byte that chooses, and then: the bytes of a bundle; those of an archive, to be compressed; or entries to be
-//! archived, each a line of `TYPE PATH`, a tab, and the content.
+//! The first byte of an input chooses the form of the rest: the bytes of a bundle; the bytes of an archive, which is
+//! then compressed; or entries to archive, each a line of `TYPE PATH`, a tab, and the content.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -61,7 +61,7 @@ fn compressed(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().expect("into memory")
 }
 
-/// Every regular file below, by its path; anything but files and directories is a finding.
+/// Every regular file below, by its path. Anything except files and directories is a finding.
 fn collect(directory: &Path, prefix: &str, into: &mut Files) {
     for entry in fs::read_dir(directory).expect("a directory") {
         let entry = entry.expect("an entry");
@@ -91,7 +91,7 @@ impl<'e> Entry<'e> {
         (path.len() <= 100 && !path.is_empty()).then_some(Self { kind: *kind, path, content })
     }
 
-    /// As POSIX has it, whatever the path says.
+    /// Follows POSIX, regardless of the path.
     fn archived(&self) -> Vec<u8> {
         let mut head = [0; 512];
         head[..self.path.len()].copy_from_slice(self.path);
@@ -114,7 +114,8 @@ impl<'e> Entry<'e> {
     }
 }
 
-/// What must be unpacked, or why nothing may be; `None` where a name or an extension of the format says more than a line.
+/// The expected files, or the reason for a refusal. `None` if a name or an extension of the format needs more than a
+/// line.
 fn naive(entries: &[Entry<'_>]) -> Option<Result<Files, String>> {
     let mut files = Files::new();
     for Entry { kind, path, content } in entries {
@@ -135,7 +136,7 @@ fn naive(entries: &[Entry<'_>]) -> Option<Result<Files, String>> {
             return Some(Err(format!("{path:?} would not be read")));
         }
         let (false, Some(name)) = (*kind == b'5', parts.last()) else { continue };
-        // Its version is another matter.
+        // The version is checked elsewhere.
         if parts == ["bundle.json"] {
             return None;
         }

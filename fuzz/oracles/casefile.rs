@@ -1,4 +1,5 @@
-//! A file of cases is refused, or says what it says in JSON, and a case passes exactly when the answer is the expected one.
+//! A file of cases is refused, or has the same meaning in JSON. A case passes exactly when the answer is the expected
+//! one.
 //!
 //! An input is the text of the file.
 
@@ -61,13 +62,13 @@ fn keys_are_known(file: &Value) -> bool {
 }
 
 fn check_lines(file: &CaseFile, text: &str) {
-    // YAML ends a line at a lone carriage return too.
+    // A lone carriage return also ends a line in YAML.
     let lines = text.replace("\r\n", "\n").split(['\n', '\r']).count();
     let last = u32::try_from(lines).unwrap_or(u32::MAX);
     let mut before = 0;
     for case in &file.cases {
         assert!((1..=last + 1).contains(&case.line), "{} of {last}", case.line);
-        // An alias stands where its anchor does.
+        // An alias stands for the value of its anchor.
         assert!(before <= case.line || text.contains('*'), "the lines go backwards");
         before = case.line;
     }
@@ -91,7 +92,7 @@ fn check_case(case: &Case, json: &Value) {
     }
 }
 
-/// Numbers beyond 64 bits, which YAML keeps and JSON makes fractions; and fractions, which may be read to another last bit.
+/// Numbers beyond 64 bits, which YAML keeps and JSON turns into fractions; and fractions, whose last bit may differ.
 fn has_odd_numbers(value: &Value) -> bool {
     match value {
         Value::Number(number) => number.is_f64(),

@@ -1,8 +1,8 @@
-//! Claims are accepted as a naive reading of the RFCs accepts them: those of a token, of a userinfo endpoint, and of an
-//! introspection endpoint.
+//! Claims are accepted exactly when a naive implementation of the RFCs accepts them: claims of a token, of a userinfo
+//! endpoint, and of an introspection endpoint.
 //!
-//! An input is the rules up to the first line feed, as `NOW LEEWAY ISSUER AUDIENCE ENTRY`, of which `-` is none, and the
-//! claims as JSON. With an `ENTRY` there is an entry of `issuers` for the issuer `https://a`.
+//! An input has the rules in its first line, as `NOW LEEWAY ISSUER AUDIENCE ENTRY` (`-` means none), and then the
+//! claims as JSON. `ENTRY` adds an entry of `issuers` for the issuer `https://a`.
 
 use std::time::{Duration, SystemTime};
 
@@ -85,14 +85,14 @@ impl Given<'_> {
     fn token(&self) -> bool {
         let audience = self.rules.audience.iter().map(String::as_str).collect::<Vec<_>>();
         self.claims.get("exp").is_some()
-            && self.in_time()
+            && self.is_valid_now()
             && self.rules.issuer.as_deref().is_none_or(|issuer| self.claims["iss"] == issuer)
             && (audience.is_empty() || self.is_for(&audience))
     }
 
     fn userinfo(&self) -> bool {
         self.claims["sub"].as_str().is_some_and(|subject| !subject.is_empty())
-            && self.in_time()
+            && self.is_valid_now()
             && self.scoped(|claim| self.claims.get(claim).is_none())
     }
 
@@ -100,11 +100,12 @@ impl Given<'_> {
         let kind = self.claims.get("token_type");
         self.claims["active"] == true
             && kind.is_none_or(|kind| kind.as_str().is_some_and(|kind| kind.eq_ignore_ascii_case("bearer")))
-            && self.in_time()
+            && self.is_valid_now()
             && self.scoped(|_| false)
     }
 
-    /// Issuer and audience by the entry that the claims name, else by the global rules; `may_lack` says what need not be there.
+    /// Checks issuer and audience with the entry that the claims select, or else with the global rules. `may_lack`
+    /// lists the claims that may be absent.
     fn scoped(&self, may_lack: impl Fn(&str) -> bool) -> bool {
         let issuer = self.claims.get("iss");
         let global = self.rules.audience.iter().map(String::as_str).collect::<Vec<_>>();
@@ -129,7 +130,7 @@ impl Given<'_> {
         named.iter().all(Value::is_string) && audience.iter().any(|one| named.contains(&Value::from(*one)))
     }
 
-    fn in_time(&self) -> bool {
+    fn is_valid_now(&self) -> bool {
         let times = ["exp", "nbf", "iat"].map(|claim| self.claims.get(claim));
         let plain = |time: &Value| time.as_f64().is_some_and(|time| (0.0..YEAR_10000).contains(&time));
         let [exp, nbf, iat] = times.map(|time| time.and_then(Value::as_f64));

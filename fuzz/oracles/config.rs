@@ -1,4 +1,4 @@
-//! A configuration is refused, or it can be put in force, and always means the same.
+//! A configuration is refused, or it can become active. It always has the same meaning.
 //!
 //! An input is the text of the file.
 
@@ -22,10 +22,10 @@ pub(crate) fn check(data: &[u8]) {
     assert!(policies.is_some(), "what was read cannot be translated");
     assert_eq!(policies, again, "one text means two things");
     let built = Snapshot::build(first);
-    assert!(built.is_ok(), "what was read cannot be put in force: {:?}", built.err());
+    assert!(built.is_ok(), "a parsed configuration cannot become active: {:?}", built.err());
 }
 
-/// There is nothing to find in the environment or on the disk: what is read depends on the text alone.
+/// The environment and the disk are empty, so the result depends only on the text.
 fn parse(text: &str) -> Option<Config> {
     Config::parse("fuzz.yaml", text, Path::new("/nonexistent"), &|_| None).ok()
 }

@@ -1,7 +1,7 @@
 //! The engine decides as the naive reference does.
 //!
-//! Each byte of an input makes one choice: which keys a configuration has and with what values, what a token claims, and
-//! what a request asks. An input that ends early chooses the first of everything that is left.
+//! Each byte of an input makes one choice: the keys and values of a configuration, the claims of a token, and the
+//! request. If an input ends early, every remaining choice takes the first option.
 
 use http::{HeaderMap, HeaderValue, Method};
 use modelgate::authn::VerifiedClaims;
@@ -39,7 +39,7 @@ impl Choices<'_> {
         json!(of.get(index))
     }
 
-    /// One bit for each.
+    /// One bit for each choice.
     fn some(&mut self, of: &[&str]) -> Value {
         let bits = self.byte();
         json!(
@@ -124,7 +124,7 @@ impl Choices<'_> {
             {"model_name": "openai/x", "litellm_params": {"model": "openai/x"}}]})
     }
 
-    /// `modelgate.strict` and `modelgate.role_permissions`, of which each role may inherit from those before it.
+    /// `modelgate.strict` and `modelgate.role_permissions`. Each role may inherit from the roles before it.
     fn ours(&mut self, config: &mut Value) {
         let jwt = &config["general_settings"]["litellm_jwtauth"];
         let enforced = jwt["enforce_rbac"] == true;

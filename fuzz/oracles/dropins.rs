@@ -1,7 +1,8 @@
-//! What operators drop in is refused, or it validates strictly and keeps the rules about rules: a `forbid` only takes away, a
-//! `permit` only adds, nothing opens what an added `forbid` of everything closes, and an error of evaluation denies.
+//! Policy files of operators are refused, or they validate strictly and follow these rules: a `forbid` only removes
+//! access, a `permit` only adds access, nothing overrides an added `forbid` of everything, and an evaluation error
+//! denies.
 //!
-//! An input is the policies, additions to the schema, and entities, with a line `---` between them. Each may be missing.
+//! An input has the policies, the schema additions, and the entities, separated by lines `---`. Each may be missing.
 
 use std::sync::OnceLock;
 
@@ -48,21 +49,21 @@ pub(crate) fn check(data: &[u8]) {
         validate(&snapshot);
     }
 
-    // What the rules alone decide.
+    // The decision of the rules without the files.
     static BEFORE: OnceLock<Vec<Decided>> = OnceLock::new();
     let before = BEFORE.get_or_init(|| decided(&self::snapshot(&[]).expect("the rules alone")));
     files.insert(0, ("0.cedar", FORBID));
     let closed = self::snapshot(&files);
-    // The same id may be taken; then nothing is closed, because nothing is in force.
+    // The id may already be taken. Then the added policy does not become active, and denies nothing.
     let closed = closed.as_ref().map(decided);
     let dropped = || snapshot.policies().filter(|view| view.is_dropped_in() && !view.is_shadow());
-    // Entities of files may place models and routes in lists of the configuration.
+    // Entity files may put models and routes into lists of the configuration.
     let only = |effect| entities.is_empty() && dropped().all(|view| view.policy().effect() == effect);
     let (only_permits, only_forbids) = (only(Effect::Permit), only(Effect::Forbid));
     let after = decided(&snapshot);
     assert_eq!(
-        after.iter().map(shown).collect::<Vec<_>>(),
-        decided(&snapshot).iter().map(shown).collect::<Vec<_>>()
+        after.iter().map(rule_and_policies).collect::<Vec<_>>(),
+        decided(&snapshot).iter().map(rule_and_policies).collect::<Vec<_>>()
     );
     for (i, (before, after)) in before.iter().zip(&after).enumerate() {
         let failed = after.as_ref().is_err_and(|denied| denied.rule == Rule::Evaluation);
@@ -70,7 +71,7 @@ pub(crate) fn check(data: &[u8]) {
         assert!(!only_forbids || before.is_ok() || after.is_err(), "request {i}: a forbid opens");
         assert!(!only_permits || before.is_err() || after.is_ok() || failed, "request {i}: a permit closes");
         let gated = before.as_ref().is_err_and(|denied| denied.rule > Rule::Route) && entities.is_empty();
-        assert!(!gated || after.is_err(), "request {i}: a gate of the configuration is passed");
+        assert!(!gated || after.is_err(), "request {i}: a mandatory check of the configuration is passed");
         if let Some(closed) = &closed {
             assert!(closed[i].is_err(), "request {i}: something opens what everything closes");
         }
@@ -82,17 +83,17 @@ fn snapshot(files: &[(&str, &str)]) -> Option<Snapshot> {
     Snapshot::with_policies(config, &internal::dropins(files).ok()?).ok()
 }
 
-/// All policies together fit our own schema, as another run of the validator says.
+/// All policies together fit our schema, according to a second run of the validator.
 fn validate(snapshot: &Snapshot) {
     let (schema, _) = Schema::from_cedarschema_str(SCHEMA).expect("our schema");
     let all = PolicySet::from_policies(snapshot.policies().map(|view| view.policy().clone()))
         .expect("each id once");
     let outcome = Validator::new(schema).validate(&all, ValidationMode::Strict);
     let errors: Vec<String> = outcome.validation_errors().map(ToString::to_string).collect();
-    assert!(outcome.validation_passed(), "what is in force does not validate: {errors:?}");
+    assert!(outcome.validation_passed(), "the active policies do not validate: {errors:?}");
 }
 
-fn shown(decided: &Decided) -> (Option<Rule>, Vec<String>) {
+fn rule_and_policies(decided: &Decided) -> (Option<Rule>, Vec<String>) {
     let decision = decided.as_ref().unwrap_or_else(|denied| &denied.decision);
     (
         decided.as_ref().err().map(|denied| denied.rule),
@@ -100,7 +101,7 @@ fn shown(decided: &Decided) -> (Option<Rule>, Vec<String>) {
     )
 }
 
-/// The same requests for everybody.
+/// The same requests for every caller.
 fn decided(snapshot: &Snapshot) -> Vec<Decided> {
     let asked = [
         (json!({"sub": "ada"}), "/v1/chat/completions", json!({"model": "small"}), None),

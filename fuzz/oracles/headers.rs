@@ -1,6 +1,8 @@
-//! The credential, the caller's address, and the headers that pass are those of a naive reading, line by line.
+//! The credential, the caller's address, and the forwarded headers equal those of a naive line-by-line
+//! implementation.
 //!
-//! An input is the peer's address, then one header a line, as `name:value`. Lines that are no header are left out.
+//! The first line of an input is the peer's address. Each other line is a header, as `name:value`. Lines that are not
+//! headers are skipped.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
@@ -72,7 +74,7 @@ const PREFIXES: [&str; 22] = [
     "x-remote-",
     "x-rewrite-",
 ];
-/// Headers of answers that tell of the request alone, without `x-litellm-`.
+/// Response headers that describe only the request, without `x-litellm-`.
 const HARMLESS: [&str; 11] = [
     "call-id",
     "model-group",
@@ -123,7 +125,7 @@ pub(crate) fn check(data: &[u8]) {
         );
     }
     let dropped = named_by_connection(&written);
-    // Servers that hand headers on as variables read `_` as `-`.
+    // Servers that pass headers as variables read `_` as `-`.
     let to_upstream = |name: &str| {
         let name = &*name.replace('_', "-");
         !NOT_THE_CALLERS.contains(&name)
@@ -156,7 +158,7 @@ pub(crate) fn check(data: &[u8]) {
     assert_eq!(downstream, passing(&|(name, _)| to_caller(name)), "{written:?}");
 }
 
-/// By name; the lines of one name stay in their order.
+/// Sorts by name. The lines of one name keep their order.
 fn sorted(mut lines: Vec<Line>) -> Vec<Line> {
     lines.sort_by(|a, b| a.0.cmp(&b.0));
     lines
@@ -178,7 +180,7 @@ fn check_credential(headers: &HeaderMap, written: &[Line]) -> Option<String> {
     let sent: Vec<&Line> = written.iter().filter(|(name, _)| CREDENTIALS.contains(&name.as_str())).collect();
     let expected = match sent[..] {
         [(name, value)] => credential(name, value),
-        _ => one_of(&sent),
+        _ => best_credential(&sent),
     };
     assert_eq!(found.is_ok(), expected.is_some(), "{found:?} {written:?}");
     if let (Ok(bearer), Some(expected)) = (found, expected.clone()) {
@@ -187,8 +189,8 @@ fn check_credential(headers: &HeaderMap, written: &[Line]) -> Option<String> {
     expected
 }
 
-/// The credential among several: the one value that looks most like one.
-fn one_of(sent: &[&Line]) -> Option<String> {
+/// Selects the credential among several values: the one value that looks most like a credential.
+fn best_credential(sent: &[&Line]) -> Option<String> {
     let names: BTreeSet<&str> = sent.iter().map(|line| line.0.as_str()).collect();
     if names.len() < sent.len() {
         return None;
@@ -236,7 +238,7 @@ fn credential(name: &str, value: &[u8]) -> Option<String> {
     is_plain.then(|| credential.to_owned())
 }
 
-/// Walks from the peer outwards, for as long as whoever wrote the next entry is trusted.
+/// Walks from the peer outwards, as long as the writer of the next entry is trusted.
 fn address(peer: IpAddr, written: &[Line]) -> Option<IpAddr> {
     let values: Vec<&[u8]> = written
         .iter()

@@ -1,7 +1,7 @@
-//! Whatever types and shapes the claims of a token have, the engine decides as the naive reference does, and remembers
-//! nothing of the tokens before.
+//! The engine decides as the naive reference does for claims of every type and shape, and keeps no state between
+//! tokens.
 //!
-//! An input is four bytes, which choose a configuration, a path, a model and a header, and claims as JSON.
+//! An input has four bytes, which choose a configuration, a path, a model and a header, and then claims as JSON.
 
 use std::sync::OnceLock;
 
@@ -58,7 +58,7 @@ pub(crate) fn check(data: &[u8]) {
     }
 }
 
-/// Few rules that read every kind of claim, each built once.
+/// A few sets of rules that together read every kind of claim. Each is built once.
 fn rules() -> &'static [(Value, Snapshot)] {
     static RULES: OnceLock<Vec<(Value, Snapshot)>> = OnceLock::new();
     RULES.get_or_init(|| {

@@ -1,5 +1,5 @@
-//! A key set is as good as its keys are one by one, in any order, and none of them is private, symmetric or for anything
-//! but signatures.
+//! A key set accepts the same keys as its keys one by one, in any order. No accepted key is private, symmetric, or
+//! for another use than signatures.
 //!
 //! An input is a JWKS document.
 
@@ -10,13 +10,13 @@ use crate::plain;
 
 const MAX_LEN: usize = 16 * 1024;
 
-/// As many keys as are worth looking at one by one.
+/// The number of keys that are also checked one by one.
 const MAX_KEYS: usize = 12;
 
 const SIGNED: [&str; 2] =
     [include_str!("../seeds/token/signed-rs256"), include_str!("../seeds/token/signed-eddsa")];
 
-/// What each of them needs a key of the set to have.
+/// The properties that each algorithm requires of a key.
 const SIGNERS: &str = include_str!("keys.json");
 
 pub(crate) fn check(data: &[u8]) {
@@ -53,7 +53,7 @@ pub(crate) fn check(data: &[u8]) {
 
     let verified = verified(&set(list));
     for (compact, signer) in SIGNED.iter().zip(signers()) {
-        // Zeros before a modulus do not count, nor does what is no member of a key of its type.
+        // Leading zeros of a modulus do not count. Members that the key's type does not have do not count either.
         let modulus = |key: &Value| key["n"].as_str().map(|n| n.trim_start_matches('A').to_owned());
         let is_signer = |key: &Value| match signer["kty"].as_str() {
             Some("RSA") => modulus(key) == modulus(&signer),
@@ -98,7 +98,7 @@ fn signers() -> Vec<Value> {
     document["keys"].as_array().cloned().unwrap_or_default()
 }
 
-/// What RFC 7517 and 7518 ask of a public key for signatures, and RFC 8725 of its algorithm.
+/// The requirements of RFC 7517 and RFC 7518 for a public signature key, and of RFC 8725 for its algorithm.
 fn may_verify(key: &Value) -> bool {
     let private =
         ["d", "p", "q", "dp", "dq", "qi", "oth", "k"].iter().any(|member| key.get(member).is_some());

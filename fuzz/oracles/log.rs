@@ -1,7 +1,7 @@
-//! A chain of lines holds as it was written, and no other way: any change of one byte is found. A logged decision that is
-//! read and written again is the same.
+//! A chain of lines verifies as it was written: every change of one byte is detected. A log line does not change when
+//! it is parsed and written again.
 //!
-//! An input is two bytes that say where a byte is changed, one that says how, and lines.
+//! An input has two bytes that choose the position of a change, a byte that is the change, and lines.
 
 use modelgate::decision_log::{Chain, Line, LinkError};
 
@@ -27,24 +27,24 @@ pub(crate) fn check(data: &[u8]) {
         log.extend(sealed);
         log.push(b'\n');
     }
-    assert_eq!(follow(&log), Ok(chain.head().to_owned()), "a chain does not follow itself");
+    assert_eq!(last_hash(&log), Ok(chain.head().to_owned()), "a chain does not follow itself");
 
     let mut changed = log.clone();
     let at = usize::from(u16::from_be_bytes([*high, *low])).checked_rem(log.len()).unwrap_or_default();
     if let Some(byte) = changed.get_mut(at).filter(|_| *how != 0) {
         *byte ^= how;
-        assert!(follow(&changed).is_err(), "byte {at} was changed by {how}");
+        assert!(last_hash(&changed).is_err(), "byte {at} was changed by {how}");
     }
     for lost in 0..lines.len().saturating_sub(1) {
         let kept = log.split_inclusive(|byte| *byte == b'\n').enumerate().filter(|(i, _)| *i != lost);
         let kept: Vec<u8> = kept.flat_map(|(_, line)| line.to_vec()).collect();
-        // Older files may be gone: a chain may begin later.
-        assert_eq!(follow(&kept).is_ok(), lost == 0, "line {lost} is gone");
+        // Older files may be deleted, so a chain may begin later.
+        assert_eq!(last_hash(&kept).is_ok(), lost == 0, "line {lost} is gone");
     }
 }
 
-/// The hash of the last line, read as `verify-log` reads a file.
-fn follow(log: &[u8]) -> Result<String, LinkError> {
+/// The hash of the last line, computed as `verify-log` does for a file.
+fn last_hash(log: &[u8]) -> Result<String, LinkError> {
     let mut chain = Chain::default();
     for line in log.split_inclusive(|byte| *byte == b'\n') {
         chain.follow(line.strip_suffix(b"\n").unwrap_or(line))?;

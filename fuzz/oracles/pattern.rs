@@ -14,7 +14,7 @@ pub(crate) fn check(data: &[u8]) {
     }
 }
 
-/// Keeps, for the part of the pattern read so far, which prefixes of the text it matches.
+/// Tracks, for the part of the pattern that was read, which prefixes of the text match.
 fn table_matches(pattern: &str, text: &str) -> bool {
     let text: Vec<char> = text.chars().collect();
     let mut matched: Vec<bool> = std::iter::once(true).chain(text.iter().map(|_| false)).collect();

@@ -1,6 +1,7 @@
-//! A name at any place of a body is judged, refused, or stands where a caller writes freely.
+//! A model name at any place of a body is judged or refused, or it is in text that callers write freely.
 //!
-//! An input is bytes that choose: the route, the keys on the way to the name, lists between them, and how the name is written.
+//! The bytes of an input choose the route, the keys on the path to the name, lists between them, and the spelling of
+//! the name.
 
 use http::{HeaderMap, Method};
 use modelgate::request::{RequestParts, classify};
@@ -18,7 +19,7 @@ const ROUTES: [&str; 6] = [
     "/v1beta/models/a:generateContent",
     "/custom",
 ];
-/// Beside the free members: containers of all kinds, and words for models in all styles.
+/// Keys next to the free members: containers of all kinds, and words for models in all styles.
 const KEYS: [&str; 44] = [
     "model",
     "models",
@@ -65,7 +66,7 @@ const KEYS: [&str; 44] = [
     "n",
     "config",
 ];
-/// Read in a way of their own: what is in them is refused, or stands for a model.
+/// Members with a parser of their own: their content is refused, or stands for a model.
 const OTHERS: [&str; 8] = [
     "agent",
     "prompt_id",
@@ -116,7 +117,7 @@ pub(crate) fn check(data: &[u8]) {
         return;
     }
     let is_free = keys.iter().any(|key| FREE.contains(key) || OTHERS.contains(key));
-    // Azure's path replaces the body's own model.
+    // Azure's path overrides the model of the body.
     let is_replaced = is_top && *innermost == "model" && call.replaced_model().is_some();
     assert!(is_free || is_replaced || !is_models(innermost), "{NAME} is not judged: {route} {body}");
 }

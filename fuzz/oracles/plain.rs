@@ -1,12 +1,12 @@
-//! JSON as `serde_json` reads it, and what it forgives.
+//! JSON as `serde_json` reads it, including what it tolerates.
 
 use serde_json::Value;
 
-/// Begins the keys that `serde_json` keeps for itself: its `Value` does not read them as they are written.
+/// The prefix of keys that `serde_json` reserves. Its `Value` does not keep them as written.
 const RESERVED: &str = "$serde_json";
 
-/// The value, with whether some object has a member twice and how many lists and objects stand inside each other; `None` if
-/// `serde_json` refuses the text or keeps a key of it for itself.
+/// The value, whether an object has a duplicate member, and the nesting depth. `None` if `serde_json` refuses the
+/// text or reserves a key of it.
 pub(crate) fn read(text: &[u8]) -> Option<(Value, bool, usize)> {
     let text = std::str::from_utf8(text).ok().filter(|text| !text.contains(RESERVED))?;
     let value = serde_json::from_str(text).ok()?;
@@ -14,7 +14,7 @@ pub(crate) fn read(text: &[u8]) -> Option<(Value, bool, usize)> {
     Some((value, twice, depth))
 }
 
-/// What stands twice is lost in the value. Outside strings a colon stands for each member and for nothing else.
+/// A duplicate member is lost in the value. Outside strings, each colon belongs to one member.
 fn has_duplicates(text: &[u8], value: &Value) -> bool {
     let (mut colons, mut in_string, mut escaped) = (0, false, false);
     for byte in text {

@@ -1,8 +1,8 @@
-//! Whatever is accepted reads the same to independent readers of JSON and of forms, however it is cut, and its path has
-//! one form.
+//! An accepted body has the same meaning for independent readers of JSON and forms, regardless of how it is split. An
+//! accepted path has one form.
 //!
-//! An input is three parts: the target of the request up to the first line feed, its content type up to the second (an
-//! empty one is absent), and its body.
+//! An input has three parts: the first line is the target of the request, the second line is its content type (empty
+//! means absent), and the rest is its body.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ use crate::{additional, plain};
 
 const MAX_LEN: usize = 16 * 1024;
 
-/// Begins the keys that `serde_json` keeps for itself: its `Value` does not read them as they are written.
+/// The prefix of keys that `serde_json` reserves. Its `Value` does not keep them as written.
 const RESERVED: &[u8] = b"$serde_json";
 
 pub(crate) fn check(data: &[u8]) {
@@ -35,10 +35,14 @@ pub(crate) fn check(data: &[u8]) {
     let head = RequestHead { method: &Method::POST, path, query, headers: &headers };
     let parts = RequestParts { method: &Method::POST, path, query, headers: &headers, body };
     let call = classify(&parts);
-    // Pieces whose lengths go up and down; those that the input itself chooses; and those of a byte.
+    // Pieces with increasing and decreasing lengths, pieces that the input chooses, and single bytes.
     let chosen = data.iter().map(|byte| usize::from(byte % 23) + 1).collect();
     for sizes in [vec![1, 2, 3, 4, 5], chosen, vec![1]] {
-        assert_eq!(in_pieces(&head, body, &sizes), call, "the body reads differently in pieces: {sizes:?}");
+        assert_eq!(
+            parse_in_pieces(&head, body, &sizes),
+            call,
+            "the body reads differently in pieces: {sizes:?}"
+        );
     }
     if let Ok(call) = call {
         check_path(call.route());
@@ -49,13 +53,13 @@ pub(crate) fn check(data: &[u8]) {
             check_form(&call, body, urlencoded_models, "x%20y");
         } else {
             check_model(&call, body);
-            check_further(&call, query.unwrap_or_default(), body);
+            check_additional(&call, query.unwrap_or_default(), body);
         }
     }
 }
 
-/// Reads a body that arrives in pieces of these lengths, again and again.
-fn in_pieces(head: &RequestHead<'_>, mut body: &[u8], sizes: &[usize]) -> Result<ApiCall, Malformed> {
+/// Parses a body that arrives in pieces of these lengths, which repeat.
+fn parse_in_pieces(head: &RequestHead<'_>, mut body: &[u8], sizes: &[usize]) -> Result<ApiCall, Malformed> {
     match RequestParser::begin(head)? {
         RequestParser::Whole(whole) => whole.finish(body),
         RequestParser::Streamed(mut streamed) => {
@@ -72,7 +76,7 @@ fn in_pieces(head: &RequestHead<'_>, mut body: &[u8], sizes: &[usize]) -> Result
     }
 }
 
-/// A form names the models that were judged, and after the replacement the other one, as it is `written`, and no more.
+/// A form has the judged models. After the replacement it has the `written` model, and nothing else changes.
 fn check_form(call: &ApiCall, body: &[u8], models: impl Fn(&[u8]) -> Vec<Vec<u8>>, written: &str) {
     let seen = models(body);
     let Some(span) = call.body_model() else {
@@ -87,13 +91,13 @@ fn check_form(call: &ApiCall, body: &[u8], models: impl Fn(&[u8]) -> Vec<Vec<u8>
     assert_eq!(models(&forwarded), [b"x y"], "replacing the model changes more than the model");
 }
 
-/// The fields that a lenient reader takes for the model: it splits at the boundary wherever it stands, takes any line
-/// break, looks for the name in any header, and folds its case.
+/// The fields that a lenient reader takes for the model. It splits at every occurrence of the boundary, accepts any
+/// line break, looks for the name in every header, and ignores case.
 fn multipart_models(content_type: &[u8], body: &[u8]) -> Vec<Vec<u8>> {
     let kind = String::from_utf8_lossy(content_type);
     let at = kind.to_ascii_lowercase().find("boundary=").expect("a boundary") + "boundary=".len();
     let boundary = kind[at..].split(';').next().unwrap_or_default().trim().trim_matches('"');
-    // Bytes as characters of the same number, so that they can be split as text.
+    // Each byte becomes the character of the same number, so that the body can be split as text.
     let text: String = body.iter().map(|byte| char::from(*byte)).collect();
     let mut models = Vec::new();
     for part in text.split(&format!("--{boundary}")) {
@@ -113,7 +117,7 @@ fn multipart_models(content_type: &[u8], body: &[u8]) -> Vec<Vec<u8>> {
     models
 }
 
-/// The same for a form in one line: any separator, any case, any escape.
+/// The same for an urlencoded form: any separator, any case, any escape.
 fn urlencoded_models(body: &[u8]) -> Vec<Vec<u8>> {
     let pairs = body.split(|byte| matches!(byte, b'&' | b';')).map(|pair| {
         let at = pair.iter().position(|byte| *byte == b'=');
@@ -122,7 +126,7 @@ fn urlencoded_models(body: &[u8]) -> Vec<Vec<u8>> {
     pairs.filter(|(key, _)| key.trim_ascii().eq_ignore_ascii_case(b"model")).map(|(_, value)| value).collect()
 }
 
-/// Reads every escape of a form, and `+` as a space.
+/// Decodes every escape of a form, and `+` as a space.
 fn unescaped(text: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     let mut rest = text;
@@ -162,13 +166,13 @@ fn check_model(call: &ApiCall, body: &[u8]) {
     let token = body.get(span.clone()).unwrap_or_default();
     let written: Option<String> = serde_json::from_slice(token).ok();
     assert_eq!(seen.and_then(Value::as_str), written.as_deref(), "the span holds another model");
-    // The path's model replaces the body's, and Google's API has a prefix.
+    // The model of the path overrides that of the body, and Google's API has a prefix.
     let name = written
         .as_deref()
         .map(|name| name.strip_prefix("models/").filter(|_| Some(name) != judged).unwrap_or(name));
     assert!(name == judged || call.replaced_model().is_some(), "a reader sees another model");
 
-    // The gateway replaces the span by the deployment's model: nothing else may change.
+    // The gateway replaces the span by the deployment's model. Nothing else may change.
     let (head, tail) = (body.get(..span.start), body.get(span.end..));
     let forwarded = [head.unwrap_or_default(), b"\"replaced\"", tail.unwrap_or_default()].concat();
     let mut expected = read.unwrap_or_default();
@@ -176,8 +180,8 @@ fn check_model(call: &ApiCall, body: &[u8]) {
     assert_eq!(object(&forwarded), Some(expected), "replacing the model changes more than the model");
 }
 
-/// Every additional model that a reader of the whole body sees is judged, and nothing is judged that stands nowhere in it.
-fn check_further(call: &ApiCall, query: &str, body: &[u8]) {
+/// Every additional model that a reader of the whole body finds is judged. Every judged model occurs in the body.
+fn check_additional(call: &ApiCall, query: &str, body: &[u8]) {
     let Some((read, twice, _)) = plain::read(body) else { return };
     let judged: BTreeSet<&str> = call.models().map(|model| model.as_str()).collect();
     let is_judged = |name: &str| {
@@ -195,13 +199,13 @@ fn check_further(call: &ApiCall, query: &str, body: &[u8]) {
             path.contains(name) || query.contains(name) || contains(&read, name) || contains(&read, id)
         };
         let nowhere: Vec<&&str> = judged.iter().filter(|name| !stands(name)).collect();
-        // An id of LiteLLM's has its models in base64.
+        // Ids of LiteLLM contain their models in base64.
         let is_hidden = contains(&read, "bGl0ZWxsb") || contains(&read, "{");
         assert!(nowhere.is_empty() || is_hidden, "models that nobody wrote: {nowhere:?}");
     }
 }
 
-/// Whether a string of the value has this text in it.
+/// Whether a string in the value contains this text.
 fn contains(value: &Value, text: &str) -> bool {
     match value {
         Value::String(string) => string.contains(text),
@@ -211,7 +215,7 @@ fn contains(value: &Value, text: &str) -> bool {
     }
 }
 
-/// Reads a body as an upstream may.
+/// Parses a body as an upstream may.
 fn object(json: &[u8]) -> Option<Map<String, Value>> {
     serde_json::from_slice(json).ok()
 }

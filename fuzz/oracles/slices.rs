@@ -1,8 +1,8 @@
-//! Dropped-in policies decide as Cedar decides when it is shown all of them at once, however many requests one snapshot has
-//! decided before.
+//! Policy files decide as Cedar does when it gets all policies at once, regardless of how many requests a snapshot
+//! has decided.
 //!
-//! Each byte of an input makes one choice: of policies first, then of requests. An input that ends early chooses the first
-//! of everything that is left.
+//! Each byte of an input makes one choice: first for policies, then for requests. If an input ends early, every
+//! remaining choice takes the first option.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::{Duration, SystemTime};
@@ -63,7 +63,7 @@ const ROUTES: [&str; 6] = [
     "resource is Route",
     "resource is Route in RouteGroup::\"llm_api_routes\"",
 ];
-/// Some of them fail to evaluate for some requests.
+/// Some of these fail to evaluate for some requests.
 const CONDITIONS: [&str; 8] = [
     "",
     "when { principal.roles.contains(\"r1\") }",
@@ -108,7 +108,7 @@ impl Choices<'_> {
     }
 }
 
-/// A request, as each side reads it.
+/// A request, in the form of each side.
 struct Asked {
     subject: &'static str,
     roles: Vec<&'static str>,
@@ -155,7 +155,7 @@ pub(crate) fn check(data: &[u8]) {
     let text = policies.join("\n");
     let config = Config::parse("fuzz.yaml", CONFIG, ".".as_ref(), &|_| None).expect("a valid configuration");
     let dropins = internal::dropins(&[("a.cedar", &text)]).expect("plain policies");
-    // Strict validation finds policies that can never hold.
+    // Strict validation refuses policies that can never match.
     let Ok(snapshot) = Snapshot::with_policies(config, &dropins) else { return };
     let live: Vec<Policy> =
         snapshot.policies().filter(|view| !view.is_shadow()).map(|view| view.policy().clone()).collect();
@@ -181,8 +181,8 @@ pub(crate) fn check(data: &[u8]) {
     }
 }
 
-/// Whether the request is allowed, `None` when a policy fails to evaluate; the policies that decide; those on trial that
-/// would decide otherwise.
+/// Whether the request is allowed (`None` if a policy fails to evaluate), the policies that decide, and the shadow
+/// policies that would change the decision.
 type Outcome = (Option<bool>, BTreeSet<String>, BTreeSet<String>);
 
 fn decide(snapshot: &Snapshot, asked: &Asked) -> Outcome {
@@ -239,7 +239,7 @@ fn naive(asked: &Asked, [live, shadowed]: &[[PolicySet; 2]; 2]) -> Outcome {
         if failed || also_failed {
             return (None, BTreeSet::new(), BTreeSet::new());
         }
-        // One on trial that fails does not hold, and hides no other.
+        // A shadow policy that fails does not match, and does not hide other shadow policies.
         let trial = [ask(&shadowed[0]).0, ask(&shadowed[1]).0];
         let allowed = !permits.is_empty() && forbids.is_empty();
         let granted = !permits.is_empty() || !trial[0].is_empty();

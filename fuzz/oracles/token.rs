@@ -1,6 +1,6 @@
-//! No signature but the signer's verifies.
+//! Only signatures of the signer verify.
 //!
-//! An input is a compact JWS. The signed ones are the seeds `signed-*`; the private keys were thrown away.
+//! An input is a compact JWS. The seeds `signed-*` are signed. Their private keys were destroyed.
 
 use modelgate::authn::{KeySet, verify_signature};
 

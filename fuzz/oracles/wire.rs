@@ -1,8 +1,8 @@
-//! Whatever bytes a client sends, an upstream gets whole, plainly framed requests, each for what was judged, none with the
-//! caller's credential; and each of them is answered to the client.
+//! For any bytes that a client sends, an upstream gets complete requests with plain framing. Each of them was judged,
+//! none has the caller's credential, and the client gets a response to each.
 //!
-//! An input is a byte that says in what pieces the rest arrives, and what a client sends on one connection. In it `{T}`
-//! stands for a token that verifies. The upstream is real, and so is the server, but for the client's socket.
+//! An input has a byte that chooses the sizes of the pieces, and then the bytes that a client sends on one
+//! connection. `{T}` in it stands for a valid token. Upstream and server are real, except for the client's socket.
 
 use std::collections::HashMap;
 use std::io;
@@ -24,10 +24,10 @@ use crate::{additional, plain};
 const MAX_LEN: usize = 4 * 1024;
 const TOKEN: &str = include_str!("../seeds/token/signed-eddsa");
 const UPSTREAM_KEY: &str = "sk-upstream";
-/// What an answer of the upstream has in it, and no other.
+/// A text that only responses of the upstream contain.
 const MARK: &str = "x-upstream: 5f0c1b7e\r\n";
 const PATIENCE: Duration = Duration::from_secs(8);
-/// What only the two ends of one connection may say to each other, and what only we say of the caller.
+/// Headers that belong to one connection, and headers about the caller that only the gateway may set.
 const NEVER: [&str; 12] = [
     "cookie",
     "expect",
@@ -71,7 +71,7 @@ fn replaced(text: &[u8], what: &[u8], by: &[u8]) -> Vec<u8> {
 fn check_request(request: &[u8]) {
     let shown = String::from_utf8_lossy(request);
     let (head, body) = framed(request).unwrap_or_else(|| panic!("it is not plainly framed: {shown}"));
-    // In its query and its body a caller may say what it likes.
+    // The query and the body may contain any text of the caller.
     let repeated = head.headers.values().any(|value| value.contains(TOKEN));
     assert!(!repeated, "the caller's token goes upstream: {shown}");
     for name in NEVER {
@@ -80,7 +80,7 @@ fn check_request(request: &[u8]) {
     let credential = head.headers.get("authorization").map(String::as_str);
     assert_eq!(credential, Some("Bearer sk-upstream"), "{shown}");
 
-    // Only one model is open, and it is another one at the upstream.
+    // Only one model is allowed. It has another name at the upstream.
     let (path, query) = head.target.split_once('?').unwrap_or((&head.target, ""));
     assert!(path.starts_with("/v1/"), "{shown}");
     assert!(!path.contains("//") && !path.contains("/.") && !path.contains('%'), "{shown}");
@@ -101,11 +101,11 @@ struct Head {
     headers: HashMap<String, String>,
 }
 
-/// A request that is there as a whole and nothing behind it: no folded line, no bare line break, no header twice, one length.
+/// A complete request with no bytes after it: no folded line, no bare line break, no duplicate header, one length.
 fn framed(bytes: &[u8]) -> Option<(Head, Vec<u8>)> {
     let end = bytes.windows(4).position(|window| window == b"\r\n\r\n")?;
     let body = &bytes[end + 4..];
-    // Values may have bytes that are no text: as characters of the same number.
+    // Values may have bytes that are not text. Each byte becomes the character of the same number.
     let head: String = bytes[..end].iter().map(|byte| char::from(*byte)).collect();
     let mut lines = head.split("\r\n");
     let line: Vec<&str> = lines.next()?.split(' ').collect();
@@ -157,7 +157,7 @@ fn chunks(mut bytes: &[u8]) -> Option<Vec<u8>> {
     }
 }
 
-/// One gateway and one upstream for all inputs.
+/// One gateway and one upstream, shared by all inputs.
 struct World {
     runtime: Runtime,
     gateway: Arc<Gateway>,
@@ -169,7 +169,7 @@ impl World {
         let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a port");
         let upstream = listener.local_addr().expect("an address");
-        // The package is this one when its seeds are replayed, and the one of the targets otherwise.
+        // The package is `modelgate` when a test replays the seeds, and the package of the targets otherwise.
         let package = Path::new(env!("CARGO_MANIFEST_DIR"));
         let keys = ["fuzz/oracles/keys.json", "oracles/keys.json"].map(|path| package.join(path));
         let keys = keys.iter().find(|path| path.exists()).expect("the keys are there");
@@ -193,14 +193,14 @@ model_list:
         let arrived = Arc::<Mutex<Vec<Vec<u8>>>>::default();
         runtime.spawn(listen(listener, Arc::clone(&arrived)));
         let world = Self { runtime, gateway: Arc::new(gateway), arrived };
-        // Where nothing passes there is nothing to look at.
+        // If no request passes, there is nothing to check.
         let allowed = include_bytes!("../seeds/wire/allowed");
         let (answers, arrived) = world.exchange(0, replaced(&allowed[1..], b"{T}", TOKEN.as_bytes()));
         assert_eq!(arrived.len(), 1, "{}", String::from_utf8_lossy(&answers));
         world
     }
 
-    /// What the client and the upstream are sent.
+    /// The bytes that the client and the upstream receive.
     fn exchange(&self, pieces: usize, sent: Vec<u8>) -> (Vec<u8>, Vec<Vec<u8>>) {
         let answers = Arc::<Mutex<Vec<u8>>>::default();
         let client = Client { sent, at: 0, pieces, answers: Arc::clone(&answers) };
@@ -213,7 +213,7 @@ model_list:
     }
 }
 
-/// A client that sends everything, and then listens.
+/// A client that sends everything, and then reads.
 struct Client {
     sent: Vec<u8>,
     at: usize,
@@ -256,7 +256,7 @@ async fn listen(listener: TcpListener, arrived: Arc<Mutex<Vec<Vec<u8>>>>) {
     }
 }
 
-/// Answers each request; what never becomes one is kept too, to be found.
+/// Answers each request. Bytes that never become a request are kept too, so that the check finds them.
 async fn answer(mut stream: TcpStream, arrived: Arc<Mutex<Vec<Vec<u8>>>>) {
     let _ = stream.set_nodelay(true);
     let mut bytes = Vec::new();

@@ -1,7 +1,7 @@
-//! Policies decide as plain Cedar decides when it is given every entity that there is and all policies at once.
+//! Policies decide as plain Cedar does when it gets every entity and all policies at once.
 //!
-//! Each byte of an input makes one choice: additions to the schema, entities of operators, policies, the configuration, then
-//! requests. An input that ends early chooses the first of everything that is left.
+//! Each byte of an input makes one choice: first for schema additions, then for entities of operators, policies, the
+//! configuration, and requests. If an input ends early, every remaining choice takes the first option.
 
 #[path = "world/entities.rs"]
 mod entities;
@@ -24,8 +24,8 @@ use serde_json::{Map, Value, json};
 
 use naive::Naive;
 
-/// Whether the request is allowed, `None` when a policy fails to evaluate; the policies that decide; those under shadow that
-/// would decide otherwise.
+/// Whether the request is allowed (`None` if a policy fails to evaluate), the policies that decide, and the shadow
+/// policies that would change the decision.
 type Outcome = (Option<bool>, BTreeSet<String>, BTreeSet<String>);
 
 pub(crate) struct Choices<'d>(std::slice::Iter<'d, u8>);
@@ -43,7 +43,7 @@ impl Choices<'_> {
         self.below(2) == 1
     }
 
-    /// One bit for each.
+    /// One bit for each choice.
     pub(crate) fn some<'c>(&mut self, of: &[&'c str]) -> Vec<&'c str> {
         let bits = self.below(256);
         of.iter().enumerate().filter(|(i, _)| bits >> (i % 8) & 1 == 1).map(|(_, name)| *name).collect()
@@ -66,7 +66,7 @@ pub(crate) fn check(data: &[u8]) {
     let dropins = internal::dropins(&files).expect("files that can be parsed");
     let config = Config::parse("fuzz.json", &settings.config().to_string(), ".".as_ref(), &|_| None)
         .expect("a valid configuration");
-    // Strict validation refuses some policies, and circles of entities are refused.
+    // Strict validation refuses some policies, and cycles of entities are refused.
     let Ok(snapshot) = Snapshot::with_policies(config, &dropins) else { return };
     let naive = Naive::new(&settings, &additions, &snapshot);
     let mut asked = Asked::choose(&mut choices);
@@ -80,7 +80,7 @@ pub(crate) fn check(data: &[u8]) {
                 additions.schema, additions.json
             );
         }
-        // Requests that differ in little are those that might share an answer by mistake.
+        // Requests that differ little are the ones that could share a cached answer by mistake.
         if choices.below(4) == 0 {
             asked = Asked::choose(&mut choices);
         } else {
@@ -89,7 +89,7 @@ pub(crate) fn check(data: &[u8]) {
     }
 }
 
-/// What a configuration says.
+/// The settings of a configuration.
 #[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) team_claim: bool,
@@ -100,10 +100,10 @@ pub(crate) struct Settings {
 
 pub(crate) const PERMISSIONS: &str = "general_settings.role_permissions";
 pub(crate) const TOKEN_ROLES: &str = "modelgate.role_permissions";
-/// What each role of LiteLLM's opens, in the order of the list.
+/// The models and routes of each LiteLLM role, in the order of the list.
 pub(crate) const ROLES: [(&str, &[&str], &[&str]); 2] =
     [("internal_user", &["small", "large"], &["openai_routes"]), ("team", &["small", "extra"], &["/custom"])];
-/// A role by the token's own name: what it opens, what it denies, which routes, and from whom it inherits.
+/// A role by the token's own name: its models, denied models, routes, and the roles that it inherits from.
 type TokenRole = (
     &'static str,
     &'static [&'static str],
@@ -116,7 +116,7 @@ pub(crate) const BY_TOKEN: [TokenRole; 3] = [
     ("dev", &["*"], &[], Some(&["openai_routes"]), &["base"]),
     ("ops", &["gold"], &["cheap"], Some(&["/custom", "info_routes"]), &[]),
 ];
-/// The teams: their models, their organization, whether they are blocked.
+/// The teams: their models, their organization, and whether they are blocked.
 pub(crate) const TEAMS: [(&str, &[&str], Option<&str>, bool); 3] = [
     ("red", &["small", "gold"], Some("acme"), false),
     ("blue", &["ext*"], Some("other"), false),
@@ -252,7 +252,7 @@ impl Asked {
         }
     }
 
-    /// The body as it is sent.
+    /// The body of the request.
     pub(crate) fn text(&self) -> String {
         if self.method == Method::GET { String::new() } else { Value::Object(self.body.clone()).to_string() }
     }

@@ -49,7 +49,7 @@ pub enum TokenError {
         kid: Option<String>,
     },
     /// The token names no key, and several keys match.
-    #[error("the token names no key, and more than one fits its algorithm")]
+    #[error("the token has no key id, and several keys fit its algorithm")]
     AmbiguousKey,
     /// The named key is for other algorithms.
     #[error("the key is not for algorithm `{name}`")]

@@ -39,11 +39,12 @@ pub use output::Exit;
     version,
     max_term_width = 100,
     after_help = "\
-Exit codes: 0 yes or done, 1 changed (diff, replay), 2 denied or broken, 3 invalid configuration or input, 4 not decided
-completely (diff).
+Exit codes: 0 yes or done, 1 changed (diff, replay), 2 denied or broken, 3 invalid configuration or input, \
+4 not everything was compared (diff).
 
-The environment: JWT_PUBLIC_KEY_URL (where tokens' keys are; several separated by commas), JWT_AUDIENCE, JWT_ISSUER,
-LITELLM_MASTER_KEY, and whatever the configuration names as `os.environ/NAME`. RUST_LOG sets the log level (default: info)."
+The environment: JWT_PUBLIC_KEY_URL (URLs of keys, separated by commas), JWT_AUDIENCE, JWT_ISSUER, \
+LITELLM_MASTER_KEY, and the variables that the configuration names as `os.environ/NAME`. RUST_LOG sets the \
+log level (default: info)."
 )]
 struct Cli {
     #[command(subcommand)]
@@ -66,7 +67,7 @@ enum Command {
     Test(test::TestArgs),
     /// Compare two configurations: who gains and who loses access
     Diff(diff::DiffArgs),
-    /// Decide the requests of a log again by other rules, and report the changes
+    /// Decide the requests of a log again with other rules, and report the changes
     Replay(replay::ReplayArgs),
     /// Write a first configuration, a policy, and test cases for both
     Init(init::InitArgs),

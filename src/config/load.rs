@@ -29,7 +29,7 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// The file cannot be read or is refused: see [`Problem`](super::Problem).
+    /// The file cannot be read or is refused: see [`Problem`].
     pub fn load(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         Self::load_with_text(path, env).map(|(config, _)| config)
     }
@@ -60,7 +60,7 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// The text is refused: see [`Problem`](super::Problem).
+    /// The text is refused: see [`Problem`].
     pub fn parse(
         file_name: &str,
         text: &str,

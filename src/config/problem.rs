@@ -102,7 +102,7 @@ pub enum Problem {
     /// A claim path has an empty part.
     #[error("`{path}` is not a claim path")]
     #[diagnostic(help(
-        "write the names on the way to the claim, separated by dots; `\\.` is a dot in a name"
+        "separate the names on the path to the claim with dots; write `\\.` for a dot in a name"
     ))]
     ClaimPath {
         /// The path.
@@ -147,7 +147,7 @@ pub enum Problem {
     },
     /// Two entries of `modelgate.role_permissions` have the same role.
     #[error("role `{role}` has two entries, the first on line {first}")]
-    #[diagnostic(help("write one entry with what both give"))]
+    #[diagnostic(help("write one entry that grants what both grant"))]
     DuplicateRole {
         /// The role.
         role: String,
@@ -165,7 +165,9 @@ pub enum Problem {
     },
     /// A role inherits from itself.
     #[error("role `{role}` inherits from itself, through `{parent}`")]
-    #[diagnostic(help("leave out one of the steps: roles of a circle would all be the same role"))]
+    #[diagnostic(help(
+        "remove one of these `inherits`: roles that inherit from each other would all be the same role"
+    ))]
     Circle {
         /// The role.
         role: String,
@@ -181,9 +183,9 @@ pub enum Problem {
         first: u32,
     },
     /// LiteLLM would check the content of every request, but modelgate does not.
-    #[error("the guardrail `{what}` would check every request, and modelgate checks no content")]
+    #[error("modelgate does not run the guardrail `{what}`, which checks every request")]
     #[diagnostic(help(
-        "without it requests that it refuses would be forwarded: remove it, or write `ignore: [guardrails]` below `modelgate`"
+        "requests that it refuses would be forwarded: remove it, or write `ignore: [guardrails]` below `modelgate`"
     ))]
     Guardrail {
         /// Its name.
@@ -211,7 +213,7 @@ pub enum Problem {
     },
     /// Two keys with the same meaning have different values.
     #[error("`{key}` and `{other}` disagree")]
-    #[diagnostic(help("they are two names of one setting: keep one"))]
+    #[diagnostic(help("both are names of the same setting: keep one"))]
     Disagree {
         /// The first key.
         key: &'static str,
@@ -234,7 +236,7 @@ pub enum Problem {
         reason: String,
     },
     /// A value cannot be sent as a header.
-    #[error("`{key}` can't be sent as a header")]
+    #[error("`{key}` cannot be sent as a header")]
     Header {
         /// The key or header.
         key: String,
@@ -249,7 +251,7 @@ pub enum Caution {
     /// Tokens for any audience from any issuer are accepted.
     #[error("neither `JWT_AUDIENCE` nor `JWT_ISSUER` is set")]
     #[diagnostic(help(
-        "every token that the identity provider signs, for whatever application, is accepted"
+        "tokens that the identity provider issued for any application are accepted: set `JWT_AUDIENCE`"
     ))]
     AnyAudience,
     /// No setting restricts the audience of opaque tokens.
@@ -294,13 +296,13 @@ pub enum Caution {
     },
     /// An entry restricts no model (R2).
     #[error("the entry for `{role}` has no `models`, so it may use every model")]
-    #[diagnostic(help("add `models` with what it may use, or set `modelgate.strict: true`"))]
+    #[diagnostic(help("add `models` with the models that it may use, or set `modelgate.strict: true`"))]
     OpenEntry {
         /// The role.
         role: String,
     },
     /// Roles are not required of anyone (R1.3).
-    #[error("every token with the claim `{claim}` is an `internal_user`, whatever its roles")]
+    #[error("every token with the claim `{claim}` gets the role `internal_user`, regardless of its roles")]
     #[diagnostic(help(
         "leave `user_id_jwt_field` out, so that `user_allowed_roles` decides, or set `modelgate.strict: true`"
     ))]
@@ -310,7 +312,7 @@ pub enum Caution {
     },
     /// Denials are not enforced.
     #[error("denials are logged and not enforced")]
-    #[diagnostic(help("remove `mode: log_only` when the log shows no denial that should not be one"))]
+    #[diagnostic(help("remove `mode: log_only` when the log shows only correct denials"))]
     LogOnly,
     /// No request can have a listed route.
     #[error("the route `{route}` matches no request")]
@@ -328,7 +330,7 @@ pub enum Caution {
         reason: &'static str,
     },
     /// A LiteLLM setting that does not affect access cannot be read.
-    #[error("`{key}` is left out: expected {expected}")]
+    #[error("`{key}` is ignored: expected {expected}")]
     Unreadable {
         /// The key.
         key: String,

@@ -35,7 +35,7 @@ pub enum LinkError {
     #[error("the line has no `prev` and `hash` at its end")]
     Unchained,
     /// Its bytes do not match its hash.
-    #[error("the line was changed: its hash is another")]
+    #[error("the line was changed: its hash does not match")]
     Changed,
     /// Its `prev` is not the hash of the previous line.
     #[error("the line does not follow the one before: lines were removed, added or moved")]

@@ -91,7 +91,7 @@ pub struct Line {
     pub unenforced: Option<Cow<'static, str>>,
     /// The decision of the shadow rules, if it differs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub candidate: Option<ShadowDecision>,
+    pub shadow_config: Option<ShadowDecision>,
     /// The share of lines like this one that is logged, if it is less than all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sample: Option<f64>,
@@ -164,7 +164,7 @@ pub struct Input {
     /// The model that the request asks for.
     pub model: Option<String>,
     /// The additional models.
-    pub further: Vec<String>,
+    pub additional_models: Vec<String>,
     /// How the request uses its model.
     pub model_use: ModelUse,
     /// The length of the body, in bytes.

@@ -66,7 +66,7 @@ impl Mask {
         for field in &self.0 {
             match field {
                 Masked::Route => mask(&mut input.path),
-                Masked::Models => input.model.iter_mut().chain(&mut input.further).for_each(mask),
+                Masked::Models => input.model.iter_mut().chain(&mut input.additional_models).for_each(mask),
                 Masked::Source => input.source.iter_mut().for_each(mask),
                 Masked::TeamHeader => input.team_header.iter_mut().for_each(mask),
                 Masked::Claim(path) => input.claims.iter_mut().for_each(|claims| mask_claim(claims, path)),
@@ -74,7 +74,8 @@ impl Mask {
             }
         }
         let names = [&mut input.method, &mut input.path].into_iter();
-        let names = names.chain(&mut input.model).chain(&mut input.further).chain(&mut input.team_header);
+        let names =
+            names.chain(&mut input.model).chain(&mut input.additional_models).chain(&mut input.team_header);
         names.for_each(|text| clean(text, hidden));
         if let Some(claims) = &mut input.claims {
             Arc::make_mut(claims).values_mut().for_each(|value| clean_value(value, hidden));

@@ -1,4 +1,4 @@
-//! What is written, where, and what happens when it cannot be.
+//! What the log contains, where it is written, and what happens when writing fails.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -45,7 +45,7 @@ fn line(id: &str) -> Line {
         models: vec!["gpt-4o".to_owned()],
         mode: None,
         unenforced: None,
-        candidate: None,
+        shadow_config: None,
         sample: None,
         served: None,
         dropped: None,
@@ -53,7 +53,7 @@ fn line(id: &str) -> Line {
     }
 }
 
-/// Writes lines with these ids, and ends.
+/// Writes lines with these ids, and closes the log.
 async fn write(settings: &config::DecisionLog, ids: impl IntoIterator<Item = usize>) {
     let log = DecisionLog::start(settings).unwrap();
     for id in ids {
@@ -63,7 +63,7 @@ async fn write(settings: &config::DecisionLog, ids: impl IntoIterator<Item = usi
     end(log, settings);
 }
 
-/// The thread ends, and gives up its lock, some time after its handle is gone.
+/// The thread ends, and releases its lock, some time after its handle is dropped.
 fn end(log: DecisionLog, settings: &config::DecisionLog) {
     drop(log);
     let path = settings.file.as_ref().unwrap();
@@ -74,7 +74,7 @@ fn end(log: DecisionLog, settings: &config::DecisionLog) {
     }
 }
 
-/// The ids in files, oldest first, whose lines are one chain.
+/// The ids in the files, oldest first. Their lines must be one chain.
 fn chained_ids(paths: &[PathBuf]) -> Vec<String> {
     let mut chain = Chain::default();
     let mut ids = Vec::new();
@@ -105,7 +105,7 @@ async fn a_line_cannot_move_the_cursor_of_who_reads_it() {
     let text = fs::read_to_string(directory.path().join("log")).unwrap();
     let shown = text.trim_end_matches('\n');
     assert!(!shown.chars().any(|c| c.is_control() || ('\u{2028}'..='\u{202e}').contains(&c)), "{shown:?}");
-    // It says the same, and its place in the chain holds for what is written.
+    // The parsed line has the same content, and its hash fits the written bytes.
     let read: serde_json::Value = serde_json::from_str(shown).unwrap();
     assert_eq!(read["request_id"], harmful);
     Chain::default().follow(shown.as_bytes()).unwrap();
@@ -245,7 +245,7 @@ async fn a_sink_that_stalls_delays_nobody_and_the_next_line_says_what_is_missing
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     let reader = fs::OpenOptions::new().read(true).write(true).open(&pipe).unwrap();
     let log = DecisionLog::with_queue(&settings, 4).unwrap();
-    // Until the pipe is full and the thread waits for the reader; then the queue fills up, and the rest is lost.
+    // The pipe fills up until the thread waits for the reader. Then the queue fills up, and further lines are lost.
     let mut handed_over = 0;
     while log.flush(Duration::from_millis(500)).await {
         (0..100).for_each(|_| log.write(Box::new(line("stalled"))));
@@ -295,7 +295,7 @@ async fn masked_values_stand_nowhere_in_the_line() {
         path: "/v1/x".to_owned(),
         team_header: Some("s3cret-red".to_owned()),
         model: Some("s3cret-model".to_owned()),
-        further: vec!["s3cret-model".to_owned()],
+        additional_models: vec!["s3cret-model".to_owned()],
         model_use: ModelUse::default(),
         body_bytes: 5,
         source: Some("10.1.2.3".to_owned()),

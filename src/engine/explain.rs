@@ -24,7 +24,7 @@ pub struct Explanation {
     /// The `permit`s for this caller. Each question needs at least one that holds.
     pub grants: Vec<Considered>,
     /// The `forbid`s, which are mandatory checks. One that holds denies the request, regardless of grants.
-    pub gates: Vec<Considered>,
+    pub checks: Vec<Considered>,
 }
 
 /// A policy and its answer to one question of the request.
@@ -52,7 +52,7 @@ impl Snapshot {
         let asked = Asked::by(call, &models, is_open);
         let models = asked.models;
         let outcome = self.decide(caller, call);
-        let mut explanation = Explanation { outcome, grants: Vec::new(), gates: Vec::new() };
+        let mut explanation = Explanation { outcome, grants: Vec::new(), checks: Vec::new() };
         let team = team::select(self, caller, &asked);
         let key = self.key(caller, team, &asked);
         let Ok(authz_context) = AuthzContext::new(self, key) else { return explanation };
@@ -104,7 +104,7 @@ impl Explanation {
                 holds: matched.any(|matched| matched.id == facts.id),
             };
             let is_grant = facts.policy.effect() == Effect::Permit;
-            if is_grant { &mut self.grants } else { &mut self.gates }.push(considered);
+            if is_grant { &mut self.grants } else { &mut self.checks }.push(considered);
         }
     }
 }

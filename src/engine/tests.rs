@@ -202,14 +202,15 @@ proptest! {
         for (who, query) in &asked {
             let caller = who.get(&callers);
             let first = said(kept.decide_query(caller, query));
-            // The other snapshot asked about this caller too. What its policies read is of no use here.
+            // The other snapshot has decided for this caller too. The data that its policies read does not affect
+            // this one.
             prop_assert_eq!(&first, &said(complete.decide_query(caller, query)), "{:?}", query);
             prop_assert_eq!(said(kept.decide_query(caller, query)), first, "again: {:?}", query);
         }
     }
 }
 
-/// Whether the second caller gets the answer that was cached for the first.
+/// Whether the second caller gets the answer that was cached for the first one.
 fn share(policies: &[&str], first: Value, second: Value) -> bool {
     let policies: Vec<String> = policies.iter().map(|&policy| policy.to_owned()).collect();
     let snapshot = Snapshot::with_policies(config(false, true), &dropins(&policies, false)).unwrap();

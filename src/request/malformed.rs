@@ -51,7 +51,7 @@ pub enum Malformed {
         limit: usize,
     },
     /// A POST to a route that always needs a model names none.
-    #[error("this route takes a model, and the request names none")]
+    #[error("this route requires a model, and the request names none")]
     NoModel,
     /// A message of a WebSocket names no model, and neither did the handshake.
     #[error("neither the handshake nor this message names a model")]
@@ -75,7 +75,8 @@ pub enum Malformed {
     DeploymentId,
     /// The body has a member that only LiteLLM knows, and the configuration does not allow it.
     #[error(
-        "the member `{0}` is of no provider's API; leave it out, or ask the operator to list it in `modelgate.upstream.pass`"
+        "no provider's API has the member `{0}`; leave it out, or ask the operator to list it in \
+         `modelgate.upstream.pass`"
     )]
     LiteLlmMember(Box<str>),
 }

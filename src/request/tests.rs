@@ -67,7 +67,7 @@ fn a_deployment_in_the_path_replaces_the_bodys_model() {
     assert_eq!(call.replaced_model().map(ModelName::as_str), Some("gpt-4o"));
     assert_eq!(call.renamed_body("gpt-4o"), Some((10..14, "\"gpt-4o\"".to_owned())));
     assert_eq!(post(path, br#"{"model": "gpt-4o"}"#).unwrap().replaced_model(), None);
-    // An absent one is put in the place of the word.
+    // An absent value replaces the placeholder.
     let call = post(path, br#"{"model": null}"#).unwrap();
     assert_eq!((call.replaced_model(), call.body_model()), (None, None));
     assert_eq!(call.renamed_body("x"), Some((10..14, "\"x\"".to_owned())));

@@ -1,4 +1,4 @@
-//! The reference of the command line is what `--help` prints.
+//! The command line reference equals the output of `--help`.
 
 use std::fmt::Write as _;
 use std::process::Command;
@@ -13,7 +13,7 @@ const INTRODUCTION: &str = "\
 Each section shows what `modelgate COMMAND --help` prints.
 ";
 
-/// What the command prints with these arguments, at a width that does not depend on the terminal.
+/// The output of the command with these arguments, at a width that does not depend on the terminal.
 fn help(arguments: &[&str]) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_modelgate"))
         .args(arguments)
@@ -27,7 +27,7 @@ fn help(arguments: &[&str]) -> String {
     text.lines().fold(String::new(), |text, line| text + line.trim_end() + "\n")
 }
 
-/// The names of the subcommands, as the overview lists them.
+/// The names of the subcommands in the overview.
 fn subcommands(overview: &str) -> Vec<&str> {
     let listed = overview.lines().skip_while(|line| *line != "Commands:").skip(1);
     let names = listed

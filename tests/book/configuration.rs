@@ -1,4 +1,4 @@
-//! The reference of the configuration is the JSON Schema, key by key.
+//! The configuration reference lists the JSON Schema, key by key.
 
 use std::fmt::Write as _;
 
@@ -16,7 +16,7 @@ the others modelgate ignores and which it refuses. Any value may be `os.environ/
 For completion in an editor, put `# yaml-language-server: $schema=schema/config.schema.json` on the first line.
 ";
 
-/// A block of keys: the path that leads to it, and its schema.
+/// A block of keys: the path to it, and its schema.
 struct Block {
     path: String,
     schema: Value,
@@ -73,7 +73,7 @@ fn type_of(schema: &Value, key: &Value) -> String {
     }
 }
 
-/// A cell of a table, in which a bar would end the cell.
+/// A table cell. A bar in it is escaped, because it would end the cell.
 fn cell(text: &str) -> String {
     text.replace('|', "\\|").replace('\n', " ")
 }
@@ -108,7 +108,7 @@ fn the_configuration_reference_is_the_schema() {
     let text = std::fs::read_to_string(root().join("schema/config.schema.json")).unwrap();
     let schema: Value = serde_json::from_str(&text).unwrap();
     let mut page = INTRODUCTION.to_owned();
-    // Depth first, so that a block follows the one that holds it.
+    // Depth first, so that a block follows its parent.
     let mut open = vec![Block { path: String::new(), schema: schema.clone() }];
     while let Some(block) = open.pop() {
         let mut nested = Vec::new();

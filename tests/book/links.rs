@@ -30,7 +30,7 @@ fn prose(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The ids that renderers give to a page's headings.
+/// The ids that renderers give to the headings of a page.
 fn anchors(text: &str) -> HashSet<String> {
     let headings = prose(text).filter(|line| line.starts_with('#'));
     let mut seen = HashSet::new();
@@ -57,7 +57,7 @@ fn anchors(text: &str) -> HashSet<String> {
     seen
 }
 
-/// What is wrong with the links of one page.
+/// The broken links of one page.
 fn broken_links(page: &Path) -> Vec<String> {
     let text = std::fs::read_to_string(page).unwrap();
     let is_local = |target: &String| !target.contains("://") && !target.starts_with("mailto:");

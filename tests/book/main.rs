@@ -1,6 +1,7 @@
-//! The book in `docs/`: every page is listed, every link leads somewhere, and the reference pages say what the program says.
+//! The book in `docs/`: every page is in the table of contents, every link has a target, and the reference pages
+//! match the program.
 //!
-//! `MODELGATE_BLESS=1 cargo test --test book` writes the generated pages anew.
+//! `MODELGATE_BLESS=1 cargo test --test book` regenerates the pages.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod commands;
@@ -14,7 +15,7 @@ fn root() -> PathBuf {
     env!("CARGO_MANIFEST_DIR").into()
 }
 
-/// Every page of the book, in no order.
+/// Every page of the book, in any order.
 fn pages() -> Vec<PathBuf> {
     fn walk(directory: &Path, found: &mut Vec<PathBuf>) {
         for entry in std::fs::read_dir(directory).unwrap() {
@@ -31,7 +32,7 @@ fn pages() -> Vec<PathBuf> {
     found
 }
 
-/// Fails if the committed page is not the generated one, or writes it when it is to be blessed.
+/// Fails if the committed page differs from the generated one. With `MODELGATE_BLESS`, writes the page instead.
 fn is_generated(page: &str, text: &str) {
     let path = root().join("docs").join(page);
     if std::env::var_os("MODELGATE_BLESS").is_some() {

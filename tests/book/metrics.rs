@@ -1,4 +1,4 @@
-//! The reference of the metrics is the list of metric families.
+//! The metrics reference lists all metric families.
 
 use std::fmt::Write as _;
 

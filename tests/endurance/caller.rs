@@ -1,4 +1,4 @@
-//! Those who send the requests, and hold each answer against what it may be.
+//! The callers. They send requests, and check each response against the possible ones.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -24,12 +24,12 @@ use crate::rules::{OPEN, Rules, Set};
 use crate::upstream::Manner;
 use crate::verdict::{Answer, Expected};
 
-/// After so many answers, or so long without one, a caller comes by another connection.
+/// A caller opens a new connection after this number of responses, or after this time without one.
 const ANSWERS: u32 = 500;
 const IDLE: Duration = Duration::from_secs(5);
-/// With a longer body a bad token may be refused before it was taken in, which ends the connection.
+/// With a longer body, the gateway may refuse a bad token before it has read the body, and end the connection.
 const TAKEN_IN: usize = 4 * 1024;
-/// As much of an answer as is looked at, at its beginning and at its end.
+/// The number of bytes that are checked at the beginning and at the end of a response.
 const HEAD: usize = 4 * 1024;
 const TAIL: usize = 16;
 
@@ -46,7 +46,7 @@ impl Line {
         let stream = TcpStream::connect(address).await.unwrap();
         stream.set_nodelay(true).unwrap();
         let (sender, connection) = handshake(TokioIo::new(stream)).await.unwrap();
-        // What ends it early shows in the answer.
+        // The response shows whether the connection ended early.
         let driver = tokio::spawn(async move { drop(connection.await) });
         Self { sender, driver, answers: 0, since: Instant::now() }
     }
@@ -82,7 +82,7 @@ impl Drop for Line {
     }
 }
 
-/// Reads an answer, as far as the caller cares to.
+/// Reads a response, up to the point where this caller stops.
 pub(crate) async fn read(response: Response<Incoming>, conduct: Conduct) -> Answer {
     let mut answer = Answer { status: response.status().as_u16(), ..Answer::default() };
     let mut body = response.into_body();
@@ -103,7 +103,7 @@ pub(crate) async fn read(response: Response<Incoming>, conduct: Conduct) -> Answ
     answer
 }
 
-/// Asks for the one model that is always open, and sees who judged.
+/// Calls the one model that is always allowed, and returns the rules that decided.
 pub(crate) struct Probe {
     address: SocketAddr,
     credential: HeaderValue,
@@ -130,7 +130,7 @@ impl Probe {
         tokio::time::timeout(PATIENCE, asked).await.expect("the gateway hangs")
     }
 
-    /// The rules that are in force now.
+    /// The active rules.
     pub(crate) async fn set(&mut self) -> Set {
         let answer = self.ask(self.credential.clone()).await;
         let echo = String::from_utf8_lossy(&answer.head);
@@ -139,34 +139,34 @@ impl Probe {
         set.unwrap()
     }
 
-    pub(crate) async fn is_let_in(&mut self, credential: Option<HeaderValue>) -> bool {
+    pub(crate) async fn is_accepted(&mut self, credential: Option<HeaderValue>) -> bool {
         let answer = self.ask(credential.unwrap()).await;
         assert!(matches!(answer.status, 200 | 401), "{answer:?}");
         answer.status == 200
     }
 }
 
-/// What the callers share.
+/// The state that the callers share.
 pub(crate) struct Load {
     pub(crate) address: SocketAddr,
     pub(crate) provider: Arc<Provider>,
     pub(crate) rules: Arc<Rules>,
     pub(crate) deck: Arc<Vec<Card>>,
-    /// Which of the cards are played.
+    /// The cards that are played.
     pub(crate) played: Vec<usize>,
     pub(crate) turn: AtomicU64,
     pub(crate) began: Instant,
     pub(crate) time: Duration,
-    /// Between two requests; zero: each caller sends the next as soon as it has the answer.
+    /// The pause between two requests. Zero: each caller sends the next request as soon as it has the response.
     pub(crate) pace: Duration,
 }
 
-/// What came of a caller's requests.
+/// The results of a caller's requests.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) outcomes: BTreeMap<&'static str, u64>,
     pub(crate) wrong: Vec<String>,
-    /// Of plain answers.
+    /// The latencies of plain responses.
     pub(crate) times: Vec<Duration>,
 }
 
@@ -224,18 +224,18 @@ pub(crate) async fn call(load: Arc<Load>) -> Tally {
 }
 
 impl Load {
-    /// The name of what came of it, or what is wrong with it.
+    /// The name of the result, or the error.
     async fn play(&self, card: &Card, kept: &mut Option<Line>) -> Result<&'static str, String> {
         let (rules, keys) = (self.rules.active.now(), self.provider.published.now());
         let (credential, number) = self.provider.credential(card.token, card.caller);
         let answer = match card.conduct {
             Conduct::LeavesMidRequest => {
-                // A refusal may have ended it before.
+                // A refusal may have ended the connection before.
                 let _ = self.write(card, credential, card.body.len()).await;
                 return Ok("left in mid-request");
             }
             Conduct::AnnouncesTooMuch => {
-                self.announce(card, credential).await.map_err(|error| error.to_string())?
+                self.send_partially(card, credential).await.map_err(|error| error.to_string())?
             }
             _ => match self.exchange(card, credential, kept).await? {
                 Some(answer) => answer,
@@ -266,7 +266,7 @@ impl Load {
         }
     }
 
-    /// `None` if the caller left first.
+    /// `None` if the caller disconnected first.
     async fn exchange(
         &self,
         card: &Card,
@@ -295,7 +295,7 @@ impl Load {
         Ok(Some(answer))
     }
 
-    /// Writes the head of a request, and half of the body that it announces.
+    /// Writes the head of a request, and half of its announced body.
     async fn write(
         &self,
         card: &Card,
@@ -316,7 +316,7 @@ impl Load {
         Ok(stream)
     }
 
-    async fn announce(&self, card: &Card, credential: Option<HeaderValue>) -> std::io::Result<Answer> {
+    async fn send_partially(&self, card: &Card, credential: Option<HeaderValue>) -> std::io::Result<Answer> {
         let mut stream = self.write(card, credential, LARGEST_BODY + 1).await?;
         let mut text = Vec::new();
         stream.read_to_end(&mut text).await?;

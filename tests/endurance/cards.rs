@@ -1,4 +1,4 @@
-//! The requests: who asks for what, with which token, in which place, and how the caller behaves.
+//! The requests: the caller, its token, the model and its place, and the behavior of the caller.
 
 use std::collections::HashMap;
 
@@ -11,9 +11,9 @@ use crate::upstream::content;
 use crate::verdict::{Call, Expected};
 
 pub(crate) const LARGEST_BODY: usize = 2 * 1024 * 1024;
-/// So many that each combination that is likely is among them.
+/// Enough cards to contain every likely combination.
 const CARDS: u64 = 4096;
-/// A body up to this size is taken in before an early refusal could cut it off.
+/// A body up to this size is read completely before an early refusal could interrupt it.
 const SHORT: usize = 16 * 1024;
 
 /// How a caller behaves.
@@ -24,7 +24,7 @@ pub(crate) enum Conduct {
     LeavesMidStream,
     LeavesMidRequest,
     LeavesBeforeTheAnswer,
-    /// Says that the body is larger than the limit, and waits.
+    /// Announces a body larger than the limit, and waits.
     AnnouncesTooMuch,
 }
 
@@ -36,12 +36,12 @@ pub(crate) struct Card {
     pub(crate) method: Method,
     pub(crate) target: String,
     pub(crate) body: Bytes,
-    /// With a valid token, by each of [`BOTH`].
+    /// The expected response for a valid token, for each of [`BOTH`].
     pub(crate) expected: [Expected; 2],
 }
 
 impl Card {
-    /// Whether nothing but the gateway makes it slow.
+    /// Whether only the gateway can make this request slow.
     pub(crate) fn is_quick(&self) -> bool {
         use crate::upstream::Manner::{Failing, Plain};
         let quick = |expected: &Expected| !matches!(expected, Expected::Forwarded(manner, _) if ![Plain, Failing].contains(manner));
@@ -57,7 +57,7 @@ enum Place {
     Query,
 }
 
-/// Random enough to mix, and the same each time (splitmix64).
+/// A deterministic sequence that mixes well (splitmix64).
 pub(crate) fn mixed(seed: u64) -> u64 {
     let seed = seed.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let seed = (seed ^ (seed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -73,7 +73,7 @@ impl Dice {
         self.0 % limit
     }
 
-    /// One of the sides, each as often as its weight says.
+    /// One of the sides, chosen by weight.
     fn one<T: Copy>(&mut self, sides: &[(u64, T)]) -> T {
         let mut left = self.below(sides.iter().map(|(weight, _)| weight).sum());
         let found = sides.iter().find(|(weight, _)| match left.checked_sub(*weight) {
@@ -87,8 +87,8 @@ impl Dice {
     }
 }
 
-/// Every card, with what the reference says of it.
-pub(crate) fn deck(rules: &Rules) -> Vec<Card> {
+/// Every card, with the reference's response.
+pub(crate) fn all_cards(rules: &Rules) -> Vec<Card> {
     let mut dealer = Dealer { rules, bodies: HashMap::new(), dice: Dice(7) };
     (0..CARDS).map(|_| dealer.card()).collect()
 }
@@ -115,7 +115,7 @@ impl Dealer<'_> {
             (15, Token::Garbage),
             (15, Token::Absent),
         ]);
-        // By their places in `callers`; the ones who may do most come most often.
+        // Indexes into `callers`. The callers with the most permissions are the most frequent.
         let caller = self.dice.one(&[
             (18, 0),
             (2, 1),
@@ -133,6 +133,8 @@ impl Dealer<'_> {
             (150, ("alpha", Stays)),
             (150, ("beta", Stays)),
             (300, (rules::OPEN, Stays)),
+            (30, (rules::SPREAD, Stays)),
+            (20, (rules::FALLING, Stays)),
             (20, ("ghost", Stays)),
             (20, ("nowhere", Stays)),
             (100, ("talk", Stays)),
@@ -201,7 +203,7 @@ impl Dealer<'_> {
         Card { caller, token, conduct: Conduct::Stays, method, target, body, expected }
     }
 
-    /// A request that has two readings, or none.
+    /// A request that is ambiguous or malformed.
     fn malformed(&mut self, token: Token, caller: usize) -> Card {
         let (query, body) = self.dice.one(&[
             (1, ("", r#"{"model": "alpha", "model": "beta"}"#)),

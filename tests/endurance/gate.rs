@@ -1,4 +1,4 @@
-//! The gateway: a process of its own.
+//! The gateway, as a process of its own.
 
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 
 use crate::PATIENCE;
 
-/// Of the times in `/proc`: a hundredth of a second, on every Linux.
+/// The unit of the times in `/proc`: a hundredth of a second on every Linux.
 const TICK: Duration = Duration::from_millis(10);
 
 pub(crate) struct Gate {
@@ -24,18 +24,18 @@ pub(crate) struct Gate {
     panics: Arc<AtomicU64>,
 }
 
-/// What the process takes.
+/// The resources that the process uses.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reading {
     pub(crate) resident_kib: u64,
     pub(crate) descriptors: usize,
     pub(crate) threads: u64,
-    /// User and system time, of all threads.
+    /// User and system time of all threads.
     pub(crate) time: Duration,
 }
 
 impl Gate {
-    /// Starts it on free ports, and waits until it listens.
+    /// Starts the process on free ports, and waits until it listens.
     pub(crate) fn start(config: &Path, keys: &str) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_modelgate"));
         command
@@ -77,7 +77,7 @@ impl Gate {
             line.trim_end_matches("kB").trim().parse().unwrap()
         };
         let stat = std::fs::read_to_string(proc.join("stat")).unwrap();
-        // The name, in parentheses, may contain spaces; the times are the 12th and 13th fields behind it.
+        // The name in parentheses may contain spaces. The times are the 12th and 13th fields after it.
         let behind = stat.rsplit_once(')').unwrap().1.split_whitespace();
         let ticks: u32 = behind.skip(11).take(2).map(|field| field.parse::<u32>().unwrap()).sum();
         Reading {
@@ -88,7 +88,7 @@ impl Gate {
         }
     }
 
-    /// What the admin listener answers.
+    /// The response of the admin listener.
     pub(crate) async fn ask(&self, method: &str, path: &str) -> String {
         let asked = async {
             let mut stream = TcpStream::connect(self.admin).await.unwrap();
@@ -105,7 +105,7 @@ impl Gate {
         serde_json::from_str(&self.ask("GET", "/-/snapshot").await).unwrap()
     }
 
-    /// A metric without labels.
+    /// The value of a metric without labels.
     pub(crate) async fn metric(&self, name: &str) -> f64 {
         let text = self.ask("GET", "/metrics").await;
         let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
@@ -119,7 +119,7 @@ impl Gate {
         );
     }
 
-    /// Ends it as an operator would.
+    /// Stops the process as an operator would.
     pub(crate) async fn stop(mut self) -> ExitStatus {
         self.signal("-TERM");
         let began = Instant::now();
@@ -135,7 +135,7 @@ impl Gate {
 
 impl Drop for Gate {
     fn drop(&mut self) {
-        // It has ended already when this fails.
+        // This fails if the process has already ended.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }

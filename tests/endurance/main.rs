@@ -1,16 +1,16 @@
-//! The command under load for a long time, and under more than it can take. For builds as they are deployed:
+//! Tests the command under load for a long time, and under overload. Use the build for deployment:
 //! `cargo test --profile dist --test endurance -- --ignored --test-threads 1 --nocapture`.
 //!
-//! | file | what it is |
+//! | file | content |
 //! |---|---|
 //! | `gate.rs` | the gateway: a process of its own, so that its memory, descriptors and time are its own |
-//! | `rules.rs`, `provider.rs` | what changes meanwhile: two sets of rules, and keys that come and go |
-//! | `timeline.rs` | what was in force when |
+//! | `rules.rs`, `provider.rs` | the changes during the test: two sets of rules, and keys that rotate |
+//! | `timeline.rs` | the active state at each time |
 //! | `upstream.rs` | upstreams that answer, stream, stall, break off and refuse |
-//! | `cards.rs`, `verdict.rs` | the requests, and what the reference says of each |
-//! | `caller.rs` | those who send them |
+//! | `cards.rs`, `verdict.rs` | the requests, and the reference's response to each |
+//! | `caller.rs` | the callers |
 //! | `memory.rs` | whether memory grows |
-//! | `slow.rs` | those who take their time, and everybody else's |
+//! | `slow.rs` | slow clients |
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -19,7 +19,7 @@
 )]
 
 #[expect(dead_code, reason = "other test programs use the rest")]
-#[path = "../gateway/key.rs"]
+#[path = "../support/key.rs"]
 mod key;
 #[path = "../support/reference.rs"]
 mod reference;
@@ -27,19 +27,19 @@ mod reference;
 mod caller;
 mod cards;
 mod gate;
+mod half_load;
 mod memory;
 mod overload;
 mod provider;
 mod rules;
 mod slow;
-mod soak;
 mod timeline;
 mod upstream;
 mod verdict;
 
 use std::time::Duration;
 
-/// Longer than any step takes, so that a hang fails.
+/// Longer than any step takes, so that a hang fails the test.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn run(test: impl Future<Output = ()>) {
@@ -49,7 +49,7 @@ fn run(test: impl Future<Output = ()>) {
 #[test]
 #[ignore = "half an hour of load, or `MODELGATE_SOAK_SECONDS`; for builds with `--profile dist`"]
 fn nothing_leaks_and_nothing_is_decided_wrongly() {
-    run(soak::soak());
+    run(half_load::soak());
 }
 
 #[test]

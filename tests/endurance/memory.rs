@@ -9,9 +9,9 @@ pub(crate) struct Samples(Vec<f64>);
 pub(crate) struct Course {
     pub(crate) mean: f64,
     pub(crate) most: f64,
-    /// What the straight line through all samples (least squares) gains from the first to the last.
+    /// The growth of the least-squares line through all samples, from the first to the last sample.
     pub(crate) trend: f64,
-    /// How far the mean of the last tenth is above that of all.
+    /// The difference between the mean of the last tenth and the mean of all samples.
     pub(crate) end: f64,
 }
 
@@ -20,7 +20,7 @@ impl Samples {
         self.0.push(sample as f64);
     }
 
-    /// The course without the first samples.
+    /// The samples without the first ones.
     pub(crate) fn course(&self, skipped: usize) -> Course {
         let samples = &self.0[skipped..];
         let mean = mean(samples);

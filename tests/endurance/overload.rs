@@ -1,4 +1,4 @@
-//! Thousands who are slow, an upstream that hangs, and one client that behaves.
+//! Thousands of slow clients, an upstream that hangs, and one well-behaved client.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::cards::Conduct;
 use crate::gate::Gate;
 use crate::provider::{Provider, Token};
 use crate::rules::{OPEN, Set, callers};
-use crate::slow::{Habit, dawdle, head};
+use crate::slow::{Habit, head, run_slow_client};
 use crate::upstream::Upstreams;
 
 const SLOW: [(Habit, usize); 5] = [
@@ -29,24 +29,27 @@ const SLOW: [(Habit, usize); 5] = [
     (Habit::NeverReads, 500),
     (Habit::Waits, 500),
 ];
-/// Those of the above who have a request in flight.
+/// The number of these clients with a request in flight.
 const IN_FLIGHT: f64 = 2000.0;
-/// As which callers the slow ones come, so that none is over its own limit.
+/// The callers of the slow clients, so that none exceeds its own limit.
 const NAMES: usize = 10;
 const REQUESTS: usize = 2500;
-/// How many more come when there is room for a quarter of them, or for half when those who never read were just thrown out.
+/// The number of additional clients when there is room for a quarter of them, or for half of them after the clients
+/// that never read were disconnected.
 const TOO_MANY: usize = 2000;
-/// How many of them must be turned away: fewer than there is no room for.
+/// The number of them that must be turned away: fewer than the number without room.
 const SHED: usize = 900;
-/// Of a window the 99th percentile is taken, and of the windows the median: what else the machine does is not in most.
+/// The test takes the 99th percentile of each window, and the median of the windows. Other load on the machine does
+/// not affect most windows.
 const WINDOWS: usize = 7;
 const WINDOW: Duration = Duration::from_secs(2);
 const CALM: usize = 4;
 const REST: Duration = Duration::from_millis(5);
-/// How much slower the client that behaves may become.
+/// The allowed slowdown of the well-behaved client.
 const SLOWER: f64 = 2.0;
-/// For each client that came, buffers and all. The documentation's formula allows 80 KiB for a connection with these limits
-/// and 192 KiB more for a request; what is held is less as long as heads are short and answers are passed on piece by piece.
+/// The memory for each connected client, with buffers. The formula of the documentation allows 80 KiB for a
+/// connection with these limits and 192 KiB more for a request. The actual size is less while heads are short and
+/// responses are passed on piece by piece.
 const KIB_PER_CLIENT: u64 = 64;
 
 fn limits() -> Value {
@@ -88,7 +91,7 @@ impl Stage {
         self.provider.credential(Token::Steady, caller).0.unwrap()
     }
 
-    /// One of the slow ones' names, in turn.
+    /// The name of one slow client, in turn.
     fn slow_credential(&self, turn: usize) -> HeaderValue {
         self.credential(1 + turn % NAMES)
     }
@@ -102,13 +105,13 @@ impl Stage {
     }
 }
 
-/// Threads of their own, so that those who measure wait for nobody but the gateway.
+/// Separate threads, so that the measuring clients wait only for the gateway.
 fn apart() -> Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
 }
 
-/// The 99th percentile of a client that behaves: the median of several windows.
-async fn calm(address: SocketAddr, credential: HeaderValue, count: usize) -> Duration {
+/// The 99th percentile of a well-behaved client: the median of several windows.
+async fn well_behaved_p99(address: SocketAddr, credential: HeaderValue, count: usize) -> Duration {
     let mut windows = Vec::with_capacity(count);
     for _ in 0..count {
         let clients: Vec<_> = (0..CALM).map(|_| tokio::spawn(window(address, credential.clone()))).collect();
@@ -137,8 +140,9 @@ async fn window(address: SocketAddr, credential: HeaderValue) -> Vec<Duration> {
     times
 }
 
-/// Asks what the upstream never answers. Gives what the gateway says before it is over, if it says anything.
-async fn press(
+/// Sends a request that the upstream never answers. Returns the gateway's response if it responds before the time is
+/// over.
+async fn send_hanging_request(
     address: SocketAddr,
     credential: HeaderValue,
     over: Arc<AtomicBool>,
@@ -162,7 +166,7 @@ pub(crate) async fn overload() {
     let (stage, measuring, crowd) = (Stage::set().await, apart(), apart());
     let address = stage.gate.address;
     let measured = |windows| {
-        let measured = measuring.spawn(calm(address, stage.credential(0), windows));
+        let measured = measuring.spawn(well_behaved_p99(address, stage.credential(0), windows));
         async move { measured.await.unwrap() }
     };
     // The first window fills caches.
@@ -173,9 +177,9 @@ pub(crate) async fn overload() {
     let habits = SLOW.into_iter().flat_map(|(habit, count)| std::iter::repeat_n(habit, count));
     let mut slow = 0;
     for (at, habit) in habits.enumerate() {
-        // Not all at one moment: they come within 15 seconds.
+        // The clients connect within 15 seconds, not all at once.
         let delay = Duration::from_millis(3 * u64::try_from(at).unwrap());
-        crowd.spawn(dawdle(address, stage.slow_credential(at), habit, delay));
+        crowd.spawn(run_slow_client(address, stage.slow_credential(at), habit, delay));
         slow += 1;
     }
     let in_flight = async || stage.gate.metric("modelgate_requests_in_flight").await;
@@ -193,7 +197,12 @@ pub(crate) async fn overload() {
     let (over, told) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
     let pressing: Vec<_> = (0..TOO_MANY)
         .map(|at| {
-            crowd.spawn(press(address, stage.slow_credential(at), Arc::clone(&over), Arc::clone(&told)))
+            crowd.spawn(send_hanging_request(
+                address,
+                stage.slow_credential(at),
+                Arc::clone(&over),
+                Arc::clone(&told),
+            ))
         })
         .collect();
     stage.wait_for("there is no room", async || told.load(Ordering::Relaxed) >= SHED).await;

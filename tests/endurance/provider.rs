@@ -1,4 +1,4 @@
-//! The identity provider: its keys come and go, and it fails at times.
+//! The identity provider. Its keys rotate, and it fails at times.
 
 use std::io;
 use std::sync::{Arc, Mutex, RwLock};
@@ -21,29 +21,29 @@ use crate::upstream;
 /// A kind of credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Token {
-    /// Signed by the key that stays.
+    /// Signed by the permanent key.
     Steady,
     Expired,
     /// Signed by a key that was never published.
     Stray,
-    /// Signed by another key than it says.
+    /// Signed by another key than its key id names.
     Forged,
     Garbage,
     Absent,
-    /// Signed by a key that was published, is, or will be.
+    /// Signed by a rotating key that was, is, or will be published.
     Previous,
     Current,
     Next,
 }
 
-/// Which of the keys that take turns is known to be the one in force; until the turn is settled, the one after it may be.
+/// The number of the rotating key that is known to be active. During a rotation, the next key may be active too.
 #[derive(Clone, Copy)]
 pub(crate) struct Published {
     number: u64,
     settled: bool,
 }
 
-/// What the provider answers.
+/// The response of the provider.
 #[derive(Clone, Copy, Debug)]
 enum Mood {
     Well,
@@ -53,11 +53,11 @@ enum Mood {
     HangingUp,
 }
 
-/// The key before, the one now and the one after.
+/// The previous, the current and the next key.
 struct Turns {
     number: u64,
     keys: [Key; 3],
-    /// For each key, a token for each caller.
+    /// For each key, a token of each caller.
     tokens: [Vec<HeaderValue>; 3],
 }
 
@@ -89,7 +89,7 @@ fn bearer(key: &Key, claims: &Map<String, Value>, expiry: u64) -> HeaderValue {
 }
 
 impl Provider {
-    /// With tokens for these callers, for as long as this.
+    /// Makes tokens for these callers that are valid for this time.
     pub(crate) async fn start(callers: Vec<Map<String, Value>>, time: Duration) -> Self {
         let expiry = now() + time.as_secs() + 3600;
         let (steady, stray, forger) = (Key::named("steady"), Key::named("stray"), Key::named("steady"));
@@ -115,14 +115,14 @@ impl Provider {
         provider
     }
 
-    /// Shows the steady key and one of those that take turns.
+    /// Publishes the permanent key and one of the rotating keys.
     fn publish(&self, at: usize) {
         let turns = self.turns.read().unwrap();
         let keys = [&self.steady, &turns.keys[at]].map(|key| key.jwks()["keys"][0].clone());
         self.page.lock().unwrap().1 = json!({"keys": keys}).to_string();
     }
 
-    /// The header for a caller, and the number of its key if that takes turns.
+    /// The header for a caller, and the number of its key if that rotates.
     pub(crate) fn credential(&self, token: Token, caller: usize) -> (Option<HeaderValue>, Option<u64>) {
         let fixed = |at: usize| (Some(self.fixed[at][caller].clone()), None);
         let in_turn = |at: usize| {
@@ -142,13 +142,13 @@ impl Provider {
         }
     }
 
-    /// Puts the next key in the place of the current one, and waits until its tokens are accepted.
+    /// Replaces the current key by the next one, and waits until its tokens are accepted.
     pub(crate) async fn rotate(&self, probe: &mut Probe) {
         let number = self.published.last().number;
         self.published.push(Published { number, settled: false });
         self.publish(2);
         let began = Instant::now();
-        while !probe.is_let_in(self.credential(Token::Next, 0).0).await {
+        while !probe.is_accepted(self.credential(Token::Next, 0).0).await {
             assert!(began.elapsed() < PATIENCE, "key {} is not accepted", number + 1);
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
@@ -163,7 +163,7 @@ impl Provider {
         turns.tokens[2] = tokens;
     }
 
-    /// Fails for longer than the keys are young, in one of four ways.
+    /// Fails for longer than the keys stay fresh, in one of four ways.
     pub(crate) async fn fail(&self, turn: u64) {
         let moods = [Mood::Failing, Mood::Talking, Mood::Late, Mood::HangingUp];
         self.page.lock().unwrap().0 = moods[usize::try_from(turn % 4).unwrap()];

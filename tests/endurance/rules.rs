@@ -1,4 +1,4 @@
-//! Two sets of rules that take turns, and files that are no rules.
+//! Two sets of rules that alternate, and files that are not rules.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -19,11 +19,13 @@ pub(crate) enum Set {
 
 pub(crate) const BOTH: [Set; 2] = [Set::A, Set::B];
 
-/// Models that have a deployment, and what is behind it.
-pub(crate) const MODELS: [(&str, Manner); 13] = [
+/// Models with a deployment, and their upstreams.
+pub(crate) const MODELS: [(&str, Manner); 15] = [
     ("alpha", Manner::Plain),
     ("beta", Manner::Plain),
     ("gamma", Manner::Plain),
+    (SPREAD, Manner::Plain),
+    (FALLING, Manner::Refusing),
     ("talk", Manner::Talk),
     ("novel", Manner::Novel),
     ("endless", Manner::Endless),
@@ -35,7 +37,11 @@ pub(crate) const MODELS: [(&str, Manner); 13] = [
     ("hanging", Manner::Hanging),
     ("refusing", Manner::Refusing),
 ];
-/// A model that both sets open to the first caller.
+/// A model with three deployments. Two of them fail each time, so that the router has to find the third one.
+pub(crate) const SPREAD: &str = "spread";
+/// A model whose only deployment fails each time, and whose fallback is [`OPEN`].
+pub(crate) const FALLING: &str = "falling";
+/// A model that both sets allow for the first caller.
 pub(crate) const OPEN: &str = "gamma";
 
 impl Set {
@@ -47,7 +53,7 @@ impl Set {
         if self == Self::A { &[Self::A] } else { &[Self::B] }
     }
 
-    /// Each set names itself by the key that it sends upstream.
+    /// The name of a set. Each set sends it upstream as its key.
     pub(crate) fn key(self) -> String {
         format!("key-of-{self:?}")
     }
@@ -63,6 +69,8 @@ impl Set {
         };
         let mut opened: Vec<&str> = MODELS.iter().map(|(name, _)| *name).chain(["ghost"]).collect();
         let everything = opened.clone();
+        let failing = [Manner::Refusing, Manner::Failing].map(|manner| deployment((SPREAD, manner)));
+        let deployments: Vec<Value> = MODELS.map(deployment).into_iter().chain(failing).collect();
         opened.retain(|name| *name != self.pick("beta", "alpha"));
         json!({
             "general_settings": {
@@ -86,7 +94,8 @@ impl Set {
                 {"team_id": "red", "models": self.pick(json!(["alpha", "talk", OPEN]), json!(["beta"]))},
                 {"team_id": "blue", "models": ["all-proxy-models"], "blocked": self == Self::B},
             ],
-            "model_list": MODELS.map(deployment),
+            "model_list": deployments,
+            "router_settings": {"fallbacks": [{FALLING: [OPEN]}]},
             "modelgate": {
                 "public_key_cooldown": 1,
                 "max_body_bytes": crate::cards::LARGEST_BODY,
@@ -101,12 +110,12 @@ impl Set {
     }
 }
 
-/// The model's name there.
+/// The name of the model at the upstream.
 pub(crate) fn at_upstream(model: &str) -> String {
     format!("up{model}")
 }
 
-/// Claims of those who call. The first may use [`OPEN`] by both sets.
+/// The claims of the callers. Both sets allow [`OPEN`] for the first one.
 pub(crate) fn callers() -> Vec<Map<String, Value>> {
     let callers = json!([
         {"sub": "basic", "roles": ["basic"], "scope": "all"},
@@ -124,7 +133,7 @@ pub(crate) fn callers() -> Vec<Map<String, Value>> {
     serde_json::from_value(callers).unwrap()
 }
 
-/// The file of rules, and what is known to be in force.
+/// The file of rules, and the set that is known to be active.
 pub(crate) struct Rules {
     file: PathBuf,
     /// In the order of [`BOTH`].
@@ -132,12 +141,12 @@ pub(crate) struct Rules {
     pub(crate) active: Timeline<&'static [Set]>,
 }
 
-/// How often the rules were written.
+/// The number of writes.
 #[derive(Debug, Default)]
 pub(crate) struct Writes {
     pub(crate) good: u64,
     pub(crate) bad: u64,
-    /// The longest time from a good write to an answer by it.
+    /// The longest time from a valid write to a response by the new rules.
     pub(crate) slowest: Duration,
 }
 
@@ -164,7 +173,7 @@ impl Rules {
         std::fs::rename(next, &self.file).unwrap();
     }
 
-    /// Puts the other set in force, after something that is no set of rules every third time.
+    /// Activates the other set. Every third time, writes an invalid file first.
     pub(crate) async fn change(&self, gate: &Gate, probe: &mut Probe, writes: &mut Writes) {
         let next = self.active.last()[0].other();
         let text = self.config(next).to_string();
@@ -181,14 +190,14 @@ impl Rules {
             _ => {}
         }
         while probe.set().await != next {
-            assert!(written.elapsed() < PATIENCE, "{next:?} is not put in force");
+            assert!(written.elapsed() < PATIENCE, "{next:?} is not activated");
         }
         writes.good += 1;
         writes.slowest = writes.slowest.max(written.elapsed());
         self.active.push(next.alone());
     }
 
-    /// Writes what must be refused, and waits until it was.
+    /// Writes an invalid file, and waits until it was refused.
     async fn refuse(&self, gate: &Gate, text: &str, turn: u64) {
         let failures = async || gate.snapshot().await["failures"].as_u64().unwrap();
         let before = failures().await;

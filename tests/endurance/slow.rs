@@ -1,4 +1,4 @@
-//! Those who take their time, and everybody else's.
+//! Slow clients, and their effect on other clients.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -14,30 +14,35 @@ pub(crate) enum Habit {
     SlowHead,
     /// Sends a body byte by byte.
     SlowBody,
-    /// Asks once, and keeps the connection.
+    /// Sends one request, and keeps the connection.
     Idle,
-    /// Asks for an answer without end, and takes none of it.
+    /// Requests a response without end, and does not read it.
     NeverReads,
-    /// Asks what the upstream never answers.
+    /// Sends a request that the upstream never answers.
     Waits,
 }
 
-/// Between two bytes.
+/// The pause between two bytes.
 const SLOWLY: Duration = Duration::from_secs(2);
-/// Before a client that was thrown out comes back.
+/// The pause before a disconnected client reconnects.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// A slow client, until it is dropped. Being thrown out changes nothing.
-pub(crate) async fn dawdle(address: SocketAddr, credential: HeaderValue, habit: Habit, delay: Duration) {
+/// A slow client, until it is dropped. It reconnects when the gateway disconnects it.
+pub(crate) async fn run_slow_client(
+    address: SocketAddr,
+    credential: HeaderValue,
+    habit: Habit,
+    delay: Duration,
+) {
     tokio::time::sleep(delay).await;
     loop {
-        // However it ended, it begins again.
+        // The client starts again, regardless of how the connection ended.
         let _ = once(address, &credential, habit).await;
         tokio::time::sleep(PAUSE).await;
     }
 }
 
-/// The head of a call of a model, with so many bytes of body to come.
+/// The head of a model call, with a body of this length to follow.
 pub(crate) fn head(credential: &HeaderValue, length: usize) -> String {
     let credential = credential.to_str().unwrap();
     format!(
@@ -52,27 +57,31 @@ async fn once(address: SocketAddr, credential: &HeaderValue, habit: Habit) -> st
         head(credential, body.len()) + &body
     };
     match habit {
-        Habit::SlowHead => drip(TcpStream::connect(address).await?, head(credential, 2).as_bytes()).await,
+        Habit::SlowHead => {
+            send_slowly(TcpStream::connect(address).await?, head(credential, 2).as_bytes()).await
+        }
         Habit::SlowBody => {
             let mut stream = TcpStream::connect(address).await?;
             stream.write_all(head(credential, 4096).as_bytes()).await?;
-            drip(stream, &[b' '; 4096]).await
+            send_slowly(stream, &[b' '; 4096]).await
         }
-        Habit::Idle => until_the_end(address, "GET /health/liveliness HTTP/1.1\r\nhost: gate\r\n\r\n").await,
-        Habit::Waits => until_the_end(address, &call("hanging")).await,
+        Habit::Idle => {
+            read_until_closed(address, "GET /health/liveliness HTTP/1.1\r\nhost: gate\r\n\r\n").await
+        }
+        Habit::Waits => read_until_closed(address, &call("hanging")).await,
         Habit::NeverReads => {
             let socket = TcpSocket::new_v4()?;
             socket.set_recv_buffer_size(4096)?;
             let mut stream = socket.connect(address).await?;
             stream.write_all(call("flood").as_bytes()).await?;
-            // Long enough for the gateway to lose its patience; its end is not seen by one that does not read.
+            // Long enough for the gateway to disconnect the client. A client that does not read cannot see that.
             tokio::time::sleep(Duration::from_secs(60)).await;
             Ok(())
         }
     }
 }
 
-async fn drip(mut stream: TcpStream, bytes: &[u8]) -> std::io::Result<()> {
+async fn send_slowly(mut stream: TcpStream, bytes: &[u8]) -> std::io::Result<()> {
     for byte in bytes {
         stream.write_all(&[*byte]).await?;
         tokio::time::sleep(SLOWLY).await;
@@ -80,7 +89,7 @@ async fn drip(mut stream: TcpStream, bytes: &[u8]) -> std::io::Result<()> {
     Ok(())
 }
 
-async fn until_the_end(address: SocketAddr, request: &str) -> std::io::Result<()> {
+async fn read_until_closed(address: SocketAddr, request: &str) -> std::io::Result<()> {
     let mut stream = TcpStream::connect(address).await?;
     stream.write_all(request.as_bytes()).await?;
     while stream.read(&mut [0; 1024]).await? > 0 {}

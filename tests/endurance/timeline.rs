@@ -1,12 +1,12 @@
-//! What was in force when.
+//! The active state at each time.
 
 use std::sync::RwLock;
 
-/// Each state in the order in which they came. Whoever did something between two moments may have met any state from the
-/// one that held at its beginning to the one that holds at its end.
+/// Every state, in order. An action between two times may have met any state from the one at its beginning to the one
+/// at its end.
 pub(crate) struct Timeline<S>(RwLock<Vec<S>>);
 
-/// A moment.
+/// A point in time.
 #[derive(Clone, Copy)]
 pub(crate) struct Mark(usize);
 
@@ -27,7 +27,7 @@ impl<S: Clone> Timeline<S> {
         self.0.read().unwrap().last().unwrap().clone()
     }
 
-    /// Every state since then.
+    /// Every state since that time.
     pub(crate) fn since(&self, mark: Mark) -> Vec<S> {
         self.0.read().unwrap()[mark.0..].to_vec()
     }

@@ -1,4 +1,4 @@
-//! Upstreams that answer, stream, stall, break off and refuse, each under its own path.
+//! Upstreams that respond, stream, stall, disconnect and refuse, each under its own path.
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -21,30 +21,30 @@ use tokio::sync::Notify;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Sleep;
 
-/// What an upstream does with a call.
+/// The behavior of an upstream for a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Manner {
     /// Answers at once.
     Plain,
     /// Streams a few short pieces.
     Talk,
-    /// Streams half a mebibyte as fast as it is taken.
+    /// Streams half a mebibyte as fast as it is read.
     Novel,
-    /// Streams until nobody takes it.
+    /// Streams until the client disconnects.
     Endless,
-    /// The same, as fast as it is taken.
+    /// The same, as fast as it is read.
     Flood,
-    /// Breaks off in the middle.
+    /// Disconnects in the middle.
     Breaking,
     /// Answers late.
     Stalling,
     /// Answers with 500.
     Failing,
-    /// Answers, and closes the connection without having said so.
+    /// Responds, and closes the connection without announcing it.
     Closing,
-    /// Takes the call and says nothing.
+    /// Accepts the call and never responds.
     Hanging,
-    /// Takes no connections.
+    /// Accepts no connections.
     Refusing,
 }
 
@@ -82,7 +82,7 @@ impl Manner {
         }
     }
 
-    /// How many pieces follow the echo, how long one is, and what is between two.
+    /// The number of pieces after the echo, their length, and the pause between them.
     pub(crate) fn pieces(self) -> (u64, usize, Duration) {
         match self {
             Self::Talk => (8, 64, Duration::from_millis(5)),
@@ -98,11 +98,11 @@ impl Manner {
 /// The upstreams' addresses.
 pub(crate) struct Upstreams {
     answering: SocketAddr,
-    /// By itself, so that a connection which ends unannounced is never one that another call was to use.
+    /// A server of its own, so that a connection that closes without notice was never meant for another call.
     closing: SocketAddr,
     /// Bound, and not listening.
     refusing: TcpSocket,
-    /// Answers that have not ended.
+    /// The number of responses that have not ended.
     pub(crate) answers: Arc<AtomicUsize>,
     serving: [JoinHandle<()>; 2],
 }
@@ -149,7 +149,8 @@ pub(crate) async fn listener() -> TcpListener {
     TcpListener::bind("127.0.0.1:0").await.unwrap()
 }
 
-/// Answers every connection until it is dropped. With `closing`, each is closed a moment after its first answer.
+/// Answers every connection until it is dropped. With `closing`, closes each connection a moment after its first
+/// response.
 pub(crate) async fn serve<F, A, B, E>(listener: TcpListener, answer: F, closing: bool)
 where
     F: Fn(Request<Incoming>) -> A + Clone + Send + 'static,
@@ -181,7 +182,7 @@ where
                         answered.notified().await;
                         tokio::time::sleep(Duration::from_millis(2)).await;
                     };
-                    // A caller that goes away is part of the test.
+                    // Callers disconnect on purpose in this test.
                     tokio::select! {
                         _ = serving => {}
                         () = closed, if closing => {}
@@ -213,7 +214,7 @@ fn echo(answers: &Arc<AtomicUsize>) -> impl Fn(Request<Incoming>) -> Echo + Clon
                 _ => {}
             }
             let mut response =
-                Response::new(Told::new(told(&target, &key, &body.to_bytes()), manner, counted));
+                Response::new(Told::new(echo_prefix(&target, &key, &body.to_bytes()), manner, counted));
             if manner == Manner::Failing {
                 *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
             }
@@ -222,9 +223,9 @@ fn echo(answers: &Arc<AtomicUsize>) -> impl Fn(Request<Incoming>) -> Echo + Clon
     }
 }
 
-/// What every answer begins with: where the call came, with which key, for which model, and whether the rest of its body,
-/// from `content` on, is as it was sent.
-pub(crate) fn told(target: &str, key: &str, body: &[u8]) -> String {
+/// The beginning of every response: the path, key and model of the call, and whether the rest of its body, from
+/// `content` on, arrived as it was sent.
+pub(crate) fn echo_prefix(target: &str, key: &str, body: &[u8]) -> String {
     let text = String::from_utf8_lossy(&body[..body.len().min(256)]);
     let model =
         text.split_once("\"model\":").and_then(|(_, rest)| rest.split('"').nth(1)).unwrap_or_default();
@@ -240,17 +241,17 @@ pub(crate) fn content(filler: usize) -> String {
     format!("\"content\": \"{}\"}}", "x".repeat(filler))
 }
 
-/// How much of [`content`] is not filler.
+/// The length of the part of [`content`] that is not filler.
 const FRAME: usize = 14;
 
-/// The body of an answer, told piece by piece.
+/// The body of a response, sent piece by piece.
 struct Told {
     first: Option<Bytes>,
     left: u64,
     piece: Bytes,
     pace: Duration,
     resting: Option<Pin<Box<Sleep>>>,
-    /// `None` breaks off.
+    /// `None` ends the connection early.
     last: Option<Bytes>,
     _counted: Counted,
 }
@@ -310,7 +311,7 @@ impl Body for Told {
     }
 }
 
-/// Counted as long as it lives.
+/// Counts one as long as it lives.
 struct Counted(Arc<AtomicUsize>);
 
 impl Counted {

@@ -1,19 +1,19 @@
-//! What a request must be answered with, by the reference, and whether it was.
+//! The reference's response to a request, and the check of the actual response.
 
 use serde_json::{Map, Value};
 
 use crate::reference;
-use crate::rules::{MODELS, Set, at_upstream};
+use crate::rules::{FALLING, MODELS, OPEN, Set, at_upstream};
 use crate::upstream::{DONE, Manner};
 
-/// The answer to a request with a valid token, by one set of rules.
+/// The response to a request with a valid token, by one set of rules.
 #[derive(Clone, Debug)]
 pub(crate) enum Expected {
-    /// By the gateway: the status, and the `type` of the error.
+    /// A response of the gateway: the status, and the `type` of the error.
     Refused(u16, &'static str),
-    /// With these models.
+    /// A list of these models.
     Listed(Vec<&'static str>),
-    /// By an upstream, which says this of the call.
+    /// A response of the upstream, which echoes this about the call.
     Forwarded(Manner, String),
 }
 
@@ -22,20 +22,20 @@ pub(crate) struct Call<'c> {
     pub(crate) claims: &'c Map<String, Value>,
     pub(crate) path: &'c str,
     pub(crate) model: Option<&'c str>,
-    /// Where the upstream finds it, below its base.
+    /// The path at the upstream, below its base.
     pub(crate) target: String,
     pub(crate) filler: usize,
 }
 
-/// An answer, as much of it as is looked at.
+/// A response, reduced to the parts that are checked.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
-    /// Its first bytes, and its last ones.
+    /// Its first and last bytes.
     pub(crate) head: Vec<u8>,
     pub(crate) tail: Vec<u8>,
     pub(crate) length: u64,
-    /// Whether it came to its end.
+    /// Whether it is complete.
     pub(crate) is_whole: bool,
 }
 
@@ -55,12 +55,12 @@ impl Expected {
         let Some((_, manner)) = MODELS.into_iter().find(|(name, _)| *name == model) else {
             return Self::Refused(404, "invalid_request_error");
         };
+        let falls = model == FALLING && allows(call.path, Some(OPEN));
+        let (served, manner) = if falls { (OPEN, Manner::Plain) } else { (model, manner) };
         let (segment, key) = (manner.segment(), set.key());
-        let (model, filler) = (at_upstream(model), call.filler);
-        Self::Forwarded(
-            manner,
-            format!("data: /{segment}/v1{} Bearer {key} {model} {filler}\n\n", call.target),
-        )
+        let target = call.target.replace(&at_upstream(model), &at_upstream(served));
+        let (served, filler) = (at_upstream(served), call.filler);
+        Self::Forwarded(manner, format!("data: /{segment}/v1{target} Bearer {key} {served} {filler}\n\n"))
     }
 
     pub(crate) fn fits(&self, answer: &Answer) -> bool {
@@ -71,7 +71,7 @@ impl Expected {
         }
     }
 
-    /// For counting.
+    /// The name under which it is counted.
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Refused(400, _) => "400, malformed",
@@ -128,7 +128,7 @@ impl Answer {
             }
             Manner::Hanging => self.is_refusal(504, "api_error"),
             Manner::Refusing => self.is_refusal(502, "api_error"),
-            // The connection may have ended just as the call went out.
+            // The connection may have ended just when the call was sent.
             Manner::Closing => (self.status == 200 && is_echo) || self.is_refusal(502, "api_error"),
         }
     }

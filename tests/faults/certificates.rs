@@ -15,7 +15,7 @@ use crate::process::{Gate, connect, until, write};
 const YAML: &str = "general_settings: {master_key: sk-master}\nmodel_list: []\n\
                     modelgate: {tls: {certificate: tls.crt, key: tls.key}}\n";
 
-/// A certificate for `localhost` that nobody has signed but its own key.
+/// A self-signed certificate for `localhost`.
 struct Identity {
     der: CertificateDer<'static>,
     pem: String,
@@ -35,13 +35,13 @@ fn trusting(identities: &[Identity; 2]) -> Arc<ClientConfig> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
     let mut config = builder.unwrap().with_root_certificates(roots).with_no_client_auth();
-    // A session that is taken up again shows no certificate.
+    // A resumed session shows no certificate.
     config.resumption = Resumption::disabled();
     Arc::new(config)
 }
 
-/// The certificate that a caller is shown whose request is answered.
-fn shown(address: SocketAddr, config: &Arc<ClientConfig>) -> std::io::Result<Vec<u8>> {
+/// The certificate that a caller receives when its request is answered.
+fn presented_certificate(address: SocketAddr, config: &Arc<ClientConfig>) -> std::io::Result<Vec<u8>> {
     let name = ServerName::try_from("localhost").unwrap();
     let tls = ClientConnection::new(Arc::clone(config), name).map_err(std::io::Error::other)?;
     let mut stream = StreamOwned::new(tls, connect(address));
@@ -52,7 +52,7 @@ fn shown(address: SocketAddr, config: &Arc<ClientConfig>) -> std::io::Result<Vec
     Ok(stream.conn.peer_certificates().unwrap()[0].to_vec())
 }
 
-/// Tells the callers that it is over, also when the test fails: a scope waits for its threads.
+/// Tells the callers to stop, also if the test fails, because a scope waits for its threads.
 struct Over<'a>(&'a AtomicBool);
 
 impl Drop for Over<'_> {
@@ -76,7 +76,7 @@ fn certificates_change_under_load_and_every_handshake_gets_one_of_them() {
         let caller = || {
             let mut seen = HashSet::new();
             while !over.load(Ordering::Relaxed) {
-                seen.insert(shown(gate.address, &config).expect("a handshake fails"));
+                seen.insert(presented_certificate(gate.address, &config).expect("a handshake fails"));
                 count.fetch_add(1, Ordering::Relaxed);
             }
             seen
@@ -84,11 +84,11 @@ fn certificates_change_under_load_and_every_handshake_gets_one_of_them() {
         let callers: Vec<_> = (0..4).map(|_| scope.spawn(caller)).collect();
         for swap in 1..=8 {
             let next = &identities[swap % 2];
-            // One after the other: in between the two do not fit together, and what is in force stays so.
+            // The two files are replaced one after the other. In between they do not match, and the active ones stay.
             gate.write("tls.key", &next.key);
             gate.write("tls.crt", &next.pem);
-            gate.log.times("new rules are in force", swap);
-            assert_eq!(shown(gate.address, &config).unwrap(), next.der.to_vec());
+            gate.log.times("new rules are active", swap);
+            assert_eq!(presented_certificate(gate.address, &config).unwrap(), next.der.to_vec());
             let soon = count.load(Ordering::Relaxed) + 4;
             until(|| {
                 let is_over = callers.iter().any(std::thread::ScopedJoinHandle::is_finished);
@@ -101,5 +101,5 @@ fn certificates_change_under_load_and_every_handshake_gets_one_of_them() {
     let both: HashSet<Vec<u8>> = identities.iter().map(|identity| identity.der.to_vec()).collect();
     assert_eq!(seen, both);
     let log = gate.log.so_far();
-    assert!(!log.contains("handshake failed") && log.contains("new rules are in force"), "{log}");
+    assert!(!log.contains("handshake failed") && log.contains("new rules are active"), "{log}");
 }

@@ -1,4 +1,4 @@
-//! No file descriptors are left.
+//! The process runs out of file descriptors.
 
 use std::net::TcpStream;
 use std::process::Command;
@@ -10,16 +10,16 @@ use crate::process::{
 
 const FAILURES: &str = "modelgate_accept_failures_total";
 
-/// Asks on a connection that is kept.
+/// Sends a request on a connection that is kept.
 fn on(stream: &mut TcpStream, path: &str) -> Answer {
     send_on(stream, "GET", path, &format!("authorization: Bearer {MASTER_KEY}\r\n"), "");
     answer(stream)
 }
 
-/// The processor's time that a process has had, in ticks: hundredths of a second.
+/// The processor time of a process in ticks, which are hundredths of a second.
 fn ticks(gate: &Gate) -> u64 {
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", gate.pid())).unwrap();
-    // After the name, which may have anything in it; user and system time are the 14th and 15th fields.
+    // After the name, which may contain any character. User and system time are the 14th and 15th fields.
     let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
     fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
 }
@@ -29,7 +29,7 @@ fn without_file_descriptors_it_goes_on_and_comes_back() {
     let upstream = Upstream::start();
     let yaml = config(upstream.address, "", "");
     let gate = Gate::start(&yaml);
-    // Only now, so that it cannot have prepared for it.
+    // The limit is set only now, so that the process cannot prepare for it.
     let limit = ["--pid", &gate.pid().to_string(), "--nofile=64:"];
     assert!(Command::new("prlimit").args(limit).status().unwrap().success());
     let (mut admin, mut kept) = (connect(gate.admin), gate.connect());
@@ -41,14 +41,14 @@ fn without_file_descriptors_it_goes_on_and_comes_back() {
     until(|| (failures(&mut admin) >= 1.0).then_some(()));
     let (began, spent) = (Instant::now(), ticks(&gate));
     until(|| {
-        // Whoever is connected is served all the while.
+        // Connected callers are served the whole time.
         assert_eq!(on(&mut kept, "/v1/models").status(), 200);
         (failures(&mut admin) >= 30.0).then_some(())
     });
     let (took, spent) = (began.elapsed(), ticks(&gate) - spent);
-    // The questions above cost something too; a loop that spins would take a whole core.
+    // The requests above also use time. A busy loop would use a whole core.
     assert!(spent as f64 / 100.0 < took.as_secs_f64() * 0.8, "{spent} hundredths of a second in {took:?}");
-    // A call of the upstream needs one as well.
+    // A call to the upstream also needs a descriptor.
     let headers = format!("authorization: Bearer {MASTER_KEY}\r\n");
     send_on(&mut kept, "POST", "/v1/chat/completions", &headers, crate::process::CHAT);
     assert_eq!(answer(&mut kept).told(), (502, "upstream_unreachable".to_owned()));

@@ -1,4 +1,4 @@
-//! The decision log's disk is full.
+//! The disk of the decision log is full.
 
 use std::process::Command;
 
@@ -14,7 +14,7 @@ fn limit(gate: &Gate, bytes: &str) {
     assert!(status.unwrap().success());
 }
 
-/// A limit on the size of files does to a file what a full disk does: a part of a line is written, and then none.
+/// A limit on file sizes has the same effect as a full disk: a part of a line is written, and later writes fail.
 #[test]
 fn a_full_disk_costs_lines_and_no_request_and_the_next_line_says_how_many() {
     let upstream = Upstream::start();

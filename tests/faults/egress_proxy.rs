@@ -1,4 +1,4 @@
-//! HTTPS servers that only the company's proxy reaches: `HTTPS_PROXY` and `NO_PROXY`.
+//! HTTPS servers that are only reachable through a proxy: `HTTPS_PROXY` and `NO_PROXY`.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -14,7 +14,7 @@ use crate::process::{Gate, answer, nobody, read_until};
 /// A name that no resolver knows.
 const SERVER: &str = "llm.modelgate.invalid";
 
-/// The certificate of the server, as PEM for callers and as a configuration for itself.
+/// The certificate of the server: PEM for callers, and a configuration for the server.
 fn identity() -> (String, Arc<ServerConfig>) {
     let made = rcgen::generate_simple_self_signed([SERVER.to_owned()]).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -49,7 +49,7 @@ fn with_variables(command: &mut Command, roots: &Path, variables: &[(&str, Strin
     command.env("SSL_CERT_FILE", roots).envs(variables.iter().map(|(name, value)| (name, value)));
 }
 
-/// A proxy that answers one `CONNECT` with `status`, and the head that it got.
+/// A proxy that answers one `CONNECT` with `status`, and the head that it received.
 fn proxy() -> (TcpListener, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -98,7 +98,7 @@ fn a_proxy_that_opens_no_tunnel_is_named_and_its_password_is_not() {
     let mut client = gate.chat();
     drop(tunnel(&listener, "407 Proxy Authentication Required"));
     assert_eq!(answer(&mut client).told(), (502, "upstream_unreachable".to_owned()));
-    gate.log.times("opened no tunnel", 1);
+    gate.log.times("did not open a tunnel", 1);
     let log = gate.stop();
     assert!(log.contains(&address.to_string()) && !log.contains("secret"), "{log}");
 }
@@ -112,9 +112,9 @@ fn what_no_proxy_names_is_connected_to_directly() {
     ];
     let gate = gate(&certificate, &variables);
     assert_eq!(answer(&mut gate.chat()).told(), (502, "upstream_unreachable".to_owned()));
-    // The name is asked for, which it is not where the proxy does that.
+    // The gateway resolves the name itself, which it does not if the proxy does.
     let log = gate.stop();
-    assert!(log.contains("dns error") && !log.contains("opened no tunnel"), "{log}");
+    assert!(log.contains("dns error") && !log.contains("did not open a tunnel"), "{log}");
 }
 
 #[test]

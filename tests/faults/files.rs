@@ -1,14 +1,14 @@
-//! The configuration goes away, or turns into something else, while it is in force.
+//! The configuration file is deleted or replaced while it is active.
 
 use crate::process::{Gate, MASTER_KEY, Upstream, config, until};
 
 const REFUSED: &str = "modelgate_reloads_total{outcome=\"failure\"}";
 const LOADED: &str = "modelgate_reloads_total{outcome=\"success\"}";
 
-/// The old rules are in force, and everybody who may want to know is told why.
-fn is_kept(gate: &Gate, why: &str) {
+/// The old rules stay active, and the log, the metrics and the admin listener report the reason.
+fn assert_old_rules_active(gate: &Gate, why: &str) {
     until(|| gate.snapshot()["last_error"]["message"].as_str()?.contains(why).then_some(()));
-    gate.log.times("the old rules stay in force", 1);
+    gate.log.times("the old rules stay active", 1);
     let snapshot = gate.snapshot();
     assert_eq!(snapshot["reloads"], 0, "{snapshot}");
     assert!(snapshot["failures"].as_u64().unwrap() >= 1, "{snapshot}");
@@ -17,12 +17,12 @@ fn is_kept(gate: &Gate, why: &str) {
     assert_eq!(gate.models_as("sk-next").status(), 401);
 }
 
-/// What comes in the place of the bad file is in force.
-fn comes_back(gate: &Gate, upstream: &Upstream) {
+/// The file that replaces the bad one becomes active.
+fn assert_recovers(gate: &Gate, upstream: &Upstream) {
     gate.write("config.yaml", &config(upstream.address, "", "").replace(MASTER_KEY, "sk-next"));
     until(|| (gate.models_as("sk-next").status() == 200).then_some(()));
     assert_eq!(gate.models_as(MASTER_KEY).status(), 401);
-    // The rules are in force a moment before that is told.
+    // The rules are active a moment before the log reports it.
     until(|| gate.snapshot()["last_error"].is_null().then_some(()));
     gate.counts(LOADED, 1.0);
 }
@@ -32,8 +32,8 @@ fn a_configuration_that_is_deleted_stays_in_force() {
     let upstream = Upstream::start();
     let gate = Gate::start(&config(upstream.address, "", ""));
     std::fs::remove_file(gate.path("config.yaml")).unwrap();
-    is_kept(&gate, "cannot read");
-    comes_back(&gate, &upstream);
+    assert_old_rules_active(&gate, "cannot read");
+    assert_recovers(&gate, &upstream);
 }
 
 #[test]
@@ -50,8 +50,8 @@ fn garbage_in_the_place_of_a_configuration_changes_nothing() {
     for text in garbage {
         let gate = Gate::start(&config(upstream.address, "", ""));
         gate.write("config.yaml", text);
-        is_kept(&gate, "");
-        comes_back(&gate, &upstream);
+        assert_old_rules_active(&gate, "");
+        assert_recovers(&gate, &upstream);
     }
 }
 
@@ -61,7 +61,7 @@ fn a_directory_in_the_place_of_a_configuration_changes_nothing() {
     let gate = Gate::start(&config(upstream.address, "", ""));
     std::fs::remove_file(gate.path("config.yaml")).unwrap();
     std::fs::create_dir(gate.path("config.yaml")).unwrap();
-    is_kept(&gate, "cannot read");
+    assert_old_rules_active(&gate, "cannot read");
     std::fs::remove_dir(gate.path("config.yaml")).unwrap();
-    comes_back(&gate, &upstream);
+    assert_recovers(&gate, &upstream);
 }

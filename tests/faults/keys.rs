@@ -10,7 +10,7 @@ use crate::process::{Gate, MASTER_KEY, Upstream, answer, header, nobody, until};
 
 const FAILURES: &str = "modelgate_jwks_fetch_failures_total{issuer=\"\",provider=\"";
 
-/// A provider that says what it is told to, and counts how often it is asked; without words it says nothing.
+/// A provider with a fixed response, which counts requests. Without a response it stays silent.
 struct Provider {
     url: String,
     says: Arc<Mutex<(String, usize)>>,
@@ -28,18 +28,18 @@ impl Provider {
             if says.0.is_empty() {
                 silent.push(stream);
             } else {
-                // Whoever asked may have given up.
+                // The client may have given up.
                 let _ = stream.write_all(says.0.as_bytes());
             }
         });
         Self { url: format!("http://{address}/keys"), says }
     }
 
-    fn now_says(&self, says: String) {
+    fn set_response(&self, says: String) {
         self.says.lock().unwrap().0 = says;
     }
 
-    fn asked(&self) -> usize {
+    fn request_count(&self) -> usize {
         self.says.lock().unwrap().1
     }
 }
@@ -70,7 +70,7 @@ fn token(key: &Key) -> String {
     key.token(&json!({"sub": "ada", "aud": "gate", "exp": in_a_while()}))
 }
 
-/// Tokens get 503, since nobody can say whether they are good, and those who need no keys are served.
+/// Tokens get 503, because they cannot be verified. Requests that need no keys are served.
 fn is_unavailable(gate: &Gate, url: &str, token: &str, reason: &str) {
     let answer = gate.models_as(token);
     assert_eq!(answer.told(), (503, "keys_unavailable".to_owned()));
@@ -108,7 +108,7 @@ fn a_provider_that_says_something_else_is_believed_nothing_until_it_says_keys() 
         let provider = Provider::start(says);
         let gate = gate(&provider.url);
         is_unavailable(&gate, &provider.url, &token(&key), reason);
-        provider.now_says(keys(&key));
+        provider.set_response(keys(&key));
         until(|| (gate.models_as(&token(&key)).status() == 200).then_some(()));
     }
 }
@@ -123,8 +123,8 @@ fn a_provider_that_does_not_answer_holds_up_its_own_tokens_for_a_bounded_time() 
     crate::process::send_on(&mut waiting, "GET", "/v1/models", &headers, "");
     assert_eq!(gate.models_as(MASTER_KEY).status(), 200, "others are served meanwhile");
     assert_eq!(answer(&mut waiting).told(), (503, "keys_unavailable".to_owned()));
-    gate.log.times("no complete answer in time", 1);
-    provider.now_says(keys(&key));
+    gate.log.times("the response did not complete in time", 1);
+    provider.set_response(keys(&key));
     until(|| (gate.models_as(&token(&key)).status() == 200).then_some(()));
 }
 
@@ -134,9 +134,9 @@ fn keys_that_rotate_are_fetched_when_a_token_names_them_and_old_ones_go() {
     let provider = Provider::start(keys(&old));
     let gate = gate(&provider.url);
     assert_eq!(gate.models_as(&token(&old)).status(), 200);
-    provider.now_says(keys(&new));
+    provider.set_response(keys(&new));
     until(|| (gate.models_as(&token(&new)).status() == 200).then_some(()));
     assert_eq!(gate.models_as(&token(&old)).told(), (401, "invalid_api_key".to_owned()));
     assert!(gate.decisions(3).iter().any(|line| line["reason"] == "token_unknown_key"));
-    assert!(provider.asked() >= 2);
+    assert!(provider.request_count() >= 2);
 }

@@ -1,4 +1,5 @@
-//! The gateway keeps its promises while things around it break. `docs/internals/reliability.md` is the table of these tests.
+//! The gateway behaves as documented while its surroundings fail. `docs/internals/reliability.md` has the table of
+//! these tests.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -18,5 +19,5 @@ mod stopping;
 mod upstream;
 mod websockets;
 
-#[path = "../gateway/key.rs"]
+#[path = "../support/key.rs"]
 mod key;

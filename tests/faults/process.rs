@@ -1,4 +1,5 @@
-//! The command as a process: started, listened to, asked and stopped. And what stands around it, over plain sockets.
+//! Starts the command as a process, reads its output, sends requests and stops it. Also has the servers around it,
+//! over plain sockets.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -9,10 +10,10 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// Longer than any step takes, so that a hang fails.
+/// Longer than any step takes, so that a hang fails the test.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Text that a thread gathers, and that others wait for.
+/// Text that a thread collects and other threads wait for.
 #[derive(Clone, Default)]
 pub(crate) struct Said(Arc<(Mutex<String>, Condvar)>);
 
@@ -26,7 +27,7 @@ impl Said {
         self.0.1.notify_all();
     }
 
-    /// Waits until this was said so many times.
+    /// Waits until this text was logged so many times.
     pub(crate) fn times(&self, text: &str, times: usize) {
         let said = self.0.0.lock().unwrap();
         let lacks = |said: &mut String| said.matches(text).count() < times;
@@ -47,11 +48,11 @@ impl Said {
     }
 }
 
-/// A gateway in a process of its own, stopped by its process id in all cases.
+/// A gateway as a process of its own, always killed by its process id.
 pub(crate) struct Gate {
     child: Child,
     readers: Vec<JoinHandle<()>>,
-    /// What it said on standard error, and on standard output.
+    /// Its standard error and its standard output.
     pub(crate) log: Said,
     pub(crate) output: Said,
     pub(crate) address: SocketAddr,
@@ -61,7 +62,8 @@ pub(crate) struct Gate {
 
 pub(crate) const MASTER_KEY: &str = "sk-master";
 
-/// Everybody with the master key may call one model at `upstream`; each decision is logged to the file `log`.
+/// A configuration in which callers with the master key may call one model at `upstream`. Each decision is logged to
+/// the file `log`.
 pub(crate) fn config(upstream: SocketAddr, params: &str, modelgate: &str) -> String {
     format!(
         "general_settings: {{master_key: {MASTER_KEY}}}\nmodel_list:\n  - model_name: gpt\n    litellm_params: \
@@ -75,14 +77,14 @@ impl Gate {
         Self::with(&[], yaml, |_| {})
     }
 
-    /// Run by way of `before`, such as `prlimit`, which has to become the command and not to start it.
+    /// Starts it with the prefix `before`, such as `prlimit`, which must replace itself by the command.
     pub(crate) fn with(before: &[&str], yaml: &str, prepare: impl FnOnce(&mut Command)) -> Self {
         let directory = tempfile::tempdir().unwrap();
         std::fs::write(directory.path().join("config.yaml"), yaml).unwrap();
         Self::at(before, directory, prepare)
     }
 
-    /// On a directory with its `config.yaml`.
+    /// Starts it on a directory with a `config.yaml`.
     pub(crate) fn at(
         before: &[&str],
         directory: tempfile::TempDir,
@@ -131,14 +133,14 @@ impl Gate {
         );
     }
 
-    /// How it ended, once it has; its output is complete then.
+    /// The exit status, after the process has ended. Its output is complete then.
     pub(crate) fn ended(&mut self) -> ExitStatus {
         let status = until(|| self.child.try_wait().unwrap());
         self.readers.drain(..).for_each(|reader| reader.join().unwrap());
         status
     }
 
-    /// Asks it to stop, and gives all that it ever said.
+    /// Stops the process, and returns all its output.
     pub(crate) fn stop(mut self) -> String {
         self.signal("-TERM");
         assert_eq!(self.ended().code(), Some(0), "{}", self.log.so_far());
@@ -149,7 +151,7 @@ impl Gate {
         self.directory.path().join(name)
     }
 
-    /// Puts a file in the place of another, whole.
+    /// Replaces a file by another one, atomically.
     pub(crate) fn write(&self, name: &str, text: &str) {
         write(self.directory.path(), name, text);
     }
@@ -158,7 +160,7 @@ impl Gate {
         connect(self.address)
     }
 
-    /// A chat, sent; the answer is still to be read.
+    /// Sends a chat request. The response is still to be read.
     pub(crate) fn chat(&self) -> TcpStream {
         self.chat_as(MASTER_KEY)
     }
@@ -191,7 +193,7 @@ impl Gate {
         serde_json::from_str(&ask(self.admin, "GET", "/-/snapshot", "", "").body).unwrap()
     }
 
-    /// The lines of the decision log, once so many are there.
+    /// The lines of the decision log, after it has this number of lines.
     pub(crate) fn decisions(&self, least: usize) -> Vec<serde_json::Value> {
         until(|| {
             let text = std::fs::read_to_string(self.path("log")).unwrap_or_default();
@@ -203,13 +205,13 @@ impl Gate {
 
 impl Drop for Gate {
     fn drop(&mut self) {
-        // It has ended already when this fails.
+        // This fails if the process has already ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// The first outcome, looked for again and again.
+/// Repeats the check until it has a result.
 pub(crate) fn until<T>(mut look: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -260,7 +262,7 @@ pub(crate) fn ask(address: SocketAddr, method: &str, path: &str, headers: &str, 
     answer(&mut stream)
 }
 
-/// A message, up to where it ends by its own account.
+/// Reads a message up to its declared end.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) head: String,
@@ -277,13 +279,13 @@ impl Answer {
         body.pointer("/error/code").and_then(serde_json::Value::as_str).unwrap_or_default().to_owned()
     }
 
-    /// What a caller is told, in two words.
+    /// The status and the code that a caller receives.
     pub(crate) fn told(&self) -> (u16, String) {
         (self.status(), self.code())
     }
 }
 
-/// Reads a message with a length, or none.
+/// Reads a message with a length or without a body.
 pub(crate) fn answer(stream: &mut TcpStream) -> Answer {
     let head = head(stream);
     let length = header(&head, "content-length").map_or(0, |length| length.parse().unwrap());
@@ -300,7 +302,7 @@ pub(crate) fn head(stream: &mut TcpStream) -> String {
     read_until(stream, "\r\n\r\n")
 }
 
-/// Reads up to and including `end`, and no further.
+/// Reads up to and including `end`.
 pub(crate) fn read_until(stream: &mut TcpStream, end: &str) -> String {
     let mut text = Vec::new();
     let mut byte = [0];
@@ -311,7 +313,7 @@ pub(crate) fn read_until(stream: &mut TcpStream, end: &str) -> String {
     String::from_utf8(text).unwrap()
 }
 
-/// What is left until the other side ends the connection, by a reset or not.
+/// Reads until the other side ends the connection, with or without a reset.
 pub(crate) fn rest(stream: &mut TcpStream) -> String {
     let mut text = Vec::new();
     let mut buffer = [0; 4096];
@@ -321,7 +323,7 @@ pub(crate) fn rest(stream: &mut TcpStream) -> String {
     String::from_utf8_lossy(&text).into_owned()
 }
 
-/// A server whose connections a test takes one by one.
+/// A server whose connections a test accepts one by one.
 pub(crate) struct Upstream {
     pub(crate) address: SocketAddr,
     accepted: Receiver<TcpStream>,
@@ -344,7 +346,7 @@ impl Upstream {
         stream
     }
 
-    /// The next connection, if it is there.
+    /// The next connection, if there is one.
     pub(crate) fn next(&self) -> Option<TcpStream> {
         let stream = self.accepted.try_recv().ok()?;
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -358,7 +360,7 @@ impl Upstream {
         (stream, request)
     }
 
-    /// Has each connection dealt with, one after the other, for as long as there are any.
+    /// Handles each connection, one after the other.
     pub(crate) fn serve(self, mut deal: impl FnMut(TcpStream) + Send + 'static) -> SocketAddr {
         let address = self.address;
         std::thread::spawn(move || {
@@ -370,7 +372,7 @@ impl Upstream {
         address
     }
 
-    /// Whether nobody has called since.
+    /// Whether no connection has arrived since.
     pub(crate) fn is_left_alone(&self) -> bool {
         self.accepted.try_recv().is_err()
     }
@@ -381,7 +383,7 @@ pub(crate) fn reply(stream: &mut TcpStream, body: &str) {
     stream.write_all(text.as_bytes()).unwrap();
 }
 
-/// Where nobody listens: the port of a service that hands out nothing, and never one that another test may get.
+/// An address where nothing listens: the port of a reserved service, which no other test can get.
 pub(crate) fn nobody() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 9))
 }

@@ -1,4 +1,4 @@
-//! Secrets are in nothing that the command ever says, whatever goes wrong, with everything logged that can be.
+//! No output of the command contains a secret, whatever fails, at the most verbose log level.
 
 mod around;
 mod search;
@@ -34,12 +34,12 @@ fn run(args: &[&str], input: &str) -> Output {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // It may have ended without reading.
+    // The process may have ended without reading.
     let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
     child.wait_with_output().unwrap()
 }
 
-/// A gateway and all that may leak from it.
+/// A gateway, and all outputs that may leak its secrets.
 struct Scene {
     secrets: Secrets,
     gate: Gate,
@@ -85,7 +85,7 @@ impl Scene {
         Self { secrets, gate, key, traces }
     }
 
-    /// A token with a key among its claims, whose parts are secret but for the first.
+    /// A token with a key among its claims. All parts except the first are secret.
     fn token(&mut self, exp: u64, roles: &str, key: Option<&Key>) -> String {
         let claims =
             json!({"sub": "u", "roles": [roles], "exp": exp, "virtual_key": self.secrets.get("claim")});
@@ -94,7 +94,7 @@ impl Scene {
         token
     }
 
-    /// The outcome is the expected one, so that its path was gone.
+    /// Checks for the expected result, which shows that the path was taken.
     fn expect(&self, answer: &Answer, status: u16, code: &str) {
         assert_eq!(answer.told(), (status, code.to_owned()), "{answer:?}\n{}", self.gate.log.so_far().len());
         self.secrets.are_not_in("an answer", &(answer.head.clone() + &answer.body));
@@ -110,11 +110,11 @@ impl Scene {
         json!({"model": "gpt", "say": what, "messages": [{"content": self.secrets.get("prompt")}]})
     }
 
-    /// Whatever the process has said, all of it.
+    /// All output of the process so far.
     fn end(self) {
         let snapshot = self.gate.snapshot().to_string();
         let metrics = self.gate.metrics();
-        // What was decided last may still be on its way into the log.
+        // The last decision may still be on its way into the log.
         let logged = self.gate.metric("modelgate_request_duration_seconds_count");
         assert!(self.gate.decisions(logged as usize).len() >= logged as usize && logged >= 1.0);
         let decisions = std::fs::read_to_string(self.gate.path("log")).unwrap();
@@ -230,8 +230,8 @@ fn no_answer_log_metric_or_trace_has_a_secret_whatever_is_wrong_with_a_request()
     send_on(&mut breaks, "POST", CHAT, &headers, &scene.says("half").to_string());
     let _ = head(&mut breaks) + &read_until(&mut breaks, "hello");
     assert_eq!(rest(&mut breaks), "");
-    scene.gate.log.times("the upstream's answer broke off", 1);
-    // The proxy behind, which has a key of its own.
+    scene.gate.log.times("the upstream's response ended early", 1);
+    // The proxy behind the gateway, which has a key of its own.
     let master = format!("authorization: Bearer {}\r\n", secret("master key"));
     assert_eq!(ask(scene.gate.address, "GET", "/v1/files", &master, "").body, "hello");
 
@@ -268,7 +268,7 @@ fn no_refused_reload_shows_the_line_of_a_secret() {
     let yaml = std::fs::read_to_string(scene.gate.path("config.yaml")).unwrap();
     let mut refused = 0;
     for text in broken(&yaml, &scene.secrets) {
-        // Not in one piece, so that a reload by the watcher may see it or not; what counts is the one asked for.
+        // Writes in two steps, so that the watcher may or may not see a reload. Only the requested reload counts.
         scene.gate.write("config.yaml", &text);
         let told = ask(scene.gate.admin, "POST", "/-/reload", "", "");
         scene.secrets.are_not_in("the answer to a reload", &told.body);
@@ -278,7 +278,7 @@ fn no_refused_reload_shows_the_line_of_a_secret() {
     assert!(refused >= 70, "{refused} of them were refused");
     let failures = scene.gate.snapshot()["failures"].as_u64().unwrap();
     assert!(failures >= u64::from(refused), "{failures}");
-    scene.gate.log.times("the old rules stay in force", 20);
+    scene.gate.log.times("the old rules stay active", 20);
     scene.gate.write("config.yaml", &yaml);
     assert_eq!(ask(scene.gate.admin, "POST", "/-/reload", "", "").status(), 200);
     let master = scene.secrets.get("master key").to_owned();
@@ -297,7 +297,7 @@ fn keys_that_cannot_be_fetched_and_a_bad_private_key_show_nothing() {
         .filter(|line| !line.starts_with("-----"))
         .for_each(|line| secrets.add("private key", line));
     let der: String = made.signing_key.serialize_der().iter().map(|byte| format!("{byte:02x}")).collect();
-    // The beginning says what kind of key it is.
+    // The beginning shows the kind of the key.
     secrets.add("private key in hex", &der[70..der.len() - 140]);
     let yaml = format!(
         "general_settings:\n  master_key: {}\n  enable_jwt_auth: true\n  litellm_jwtauth: {{user_id_jwt_field: sub}}\n\
@@ -312,7 +312,7 @@ fn keys_that_cannot_be_fetched_and_a_bad_private_key_show_nothing() {
         command.env("RUST_LOG", "trace").env("JWT_PUBLIC_KEY_URL", keys);
     });
     gate.log.times("fetching keys failed", 1);
-    // What is no TLS gets nothing, and what is in it is not said.
+    // A connection that is not TLS gets no response, and its content is not logged.
     let token = key.token(&json!({"sub": "u", "exp": in_a_while()}));
     token.split('.').skip(1).for_each(|part| secrets.add("a part of a token", part));
     let mut plain = connect(gate.address);
@@ -336,7 +336,7 @@ fn keys_that_cannot_be_fetched_and_a_bad_private_key_show_nothing() {
         assert!(told.body.contains(why), "{why}: {told:?}");
         secrets.are_not_in("the answer to a reload", &told.body);
     }
-    // The two files taken for each other.
+    // The two files are swapped.
     gate.write("tls.crt", &private);
     let told = ask(gate.admin, "POST", "/-/reload", "", "");
     assert_eq!(told.status(), 422);
@@ -430,7 +430,7 @@ fn no_command_shows_a_secret_whatever_is_wrong() {
     says(3, "line 1", &["replay", "--config", &good, "-"], token);
     says(3, "not", &["verify-log", &bare], "");
     says(3, "", &["test", "--config", &good, &bare], "");
-    // A bundle whose address has credentials.
+    // A bundle whose URL has credentials.
     let pinned = file(
         "pinned.yaml",
         &yaml.replace("modelgate:\n", &format!("modelgate:\n  policies_key: '{}'\n", "A".repeat(43) + "=")),

@@ -1,4 +1,4 @@
-//! The end of the process, with requests on their way.
+//! The process stops while requests are in flight.
 
 use std::io::Write as _;
 use std::net::TcpStream;
@@ -7,7 +7,7 @@ use crate::process::{Gate, MASTER_KEY, Upstream, answer, ask, config, head, read
 
 const CHUNKED: &[u8] = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n";
 
-/// A stream that has begun at both ends.
+/// A stream that has started at both ends.
 fn streaming(gate: &Gate, upstream: &Upstream) -> (TcpStream, TcpStream) {
     let mut client = gate.chat();
     let (mut stream, _) = upstream.arriving();
@@ -16,7 +16,7 @@ fn streaming(gate: &Gate, upstream: &Upstream) -> (TcpStream, TcpStream) {
     (client, stream)
 }
 
-fn is_draining(gate: &Gate) {
+fn wait_until_draining(gate: &Gate) {
     until(|| {
         let ready = ask(gate.admin, "GET", "/health/readiness", "", "");
         (ready.status() == 503 && ready.body.contains("draining")).then_some(())
@@ -31,7 +31,7 @@ fn a_stream_that_is_open_at_the_end_is_finished() {
     let (mut client, mut stream) = streaming(&gate, &upstream);
     let mut idle = gate.connect();
     gate.signal("-TERM");
-    is_draining(&gate);
+    wait_until_draining(&gate);
     assert_eq!(rest(&mut idle), "", "a connection without a request is ended");
     stream.write_all(b"5\r\nworld\r\n0\r\n\r\n").unwrap();
     assert_eq!(read_until(&mut client, "0\r\n\r\n"), "5\r\nworld\r\n0\r\n\r\n");
@@ -46,7 +46,7 @@ fn a_stream_that_does_not_end_is_cut_off_when_the_drain_time_is_over() {
     let upstream = Upstream::start();
     let mut gate = Gate::start(&config(upstream.address, "", "limits: {drain_timeout: 1}"));
     let (mut client, stream) = streaming(&gate, &upstream);
-    // Beside the stream, a request whose answer has not begun, and one whose body has not come.
+    // In addition to the stream: a request without a response, and one whose body has not arrived.
     let mut waiting = gate.chat();
     let (_unanswered, _) = upstream.arriving();
     let mut half = gate.connect();
@@ -56,7 +56,7 @@ fn a_stream_that_does_not_end_is_cut_off_when_the_drain_time_is_over() {
     half.write_all(text.as_bytes()).unwrap();
     gate.counts("modelgate_requests_in_flight", 3.0);
     gate.signal("-TERM");
-    is_draining(&gate);
+    wait_until_draining(&gate);
     assert_eq!(gate.ended().code(), Some(0));
     gate.log.times("requests were still in flight when the drain time ran out, and are cut off", 1);
     assert!(!rest(&mut client).contains("0\r\n\r\n"), "it does not look whole");

@@ -1,4 +1,4 @@
-//! Upstreams that refuse, break off, stall, and talk nonsense.
+//! Upstreams that refuse, disconnect, stall, and send nonsense.
 
 use std::io::{Read as _, Write as _};
 
@@ -16,16 +16,16 @@ fn gate(upstream: &Upstream) -> Gate {
 }
 
 /// A chat that the upstream answers.
-fn works(gate: &Gate, upstream: &Upstream) {
+fn assert_works(gate: &Gate, upstream: &Upstream) {
     let mut client = gate.chat();
     let (mut stream, _) = upstream.arriving();
-    // The connection is not kept, so that the next request cannot meet its end.
+    // The connection is not kept, so that its end cannot affect the next request.
     stream.write_all(b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 5\r\n\r\nhello").unwrap();
     assert_eq!(answer(&mut client).body, "hello");
 }
 
-/// The caller is told of a bad gateway, and so are the log, the metrics and the decision log, for the `nth` time.
-fn is_told(gate: &Gate, client: &mut std::net::TcpStream, nth: usize) {
+/// The caller gets a bad gateway error, and the log, the metrics and the decision log report it for the `nth` time.
+fn assert_reported(gate: &Gate, client: &mut std::net::TcpStream, nth: usize) {
     assert_eq!(answer(client).told(), (502, "upstream_unreachable".to_owned()));
     gate.log.times("the upstream failed", nth);
     assert!((gate.metric(DOWN) - nth as f64).abs() < 0.1);
@@ -38,7 +38,7 @@ fn is_told(gate: &Gate, client: &mut std::net::TcpStream, nth: usize) {
 fn an_upstream_that_refuses_is_told_of_with_the_reason() {
     let gate = Gate::start(&config(nobody(), "", ""));
     for nth in 1..=3 {
-        is_told(&gate, &mut gate.chat(), nth);
+        assert_reported(&gate, &mut gate.chat(), nth);
     }
     let log = gate.stop();
     assert!(log.contains("connect=true") && log.contains("Connection refused"), "{log}");
@@ -50,12 +50,12 @@ fn a_connection_that_is_reset_before_the_answer_fails_once_and_is_not_tried_agai
     let gate = gate(&upstream);
     let mut client = gate.chat();
     let mut stream = upstream.accept();
-    // What is left unread makes a reset of the end.
+    // Unread data turns the end into a reset.
     head(&mut stream);
     drop(stream);
-    is_told(&gate, &mut client, 1);
+    assert_reported(&gate, &mut client, 1);
     assert!(upstream.is_left_alone(), "a request that may have had an effect was sent twice");
-    works(&gate, &upstream);
+    assert_works(&gate, &upstream);
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn an_answer_that_breaks_off_never_looks_whole() {
     let upstream = Upstream::start();
     let gate = gate(&upstream);
     let long = b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n";
-    // By a reset and by an ordinary end, in the middle of a chunk, between two, and short of a length.
+    // Ends with a reset and ordinarily: in the middle of a chunk, between two chunks, and before the declared length.
     let cases: [(&[u8], &[u8], bool); 4] = [
         (CHUNKED, b"5\r\nhello\r\n", true),
         (CHUNKED, b"5\r\nhello\r\n", false),
@@ -84,11 +84,11 @@ fn an_answer_that_breaks_off_never_looks_whole() {
         let ending = rest(&mut client);
         assert!(started.starts_with("HTTP/1.1 200"), "{started}");
         assert!(!ending.contains("0\r\n\r\n"), "case {nth} ends as if it were whole: {ending:?}");
-        gate.log.times("the upstream's answer broke off", nth + 1);
+        gate.log.times("the upstream's response ended early", nth + 1);
         assert!((gate.metric(BROKE_OFF) - (nth as f64 + 1.0)).abs() < 0.1);
         assert_eq!(gate.decisions(nth + 1)[nth]["verdict"], "allowed", "its answer had begun");
     }
-    works(&gate, &upstream);
+    assert_works(&gate, &upstream);
 }
 
 #[test]
@@ -115,7 +115,7 @@ fn an_answer_that_stalls_holds_up_nobody_else_and_ends_with_its_caller() {
     stream.write_all(b"5\r\nhello\r\n").unwrap();
     let _ = head(&mut stalled) + &read_until(&mut stalled, "hello");
     for _ in 0..3 {
-        works(&gate, &upstream);
+        assert_works(&gate, &upstream);
     }
     assert!((gate.metric("modelgate_requests_in_flight") - 1.0).abs() < 0.1);
     drop(stalled);
@@ -145,9 +145,9 @@ fn what_is_no_http_is_a_bad_gateway() {
         let (mut stream, _) = upstream.arriving();
         stream.write_all(garbage).unwrap();
         drop(stream);
-        is_told(&gate, &mut client, nth + 1);
+        assert_reported(&gate, &mut client, nth + 1);
     }
-    works(&gate, &upstream);
+    assert_works(&gate, &upstream);
 }
 
 #[test]
@@ -164,7 +164,7 @@ fn chunks_that_are_none_break_the_answer_off() {
         assert!(!rest(&mut client).contains("0\r\n\r\n"), "{garbage}");
         gate.counts(BROKE_OFF, nth as f64 + 1.0);
     }
-    works(&gate, &upstream);
+    assert_works(&gate, &upstream);
 }
 
 #[test]
@@ -176,13 +176,13 @@ fn a_second_answer_to_one_request_is_nobodys() {
     let (mut client, mut used) = (gate.connect(), Vec::new());
     for _ in 0..5 {
         chat_on(&mut client, MASTER_KEY);
-        // Each time on a new connection: those before are not used again.
+        // Each time on a new connection. The previous ones are not used again.
         let (mut stream, _) = upstream.arriving();
         stream.write_all((two.to_owned() + &second).as_bytes()).unwrap();
         used.push(stream);
         assert_eq!(answer(&mut client).body, "first");
     }
-    works(&gate, &upstream);
+    assert_works(&gate, &upstream);
     for mut stream in used {
         assert_eq!(rest(&mut stream), "", "the gateway ends it");
     }
@@ -201,8 +201,8 @@ fn a_head_without_an_end_is_not_kept_for_ever() {
         sent += line.len();
         assert!(sent < 64 * 1024 * 1024, "it is read for ever");
     }
-    is_told(&gate, &mut client, 1);
-    works(&gate, &upstream);
+    assert_reported(&gate, &mut client, 1);
+    assert_works(&gate, &upstream);
 }
 
 #[test]
@@ -212,9 +212,9 @@ fn a_head_with_too_many_lines_is_a_bad_gateway() {
     let mut client = gate.chat();
     let (mut stream, _) = upstream.arriving();
     let lines: String = (0..5000).map(|n| format!("x-{n}: y\r\n")).collect();
-    // The gateway may be gone before all of it is written.
+    // The gateway may disconnect before everything is written.
     let _ = stream.write_all(format!("HTTP/1.1 200 OK\r\n{lines}content-length: 0\r\n\r\n").as_bytes());
-    is_told(&gate, &mut client, 1);
+    assert_reported(&gate, &mut client, 1);
 }
 
 #[test]
@@ -227,8 +227,8 @@ fn a_request_that_meets_the_end_of_a_kept_connection_is_served_by_another_or_tol
         let (mut stream, _) = upstream.arriving();
         reply(&mut stream, "one");
         assert_eq!(answer(&mut client).body, "one");
-        // Ended as the next request comes. Nobody can read that one: if nothing of it was sent, it goes another way, and
-        // else its caller is told.
+        // The connection ends when the next request is sent, so the upstream cannot read it. If nothing of it was
+        // sent, it is sent on another connection. Otherwise its caller gets an error.
         drop(stream);
         let mut client = gate.chat();
         let another = until(|| match upstream.next() {
@@ -269,7 +269,7 @@ fn a_request_on_a_kept_connection_is_not_sent_again_once_it_was_read() {
     let mut client = gate.chat();
     assert_eq!(answer(&mut stream).body, r#"{"model": "gpt"}"#, "the connection is used again");
     drop(stream);
-    is_told(&gate, &mut client, 1);
+    assert_reported(&gate, &mut client, 1);
     assert!(upstream.is_left_alone(), "a request that may have had an effect was sent twice");
     let mut nothing = [0];
     assert!(matches!(gate.connect().write_all(b"\r\n"), Ok(())));

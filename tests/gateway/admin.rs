@@ -1,4 +1,4 @@
-//! The admin listener: what operators ask, on a socket of its own.
+//! The admin listener: requests of operators, on a socket of its own.
 
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
@@ -45,7 +45,7 @@ async fn no_caller_reaches_admin_routes_or_details_through_the_main_listener() {
     for (method, path) in [("GET", "/-/snapshot"), ("POST", "/-/reload")] {
         assert_eq!(gate.refused(method, path, "", "").await.status(), "401", "{path}");
         assert_eq!(gate.refused(method, path, &token, "").await.status(), "403", "{path}");
-        // To whom everything is allowed it is a path like any other: the upstream's affair.
+        // The caller may use every route, so the path is forwarded to the upstream.
         let _asking = gate.send(method, path, &master, "").await;
         assert!(gate.arriving().await.1.head.contains(path));
     }
@@ -69,7 +69,7 @@ async fn it_says_that_it_drains_and_ends_with_the_gateway() {
     soon(live.administered).await.unwrap();
 }
 
-/// The status of a request with these headers, and no others.
+/// The status of a request with only these headers.
 async fn status(live: &Live, method: &str, path: &str, headers: &str) -> String {
     let mut stream = soon(TcpStream::connect(live.admin)).await.unwrap();
     let text = format!("{method} {path} HTTP/1.1\r\ncontent-length: 0\r\n{headers}\r\n");

@@ -1,4 +1,4 @@
-//! A gateway under attack, what its upstream saw of it, and another caller who must not notice.
+//! A gateway under attack, the requests that reach its upstream, and another caller who must not be affected.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -14,23 +14,23 @@ use crate::fixture::{Fixture, in_a_while, read_message, soon};
 use crate::smuggling::record;
 
 pub(crate) const BODY: &str = r#"{"model": "anthropic-claude"}"#;
-/// How long another caller may wait on a busy machine. The attacks themselves would last for ever.
+/// The maximum wait of another caller on a busy machine. The attacks themselves would never end.
 const AT_ONCE: Duration = Duration::from_secs(10);
-/// How much an attack may make the whole test program grow, with the other tests that run beside it. What is attacked has a
-/// bound of its own for each connection and each stream; without one these attacks need gigabytes.
+/// The allowed growth of the whole test program during an attack, including tests that run in parallel. Each attacked
+/// connection and stream has its own limit. Without a limit, these attacks need gigabytes.
 const GROWTH_MIB: usize = 256;
 
 pub(crate) struct Attacked {
     pub(crate) address: SocketAddr,
     pub(crate) token: String,
-    /// Another caller's: limits that count by caller are not theirs to run into.
+    /// The key of another caller, so that limits for each caller do not affect it.
     other: String,
     arrived: Arc<Mutex<Vec<String>>>,
     stop: oneshot::Sender<()>,
     served: JoinHandle<()>,
     recorder: JoinHandle<()>,
     peak: Option<usize>,
-    /// The keys are here.
+    /// The directory with the keys.
     _directory: tempfile::TempDir,
 }
 
@@ -39,7 +39,7 @@ impl Attacked {
         Self::with("").await
     }
 
-    /// With more in the block `modelgate`.
+    /// Adds settings to the block `modelgate`.
     pub(crate) async fn with(modelgate: &str) -> Self {
         let gate = Fixture::with(modelgate).await;
         let token = gate.token(&["basic_user"]);
@@ -56,12 +56,12 @@ impl Attacked {
         soon(TcpStream::connect(self.address)).await.unwrap()
     }
 
-    /// A chat request whose head is complete, with `length` bytes of body to come.
+    /// A chat request with a complete head, and `length` bytes of body to follow.
     pub(crate) fn head(&self, length: usize) -> String {
         head(&self.token, length)
     }
 
-    /// Another caller is answered while all this goes on.
+    /// Checks that another caller gets a response during the attack.
     pub(crate) async fn assert_serves_others(&self) {
         let started = Instant::now();
         let mut client = self.connect().await;
@@ -71,13 +71,13 @@ impl Attacked {
         assert!(started.elapsed() < AT_ONCE, "another caller waited for {:?}", started.elapsed());
     }
 
-    /// The program has not grown beyond what is stated.
+    /// Checks that memory has not grown beyond the limit.
     pub(crate) fn assert_is_bounded(&self) {
         let grown = peak_mib().zip(self.peak).map(|(now, before)| now - before);
         assert!(grown.is_none_or(|mib| mib < GROWTH_MIB), "{grown:?} MiB more than before the attack");
     }
 
-    /// Ends everything; how many requests arrived at the upstream.
+    /// Stops everything, and returns the number of requests that reached the upstream.
     pub(crate) async fn stop(self) -> usize {
         self.stop.send(()).unwrap();
         soon(self.served).await.unwrap();
@@ -93,16 +93,18 @@ fn head(token: &str, length: usize) -> String {
     )
 }
 
-/// The most memory that the program has had, where the system tells.
+/// The peak memory of the program, if the system reports it.
 fn peak_mib() -> Option<usize> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     Some(line.trim().strip_suffix(" kB")?.parse::<usize>().ok()? / 1024)
 }
 
-/// Sends a piece again and again for as long as somebody takes it, up to `most` bytes; how many were taken.
+/// Sends a piece repeatedly while the other side reads it, up to `most` bytes. Returns the number of bytes that were
+/// read.
 ///
-/// Nobody took anything for a while: then nobody will, or the machine is so busy that less was taken than could have been.
+/// If nothing is read for a while, either the other side has stopped reading, or the machine is so busy that less was
+/// read than possible.
 pub(crate) async fn pump(stream: &mut TcpStream, piece: &[u8], most: usize) -> usize {
     const A_WHILE: Duration = Duration::from_millis(500);
     let mut taken = 0;

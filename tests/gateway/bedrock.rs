@@ -1,4 +1,4 @@
-//! Bedrock in its own API: an upstream that verifies each signature with the signer of the AWS SDK.
+//! Bedrock in its own API. The upstream of these tests verifies each signature with the signer of the AWS SDK.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -37,14 +37,14 @@ fn headers(gate: &Fixture) -> String {
     format!("authorization: Bearer {}\r\ncontent-type: application/json\r\n", gate.token(&["basic_user"]))
 }
 
-/// Signs what arrived once more, and compares.
+/// Signs the received request again, and compares the signatures.
 fn verify(request: &Message, region: &str, session: Option<&str>) {
     let header = |name: &str| request.header(name).unwrap_or_else(|| panic!("{name}: {}", request.head));
     let date = header("x-amz-date");
     let number = |range: std::ops::Range<usize>| date[range].parse::<u64>().unwrap();
     let seconds = number(9..11) * 3600 + number(11..13) * 60 + number(13..15);
     let today = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() / 86_400;
-    // The clock may have passed midnight since.
+    // The date may have changed at midnight.
     let expected = [today, today - 1].map(|day| {
         let time = UNIX_EPOCH + Duration::from_secs(day * 86_400 + seconds);
         signature(request, (region, session), time)
@@ -79,14 +79,14 @@ fn signature(request: &Message, (region, session): (&str, Option<&str>), time: S
     let uri = format!("http://{}{path}", request.header("host").unwrap());
     let body = SignableBody::Bytes(request.body.as_bytes());
     let signable = SignableRequest::new(method, uri, signed, body).unwrap();
-    // The signer logs what it signs, and the tests of a process share the log.
+    // The signer logs the text that it signs, and all tests of a process share the log.
     let signed = dispatcher::with_default(&Dispatch::none(), || sign(signable, &parameters));
     let (instructions, _) = signed.unwrap().into_parts();
     let found = instructions.headers().find(|(name, _)| *name == "authorization");
     found.unwrap().1.to_owned()
 }
 
-/// The request that Bedrock gets.
+/// The request that Bedrock receives.
 async fn forwarded(gate: &Fixture, path: &str, more: &str) -> Message {
     let body = json!({"messages": [], "inferenceConfig": {"maxTokens": 3}}).to_string();
     let mut client = gate.send("POST", path, &format!("{}{more}", headers(gate)), &body).await;

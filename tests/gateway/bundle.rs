@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 
 use crate::fixture::soon;
 
-/// What the server has: a bundle, its signature, and how often it was sent whole.
+/// The content of the server: a bundle, its signature, and the number of complete downloads.
 #[derive(Default)]
 struct Published {
     bundle: Vec<u8>,
@@ -165,7 +165,7 @@ async fn a_new_bundle_is_in_force_at_the_next_poll() {
         }
     })
     .await;
-    assert_eq!(policies(), Some(1), "the old rules stay in force");
+    assert_eq!(policies(), Some(1), "the old rules stay active");
 }
 
 #[test]
@@ -198,7 +198,7 @@ async fn a_bundle_that_is_older_than_one_that_was_accepted_is_refused() {
     assert!(soon(mirror.refresh()).await.unwrap());
     assert_eq!((text(&mirror).as_str(), mirror.newest().unwrap().number), ("// fourth", 44));
 
-    // After a restart the version that was kept counts.
+    // After a restart, the stored version counts.
     let newest = mirror.newest().unwrap().clone();
     let mut restarted = server.mirror().not_before(newest);
     assert!(soon(restarted.refresh()).await.unwrap(), "the same bundle is as good as before");
@@ -261,7 +261,7 @@ fn what_a_killed_process_left_behind_is_in_nobodys_way() {
     let server: url::Url = "https://127.0.0.1/bundle.tar.gz".parse().unwrap();
     let (first, second) = (Mirror::new(server.clone(), None).unwrap(), Mirror::new(server, None).unwrap());
     assert_ne!(first.policies(), second.policies());
-    // As after a kill: nothing of the first was cleaned up, and this process has the same id.
+    // Simulates a kill: the files of the first process remain, and this process has the same id.
     std::mem::forget(first);
     assert!(Mirror::new("https://127.0.0.1/x".parse().unwrap(), None).is_ok());
 }

@@ -1,4 +1,4 @@
-//! Captures the log of this process, at the levels that would show credentials.
+//! Captures the log of this process at the levels that could show credentials.
 
 use std::io;
 use std::sync::{Mutex, Once};
@@ -8,7 +8,7 @@ use tracing_subscriber::EnvFilter;
 static LOG: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 static BEGIN: Once = Once::new();
 
-/// Begins to capture. The tests of a process share the log.
+/// Starts to capture. All tests of a process share the log.
 pub(crate) fn begin() {
     BEGIN.call_once(|| {
         let filter = EnvFilter::new("modelgate=trace,aws_sigv4=trace,hyper_util=trace");

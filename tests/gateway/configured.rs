@@ -1,4 +1,4 @@
-//! What LiteLLM's configuration says of models, as an upstream sees it.
+//! LiteLLM's model settings, as an upstream receives them.
 
 use std::sync::Arc;
 
@@ -12,7 +12,8 @@ use tokio::net::TcpListener;
 use crate::fixture::{Fixture, MASTER_KEY, Message};
 use crate::key::Key;
 
-/// A gateway on a role that may use `listed`, and the rest of a configuration. `UPSTREAM` stands for the upstream's address.
+/// A gateway whose role may use `listed`, with this additional configuration. `UPSTREAM` stands for the upstream's
+/// address.
 pub(crate) async fn gate(listed: &str, rest: &str, variables: &[(&str, &str)]) -> Fixture {
     let upstream = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = upstream.local_addr().unwrap().to_string();
@@ -45,7 +46,7 @@ async fn refused(gate: &Fixture, model: &str) -> Message {
     gate.refused("POST", "/v1/chat/completions", &headers(gate), &body).await
 }
 
-/// What the upstream gets: its path and body.
+/// The path and the body that the upstream receives.
 async fn forwarded(gate: &Fixture, path: &str, body: &Value) -> (String, Value, Message) {
     let _client = gate.send("POST", path, &headers(gate), &body.to_string()).await;
     let (_upstream, request) = gate.arriving().await;
@@ -119,7 +120,7 @@ async fn a_star_for_all_models_asks_the_provider_that_the_name_begins_with() {
 
 #[tokio::test]
 async fn azure_ai_foundry_is_asked_with_its_own_header_and_version() {
-    // The host decides, so that the path of an endpoint on this machine is the plain one.
+    // The host decides, so the path of an endpoint on this machine is the plain one.
     let models = "model_list: [{model_name: a, litellm_params: {model: azure_ai/Phi-4, api_base: 'http://UPSTREAM/models', \
                   api_version: 2024-05-01-preview, api_key: k}}, {model_name: b, litellm_params: {model: azure/dep, api_base: \
                   'http://UPSTREAM', api_version: v1, azure_ad_token: t}}]\n";

@@ -1,4 +1,4 @@
-//! Browsers: preflights, and the answers that a page may read.
+//! Browsers: preflight requests, and responses that a page may read.
 
 use crate::fixture::{Fixture, answer, read_message, soon};
 

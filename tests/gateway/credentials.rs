@@ -1,4 +1,4 @@
-//! Credentials in several places, and what of them goes upstream.
+//! Credentials in several places, and the headers that go upstream.
 
 use tokio::io::AsyncWriteExt as _;
 
@@ -7,7 +7,7 @@ use crate::fixture::{Fixture, MASTER_KEY, Message, read_message, read_until, soo
 const CHAT: &str = "/v1/chat/completions";
 const ALLOWED: &str = r#"{"model": "anthropic-claude"}"#;
 
-/// What the upstream gets of a request.
+/// The request that the upstream receives.
 async fn forwarded(gate: &Fixture, path: &str, headers: &str, body: &str) -> Message {
     let _client = gate.send("POST", path, headers, body).await;
     gate.arriving().await.1
@@ -55,7 +55,7 @@ async fn a_credential_in_the_query_does_not_go_upstream() {
     let query = format!("a=1&key={token}&access_token={token}&api_key=x&mine={token}&b=%20");
     let request = forwarded(&gate, &format!("{CHAT}?{query}"), &bearer, ALLOWED).await;
     assert!(request.head.starts_with("POST /v1/chat/completions?a=1&b=%20 HTTP/1.1\r\n"), "{}", request.head);
-    // At a proxy too.
+    // The same applies to a proxy.
     let master = format!("authorization: Bearer {MASTER_KEY}\r\n");
     let request = forwarded(&gate, &format!("/v1/files?key={MASTER_KEY}&x=1"), &master, "").await;
     assert!(request.head.starts_with("POST /base/v1/files?x=1 HTTP/1.1\r\n"), "{}", request.head);
@@ -105,7 +105,7 @@ async fn headers_that_choose_an_account_a_deployment_or_a_method_do_not_go_upstr
         "keep-alive",
         "x-original-url",
     ];
-    // Where a header is judged, it says what the request says anyway.
+    // If a header is judged, it has the same value as the request.
     let value = |name: &str| match name {
         "azureml-model-deployment" | "ai-language-model-id" => "anthropic-claude",
         "x-http-method-override" | "x-http-method" | "x-method-override" => "POST",
@@ -121,7 +121,7 @@ async fn headers_that_choose_an_account_a_deployment_or_a_method_do_not_go_upstr
     }
 }
 
-/// What a caller sees of an upstream's answer.
+/// The headers of an upstream's response that a caller receives.
 async fn returned(gate: &Fixture, answer: &str) -> Message {
     let mut client = gate.chat(&gate.token(&["basic_user"]), ALLOWED).await;
     let (mut upstream, _) = gate.arriving().await;

@@ -144,7 +144,7 @@ async fn a_compressed_bomb_is_refused_at_the_limit() {
         let answer = refused(&gate, &format!("content-encoding: {coding}\r\n"), &body).await;
         assert_eq!(answer.status(), "413", "{coding}");
     }
-    // The outer coding alone is small; what is inside is not.
+    // Only the outer coding is small. The decoded content is not.
     let twice = gzip(gzip(&bomb));
     assert_eq!(refused(&gate, "content-encoding: gzip, gzip\r\n", &twice).await.status(), "413");
 }

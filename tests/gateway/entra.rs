@@ -1,4 +1,4 @@
-//! Azure with tokens that a client secret of Entra ID is exchanged for.
+//! Azure with tokens of Entra ID, which are exchanged for a client secret.
 
 use serde_json::json;
 use url::form_urlencoded;

@@ -1,4 +1,4 @@
-//! Errors in the form that the client of each API reads.
+//! Errors in the format of each API.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use crate::fixture::{Fixture, soon};
 
 const DENIED: &str = r#"{"model": "openai-gpt-4o", "messages": [], "max_tokens": 1}"#;
 
-/// The answer to a denied request: its status, its body, and the id in its head.
+/// The response to a denied request: its status, its body, and its request id.
 async fn denied(gate: &Fixture, path: &str, headers: &str, body: &str) -> (String, Value, String) {
     let headers = format!("authorization: Bearer {}\r\n{headers}", gate.token(&["basic_user"]));
     let answer = gate.refused("POST", path, &headers, body).await;
@@ -80,7 +80,7 @@ async fn the_operator_chooses_the_status_and_the_code_of_denied_models() {
     let path = "/v1beta/models/openai-gpt-4o:generateContent";
     let (status, body, _) = denied(&gate, path, "", "{}").await;
     assert_eq!((status.as_str(), &body["error"]["status"]), ("404", &json!("NOT_FOUND")));
-    // What is denied for another reason than its model keeps its status.
+    // A request that is denied for another reason than its model keeps its status.
     let (status, body, _) = denied(&gate, "/v1/organization/x", "", "{}").await;
     assert_eq!((status.as_str(), &body["error"]["code"]), ("403", &json!("permission_denied")));
     let guest = format!("authorization: Bearer {}\r\n", gate.token(&["guest"]));

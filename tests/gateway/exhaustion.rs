@@ -1,4 +1,5 @@
-//! Clients that take a connection and give nothing for it: nobody else notices, and what they hold is bounded.
+//! Clients that hold a connection without sending a request. Other clients are not affected, and the resources are
+//! limited.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -13,11 +14,11 @@ use crate::frames::{
     DATA, END_HEADERS, END_STREAM, HEADERS, chat_fields, connect, field, frame, next_frame, setting,
 };
 
-/// Of each kind.
+/// The number of connections of each kind.
 const CLIENTS: usize = 50;
 const CHAT: &str = r#"{"model": "anthropic-claude", "stream": true}"#;
 
-/// This many connections that have sent these bytes.
+/// Opens this number of connections, and sends these bytes on each.
 async fn clients(attacked: &Attacked, bytes: &str) -> Vec<TcpStream> {
     let mut all = Vec::new();
     for _ in 0..CLIENTS {
@@ -36,7 +37,7 @@ async fn clients_that_are_idle_slow_or_half_way_keep_nobody_from_being_served() 
     let slow_bodies = clients(&attacked, &format!("{}{{\"model\"", attacked.head(4096))).await;
     let preface_only = clients(&attacked, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;
     attacked.assert_serves_others().await;
-    // They come a byte further, and the others still do not notice.
+    // Each connection sends one more byte. The other clients are still not affected.
     for client in slow_heads.iter().chain(&slow_bodies) {
         soon(client.writable()).await.unwrap();
         client.try_write(b":").unwrap();
@@ -47,7 +48,7 @@ async fn clients_that_are_idle_slow_or_half_way_keep_nobody_from_being_served() 
     assert_eq!(attacked.stop().await, 2, "the other caller's");
 }
 
-/// Sends a byte now and then, for as long as the connection lasts; what came of it.
+/// Sends a byte now and then while the connection lasts, and returns the bytes that were received.
 async fn drip(client: TcpStream) -> String {
     let (mut reading, mut writing) = client.into_split();
     let dripping = tokio::spawn(async move {
@@ -57,7 +58,7 @@ async fn drip(client: TcpStream) -> String {
         }
     });
     let mut answer = Vec::new();
-    // It may be reset as well as ended.
+    // The connection may also be reset.
     let _ = soon(reading.read_to_end(&mut answer)).await;
     dripping.abort();
     String::from_utf8_lossy(&answer).into_owned()
@@ -107,12 +108,12 @@ async fn half_open_streams_are_answered_and_their_connection_ends() {
 }
 
 const STREAMED: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n";
-/// What an upstream would send if it were asked to.
+/// A response that the upstream would send on request.
 const ENOUGH: usize = 64 << 20;
-/// What the buffers of two sockets and a connection can hold.
+/// The capacity of the buffers of two sockets and a connection.
 const BUFFERED: usize = 24 << 20;
 
-/// Answers without an end; how much was taken of it.
+/// Sends a response without end, and returns the number of bytes that were accepted.
 async fn answer_without_end(upstream: &mut TcpStream) -> usize {
     soon(upstream.write_all(STREAMED)).await.unwrap();
     pump(upstream, &[b'x'; 64 * 1024], ENOUGH).await
@@ -132,7 +133,7 @@ async fn a_client_that_never_reads_holds_up_its_own_answer_alone() {
     let taken = answer_without_end(&mut upstream).await;
     assert!(taken < BUFFERED, "{taken} bytes were taken for a client that reads nothing");
     assert_serves_others(&gate).await;
-    // What was held up is still there for a client that begins to read.
+    // A client that starts to read receives the delayed data.
     soon(read_until(&mut client, "\r\n\r\n")).await;
 }
 

@@ -1,4 +1,4 @@
-//! What the tests talk through and to.
+//! The clients, gateways and upstreams of the tests.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 
 pub(crate) use crate::key::{Key, in_a_while};
 
-/// Longer than any step takes, so that a hang fails.
+/// Longer than any step takes, so that a hang fails the test.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) async fn soon<F: Future>(step: F) -> F::Output {
@@ -36,7 +36,7 @@ pub(crate) struct Fixture {
 
 pub(crate) const MASTER_KEY: &str = "sk-master";
 
-/// The header that presents a token.
+/// The header with a token.
 pub(crate) fn bearer(token: &str) -> String {
     format!("authorization: Bearer {token}\r\n")
 }
@@ -46,18 +46,18 @@ impl Fixture {
         Self::with("").await
     }
 
-    /// With more in the block `modelgate`; `UPSTREAM` stands for the upstream's address.
+    /// Adds settings to the block `modelgate`. `UPSTREAM` stands for the upstream's address.
     pub(crate) async fn with(modelgate: &str) -> Self {
         Self::with_tokens("", modelgate, &[]).await
     }
 
-    /// Before somebody else, to whom all requests go; nobody asks the fixture's own upstream.
+    /// A gateway in front of another server, which receives all requests. The fixture's own upstream receives none.
     pub(crate) async fn before(other: SocketAddr) -> Self {
         let upstream = TcpListener::bind("127.0.0.1:0").await.unwrap();
         Self::of(upstream, other, ["", ""], &[]).await
     }
 
-    /// With more in the blocks `litellm_jwtauth` and `modelgate`, and more environment variables.
+    /// Adds settings to the blocks `litellm_jwtauth` and `modelgate`, and environment variables.
     pub(crate) async fn with_tokens(jwtauth: &str, modelgate: &str, variables: &[(&str, &str)]) -> Self {
         let upstream = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = upstream.local_addr().unwrap();
@@ -107,7 +107,7 @@ impl Fixture {
         generation(config(&self.directory, upstream, ["", &modelgate, models], &[]), &DropIns::default())
     }
 
-    /// The same configuration, in which the model of the role has another name at the upstream.
+    /// The same configuration, but the role's model has another name at the upstream.
     pub(crate) fn generation_moved(&self, name: &str) -> Generation {
         self.generation_at(&format!("openai/{name}"))
     }
@@ -128,13 +128,13 @@ impl Fixture {
         generation(config, &DropIns::default())
     }
 
-    /// Drops a policy in, with this block `modelgate`.
+    /// Adds a policy file, with this block `modelgate`.
     pub(crate) fn drop_in(&self, modelgate: &str, policy: &str) {
         let (config, dropins) = self.dropping(modelgate, policy);
         self.gateway.activate(generation(config, &dropins));
     }
 
-    /// Rules with a policy dropped in, which nobody enforces yet.
+    /// Rules with an additional policy, which are not active yet.
     pub(crate) fn with_policy(&self, modelgate: &str, policy: &str) -> Snapshot {
         let (config, dropins) = self.dropping(modelgate, policy);
         Snapshot::with_policies(config, &dropins).unwrap()
@@ -158,7 +158,7 @@ impl Fixture {
         self.key.token(claims)
     }
 
-    /// Sends a chat request for a model, and gives the connection for the answer.
+    /// Sends a chat request for a model, and returns the connection for the response.
     pub(crate) async fn chat(&self, token: &str, body: &str) -> TcpStream {
         self.send("POST", "/v1/chat/completions", &format!("authorization: Bearer {token}\r\n"), body).await
     }
@@ -167,7 +167,7 @@ impl Fixture {
         send(self.address, method, path, headers, body).await
     }
 
-    /// A request that the upstream never sees: its status line, headers and body.
+    /// Sends a request that must not reach the upstream. Returns the status line, headers and body.
     pub(crate) async fn refused(&self, method: &str, path: &str, headers: &str, body: &str) -> Message {
         soon(read_message(&mut self.send(method, path, headers, body).await)).await
     }
@@ -243,7 +243,7 @@ modelgate: {{{modelgate}}}
 /// One HTTP/1.1 message.
 #[derive(Debug)]
 pub(crate) struct Message {
-    /// The first line and the headers, names in lower case as they were sent.
+    /// The first line and the headers. Names are lower case, as they were sent.
     pub(crate) head: String,
     pub(crate) body: String,
 }
@@ -263,7 +263,7 @@ impl Message {
     }
 }
 
-/// Reads a message whose body has a length, or none.
+/// Reads a message with a length or without a body.
 pub(crate) async fn read_message(stream: &mut (impl AsyncRead + Unpin)) -> Message {
     let head = read_until(stream, "\r\n\r\n").await;
     let message = Message { head, body: String::new() };

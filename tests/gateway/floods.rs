@@ -1,4 +1,5 @@
-//! HTTP/2 as an attacker speaks it: each flood ends with the connection, or stays within a bound, and nobody else notices.
+//! HTTP/2 floods of an attacker: each one ends its connection or stays within a limit, and other clients are not
+//! affected.
 
 use std::net::SocketAddr;
 
@@ -13,21 +14,21 @@ use crate::frames::{
     chat_fields, connect, field, frame, hello, next_frame, remembered,
 };
 
-/// More than any limit, and still sent in no time.
+/// More than any limit, and still sent quickly.
 const MANY: u32 = 20_000;
 
-/// The first chat request, whose fields are remembered, and the block that repeats them.
+/// The first chat request, whose fields are added to the table, and the block that repeats them.
 fn first_and_again(bearer: &str) -> (Vec<u8>, Vec<u8>) {
     let fields = chat_fields(bearer);
     let first = fields.iter().flat_map(|(name, value)| remembered(name, value)).collect();
     (first, (62..67).rev().map(again).collect())
 }
 
-/// Sends all this on a new connection, unless it ends before, and gives the frames that came until its end.
+/// Sends all frames on a new connection, unless it ends early. Returns the frames that were received until its end.
 async fn flood(address: SocketAddr, bytes: Vec<u8>) -> Vec<Frame> {
     let (mut reading, mut writing) = connect(address, &[]).await.into_split();
     let writer = tokio::spawn(async move {
-        // The other side may have had enough.
+        // The other side may have stopped reading.
         let _ = writing.write_all(&bytes).await;
         writing
     });
@@ -93,7 +94,7 @@ async fn a_header_bomb_is_refused_before_it_is_unpacked() {
     let bytes = frame(HEADERS, END_HEADERS | END_STREAM, 1, &bomb(16_384)[..16_384]);
     assert_ends(&attacked, bytes, ENHANCE_YOUR_CALM).await;
 
-    // 100 KiB: one answer is 431, and the connection serves its next request.
+    // 100 KiB: the response is 431, and the connection serves its next request.
     let mut client = connect(attacked.address, &[]).await;
     let mut bytes = frame(HEADERS, END_HEADERS | END_STREAM, 1, &bomb(25));
     bytes.extend(frame(HEADERS, END_HEADERS, 3, &plain));
@@ -150,13 +151,13 @@ async fn windows_that_overflow_or_stand_still_are_errors() {
     attacked.stop().await;
 }
 
-/// Settings and pings must be acknowledged. Who reads no acknowledgement is read no more.
+/// Settings and pings must be acknowledged. The gateway stops reading from a client that reads no acknowledgements.
 #[tokio::test]
 async fn a_flood_that_wants_answers_and_reads_none_is_held_up() {
     const MOST: usize = 64 << 20;
     let attacked = Attacked::start().await;
     for kind in [SETTINGS, PING] {
-        // Small buffers are full sooner.
+        // Small buffers fill up sooner.
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(4096).unwrap();
         socket.set_send_buffer_size(64 * 1024).unwrap();

@@ -1,4 +1,4 @@
-//! What goes upstream, and what comes back.
+//! The requests that go upstream, and the responses that come back.
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -136,11 +136,11 @@ async fn an_answer_that_breaks_off_breaks_off_for_the_caller_too() {
     assert!(soon(read_until(&mut client, "hello")).await.contains("content-length: 10\r\n"));
     drop(upstream);
     let mut rest = Vec::new();
-    // The connection may end with a reset; it must end.
+    // The connection must end, perhaps with a reset.
     let _ = soon(client.read_to_end(&mut rest)).await;
     assert!(rest.is_empty(), "{rest:?}");
 
-    // And that connection is used no more.
+    // The connection is not used again.
     let mut client = gate.chat(&token, BODY).await;
     let (mut upstream, _) = gate.arriving().await;
     answer(&mut upstream, "2").await;

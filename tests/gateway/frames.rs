@@ -47,12 +47,12 @@ pub(crate) fn field(name: &str, value: &str) -> Vec<u8> {
     literal(0, name, value)
 }
 
-/// A literal field that both sides remember, RFC 7541 section 6.2.1: the newest one has index 62.
+/// A literal field that both sides add to their tables, RFC 7541 section 6.2.1: the newest one has index 62.
 pub(crate) fn remembered(name: &str, value: &str) -> Vec<u8> {
     literal(0x40, name, value)
 }
 
-/// A field that was remembered, RFC 7541 section 6.1.
+/// A field of the table, RFC 7541 section 6.1.
 pub(crate) fn again(index: u8) -> u8 {
     0x80 | index
 }
@@ -78,7 +78,7 @@ fn literal(kind: u8, name: &str, value: &str) -> Vec<u8> {
     bytes
 }
 
-/// What every chat request needs, pseudo-headers first.
+/// The fields that every chat request needs, pseudo-headers first.
 pub(crate) fn chat_fields(bearer: &str) -> [(&str, &str); 5] {
     [
         (":method", "POST"),
@@ -89,14 +89,14 @@ pub(crate) fn chat_fields(bearer: &str) -> [(&str, &str); 5] {
     ]
 }
 
-/// A connection that has said hello, with these settings.
+/// A connection after the preface, with these settings.
 pub(crate) async fn connect(address: SocketAddr, settings: &[u8]) -> TcpStream {
     let mut client = soon(TcpStream::connect(address)).await.unwrap();
     soon(client.write_all(&hello(settings))).await.unwrap();
     client
 }
 
-/// What a client says first.
+/// The preface of a client.
 pub(crate) fn hello(settings: &[u8]) -> Vec<u8> {
     [PREFACE, &frame(SETTINGS, 0, 0, settings)].concat()
 }
@@ -120,7 +120,7 @@ impl Frame {
     }
 }
 
-/// The next frame; `None` at the end, however it comes.
+/// The next frame. `None` at the end of the connection.
 pub(crate) async fn next_frame(client: &mut (impl AsyncRead + Unpin)) -> Option<Frame> {
     let mut head = [0; 9];
     client.read_exact(&mut head).await.ok()?;

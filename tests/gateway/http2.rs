@@ -1,4 +1,4 @@
-//! HTTP/2 as raw frames: what no well-behaved client sends.
+//! HTTP/2 as raw frames: requests that no well-behaved client sends.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -14,7 +14,7 @@ use crate::smuggling::record;
 
 const BODY: &str = r#"{"model": "anthropic-claude"}"#;
 
-/// What an attacker hopes will be read as lines of their own behind the gateway: a field's name and value.
+/// Field names and values that an attacker hopes the upstream will read as separate lines.
 pub(crate) const LINE_BREAKS: [(&str, &str); 6] = [
     ("x-a", "1\r\nx-b: 2"),
     ("x-a", "1\nx-b: 2"),
@@ -24,7 +24,7 @@ pub(crate) const LINE_BREAKS: [(&str, &str); 6] = [
     (":method", "POST / HTTP/1.1\r\nx: y\r\n\r\nPOST"),
 ];
 
-/// Sends a chat request with these fields, beside those that it needs, and waits until it is settled.
+/// Sends a chat request with these additional fields, and waits for its result.
 pub(crate) async fn send_fields(address: SocketAddr, token: &str, fields: &[(&str, &str)]) {
     let bearer = format!("Bearer {token}");
     let needed = chat_fields(&bearer);
@@ -38,7 +38,7 @@ pub(crate) async fn send_fields(address: SocketAddr, token: &str, fields: &[(&st
     let request =
         [frame(HEADERS, END_HEADERS, 1, &block), frame(DATA, END_STREAM, 1, BODY.as_bytes())].concat();
     soon(client.write_all(&request)).await.unwrap();
-    // An answer settles it, or a reset, or the end of the connection.
+    // The result is a response, a reset, or the end of the connection.
     while let Some(frame) = soon(next_frame(&mut client)).await {
         if frame.kind == GOAWAY || (frame.stream == 1 && [HEADERS, RST_STREAM].contains(&frame.kind)) {
             break;
@@ -46,7 +46,7 @@ pub(crate) async fn send_fields(address: SocketAddr, token: &str, fields: &[(&st
     }
 }
 
-/// How many requests arrived after one with these fields.
+/// The number of requests that arrived after one with these fields.
 async fn arrived(fields: &[(&str, &str)]) -> usize {
     let gate = Fixture::start().await;
     let token = gate.token(&["basic_user"]);

@@ -8,7 +8,8 @@ const A: &str = "https://a.example";
 const B: &str = "https://b.example/realm";
 const C: &str = "https://c.example";
 
-/// A gateway for the issuers A and B, whose keys have one id; the keys of `JWT_PUBLIC_KEY_URL` are the fixture's.
+/// A gateway for the issuers A and B, whose keys have the same id. The keys of `JWT_PUBLIC_KEY_URL` are the
+/// fixture's.
 struct Issuers {
     gate: Fixture,
     a: Key,
@@ -34,7 +35,7 @@ impl Issuers {
         Self { gate, a, b, directory }
     }
 
-    /// The models that a token's bearer may use, or why it has none.
+    /// The models that the caller may use, or the reason for the refusal.
     async fn answer(&self, token: &str) -> Message {
         self.gate.refused("GET", "/v1/models", &format!("authorization: Bearer {token}\r\n"), "").await
     }
@@ -77,7 +78,7 @@ async fn an_unlisted_issuer_is_refused_unless_jwt_issuer_names_it() {
     let named = Issuers::start(&[("JWT_ISSUER", C), ("JWT_AUDIENCE", "for-c")]).await;
     for (issuers, status) in [(&closed, "401"), (&named, "200")] {
         assert_eq!(issuers.status(&issuers.gate.token_of(&claims(C, "for-c"))).await, status);
-        // The global keys and audience are for that one issuer, and no other.
+        // The global keys and the global audience apply only to that one issuer.
         assert_eq!(issuers.status(&issuers.gate.token_of(&claims(C, "for-a"))).await, "401");
         assert_eq!(issuers.status(&issuers.gate.token_of(&claims(A, "for-a"))).await, "401");
         assert_eq!(issuers.status(&issuers.a.token(&claims(C, "for-c"))).await, "401");
@@ -102,7 +103,7 @@ async fn a_token_that_names_no_issuer_or_several_is_refused() {
 
 #[tokio::test]
 async fn an_issuers_own_claim_names_the_user() {
-    // Without a role of its own, only a user id makes the caller an internal user.
+    // The token has no role, so only a user id makes the caller an internal user.
     let issuers = Issuers::start(&[]).await;
     let mut claims = claims(B, "for-b");
     claims["roles"] = json!([]);
@@ -116,7 +117,7 @@ async fn an_issuers_own_claim_names_the_user() {
 
 #[tokio::test]
 async fn one_dead_issuer_does_not_block_the_other() {
-    // A listener that accepts nobody: whoever asks it waits.
+    // A listener that accepts no connection, so that clients wait.
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (a, directory) = (Key::new(), tempfile::tempdir().unwrap());
     let path = directory.path().join("a.json");
@@ -130,7 +131,7 @@ async fn one_dead_issuer_does_not_block_the_other() {
     let headers = |iss: &str| format!("authorization: Bearer {}\r\n", a.token(&claims(iss, "x")));
     let mut waiting = gate.send("GET", "/v1/models", &headers(B), "").await;
     assert_eq!(gate.refused("GET", "/v1/models", &headers(A), "").await.status(), "200");
-    // B's own token cannot be judged.
+    // B's own token cannot be verified.
     drop(silent);
     let answer = soon(read_message(&mut waiting)).await;
     assert_eq!((answer.status(), answer.header("retry-after")), ("503", Some("5")));

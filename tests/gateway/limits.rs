@@ -1,4 +1,4 @@
-//! What happens at each limit: the answer, the metric, and that there is room again.
+//! Each limit: the response, the metric, and that there is room again afterwards.
 
 use std::time::{Duration, Instant};
 
@@ -21,7 +21,7 @@ use crate::reload::{CLAUDE, Live};
 const CHAT: &str = "/v1/chat/completions";
 const ALLOWED: &str = r#"{"model": "anthropic-claude"}"#;
 
-/// A gateway with these limits, and whatever else of the block `modelgate`.
+/// A gateway with these limits, and additional settings of the block `modelgate`.
 async fn limited(limits: &str) -> Live {
     with(&format!("limits: {{{limits}}}")).await
 }
@@ -37,7 +37,7 @@ impl Live {
         value.expect("the metric is there")
     }
 
-    /// How often a limit was run into.
+    /// The number of times that a limit was reached.
     pub(crate) async fn hits(&self, limit: &str) -> f64 {
         self.metric(&format!("modelgate_limits_total{{limit=\"{limit}\"}}")).await
     }
@@ -55,7 +55,7 @@ impl Live {
         self.gate.refused("POST", CHAT, &bearer(token), body).await
     }
 
-    /// A request that waits for its answer, with the upstream's end.
+    /// A request that waits for its response, with the upstream's side of the connection.
     async fn in_flight(&self, token: &str) -> (TcpStream, TcpStream) {
         let client = self.gate.chat(token, ALLOWED).await;
         (client, self.gate.arriving().await.0)
@@ -74,10 +74,10 @@ fn post(token: &str, length: usize) -> String {
     format!("POST {CHAT} HTTP/1.1\r\nhost: g\r\ncontent-length: {length}\r\n{}\r\n", bearer(token))
 }
 
-/// What comes until the connection ends.
+/// The bytes that arrive until the connection ends.
 async fn rest(stream: &mut TcpStream) -> String {
     let mut bytes = Vec::new();
-    // It may be reset as well as ended.
+    // The connection may also be reset.
     let _ = soon(stream.read_to_end(&mut bytes)).await;
     String::from_utf8_lossy(&bytes).into_owned()
 }
@@ -165,7 +165,7 @@ async fn slow_bodies_take_no_more_room_than_there_is_for_all() {
     live.reaches("modelgate_body_bytes_in_flight", 0.0).await;
     let _client = live.gate.chat(&live.user(), &body).await;
     let (mut upstream, _) = live.gate.arriving().await;
-    // What was sent on takes no room any more, although its answer has not begun.
+    // A sent body needs no room, although its response has not begun.
     live.reaches("modelgate_body_bytes_in_flight", 0.0).await;
     answer(&mut upstream, "hello").await;
 }
@@ -281,7 +281,7 @@ async fn an_http2_connection_without_requests_is_told_before_it_is_closed() {
 async fn an_answer_that_is_late_keeps_its_connection() {
     let live = limited("idle_timeout: 0.3, header_timeout: 0.3, write_timeout: 0.3, body_timeout: 0.3").await;
     let (mut client, mut upstream) = live.in_flight(&live.user()).await;
-    // Longer than any of these, which is what is to be seen.
+    // Longer than any of these, so that the test can see the limit.
     tokio::time::sleep(Duration::from_millis(800)).await;
     answer(&mut upstream, "hello").await;
     assert_eq!(soon(read_message(&mut client)).await.body, "hello");
@@ -301,7 +301,7 @@ async fn a_body_that_takes_too_long_is_refused() {
 #[tokio::test]
 async fn a_large_body_has_more_time() {
     let live = limited("body_timeout: 0.5").await;
-    // Worth two seconds.
+    // Bytes for two seconds.
     let blanks = " ".repeat(128 * 1024);
     let mut client = live.connect().await;
     let begun = post(&live.user(), blanks.len() + ALLOWED.len()) + &blanks;
@@ -347,7 +347,7 @@ async fn a_body_that_is_nested_too_deep_is_refused() {
     }
 }
 
-/// Sends an answer of any length until nobody takes it any more.
+/// Sends a response of any length until the other side stops reading.
 async fn answer_without_end(upstream: &mut TcpStream) {
     soon(upstream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000000\r\n\r\n")).await.unwrap();
     soon(async { while upstream.write_all(&[b'x'; 64 * 1024]).await.is_ok() {} }).await;
@@ -400,7 +400,7 @@ async fn an_upstream_that_does_not_accept_is_given_up() {
     let deaf: TcpListener = socket.listen(1).unwrap();
     let address = deaf.local_addr().unwrap();
     let mut waiting = Vec::new();
-    // A connection that waits for one before it to be accepted says that the queue is full.
+    // If a connection waits for an earlier one to be accepted, the queue is full.
     while let Ok(stream) = tokio::time::timeout(Duration::from_millis(200), TcpStream::connect(address)).await
     {
         waiting.push(stream.unwrap());
@@ -445,7 +445,7 @@ async fn requests_in_flight_do_not_keep_a_gateway_that_is_to_stop_for_longer_tha
     live.gate.stop.send(()).unwrap();
     soon(live.gate.served).await.unwrap();
     let took = stopped.elapsed();
-    // The request gets the time that it may take, and not the 30 seconds of the default.
+    // The request gets its own timeout, not the default of 30 seconds.
     assert!(took >= Duration::from_millis(200) && took < Duration::from_secs(5), "{took:?}");
 }
 

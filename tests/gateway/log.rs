@@ -1,4 +1,4 @@
-//! What the decision log says of requests, and that it never holds them up.
+//! The content of the decision log. Logging never delays requests.
 
 use std::path::PathBuf;
 
@@ -16,7 +16,7 @@ fn file(gate: &Fixture) -> PathBuf {
     generation.snapshot().config().gateway.decision_log.as_ref().unwrap().file.clone().unwrap()
 }
 
-/// A gateway that logs to a file, with more of the block `decision_log`.
+/// A gateway that logs to a file, with additional settings of the block `decision_log`.
 async fn logging(settings: &str) -> Fixture {
     let gate = Fixture::with(&format!("decision_log: {{file: log, {settings}}}")).await;
     let generation = gate.gateway.active();
@@ -25,7 +25,7 @@ async fn logging(settings: &str) -> Fixture {
     gate
 }
 
-/// The log's text, once everything so far is written.
+/// The log's text, after everything so far is written.
 async fn text(gate: &Fixture) -> String {
     let log = gate.gateway.observers().log().unwrap();
     assert!(log.flush(std::time::Duration::from_secs(20)).await);
@@ -107,7 +107,7 @@ async fn a_caller_that_goes_away_is_logged_with_what_was_decided() {
     let client = gate.chat(&gate.token(&["basic_user"]), ALLOWED).await;
     let (mut upstream, _) = gate.arriving().await;
     drop(client);
-    // The gateway gives up the upstream's call when it sees that nobody waits.
+    // The gateway cancels the upstream's call when it notices that the caller has disconnected.
     let mut byte = [0];
     soon(tokio::io::AsyncReadExt::read(&mut upstream, &mut byte)).await.unwrap_or_default();
     let line = soon(async {
@@ -190,7 +190,7 @@ async fn a_replayable_line_has_what_was_decided_on() {
     assert_eq!(input.get("claims").and_then(|claims| claims.get("email")), Some(&json!("***")));
     assert_eq!(input.pointer("/claims/n"), Some(&json!([1])));
     let expected = json!({"method": "POST", "path": "/v1/chat-completions", "team_header": "red", "model": "a",
-        "further": ["b"], "body_bytes": body.len()});
+        "additional_models": ["b"], "body_bytes": body.len()});
     for (field, value) in expected.as_object().unwrap() {
         assert_eq!(input.get(field), Some(value), "{field}");
     }
@@ -216,11 +216,11 @@ async fn a_sink_that_stalls_holds_up_no_request() {
     let settings = generation.snapshot().config().gateway.decision_log.as_ref().unwrap();
     let pipe = settings.file.clone().unwrap();
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-    // Somebody has the pipe open, and never reads.
+    // A process has the pipe open, and never reads.
     let _reader = std::fs::OpenOptions::new().read(true).write(true).open(&pipe).unwrap();
     gate.gateway.observers().log_to(DecisionLog::with_queue(settings, 2).unwrap());
     let log = gate.gateway.observers().log().unwrap();
-    // A line of a refusal is some 300 bytes, and a pipe takes 64 KiB.
+    // A line of a refusal has about 300 bytes, and a pipe holds 64 KiB.
     let path = format!("/{}", "p".repeat(500));
     let mut answered = 0;
     while log.dropped() < 5 {
@@ -264,10 +264,10 @@ async fn rules_under_trial_are_compared_and_not_enforced() {
     assert!(gate.gateway.observers().log().unwrap().flush(std::time::Duration::from_secs(20)).await);
     let text = std::fs::read_to_string(path).unwrap();
     let lines: Vec<Line> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let trial = lines[0].candidate.as_ref().unwrap();
-    assert_eq!((lines[0].verdict, trial.verdict), (Verdict::Allowed, Verdict::Denied), "never sampled away");
-    assert_eq!((trial.rule.as_deref(), &*trial.policies[0]), (Some("policy"), "trial"));
-    assert_eq!((lines[1].verdict, &lines[1].candidate), (Verdict::Denied, &None), "they agree");
+    let shadow = lines[0].shadow_config.as_ref().unwrap();
+    assert_eq!((lines[0].verdict, shadow.verdict), (Verdict::Allowed, Verdict::Denied), "never sampled away");
+    assert_eq!((shadow.rule.as_deref(), &*shadow.policies[0]), (Some("policy"), "trial"));
+    assert_eq!((lines[1].verdict, &lines[1].shadow_config), (Verdict::Denied, &None), "they agree");
 }
 
 #[tokio::test]

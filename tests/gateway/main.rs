@@ -27,6 +27,7 @@ mod forwarding;
 mod frames;
 mod http2;
 mod issuers;
+#[path = "../support/key.rs"]
 mod key;
 mod limits;
 mod log;

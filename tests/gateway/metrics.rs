@@ -1,4 +1,4 @@
-//! What is counted, as operators read it off.
+//! The metrics, as operators read them.
 
 use crate::fixture::{MASTER_KEY, answer, read_message, soon};
 use crate::reload::{CLAUDE, Live};
@@ -32,7 +32,7 @@ async fn metrics_count_what_became_of_requests() {
     answer(&mut upstream, "hello").await;
     assert_eq!(soon(read_message(&mut client)).await.status(), "200");
 
-    // The answer has arrived before the gateway knows that it has ended.
+    // The response arrives before the gateway notices its end.
     let text = soon(async {
         loop {
             let text = metrics(&live).await;

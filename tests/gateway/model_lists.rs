@@ -1,4 +1,4 @@
-//! Lists of models, in the form that each client reads.
+//! Lists of models, in the format of each client.
 
 use serde_json::{Value, json};
 

@@ -1,5 +1,5 @@
-//! The cases of smuggling and of line breaks again, through nginx as a second reader between the gateway and the upstream: it
-//! finds as many requests as were judged, each as it was judged.
+//! Repeats the cases of smuggling and line breaks with nginx as a second parser between the gateway and the upstream.
+//! nginx finds exactly the judged requests.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -16,15 +16,15 @@ use crate::http2::{LINE_BREAKS, send_fields};
 use crate::skip::skip;
 use crate::smuggling::{Case, assert_as_judged, cases, judged_body, record, statuses_of};
 
-/// Debian installs it where only root looks for programs.
+/// Debian installs it in a directory that is only in root's path.
 const PROGRAMS: [&str; 2] = ["nginx", "/usr/sbin/nginx"];
 const MISSING: &str = "nginx is not installed (Debian: `apt-get install nginx`)";
 
-/// How often a port that was free may be taken by somebody else before nginx has it.
+/// The number of attempts to start nginx, in case another process takes its port.
 const ATTEMPTS: usize = 5;
 const POLL: Duration = Duration::from_millis(5);
 
-/// An nginx in front of an upstream, which ends with the test.
+/// An nginx in front of an upstream. It ends with the test.
 struct Nginx {
     process: Child,
     address: SocketAddr,
@@ -33,7 +33,7 @@ struct Nginx {
 
 impl Drop for Nginx {
     fn drop(&mut self) {
-        // One process without workers: nothing of it is left.
+        // One process without workers, so that nothing of it remains.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
@@ -49,7 +49,7 @@ impl Nginx {
         panic!("nginx found no free port in {ATTEMPTS} attempts");
     }
 
-    /// `None` if nginx ends, as it does when its port was taken.
+    /// `None` if nginx ends, for example because its port was taken.
     async fn try_start(upstream: SocketAddr) -> Option<Self> {
         let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
         let directory = tempfile::tempdir().unwrap();
@@ -67,7 +67,7 @@ impl Nginx {
         .await
     }
 
-    /// What it has logged, a line for each request that it found.
+    /// Its log: a line for each request that it parsed.
     fn lines(&self) -> Vec<Value> {
         let text = std::fs::read_to_string(self.directory.path().join("requests.log")).unwrap_or_default();
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
@@ -84,7 +84,7 @@ fn spawn(directory: &Path) -> Child {
     found.expect("nginx is installed, but cannot be started")
 }
 
-/// Whether nginx is there at all.
+/// Whether nginx is installed.
 fn is_installed() -> bool {
     let version = |program| Command::new(program).arg("-v").stderr(Stdio::null()).status();
     PROGRAMS.iter().any(|program| version(program).is_ok())
@@ -120,7 +120,7 @@ server {{
     )
 }
 
-/// A gateway before an nginx before an upstream that keeps what arrives.
+/// A gateway in front of an nginx in front of an upstream that records requests.
 struct Chain {
     gate: Fixture,
     nginx: Nginx,
@@ -139,8 +139,8 @@ impl Chain {
         Self { gate, nginx, arrived, recorder, seen: 0 }
     }
 
-    /// What arrived and what nginx found since the last time. The request that is sent behind it all has an answer of its own,
-    /// so nothing is left that it could have been mixed up with.
+    /// The requests that arrived and that nginx found since the last time. The request after them has a response of
+    /// its own, so nothing remains that could be confused with it.
     async fn since(&mut self) -> (Vec<String>, Vec<Value>) {
         let fence = format!(r#"{{"model": "anthropic-claude", "fence": {}}}"#, self.seen);
         let mut client = self.gate.chat(&self.gate.token(&["basic_user"]), &fence).await;

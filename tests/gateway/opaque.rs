@@ -1,4 +1,4 @@
-//! Tokens that are no JWTs, and the provider that is asked about them.
+//! Tokens that are not JWTs, and the provider that verifies them.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -9,7 +9,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::fixture::{Fixture, MASTER_KEY, Message, in_a_while, read_message};
 
-/// A provider with both endpoints, that knows these tokens and counts the questions.
+/// A provider with both endpoints, which knows these tokens and counts the requests.
 struct Provider {
     address: std::net::SocketAddr,
     asked: Arc<Mutex<Vec<Message>>>,
@@ -72,7 +72,7 @@ async fn answer(mut stream: TcpStream, known: Arc<HashMap<String, Value>>, recor
     stream.write_all(text.as_bytes()).await.unwrap();
 }
 
-/// The answer to a listing of the models.
+/// The response to a list of the models.
 async fn models(gate: &Fixture, token: &str) -> Message {
     gate.refused("GET", "/v1/models", &format!("authorization: Bearer {token}\r\n"), "").await
 }

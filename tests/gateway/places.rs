@@ -81,7 +81,7 @@ async fn a_model_in_the_path_is_added_to_a_form() {
     let gate = Fixture::start().await;
     let path = "/openai/deployments/anthropic-claude/audio/transcriptions";
     let body = form("x").replace("name=\"model\"", "name=\"prompt\"");
-    // The path is in none of LiteLLM's groups: others than admins need it in their routes (R9).
+    // The path is in none of LiteLLM's groups, so callers who are not admins need it in their routes (R9).
     let _client = gate.send("POST", path, &(bearer(MASTER_KEY) + FORM), &body).await;
     let (_upstream, request) = gate.arriving().await;
     let added = "--b\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\nclaude \"3\"\r\n";

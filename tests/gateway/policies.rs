@@ -1,4 +1,4 @@
-//! Dropped-in policies, over sockets.
+//! Policy files of operators, over sockets.
 
 use crate::fixture::Fixture;
 

@@ -1,4 +1,4 @@
-//! What never reaches an upstream.
+//! Requests that never reach an upstream.
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -222,14 +222,14 @@ async fn rules_changed_by_a_reload_judge_a_known_token_anew() {
 async fn a_client_that_sends_on_after_its_refusal_still_reads_it() {
     let gate = Fixture::with("max_body_bytes: 1024").await;
     let user = bearer(&gate.token(&["basic_user"]));
-    // More than the buffers of both sockets hold, so that a client that only writes would wait for the gateway.
+    // More than the buffers of both sockets hold, so that a client that only writes waits for the gateway.
     let body = vec![b' '; 24 * 1024 * 1024];
     for (headers, status) in [(user.as_str(), "413"), ("", "401")] {
         let mut client = soon(TcpStream::connect(gate.address)).await.unwrap();
         let length = body.len();
         let head = format!("POST {CHAT} HTTP/1.1\r\nhost: gate\r\ncontent-length: {length}\r\n{headers}\r\n");
         soon(client.write_all(head.as_bytes())).await.unwrap();
-        // All of it is written before anything is read, as clients do that do not look at answers while they send.
+        // The client writes everything before it reads, like clients that ignore responses while they send.
         soon(client.write_all(&body)).await.unwrap();
         assert_eq!(soon(read_message(&mut client)).await.status(), status);
         let mut rest = Vec::new();

@@ -25,19 +25,19 @@ pub(crate) struct Live {
     watching: Option<JoinHandle<()>>,
 }
 
-/// The role may call this model…
+/// The role may call this model.
 const BOTH: &str = "[anthropic-claude, openai-gpt-4o]";
-/// …and this one alone.
+/// The role may call only this model.
 pub(crate) const CLAUDE: &str = "[anthropic-claude]";
 const FORBID: &str = r#"@reason("nobody") forbid (principal, action == Action::"use_model", resource);"#;
 
 impl Live {
-    /// With files that nobody watches.
+    /// A gateway on files that are not watched.
     pub(crate) async fn start() -> Self {
         Self::with(|live| live.write("config.yaml", live.yaml(CLAUDE))).await
     }
 
-    /// With files that are watched, and laid out by `write`.
+    /// A gateway on watched files, written by `write`.
     pub(crate) async fn watched(write: impl FnOnce(&Files)) -> Self {
         let mut live = Self::with(write).await;
         let reloader = Arc::clone(&live.reloader);
@@ -86,7 +86,7 @@ impl Live {
         self.gate.gateway.active().snapshot().generation()
     }
 
-    /// The models that a token's bearer is shown, or the status.
+    /// The models that the caller is shown, or the status.
     async fn models_of(&self, token: &str) -> Vec<String> {
         let headers = format!("authorization: Bearer {token}\r\n");
         let answer = self.gate.refused("GET", "/v1/models", &headers, "").await;
@@ -101,12 +101,12 @@ impl Live {
         self.models_of(&self.gate.token(&["basic_user"])).await
     }
 
-    /// Waits until the bearer is shown these models.
+    /// Waits until the caller is shown these models.
     async fn shows(&self, models: &[&str]) {
         soon(async { while self.models().await != models {} }).await;
     }
 
-    /// Waits until an attempt is refused for a reason that says this.
+    /// Waits until a reload is refused for a reason with this text.
     pub(crate) async fn refuses(&self, reason: &str) {
         let says = |error: modelgate::gateway::Failure| error.message.contains(reason);
         soon(async {
@@ -118,7 +118,7 @@ impl Live {
     }
 }
 
-/// What is on disk.
+/// The files on disk.
 pub(crate) struct Files {
     directory: PathBuf,
     pub(crate) upstream: SocketAddr,
@@ -137,7 +137,7 @@ impl Files {
         std::fs::write(self.path(name), text).unwrap();
     }
 
-    /// As editors do it: the new file takes the old one's place at once.
+    /// Like an editor: the new file atomically replaces the old one.
     fn replace(&self, name: &str, text: impl AsRef<[u8]>) {
         self.write("new", text);
         std::fs::rename(self.path("new"), self.path(name)).unwrap();
@@ -147,12 +147,12 @@ impl Files {
         self.yaml_with("", models)
     }
 
-    /// With more in the block `modelgate`.
+    /// Adds settings to the block `modelgate`.
     pub(crate) fn yaml_with(&self, modelgate: &str, models: &str) -> String {
         fixture::yaml(self.upstream, ["", &format!("policies: policies, {modelgate}"), models])
     }
 
-    /// A new version of a ConfigMap: a directory of its own, and then the one link that leads to it.
+    /// A new version of a ConfigMap: a new directory, and then the one link that leads to it.
     fn publish(&self, version: &str, models: &str, policy: &str) {
         std::fs::create_dir(self.path(version)).unwrap();
         self.write(&format!("{version}/config.yaml"), self.yaml(models));
@@ -291,7 +291,7 @@ async fn keys_and_rules_swap_together() {
     let new_token = next.token(&claims);
     assert_eq!(live.models_of(&new_token).await, ["401"]);
 
-    // Good keys beside a bad policy: neither counts.
+    // Good keys and a bad policy: neither becomes active.
     live.files().write("policies/rule.cedar", "forbid");
     live.refuses("rule.cedar").await;
     live.files().replace("jwks.json", next.jwks().to_string());
@@ -311,7 +311,7 @@ async fn keys_and_rules_swap_together() {
     .await;
     assert_eq!(live.models_of(&old_token).await, ["401"], "a key that was taken away verifies nothing");
 
-    // Keys that cannot be read do not take the place of those that can.
+    // Keys that cannot be read do not replace the previous ones.
     live.files().write("jwks.json", "{}");
     live.refuses("jwks.json").await;
     assert_eq!(live.models_of(&new_token).await, ["anthropic-claude", "openai-gpt-4o"]);
@@ -338,7 +338,7 @@ async fn operators_reload_by_hand() {
     assert!(snapshot["last_error"]["message"].as_str().unwrap().contains("policies"), "{snapshot}");
     assert_eq!((snapshot["reloads"].as_u64(), snapshot["failures"].as_u64()), (Some(1), Some(1)));
 
-    // What was refused is gone again: nothing is wrong any more, and nothing new.
+    // The refused file is gone again, so there is neither an error nor a change.
     live.files().write("config.yaml", live.files().yaml(BOTH));
     assert_eq!(json(&reload().await)["outcome"], "unchanged");
     assert_eq!(live.reloader.status().last_error.map(|error| error.message), None);
@@ -347,7 +347,7 @@ async fn operators_reload_by_hand() {
 #[tokio::test]
 async fn a_configuration_that_lets_nobody_in_is_refused() {
     let live = Live::start().await;
-    // What a writer leaves for a moment who empties the file first.
+    // A writer that empties the file first leaves this state for a moment.
     live.files().write("config.yaml", "");
     assert_eq!(live.reloader.reload().await, Outcome::Refused);
     assert_eq!(live.models().await, ["anthropic-claude"]);

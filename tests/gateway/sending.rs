@@ -1,4 +1,5 @@
-//! A request is decided by what counts when it is sent, however long its body or its connection took.
+//! A request is decided by the state at the time when it is sent, regardless of how long its body or its connection
+//! took.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -13,7 +14,7 @@ const CHAT: &str = "/v1/chat/completions";
 const ALLOWED: &str = r#"{"model": "anthropic-claude"}"#;
 const GPT: &str = r#"{"model": "openai-gpt-4o"}"#;
 
-/// A request whose body is waited for: its token was accepted.
+/// A request whose body is awaited. Its token was accepted.
 async fn paused(gate: &Fixture, path: &str, headers: &str, length: usize) -> TcpStream {
     let mut client = soon(TcpStream::connect(gate.address)).await.unwrap();
     let head = format!(
@@ -33,7 +34,7 @@ async fn rest(mut client: TcpStream, body: &str) -> Message {
     soon(read_message(&mut client)).await
 }
 
-/// The upstream has had no connection so far.
+/// The upstream has not received a connection so far.
 async fn upstream_has_seen_nothing(gate: &Fixture) {
     let waiting = tokio::time::timeout(Duration::from_millis(20), gate.upstream.accept()).await;
     assert!(waiting.is_err(), "something was sent upstream");
@@ -46,7 +47,7 @@ async fn a_token_that_ends_while_its_body_comes_is_refused() {
     let exp = end.duration_since(UNIX_EPOCH).unwrap().as_secs_f64();
     let token = gate.token_of(&json!({"sub": "u", "roles": ["basic_user"], "exp": exp}));
     let client = paused_chat(&gate, &token, ALLOWED).await;
-    // There is no other way to have a token end than to wait for it.
+    // The only way to let a token expire is to wait.
     tokio::time::sleep(end.duration_since(SystemTime::now()).unwrap_or_default() + Duration::from_millis(5))
         .await;
     let refused = rest(client, ALLOWED).await;
@@ -135,7 +136,7 @@ async fn rules_that_change_while_keys_are_waited_for_decide() {
         "exp": crate::fixture::in_a_while()});
     let mut client = gate.chat(&key.token(&claims), ALLOWED).await;
     let (mut asked, _) = soon(provider.accept()).await.unwrap();
-    // These rules do not know the issuer.
+    // These rules do not have the issuer.
     gate.gateway.activate(gate.generation("[anthropic-claude]"));
     answer(&mut asked, &key.jwks().to_string()).await;
     assert_eq!(soon(read_message(&mut client)).await.status(), "401");
@@ -149,7 +150,7 @@ async fn rules_that_change_while_the_upstream_is_connected_to_decide() {
     let deaf = socket.listen(1).unwrap();
     let address = deaf.local_addr().unwrap();
     let mut waiting = Vec::new();
-    // A connection that waits for one before it to be accepted says that the queue is full.
+    // If a connection waits for an earlier one to be accepted, the queue is full.
     while let Ok(stream) = tokio::time::timeout(Duration::from_millis(200), TcpStream::connect(address)).await
     {
         waiting.push(stream.unwrap());
@@ -159,7 +160,7 @@ async fn rules_that_change_while_the_upstream_is_connected_to_decide() {
     };
     let live = Live::with(|files| files.write("config.yaml", yaml(CLAUDE, files))).await;
     let mut client = live.gate.chat(&live.gate.token(&["basic_user"]), ALLOWED).await;
-    // It was decided, and waits for its connection.
+    // The request was decided, and waits for its connection.
     live.reaches("modelgate_stage_duration_seconds_count{stage=\"decide\"}", 1.0).await;
     live.files().write("config.yaml", yaml("[openai-gpt-4o]", &live.files()));
     live.reloader.reload().await;
@@ -167,7 +168,7 @@ async fn rules_that_change_while_the_upstream_is_connected_to_decide() {
         let mut seen = Vec::new();
         while let Ok((mut stream, _)) = deaf.accept().await {
             let mut bytes = Vec::new();
-            // All of them end: those of the test when it does, and the gateway's unused one.
+            // All of them end: those of the test when it ends, and the gateway's unused one.
             let _ = stream.read_to_end(&mut bytes).await;
             seen.extend(bytes);
             if seen.len() > 1_000_000 {

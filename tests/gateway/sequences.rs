@@ -1,4 +1,4 @@
-//! Whatever happens in whatever order, the rules in force are those of the last good load: held against a plain variable.
+//! For any sequence of events, the active rules are those of the last valid load. A plain variable is the reference.
 
 use modelgate::gateway::Outcome;
 use proptest::prelude::*;
@@ -35,13 +35,13 @@ fn step() -> impl Strategy<Value = Step> {
     simple.prop_recursive(1, 8, 4, |step| proptest::collection::vec(step, 1..4).prop_map(Step::During))
 }
 
-/// What must be so.
+/// The expected state.
 struct Expected {
-    /// The list in force.
+    /// The active list.
     list: usize,
-    /// The list in the files that is in force, unless something else was put in force by hand.
+    /// The list of the files that is active, unless another one was activated directly.
     loaded: Option<usize>,
-    /// What the files say; `None`: nothing good.
+    /// The list in the files. `None` if they are invalid.
     written: Option<usize>,
     generation: u64,
     failures: u64,
@@ -80,7 +80,7 @@ impl Live {
                 for step in steps {
                     Box::pin(self.take(step, expected)).await;
                 }
-                // It is decided by the rules in force when its body has come.
+                // The rules that are active when its body is complete decide.
                 self.end(&mut caller, LISTS[expected.list].contains(&"anthropic-claude")).await;
             }
         }
@@ -107,7 +107,7 @@ impl Live {
         expected.is_failing = expected.written.is_none();
     }
 
-    /// A request whose token was verified and whose body is awaited.
+    /// A request with a verified token whose body is awaited.
     pub(crate) async fn begin(&self) -> TcpStream {
         let token = self.gate.token(&["basic_user"]);
         let head = format!(

@@ -1,5 +1,4 @@
-//! Requests that two readers may frame differently, as raw bytes: what arrives at the upstream is what was judged, as often
-//! as it was judged.
+//! Requests that two parsers may frame differently, as raw bytes. The upstream receives exactly the judged requests.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -11,21 +10,21 @@ use crate::fixture::{Fixture, soon};
 
 /// A body that is allowed.
 const ALLOWED: &str = r#"{"model": "anthropic-claude"}"#;
-/// What an attacker hopes to get past the gateway.
+/// The request that an attacker hopes to get past the gateway.
 const HIDDEN: &str = "POST /v1/chat/completions HTTP/1.1\r\nhost: g\r\ncontent-length: 26\r\n\r\n{\"model\": \"openai-gpt-4o\"}";
-/// Ends the connection once everything before it was answered.
+/// Ends the connection after everything before it was answered.
 const LAST: &str = "GET /health/liveliness HTTP/1.1\r\nhost: g\r\nconnection: close\r\n\r\n";
 
-/// What came of some bytes.
+/// The result of sending some bytes.
 #[derive(Debug)]
 struct Outcome {
-    /// The statuses that the client got, without the last request's.
+    /// The statuses that the client received, without the last request's.
     statuses: Vec<String>,
-    /// The requests that arrived at the upstream, as they arrived.
+    /// The requests that the upstream received, unchanged.
     arrived: Vec<String>,
 }
 
-/// Sends bytes, with the last request behind them; `TOKEN` stands for a token that may use one model.
+/// Sends bytes, followed by the last request. `TOKEN` stands for a token that may use one model.
 async fn send(bytes: &str) -> Outcome {
     let gate = Fixture::start().await;
     let bytes = bytes.replace("TOKEN", &gate.token(&["basic_user"]));
@@ -40,16 +39,16 @@ async fn send(bytes: &str) -> Outcome {
     Outcome { statuses, arrived }
 }
 
-/// The statuses that a client gets for these bytes, without the last request's.
+/// The statuses that a client receives for these bytes, without the last request's.
 pub(crate) async fn statuses_of(address: SocketAddr, bytes: &str) -> Vec<String> {
     let mut client = soon(TcpStream::connect(address)).await.unwrap();
     soon(client.write_all(format!("{bytes}{LAST}").as_bytes())).await.unwrap();
     let mut answers = Vec::new();
-    // A connection that is cut off has answered all that it will.
+    // If the connection was cut off, all responses have arrived.
     let _ = soon(client.read_to_end(&mut answers)).await;
 
     let answers = String::from_utf8_lossy(&answers).into_owned();
-    // A body ends without a line break, so that a status line may begin anywhere.
+    // A body ends without a line break, so a status line may begin anywhere.
     let status = |at: usize| answers.get(at + 9..at + 12).map(str::to_owned);
     let mut statuses: Vec<_> = answers.match_indices("HTTP/1.1 ").filter_map(|(at, _)| status(at)).collect();
     if answers.contains("healthy") {
@@ -58,7 +57,7 @@ pub(crate) async fn statuses_of(address: SocketAddr, bytes: &str) -> Vec<String>
     statuses
 }
 
-/// Keeps every request as it arrives, and answers it.
+/// Records every request unchanged, and answers it.
 pub(crate) async fn record(listener: TcpListener, arrived: Arc<Mutex<Vec<String>>>) {
     while let Ok((mut stream, _)) = listener.accept().await {
         let arrived = Arc::clone(&arrived);
@@ -80,7 +79,7 @@ pub(crate) async fn record(listener: TcpListener, arrived: Arc<Mutex<Vec<String>
     }
 }
 
-/// A request for the allowed model with these headers, and these bytes behind the head.
+/// A request for the allowed model with these headers, and these bytes after the head.
 fn post(headers: &str, rest: &str) -> String {
     format!(
         "POST /v1/chat/completions HTTP/1.1\r\nhost: g\r\nauthorization: Bearer TOKEN\r\n{headers}\r\n\r\n{rest}"
@@ -91,7 +90,7 @@ fn chunk(data: &str) -> String {
     format!("{:x}\r\n{data}\r\n", data.len())
 }
 
-/// Bytes, and how many of the requests in them are allowed and go upstream.
+/// Bytes, and the number of requests in them that are allowed and go upstream.
 #[derive(Clone, Debug)]
 pub(crate) struct Case {
     pub(crate) name: String,
@@ -129,7 +128,7 @@ fn length() -> String {
     format!("content-length: {}", ALLOWED.len())
 }
 
-/// RFC 9112 section 6.3: chunks override the length, which goes no further.
+/// RFC 9112 section 6.3: chunked coding overrides the length. The length is not forwarded.
 fn lengths_beside_chunks() -> Vec<Case> {
     let rest = format!("{}{HIDDEN}", chunked());
     [
@@ -235,7 +234,7 @@ fn old_and_unknown_versions() -> Vec<Case> {
 }
 
 fn requests_behind_requests() -> Vec<Case> {
-    // A list needs no body, and what stands in it is judged as a body all the same.
+    // A list needs no body, but a body is judged nevertheless.
     let listing = format!(
         "GET /v1/models HTTP/1.1\r\nhost: g\r\nauthorization: Bearer TOKEN\r\ncontent-length: {}\r\n\r\n{HIDDEN}",
         HIDDEN.len()
@@ -273,7 +272,8 @@ fn upgrades_and_expectations() -> Vec<Case> {
     .to_vec()
 }
 
-/// RFC 9112 section 2.2: a reader may take a lone line feed for the end of a line, which is no secret to what is read.
+/// RFC 9112 section 2.2: a recipient may accept a lone line feed as the end of a line. The judged request is the
+/// same.
 fn lone_line_feeds() -> Vec<Case> {
     let plain = post(&length(), ALLOWED);
     vec![
@@ -292,7 +292,7 @@ fn other_hosts() -> Vec<Case> {
     ]
 }
 
-/// The requests that arrived ask for the allowed model, with one length and nothing else to frame them.
+/// Checks that the received requests ask for the allowed model, with one length and no other framing.
 pub(crate) fn assert_as_judged(name: &str, arrived: &[String], expected: usize) {
     assert_eq!(arrived.len(), expected, "{name}: {arrived:#?}");
     for request in arrived {
@@ -319,12 +319,12 @@ pub(crate) fn assert_as_judged(name: &str, arrived: &[String], expected: usize) 
     }
 }
 
-/// The body as it goes upstream.
+/// The body as it is sent upstream.
 pub(crate) fn judged_body() -> String {
     ALLOWED.replace("anthropic-claude", r#"claude \"3\""#)
 }
 
-/// Sends each case; gives the statuses, in order.
+/// Sends each case, and returns the statuses in order.
 async fn send_all(cases: Vec<Case>) -> Vec<(String, Vec<String>)> {
     let mut all = Vec::new();
     for Case { name, bytes, passes } in cases {

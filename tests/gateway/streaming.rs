@@ -1,4 +1,4 @@
-//! Answers that come in pieces.
+//! Responses that arrive in pieces.
 
 use bytes::Bytes;
 use http::Request;
@@ -20,7 +20,7 @@ async fn an_event_arrives_before_the_next_is_sent() {
     let (mut upstream, _) = gate.arriving().await;
     soon(upstream.write_all(HEAD)).await.unwrap();
     for event in ["data: 1\n\n", "data: 2\n\n"] {
-        // The second is written only when the first was read at the other end.
+        // The second piece is written only after the first one was read at the other end.
         soon(upstream.write_all(format!("9\r\n{event}\r\n").as_bytes())).await.unwrap();
         soon(read_until(&mut client, event)).await;
     }

@@ -1,4 +1,4 @@
-//! The listener over TLS, and certificates that change under it.
+//! The listener over TLS, and certificates that change while it runs.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use tokio_rustls::client::TlsStream;
 use crate::fixture::{read_message, soon};
 use crate::reload::{CLAUDE, Files, Live};
 
-/// A certificate for `localhost` that nobody has signed but its own key.
+/// A self-signed certificate for `localhost`.
 struct Identity {
     certificate: CertificateDer<'static>,
     pem: String,
@@ -40,7 +40,7 @@ async fn start(identity: &Identity) -> Live {
     start_with(identity, "limits: {}").await
 }
 
-/// With more in the block `modelgate`.
+/// Adds settings to the block `modelgate`.
 async fn start_with(identity: &Identity, modelgate: &str) -> Live {
     Live::watched(|files| {
         identity.install(files);
@@ -89,7 +89,7 @@ async fn plain_http_gets_nothing() {
     let live = start(&Identity::new()).await;
     let mut stream = live.gate.send("GET", "/health/readiness", "", "").await;
     let mut answer = Vec::new();
-    // It may be reset as well as ended.
+    // The connection may also be reset.
     let _ = soon(stream.read_to_end(&mut answer)).await;
     assert!(!answer.starts_with(b"HTTP"), "{answer:?}");
 }
@@ -154,12 +154,12 @@ async fn nothing_starts_without_the_certificate() {
 #[tokio::test]
 async fn whoever_does_not_shake_hands_in_time_is_cut_off() {
     let live = start_with(&Identity::new(), "limits: {header_timeout: 0.2}").await;
-    // The beginning of a record (RFC 8446 section 5.1), and none at all.
+    // The beginning of a record (RFC 8446 section 5.1), and no byte at all.
     for (sent, hits) in [(&[22, 3, 1, 2, 0, 1][..], 1.0), (b"", 2.0)] {
         let mut stream = soon(TcpStream::connect(live.gate.address)).await.unwrap();
         soon(stream.write_all(sent)).await.unwrap();
         let mut answer = Vec::new();
-        // It may be reset as well as ended.
+        // The connection may also be reset.
         let _ = soon(stream.read_to_end(&mut answer)).await;
         assert_eq!(answer, b"");
         live.reaches("modelgate_limits_total{limit=\"header_timeout\"}", hits).await;

@@ -1,4 +1,4 @@
-//! Reloads that find nothing new.
+//! Reloads of unchanged files.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,7 +12,7 @@ use crate::reload::Live;
 async fn files_are_read_for_what_they_mean_only_when_one_was_changed_added_or_removed() {
     let live = Live::start().await;
     let keys = url::Url::from_file_path(live.files().path("jwks.json")).unwrap().to_string();
-    // A configuration that is read looks up variables.
+    // Parsing a configuration looks up variables.
     let lookups = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&lookups);
     let env = move |name: &str| {

@@ -1,4 +1,4 @@
-//! Vertex AI in its own API, with tokens that a service account's key, or the metadata server, is exchanged for.
+//! Vertex AI in its own API, with access tokens for a service account's key or from the metadata server.
 
 use aws_lc_rs::encoding::AsDer as _;
 use aws_lc_rs::rsa::{KeyPair, KeySize};
@@ -44,7 +44,7 @@ fn path_of(request: &Message) -> &str {
     request.head.split(' ').nth(1).unwrap_or_default()
 }
 
-/// Answers an exchange with this token, and returns its request.
+/// Answers an exchange with this token, and returns the request.
 async fn exchanged(gate: &Fixture, token: &str, seconds: u64) -> Message {
     let (mut stream, request) = gate.arriving().await;
     answer(&mut stream, &json!({"access_token": token, "expires_in": seconds}).to_string()).await;
@@ -130,7 +130,7 @@ async fn without_a_token_the_answer_is_503_in_googles_form_and_the_log_has_the_r
     let body: Value = serde_json::from_str(&refused.body).unwrap();
     assert_eq!((refused.status(), &body["error"]["status"]), ("503", &json!("UNAVAILABLE")));
     let log = capture::so_far();
-    assert!(log.contains("no access token for an upstream: the answer has no `access_token`"), "{log}");
+    assert!(log.contains("no access token for an upstream: the response has no `access_token`"), "{log}");
     assert!(!log.contains("secret-of-an-answer"));
 }
 

@@ -1,4 +1,4 @@
-//! `examples/before-litellm/`: what reaches the LiteLLM proxy, and what does not.
+//! `examples/before-litellm/`: the requests that reach the LiteLLM proxy, and those that do not.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -13,7 +13,7 @@ use crate::{Running, modelgate, root};
 const ISSUER: &str = "https://sso.example.com/realms/company";
 const AUDIENCE: &str = "llm-gateway";
 
-/// Stands for the LiteLLM proxy: passes on each head that it gets, and answers the same each time.
+/// A stand-in for the LiteLLM proxy. It forwards each received head to the test, and always sends the same response.
 fn litellm() -> (SocketAddr, Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -38,7 +38,7 @@ fn answer(mut stream: TcpStream, heads: &mpsc::Sender<String>) {
     }
     let mut body = vec![0; length];
     lines.read_exact(&mut body).unwrap();
-    // Nobody waits for it any more when the test has ended.
+    // The receiver is gone when the test has ended.
     let _ = heads.send(head);
     let text = r#"{"choices": []}"#;
     let _ = write!(
@@ -56,7 +56,7 @@ struct Gate {
 }
 
 impl Gate {
-    /// The example as it stands, but for the address of the proxy.
+    /// The example without changes, except the address of the proxy.
     fn start(litellm: SocketAddr) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let example = root().join("examples/before-litellm");
@@ -78,7 +78,7 @@ impl Gate {
         let mut process = Running(child);
         let mut lines = BufReader::new(process.0.stderr.take().unwrap()).lines().map(Result::unwrap);
         let address = lines.find_map(|line| Some(line.split_once("listening on http://")?.1.to_owned()));
-        // What it says later is read to its end, so that it never waits to be heard.
+        // Reads its later output to the end, so that it never blocks on writing.
         std::thread::spawn(move || lines.for_each(drop));
         Self { _process: process, _directory: directory, address: address.expect("it listens"), key }
     }

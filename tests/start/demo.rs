@@ -16,7 +16,7 @@ fn the_tour_shows_each_request_with_its_answer_and_the_reason() {
         ("a token with the role `guest`", "< 403 Forbidden", "no role"),
         ("> GET /v1/models", "< 401 Unauthorized", "no credential"),
         ("forbid (principal", "< 403 Forbidden", "< closed by hand"),
-        ("in force after", "< 200 OK", "< Hello from behind the gate."),
+        ("active after", "< 200 OK", "< Hello from behind the gate."),
     ];
     assert_eq!(steps.len(), expected.len(), "{output}");
     for (step, (request, status, answer)) in steps.iter().zip(expected) {

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::{root, run};
 
-/// Each variable is set.
+/// An environment in which every variable is set.
 fn variable(_: &str) -> Option<String> {
     Some("https://example.com".to_owned())
 }

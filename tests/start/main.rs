@@ -1,4 +1,4 @@
-//! The first minutes of a new user: the demo, `init`, the examples, and what the README says.
+//! The first minutes of a new user: the demo, `init`, the examples, and the commands of the README.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod before_litellm;
@@ -6,7 +6,7 @@ mod demo;
 mod examples;
 mod readme;
 
-#[path = "../gateway/key.rs"]
+#[path = "../support/key.rs"]
 mod key;
 
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ fn root() -> PathBuf {
     env!("CARGO_MANIFEST_DIR").into()
 }
 
-/// The command in a directory, under a plain environment.
+/// The command in a directory, in a plain environment.
 fn modelgate(directory: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_modelgate"));
     command.args(args).current_dir(directory);
@@ -30,19 +30,19 @@ fn modelgate(directory: &Path, args: &[&str]) -> Command {
     command
 }
 
-/// Runs the command: its exit code, and what it says.
+/// Runs the command. Returns its exit code and output.
 fn run(directory: &Path, args: &[&str]) -> (i32, String) {
     let output = modelgate(directory, args).output().unwrap();
     let printed = [output.stdout, output.stderr].concat();
     (output.status.code().unwrap(), String::from_utf8(printed).unwrap())
 }
 
-/// A process that is ended with the test, by its own id.
+/// A process that is killed with the test, by its own id.
 struct Running(Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // It has ended already when this fails.
+        // This fails if the process has already ended.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }

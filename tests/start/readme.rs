@@ -1,4 +1,4 @@
-//! The README's shell blocks work as they are pasted, and what it shows of commands is what they print.
+//! The README's shell blocks work as they are pasted, and the output that it shows is the output of the commands.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
@@ -15,12 +15,12 @@ fn blocks(page: &str, language: &str) -> Vec<String> {
     text.split(&opening).skip(1).map(|rest| rest.split("```").next().unwrap().to_owned()).collect()
 }
 
-/// The blocks that call the installed command. Those with `cargo` build it, which the tests have done.
-fn runnable(page: &str) -> Vec<String> {
+/// The blocks that call the installed command. Blocks with `cargo` build it, which the tests have already done.
+fn command_blocks(page: &str) -> Vec<String> {
     blocks(page, "sh").into_iter().filter(|block| !block.contains("cargo ")).collect()
 }
 
-/// A shell that finds the command that was built for the tests.
+/// A shell that finds the command of this build.
 fn shell(directory: &Path, script: &str) -> Command {
     let programs = Path::new(env!("CARGO_BIN_EXE_modelgate")).parent().unwrap();
     let mut path = programs.as_os_str().to_owned();
@@ -35,7 +35,7 @@ fn shell(directory: &Path, script: &str) -> Command {
 }
 
 /// Runs a block that ends with `modelgate serve`, on free ports, until it listens.
-fn serves(page: &str, block: &str) {
+fn run_until_listening(page: &str, block: &str) {
     let directory = tempfile::tempdir().unwrap();
     let (before, serve) = block.trim_end().rsplit_once('\n').unwrap();
     assert!(serve.starts_with(SERVE), "{page}: the last line does not serve:\n{block}");
@@ -55,11 +55,11 @@ fn serves(page: &str, block: &str) {
 
 #[test]
 fn the_ways_in_serve_as_they_are_pasted() {
-    let ways = runnable("README.md");
+    let ways = command_blocks("README.md");
     assert_eq!(ways.len(), 2, "{ways:?}");
     for way in ways {
         assert!(way.lines().count() <= 10, "{way}");
-        serves("README.md", &way);
+        run_until_listening("README.md", &way);
     }
 }
 

@@ -8,7 +8,7 @@ use miette::Diagnostic;
 use modelgate::config::{Config, Located};
 
 /// All findings about a configuration.
-pub(crate) fn said(text: &str) -> String {
+pub(crate) fn findings(text: &str) -> String {
     let variables: HashMap<_, _> =
         directives(text, "# env: ").filter_map(|pair| pair.split_once('=')).collect();
     let env = |name: &str| variables.get(name).map(|value| (*value).to_owned());

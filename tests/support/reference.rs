@@ -94,7 +94,7 @@ fn lists(config: &Value, models: &[String], model: &str) -> bool {
 }
 
 /// Whether the token declares that it omits a claim that the configuration reads.
-fn leaves_out(jwt: &Value, claims: &Value) -> bool {
+fn omits_claims(jwt: &Value, claims: &Value) -> bool {
     let fields =
         ["user_roles", "roles", "team_ids", "team_id", "team_alias", "object_id", "user_id", "user_email"];
     fields.iter().filter_map(|field| jwt[format!("{field}_jwt_field")].as_str()).any(|path| {
@@ -221,7 +221,7 @@ pub(crate) fn decide(
     let mut out = Outcome { role, user_id, ..Outcome::default() };
     let deny = |rule, out: Outcome| Outcome { allow: false, rule: Some(rule), ..out };
 
-    if leaves_out(jwt, claims) {
+    if omits_claims(jwt, claims) {
         return deny("overage", out);
     }
     // R2

@@ -1,6 +1,6 @@
 //! Every request that the pinned SDKs send has its route in the table.
 //!
-//! `recorded.jsonl` is what `run` recorded, one request a line. `SURFACE_RECORDING` names another recording to test.
+//! `run` recorded `recorded.jsonl`, one request on each line. `SURFACE_RECORDING` names another recording to test.
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::path::{Path, PathBuf};
@@ -24,7 +24,7 @@ impl Request {
         lookup(&self.method.parse::<Method>().ok()?, &self.path())
     }
 
-    /// The path, with a plain name for each id.
+    /// The path, with a plain name in place of each id.
     fn path(&self) -> String {
         self.path.replace(['{', '}'], "")
     }
@@ -33,8 +33,8 @@ impl Request {
         !is_sdk_route(&self.path())
     }
 
-    /// Where the client names a model, or what stands for one, to run it. A GET's query only filters, but for a WebSocket's; and
-    /// other methods manage the model.
+    /// The places in which the client names a model, or an id that stands for one, to run it. The query of a GET only
+    /// filters, except for a WebSocket. Other methods manage the model.
     fn models(&self) -> impl Iterator<Item = &str> {
         let runs = self.method == "POST" || self.headers.iter().any(|name| name == "upgrade");
         self.named.iter().map(String::as_str).filter(move |_| runs)
@@ -51,7 +51,7 @@ fn recorded() -> Vec<Request> {
     requests
 }
 
-/// What is wrong, one a line.
+/// The errors, one on each line.
 fn assert_none(wrong: impl Iterator<Item = String>) {
     let mut wrong: Vec<String> = wrong.collect();
     wrong.sort();
@@ -59,7 +59,7 @@ fn assert_none(wrong: impl Iterator<Item = String>) {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Addresses that an upload's first answer gives, and Ollama's own service, are no routes of an API.
+/// Addresses in the first response of an upload, and Ollama's own service, are not routes of an API.
 fn is_ours(request: &&Request) -> bool {
     request.path != "/upload-session"
 }
@@ -90,7 +90,7 @@ fn is(place: &Place, named: &str) -> bool {
         Place::Path(_) => at == "path",
         Place::Query(key) => at == "query" && *key == name,
         Place::Form(key) => at == "form" && *key == name,
-        // What a WebSocket's first frame says is recorded as a body.
+        // The first frame of a WebSocket is recorded as a body.
         Place::Body(key) | Place::Frame(key) => at == "body" && *key == name,
         Place::Lines(_) => false,
     }

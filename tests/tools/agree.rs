@@ -1,4 +1,4 @@
-//! What each tool says is what `decide` answers, over generated configurations.
+//! The output of each tool agrees with `decide`, over generated configurations.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -12,7 +12,7 @@ use super::{Folder, plain};
 
 const PATHS: [&str; 4] = ["/v1/chat/completions", "/v1/embeddings", "/custom/a", "/key/generate"];
 
-/// The configuration, and one that has other permissions and teams.
+/// The configuration, and one with other permissions and teams.
 fn pair() -> impl Strategy<Value = (Value, Value)> {
     (config(), config()).prop_map(|(mut old, other)| {
         old["general_settings"]["litellm_jwtauth"]["user_roles_jwt_field"] = json!("roles");
@@ -31,7 +31,7 @@ fn pair() -> impl Strategy<Value = (Value, Value)> {
     })
 }
 
-/// A token as `diff` describes its domain: the same roles in each claim of roles, and nothing left out.
+/// A token as `diff` describes its domain: the same roles in each claim of roles, and no omitted claims.
 fn token() -> impl Strategy<Value = Map<String, Value>> {
     claims().prop_map(|mut claims| {
         claims.remove("_claim_names");
@@ -54,13 +54,13 @@ fn modelgate(folder: &Folder, args: &[&str], input: &str) -> (i32, String) {
         command.env_remove(name);
     }
     let mut child = command.stderr(Stdio::null()).spawn().unwrap();
-    // A command that reads nothing has ended.
+    // A command that reads no input has ended.
     let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
     let output = child.wait_with_output().unwrap();
     (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
 }
 
-/// What `decide` answers to each line.
+/// The answers of `decide` to the lines.
 fn decide(folder: &Folder, config: &str, lines: &[Value]) -> Vec<Value> {
     let input: String = lines.iter().map(|line| format!("{line}\n")).collect();
     let (code, told) = modelgate(folder, &["decide", config], &input);
@@ -90,7 +90,7 @@ fn explains(folder: &Folder, line: &Value, decided: &Value) {
     }
 }
 
-/// Every row is witnessed by its example, and every request that is decided otherwise is in a row.
+/// The example of every row shows the change, and every request with a changed decision is in a row.
 fn diff_tells_the_truth(folder: &Folder, lines: &[Value], old: &[Value], new: &[Value]) {
     let (code, told) = modelgate(folder, &["diff", "old.json", "new.json", "--format", "json"], "");
     let told: Value = serde_json::from_str(&told).unwrap();
@@ -109,7 +109,7 @@ fn diff_tells_the_truth(folder: &Folder, lines: &[Value], old: &[Value], new: &[
     };
     let (before, after) = (by("old", "old.json"), by("new", "new.json"));
     for ((row, before), after) in examined.iter().zip(before).zip(after) {
-        // There are no policies, and so no conditions.
+        // Without policies there are no conditions.
         assert!(row["change"] == "gains" || row["change"] == "loses", "{row}");
         let gains = row["change"] == "gains";
         let expected = (!gains, gains);
@@ -152,7 +152,8 @@ fn check_tells_the_truth(folder: &Folder, lines: &[Value], decided: &[Value]) {
     }
 }
 
-/// Each runs the commands some ten times: few, unless `PROPTEST_CASES` asks for more.
+/// Each case runs the commands about ten times, so there are few cases by default. `PROPTEST_CASES` changes the
+/// number.
 fn cases() -> u32 {
     std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(6)
 }

@@ -1,4 +1,4 @@
-//! How `check` and `explain` say what policies name a caller by.
+//! `check` and `explain` show the names of callers in policies.
 
 use super::{CONFIG, Folder};
 

@@ -105,7 +105,7 @@ fn nothing_to_test_is_not_a_success() {
     let (code, told) = folder.run("test --config config.yaml");
     assert!(code == 3 && told.contains("modelgate.tests"), "{told}");
     let (code, told) = folder.run("test tests --config config.yaml");
-    assert!(code == 3 && told.contains("there is no case in `tests`"), "{told}");
+    assert!(code == 3 && told.contains("`tests` has no cases"), "{told}");
 }
 
 #[test]

@@ -28,7 +28,7 @@ fn diff(old: &str, new: &str) -> (i32, String) {
     Folder::new(&[("old.yaml", old), ("new.yaml", new)]).run("diff old.yaml new.yaml")
 }
 
-/// The answer up to what was compared.
+/// The output up to the list of compared items.
 fn changes(old: &str, new: &str) -> String {
     let (code, told) = diff(old, new);
     assert_eq!(code, 1, "{told}");
@@ -88,7 +88,7 @@ fn a_claim_that_moves_changes_no_grant_and_is_told() {
     let moved = OLD.replace("user_roles_jwt_field: roles", "user_roles_jwt_field: resource_access.app.roles");
     let (code, told) = diff(OLD, &moved);
     assert_eq!(code, 4, "{told}");
-    assert!(told.starts_with("no grant changed, as far as was compared\n"), "{told}");
+    assert!(told.starts_with("no grant changed in what was compared\n"), "{told}");
     assert!(told.contains("\nnot compared: `user_roles_jwt_field` differs"), "{told}");
     assert_eq!(diff(CONFIG, include_str!("../../examples/keycloak.yaml")).0, 4);
 }
@@ -134,7 +134,7 @@ fn a_policy_without_a_condition_or_under_trial_is_no_condition() {
     assert_eq!(folder.run("diff old.yaml old.yaml --new-policies p").0, 0);
 }
 
-/// Two roles of the token's own, and one that grants nothing.
+/// Two of the token's own roles, and one without a grant.
 const ROLES: &str = "
 general_settings:
   enable_jwt_auth: true
@@ -227,12 +227,12 @@ teams: [{team_id: red}, {team_id: blue}]
     let told = changes(old, &old.replace("{team_id: red}", "{team_id: red, blocked: true}"));
     assert!(told.contains("issuer `https://a`, team `red`\n"), "{told}");
     assert!(told.contains("issuer `https://b`, team id `red`"), "{told}");
-    // Whoever is let in by one side alone gains or loses everything.
+    // A caller who is accepted by only one side gains or loses everything.
     let without = old.replace("      - {issuer: 'https://b', audience: x, team_id_jwt_field: tenant}\n", "");
     let told = changes(old, &without);
     assert!(told.contains("issuer `https://b`, team id `blue`") && told.contains("loses"), "{told}");
     assert!(!told.contains("issuer `https://a`"), "{told}");
-    // Which tokens are valid is another question, and is said.
+    // The validity of tokens is not compared, and the output says so.
     let (code, told) = diff(old, &old.replacen("audience: x", "audience: other", 1));
     assert!(code == 4 && told.contains("not compared: which tokens are valid: issuers differs"), "{told}");
 }

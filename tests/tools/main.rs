@@ -1,4 +1,4 @@
-//! `check`, `explain`, `decide`, `test`, `diff`, `replay`, `init` and what editors read, as a user runs them.
+//! `check`, `explain`, `decide`, `test`, `diff`, `replay`, `init` and the files for editors, from a user's view.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod agree;
@@ -41,7 +41,7 @@ impl Folder {
         std::fs::read_to_string(self.path(name)).unwrap()
     }
 
-    /// Runs the command: its exit code, and what it says.
+    /// Runs the command. Returns its exit code and output.
     fn run(&self, args: &str) -> (i32, String) {
         let output = run_in(self.0.path(), args);
         let told = [output.stdout, output.stderr].concat();

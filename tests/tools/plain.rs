@@ -1,4 +1,4 @@
-//! What `translate` prints, given to Cedar alone.
+//! Gives the output of `translate` to plain Cedar.
 
 use std::collections::{HashMap, HashSet};
 
@@ -13,11 +13,11 @@ const JWTAUTH: &str = "general_settings.litellm_jwtauth";
 /// The routes of admins, unless the configuration lists them (R5).
 const ADMIN_ROUTES: [&str; 4] =
     ["management_routes", "spend_tracking_routes", "global_spend_tracking_routes", "info_routes"];
-/// Rules by which no team could be selected, or a claim was left out.
+/// Rules that apply when no team can be selected, or when a claim is omitted.
 const REFUSALS: [&str; 5] =
     ["overage", "R6.header", "R6.unknown_team", "R6.no_team", "R6.no_team_with_model"];
 
-/// The policies and the entities, with the configuration that they are of.
+/// The policies and the entities, with their configuration.
 pub(super) struct Printed<'c> {
     policies: PolicySet,
     entities: Entities,
@@ -36,12 +36,12 @@ fn texts(value: &Value) -> Vec<String> {
     }
 }
 
-/// A list of routes that exists: its id, what it lists, and whose it is.
+/// A list of routes: its id, its members, and its owner.
 type List<'c> = (String, Value, Option<Whose<'c>>);
 /// The type of a role, and its name.
 type Whose<'c> = (&'c str, &'c str);
 
-/// Whether a list of routes, as a configuration writes it, has the path.
+/// Whether a list of routes in a configuration contains the path.
 fn has_route(list: &Value, path: &str) -> bool {
     texts(list).iter().any(|route| match route.strip_suffix('*') {
         Some(prefix) => path.starts_with(prefix),
@@ -50,7 +50,7 @@ fn has_route(list: &Value, path: &str) -> bool {
     })
 }
 
-/// Whether an entry with one `*` at most, at its end, holds the name.
+/// Whether an entry with at most one `*`, at its end, matches the name.
 fn fits(entry: &str, name: &str) -> bool {
     entry.strip_suffix('*').map_or(entry == name, |prefix| name.starts_with(prefix))
 }
@@ -61,10 +61,11 @@ impl<'c> Printed<'c> {
         Self { policies: policies.parse().unwrap(), entities, config }
     }
 
-    /// Asks for the route and the model, as the documentation says that requests are decided.
+    /// Asks Cedar about the route and the model, as the documentation describes a decision.
     pub(super) fn decides_the_same(&self, line: &Value, decided: &Value) {
         let jwt = &self.config["general_settings"]["litellm_jwtauth"];
-        // With several roles at once (`strict`), and with claims of one issuer, `decide` does not say all that counts.
+        // With several roles at once (`strict`), and with claims of one issuer, the output of `decide` is not
+        // complete.
         if self.config["modelgate"]["strict"] == true || jwt["issuers"].is_array() {
             return;
         }
@@ -88,7 +89,7 @@ impl<'c> Printed<'c> {
         assert_eq!(allowed, decided["allow"] == true, "{line}\n{decided}\n{}", self.config);
     }
 
-    /// The roles of the token's own that it has, inherited ones too.
+    /// The token's own roles, including inherited ones.
     fn token_roles(&self, claims: &Value) -> HashSet<String> {
         let jwt = &self.config["general_settings"]["litellm_jwtauth"];
         let read = |field: &str| jwt[field].as_str().map(|path| texts(&claims[path])).unwrap_or_default();
@@ -184,7 +185,8 @@ impl<'c> Printed<'c> {
         Entity::new(uid("Route", path), attrs, parents).unwrap()
     }
 
-    /// As printed. A model that no list names is in the lists with a wildcard that it fits, and in those that deny anything.
+    /// As `translate` prints them. A model that no list names is in the lists with a matching wildcard, and in the
+    /// lists of denied models.
     fn model(&self, name: &str) -> Entity {
         let me = uid("Model", name);
         let printed = self.entities.get(&me).cloned();

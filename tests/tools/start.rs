@@ -48,7 +48,7 @@ fn the_schema_in_the_repository_is_the_one_of_the_types() {
     assert!(committed == schema(), "run `cargo run -- schema > schema/config.schema.json`");
 }
 
-/// Whether a validator of the standard takes a configuration.
+/// Whether a JSON Schema validator accepts a configuration.
 fn is_valid(yaml: &str) -> bool {
     let value: Value = serde_saphyr::from_str(yaml).unwrap();
     let mut schemas = boon::Schemas::new();

@@ -1,4 +1,4 @@
-//! `check`, `explain` and `decide`: what they take, and that what they say is so.
+//! `check`, `explain` and `decide`: the accepted arguments, and the correctness of the output.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -18,7 +18,7 @@ fn modelgate(args: &[&str]) -> Command {
 fn run(args: &[&str], input: &str) -> Output {
     let mut child =
         modelgate(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    // A command that is refused reads nothing.
+    // A refused command reads no input.
     let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
     child.wait_with_output().unwrap()
 }
@@ -61,7 +61,7 @@ fn a_denial_says_in_words_what_the_rule_means_and_where_it_is_documented() {
     assert_eq!(told["documentation"], "docs/reference/rules.md#r2");
 }
 
-/// A policy that looks at the hour and the address.
+/// A policy that reads the hour and the address.
 fn by_hour_and_address(directory: &Path) -> String {
     let policy = "@id(\"night\") forbid(principal, action == Action::\"use_model\", resource)
         when { context.weekday == \"sunday\" };
@@ -156,7 +156,7 @@ fn what_is_no_token_is_told_what_to_send() {
     assert!(told.contains("malformed JWT: expected three base64url parts"), "{told}");
     assert!(told.contains("virtual keys of LiteLLM are not accepted here"), "{told}");
     assert!(!told.contains("sk-1234"), "{told}");
-    // What a refused token says of itself is shown, and cannot move the cursor.
+    // The claims of a refused token are shown, and cannot control the terminal.
     let payload = "eyJpc3MiOiJodHRwczovL1x1MDAxYltKIiwiYXVkIjoib3RoZXIifQ";
     let told = explain(&format!("eyJhbGciOiJSUzI1NiIsImtpZCI6ImsxIn0.{payload}.c2lnbmF0dXJl"));
     assert!(told.contains("claim aud: \"other\"") && told.contains("\\u001b[J"), "{told}");
@@ -201,7 +201,7 @@ fn an_error_in_a_policy_is_told_once() {
     assert!(told.contains("resource.name like"), "{told}");
 }
 
-/// What `check` says of a file.
+/// The output of `check` for a file.
 fn checked(yaml: &str) -> String {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("config.yaml");
@@ -238,7 +238,7 @@ fn check_says_who_may_use_what_and_where_it_goes() {
     assert!(!told.contains("every token may use"), "{told}");
     let open = "general_settings: {enable_jwt_auth: true}\nmodel_list:\n  - {model_name: m, litellm_params: {model: gpt-4o}}\n";
     assert!(checked(open).contains(
-        "not enforced: every token may use every model, but for those with the admin scope (R5)\n"
+        "not enforced: every token may use every model, except tokens with the admin scope (R5)\n"
     ));
     let teams = format!("{open}teams: [{{team_id: red, models: [m]}}]\n").replace(
         "{enable_jwt_auth: true}",

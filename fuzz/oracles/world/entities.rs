@@ -1,18 +1,18 @@
-//! Additions to the schema, and the entities of operators that fill them.
+//! Schema additions, and the entities of operators that use them.
 
 use serde_json::{Map, Value, json};
 
 use super::Choices;
 
-/// Files of operators.
+/// The files of operators.
 pub(crate) struct Additions {
     pub(crate) schema: String,
     pub(crate) json: String,
-    /// By type: the types that its entities may be in.
+    /// For each type, the types that its entities may be in.
     pub(crate) parents: Vec<(&'static str, Vec<&'static str>)>,
 }
 
-/// The entities that files describe, by type; a parent of the same type comes later in its list.
+/// The entities in files, by type. A parent of the same type comes later in its list.
 pub(crate) const IDS: [(&str, &[&str]); 12] = [
     ("Zone", &["z0", "z1", "z2"]),
     ("Vendor", &["v0", "v1"]),
@@ -28,7 +28,7 @@ pub(crate) const IDS: [(&str, &[&str]); 12] = [
     ("Role", &["internal_user", "team"]),
 ];
 
-/// What a type may be in beside what our schema says.
+/// The types that a type may be in, in addition to our schema.
 const MORE_PARENTS: [(&str, &[&str]); 11] = [
     ("Zone", &["Zone"]),
     ("Vendor", &["Zone"]),
@@ -43,7 +43,7 @@ const MORE_PARENTS: [(&str, &[&str]); 11] = [
     ("Scope", &["Scope", "Zone"]),
 ];
 
-/// What our schema says.
+/// The memberships of our schema.
 const OURS: [(&str, &[&str]); 5] = [
     ("Model", &["AccessGroup", "Team", "Scope", "ModelSet"]),
     ("Team", &["Organization"]),

@@ -1,4 +1,4 @@
-//! The whole world: every entity with every attribute, shown to Cedar with all policies at once.
+//! The whole world: every entity with every attribute, given to Cedar with all policies at once.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -27,7 +27,7 @@ pub(crate) struct Naive<'w> {
     shadowed: [PolicySet; 2],
 }
 
-/// What files say of an entity.
+/// The facts about an entity in files.
 struct Described {
     uid: EntityUid,
     attributes: HashMap<String, Expression>,
@@ -118,7 +118,7 @@ impl<'w> Naive<'w> {
         (Some(allow), if allow { matched } else { closing }, shadow)
     }
 
-    /// Every entity, with what it is in.
+    /// Every entity, with its ancestors.
     fn entities(&self, asked: &Asked, principal: &EntityUid) -> Entities {
         let claimed = self.claimed_teams(asked);
         let mut uids: BTreeSet<EntityUid> = IDS
@@ -132,7 +132,8 @@ impl<'w> Naive<'w> {
             .chain([uid("Route", asked.path)])
             .collect();
         uids.extend(self.described.iter().map(|described| described.uid.clone()));
-        let mut parents: Parents = uids.iter().map(|uid| (uid.clone(), self.direct(uid))).collect();
+        let mut parents: Parents =
+            uids.iter().map(|uid| (uid.clone(), self.configured_parents(uid))).collect();
         for described in &self.described {
             parents.entry(described.uid.clone()).or_default().extend(described.parents.iter().cloned());
         }
@@ -172,8 +173,8 @@ impl<'w> Naive<'w> {
         Entities::from_entities(entities, None).expect("no circles")
     }
 
-    /// What the configuration places an entity in, lists aside.
-    fn direct(&self, of: &EntityUid) -> BTreeSet<EntityUid> {
+    /// The parents of an entity in the configuration, except lists.
+    fn configured_parents(&self, of: &EntityUid) -> BTreeSet<EntityUid> {
         let (ty, id) = (of.type_name().to_string(), of.id().unescaped());
         match ty.as_str() {
             "Team" => TEAMS
@@ -203,7 +204,7 @@ impl<'w> Naive<'w> {
         }
     }
 
-    /// Lists name models and groups of models, routes and groups of routes.
+    /// Lists name models and model groups, routes and route groups.
     fn add_to_lists(&self, parents: &mut Parents, of: &str, group: &str, lists: &[List]) {
         loop {
             let mut added = Vec::new();
@@ -216,7 +217,7 @@ impl<'w> Naive<'w> {
                             || listed.strip_suffix('*').is_some_and(|prefix| name.starts_with(prefix))
                             || above.contains(&uid(group, listed))
                     });
-                    // A name that the configuration does not have is in every list that denies.
+                    // Every list of denied models contains the names that the configuration does not have.
                     let is_unknown = of == "Model"
                         && list.id().unescaped().ends_with(".deny_models")
                         && !listed.is_empty()
@@ -236,7 +237,7 @@ impl<'w> Naive<'w> {
         }
     }
 
-    /// Whether `model_list`, or a list that opens models, has the name.
+    /// Whether `model_list`, or a list of allowed models, has the name.
     fn has_name(&self, name: &str) -> bool {
         let opening =
             self.model_lists.iter().filter(|(list, _)| !list.id().unescaped().ends_with(".deny_models"));
@@ -285,7 +286,7 @@ impl<'w> Naive<'w> {
             on_route && asked.models.iter().all(may_use)
         };
         let mut fitting: Vec<&String> = claimed.iter().filter(fits).collect();
-        // D5: the first in the order of code points, wherever the token names it.
+        // D5: the first team in the order of code points, regardless of where the token names it.
         fitting.sort();
         let open = fitting.iter().find(|id| declared(id).is_some_and(|(.., blocked)| !blocked));
         match open.or(fitting.first()) {
@@ -365,7 +366,7 @@ impl<'w> Naive<'w> {
     }
 }
 
-/// Everything that an entity is in, itself too.
+/// All ancestors of an entity, and the entity itself.
 fn above(parents: &Parents, of: &EntityUid) -> BTreeSet<EntityUid> {
     let (mut seen, mut open) = (BTreeSet::new(), vec![of]);
     while let Some(uid) = open.pop() {

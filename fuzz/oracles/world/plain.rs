@@ -1,4 +1,4 @@
-//! The lists of the configuration, and what a request says beside its caller, as plainly as can be.
+//! The lists of the configuration, and the request without its caller, in the simplest form.
 
 use cedar_policy::{Context, EntityUid, RestrictedExpression as Expression};
 use http::Method;
@@ -7,14 +7,14 @@ use serde_json::Value;
 use super::naive::{ADMIN_ROUTES, TEAM_ROUTES, text, texts, uid};
 use super::{Asked, BY_TOKEN, PERMISSIONS, ROLES, SCOPES, Settings, TEAMS, TOKEN_ROLES};
 
-/// A list of models or of routes, and the entity that it is.
+/// A list of models or routes, and its entity.
 pub(super) type List = (EntityUid, Vec<&'static str>);
 
-/// The lists of models, each with what it names.
+/// The lists of models, each with its members.
 pub(super) fn model_lists(settings: &Settings) -> Vec<List> {
     let mut lists: Vec<List> = Vec::new();
     for (i, (_, models, _)) in ROLES.iter().enumerate() {
-        // R2's lists name models alone, and know no wildcards; none of these names is one.
+        // R2's lists contain only names of models, without wildcards. None of these names has one.
         lists.push((uid("ModelSet", &format!("{PERMISSIONS}[{i}].models")), models.to_vec()));
     }
     lists.extend(TEAMS.iter().map(|(id, models, ..)| (uid("Team", id), models.to_vec())));
@@ -30,7 +30,7 @@ pub(super) fn model_lists(settings: &Settings) -> Vec<List> {
     lists
 }
 
-/// The lists of routes, each with what it names.
+/// The lists of routes, each with its members.
 pub(super) fn route_lists(settings: &Settings) -> Vec<List> {
     let mut lists: Vec<List> = Vec::new();
     for (i, (.., routes)) in ROLES.iter().enumerate() {
@@ -53,7 +53,7 @@ pub(super) fn route_lists(settings: &Settings) -> Vec<List> {
     lists
 }
 
-/// Every claim that is no attribute.
+/// Every claim that is not an attribute.
 pub(super) fn tags_of(asked: &Asked) -> impl Iterator<Item = (String, Expression)> {
     let others = asked.claims.iter().filter(|(name, _)| !["iss", "sub", "scope"].contains(&name.as_str()));
     others.map(|(name, value)| {
@@ -65,7 +65,7 @@ pub(super) fn tags_of(asked: &Asked) -> impl Iterator<Item = (String, Expression
     })
 }
 
-/// The context, whatever is read of it.
+/// The complete context, including what no policy reads.
 pub(super) fn context(asked: &Asked, of_model: bool) -> Context {
     let mut pairs = vec![
         ("method", text(asked.method.as_str())),

@@ -1,9 +1,9 @@
-//! Policies that reach whatever there is, by every operator that Cedar has.
+//! Policies that reach every entity and attribute, with every operator of Cedar.
 
 use super::Choices;
 use super::entities::{Additions, IDS, SETS};
 
-/// An expression, and what must be asked first.
+/// An expression, and the expression that must guard it.
 struct Reached {
     guard: String,
     expression: String,
@@ -32,7 +32,7 @@ impl Reached {
     }
 }
 
-/// What a policy is about.
+/// The subject of a policy.
 #[derive(Clone, Copy, PartialEq)]
 enum About {
     Model,

@@ -43,7 +43,7 @@ pub enum KeyRefusal {
         bits: usize,
     },
     /// The RSA exponent is even, 1, or longer than 33 bits.
-    #[error("the RSA exponent is unsound")]
+    #[error("the RSA exponent is unsafe")]
     RsaExponent,
     /// The RSA modulus can be factored (CVE-2017-15361).
     #[error("the RSA key comes from a flawed generator (ROCA)")]

@@ -55,7 +55,7 @@ fn valid(config: &Config) -> Value {
 }
 
 fn problem(problem: &Located<Problem>) -> Value {
-    let kind = if problem.what().would_open() { "refused (would open something)" } else { "refused" };
+    let kind = if problem.what().would_open() { "refused (would allow more)" } else { "refused" };
     with_kind(problem, Some(kind.to_owned()))
 }
 

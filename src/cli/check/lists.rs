@@ -45,7 +45,7 @@ pub(super) fn unmatched(config: &Config) -> Vec<(String, String)> {
             let place = format!("{path}[{i}]");
             let line = config.lines.get(&place).map(|line| format!("{}:{line}: ", config.file));
             let message =
-                format!("{}`{listed}` in `{path}` is no configured model", line.unwrap_or_default());
+                format!("{}`{listed}` in `{path}` is not a configured model", line.unwrap_or_default());
             found.push((message, help(&listed, names.iter().chain(&groups).copied())));
         }
     }
@@ -79,9 +79,6 @@ fn help<'n>(listed: &str, names: impl Iterator<Item = &'n str>) -> String {
         .max_by(|(a, _), (b, _)| a.total_cmp(b));
     match alike {
         Some((_, name)) => format!("did you mean `{name}`?"),
-        None => {
-            "add it to `model_list`, or take it out: as it is, it opens and denies nothing that is served"
-                .to_owned()
-        }
+        None => "add it to `model_list`, or remove it: no served model has this name".to_owned(),
     }
 }

@@ -15,7 +15,7 @@ pub(super) fn of(config: &Config, access: &Access) -> String {
     lines.extend(tokens(config));
     lines.extend(permissions(config, access));
     if config.gateway.mode == Mode::LogOnly {
-        lines.push("mode: log_only, denials are logged and not enforced, but for R9".to_owned());
+        lines.push("mode: log_only, denials are logged and not enforced, except those of R9".to_owned());
     }
     lines.extend(references(config));
     lines.extend(ignored::lines(config));
@@ -29,15 +29,17 @@ fn references(config: &Config) -> Option<String> {
         References::Allow => "not judged",
         References::Remember => {
             return Some(
-                "ids at upstreams (files, responses, assistants, …): each for the caller who created it; lists of them show a caller its own"
+                "ids at upstreams (files, responses, assistants, …): only the caller who created an id may \
+                 use it; lists show a caller only its own ids"
                     .to_owned(),
             );
         }
     };
     config.jwt.as_ref()?;
     Some(format!(
-        "ids at upstreams (files, responses, assistants, …): one heap for all callers behind one key, so that each may read what others \
-         created, and lists show all of it; where they stand for models, {known}; `modelgate.references: remember` tells callers apart"
+        "ids at upstreams (files, responses, assistants, …): all callers behind one key share them, so \
+         each can read what others created, and lists show all of them; where they stand for models, \
+         {known}; `modelgate.references: remember` separates callers"
     ))
 }
 
@@ -99,13 +101,13 @@ fn permissions(config: &Config, access: &Access) -> Vec<String> {
     let Some(jwt) = &config.jwt else { return Vec::new() };
     let state = match (jwt.enforce_rbac, &config.token_roles) {
         (true, None) => "enforced",
-        (true, Some(_)) => "enforced, and those by the token's own roles (`modelgate.role_permissions`)",
+        (true, Some(_)) => "enforced, also by the token's own roles (`modelgate.role_permissions`)",
         (false, Some(_)) => "enforced by the token's own roles (`modelgate.role_permissions`)",
         (false, None) if access.is_open && access.is_open_to_admins => {
             "not enforced: every token may use every model"
         }
         (false, None) if access.is_open => {
-            "not enforced: every token may use every model, but for those with the admin scope (R5)"
+            "not enforced: every token may use every model, except tokens with the admin scope (R5)"
         }
         (false, None) => "not enforced: other rules decide who may use which model",
     };

@@ -28,7 +28,7 @@ impl Files {
         std::fs::create_dir(&files.0)?;
         std::fs::create_dir(files.policies())?;
         std::fs::write(files.config(), EXAMPLE)?;
-        std::fs::write(files.policy(), "// Rules that the YAML cannot say go here.\n")?;
+        std::fs::write(files.policy(), "// Write rules here that the YAML cannot express.\n")?;
         Ok(files)
     }
 

@@ -80,7 +80,7 @@ pub(super) fn requests() -> [Step; 6] {
             path: CHAT,
             body: Some(chat(ALLOWED, false)),
             expected: StatusCode::FORBIDDEN,
-            why: "The token is valid, but `guest` is no role that the configuration knows.",
+            why: "The token is valid, but the configuration has no role `guest`.",
             explained: false,
         },
         Step {
@@ -89,7 +89,7 @@ pub(super) fn requests() -> [Step; 6] {
             path: MODELS,
             body: None,
             expected: StatusCode::UNAUTHORIZED,
-            why: "Without a token there is nobody to decide about.",
+            why: "Without a token, there is no caller to decide for.",
             explained: false,
         },
     ]

@@ -127,20 +127,19 @@ impl Tour<'_> {
         self.write(CLOSING)?;
         self.wait_until_active(&step).await.map_err(failed)?;
         self.request(&step).await.map_err(failed)?;
-        say(
-            "     why: A policy forbids, whatever the configuration grants. The reason is the policy's own.\n",
-        );
+        say("     why: The policy overrides the grants of the configuration. The reason comes from the \
+             policy.\n");
         Ok(())
     }
 
     /// Removes the policy again.
     async fn reopen(&mut self) -> miette::Result<()> {
-        self.title("The policy is taken back");
+        self.title("The policy is removed");
         let step = allowed();
-        self.write("// Rules that the YAML cannot say go here.\n")?;
+        self.write("// Write rules here that the YAML cannot express.\n")?;
         self.wait_until_active(&step).await.map_err(failed)?;
         self.request(&step).await.map_err(failed)?;
-        say("     why: The configuration decides alone again.\n");
+        say("     why: Only the configuration decides again.\n");
         Ok(())
     }
 
@@ -159,11 +158,11 @@ impl Tour<'_> {
             let status = client::send(self.demo.address, call).await?.status();
             let took = written.elapsed();
             if status == step.expected {
-                say(format_args!("     in force after {} ms\n", took.as_millis()));
+                say(format_args!("     active after {} ms\n", took.as_millis()));
                 return Ok(());
             }
             if took > PATIENCE {
-                return Err(format!("the new policy is not in force after {} seconds", PATIENCE.as_secs()));
+                return Err(format!("the new policy is not active after {} seconds", PATIENCE.as_secs()));
             }
             tokio::time::sleep(POLL).await;
         }

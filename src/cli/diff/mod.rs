@@ -26,10 +26,10 @@ use universe::Universe;
 /// The arguments of `diff`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Exit codes: 0 nobody gains or loses anything, 1 somebody does, 3 the input is invalid, 4 nothing was found, and something was
-not compared.
+Exit codes: 0 nobody gains or loses anything, 1 somebody does, 3 the input is invalid, 4 no difference was \
+found, but something was not compared.
 
-Compared is who may do what with a valid token. Where requests go is not.")]
+It compares who may do what with a valid token. It does not compare where requests go.")]
 pub(super) struct DiffArgs {
     /// The current YAML file of LiteLLM
     #[arg(value_name = "OLD")]

@@ -36,7 +36,7 @@ pub(super) fn render(universe: &Universe, changed: &[Changed], unseen: &[String]
     let nothing = match (changed.is_empty(), unseen.is_empty()) {
         (false, _) => "",
         (true, true) => "no grant changed",
-        (true, false) => "no grant changed, as far as was compared",
+        (true, false) => "no grant changed in what was compared",
     };
     let _ = writeln!(out, "{nothing}");
     let _ = writeln!(out, "{}", compared(universe));

@@ -23,7 +23,8 @@ pub(super) fn of(universe: &Universe, old: &Side, new: &Side) -> Vec<String> {
     };
     if files(old) != files(new) {
         unseen.push(
-            "entity files or schemas differ: what they say of roles, teams, models and routes is compared, other attributes are not"
+            "entity files or schemas differ: roles, teams, models and routes in them are compared, other \
+             attributes are not"
                 .to_owned(),
         );
     }
@@ -44,7 +45,7 @@ fn claims(old: &JwtAuth, new: &JwtAuth) -> Vec<String> {
     let mut moved = Vec::new();
     let mut compare = |key: &str, old: &dyn Debug, new: &dyn Debug| {
         if format!("{old:?}") != format!("{new:?}") {
-            moved.push(format!("`{key}` differs: compared as if tokens had moved along with it"));
+            moved.push(format!("`{key}` differs: the comparison assumes that the tokens change with it"));
         }
     };
     compare("admin_jwt_scope", &old.admin_jwt_scope, &new.admin_jwt_scope);

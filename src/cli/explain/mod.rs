@@ -160,7 +160,7 @@ fn explain(
     let mut headers = HeaderMap::new();
     if let Some(team) = &args.team {
         let value =
-            HeaderValue::from_str(team).map_err(|_| super::failed("`--team` can't be sent as a header"))?;
+            HeaderValue::from_str(team).map_err(|_| super::failed("`--team` cannot be sent as a header"))?;
         headers.insert(TEAM_HEADER, value);
     }
     let body = args.model.as_ref().map(|model| json!({"model": model}).to_string()).unwrap_or_default();

@@ -38,7 +38,7 @@ pub(super) struct Asked {
     pub(super) destinations: Vec<String>,
     pub(super) team: Option<String>,
     pub(super) grants: Vec<Considered>,
-    pub(super) gates: Vec<Considered>,
+    pub(super) checks: Vec<Considered>,
     /// The ids of the policies that decided.
     pub(super) policies: Vec<String>,
 }
@@ -60,7 +60,7 @@ impl Report {
             rule: answer.rule.map(str::to_owned),
             reason: answer.reason,
             words: Some(words::UNJUDGED),
-            fix: Some("send a request that can be read in one way only".to_owned()),
+            fix: Some("send a request that every parser reads in the same way".to_owned()),
             who: Some(who),
             ..Self::allowed_with(answer.status)
         }
@@ -91,7 +91,7 @@ impl Report {
                 .collect(),
             team: decision.team_id.as_deref().map(str::to_owned),
             grants: explained.grants,
-            gates: explained.gates,
+            checks: explained.checks,
             policies: decision.policies.iter().map(ToString::to_string).collect(),
         };
         Self { asked: Some(asked), ..report }
@@ -118,7 +118,7 @@ impl Report {
     pub(super) fn to_json(&self) -> Value {
         let mut json = json!({"allow": self.allowed(), "status": self.status, "rule": self.rule,
             "reason": self.reason, "meaning": self.words.map(|words| words.meaning),
-            "documentation": self.words.map(Words::place), "cure": self.fix,
+            "documentation": self.words.map(Words::place), "advice": self.fix,
             "unenforced": self.unenforced.map(Rule::as_str), "token": self.presented.as_ref().map(Presented::to_json),
             "caller": self.who.as_ref().map(Who::to_json)});
         if let (Some(asked), Some(json)) = (&self.asked, json.as_object_mut()) {
@@ -127,7 +127,7 @@ impl Report {
                 "sent_to": asked.destinations, "team_id": asked.team});
             json.insert("request".to_owned(), request);
             json.insert("grants".to_owned(), json!(list(&asked.grants)));
-            json.insert("gates".to_owned(), json!(list(&asked.gates)));
+            json.insert("checks".to_owned(), json!(list(&asked.checks)));
             json.insert("policies".to_owned(), json!(asked.policies));
         }
         json

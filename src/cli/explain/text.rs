@@ -92,15 +92,15 @@ fn write_request(out: &mut String, asked: &Asked) -> std::fmt::Result {
         )?;
     }
     if asked.grants.is_empty() {
-        writeln!(out, "  none is for this caller")?;
+        writeln!(out, "  none applies to this caller")?;
     }
     writeln!(out, "\nmandatory checks: each must say yes")?;
-    for gate in &asked.gates {
-        let (open, asks) = (yes_or_no(!gate.holds), words::asks(gate.rule));
+    for check in &asked.checks {
+        let (open, asks) = (yes_or_no(!check.holds), words::asks(check.rule));
         // A drop-in policy is shown by its own name.
-        let name = if gate.rule == Rule::Policy { &*gate.id } else { gate.rule.as_str() };
+        let name = if check.rule == Rule::Policy { &*check.id } else { check.rule.as_str() };
         let name = escape(name);
-        writeln!(out, "  {open} {}: {name}: {asks}{}", question(gate), at(gate.source.as_deref()))?;
+        writeln!(out, "  {open} {}: {name}: {asks}{}", question(check), at(check.source.as_deref()))?;
     }
     let policies: Vec<_> = asked.policies.iter().map(|id| escape(id)).collect();
     let by = if policies.is_empty() { "no matching grant".to_owned() } else { policies.join(", ") };
@@ -119,7 +119,7 @@ fn or_none(text: Option<&str>) -> Cow<'_, str> {
 fn question(considered: &Considered) -> String {
     match considered.model.as_ref().map(ModelName::as_str) {
         None => "route".to_owned(),
-        Some("") => "model that the route runs unnamed".to_owned(),
+        Some("") => "model that the route runs, unnamed".to_owned(),
         Some(model) => format!("model {}", escape(model)),
     }
 }

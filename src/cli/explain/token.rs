@@ -42,19 +42,19 @@ pub(super) fn fix(error: &TokenError, token: &str) -> String {
     match error {
         TokenError::Shape if token.starts_with(VIRTUAL_KEY) => {
             "virtual keys of LiteLLM are not accepted here: send a JWT of the identity provider as \
-             `Authorization: Bearer`, or the master key if this was meant to be it"
+             `Authorization: Bearer`, or the master key"
                 .to_owned()
         }
-        TokenError::Shape => "send a JWT of the identity provider; for tokens that are no JWTs, set \
+        TokenError::Shape => "send a JWT of the identity provider; for tokens that are not JWTs, set \
                               `modelgate.introspection` or `oidc_userinfo_enabled`"
             .to_owned(),
         TokenError::Audience { expected } => format!(
-            "the token's `aud` is {}: ask the identity provider for a token with the audience `{expected}`, or set \
-             JWT_AUDIENCE or the issuer's `audience` to what came",
+            "the token's `aud` is {}: ask the identity provider for a token with the audience \
+             `{expected}`, or set JWT_AUDIENCE or the issuer's `audience` to the token's",
             said(|token| token.audience)
         ),
         TokenError::Issuer { expected } => format!(
-            "the token's `iss` is {}: send a token of `{expected}`, or set JWT_ISSUER to what came",
+            "the token's `iss` is {}: send a token of `{expected}`, or set JWT_ISSUER to the token's",
             said(|token| token.issuer)
         ),
         TokenError::UnknownIssuer => format!(
@@ -63,18 +63,18 @@ pub(super) fn fix(error: &TokenError, token: &str) -> String {
         ),
         TokenError::Expired => "get a new token from the identity provider".to_owned(),
         TokenError::NotYetValid { .. } => {
-            "wait, or set the clocks right; `modelgate.leeway` allows for a difference".to_owned()
+            "wait, or synchronize the clocks; `modelgate.leeway` allows for a difference".to_owned()
         }
         TokenError::UnknownKey { .. } | TokenError::Signature | TokenError::AmbiguousKey => format!(
-            "see that JWT_PUBLIC_KEY_URL or `litellm_jwtauth.issuers` has the keys of the token's issuer, which says it is {}",
+            "make sure that JWT_PUBLIC_KEY_URL or `litellm_jwtauth.issuers` has the keys of the token's \
+             issuer: the token's `iss` is {}",
             said(|token| token.issuer)
         ),
         TokenError::NotAccepted => {
-            "get a new token: the provider says that this one does not count".to_owned()
+            "get a new token: the provider says that this one is not active".to_owned()
         }
-        _ => {
-            "get a token from the identity provider that the configuration trusts, as it issued it".to_owned()
-        }
+        _ => "get a token from the identity provider that the configuration trusts, and send it unchanged"
+            .to_owned(),
     }
 }
 

@@ -60,8 +60,8 @@ fn is_masked(value: &Value) -> bool {
 ///
 /// A description of the invalid part.
 pub(super) fn query(input: &Input) -> Result<AuthzQuery, String> {
-    let further = input.further.iter().filter(|name| Some(*name) != input.model.as_ref());
-    let models = input.model.iter().chain(further).map(|name| ModelName::new(name));
+    let additional = input.additional_models.iter().filter(|name| Some(*name) != input.model.as_ref());
+    let models = input.model.iter().chain(additional).map(|name| ModelName::new(name));
     let address = |text: &String| text.parse().map_err(|_| format!("`{text}` is not an address"));
     Ok(AuthzQuery {
         method: input.method.clone(),

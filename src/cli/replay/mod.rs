@@ -21,7 +21,7 @@ use tally::Tally;
 /// The arguments of `replay`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Exit codes: 0 every answer would have been the same, 1 one would not, 3 the input is invalid.
+Exit codes: 0 every answer would be the same, 1 an answer would differ, 3 the input is invalid.
 
 Tokens are not verified again: the claims are those of the log.")]
 pub(super) struct ReplayArgs {

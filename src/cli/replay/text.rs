@@ -40,8 +40,7 @@ fn write(out: &mut String, tally: &Tally) -> std::fmt::Result {
             writeln!(out, "           {by} {rule}{allowed}{policies}")?;
         }
     }
-    let details =
-        if tally.changed() { "would have been answered otherwise" } else { "nothing would have changed" };
+    let details = if tally.changed() { "would have another answer" } else { "nothing would have changed" };
     let changed = tally.count(Change::NowDenied) + tally.count(Change::NowAllowed);
     let changed = if changed == 0 { String::new() } else { format!("{changed} ") };
     writeln!(out, "{} decisions made again: {changed}{details}", tally.decided)?;
@@ -91,8 +90,8 @@ fn name(change: Change) -> &'static str {
 
 fn why(left: Left) -> &'static str {
     match left {
-        Left::WithoutInput => "they have no `input`, which takes `decision_log.replayable: true`",
-        Left::Undecided => "nothing was decided, such as without a valid token",
-        Left::Masked => "what was asked is masked or cut",
+        Left::WithoutInput => "they have no `input`: set `decision_log.replayable: true`",
+        Left::Undecided => "nothing was decided, for example without a valid token",
+        Left::Masked => "the request is masked or cut",
     }
 }

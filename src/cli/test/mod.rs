@@ -88,7 +88,7 @@ fn groups(args: &TestArgs) -> miette::Result<Groups> {
     }
     for file in CaseFile::load_all(&args.paths)? {
         let config = args.config.clone().or_else(|| file.config.clone()).ok_or_else(|| {
-            super::failed(format!("`{}` names no `config`: say it there, or by --config", file.name))
+            super::failed(format!("`{}` names no `config`: add it to the file, or use --config", file.name))
         })?;
         let policies = args.policies.clone().or_else(|| file.policies.clone());
         groups.entry((config, policies)).or_default().push(file);

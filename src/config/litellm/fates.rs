@@ -86,7 +86,7 @@ pub(super) const GENERAL: &[Rule] = &[
         &["allowed_routes", "admin_only_routes"],
         Refuse("it closes routes: list the ones that a role may use in `role_permissions`, under `routes`"),
     ),
-    (&["allowed_ips"], Refuse("it closes the gateway to other addresses: use a firewall")),
+    (&["allowed_ips"], Refuse("it blocks other addresses: use a firewall")),
     (&["custom_auth"], Refuse("callers that the function refuses would be accepted")),
     (
         &[
@@ -113,13 +113,14 @@ pub(super) const GENERAL: &[Rule] = &[
             "vector_store_deny_by_default",
         ],
         Refuse(
-            "what it closes would be open: list the routes of each role in `role_permissions`, under `routes`",
+            "what it denies would be allowed: list the routes of each role in `role_permissions`, under \
+             `routes`",
         ),
     ),
     (&["public_routes"], Warn("no route but the health checks is open without a token")),
     (
         &["enable_oauth2_auth", "enable_oauth2_proxy_auth", "oauth2_config_mappings"],
-        Warn("callers are known by their tokens alone"),
+        Warn("only tokens identify callers"),
     ),
     (&["litellm_key_header_name"], Warn("tokens are not read from that header")),
     (&["pass_through_endpoints"], Warn("these paths are not served")),
@@ -133,7 +134,7 @@ pub(super) const GENERAL: &[Rule] = &[
     (&["return_wildcard_routes"], Warn("lists show wildcards under their own names")),
     (
         &["allowed_client_side_s3_buckets", "allowed_client_side_s3_endpoint_urls"],
-        Warn("buckets that a request names are the provider's business"),
+        Warn("the provider checks the buckets that a request names"),
     ),
     (&["claude_code_marketplace_auth_required"], Warn("the marketplace is not served")),
 ];
@@ -214,9 +215,7 @@ pub(super) const MODEL_INFO: &[Rule] = &[
     (&["blocked", "access_windows"], Refuse("the model would be open")),
     (
         &["team_id", "team_public_model_name"],
-        Refuse(
-            "the model would be open to other teams: list it in the `models` of the teams that may use it",
-        ),
+        Refuse("other teams could use the model: list it in the `models` of the teams that may use it"),
     ),
     (&["enforce_supported_endpoints"], Warn("the upstream decides which endpoints a model has")),
     (&["discoverable"], Warn("lists show every model that the caller may use")),

@@ -90,7 +90,7 @@ pub(super) fn judge(name: &str, fields: &'static [&'static str], key: &str, valu
     if knows(name, key) {
         // An updated list must not grant access without a decision.
         return if name == "general_settings" && access_rule && !is_off(value) {
-            Verdict::Refuse(not_implemented(key, "what it closes would be open"))
+            Verdict::Refuse(not_implemented(key, "what it denies would be allowed"))
         } else {
             Verdict::Ignore(Effect::Harmless, "")
         };
@@ -114,7 +114,9 @@ pub(super) fn judge(name: &str, fields: &'static [&'static str], key: &str, valu
             Verdict::Refuse(unknown(name, key, help))
         }
         Others::Sent => Verdict::Skip,
-        Others::Free if access_rule => Verdict::Ignore(Effect::ChangesAnswers, "no rule is made of it"),
+        Others::Free if access_rule => {
+            Verdict::Ignore(Effect::ChangesAnswers, "modelgate makes no rule of it")
+        }
         Others::Free if name.is_empty() => Verdict::Ignore(Effect::Harmless, ""),
         Others::Free => Verdict::Skip,
         Others::Ignored => Verdict::Ignore(Effect::Harmless, NOT_LITELLMS),
@@ -150,7 +152,7 @@ pub(in crate::config) fn is_sent(key: &str) -> bool {
 
 /// The help for an unknown key that looks like an access rule.
 const CLOSES: &str =
-    "it looks like an access rule, and ignoring it could open something: remove it if it is none";
+    "it looks like an access rule, and ignoring it could allow more: remove it if it is not one";
 
 fn not_implemented(key: &str, reason: &str) -> Problem {
     Problem::NotImplemented { key: key.to_owned(), help: reason.to_owned() }

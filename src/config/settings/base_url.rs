@@ -118,7 +118,7 @@ fn has_named_host(text: &str) -> bool {
 fn explain(error: url::ParseError, text: &str) -> String {
     match error {
         url::ParseError::RelativeUrlWithoutBase if text.starts_with('$') || text.starts_with('{') => {
-            "it names a variable in a way that nobody replaces: write `os.environ/NAME`".to_owned()
+            "it names a variable in a form that is not replaced: write `os.environ/NAME`".to_owned()
         }
         url::ParseError::RelativeUrlWithoutBase => "it must begin with `https://` or `http://`".to_owned(),
         error => error.to_string(),
@@ -147,7 +147,7 @@ mod tests {
             ("https://:p@x", user),
             ("https://x?a", query),
             ("https://x#", query),
-            ("${BASE}", Err("it names a variable in a way that nobody replaces: write `os.environ/NAME`")),
+            ("${BASE}", Err("it names a variable in a form that is not replaced: write `os.environ/NAME`")),
         ] {
             let url = BaseUrl::parse(text);
             assert_eq!(url.as_ref().map(BaseUrl::as_str).map_err(String::as_str), expected, "{text}");

@@ -125,7 +125,7 @@ pub(in crate::config) fn check(cx: &mut Context<'_>, ignored: &[String]) {
 /// Refuses unknown names in `modelgate.ignore`.
 pub(in crate::config) fn check_ignored(cx: &mut Context<'_>, ignored: &[String]) {
     for (i, name) in ignored.iter().enumerate().filter(|(_, name)| *name != "guardrails") {
-        let range = format!("a list of what is to be ignored: `guardrails`, not `{name}`");
+        let range = format!("a list of features to ignore: `guardrails`, not `{name}`");
         cx.refuse(&format!("modelgate.ignore[{i}]"), Problem::OutOfRange { key: "ignore".to_owned(), range });
     }
 }

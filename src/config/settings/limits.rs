@@ -167,11 +167,7 @@ pub(in crate::config) fn settings(cx: &mut Context<'_>, block: raw::Limits, max_
         drain_timeout: time(cx, "drain_timeout", drain_timeout, HOUR, unset.drain_timeout),
     };
     if limits.body_bytes_in_flight < max_body_bytes {
-        refuse(
-            cx,
-            "body_bytes_in_flight",
-            format!("at least `max_body_bytes`, {max_body_bytes}, or no such body could be read"),
-        );
+        refuse(cx, "body_bytes_in_flight", format!("at least `max_body_bytes`, which is {max_body_bytes}"));
     }
     limits
 }

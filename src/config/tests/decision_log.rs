@@ -28,7 +28,7 @@ fn a_file_is_relative_to_the_configuration_and_the_rest_has_defaults() {
 
 #[test]
 fn a_log_that_goes_nowhere_is_refused() {
-    let help = "say where the lines go: a file, or standard output by `stdout: true`";
+    let help = "set `file`, or `stdout: true` for standard output";
     assert_eq!(problems(&with("chain: true")), [format!("2:3 `decision_log` needs `file` | {help}")]);
 }
 

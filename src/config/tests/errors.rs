@@ -1,4 +1,4 @@
-//! Refusals: message, position and help.
+//! Errors: message, position and help.
 
 use miette::{Diagnostic, NarratableReportHandler};
 
@@ -42,8 +42,7 @@ const CASES: &[(&str, &str, &str)] = &[
     (
         "a setting of neither that may be an access rule",
         "general_settings: {allow_zebra: 1}\n",
-        "1:20 unknown key `allow_zebra` in `general_settings` | it looks like an access rule, and ignoring it could open \
-         something: remove it if it is none",
+        "1:20 unknown key `allow_zebra` in `general_settings` | it looks like an access rule, and ignoring it could allow more: remove it if it is not one",
     ),
     (
         "a misspelt access rule that is not implemented",
@@ -75,12 +74,12 @@ const CASES: &[(&str, &str, &str)] = &[
     (
         "a list of addresses, even an empty one",
         "general_settings: {allowed_ips: []}\n",
-        "1:20 `allowed_ips` is not implemented by modelgate | it closes the gateway to other addresses: use a firewall",
+        "1:20 `allowed_ips` is not implemented by modelgate | it blocks other addresses: use a firewall",
     ),
     (
         "a model of one team",
         "model_list: [{model: a, litellm_params: {model: gpt-4o}, model_info: {team_id: t}}]\n",
-        "1:71 `team_id` is not implemented by modelgate | the model would be open to other teams: list it in the \
+        "1:71 `team_id` is not implemented by modelgate | other teams could use the model: list it in the \
          `models` of the teams that may use it",
     ),
     (
@@ -148,8 +147,7 @@ const CASES: &[(&str, &str, &str)] = &[
     (
         "a claim path with an empty part",
         "general_settings: {litellm_jwtauth: {user_id_jwt_field: a..b}}\n",
-        "1:57 `a..b` is not a claim path | write the names on the way to the claim, separated by dots; `\\.` is a dot \
-         in a name",
+        "1:57 `a..b` is not a claim path | separate the names on the path to the claim with dots; write `\\.` for a dot in a name",
     ),
     (
         "a roles claim without roles",
@@ -306,11 +304,9 @@ modelgate: {leeway: 301}
             "2:17 expected a boolean, found a string",
             "3:3 duplicate key `enforce_rbac` | keep one of them: elsewhere the last one would silently win",
             "4:15 environment variable `UNSET` is not set | set it, or give it a value in `environment_variables`",
-            "5:3 unknown key `allow_zebra` in `general_settings` | it looks like an access rule, and ignoring it could open \
-             something: remove it if it is none",
+            "5:3 unknown key `allow_zebra` in `general_settings` | it looks like an access rule, and ignoring it could allow more: remove it if it is not one",
             "6:41 expected a list, found a string | put it in brackets, as in `[\"name\"]`",
-            "6:70 `a..b` is not a claim path | write the names on the way to the claim, separated by dots; `\\.` is a dot \
-             in a name",
+            "6:70 `a..b` is not a claim path | separate the names on the path to the claim with dots; write `\\.` for a dot in a name",
             "8:37 expected a mapping, found a list",
             "9:5 `model_name` is missing",
             "10:63 `api_base` is not a usable URL: it must begin with `https://` or `http://`",
@@ -322,10 +318,10 @@ modelgate: {leeway: 301}
 #[test]
 fn text_that_is_not_yaml_is_explained_in_plain_words() {
     for (text, expected) in [
-        ("a: b: c\n", "1:5 a key with its value stands where only a value can"),
+        ("a: b: c\n", "1:5 only a value can stand here, not a key with a value"),
         ("a:\n\tb: c\n", "2:2 a tab is used as indentation"),
         ("a: *\n", "1:4 `*` or `&` is not followed by a name"),
-        ("a: @x\n", "1:4 a value begins with a character that YAML keeps for itself"),
+        ("a: @x\n", "1:4 a value begins with a character that YAML reserves"),
         ("a: 'x\n", "1:4 a quote is never closed"),
         ("a: *x\n", "1:4 an alias `*name` has no `&name` above it"),
     ] {

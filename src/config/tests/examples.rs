@@ -51,7 +51,7 @@ fn both_variants_of_the_documented_example_are_read_as_they_stand() {
             config.warnings.iter().map(show).collect::<Vec<_>>(),
             [
                 "8:3 neither `JWT_AUDIENCE` nor `JWT_ISSUER` is set | \
-              every token that the identity provider signs, for whatever application, is accepted",
+              tokens that the identity provider issued for any application are accepted: set `JWT_AUDIENCE`",
                 "18:29 requests to `anthropic` are sent without a key | write `api_key`, or set `ANTHROPIC_API_KEY`",
                 "20:29 requests to `openai` are sent without a key | write `api_key`, or set `OPENAI_API_KEY`"
             ]

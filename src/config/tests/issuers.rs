@@ -82,7 +82,7 @@ const CASES: &[(&str, &str, &str)] = &[
     (
         "no place for keys",
         "{issuer: my-company, audience: x}",
-        "4:10 `issuer` is not a usable URL: relative URL without a base; without `jwks_url` its keys are looked for there",
+        "4:10 `issuer` is not a usable URL: relative URL without a base; without `jwks_url`, the keys are fetched from there",
     ),
     (
         "keys at a place that is none",
@@ -92,8 +92,7 @@ const CASES: &[(&str, &str, &str)] = &[
     (
         "no word on the audience",
         "{issuer: 'https://a'}",
-        "4:2 `issuer` needs `audience` | without it every token of the issuer is accepted, for whatever application; \
-         `disable_audience_validation: true` says that this is meant",
+        "4:2 `issuer` needs `audience` | without it, tokens that the issuer issued for any application are accepted; write `disable_audience_validation: true` if you want this",
     ),
     (
         "an audience that is not to be checked",
@@ -115,8 +114,7 @@ const CASES: &[(&str, &str, &str)] = &[
     (
         "a bad claim path",
         "{issuer: 'https://a', audience: x, user_id_jwt_field: a..b}",
-        "4:55 `a..b` is not a claim path | write the names on the way to the claim, separated by dots; `\\.` is a dot \
-         in a name",
+        "4:55 `a..b` is not a claim path | separate the names on the path to the claim with dots; write `\\.` for a dot in a name",
     ),
     (
         "virtual keys",

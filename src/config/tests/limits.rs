@@ -50,9 +50,7 @@ fn all_bodies_together_have_room_for_one() {
     assert_eq!(limits("{max_body_bytes: 1073741824}").body_bytes_in_flight, 1 << 30);
     assert_eq!(
         problems("modelgate: {max_body_bytes: 4096, limits: {body_bytes_in_flight: 4095}}"),
-        [
-            "1:66 `body_bytes_in_flight` must be at least `max_body_bytes`, 4096, or no such body could be read"
-        ]
+        ["1:66 `body_bytes_in_flight` must be at least `max_body_bytes`, which is 4096"]
     );
 }
 

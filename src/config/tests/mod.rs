@@ -1,4 +1,4 @@
-//! Configurations as operators write them, right and wrong.
+//! Valid and invalid configurations of operators.
 
 mod decision_log;
 mod errors;
@@ -17,7 +17,7 @@ use miette::Diagnostic;
 
 use super::{Config, ConfigError, Located};
 
-/// An environment in which nothing is set.
+/// An empty environment.
 pub(super) fn nothing(_: &str) -> Option<String> {
     None
 }
@@ -51,7 +51,7 @@ pub(crate) fn show<T: Diagnostic>(found: &Located<T>) -> String {
     format!("{position} {found}{help}")
 }
 
-/// What is wrong with `text`, each as [`show`] shows it.
+/// The problems of `text`, each formatted by [`show`].
 pub(super) fn problems(text: &str) -> Vec<String> {
     problems_with(text, &[])
 }

@@ -1,4 +1,4 @@
-//! Where requests for a model go.
+//! The destinations of requests for a model.
 
 use std::time::Duration;
 
@@ -141,7 +141,7 @@ fn several_deployments_may_share_a_name() {
 #[test]
 fn two_names_of_one_setting_must_agree() {
     let text = "model_list: [{model_name: a, model: b, litellm_params: {model: gpt-4o}}]\n";
-    let help = "they are two names of one setting: keep one";
+    let help = "both are names of the same setting: keep one";
     assert_eq!(problems(text), [format!("1:37 `model` and `model_name` disagree | {help}")]);
     let text = entry("model: gpt-4o, api_base: http://x, base_url: http://y");
     assert_eq!(problems(&text), [format!("1:92 `base_url` and `api_base` disagree | {help}")]);
@@ -170,10 +170,10 @@ fn what_cannot_be_sent_is_refused() {
             "api_base: 'https://x/?api-version=1'",
             "`api_base` is not a usable URL: it must not contain `?` or `#`",
         ),
-        ("api_key: \"a\\nb\"", "`api_key` can't be sent as a header"),
-        ("extra_headers: {host: a}", "`host` can't be sent as a header"),
-        ("extra_headers: {'a b': c}", "`a b` can't be sent as a header"),
-        ("extra_headers: {a: \"b\\r\\nc: d\"}", "`a` can't be sent as a header"),
+        ("api_key: \"a\\nb\"", "`api_key` cannot be sent as a header"),
+        ("extra_headers: {host: a}", "`host` cannot be sent as a header"),
+        ("extra_headers: {'a b': c}", "`a b` cannot be sent as a header"),
+        ("extra_headers: {a: \"b\\r\\nc: d\"}", "`a` cannot be sent as a header"),
         ("timeout: 0", "`timeout` must be from 1 to 86400 seconds"),
     ];
     for (params, expected) in cases {
@@ -181,5 +181,5 @@ fn what_cannot_be_sent_is_refused() {
         assert!(found.len() == 1 && found[0].ends_with(expected), "{params}: {found:?}");
     }
     let found = problems_with(&entry("model: gpt-4o"), &[("OPENAI_API_KEY", "a\nb")]);
-    assert!(found[0].ends_with("`OPENAI_API_KEY` can't be sent as a header"), "{found:?}");
+    assert!(found[0].ends_with("`OPENAI_API_KEY` cannot be sent as a header"), "{found:?}");
 }

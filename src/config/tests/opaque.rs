@@ -57,8 +57,7 @@ fn introspection_is_read_and_its_secret_not_shown() {
 fn what_is_wrong_is_said() {
     let needs = "3:21 `oidc_userinfo_enabled` needs `oidc_userinfo_endpoint` | name the provider's userinfo endpoint; \
                  its discovery document has it as `userinfo_endpoint`";
-    let both = "4:13 `introspection` and `oidc_userinfo_enabled` exclude each other | one provider answers for opaque \
-                tokens: keep the introspection, which checks for whom they were issued";
+    let both = "4:13 `introspection` and `oidc_userinfo_enabled` exclude each other | only one provider can answer for opaque tokens: keep the introspection, which checks the audience";
     let cases = [
         ("oidc_userinfo_enabled: true", "", needs),
         (USERINFO, INTROSPECTION, both),

@@ -1,4 +1,4 @@
-//! `modelgate.role_permissions` and `modelgate.strict`, and what is left open without it.
+//! `modelgate.role_permissions` and `modelgate.strict`, and the permissive defaults without them.
 
 use super::{parse, parse_with, problems, show};
 use crate::config::{PassedMembers, References, TokenRole};
@@ -50,7 +50,9 @@ fn a_role_has_one_entry() {
     let text = with("roles_jwt_field: r", "  role_permissions:\n    - role: dev\n    - role: dev\n");
     assert_eq!(
         problems(&text),
-        ["7:13 role `dev` has two entries, the first on line 6 | write one entry with what both give"]
+        [
+            "7:13 role `dev` has two entries, the first on line 6 | write one entry that grants what both grant"
+        ]
     );
 }
 
@@ -89,7 +91,7 @@ fn strict_needs_role_permissions_that_are_in_force() {
     assert!(parse(&with("roles_jwt_field: r", "  strict: true\n  role_permissions: []\n")).is_ok());
 }
 
-/// Without any, there would be another warning.
+/// Without a role there would be another warning.
 const TEAMS: &str = "teams: [{team_id: t}]\n";
 
 #[test]
@@ -114,8 +116,7 @@ fn an_entry_without_models_is_an_opening() {
     assert_eq!(
         warnings(text),
         [
-            "5:7 the entry for `internal_user` has no `models`, so it may use every model | add `models` with what it may \
-          use, or set `modelgate.strict: true`"
+            "5:7 the entry for `internal_user` has no `models`, so it may use every model | add `models` with the models that it may use, or set `modelgate.strict: true`"
         ]
     );
 }
@@ -127,7 +128,10 @@ fn a_user_id_beside_allowed_roles_is_an_opening() {
                 role_permissions: [{role: internal_user, models: []}]\n";
     let found = warnings(text);
     assert_eq!(found.len(), 1);
-    assert!(found[0].starts_with("5:5 every token with the claim `sub` is an `internal_user`"), "{found:?}");
+    assert!(
+        found[0].starts_with("5:5 every token with the claim `sub` gets the role `internal_user`"),
+        "{found:?}"
+    );
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What the typed configuration says.
+//! The values of the typed configuration.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What is allowed but worth a line.
+//! Settings that are valid but cause a warning.
 
 use super::{parse, parse_with, show};
 
@@ -6,7 +6,7 @@ fn warnings(text: &str) -> Vec<String> {
     parse_with(text, &[("JWT_AUDIENCE", "a")]).unwrap().warnings.iter().map(show).collect()
 }
 
-/// A configuration whose only fault may be in `permissions`.
+/// A configuration whose only warning can come from `permissions`.
 fn with_permissions(permissions: &str) -> String {
     format!(
         "general_settings:\n  enable_jwt_auth: yes\n  litellm_jwtauth: {{enforce_rbac: on}}\n  role_permissions:\n\
@@ -18,8 +18,7 @@ fn with_permissions(permissions: &str) -> String {
 #[test]
 fn no_audience_and_no_issuer() {
     let text = "general_settings:\n  enable_jwt_auth: true\n";
-    let expected = "2:3 neither `JWT_AUDIENCE` nor `JWT_ISSUER` is set | every token that the identity provider \
-                    signs, for whatever application, is accepted";
+    let expected = "2:3 neither `JWT_AUDIENCE` nor `JWT_ISSUER` is set | tokens that the identity provider issued for any application are accepted: set `JWT_AUDIENCE`";
     assert_eq!(parse(text).unwrap().warnings.iter().map(show).collect::<Vec<_>>(), [expected]);
     for variable in ["JWT_AUDIENCE", "JWT_ISSUER"] {
         assert!(parse_with(text, &[(variable, "x")]).unwrap().warnings.is_empty(), "{variable}");

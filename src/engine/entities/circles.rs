@@ -47,7 +47,7 @@ impl World {
             }
             format!("`{of}` is in `{caller}`, which would be in itself if its token names `{of}`")
         };
-        Some(described.finding(&message).help("take one of its parents out of the file"))
+        Some(described.finding(&message).help("remove one of its parents from the file"))
     }
 
     /// Whether a token can make its caller a member of the entity: a role, a team, or an ancestor of those.

@@ -17,7 +17,7 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 pub(super) enum Stranger {
     #[error("the request has no valid `Host`")]
     NoHost,
-    #[error("the admin listener is not called by this name: list it in `modelgate.admin_hosts`")]
+    #[error("the `Host` is not a name of the admin listener: list it in `modelgate.admin_hosts`")]
     Host,
     #[error("the request comes from a page of another site")]
     CrossSite,

@@ -73,7 +73,7 @@ pub(in crate::gateway) fn edits(
         return Ok(edits);
     }
     if found.len() > MOST {
-        return Err(Malformed::Body("it repeats the credential again and again".to_owned()).into());
+        return Err(Malformed::Body("it repeats the credential too often".to_owned()).into());
     }
     let kind = Kind::of(headers);
     let renamed = edits.first().map(|(range, _)| range.clone()).unwrap_or_default();

@@ -33,11 +33,12 @@ pub enum ActivationError {
     Load(#[from] LoadError),
     /// The configuration has neither JWT authentication nor a master key.
     #[error(
-        "nobody could get in: neither `general_settings.enable_jwt_auth` nor `general_settings.master_key` is set"
+        "every request would be denied: neither `general_settings.enable_jwt_auth` nor \
+         `general_settings.master_key` is set"
     )]
     NobodyGetsIn,
     /// The configuration has no keys for tokens.
-    #[error("no keys to verify tokens with")]
+    #[error("no keys are configured to verify tokens")]
     #[diagnostic(help(
         "set JWT_PUBLIC_KEY_URL to the provider's JWKS or discovery document, or list its issuer in \
          `litellm_jwtauth.issuers`"
@@ -66,7 +67,7 @@ pub enum ActivationError {
     #[error("the system's certificates cannot be loaded: {0}")]
     SystemCertificates(#[from] std::io::Error),
     /// The files kept changing while they were read.
-    #[error("the files do not stop changing")]
+    #[error("the files keep changing while they are read")]
     Unsettled,
     /// The operator's own check refused it.
     #[error("{0}")]

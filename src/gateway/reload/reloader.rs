@@ -106,7 +106,7 @@ impl Reloader {
     pub async fn reload(self: &Arc<Self>) -> Outcome {
         let reloader = Arc::clone(self);
         tokio::task::spawn_blocking(move || reloader.attempt()).await.unwrap_or_else(|panicked| {
-            self.refused(format!("loading broke off: {panicked}"));
+            self.refused(format!("loading panicked: {panicked}"));
             Outcome::Refused
         })
     }
@@ -161,12 +161,12 @@ impl Reloader {
             tracing::warn!("there is no policy in `{}`", directory.display());
         }
         for key in needs_restart(old, new) {
-            tracing::warn!("`modelgate.{key}` has changed, which takes a restart");
+            tracing::warn!("`modelgate.{key}` has changed: restart modelgate to apply it");
         }
         let generation = next.snapshot().generation();
         self.gateway.activate(next);
         self.gateway.observers().metrics().reloaded(true);
-        tracing::info!(generation, "new rules are in force");
+        tracing::info!(generation, "new rules are active");
         let mut state = self.state();
         state.status.reloads += 1;
         state.status.last_error = None;
@@ -183,7 +183,7 @@ impl Reloader {
         state.status.failures += 1;
         // An invalid file is read again whenever another file changes, and is then not logged again.
         if state.status.last_error.as_ref().is_none_or(|last| last.message != message) {
-            tracing::error!("the old rules stay in force: {message}");
+            tracing::error!("the old rules stay active: {message}");
             state.status.last_error = Some(Failure { at: SystemTime::now(), message });
         }
     }

@@ -94,7 +94,8 @@ impl Watched {
             if let Err(error) = self.watcher.watch(directory, RecursiveMode::NonRecursive)
                 && !self.directories.contains(directory)
             {
-                tracing::warn!(%error, "changes in `{}` go unseen until the next reload", directory.display());
+                tracing::warn!(%error, "changes in `{}` are not noticed until the next reload",
+                    directory.display());
             }
         }
         for gone in self.directories.difference(&places.directories) {

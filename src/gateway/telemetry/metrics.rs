@@ -54,7 +54,7 @@ pub struct Metrics {
     refusals: IntCounterVec,
     abandoned: IntCounter,
     policies: PolicyCounters,
-    candidate: IntCounterVec,
+    shadow_config: IntCounterVec,
     stages: Vec<(Stage, Histogram)>,
     requests: Histogram,
     upstream: IntCounterVec,
@@ -129,8 +129,8 @@ impl Metrics {
                     &["policy"],
                 )?,
             ),
-            candidate: families.counters(
-                "modelgate_candidate_disagreements_total",
+            shadow_config: families.counters(
+                "modelgate_shadow_config_disagreements_total",
                 "Decisions that the shadow configuration would have made differently, by its verdict and \
                  deciding policy. If no policy decided, `policy` is the rule.",
                 &["verdict", "policy"],
@@ -251,7 +251,8 @@ impl Metrics {
     pub(super) fn shadow_disagreed(&self, decision: &Decision, rule: Option<Rule>) {
         let verdict = if rule.is_none() { Verdict::Allowed } else { Verdict::Denied };
         let count = |policy: &str| {
-            if let Ok(counter) = self.candidate.get_metric_with_label_values(&[verdict.as_str(), policy]) {
+            if let Ok(counter) = self.shadow_config.get_metric_with_label_values(&[verdict.as_str(), policy])
+            {
                 counter.inc();
             }
         };

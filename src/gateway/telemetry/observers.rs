@@ -54,7 +54,7 @@ impl Observers {
         if let Some(log) = self.log()
             && !log.flush(PATIENCE).await
         {
-            tracing::warn!("decisions were still to be logged when the time ran out");
+            tracing::warn!("some decisions were not logged before the time ran out");
         }
         if let Some(traces) = self.traces.get() {
             traces.flush(PATIENCE).await;

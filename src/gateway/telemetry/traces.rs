@@ -82,7 +82,7 @@ impl Traces {
         let provider = self.provider.clone();
         let flushed = tokio::task::spawn_blocking(move || provider.shutdown_with_timeout(patience)).await;
         if !matches!(flushed, Ok(Ok(()))) {
-            tracing::warn!("traces were still to be sent at the end");
+            tracing::warn!("some traces were not sent before the end");
         }
     }
 }

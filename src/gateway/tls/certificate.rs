@@ -10,9 +10,9 @@ use rustls::sign::CertifiedKey;
 /// The reason why files cannot be used as a certificate. It never contains the content of the key file.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::gateway) enum CertificateError {
-    #[error("there is no certificate in it in PEM form")]
+    #[error("it has no certificate in PEM form")]
     NoCertificate,
-    #[error("there is no private key in it in PEM form")]
+    #[error("it has no private key in PEM form")]
     NoKey,
     #[error("certificate and private key cannot be used together: {0}")]
     Unusable(#[from] rustls::Error),

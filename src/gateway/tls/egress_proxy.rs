@@ -100,8 +100,9 @@ impl Service<Uri> for EgressProxy {
         }
         Box::pin(async move {
             let tunneled = tunnel.call(target).await;
-            tunneled
-                .map_err(|error| format!("the proxy at `{}` opened no tunnel: {error}", proxy.uri()).into())
+            tunneled.map_err(|error| {
+                format!("the proxy at `{}` did not open a tunnel: {error}", proxy.uri()).into()
+            })
         })
     }
 }

@@ -1,4 +1,4 @@
-//! Sends what was permitted, and takes the answer.
+//! Sends permitted requests, and receives the responses.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -22,12 +22,12 @@ use crate::gateway::telemetry::Observers;
 use crate::gateway::tls::connector::{Connector, connector, tcp};
 use crate::gateway::tls::egress_proxy;
 
-/// What is read of an answer over HTTP/2 before its caller takes it.
+/// The amount of an HTTP/2 response that is buffered before its caller reads it.
 const STREAM_WINDOW: u32 = 128 * 1024;
-/// As large as it gets: callers that take nothing must not hold up the others on their upstream's connection.
+/// The maximum: callers that do not read must not block others on the same upstream connection.
 const CONNECTION_WINDOW: u32 = (1 << 31) - 1;
 
-/// Until when an answer must have begun, and until when it must have ended.
+/// The deadlines for the beginning and the end of a response.
 #[derive(Clone, Copy)]
 pub(in crate::gateway) struct Deadlines {
     begin: Instant,
@@ -35,14 +35,15 @@ pub(in crate::gateway) struct Deadlines {
 }
 
 impl Deadlines {
-    /// Counted from now. `timeout` is the deployment's own for the beginning. `end` is that of an earlier attempt.
+    /// Starts both deadlines now. `timeout` is the deployment's own value for the beginning. `end` is the deadline of an
+    /// earlier attempt.
     pub(in crate::gateway) fn new(limits: &Limits, timeout: Option<Duration>, end: Option<Instant>) -> Self {
         let now = Instant::now();
         let end = end.unwrap_or(now + limits.upstream_total_timeout);
         Self { begin: end.min(now + timeout.unwrap_or(limits.upstream_first_byte_timeout)), end }
     }
 
-    /// Until when the answer must have ended.
+    /// The deadline for the end of the response.
     pub(in crate::gateway) fn end(self) -> Instant {
         self.end
     }
@@ -53,15 +54,15 @@ pub(in crate::gateway) struct Outgoing {
     request: Request<SegmentedBody>,
     deadlines: Deadlines,
     connection: Connection,
-    /// Whether the caller sees headers that tell of the upstream.
+    /// Whether the caller sees headers that describe the upstream.
     upstream_headers: UpstreamHeaders,
 }
 
-/// What a request goes out over.
+/// The connection that carries a request.
 pub(in crate::gateway) enum Connection {
-    /// By plain HTTP, over this connection.
+    /// Plain HTTP, over this connection.
     Plain(Box<Link>),
-    /// By TLS, over one that hyper's client chooses. The flag tells that the request was held back in the end.
+    /// TLS, over a connection that hyper's client chooses. The flag reports that the request was held back after all.
     Secure(Arc<AtomicBool>),
 }
 
@@ -80,7 +81,7 @@ impl Outgoing {
 #[derive(Debug)]
 pub(in crate::gateway) struct Forwarder {
     plain: Pool,
-    /// Whether it is HTTP/1.1 or HTTP/2 shows in the handshake.
+    /// The handshake selects HTTP/1.1 or HTTP/2.
     secure: Client<Connector, SegmentedBody>,
 }
 
@@ -113,10 +114,10 @@ impl Forwarder {
         connected.map_err(|_| Refusal::UpstreamTimeout)?.map_err(plain_failed)
     }
 
-    /// Sends a request, and waits for the answer with the headers that go back, its body still to come.
+    /// Sends a request, and returns the response with the headers for the caller. The body is still streaming.
     ///
-    /// Dropping the answer, as happens when the caller goes away, ends the upstream's call. The request is taken when it is
-    /// sent: until then it has one place, wherever it is waited for.
+    /// Dropping the response, for example because the caller disconnects, cancels the upstream call. The request is
+    /// moved out of its place when it is sent, so it is stored once, regardless of where it waits.
     pub(in crate::gateway) async fn relay(
         &self,
         outgoing: Outgoing,
@@ -127,9 +128,9 @@ impl Forwarder {
         let sent = self.send(&mut request, connection, may_be_sent);
         let answered = tokio::time::timeout_at(deadlines.begin, sent).await;
         let (mut head, body) = answered.map_err(|_| Refusal::UpstreamTimeout)??.into_parts();
-        // No upgrade is ever asked for.
+        // The gateway never asks for an upgrade.
         if head.status == StatusCode::SWITCHING_PROTOCOLS {
-            tracing::warn!("the upstream switched protocols, which nobody had asked for");
+            tracing::warn!("the upstream switched protocols without a request to do so");
             return Err(Refusal::UpstreamSwitched);
         }
         headers::downstream(&mut head.headers, upstream_headers);

@@ -1,8 +1,8 @@
-//! The upstreams' side of the network: which deployment serves a request, and the connections to it.
+//! The upstream side of the network: selects the deployment for a request, and keeps the connections to it.
 //!
-//! In comes a `Permit` with the request that it was given for. Out goes that request to one deployment, and back comes its
-//! answer with a deadline. Where it goes follows from the configuration, the permit, and the health of deployments that share
-//! a name.
+//! Takes a `Permit` with the request that it permits. Sends the request to one deployment, and returns the response
+//! with a deadline. The destination depends on the configuration, the permit, and the health of deployments that share a
+//! name.
 
 mod base_url;
 pub(super) mod client;

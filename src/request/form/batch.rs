@@ -123,7 +123,7 @@ fn check(line: &[u8]) -> Result<(), String> {
     }
     match line.first() {
         None | Some(b'{') => Ok(()),
-        Some(_) => Err("a line is no JSON object".to_owned()),
+        Some(_) => Err("a line is not a JSON object".to_owned()),
     }
 }
 

@@ -86,7 +86,7 @@ fn known(name: &'static str, member: Member) -> Result<Option<Field>, String> {
         | Member::Deployments
         | Member::ExtraBody
         | Member::Tools
-        | Member::Offer => return Err(format!("the field `{name}` has no one form")),
+        | Member::Offer => return Err(format!("the field `{name}` has no form that all parsers share")),
     }))
 }
 

@@ -26,7 +26,7 @@ pub(in crate::request) fn read(body: &[u8]) -> Result<Content<'static>, String> 
         fields.set(&name, field, Value { text: decode(pair.value)?.into_owned(), range: pair.range })?;
     }
     if text.contains(';') && is_named {
-        return Err("a `;` separates fields to some readers".to_owned());
+        return Err("some parsers split fields at `;`".to_owned());
     }
     let mut content = fields.into_content(Slot::Form);
     content.slot.get_or_insert(Slot::Fields);

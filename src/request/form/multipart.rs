@@ -144,7 +144,7 @@ impl Multipart {
                     b"\r\n" => self.state = State::Head(Vec::new()),
                     b"--" if self.parts > 0 => self.state = State::End(Vec::new()),
                     b"\r" | b"-" => {}
-                    _ => return Err("a delimiter goes on behind the boundary".to_owned()),
+                    _ => return Err("a delimiter has more bytes after the boundary".to_owned()),
                 }
             }
             State::Head(head) => {
@@ -160,7 +160,7 @@ impl Multipart {
             State::End(behind) => {
                 behind.extend(bytes.first());
                 if !b"\r\n".starts_with(behind) {
-                    return Err("something stands behind the last delimiter".to_owned());
+                    return Err("there is content after the last delimiter".to_owned());
                 }
             }
         }
@@ -175,7 +175,7 @@ impl Multipart {
         }
         let text = std::str::from_utf8(head).map_err(|_| "the head of a part is not UTF-8".to_owned())?;
         if text.contains(&format!("--{}", self.boundary)) {
-            return Err("the head of a part has the boundary in it".to_owned());
+            return Err("the head of a part contains the boundary".to_owned());
         }
         let head = Head::parse(text.strip_suffix("\r\n\r\n").unwrap_or_default())?;
         match head.media {
@@ -204,7 +204,7 @@ impl Multipart {
         let is_kept = head.is_file && (!head.is_json || head.name.starts_with("file"));
         match field {
             Some(field) if field != Field::Text && !is_flag && !head.is_plain_text => {
-                Err(format!("the field `{field}` is no plain text"))
+                Err(format!("the field `{field}` is not plain text"))
             }
             Some(field) if is_flag => {
                 self.fields.set(&head.name, field, Value { text: String::new(), range: 0..0 })?;
@@ -234,7 +234,7 @@ impl Multipart {
                 return Err("it does not begin with its boundary".to_owned());
             }
             if self.bare.step(*byte) && !is_end {
-                return Err("the boundary stands in a part".to_owned());
+                return Err("a part contains the boundary".to_owned());
             }
             if is_end {
                 break;
@@ -261,7 +261,7 @@ impl Multipart {
 
     fn end(&mut self, part: Part) -> Result<(), String> {
         if part.announced.is_some_and(|announced| announced != part.len) {
-            return Err("a part is not as long as it says".to_owned());
+            return Err("a part does not have its declared length".to_owned());
         }
         if part.is_data {
             self.data = Some(match self.data {

@@ -68,7 +68,7 @@ impl Head {
         // Readers that search the head for `name=` would find this one.
         let is_other = |kind: &str| ["multipart", "name="].iter().any(|word| kind.contains(word));
         if kind.is_some_and(|kind| is_other(&kind.to_ascii_lowercase())) {
-            return Err("the type of a part has parts or a name of its own".to_owned());
+            return Err("the type of a part is multipart or has a name".to_owned());
         }
         let (name, filename) = parse_disposition(disposition.ok_or("a part has no disposition")?)?;
         let is_file = filename.is_some();
@@ -97,7 +97,7 @@ fn parse_length(text: &str) -> Result<usize, String> {
 /// `filename*` next to `filename` are accepted too.
 fn parse_disposition(text: &str) -> Result<(&str, Option<&str>), String> {
     const BROKEN: &str = "the disposition of a part is broken";
-    let mut rest = text.strip_prefix("form-data").ok_or("a part is no form data")?;
+    let mut rest = text.strip_prefix("form-data").ok_or("a part is not form data")?;
     let (mut name, mut filename, mut extended) = (None, None, None);
     while !rest.is_empty() {
         let (key, value) = rest.strip_prefix(';').and_then(|rest| rest.split_once('=')).ok_or(BROKEN)?;
@@ -116,17 +116,17 @@ fn parse_disposition(text: &str) -> Result<(&str, Option<&str>), String> {
             _ => return Err(BROKEN.to_owned()),
         };
         if place.replace(value).is_some() {
-            return Err("the disposition of a part says something twice".to_owned());
+            return Err("the disposition of a part has a parameter twice".to_owned());
         }
         rest = behind;
     }
     let name = name.ok_or("a part has no name")?;
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-.[]".contains(c);
     if name.is_empty() || !name.chars().all(is_plain) {
-        return Err("the name of a part has characters that readers undo differently".to_owned());
+        return Err("the name of a part has characters that parsers decode differently".to_owned());
     }
     if filename.is_some_and(|filename| filename.contains(['\\', ';'])) {
-        return Err("the file name of a part has characters that readers undo differently".to_owned());
+        return Err("the file name of a part has characters that parsers decode differently".to_owned());
     }
     // Readers that do not know `filename*` would not treat a part with it alone as a file.
     if extended.is_some() && filename.is_none() {

@@ -32,7 +32,8 @@ impl<'h> Judged<'h> {
                     }
                 }
                 "content-type" => {
-                    if judged.content_type.replace(value).is_some() {
+                    let earlier = judged.content_type.replace(value);
+                    if earlier.is_some() {
                         return Err(Malformed::Body("two content types are given".to_owned()));
                     }
                 }

@@ -37,7 +37,7 @@ pub(in crate::request) fn models(query: &str) -> Result<QueryModels, String> {
         }
     }
     if (found.model.is_some() || is_named) && query.contains(';') {
-        return Err("a `;` separates parameters to some readers".to_owned());
+        return Err("some parsers split parameters at `;`".to_owned());
     }
     Ok(found)
 }

@@ -66,7 +66,7 @@ impl Found<'_> {
         name: &str,
         text: &str,
     ) -> Result<(), String> {
-        let number = Usage::parse(text).ok_or_else(|| format!("the field `{name}` is no number"))?;
+        let number = Usage::parse(text).ok_or_else(|| format!("the field `{name}` is not a number"))?;
         usage.note(&mut self.model_use, number);
         Ok(())
     }
@@ -88,7 +88,7 @@ impl Found<'_> {
             && (key == "api_key" || key.ends_with("_endpoint"))
             && !self.rules.is_report()
         {
-            return Err(format!("`{key}` is not the caller's to choose"));
+            return Err(format!("`{key}` may not be set by callers"));
         }
         if names_model(key) {
             return Ok(Zone::Names(Form::Any));
@@ -117,9 +117,7 @@ impl Found<'_> {
             Member::Chooses | Member::Address if self.rules.is_report() => Zone::Settings(Depth::Other),
             Member::Address if !is_direct && depth != Depth::Deployment => Zone::Settings(Depth::Other),
             Member::Chooses | Member::Address => {
-                return Err(format!(
-                    "the member `{key}` chooses what runs, which is not the caller's to choose"
-                ));
+                return Err(format!("the member `{key}` chooses what runs, and callers may not choose it"));
             }
             Member::Deployments => Zone::Settings(Depth::Deployment),
             Member::ExtraBody => Zone::Settings(Depth::Extra),

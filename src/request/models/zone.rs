@@ -5,7 +5,7 @@ use super::usage::Usage;
 /// The zone of a value in a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::request) enum Zone {
-    /// [`MEMBERS`] defines the members.
+    /// [`MEMBERS`](crate::request::keys::members::MEMBERS) defines the members.
     Settings(Depth),
     /// Names, lists of them, and objects of lists.
     Names(Form),

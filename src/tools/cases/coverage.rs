@@ -87,7 +87,7 @@ impl Touched {
         explained: &Explanation,
         answer: &Answer,
     ) {
-        let held = explained.grants.iter().chain(&explained.gates).filter(|considered| considered.holds);
+        let held = explained.grants.iter().chain(&explained.checks).filter(|considered| considered.holds);
         self.0.extend(held.map(|considered| considered.id.to_string()));
         let config = snapshot.config();
         if let Some(decision) = &answer.decision {

@@ -29,8 +29,8 @@ pub enum CaseError {
         cause: std::io::Error,
     },
     /// A directory has no cases. It is an error because an empty run would pass.
-    #[error("there is no case in `{}`", path.display())]
-    #[diagnostic(help("cases are in files that end in `.yaml` or `.yml`"))]
+    #[error("`{}` has no cases", path.display())]
+    #[diagnostic(help("write cases into files whose names end in `.yaml` or `.yml`"))]
     Empty {
         /// The path.
         path: PathBuf,

@@ -27,7 +27,7 @@ pub(super) fn files(path: &Path) -> Result<Vec<PathBuf>, CaseError> {
 fn walk(directory: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), CaseError> {
     let unread = |cause| CaseError::Read { path: directory.to_owned(), cause };
     if depth > DEEPEST {
-        return Err(unread(std::io::Error::other("it is nested too deeply, or links form a circle")));
+        return Err(unread(std::io::Error::other("it is nested too deeply, or links form a cycle")));
     }
     for entry in std::fs::read_dir(directory).map_err(unread)? {
         let path = entry.map_err(unread)?.path();

@@ -145,7 +145,7 @@ fn with_model(body: Value, model: Option<String>) -> Result<Value, Problem> {
         _ => Err(Problem::Conflict {
             key: "model",
             other: "body",
-            help: "`model` is put into a JSON object; any other body says everything itself",
+            help: "`model` is added to a JSON object; write it into any other body",
         }),
     }
 }

@@ -149,7 +149,7 @@ fn other_ids(what: &'static str, expected: &[String], actual: &[Arc<str>]) -> Op
 
 /// The policies that decided. If no grant matched, the grants that exist.
 fn because(answer: &Answer, explained: &Explanation) -> String {
-    let considered = || explained.grants.iter().chain(&explained.gates);
+    let considered = || explained.grants.iter().chain(&explained.checks);
     let mut deciding: BTreeSet<String> = considered()
         .filter(|considered| considered.holds && answer.policies().contains(&considered.id))
         .map(shown)

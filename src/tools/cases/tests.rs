@@ -127,8 +127,7 @@ fn values_that_cannot_be_meant_are_refused_with_their_place() {
     assert_eq!(
         parse(text).unwrap_err(),
         [
-            "5:14 `model` and `body` exclude each other | `model` is put into a JSON object; any other body says \
-             everything itself",
+            "5:14 `model` and `body` exclude each other | `model` is added to a JSON object; write it into any other body",
             "7:13 `time` must be a time, such as `2026-11-24T12:00:00Z`",
             "8:15 `source` must be an address, such as `10.0.0.1`",
             "9:33 `rule` and `allow: true` exclude each other | only a denial has it",

@@ -1,4 +1,4 @@
-//! What stands around the gateway, and a configuration with every secret that one can have.
+//! The servers around the gateway, and a configuration with every kind of secret.
 
 use std::io::{Read as _, Write as _};
 use std::net::SocketAddr;
@@ -10,7 +10,7 @@ use super::search::Secrets;
 use crate::key::in_a_while;
 use crate::process::{Said, Upstream, answer, head, header, nobody};
 
-/// What the upstream does is what the request's body asks for.
+/// An upstream whose behavior is chosen by the body of the request.
 pub(super) fn upstream() -> SocketAddr {
     let mut silent = Vec::new();
     Upstream::start().serve(move |mut stream| {
@@ -28,7 +28,7 @@ pub(super) fn upstream() -> SocketAddr {
     })
 }
 
-/// Answers questions about tokens: it knows one, fails at another, and no further ones.
+/// Responds to requests about tokens: one token is active, another one causes a failure, and all others are inactive.
 pub(super) fn provider(known: &str, failing: &str) -> SocketAddr {
     let (known, failing) = (known.to_owned(), failing.to_owned());
     Upstream::start().serve(move |mut stream| {
@@ -47,7 +47,7 @@ pub(super) fn provider(known: &str, failing: &str) -> SocketAddr {
     })
 }
 
-/// Takes traces; what is in them, without the heads of the requests, which carry our credential.
+/// Receives traces. Keeps their content without the request heads, which contain our credential.
 pub(super) fn collector(said: Said) -> SocketAddr {
     Upstream::start().serve(move |mut stream| {
         let length = header(&head(&mut stream).to_lowercase(), "content-length").unwrap().parse().unwrap();
@@ -58,7 +58,7 @@ pub(super) fn collector(said: Said) -> SocketAddr {
     })
 }
 
-/// A configuration with every secret that one can have, one a line.
+/// A configuration with every kind of secret, one on each line.
 pub(super) fn config(
     secrets: &Secrets,
     upstream: SocketAddr,
@@ -102,7 +102,7 @@ modelgate:
     )
 }
 
-/// Everything that could go wrong with the text of a secret's line, and a mark of the refusal.
+/// Every possible mistake in the text of a secret's line, and a part of the expected error.
 pub(super) fn broken(yaml: &str, secrets: &Secrets) -> Vec<String> {
     let mut texts = Vec::new();
     for name in ["master key", "deployment key", "upstream key", "client secret"] {

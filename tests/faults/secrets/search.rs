@@ -1,14 +1,14 @@
-//! Secrets that nothing else looks like, and the search for their pieces.
+//! Unique secrets, and the search for pieces of them.
 
 use std::collections::{BTreeMap, HashMap};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
-/// As many characters in a row are a recognisable piece.
+/// A piece of this many characters is recognizable.
 const PIECE: usize = 12;
 
-/// Letters and digits by chance.
+/// Random letters and digits.
 fn random() -> String {
     const ALPHABET: &[u8] = b"abcdefghijkmnopqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789";
     let mut bytes = [0; 40];
@@ -16,7 +16,7 @@ fn random() -> String {
     bytes.iter().map(|byte| char::from(ALPHABET[usize::from(*byte) % ALPHABET.len()])).collect()
 }
 
-/// What nobody may see, by name.
+/// The secrets, by name.
 pub(crate) struct Secrets {
     by_name: BTreeMap<&'static str, String>,
     pieces: HashMap<Vec<u8>, &'static str>,
@@ -37,7 +37,7 @@ impl Secrets {
         &self.by_name[name]
     }
 
-    /// One more, as it is, backwards, in hex and in base64 behind any number of other bytes.
+    /// Adds one secret: as it is, reversed, in hex, and in base64 at any offset.
     pub(crate) fn add(&mut self, name: &'static str, secret: &str) {
         let bytes = secret.as_bytes();
         let mut forms = vec![bytes.to_vec(), bytes.iter().rev().copied().collect()];

@@ -44,7 +44,7 @@ pub(super) fn cors(cx: &mut Context<'_>, block: raw::Cors) -> Cors {
                 cx,
                 &format!("cors.origins[{i}]"),
                 "origins",
-                "origins such as `https://chat.example.com`, each by its own name, with neither a path nor a `*`",
+                "origins such as `https://chat.example.com`, without a path and without `*`",
             ),
         }
     }

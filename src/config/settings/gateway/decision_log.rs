@@ -37,7 +37,7 @@ pub(in crate::config) fn settings(
 ) -> Option<DecisionLog> {
     let raw::DecisionLog { stdout, file, max_bytes, keep, sample_allowed, mask, chain, replayable } = block;
     if file.is_none() && !stdout {
-        let help = "say where the lines go: a file, or standard output by `stdout: true`";
+        let help = "set `file`, or `stdout: true` for standard output";
         cx.refuse_key(PATH, Problem::Needs { key: "decision_log", other: "file", help });
         return None;
     }

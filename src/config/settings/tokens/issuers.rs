@@ -67,7 +67,9 @@ fn key_url(cx: &mut Context<'_>, path: &str, entry: &raw::Issuer) -> Option<Url>
             let url = endpoint::provider_endpoint(&format!("{base}/.well-known/openid-configuration"));
             (
                 "issuer",
-                url.map_err(|reason| format!("{reason}; without `jwks_url` its keys are looked for there")),
+                url.map_err(|reason| {
+                    format!("{reason}; without `jwks_url`, the keys are fetched from there")
+                }),
             )
         }
     };
@@ -80,8 +82,8 @@ fn audience(cx: &mut Context<'_>, path: &str, entry: &raw::Issuer) -> Option<Vec
     match (&entry.audience, entry.disable_audience_validation) {
         (None, true) => {}
         (None, false) => {
-            let help = "without it every token of the issuer is accepted, for whatever application; \
-                        `disable_audience_validation: true` says that this is meant";
+            let help = "without it, tokens that the issuer issued for any application are accepted; write \
+                `disable_audience_validation: true` if you want this";
             cx.refuse_key(
                 &format!("{path}.issuer"),
                 Problem::Needs { key: "issuer", other: "audience", help },

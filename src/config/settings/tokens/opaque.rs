@@ -30,7 +30,8 @@ pub(super) fn opaque_tokens(
     let userinfo = userinfo(cx, jwt);
     if jwt.oidc_userinfo_enabled && introspection.is_some() {
         let (key, other) = ("introspection", "oidc_userinfo_enabled");
-        let help = "one provider answers for opaque tokens: keep the introspection, which checks for whom they were issued";
+        let help = "only one provider can answer for opaque tokens: keep the introspection, which checks \
+            the audience";
         cx.refuse_key(INTROSPECTION, Problem::Conflict { key, other, help });
     }
     introspection.and_then(|block| self::introspection(cx, block)).or(userinfo)

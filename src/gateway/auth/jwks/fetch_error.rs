@@ -8,7 +8,7 @@ use crate::authn::{JsonError, KeySetError};
 /// were refused.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::gateway) enum FetchError {
-    #[error("no complete answer in time")]
+    #[error("the response did not complete in time")]
     Timeout,
     #[error("{0}")]
     Connection(String),
@@ -16,7 +16,7 @@ pub(in crate::gateway) enum FetchError {
     File(#[from] std::io::Error),
     #[error("the answer has status {}, expected 200", .0.as_u16())]
     Status(StatusCode),
-    #[error("the answer has a content encoding that was not asked for")]
+    #[error("the response has a content encoding that was not requested")]
     Encoding,
     #[error("the document is larger than allowed")]
     TooLarge,
@@ -25,15 +25,16 @@ pub(in crate::gateway) enum FetchError {
     #[error("the document has neither `keys` nor `jwks_uri`")]
     NoKeys,
     #[error(
-        "the discovery document is of the issuer `{found}`, not of `{expected}`, so its keys are not used; if that is right, \
-         set JWT_ISSUER, or `issuer` of the entry, to the issuer that tokens name"
+        "the discovery document belongs to the issuer `{found}`, not `{expected}`, so its keys are not \
+         used; if the document is right, set JWT_ISSUER, or `issuer` of the entry, to the issuer that \
+         tokens name"
     )]
     Issuer { found: String, expected: String },
-    #[error("`jwks_uri` is not a URL, or leads to a less safe place than the document's own")]
+    #[error("`jwks_uri` is not a URL, or is less safe than the URL of the document")]
     JwksUri,
     #[error(transparent)]
     KeySet(#[from] KeySetError),
-    #[error("the URL is not one that keys can be fetched from")]
+    #[error("keys cannot be fetched from this URL")]
     Scheme,
     #[error("the URL has a user or a password, which are not sent")]
     Credentials,

@@ -57,12 +57,12 @@ fn start() -> Timestamp {
     Timestamp { wall: testing::now(), monotonic: Instant::now() }
 }
 
-/// That many seconds later by the monotonic clock alone: keys grow old, test tokens do not.
+/// That many seconds later on the monotonic clock only: keys age, test tokens do not.
 fn later(start: Timestamp, seconds: u64) -> Timestamp {
     Timestamp { wall: start.wall, monotonic: start.monotonic + Duration::from_secs(seconds) }
 }
 
-/// Judges a token; a minute of waiting is as bad as for ever.
+/// Verifies a token. A minute without a result counts as a hang.
 async fn judge(store: &KeyStore, token: &str, now: Timestamp) -> Result<VerifiedClaims, AuthnError> {
     let bearer = Bearer::new(token).unwrap();
     tokio::time::timeout(Duration::from_secs(30), store.verify(&bearer, &rules(), now))

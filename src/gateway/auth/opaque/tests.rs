@@ -10,7 +10,7 @@ use super::*;
 use crate::authn::testing::{NOW, now, rules};
 use crate::gateway::auth::jwks::fetch::native_tls;
 
-/// An endpoint that says the same of every token, once its gate lets the answer through.
+/// An endpoint that gives the same response for every token, after its semaphore allows it.
 struct Endpoint {
     url: Url,
     hits: Arc<AtomicUsize>,
@@ -28,7 +28,7 @@ impl Endpoint {
             gate: Arc::new(Semaphore::new(1000)),
             reply: Arc::new(Mutex::new(String::new())),
         };
-        endpoint.now_says("200 OK", "application/json", &body.to_string());
+        endpoint.set_response("200 OK", "application/json", &body.to_string());
         let (hits, gate, reply) = (endpoint.hits.clone(), endpoint.gate.clone(), endpoint.reply.clone());
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -40,7 +40,7 @@ impl Endpoint {
         endpoint
     }
 
-    fn now_says(&self, status: &str, kind: &str, body: &str) {
+    fn set_response(&self, status: &str, kind: &str, body: &str) {
         let length = body.len();
         *self.reply.lock().unwrap() = format!(
             "HTTP/1.1 {status}\r\ncontent-type: {kind}\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
@@ -215,13 +215,13 @@ async fn only_the_provider_says_that_a_token_is_bad() {
     let endpoint = Endpoint::start(&json!({})).await;
     let (store, now) = (store(), start());
     for (status, kind, body, userinfo, introspection) in cases {
-        endpoint.now_says(status, kind, body);
+        endpoint.set_response(status, kind, body);
         assert_eq!(&judge(&store, "t", &endpoint.userinfo(), now).await, userinfo, "{status} {kind} {body}");
         let introspected = judge(&store, "t", &endpoint.introspection(), now).await;
         assert_eq!(&introspected, introspection, "{status} {kind} {body}");
     }
-    // None of these was kept.
-    endpoint.now_says("200 OK", "application/json", r#"{"sub": "u", "active": true}"#);
+    // None of these was cached.
+    endpoint.set_response("200 OK", "application/json", r#"{"sub": "u", "active": true}"#);
     for provider in [endpoint.userinfo(), endpoint.introspection()] {
         assert!(judge(&store, "t", &provider, now).await.is_ok());
     }
@@ -247,14 +247,14 @@ async fn a_clock_that_is_set_neither_keeps_nor_loses_what_was_said_of_a_token() 
     let endpoint = Endpoint::start(&json!({"active": true, "exp": NOW + 600})).await;
     let (store, now, provider) = (store(), start(), endpoint.introspection());
     assert!(judge(&store, "t", &provider, now).await.is_ok());
-    // Backwards: the answer still serves for its minute, and not for a million seconds more.
+    // Backwards: the response stays valid for its minute, not for a million seconds more.
     let back = Timestamp { wall: now.wall - JUMP, ..now };
     for (seconds, hits) in [(0, 1), (59, 1), (60, 2)] {
         let moment = Timestamp { monotonic: now.monotonic + Duration::from_secs(seconds), ..back };
         assert!(judge(&store, "t", &provider, moment).await.is_ok(), "{seconds}");
         assert_eq!(endpoint.hits(), hits, "{seconds}");
     }
-    // Forwards: the token is over, and the answer is kept, for a clock that is set back.
+    // Forwards: the token has expired. The response stays cached, in case the clock is set back.
     let ahead = Timestamp { wall: now.wall + JUMP, monotonic: now.monotonic + Duration::from_secs(61) };
     assert_eq!(judge(&store, "t", &provider, ahead).await, Err(TokenError::Expired.into()));
     let again = Timestamp { wall: now.wall, ..ahead };

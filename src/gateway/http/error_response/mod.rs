@@ -53,11 +53,11 @@ pub(in crate::gateway) enum Refusal {
     Denied(#[from] Box<Denied>),
     #[error("the request body is larger than {limit} bytes")]
     BodyTooLarge { limit: usize },
-    #[error("the request body broke off")]
+    #[error("the request body ended early")]
     BodyBroken,
-    #[error("the request body has a content coding that is not supported: gzip, deflate, br and zstd are")]
+    #[error("the request body has an unsupported content coding: use gzip, deflate, br or zstd")]
     Encoding,
-    #[error("the request body is not what its `Content-Encoding` says")]
+    #[error("the request body does not match its `Content-Encoding`")]
     NotEncoded,
     #[error("the request body took too long")]
     BodyTimeout,
@@ -95,9 +95,9 @@ pub(in crate::gateway) enum Refusal {
     Unfiltered(&'static str),
     #[error("the upstream cannot be reached")]
     UpstreamDown,
-    #[error("the upstream switched protocols unasked")]
+    #[error("the upstream switched protocols without a request to do so")]
     UpstreamSwitched,
-    #[error("the upstream did not answer the WebSocket handshake as RFC 6455 wants")]
+    #[error("the upstream's response to the WebSocket handshake violates RFC 6455")]
     UpstreamHandshake,
     #[error("the WebSocket handshake is malformed: {0}")]
     Handshake(&'static str),
@@ -114,12 +114,12 @@ pub(in crate::gateway) enum Refusal {
     MessagesUnseen,
     #[error("the proxy does not describe the original request: {0}")]
     Original(&'static str),
-    #[error("this address may not ask for decisions: `modelgate.trusted_proxies` lists those that may")]
+    #[error("this address may not request decisions: list it in `modelgate.trusted_proxies`")]
     UntrustedProxy,
     /// The caller may use the model, but this connection belongs to another deployment.
-    #[error("another deployment than this connection's serves the model: open a connection for it")]
+    #[error("another deployment serves the model: open a new connection for it")]
     OtherDeployment,
-    #[error("the rules changed while the request was on its way")]
+    #[error("the rules changed before the request was sent: send it again")]
     Overtaken,
     #[error("the upstream took too long to connect")]
     UpstreamConnectTimeout,

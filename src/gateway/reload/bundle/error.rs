@@ -16,7 +16,7 @@ pub enum BundleError {
     #[error("policies from `{0}` need `https:`, or a key in `modelgate.policies_key`")]
     Plain(String),
     /// The signature does not match the configured key.
-    #[error("the signature of `{0}` does not verify by `modelgate.policies_key`")]
+    #[error("the signature of `{0}` does not verify with `modelgate.policies_key`")]
     Signature(String),
     /// The file is not a bundle of policies.
     #[error("the bundle is refused: {0}")]

@@ -50,14 +50,14 @@ impl BundleVersion {
         let refused = |reason: String| Err(BundleError::Version(reason));
         match (newest, next) {
             (Some(newest), None) => {
-                refused(format!("it has no `{MANIFEST}`, and version {} was accepted before", newest.number))
+                refused(format!("it has no `{MANIFEST}`, but version {} was accepted before", newest.number))
             }
             (Some(newest), Some(next)) if next.number < newest.number => refused(format!(
-                "it is version {}, and version {} was accepted before",
+                "it is version {}, but version {} was accepted before",
                 next.number, newest.number
             )),
             (Some(newest), Some(next)) if next.number == newest.number && next != *newest => {
-                refused(format!("it is version {} once more, and another bundle", next.number))
+                refused(format!("it is version {} again, but its content differs", next.number))
             }
             (_, next) => Ok(next),
         }

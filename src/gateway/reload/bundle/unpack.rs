@@ -36,7 +36,7 @@ impl Contents {
     /// Reads a whole `.tar.gz` without writing any file.
     pub(super) fn read(bundle: &[u8]) -> Result<Self, BundleError> {
         let archive = decompressed(bundle)?;
-        let unreadable = |error: io::Error| refused(format!("it is no `.tar.gz`: {error}"));
+        let unreadable = |error: io::Error| refused(format!("it is not a `.tar.gz`: {error}"));
         let mut contents = Self { version: None, files: BTreeMap::new() };
         let (mut unread, mut end) = (Vec::new(), 0);
         for (count, entry) in Archive::new(&*archive).entries().map_err(unreadable)?.enumerate() {
@@ -72,7 +72,7 @@ impl Contents {
         }
         let rest = usize::try_from(end).ok().and_then(|end| archive.get(end..)).unwrap_or_default();
         if rest.iter().any(|byte| *byte != 0) {
-            return Err(refused("there is something behind the end of its archive".to_owned()));
+            return Err(refused("there are bytes after the end of its archive".to_owned()));
         }
         if (rest.len() as u64) < END {
             return Err(refused("its archive is cut short".to_owned()));
@@ -87,7 +87,8 @@ impl Contents {
             let more = unread.len().saturating_sub(MOST_NAMED);
             let more = if more > 0 { format!(" and {more} more") } else { String::new() };
             return Err(refused(format!(
-                "nobody reads `{}`{more}: policies end with `.cedar`, `.cedarschema` or `.entities.json`",
+                "modelgate would ignore `{}`{more}: policies end with `.cedar`, `.cedarschema` or \
+                 `.entities.json`",
                 named.join("`, `")
             )));
         }
@@ -122,7 +123,7 @@ fn decompressed(bundle: &[u8]) -> Result<Vec<u8>, BundleError> {
     let mut archive = Vec::new();
     // One byte beyond the limit shows that there is more.
     let read = MultiGzDecoder::new(bundle).take(MOST_BYTES + 1).read_to_end(&mut archive);
-    read.map_err(|error| refused(format!("it is no `.tar.gz`: {error}")))?;
+    read.map_err(|error| refused(format!("it is not a `.tar.gz`: {error}")))?;
     if archive.len() as u64 > MOST_BYTES {
         return Err(refused(format!("it unpacks to more than {MOST_BYTES} bytes")));
     }
@@ -141,7 +142,7 @@ fn plain_path(entry: &Entry<'_, &[u8]>) -> Result<(PathBuf, String), BundleError
         match part {
             Component::CurDir => {}
             Component::Normal(part) if part.to_string_lossy().starts_with('.') => {
-                return Err(refused(format!("`{shown}` is hidden, so that nobody would read it")));
+                return Err(refused(format!("`{shown}` is hidden: modelgate would ignore it")));
             }
             Component::Normal(part) => plain.push(part),
             _ => return Err(refused(format!("`{shown}` leads out of the bundle"))),

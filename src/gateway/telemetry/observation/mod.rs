@@ -118,7 +118,7 @@ impl Observation {
             line.policies = Vec::new();
             line.shadow = Vec::new();
             line.unenforced = None;
-            line.candidate = None;
+            line.shadow_config = None;
             line.decision_us = None;
             line.input = None;
             line.served = None;
@@ -177,7 +177,7 @@ impl Observation {
             );
         }
         if !decision.shadow.is_empty() {
-            tracing::info!(policies = ?decision.shadow, "policies under trial disagree");
+            tracing::info!(policies = ?decision.shadow, "shadow policies disagree");
         }
         let denies = rule.is_some() || decision.unenforced.is_some();
         let disputed = !decision.shadow.is_empty() || decision.unenforced.is_some();
@@ -201,9 +201,9 @@ impl Observation {
         self.observers.metrics.shadow_disagreed(decision, rule);
         let verdict = if rule.is_none() { Verdict::Allowed } else { Verdict::Denied };
         let rule = rule.map(|rule| Cow::Borrowed(rule.as_str()));
-        tracing::info!(%verdict, rule = rule.as_deref(), policies = ?decision.policies, "the candidate disagrees");
+        tracing::info!(%verdict, rule = rule.as_deref(), policies = ?decision.policies, "the shadow configuration disagrees");
         if let Some(line) = &mut self.line {
-            line.candidate = Some(ShadowDecision { verdict, rule, policies: decision.policies.to_vec() });
+            line.shadow_config = Some(ShadowDecision { verdict, rule, policies: decision.policies.to_vec() });
         }
     }
 
@@ -258,7 +258,7 @@ impl Observation {
 
     /// Records that the upstream's response ended too early, and so the caller's.
     pub(in crate::gateway) fn broke_off(&mut self, error: &BodyError) {
-        tracing::warn!("the upstream's answer broke off: {}", causes(error));
+        tracing::warn!("the upstream's response ended early: {}", causes(error));
         self.observers.metrics.upstream_failed(BROKE_OFF);
         if let Some(spans) = &mut self.spans {
             spans.broke_off(BROKE_OFF);

@@ -41,7 +41,9 @@ pub(super) fn request(
         UpstreamCredential::Google(GoogleCredentials::Metadata(host)) => {
             let url = format!("http://{host}/computeMetadata/v1/instance/service-accounts/default/token");
             let request = Request::get(url).header("metadata-flavor", "Google").body(Full::default());
-            request.map(|request| (request, host.clone())).map_err(|_| "the host is no host".to_owned())
+            request
+                .map(|request| (request, host.clone()))
+                .map_err(|_| "the host of the metadata server is invalid".to_owned())
         }
         UpstreamCredential::Google(GoogleCredentials::File(_)) => {
             Err("the file of the key was not read".to_owned())
@@ -66,7 +68,9 @@ fn form(url: &Url, pairs: &[(&str, &str)]) -> Result<(Request<Full<Bytes>>, Stri
         .header(ACCEPT, "application/json")
         .body(Full::from(body));
     let host = url.host_str().unwrap_or_default().to_owned();
-    request.map(|request| (request, host)).map_err(|_| "the address is no address".to_owned())
+    request
+        .map(|request| (request, host))
+        .map_err(|_| "the address of the token endpoint is invalid".to_owned())
 }
 
 /// The key pair in a service account's key.
@@ -76,13 +80,13 @@ fn form(url: &Url, pairs: &[(&str, &str)]) -> Result<(Request<Full<Bytes>>, Stri
 /// The reason, without a part of the key.
 pub(super) fn signing_key(account: &ServiceAccount) -> Result<KeyPair, String> {
     let der = PrivateKeyDer::from_pem_slice(account.private_key.expose_secret().as_bytes())
-        .map_err(|_| "`private_key` is no private key in PEM form".to_owned())?;
+        .map_err(|_| "`private_key` is not a private key in PEM form".to_owned())?;
     let pair = match &der {
         PrivateKeyDer::Pkcs8(der) => KeyPair::from_pkcs8(der.secret_pkcs8_der()),
         PrivateKeyDer::Pkcs1(der) => KeyPair::from_der(der.secret_pkcs1_der()),
-        _ => return Err("`private_key` is no RSA key".to_owned()),
+        _ => return Err("`private_key` is not an RSA key".to_owned()),
     };
-    pair.map_err(|_| "`private_key` is no RSA key".to_owned())
+    pair.map_err(|_| "`private_key` is not an RSA key".to_owned())
 }
 
 /// A signed token, which proves that the account has the key (RFC 7523).
@@ -111,11 +115,11 @@ fn assertion(account: &ServiceAccount, now: SystemTime) -> Result<String, String
 ///
 /// The reason, without a part of the answer, which may have the token.
 pub(super) fn token(answer: &[u8]) -> Result<(HeaderValue, Duration), String> {
-    let answer: Value = serde_json::from_slice(answer).map_err(|_| "the answer is no JSON".to_owned())?;
+    let answer: Value = serde_json::from_slice(answer).map_err(|_| "the response is not JSON".to_owned())?;
     let token = answer.get("access_token").and_then(Value::as_str).filter(|token| !token.is_empty());
-    let token = token.ok_or("the answer has no `access_token`")?;
+    let token = token.ok_or("the response has no `access_token`")?;
     let mut header = HeaderValue::from_str(&format!("Bearer {token}"))
-        .map_err(|_| "the token has a character that no header has".to_owned())?;
+        .map_err(|_| "the token has a character that a header cannot have".to_owned())?;
     header.set_sensitive(true);
     // Older endpoints of Entra ID write the number as text.
     let seconds = answer.get("expires_in").and_then(|value| match value {

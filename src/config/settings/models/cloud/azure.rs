@@ -148,7 +148,7 @@ fn entra_client(
         .filter(|url| is_plain(&tenant) && url.host().is_some() && matches!(url.scheme(), "https" | "http"));
     let Some(token_url) = token_url else {
         return Err(NotServed::new(
-            "its tenant or `AZURE_AUTHORITY_HOST` makes no address of Entra ID",
+            "its tenant and `AZURE_AUTHORITY_HOST` do not form an address of Entra ID",
             "write the id of the tenant, and a host such as `login.microsoftonline.com`",
         ));
     };

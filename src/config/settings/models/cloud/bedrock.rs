@@ -54,7 +54,7 @@ pub(in crate::config) fn read(
     let id = parameters.model_id.as_deref().filter(|id| !id.is_empty()).unwrap_or(id);
     if id.is_empty() || id.starts_with("agent/") || id.starts_with("agentcore/") {
         return Err(NotServed::new(
-            "it is no model of Bedrock's runtime",
+            "it is not a model of Bedrock's runtime",
             "name a proxy that serves it in `modelgate.upstream`, such as LiteLLM",
         ));
     }
@@ -66,7 +66,7 @@ pub(in crate::config) fn read(
         .unwrap_or_else(|| "us-west-2".to_owned());
     if !is_plain(&region) {
         return Err(NotServed::new(
-            "its `aws_region_name` is no region",
+            "its `aws_region_name` is not a region",
             "write a region such as `us-east-1`",
         ));
     }
@@ -126,7 +126,7 @@ fn keys(
     let is_text = |key: &SecretString| key.expose_secret().bytes().all(|byte| byte.is_ascii_graphic());
     let all = [Some(&access_key_id), Some(&secret_access_key), session_token.as_ref()];
     if !all.into_iter().flatten().all(is_text) {
-        return Err(NotServed::new("a key of AWS has a character that no key has", HELP));
+        return Err(NotServed::new("a key of AWS has an invalid character", HELP));
     }
     Ok(AwsCredentials { access_key_id, secret_access_key, session_token, region })
 }

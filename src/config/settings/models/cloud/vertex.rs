@@ -48,7 +48,7 @@ pub(in crate::config) fn read(
         || name.starts_with("search_api/")
     {
         return Err(NotServed::new(
-            "it is an endpoint of Vertex AI and no model of a publisher",
+            "it is an endpoint of Vertex AI, not a model of a publisher",
             "name a proxy that serves it in `modelgate.upstream`, such as LiteLLM",
         ));
     }
@@ -72,7 +72,7 @@ pub(in crate::config) fn read(
         .unwrap_or_else(|| "us-central1".to_owned());
     if !project.as_deref().is_none_or(is_plain) || !is_plain(&location) {
         return Err(NotServed::new(
-            "its project or its location has a character that none has",
+            "its project or its location has an invalid character",
             "write a project such as `my-project-123`, and a location such as `us-central1`",
         ));
     }
@@ -109,7 +109,7 @@ fn credentials(
     match variable(cx, env, &["GCE_METADATA_HOST"]) {
         Some(host) if is_plain(&host) => Ok(GoogleCredentials::Metadata(host)),
         Some(_) => {
-            Err(NotServed::new("`GCE_METADATA_HOST` is no host", "write a host, or a host and a port"))
+            Err(NotServed::new("`GCE_METADATA_HOST` is not a host", "write a host, or a host and a port"))
         }
         None if has_upstream => Err(NotServed::new("no credential of Google Cloud is known for it", HELP)),
         None => Ok(GoogleCredentials::Metadata(METADATA_HOST.to_owned())),
@@ -135,21 +135,21 @@ struct KeyFile {
 pub(crate) fn google_key(json: &[u8]) -> Result<ServiceAccount, String> {
     // An error of serde may quote the text.
     let key: KeyFile = serde_json::from_slice(json).map_err(|error| {
-        format!("they are no JSON of a key (line {}, column {})", error.line(), error.column())
+        format!("they are not the JSON of a key (line {}, column {})", error.line(), error.column())
     })?;
     if key.kind != "service_account" {
-        return Err("they are no key of a service account (`type` is not `service_account`)".to_owned());
+        return Err("they are not the key of a service account (`type` is not `service_account`)".to_owned());
     }
     let (Some(client_email), Some(private_key)) = (key.client_email, key.private_key) else {
         return Err("`client_email` or `private_key` is missing".to_owned());
     };
     let token_uri = Url::parse(key.token_uri.as_deref().unwrap_or(TOKEN_URI))
-        .map_err(|_| "`token_uri` is no URL".to_owned())?;
+        .map_err(|_| "`token_uri` is not a URL".to_owned())?;
     if !matches!(token_uri.scheme(), "http" | "https") {
         return Err("`token_uri` does not begin with `https://` or `http://`".to_owned());
     }
     if !key.project_id.as_deref().is_none_or(is_plain) {
-        return Err("`project_id` is no project".to_owned());
+        return Err("`project_id` is not a project".to_owned());
     }
     let KeyFile { private_key_id, project_id, .. } = key;
     Ok(ServiceAccount { client_email, private_key, private_key_id, project_id, token_uri })

@@ -28,7 +28,7 @@ fn store_for(rules: &TokenRules) -> KeyStore {
     KeyStore::with(rules, native_tls().unwrap(), limits)
 }
 
-/// A token that says `iss`, signed by this key.
+/// A token with this `iss`, signed by this key.
 fn token_by(key: &Issuer, iss: &str) -> String {
     let mut claims = claims();
     claims["iss"] = Value::from(iss);
@@ -47,7 +47,7 @@ async fn judge_by(
 
 #[tokio::test]
 async fn a_token_of_issuer_a_signed_with_issuer_bs_key_is_refused() {
-    // The same key id at both, so that only the binding tells them apart.
+    // Both issuers use the same key id, so only the binding to the issuer separates their keys.
     let (a, b) = (Issuer::new("same"), Issuer::new("same"));
     let providers = [Provider::start(ok(&a.jwks())).await, Provider::start(ok(&b.jwks())).await];
     let rules = listing(&[(A, &providers[0].url), (B, &providers[1].url)]);
@@ -69,7 +69,7 @@ async fn an_unknown_key_is_asked_for_at_its_issuer_alone() {
     let rules = listing(&[(A, &providers[0].url), (B, &providers[1].url)]);
     let (store, now) = (store_for(&rules), start());
     assert!(store.warm_up(&rules, now).await);
-    // `b` is a key, but not one of A's.
+    // `b` is a key, but not a key of A.
     assert_eq!(judge_by(&store, &rules, &token_by(&b, A), later(now, 40)).await, Err(unknown("b")));
     assert_eq!((providers[0].hits(), providers[1].hits()), (2, 1));
 }
@@ -115,7 +115,7 @@ async fn an_unlisted_issuer_is_refused_unless_the_global_check_names_it() {
     assert_eq!(missing, Err(TokenError::ClaimMissing { claim: "iss" }.into()));
     assert_eq!(providers[1].hits(), 0);
     assert!(judge_by(&store, &named, &token_by(&global, B), now).await.is_ok());
-    // The global keys are a group of their own too.
+    // The global keys are also a group of their own.
     let crossed = judge_by(&store, &named, &token_by(&a, B), later(now, 40)).await;
     assert_eq!(crossed, Err(unknown("a")));
 }

@@ -1,4 +1,4 @@
-//! Tokens that were verified before.
+//! The cache of verified tokens.
 
 use super::provider::response;
 use super::*;
@@ -7,7 +7,7 @@ use crate::identity::Caller;
 
 const PREFIX: &str = "https://idp.example/a/long/and/common/prefix/of/every/subject/there/is/";
 
-/// A store, and what it knows of tokens.
+/// A key store, and the cache of verified tokens.
 struct Gate {
     store: KeyStore,
     known: TokenCache,
@@ -19,11 +19,11 @@ impl Gate {
         Self { store: store(&[&provider.url]), known: TokenCache::new(), rules: rules() }
     }
 
-    fn knows(&self, token: &str, now: Timestamp) -> bool {
+    fn is_cached(&self, token: &str, now: Timestamp) -> bool {
         self.known.caller(token.as_bytes(), &self.store, &self.rules, now).is_some()
     }
 
-    /// The subject of a token, whether it is known or not.
+    /// The subject of a token, from the cache or by verification.
     async fn subject(&self, token: &str, now: Timestamp) -> Result<String, AuthnError> {
         let bearer = Bearer::new(token).unwrap();
         let known = self.known.caller(token.as_bytes(), &self.store, &self.rules, now);
@@ -35,7 +35,7 @@ impl Gate {
     }
 }
 
-/// The subject is all that the tests look at.
+/// The tests only compare the subject.
 fn identify(claims: &VerifiedClaims) -> Caller {
     let mut caller = Caller::master_key();
     caller.subject = claims.as_map()["sub"].as_str().map(str::to_owned);
@@ -63,7 +63,7 @@ async fn two_tokens_with_a_long_common_prefix_are_distinct() {
         assert_eq!(gate.subject(&tokens[0], now).await.as_deref(), Ok("alice"));
         assert_eq!(gate.subject(&tokens[1], now).await.as_deref(), Ok("bobby"));
     }
-    assert!(tokens.iter().all(|token| gate.knows(token, now)));
+    assert!(tokens.iter().all(|token| gate.is_cached(token, now)));
 }
 
 #[tokio::test]
@@ -79,9 +79,9 @@ async fn a_token_that_differs_from_a_known_one_only_in_its_signature_is_verified
     assert!(gate.subject(&good, now).await.is_ok());
     for _ in 0..2 {
         assert_eq!(gate.subject(&forged, now).await, Err(TokenError::Signature.into()));
-        assert!(!gate.knows(&forged, now), "only good tokens are kept");
+        assert!(!gate.is_cached(&forged, now), "only good tokens are kept");
     }
-    assert!(gate.knows(&good, now));
+    assert!(gate.is_cached(&good, now));
 }
 
 #[tokio::test]
@@ -95,10 +95,10 @@ async fn other_claims_with_the_signature_of_a_known_token_are_refused() {
     let forged = format!("{signed}.{signature}");
     assert!(gate.subject(&good, now).await.is_ok());
     for _ in 0..2 {
-        assert!(!gate.knows(&forged, now));
+        assert!(!gate.is_cached(&forged, now));
         assert_eq!(gate.subject(&forged, now).await, Err(TokenError::Signature.into()));
     }
-    assert!(gate.knows(&good, now));
+    assert!(gate.is_cached(&good, now));
 }
 
 #[tokio::test]
@@ -112,10 +112,10 @@ async fn a_known_token_dies_with_its_exp_and_is_not_valid_before_its_nbf() {
     for leeway in [0, 5] {
         gate.rules.leeway = Duration::from_secs(leeway);
         assert!(gate.subject(&token, wall(now, 59 + leeway)).await.is_ok());
-        assert!(gate.knows(&token, wall(now, 59 + leeway)));
+        assert!(gate.is_cached(&token, wall(now, 59 + leeway)));
         assert_eq!(gate.subject(&token, wall(now, 60 + leeway)).await, Err(TokenError::Expired.into()));
-        // A clock that is set back gives no more than the rules do.
-        assert!(gate.knows(&token, wall(now, 59)));
+        // Setting the clock back does not extend what the rules allow.
+        assert!(gate.is_cached(&token, wall(now, 59)));
         let early = Err(TokenError::NotYetValid { claim: "nbf" }.into());
         assert_eq!(gate.subject(&token, ten_before).await, early);
     }
@@ -128,9 +128,9 @@ async fn a_key_removed_by_its_provider_ends_the_tokens_that_it_verified() {
     let (gate, now) = (Gate::of(&provider), start());
     let token = old.token();
     assert!(gate.subject(&token, now).await.is_ok());
-    provider.now_replies(ok(&new.jwks()));
-    assert!(gate.knows(&token, later(now, 599)));
-    assert!(!gate.knows(&token, later(now, 602)), "the keys are to be fetched first");
+    provider.set_reply(ok(&new.jwks()));
+    assert!(gate.is_cached(&token, later(now, 599)));
+    assert!(!gate.is_cached(&token, later(now, 602)), "the keys are to be fetched first");
     assert_eq!(gate.subject(&token, later(now, 602)).await, Err(unknown("old")));
     assert_eq!(gate.subject(&token, later(now, 603)).await, Err(unknown("old")));
 }
@@ -142,9 +142,9 @@ async fn a_key_that_takes_the_id_of_another_ends_the_tokens_of_that_one() {
     let (gate, now) = (Gate::of(&provider), start());
     let (first, second) = (old.token(), new.token());
     assert!(gate.subject(&first, now).await.is_ok());
-    provider.now_replies(ok(&new.jwks()));
+    provider.set_reply(ok(&new.jwks()));
     assert!(gate.subject(&second, later(now, 602)).await.is_ok());
-    assert!(gate.knows(&second, later(now, 603)) && !gate.knows(&first, later(now, 603)));
+    assert!(gate.is_cached(&second, later(now, 603)) && !gate.is_cached(&first, later(now, 603)));
     assert_eq!(gate.subject(&first, later(now, 603)).await, Err(TokenError::Signature.into()));
 }
 
@@ -157,7 +157,7 @@ async fn keys_that_are_fetched_again_and_are_the_same_leave_tokens_known() {
     assert!(gate.subject(&first, now).await.is_ok());
     assert!(gate.subject(&second, later(now, 602)).await.is_ok());
     assert_eq!(provider.hits(), 2);
-    assert!(gate.knows(&first, later(now, 602)));
+    assert!(gate.is_cached(&first, later(now, 602)));
 }
 
 #[tokio::test]
@@ -167,11 +167,11 @@ async fn a_known_token_gets_what_an_unknown_one_gets_when_keys_are_too_old() {
     let (gate, now) = (Gate::of(&provider), start());
     let token = issuer.token();
     assert!(gate.subject(&token, now).await.is_ok());
-    provider.now_replies(response("500 Internal Server Error", "", "{}"));
+    provider.set_reply(response("500 Internal Server Error", "", "{}"));
     for seconds in [601, 2000, 4199] {
         assert!(gate.subject(&token, later(now, seconds)).await.is_ok(), "{seconds}");
     }
-    assert!(gate.knows(&token, later(now, 4199)));
+    assert!(gate.is_cached(&token, later(now, 4199)));
     for _ in 0..2 {
         assert_eq!(gate.subject(&token, later(now, 4300)).await, Err(AuthnError::KeysUnavailable));
         assert_eq!(judge(&gate.store, &token, later(now, 4300)).await, Err(AuthnError::KeysUnavailable));
@@ -185,10 +185,10 @@ async fn known_tokens_that_need_stale_keys_have_the_provider_asked_again() {
     let (gate, now) = (Gate::of(&provider), start());
     let token = issuer.token();
     assert!(gate.subject(&token, now).await.is_ok());
-    provider.now_replies(response("500 Internal Server Error", "", "{}"));
+    provider.set_reply(response("500 Internal Server Error", "", "{}"));
     assert!(gate.subject(&token, later(now, 601)).await.is_ok());
     assert_eq!(provider.hits(), 2);
-    assert!(gate.knows(&token, later(now, 700)));
+    assert!(gate.is_cached(&token, later(now, 700)));
     let asked = async {
         while provider.hits() < 3 {
             tokio::task::yield_now().await
@@ -208,10 +208,10 @@ async fn only_so_many_tokens_are_known_and_no_long_ones() {
     for token in &tokens {
         assert!(gate.subject(token, now).await.is_ok());
     }
-    let known = tokens.iter().filter(|token| gate.knows(token, now)).count();
+    let known = tokens.iter().filter(|token| gate.is_cached(token, now)).count();
     assert!((1..=64).contains(&known), "{known}");
-    assert!(gate.knows(tokens.last().unwrap(), now));
+    assert!(gate.is_cached(tokens.last().unwrap(), now));
 
     let long = token(&issuer, &json!({"sub": "x", "exp": testing::NOW + 60, "pad": "x".repeat(5000)}));
-    assert!(gate.subject(&long, now).await.is_ok() && !gate.knows(&long, now));
+    assert!(gate.subject(&long, now).await.is_ok() && !gate.is_cached(&long, now));
 }

@@ -14,16 +14,16 @@ async fn the_last_good_keys_serve_while_the_provider_fails_and_not_longer() {
     let provider = Provider::start(ok(&issuer.jwks())).await;
     let (store, now) = (store(&[&provider.url]), start());
     assert!(judge(&store, &issuer.token(), now).await.is_ok());
-    provider.now_replies(broken());
+    provider.set_reply(broken());
     for seconds in [601, 700, 2000, 4199] {
         assert!(judge(&store, &issuer.token(), later(now, seconds)).await.is_ok(), "{seconds}");
     }
     assert_eq!(judge(&store, &issuer.token(), later(now, 4300)).await, Err(AuthnError::KeysUnavailable));
-    provider.now_replies(ok(&issuer.jwks()));
+    provider.set_reply(ok(&issuer.jwks()));
     assert!(judge(&store, &issuer.token(), later(now, 4400)).await.is_ok());
 }
 
-/// Every way in which a provider's answer can be bad, by name.
+/// Every kind of bad response of a provider, by name.
 fn bad_answers() -> Vec<(&'static str, Reply)> {
     let json = "content-type: application/json\r\n";
     vec![
@@ -51,7 +51,7 @@ async fn whatever_the_provider_answers_the_good_keys_serve_for_a_bounded_time() 
             let limits = FetchLimits { timeout: Duration::from_secs(2), max_bytes: 64 * 1024 };
             let (store, now) = (store_with(&[&provider.url], limits), start());
             assert!(judge(&store, &issuer.token(), now).await.is_ok(), "{name}");
-            provider.now_replies(reply);
+            provider.set_reply(reply);
             assert!(judge(&store, &issuer.token(), later(now, 700)).await.is_ok(), "{name}");
             let judged = judge(&store, &issuer.token(), later(now, 4300)).await;
             assert_eq!(judged, Err(AuthnError::KeysUnavailable), "{name}");
@@ -73,7 +73,7 @@ async fn a_failing_provider_is_asked_at_most_once_in_a_cooldown() {
         assert_eq!(result, Err(AuthnError::KeysUnavailable));
     }
     assert_eq!(provider.hits(), 1);
-    provider.now_replies(ok(&issuer.jwks()));
+    provider.set_reply(ok(&issuer.jwks()));
     assert!(judge(&store, &issuer.token(), later(now, 40)).await.is_ok());
     assert_eq!(provider.hits(), 2);
 }
@@ -84,7 +84,7 @@ async fn a_silent_provider_never_blocks_the_tokens_of_another() {
     let live = Provider::start(ok(&issuer.jwks())).await;
     let silent = Provider::start(Reply::Hang).await;
     let (store, now) = (store(&[&silent.url, &live.url]), start());
-    // Cold, fresh, too old, and far too old: `judge` gives up before the silent provider's minute is over.
+    // Cold, fresh, stale, and too old: `judge` gives up before the silent provider's minute is over.
     for seconds in [0, 1, 700, 90_000] {
         assert!(judge(&store, &issuer.token(), later(now, seconds)).await.is_ok(), "{seconds}");
     }
@@ -97,7 +97,7 @@ async fn a_provider_that_falls_silent_never_blocks_the_tokens_of_another() {
     let silent = Provider::start(ok(&b.jwks())).await;
     let (store, now) = (store(&[&silent.url, &live.url]), start());
     assert!(store.warm_up(&rules(), now).await);
-    silent.now_replies(Reply::Hang);
+    silent.set_reply(Reply::Hang);
     for seconds in [700, 1400] {
         assert!(judge(&store, &a.token(), later(now, seconds)).await.is_ok(), "{seconds}");
     }

@@ -1,4 +1,4 @@
-//! An identity provider that answers as badly as a test wants.
+//! An identity provider with the faults that a test chooses.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -11,21 +11,21 @@ use url::Url;
 
 #[derive(Clone)]
 pub(super) enum Reply {
-    /// This text, as it stands.
+    /// This text, unchanged.
     Raw(String),
-    /// These bytes under a good head with this header.
+    /// These bytes under a valid head with this header.
     Bytes(&'static str, Vec<u8>),
-    /// A body that comes a byte at a time.
+    /// A body that arrives one byte at a time.
     Dripping,
     /// A body that never ends.
     Endless,
     /// A head that never ends.
     Hang,
-    /// This document, once the semaphore lets it through.
+    /// This document, after the semaphore allows it.
     Gated(Arc<Semaphore>, String),
 }
 
-/// A good answer.
+/// A valid response.
 pub(super) fn ok(body: &str) -> Reply {
     response("200 OK", "content-type: application/json\r\n", body)
 }
@@ -56,7 +56,7 @@ impl Provider {
         provider
     }
 
-    pub(super) fn now_replies(&self, reply: Reply) {
+    pub(super) fn set_reply(&self, reply: Reply) {
         *self.reply.lock().unwrap() = reply;
     }
 

@@ -34,7 +34,7 @@ async fn a_new_key_is_found_once_the_cooldown_has_passed() {
     let provider = Provider::start(ok(&old.jwks())).await;
     let (store, now) = (store(&[&provider.url]), start());
     assert!(judge(&store, &old.token(), now).await.is_ok());
-    provider.now_replies(ok(&new.jwks()));
+    provider.set_reply(ok(&new.jwks()));
     assert_eq!(judge(&store, &new.token(), later(now, 10)).await, Err(unknown("new")));
     assert!(judge(&store, &new.token(), later(now, 40)).await.is_ok());
     assert_eq!(judge(&store, &old.token(), later(now, 41)).await, Err(unknown("old")));
@@ -47,7 +47,7 @@ async fn a_key_removed_by_its_provider_stops_at_the_end_of_its_lifetime() {
     let provider = Provider::start(ok(&old.jwks())).await;
     let (store, now) = (store(&[&provider.url]), start());
     assert!(judge(&store, &old.token(), now).await.is_ok());
-    provider.now_replies(ok(&new.jwks()));
+    provider.set_reply(ok(&new.jwks()));
     assert!(judge(&store, &old.token(), later(now, 599)).await.is_ok());
     assert_eq!(judge(&store, &old.token(), later(now, 602)).await, Err(unknown("old")));
 }

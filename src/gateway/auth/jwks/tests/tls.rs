@@ -7,7 +7,7 @@ use rustls::{ClientConfig, RootCertStore, ServerConfig, ServerConnection, Stream
 
 use super::*;
 
-/// Serves one document by https, under a certificate that it returns.
+/// Serves one document over HTTPS, and returns the certificate.
 fn serve(body: String) -> (Url, CertificateDer<'static>) {
     let own = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
     let certificate = own.cert.der().clone();
@@ -31,7 +31,7 @@ fn serve(body: String) -> (Url, CertificateDer<'static>) {
                 line.clear();
             }
             let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
-            // A client that mistrusts the certificate is gone by now.
+            // A client that does not trust the certificate has disconnected by now.
             let _ = stream.get_mut().write_all((head + &body).as_bytes());
         }
     });

@@ -8,7 +8,7 @@ use super::*;
 use crate::gateway::auth::jwks::fetch::Fetcher;
 use crate::gateway::auth::jwks::fetch_error::FetchError;
 
-/// Why this answer gives no keys.
+/// The reason why this response gives no keys.
 async fn refusal(reply: Reply) -> FetchError {
     refusal_within(Duration::from_secs(30), reply).await
 }
@@ -50,7 +50,7 @@ async fn an_encoded_answer_is_refused_unread() {
     }
 }
 
-/// 4 MiB of blanks in some kilobytes, which nobody unpacks.
+/// 4 MiB of blanks in a few kilobytes, which must not be decompressed.
 pub(super) fn bomb() -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(&vec![b' '; 4 << 20]).unwrap();
@@ -63,7 +63,7 @@ async fn a_compressed_bomb_is_never_unpacked() {
     assert!(bomb.len() < 64 * 1024, "{}", bomb.len());
     let error = refusal(Reply::Bytes("content-encoding: gzip\r\n", bomb.clone())).await;
     assert!(matches!(error, FetchError::Encoding), "{error}");
-    // Under a head that says nothing of it, it is text that is no JSON.
+    // Without the header, it is text that is not JSON.
     let start = bomb[..4096].to_vec();
     let error = refusal(Reply::Bytes("content-type: application/json\r\n", start)).await;
     assert!(matches!(error, FetchError::Json(_)), "{error}");
@@ -141,7 +141,7 @@ async fn a_key_id_changes_nothing_of_what_is_fetched() {
     let issuer = Issuer::new("a");
     let provider = Provider::start(ok(&issuer.jwks())).await;
     let (store, now) = (store(&[&provider.url]), start());
-    // The provider asserts that it is asked for `/keys` and nothing else.
+    // The provider asserts that only `/keys` is requested.
     for (round, kid) in
         ["../../etc/passwd", "?x=1", "a\r\nhost: b", "' OR 1=1 --", "\0"].into_iter().enumerate()
     {
@@ -168,7 +168,7 @@ async fn a_bad_answer_leaves_the_good_keys_in_place() {
     let provider = Provider::start(ok(&issuer.jwks())).await;
     let (store, now) = (store(&[&provider.url]), start());
     assert!(judge(&store, &issuer.token(), now).await.is_ok());
-    provider.now_replies(ok(r#"{"keys": []}"#));
+    provider.set_reply(ok(r#"{"keys": []}"#));
     assert_eq!(judge(&store, &Issuer::new("b").token(), later(now, 40)).await, Err(unknown("b")));
     assert_eq!(provider.hits(), 2);
     assert!(judge(&store, &issuer.token(), later(now, 41)).await.is_ok());

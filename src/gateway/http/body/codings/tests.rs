@@ -7,7 +7,7 @@ use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 use super::*;
 
 const TEXT: &[u8] = br#"{"model": "openai-gpt-4o"}"#;
-/// `TEXT`, and a MiB of `a`, as Node's encoder writes them: no encoder is among our dependencies.
+/// `TEXT`, and a MiB of `a`, as Node's encoder writes them. The dependencies have no encoder.
 const BROTLI_TEXT: &str = "8b0c807b226d6f64656c223a20226f70656e61692d6770742d346f227d03";
 const BROTLI_MEBIBYTE: &str = "5bffff8f5f222c1e0b0472ef1f00";
 const MEBIBYTE: usize = 1024 * 1024;
@@ -99,7 +99,7 @@ fn a_body_that_is_larger_decoded_than_the_limit_is_too_large() {
 
 #[test]
 fn a_step_on_the_way_may_not_be_too_large_either() {
-    // Small at last, and large in between.
+    // The final size is small, but an intermediate size is large.
     let between = gzip(TEXT);
     let padded: Vec<u8> = std::iter::repeat_n(gzip(b""), 900).flatten().chain(between).collect();
     let body = gzip(&padded);

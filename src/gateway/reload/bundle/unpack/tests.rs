@@ -10,7 +10,7 @@ fn archive(entries: &[(&str, EntryType, &str)]) -> Vec<u8> {
     let mut builder = Builder::new(Vec::new());
     for (path, kind, text) in entries {
         let mut header = Header::new_gnu();
-        // As an attacker writes it: the library itself refuses such paths.
+        // Writes the path as an attacker does: the library refuses such paths.
         header.as_old_mut().name[..path.len()].copy_from_slice(path.as_bytes());
         header.set_entry_type(*kind);
         header.set_size(text.len() as u64);
@@ -87,7 +87,7 @@ fn a_file_that_nobody_reads_is_refused_by_its_name() {
         ["b.Cedar", "b.cedar.txt", "b.cedar~", "policy", "x/rules.json", "b.entities.JSON", "x/bundle.json"]
     {
         let refused = refusal(&[PERMIT, (path, EntryType::Regular, "")]);
-        assert!(refused.contains(&format!("nobody reads `{path}`")), "{refused}");
+        assert!(refused.contains(&format!("modelgate would ignore `{path}`")), "{refused}");
     }
     for path in [".hidden.cedar", ".git/a.cedar", "x/.y/a.cedar", "._a.cedar"] {
         let refused = refusal(&[PERMIT, (path, EntryType::Regular, "")]);
@@ -133,10 +133,10 @@ fn several_members_are_one_file() {
 fn what_stands_behind_an_archive_is_refused() {
     let (one, two) = (archive(&[PERMIT]), archive(&[("b.cedar", EntryType::Regular, "")]));
     for bundle in [[compressed(&one), compressed(&two)].concat(), compressed(&[&*one, &two].concat())] {
-        assert!(unpacked(&bundle).unwrap_err().contains("behind the end"));
+        assert!(unpacked(&bundle).unwrap_err().contains("after the end"));
     }
     let behind = [&*compressed(&one), b"garbage"].concat();
-    assert!(unpacked(&behind).unwrap_err().contains("no `.tar.gz`"));
+    assert!(unpacked(&behind).unwrap_err().contains("not a `.tar.gz`"));
     let padded = [&*one, &[0; 4096]].concat();
     assert_eq!(unpacked(&compressed(&padded)).unwrap(), ["a.cedar"]);
 }

@@ -1,4 +1,4 @@
-//! Half of what the gateway can take, for a long time, while everything around it changes and fails.
+//! Half of the gateway's maximum load for a long time, while everything around it changes and fails.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -8,28 +8,29 @@ use tokio::task::JoinHandle;
 
 use crate::PATIENCE;
 use crate::caller::{Load, Probe, Tally, call};
-use crate::cards::{Card, deck};
+use crate::cards::{Card, all_cards};
 use crate::gate::{Gate, Reading};
 use crate::memory::{Course, Samples};
 use crate::provider::Provider;
 use crate::rules::{Rules, Writes, callers};
 use crate::upstream::Upstreams;
 
-/// Unless `MODELGATE_SOAK_SECONDS` says otherwise.
+/// The default of `MODELGATE_SOAK_SECONDS`.
 const SECONDS: u64 = 1800;
 const MEASURING: Duration = Duration::from_secs(5);
-/// Callers that never wait are few; those that keep a pace must be so many that slow answers hold up none.
+/// Callers that never wait are few. Callers with a fixed pace must be so many that slow responses do not delay the
+/// others.
 const EAGER: usize = 32;
 const STEADY: usize = 192;
-/// Between two sets of rules, and between two rotations.
+/// The pause between two sets of rules, and between two rotations.
 const BETWEEN: Duration = Duration::from_secs(3);
-/// How much memory may grow behind the warm-up…
+/// The allowed growth of memory after the warm-up.
 const GROWTH: f64 = 0.05;
-/// …and in a run that is too short to tell a leak from a heap that settles.
+/// The allowed growth in a run that is too short to distinguish a leak from a heap that settles.
 const SHORT_GROWTH: f64 = 0.25;
 const SHORT: u64 = 300;
 
-/// Everything around the gateway, and the gateway.
+/// The gateway and its surroundings.
 struct Stage {
     gate: Gate,
     upstreams: Upstreams,
@@ -46,7 +47,7 @@ impl Stage {
             (Upstreams::start().await, Arc::new(Provider::start(callers(), time).await));
         let rules = Arc::new(Rules::new(directory.path(), &upstreams));
         let gate = Gate::start(rules.file(), &provider.url);
-        let deck = Arc::new(deck(&rules));
+        let deck = Arc::new(all_cards(&rules));
         Self { gate, upstreams, provider, rules, deck, _directory: directory }
     }
 
@@ -69,8 +70,8 @@ impl Stage {
         })
     }
 
-    /// Waits until nothing is in flight any more and the process holds no more than it did before.
-    async fn is_quiet_again(&mut self, before: Reading) -> Duration {
+    /// Waits until no request is in flight and the process uses no more than before.
+    async fn wait_until_idle(&mut self, before: Reading) -> Duration {
         let began = Instant::now();
         let patient = || assert!(began.elapsed() < PATIENCE, "something is stuck");
         while self.gate.metric("modelgate_requests_in_flight").await != 0.0
@@ -79,7 +80,7 @@ impl Stage {
             patient();
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        // The connections that are kept for the next call.
+        // The connections that are kept for later calls.
         self.upstreams.stop().await;
         loop {
             let now = self.gate.reading();
@@ -122,10 +123,10 @@ pub(crate) async fn soak() {
 
     let load = stage.load(false, time, Duration::from_secs_f64(2.0 / capacity));
     let (at_first, callers) = (stage.gate.reading(), send(&load, STEADY));
-    let (memory, writes, rotations) = disturb(&stage, time).await;
+    let (memory, writes, rotations) = change_surroundings(&stage, time).await;
     let tally = ended(callers).await;
     let (took, spent) = (load.began.elapsed(), stage.gate.reading().time - at_first.time);
-    let quiet = stage.is_quiet_again(before).await;
+    let quiet = stage.wait_until_idle(before).await;
     let panics = stage.gate.panics();
     assert!(stage.gate.stop().await.success());
 
@@ -153,8 +154,8 @@ pub(crate) async fn soak() {
     assert!(course.trend <= growth && course.end <= growth, "memory grows: {course:?}");
 }
 
-/// Rules change, keys rotate and the provider fails, each at its own pace, until the time is over.
-async fn disturb(stage: &Stage, time: Duration) -> (Samples, Writes, u64) {
+/// Until the time is over, rules change, keys rotate and the provider fails, each at its own pace.
+async fn change_surroundings(stage: &Stage, time: Duration) -> (Samples, Writes, u64) {
     let over = AtomicBool::new(false);
     let goes_on = || !over.load(Ordering::Relaxed);
     let rules = async {
@@ -206,7 +207,7 @@ fn report(tally: &Tally, writes: &Writes, course: &Course, rotations: u64) {
         at(0.99)
     );
     println!(
-        "| rules | {} times put in force, {} times refused, visible after at most {} ms |",
+        "| rules | {} times activated, {} times refused, visible after at most {} ms |",
         writes.good,
         writes.bad,
         writes.slowest.as_millis()

@@ -1,8 +1,8 @@
-//! Two thousand requests per second through five hundred reloads, good and bad. Run it as it is deployed:
-//! `cargo test --profile dist --test soak -- --ignored`.
+//! Two thousand requests per second during five hundred reloads, valid and invalid. Run it with the build for
+//! deployment: `cargo test --profile dist --test reload_under_load -- --ignored`.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
-#[path = "gateway/key.rs"]
+#[path = "support/key.rs"]
 mod key;
 
 use std::convert::Infallible;
@@ -29,17 +29,17 @@ use key::{Key, in_a_while};
 const RELOADS: u64 = 500;
 const PER_SECOND: u64 = 2_000;
 const CALLERS: usize = 48;
-/// From the write to an answer by the new rules.
+/// The maximum time from a write to a response by the new rules.
 const VISIBLE: Duration = Duration::from_millis(200);
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Files as Kubernetes lays out a ConfigMap, in versions. Everything in a version says its number: the model's name at
-/// the upstream, the upstream's key, the access group that the policies ask for, and the keys that the roles belong to.
+/// Versions of files, laid out like a ConfigMap of Kubernetes. Everything in a version has its number: the model's
+/// name at the upstream, the upstream's key, the access group in the policies, and the keys of the roles.
 struct Files {
     root: PathBuf,
     upstream: SocketAddr,
     always: Key,
-    /// In turn, under one id.
+    /// The keys alternate under one id.
     turns: [Key; 2],
 }
 
@@ -79,8 +79,8 @@ modelgate: {{policies: policies}}
         )
     }
 
-    /// Writes a version aside, spoilt in one of three ways or not at all, and gives the moment when it took the place of
-    /// the one before.
+    /// Writes a version, invalid in one of three ways or valid. Returns the time at which it replaced the previous
+    /// one.
     fn publish(&self, directory: &str, version: u64, spoilt: Option<u64>) -> Instant {
         let write = |name: &str, text: String| {
             let path = self.root.join(directory).join(name);
@@ -105,14 +105,14 @@ fn role(version: u64) -> &'static str {
     if version.is_multiple_of(2) { "even" } else { "odd" }
 }
 
-/// What callers send, with tokens as they are needed.
+/// The requests of callers, with tokens on demand.
 struct Tokens {
     always: String,
-    /// Signed by the key of one turn, with the role of the other: no version takes both.
+    /// Signed by the key of one turn, with the role of the other one: no version accepts both.
     crossed: [String; 2],
 }
 
-/// The upstream: it says which model and which key it was asked with.
+/// The upstream. It reports the model and the key of the request.
 async fn echo(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
     let key = request.headers()["authorization"].to_str().unwrap().trim_start_matches("Bearer ").to_owned();
     let body = request.into_body().collect().await.unwrap().to_bytes();
@@ -155,7 +155,7 @@ impl Caller {
         (status, serde_json::from_slice(&body).unwrap())
     }
 
-    /// The version that answers, which every part of the answer must agree on.
+    /// The version that answers. Every part of the response must agree on it.
     async fn version(&mut self, tokens: &Tokens) -> u64 {
         let (status, body) = self.ask(&tokens.always, "m").await;
         assert_eq!(status, 200, "{body}");
@@ -164,7 +164,7 @@ impl Caller {
     }
 }
 
-/// Sends its share of the requests until it is told to stop.
+/// Sends its share of the requests until it is stopped.
 async fn call(
     address: SocketAddr,
     tokens: Arc<Tokens>,
@@ -200,7 +200,7 @@ async fn call(
     }
 }
 
-fn lay_out(root: &Path) {
+fn write_layout(root: &Path) {
     for name in ["config.yaml", "jwks.json", "policies"] {
         std::os::unix::fs::symlink(Path::new("..data").join(name), root.join(name)).unwrap();
     }
@@ -222,7 +222,7 @@ async fn soak() {
         turns: [Key::named("turn"), Key::named("turn")],
     };
     tokio::spawn(serve_upstream(upstream));
-    lay_out(&files.root);
+    write_layout(&files.root);
     files.publish("..v0", 0, None);
     let claims = |role: &str| json!({"sub": "u", "roles": [role], "exp": in_a_while()});
     let crossed = [files.turns[0].token(&claims("odd")), files.turns[1].token(&claims("even"))];
@@ -256,7 +256,7 @@ async fn soak() {
     assert!(rate >= PER_SECOND as f64 * 0.98, "{rate:.0} requests per second are too few to say anything");
 }
 
-/// The longest time from a good write to an answer by it.
+/// The longest time from a valid write to a response by the new rules.
 async fn reload_again_and_again(
     files: &Files,
     reloader: &Reloader,
@@ -278,7 +278,7 @@ async fn reload_again_and_again(
             }
             slowest = slowest.max(written.elapsed());
         } else {
-            // The good ones before have left no error.
+            // The previous valid ones have left no error.
             let is_refused = || reloader.status().last_error.is_some();
             while !is_refused() {
                 assert!(written.elapsed() < PATIENCE, "{directory} was never refused");

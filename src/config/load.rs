@@ -181,7 +181,7 @@ fn convert(cx: &mut Context<'_>, file: raw::File, env: &Environment<'_>, directo
     let has_models = model_list.is_some();
     let mut models = models::models(cx, env, model_list.unwrap_or_default(), has_upstream);
     aliases::add(cx, &mut models, has_upstream);
-    let router = router::settings(cx);
+    let router = router::settings(cx, env);
     router::check_models(cx, &router, &models);
     let teams = teams::teams(cx, team_list.unwrap_or_default());
     if enable_jwt_auth {

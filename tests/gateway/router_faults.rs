@@ -1,6 +1,6 @@
 //! Faults of one of several deployments: what the caller gets, and what the decision log says.
 
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::configured;
 use crate::fixture::{answer, read_message, read_until, soon};
@@ -154,6 +154,42 @@ model_list:
     assert_eq!(request.body, r#"{"model": "second", "n": 1}"#);
     answer(&mut second, "second").await;
     assert_eq!(soon(read_message(&mut client)).await.body, "second");
+}
+
+#[tokio::test]
+async fn each_deployment_gets_its_own_key_and_place_and_nothing_of_the_one_before() {
+    let models = "
+model_list:
+  - {model_name: may, litellm_params: {model: openai/first, api_base: 'http://UPSTREAM/v1', api_key: sk-first, organization: org-first, extra_headers: {x-first: '1'}, order: 1}}
+  - {model_name: may, litellm_params: {model: azure/second, api_base: 'http://UPSTREAM', api_key: sk-second, api_version: '2024-10-21', order: 2}}
+  - {model_name: may, litellm_params: {model: anthropic/third, api_base: 'http://UPSTREAM', api_key: sk-third, order: 3}}
+";
+    let gate = configured::gate("[may]", models, &[]).await;
+    let token = gate.token(&["basic_user"]);
+    let mut client = gate.chat(&token, r#"{"model": "may"}"#).await;
+    for (path, header, value, model) in [
+        ("/v1/chat/completions", "authorization", "Bearer sk-first", "first"),
+        (
+            "/openai/deployments/second/chat/completions?api-version=2024-10-21",
+            "api-key",
+            "sk-second",
+            "second",
+        ),
+        ("/v1/chat/completions", "authorization", "Bearer sk-third", "third"),
+    ] {
+        let (mut deployment, request) = gate.arriving().await;
+        assert!(request.head.starts_with(&format!("POST {path} HTTP/1.1\r\n")), "{}", request.head);
+        assert_eq!(request.header(header), Some(value), "{}", request.head);
+        assert_eq!(request.body, format!(r#"{{"model": "{model}"}}"#));
+        let of_others: &[&str] =
+            if model == "first" { &["sk-second", "sk-third"] } else { &["first", "Bearer sk-first", "org-"] };
+        assert!(of_others.iter().all(|text| !request.head.contains(text)), "{}", request.head);
+        assert!(!request.head.contains(&token), "{}", request.head);
+        let status = if model == "third" { "200 OK" } else { "503 Failed" };
+        let text = format!("HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
+        soon(deployment.write_all(text.as_bytes())).await.unwrap();
+    }
+    assert_eq!(soon(read_message(&mut client)).await.status(), "200");
 }
 
 #[tokio::test]

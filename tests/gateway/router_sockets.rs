@@ -46,6 +46,16 @@ async fn a_refused_handshake_goes_to_the_caller_if_no_deployment_opens_it() {
 }
 
 #[tokio::test]
+async fn no_deployment_is_waited_for_longer_than_all_attempts_may_take() {
+    let busy = Upstream::that("busy", &[Fails(429, "retry-after: 50\r\n")]).await;
+    let limits = "limits: {upstream_total_timeout: 30}";
+    let gate = Router::with_block(&[("may", &busy, "")], "num_retries: 9", limits).await;
+    assert_eq!(opened(&gate).await, "429");
+    assert_eq!(gate.chat("may").await.status(), "429");
+    assert_eq!(busy.requests(), 2);
+}
+
+#[tokio::test]
 async fn sockets_and_requests_share_the_health_of_deployments() {
     let first = Upstream::that("first", &[Fails(429, "retry-after: 60\r\n")]).await;
     let second = Upstream::that("second", &[Opens]).await;

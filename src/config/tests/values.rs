@@ -184,3 +184,21 @@ fn the_master_key_comes_from_the_environment_where_the_file_has_none() {
         ["- `LITELLM_MASTER_KEY` must not be empty"]
     );
 }
+
+#[test]
+fn routing_settings_may_be_in_the_environment() {
+    let text = "\
+model_list:
+  - {model_name: a, litellm_params: {model: gpt-4o, api_key: k, weight: os.environ/WEIGHT, order: os.environ/UNSET}}
+router_settings: {num_retries: os.environ/RETRIES, cooldown_time: os.environ/WORD}
+";
+    let config = parse_with(text, &[("WEIGHT", "0.5"), ("RETRIES", "4"), ("WORD", "long")]).unwrap();
+    let routing = &config.models[0].deployment.as_ref().unwrap().routing;
+    assert_eq!((routing.weight, routing.order), (Some(0.5), None));
+    assert_eq!((config.router.num_retries, config.router.cooldown_time), (Some(4), None));
+    let warnings: Vec<_> = config.warnings.iter().map(super::show).collect();
+    for warned in ["2:99 `order` is left out: expected a whole number from 0", "`cooldown_time` is left out"]
+    {
+        assert!(warnings.iter().any(|warning| warning.contains(warned)), "{warned}: {warnings:?}");
+    }
+}

@@ -53,6 +53,11 @@ pub(in crate::config) struct Entry {
 }
 
 impl Node {
+    /// A text in the place of this value.
+    pub(in crate::config) fn with_text(&self, text: String) -> Self {
+        Self { value: Value::String(text), span: self.span }
+    }
+
     /// The tree of a file with exactly one YAML (or JSON) document. Keys may repeat: see [`Self::take_duplicates`].
     pub(in crate::config) fn parse(text: &str) -> Result<Self, (Problem, Option<Span>)> {
         let options = serde_saphyr::options! {

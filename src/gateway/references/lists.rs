@@ -80,18 +80,20 @@ fn listed(call: &ApiCall, is_own: impl Fn(&str) -> bool) -> Option<Keep> {
     let mut segments = call.route().as_str().trim_end_matches('/').rsplit('/');
     let last = segments.next()?;
     let (before, above) = (segments.next().unwrap_or_default(), segments.next().unwrap_or_default());
-    let is_collection = |name: &str| COLLECTIONS.iter().any(|known| known.eq_ignore_ascii_case(name));
-    let is_stored_chat = |before: &str, last: &str| (before, last) == ("chat", "completions");
+    // Some upstreams compare paths without regard to case.
+    let is_in = |names: &[&str], name: &str| names.iter().any(|known| known.eq_ignore_ascii_case(name));
+    let is_collection = |name: &str| is_in(&COLLECTIONS, name);
+    let is_stored_chat = |before: &str, last: &str| is_in(&["chat"], before) && is_in(&["completions"], last);
     // LiteLLM's list of vector stores, which its administrators create.
-    if (before, last) == ("vector_store", "list") {
+    if is_in(&["vector_store"], before) && is_in(&["list"], last) {
         return Some(Keep::NotForeign);
     }
     let is_root_list = is_collection(last) || is_stored_chat(before, last);
-    let is_inner = (is_collection(above) || above == "completions") && !is_collection(before);
+    let is_inner = (is_collection(above) || is_in(&["completions"], above)) && !is_collection(before);
     match (is_root_list, is_inner) {
         (true, false) => Some(Keep::Own),
         (true, true) => (!is_own(before)).then_some(Keep::NotForeign),
-        (false, true) if INNER.contains(&last) => (!is_own(before)).then_some(Keep::NotForeign),
+        (false, true) if is_in(&INNER, last) => (!is_own(before)).then_some(Keep::NotForeign),
         (false, _) => None,
     }
 }
@@ -191,6 +193,7 @@ mod tests {
             "/v1/threads",
             "/v1/vector_stores",
             "/v1/chat/completions",
+            "/v1/Chat/Completions",
             "/v1/conversations",
             "/v1/containers",
             "/v1/evals",
@@ -214,6 +217,8 @@ mod tests {
             "/v1/fine_tuning/jobs/ID/events",
             "/v1/chat/completions/ID/messages",
             "/v1/conversations/ID/items",
+            "/v1/responses/ID/Input_Items",
+            "/v1/Chat/Completions/ID/Messages",
         ] {
             assert_eq!(kept(&inner.replace("ID", "other1")), Some(Keep::NotForeign), "{inner}");
             assert_eq!(kept(&inner.replace("ID", "own")), None, "{inner}");

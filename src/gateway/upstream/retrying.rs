@@ -72,7 +72,8 @@ impl Retrying<'_> {
             Outcome::Declined(cause) => {
                 self.deployments.succeeded(position);
                 attempts.declined();
-                is_in_time(Instant::now(), attempts)
+                attempts
+                    .is_in_time(Instant::now())
                     .then(|| self.fall_back(&permit, cause, attempts, observation))
                     .flatten()
             }
@@ -100,7 +101,7 @@ impl Retrying<'_> {
         observation: &mut Observation,
     ) -> Option<Permit> {
         let wait = self.deployments.failed(permit.call(), position, failure, attempts);
-        match wait.map(|wait| Instant::now() + wait).filter(|at| is_in_time(*at, attempts)) {
+        match wait.map(|wait| Instant::now() + wait).filter(|at| attempts.is_in_time(*at)) {
             Some(at) => {
                 // A wait of nothing would still be one of a millisecond.
                 if wait.is_some_and(|wait| !wait.is_zero()) {
@@ -109,7 +110,7 @@ impl Retrying<'_> {
                 observation.retries();
                 Some(permit)
             }
-            None if is_in_time(Instant::now(), attempts) => {
+            None if attempts.is_in_time(Instant::now()) => {
                 self.fall_back(&permit, Cause::Failure, attempts, observation)
             }
             None => None,
@@ -164,11 +165,6 @@ impl Retrying<'_> {
         };
         cause.map_or(Outcome::Succeeded, Outcome::Declined)
     }
-}
-
-/// Whether the answer may still come at this time.
-fn is_in_time(at: Instant, attempts: &Attempts) -> bool {
-    attempts.end().is_none_or(|end| at < end)
 }
 
 /// How a call of a deployment ended.

@@ -34,12 +34,15 @@ impl Messages {
         let deployments = &judged.generation.deployments;
         let model = call.model().ok_or(Refusal::NoUpstream)?;
         let counts = || judged.counts(&self.sockets.active, Timestamp::now().wall);
+        let limits = &judged.generation.snapshot().config().gateway.limits;
         let mut attempts = Attempts::default();
+        let end = Instant::now() + limits.upstream_total_timeout;
+        attempts.ends_at(end);
         // What the deployment that was tried last answered.
         let mut failed = None;
         // The loop repeats only if a deployment failed and another attempt may succeed.
         loop {
-            let target = match self.target(call, judged, operation, &attempts) {
+            let mut target = match self.target(call, judged, operation, &attempts) {
                 Ok(target) => target,
                 Err(refusal) => {
                     *opened = Some(failed.unwrap_or(Err(refusal))?);
@@ -54,6 +57,8 @@ impl Messages {
                 return Ok(counts());
             }
             *opened = None;
+            let time = target.timeout.unwrap_or(limits.upstream_first_byte_timeout);
+            target.timeout = Some(time.min(end.saturating_duration_since(Instant::now())));
             let served = target.served.filter(|served| served.is_routed);
             let (place, attempt) = (target.place.clone(), attempts.number());
             let dialed = match self.dial_once(target, call, judged, protocols, observation).await {
@@ -75,13 +80,14 @@ impl Messages {
             });
             let served = served.map(|served| (served.position, attempt));
             let dialed = dialed.map(|dialed| (dialed, Bound { model: model.clone(), place, served }));
-            let Some(wait) = wait else {
+            let next = wait.map(|wait| Instant::now() + wait).filter(|at| attempts.is_in_time(*at));
+            let (Some(wait), Some(next)) = (wait, next) else {
                 *opened = Some(dialed?);
                 return Ok(counts());
             };
             failed = Some(dialed);
             if !wait.is_zero() {
-                tokio::time::sleep_until(Instant::now() + wait).await;
+                tokio::time::sleep_until(next).await;
             }
             if !counts() {
                 return Ok(false);

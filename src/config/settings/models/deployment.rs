@@ -93,7 +93,7 @@ pub(in crate::config) fn common(
         timeout: timeout
             .map(|t| cx.seconds(&at.param("timeout"), Some(t), 1..=86_400, Duration::from_secs(600))),
         defaults: request_defaults::read(cx, env, at),
-        routing: router::routing(cx, at),
+        routing: router::routing(cx, env, at),
     }
 }
 

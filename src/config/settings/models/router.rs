@@ -9,7 +9,7 @@ use crate::config::problem::Caution;
 use crate::config::settings::context::Context;
 use crate::config::settings::models::entry::At;
 use crate::config::settings::types::{FailurePolicy, Fallback, Model, RouterSettings, Routing};
-use crate::config::yaml::environment::REFERENCE;
+use crate::config::yaml::environment::{Environment, REFERENCE};
 use crate::config::yaml::tree::{Entry, Node, Value};
 use crate::names::ModelName;
 use crate::pattern::Pattern;
@@ -18,7 +18,7 @@ pub(in crate::config) const ROUTER: &str = "router_settings";
 pub(in crate::config) const LITELLM: &str = "litellm_settings";
 
 /// The settings of the router. `router_settings` overrides `litellm_settings`.
-pub(in crate::config) fn settings(cx: &mut Context<'_>) -> RouterSettings {
+pub(in crate::config) fn settings(cx: &mut Context<'_>, env: &Environment<'_>) -> RouterSettings {
     let found = |keys: &[&str]| {
         let blocks = [ROUTER, LITELLM];
         blocks.into_iter().find_map(|block| {
@@ -36,26 +36,28 @@ pub(in crate::config) fn settings(cx: &mut Context<'_>) -> RouterSettings {
         (found(&["retry_policy"]), found(&["model_group_retry_policy"]), found(&["allowed_fails_policy"]));
     let most = found(&["max_fallbacks"]);
     RouterSettings {
-        retry_policy: read(cx, policy_of_retries, POLICY, |node| failure_policy(node, "Retries"))
+        retry_policy: read(cx, env, policy_of_retries, POLICY, |node| failure_policy(node, "Retries"))
             .unwrap_or_default(),
-        model_group_retry_policy: read(cx, policy_of_groups, "a policy for each model", group_policies)
+        model_group_retry_policy: read(cx, env, policy_of_groups, "a policy for each model", group_policies)
             .unwrap_or_default(),
-        allowed_fails_policy: read(cx, policy_of_fails, POLICY, |node| failure_policy(node, "AllowedFails"))
+        allowed_fails_policy: read(cx, env, policy_of_fails, POLICY, |node| {
+            failure_policy(node, "AllowedFails")
+        })
+        .unwrap_or_default(),
+        max_fallbacks: read(cx, env, most, WHOLE, whole),
+        fallbacks: read(cx, env, fallbacks, "a list of `model: [models]`", fallback_list).unwrap_or_default(),
+        context_window_fallbacks: read(cx, env, context, "a list of `model: [models]`", fallback_list)
             .unwrap_or_default(),
-        max_fallbacks: read(cx, most, WHOLE, whole),
-        fallbacks: read(cx, fallbacks, "a list of `model: [models]`", fallback_list).unwrap_or_default(),
-        context_window_fallbacks: read(cx, context, "a list of `model: [models]`", fallback_list)
+        content_policy_fallbacks: read(cx, env, policy, "a list of `model: [models]`", fallback_list)
             .unwrap_or_default(),
-        content_policy_fallbacks: read(cx, policy, "a list of `model: [models]`", fallback_list)
-            .unwrap_or_default(),
-        default_fallbacks: read(cx, default, "a list of models", model_names).unwrap_or_default(),
-        num_retries: read(cx, retries, WHOLE, whole),
-        allowed_fails: read(cx, fails, WHOLE, whole),
-        cooldown_time: read(cx, cooldown, SECONDS, seconds),
-        disable_cooldowns: read(cx, disable, "`true` or `false`", boolean).unwrap_or_default(),
-        retry_after: read(cx, after, SECONDS, seconds),
-        timeout: read(cx, timeout, SECONDS, seconds),
-        routing_strategy: read(cx, strategy, "a string", |node| text(node).map(str::to_owned)),
+        default_fallbacks: read(cx, env, default, "a list of models", model_names).unwrap_or_default(),
+        num_retries: read(cx, env, retries, WHOLE, whole),
+        allowed_fails: read(cx, env, fails, WHOLE, whole),
+        cooldown_time: read(cx, env, cooldown, SECONDS, seconds),
+        disable_cooldowns: read(cx, env, disable, "`true` or `false`", boolean).unwrap_or_default(),
+        retry_after: read(cx, env, after, SECONDS, seconds),
+        timeout: read(cx, env, timeout, SECONDS, seconds),
+        routing_strategy: read(cx, env, strategy, "a string", |node| text(node).map(str::to_owned)),
     }
 }
 
@@ -85,7 +87,7 @@ pub(in crate::config) fn check_models(cx: &mut Context<'_>, settings: &RouterSet
 }
 
 /// The routing settings of an entry of `model_list`.
-pub(in crate::config) fn routing(cx: &mut Context<'_>, at: At) -> Routing {
+pub(in crate::config) fn routing(cx: &mut Context<'_>, env: &Environment<'_>, at: At) -> Routing {
     let entries = at.parameters(cx);
     let found = |keys: &[&str]| {
         let entry =
@@ -95,12 +97,12 @@ pub(in crate::config) fn routing(cx: &mut Context<'_>, at: At) -> Routing {
     let (weight, order, rpm, tpm) = (found(&["weight"]), found(&["order"]), found(&["rpm"]), found(&["tpm"]));
     let (retries, cooldown) = (found(&["num_retries", "max_retries"]), found(&["cooldown_time"]));
     Routing {
-        weight: read(cx, weight, "a number from 0", number),
-        order: read(cx, order, WHOLE, whole),
-        rpm: read(cx, rpm, WHOLE, whole),
-        tpm: read(cx, tpm, WHOLE, whole),
-        num_retries: read(cx, retries, WHOLE, whole),
-        cooldown_time: read(cx, cooldown, SECONDS, seconds),
+        weight: read(cx, env, weight, "a number from 0", number),
+        order: read(cx, env, order, WHOLE, whole),
+        rpm: read(cx, env, rpm, WHOLE, whole),
+        tpm: read(cx, env, tpm, WHOLE, whole),
+        num_retries: read(cx, env, retries, WHOLE, whole),
+        cooldown_time: read(cx, env, cooldown, SECONDS, seconds),
     }
 }
 
@@ -108,21 +110,28 @@ const WHOLE: &str = "a whole number from 0";
 const POLICY: &str =
     "whole numbers below keys such as `RateLimitErrorRetries` or `RateLimitErrorAllowedFails`";
 const SECONDS: &str = "a number of seconds";
+/// About 30 years, in seconds.
+const LONGEST: f64 = 1e9;
 
 fn cx_node<'n>(cx: &Context<'n>, block: &str, key: &str) -> Option<&'n Node> {
     cx.root().get(block)?.get(key).filter(|node| !node.is_null())
 }
 
-/// Returns a present value, or warns that its type is wrong. References to the environment are not checked.
+/// Returns a present value, also of a variable that is named in its place. Warns if its type is wrong or the variable is not set.
 fn read<T>(
     cx: &mut Context<'_>,
+    env: &Environment<'_>,
     found: Option<(String, &Node)>,
     expected: &'static str,
     convert: impl FnOnce(&Node) -> Option<T>,
 ) -> Option<T> {
     let (path, node) = found?;
-    let value = convert(node);
-    if value.is_none() && !text(node).is_some_and(|text| text.starts_with(REFERENCE)) {
+    let variable = text(node).and_then(|text| text.strip_prefix(REFERENCE));
+    let value = match variable {
+        Some(name) => env.get(name).ok().flatten().and_then(|text| convert(&node.with_text(text))),
+        None => convert(node),
+    };
+    if value.is_none() {
         let key = path.rsplit('.').next().unwrap_or_default().to_owned();
         cx.warn(&path, Caution::Unreadable { key, expected });
     }
@@ -190,6 +199,7 @@ fn boolean(node: &Node) -> Option<bool> {
 fn whole<N: TryFrom<i128> + std::str::FromStr>(node: &Node) -> Option<N> {
     match &node.value {
         Value::Integer(value) => N::try_from(*value).ok(),
+        Value::Float(value) if value.fract() == 0.0 => format!("{value:.0}").parse().ok(),
         Value::String(text) => text.trim().parse().ok(),
         _ => None,
     }
@@ -205,6 +215,7 @@ fn number(node: &Node) -> Option<f64> {
     number.filter(|number: &f64| number.is_finite() && *number >= 0.0)
 }
 
+/// A longer time counts as this one, so that a point in time can always be computed.
 fn seconds(node: &Node) -> Option<Duration> {
-    number(node).and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+    number(node).and_then(|seconds| Duration::try_from_secs_f64(seconds.min(LONGEST)).ok())
 }

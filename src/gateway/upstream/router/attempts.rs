@@ -102,6 +102,11 @@ impl Attempts {
     pub(in crate::gateway) fn ends_at(&mut self, end: Instant) {
         self.end.get_or_insert(end);
     }
+
+    /// Whether an attempt may still begin at this time.
+    pub(in crate::gateway) fn is_in_time(&self, at: Instant) -> bool {
+        self.end.is_none_or(|end| at < end)
+    }
 }
 
 #[cfg(test)]

@@ -77,11 +77,12 @@ impl Failure {
     }
 }
 
-/// `Retry-After` (RFC 9110 section 10.2.3): seconds, which some providers write with a fraction, or a date.
+/// `Retry-After` (RFC 9110 section 10.2.3): seconds, which some providers write with a fraction, or a date. A 0 counts as none:
+/// otherwise a deployment that fails with it would never cool down, and would get all attempts at once.
 fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = text.parse::<f64>() {
-        return Duration::try_from_secs_f64(seconds).ok();
+        return Duration::try_from_secs_f64(seconds).ok().filter(|wait| !wait.is_zero());
     }
     let date = DateTime::parse_from_rfc2822(text).ok()?;
     SystemTime::from(date).duration_since(now).ok()
@@ -174,7 +175,10 @@ mod tests {
             ("0.5", Some(0.5)),
             ("Sun, 06 Nov 1994 08:49:37 GMT", Some(7.0)),
             ("Sun, 06 Nov 1994 08:49:00 GMT", None),
+            ("0", None),
+            ("0.0", None),
             ("-1", None),
+            ("1e999", None),
             ("NaN", None),
             ("soon", None),
         ] {

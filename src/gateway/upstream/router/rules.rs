@@ -127,6 +127,18 @@ mod tests {
     }
 
     #[test]
+    fn times_without_end_are_very_long_ones() {
+        let rules = rules(
+            "{cooldown_time: 1.0e+300, timeout: 1.0e+19, retry_after: 99999999999999999999, num_retries: 2.0}",
+        );
+        let now = std::time::Instant::now();
+        let year = Duration::from_secs(366 * 86_400);
+        let times = [rules.timeout.unwrap(), rules.cooldown(None, None), rules.wait(1, None).unwrap()];
+        assert!(times.into_iter().all(|time| time > year && now.checked_add(time).is_some()), "{times:?}");
+        assert_eq!(rules.retries, Some(2));
+    }
+
+    #[test]
     fn a_cool_down_has_an_upper_bound() {
         let rules = rules("{cooldown_time: 30}");
         let seconds = |asked: Option<u64>, own: Option<u64>| {

@@ -350,7 +350,7 @@ async fn headers_that_choose_a_model_or_an_account_do_not_go_upstream() {
         ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
     ];
     let mut allowed =
-        door.check(&Asked { method: "POST", path: CHAT, headers: &headers, body: ALLOWED }).await;
+        door.check(&Asked { method: "POST", path: CHAT, headers: &headers, body: ALLOWED.as_bytes() }).await;
     allowed.removed.sort();
     assert_eq!(allowed.removed, ["authorization", "x-litellm-tags", "x-ms-deployment-name"], "{allowed:?}");
 }
@@ -360,7 +360,7 @@ async fn a_preflight_and_a_probe_are_answered_as_by_the_gateway() {
     let door = Door::with("listen: '127.0.0.1:0'", "cors: {origins: ['https://a.example']}").await;
     let origin = ("origin", "https://a.example");
     let preflight = [origin, ("access-control-request-method", "POST")];
-    let ask = |method, path, headers| Asked { method, path, headers, body: "" };
+    let ask = |method, path, headers| Asked { method, path, headers, body: b"" };
     let only_origin = [origin];
     let answer = door.check(&ask("OPTIONS", CHAT, &preflight)).await;
     assert_eq!(answer.status, Some(204), "{answer:?}");

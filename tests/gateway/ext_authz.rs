@@ -332,9 +332,7 @@ async fn headers_that_choose_a_model_or_an_account_do_not_go_upstream() {
         ("x-forwarded-for", "192.0.2.1"),
         ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
     ];
-    let mut allowed =
-        door.check(&Asked { method: "POST", path: CHAT, headers: &headers, body: ALLOWED }).await;
-    allowed.removed.sort();
+    let allowed = door.check(&Asked { method: "POST", path: CHAT, headers: &headers, body: ALLOWED }).await;
     assert_eq!(allowed.removed, ["authorization", "x-litellm-tags", "x-ms-deployment-name"], "{allowed:?}");
 }
 

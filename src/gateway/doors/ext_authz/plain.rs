@@ -106,6 +106,10 @@ impl Changes {
 /// The headers of a request that have a credential, or choose a model, a deployment or an account besides the judged one. The
 /// gateway sends none of them upstream.
 fn to_remove(headers: &HeaderMap) -> Vec<String> {
-    let names = headers.keys().map(HeaderName::as_str);
-    names.filter(|name| CREDENTIAL_HEADERS.contains(name) || chooses(name)).map(str::to_owned).collect()
+    let mut others: Vec<_> = headers.keys().map(HeaderName::as_str).filter(|name| chooses(name)).collect();
+    // `HeaderMap` has no order of its own.
+    others.sort_unstable();
+    others.retain(|name| !CREDENTIAL_HEADERS.contains(name));
+    let credentials = CREDENTIAL_HEADERS.into_iter().filter(|name| headers.contains_key(*name));
+    credentials.chain(others).map(str::to_owned).collect()
 }

@@ -349,10 +349,25 @@ async fn headers_that_choose_a_model_or_an_account_do_not_go_upstream() {
         ("x-forwarded-for", "192.0.2.1"),
         ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
     ];
-    let mut allowed =
+    let allowed =
         door.check(&Asked { method: "POST", path: CHAT, headers: &headers, body: ALLOWED.as_bytes() }).await;
-    allowed.removed.sort();
     assert_eq!(allowed.removed, ["authorization", "x-litellm-tags", "x-ms-deployment-name"], "{allowed:?}");
+}
+
+#[tokio::test]
+async fn a_credential_among_the_subprotocols_does_not_go_upstream() {
+    let door = Door::start().await;
+    let path = "/v1/realtime?model=anthropic-claude";
+    for (others, left) in [("realtime, ", Some("realtime")), ("", None)] {
+        let protocols = format!("{others}openai-insecure-api-key.{}", door.token());
+        let headers = [("upgrade", "websocket"), ("sec-websocket-protocol", protocols.as_str())];
+        let allowed = door.check(&Asked { method: "GET", path, headers: &headers, body: "" }).await;
+        assert_eq!((allowed.code, allowed.header("sec-websocket-protocol")), (0, left), "{allowed:?}");
+        assert_eq!(allowed.removed.contains(&"sec-websocket-protocol".to_owned()), left.is_none());
+        let written = format!("sec-websocket-protocol: {protocols}\r\n");
+        let allowed = door.ask("GET", path, &written, "").await;
+        assert_eq!((allowed.status(), allowed.header("sec-websocket-protocol")), ("200", left));
+    }
 }
 
 #[tokio::test]
@@ -380,6 +395,18 @@ async fn a_request_to_envoy_with_the_path_of_a_check_is_no_check() {
     let path = "/envoy.service.auth.v3.Authorization/Check";
     let headers = "content-type: application/grpc\r\nte: trailers\r\n";
     assert_eq!(door.ask("POST", path, headers, "\0\0\0\0\0").await.status(), "401");
+}
+
+#[tokio::test]
+async fn a_message_over_the_limit_is_refused_with_a_reason() {
+    let door = Door::with("listen: '127.0.0.1:0'", "max_body_bytes: 1024").await;
+    let authorization = format!("Bearer {}", door.token());
+    let headers = [("authorization", authorization.as_str())];
+    for length in [2_000, 2_000_000] {
+        let body = format!(r#"{{"model": "anthropic-claude", "x": "{}"}}"#, "x".repeat(length));
+        let checked = door.check(&Asked { method: "POST", path: CHAT, headers: &headers, body: &body }).await;
+        assert!(checked.status == Some(413) && checked.body.contains("larger than"), "{checked:?}");
+    }
 }
 
 #[tokio::test]

@@ -244,7 +244,7 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         ("listen", old.gateway.listen != new.gateway.listen),
         ("admin", old.gateway.admin != new.gateway.admin),
         ("forward_auth", asked(old) != asked(new)),
-        ("ext_authz.listen", envoy(old) != envoy(new)),
+        ("ext_authz", envoy(old) != envoy(new)),
         ("decision_log", old.gateway.decision_log != new.gateway.decision_log),
         ("tls", old.gateway.tls.is_some() != new.gateway.tls.is_some()),
         (
@@ -262,5 +262,25 @@ fn diagnostic(error: &dyn Diagnostic) -> String {
     match NarratableReportHandler::new().render_report(&mut text, error) {
         Ok(()) => text,
         Err(_) => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_changed_or_removed_listener_for_another_proxy_takes_a_restart() {
+        let config = |block: &str| {
+            let yaml = format!("general_settings: {{master_key: sk-1}}\nmodel_list: []\n{block}");
+            Config::parse("config.yaml", &yaml, ".".as_ref(), &|_| None).unwrap()
+        };
+        let forward = config("modelgate: {forward_auth: {listen: '127.0.0.1:1'}}");
+        let envoy = config("modelgate: {ext_authz: {listen: '127.0.0.1:1'}}");
+        assert_eq!(needs_restart(&forward, &envoy), ["forward_auth", "ext_authz"]);
+        let kept = config("modelgate: {ext_authz: {listen: '127.0.0.1:1', remove_credential: false}}");
+        assert!(needs_restart(&envoy, &kept).is_empty());
+        let url = config("modelgate: {forward_auth: {listen: '127.0.0.1:1', without_body: url}}");
+        assert!(needs_restart(&forward, &url).is_empty());
     }
 }

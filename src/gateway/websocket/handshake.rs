@@ -81,7 +81,7 @@ pub(in crate::gateway) enum Described {
 
 /// Whether a request that another proxy describes opens a WebSocket. A proxy may hide that it is an upgrade, and a GET has no
 /// other meaning on the paths of these APIs. The proxy forwards the path as the caller wrote it, and an upstream undoes its
-/// escapes, so the path is read without them. The credential has been moved to a header.
+/// escapes, so the path is read without them. The credential has been moved to a header, and the other subprotocols are left.
 pub(in crate::gateway) fn described(head: &mut Parts) -> Result<Option<Described>, Refusal> {
     if head.method != Method::GET {
         return Ok(None);
@@ -97,8 +97,20 @@ pub(in crate::gateway) fn described(head: &mut Parts) -> Result<Option<Described
     let Some(api) = api else {
         return Ok(has_token(&head.headers, &UPGRADE, "websocket").then_some(Described::Unknown));
     };
-    take_credential(head, api)?;
+    let protocols = take_credential(head, api)?.join(", ");
+    if !protocols.is_empty() {
+        let protocols = HeaderValue::try_from(protocols);
+        let protocols = protocols.map_err(|_| Refusal::Handshake("a subprotocol cannot be read"))?;
+        head.headers.insert(SEC_WEBSOCKET_PROTOCOL, protocols);
+    }
     Ok(Some(if api == SocketApi::Realtime { Described::Url } else { Described::Messages }))
+}
+
+/// Whether a subprotocol has a credential.
+pub(in crate::gateway) fn has_protocol_credential(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter();
+    let mut protocols = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    protocols.any(|protocol| protocol.trim_ascii().starts_with(KEY_PROTOCOL.as_bytes()))
 }
 
 /// The API of a path, and the operation. Google's JavaScript client writes two slashes, of which one is removed.

@@ -1,6 +1,5 @@
 //! `envoy.service.auth.v3.Authorization/Check`.
 
-use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -14,13 +13,14 @@ use tonic::server::{Grpc, UnaryService};
 use tonic_prost::ProstCodec;
 
 use super::ADVICE;
-use super::plain::{seen, to_remove};
+use super::plain::{Changes, seen};
 use super::proto::{self, CheckRequest, CheckResponse, HeaderAppendAction, HeaderValueOption, HttpResponse};
 use crate::config::WithoutBody;
 use crate::gateway::cors;
 use crate::gateway::doors::ask::{Answered, ask, check_peer, trusted};
 use crate::gateway::doors::decide::Asked;
 use crate::gateway::doors::verdict::Verdict;
+use crate::gateway::http::body::{BodyBudget, BodyReader};
 use crate::gateway::http::error_response::{Answer, REQUEST_ID, Refusal};
 use crate::gateway::http::incoming::{IncomingRequest, RequestBody};
 use crate::gateway::pipeline::{Gateway, request_id};
@@ -29,30 +29,40 @@ use crate::gateway::pipeline::{Gateway, request_id};
 pub(super) const PATH: &str = "/envoy.service.auth.v3.Authorization/Check";
 /// The room for headers in a message, besides the body.
 const HEADERS: usize = 1024 * 1024;
-/// What is read instead of the message of a peer that may not ask: no message, not compressed.
+/// What is read instead of a message that was not received: no message, not compressed.
 const EMPTY_MESSAGE: Bytes = Bytes::from_static(&[0; 5]);
 /// `google.rpc.Code`.
 const PERMISSION_DENIED: i32 = 7;
 const UNAUTHENTICATED: i32 = 16;
 
 /// Answers a question.
-pub(super) async fn answer(gateway: Arc<Gateway>, incoming: IncomingRequest) -> Answer {
-    let generation = gateway.active();
-    let settings = &generation.snapshot().config().gateway;
-    let most = settings.max_body_bytes;
-    let IncomingRequest { head, mut body, peer, .. } = incoming;
-    if check_peer(peer, &trusted(settings)).is_err() {
-        body = RequestBody::Whole(Full::new(EMPTY_MESSAGE));
-    }
-    let mut grpc = Grpc::new(ProstCodec::default()).max_decoding_message_size(most.saturating_add(HEADERS));
-    let answer = grpc.unary(Check { gateway, peer }, Request::from_parts(head, body)).await;
+pub(super) async fn answer(gateway: Arc<Gateway>, mut incoming: IncomingRequest) -> Answer {
+    let (message, refusal) = match receive(&gateway, &mut incoming).await {
+        Ok(message) => (message, None),
+        Err(refusal) => (EMPTY_MESSAGE, Some(refusal)),
+    };
+    let mut grpc = Grpc::new(ProstCodec::default()).max_decoding_message_size(message.len());
+    let request = Request::from_parts(incoming.head, Full::new(message));
+    let answer = grpc.unary(Check { gateway, refusal }, request).await;
     answer.map(|body| body.map_err(Into::into).boxed_unsync())
 }
 
-/// The method, for the peer of one connection.
+/// Receives the message of a peer that may ask, within the limits for bodies.
+async fn receive(gateway: &Gateway, incoming: &mut IncomingRequest) -> Result<Bytes, Refusal> {
+    let generation = gateway.active();
+    let settings = &generation.snapshot().config().gateway;
+    check_peer(incoming.peer, &trusted(settings))?;
+    let max_body_bytes = settings.max_body_bytes.saturating_add(HEADERS);
+    let taken = gateway.load().body_bytes.nothing();
+    let budget = BodyBudget { limits: &settings.limits, max_body_bytes, taken };
+    BodyReader::new(incoming, budget)?.joined().await
+}
+
+/// The method, for one message.
 struct Check {
     gateway: Arc<Gateway>,
-    peer: Option<IpAddr>,
+    /// Why the message was not received.
+    refusal: Option<Refusal>,
 }
 
 impl UnaryService<CheckRequest> for Check {
@@ -61,26 +71,28 @@ impl UnaryService<CheckRequest> for Check {
         Pin<Box<dyn Future<Output = Result<tonic::Response<CheckResponse>, tonic::Status>> + Send + 'static>>;
 
     fn call(&mut self, request: tonic::Request<CheckRequest>) -> Self::Future {
-        let (gateway, peer) = (Arc::clone(&self.gateway), self.peer);
-        Box::pin(async move { Ok(tonic::Response::new(check(&gateway, peer, request.into_inner()).await)) })
+        let (gateway, refusal) = (Arc::clone(&self.gateway), self.refusal.take());
+        Box::pin(
+            async move { Ok(tonic::Response::new(check(&gateway, refusal, request.into_inner()).await)) },
+        )
     }
 }
 
-async fn check(gateway: &Arc<Gateway>, peer: Option<IpAddr>, request: CheckRequest) -> CheckResponse {
+async fn check(gateway: &Arc<Gateway>, refusal: Option<Refusal>, request: CheckRequest) -> CheckResponse {
     let generation = gateway.active();
     let settings = &generation.snapshot().config().gateway;
     let trusted = trusted(settings);
     let attributes = request.attributes.unwrap_or_default();
     let source = attributes.source.and_then(|source| source.address?.socket_address?.address.parse().ok());
     let http = attributes.request.and_then(|request| request.http).unwrap_or_default();
-    let described = check_peer(peer, &trusted).and_then(|()| read(http));
+    let described = refusal.map_or_else(|| read(http), Err);
     let (described, (head, body)) = match described {
         Ok(read) => (Ok(()), read),
         Err(refusal) => (Err(refusal), (Request::new(()).into_parts().0, Bytes::new())),
     };
     let seen = seen(&head.headers, !body.is_empty(), true);
     let asked = Asked { seen, without_body: WithoutBody::Deny, advice: ADVICE, trusted: &trusted };
-    let removed = to_remove(&head.headers);
+    let mut changes = Changes::of(&head.headers, settings);
     let origin = cors::origin(&head.headers);
     let body = RequestBody::Whole(Full::new(body));
     let mut incoming = IncomingRequest { head, body, peer: source, draining: None };
@@ -95,8 +107,10 @@ async fn check(gateway: &Arc<Gateway>, peer: Option<IpAddr>, request: CheckReque
             match decided {
                 Ok(Verdict { listing: Some(answer), .. }) | Err(answer) => (answer, request_id),
                 Ok(verdict) => {
-                    let removes = settings.ext_authz.as_ref().is_none_or(|door| door.removes_credential);
-                    return permitted(&verdict, if removes { removed } else { Vec::new() }, &request_id);
+                    let mut headers = HeaderMap::new();
+                    changes.write(&incoming.head.headers, &mut headers);
+                    headers.insert(REQUEST_ID, request_id);
+                    return permitted(&verdict, headers, changes.removed);
                 }
             }
         }
@@ -147,10 +161,8 @@ fn header(name: &str, value: &[u8]) -> Result<Option<(HeaderName, HeaderValue)>,
     pair.map(Some).ok_or(Refusal::Original("a header cannot be read"))
 }
 
-fn permitted(verdict: &Verdict, removed: Vec<String>, request_id: &HeaderValue) -> CheckResponse {
-    let mut headers = HeaderMap::new();
+fn permitted(verdict: &Verdict, mut headers: HeaderMap, removed: Vec<String>) -> CheckResponse {
     verdict.write(&mut headers);
-    headers.insert(REQUEST_ID, request_id.clone());
     let ok = proto::OkHttpResponse { headers: options(&headers), headers_to_remove: removed };
     CheckResponse {
         status: Some(proto::Status::default()),

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use http::StatusCode;
-use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::header::{HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_PROTOCOL};
 use http_body_util::BodyExt as _;
 use hyper::body::Body as _;
 use serde_json::json;
 
 use super::ADVICE;
 use crate::authn::CREDENTIAL_HEADERS;
-use crate::config::WithoutBody;
+use crate::config::{GatewaySettings, WithoutBody};
 use crate::gateway::doors::ask::{Answered, ask, check_peer, trusted};
 use crate::gateway::doors::decide::Asked;
 use crate::gateway::doors::seen_body::SeenBody;
@@ -19,6 +19,7 @@ use crate::gateway::http::header_names::chooses;
 use crate::gateway::http::incoming::IncomingRequest;
 use crate::gateway::pipeline::Gateway;
 use crate::gateway::telemetry::ObservedBody;
+use crate::gateway::websocket::handshake;
 
 /// Set by Envoy if it sends the body: whether only the beginning came along.
 pub(super) const PARTIAL: &str = "x-envoy-auth-partial-body";
@@ -34,14 +35,16 @@ pub(super) async fn answer(gateway: &Arc<Gateway>, mut incoming: IncomingRequest
     let has_body = !incoming.body.is_end_stream();
     let seen = seen(&incoming.head.headers, has_body, false);
     let asked = Asked { seen, without_body: WithoutBody::Deny, advice: ADVICE, trusted: &trusted };
-    let removed = to_remove(&incoming.head.headers);
+    let mut changes = Changes::of(&incoming.head.headers, settings);
     let Answered { decided, request_id, observation } = ask(gateway, &mut incoming, &asked, described).await;
     let answer = match decided {
         Ok(verdict) => {
             let mut answer = json_answer(StatusCode::OK, &json!({ "decision": true }));
             verdict.write(answer.headers_mut());
-            let removes = settings.ext_authz.as_ref().is_none_or(|door| door.removes_credential);
-            if removes && let Ok(names) = HeaderValue::try_from(removed.join(",")) {
+            changes.write(&incoming.head.headers, answer.headers_mut());
+            if !changes.removed.is_empty()
+                && let Ok(names) = HeaderValue::try_from(changes.removed.join(","))
+            {
                 answer.headers_mut().insert(TO_REMOVE, names);
             }
             answer.headers_mut().insert(REQUEST_ID, request_id);
@@ -73,9 +76,40 @@ fn has_no_body(headers: &HeaderMap) -> bool {
         && !headers.contains_key("transfer-encoding")
 }
 
+/// Changes to the headers of a permitted request.
+pub(super) struct Changes {
+    /// The names of headers that Envoy removes.
+    pub(super) removed: Vec<String>,
+    has_protocol_credential: bool,
+}
+
+impl Changes {
+    /// The changes to a request with these headers, which Envoy sent. Nothing is removed if the operator keeps credentials.
+    pub(super) fn of(headers: &HeaderMap, settings: &GatewaySettings) -> Self {
+        let removes = settings.ext_authz.as_ref().is_none_or(|door| door.removes_credential);
+        let removed = if removes { to_remove(headers) } else { Vec::new() };
+        Self { removed, has_protocol_credential: removes && handshake::has_protocol_credential(headers) }
+    }
+
+    /// Replaces the subprotocols, if one of them had a credential, by the others that the decision left in `judged`.
+    pub(super) fn write(&mut self, judged: &HeaderMap, headers: &mut HeaderMap) {
+        if !self.has_protocol_credential {
+            return;
+        }
+        match judged.get(SEC_WEBSOCKET_PROTOCOL) {
+            Some(protocols) => drop(headers.insert(SEC_WEBSOCKET_PROTOCOL, protocols.clone())),
+            None => self.removed.push(SEC_WEBSOCKET_PROTOCOL.as_str().to_owned()),
+        }
+    }
+}
+
 /// The headers of a request that have a credential, or choose a model, a deployment or an account besides the judged one. The
 /// gateway sends none of them upstream.
-pub(super) fn to_remove(headers: &HeaderMap) -> Vec<String> {
-    let names = headers.keys().map(HeaderName::as_str);
-    names.filter(|name| CREDENTIAL_HEADERS.contains(name) || chooses(name)).map(str::to_owned).collect()
+fn to_remove(headers: &HeaderMap) -> Vec<String> {
+    let mut others: Vec<_> = headers.keys().map(HeaderName::as_str).filter(|name| chooses(name)).collect();
+    // `HeaderMap` has no order of its own.
+    others.sort_unstable();
+    others.retain(|name| !CREDENTIAL_HEADERS.contains(name));
+    let credentials = CREDENTIAL_HEADERS.into_iter().filter(|name| headers.contains_key(*name));
+    credentials.chain(others).map(str::to_owned).collect()
 }

@@ -1,4 +1,4 @@
-//! What a reload does to requests that are tried again, and what it keeps of deployments.
+//! What a reload does to requests that are tried again, what it keeps of deployments, and callers that leave.
 
 use modelgate::gateway::Outcome;
 use serde_json::json;
@@ -109,4 +109,24 @@ async fn a_reload_keeps_the_access_tokens_of_credentials_that_it_does_not_change
     let _caller = ask().await;
     exchanged("two").await;
     assert_eq!(sent().await, "Bearer two");
+}
+
+#[tokio::test]
+async fn a_caller_that_leaves_while_an_attempt_is_waited_for_leaves_nothing_behind() {
+    let busy = Upstream::that("busy", &[Fails(429, "retry-after: 50\r\n")]).await;
+    let live = Live::with(|files| {
+        let entry = format!(
+            "model_name: busy, litellm_params: {{model: openai/t, api_base: 'http://{}/v1'}}",
+            busy.address
+        );
+        files.write("config.yaml", yaml(files, &[entry], "router_settings: {num_retries: 5}\n", "[busy]"));
+    })
+    .await;
+    let caller = live.gate.chat(&live.gate.token(&["basic_user"]), r#"{"model": "busy"}"#).await;
+    let failed = "modelgate_deployment_calls_total{deployment=\"busy#1\",outcome=\"failure\"} 1";
+    soon(async { while !live.ask("GET", "/metrics").await.body.contains(failed) {} }).await;
+    assert_eq!(live.metric("modelgate_requests_in_flight").await, 1.0);
+    drop(caller);
+    live.reaches("modelgate_requests_in_flight", 0.0).await;
+    assert_eq!(busy.requests(), 1);
 }

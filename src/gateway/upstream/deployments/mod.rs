@@ -262,14 +262,20 @@ fn at_deployment<'d>(
     let Prepared { base, bearer, native, .. } = deployment;
     let (path, headers) = match deployment.provider {
         Provider::OpenAi if is_openai => (Cow::Borrowed(operation), bearer),
+        Provider::Azure if is_openai && !is_path(&model) => return Err(Refusal::UnknownModel),
         Provider::Azure if is_openai => (format!("openai/deployments/{model}/{operation}").into(), native),
         Provider::Anthropic if is_messages => (["v1/", operation].concat().into(), native),
         Provider::Anthropic if is_openai => (["v1/", operation].concat().into(), bearer),
         Provider::Gemini if is_openai => (["v1beta/openai/", operation].concat().into(), bearer),
         Provider::Gemini => match verb {
+            Some(_) if !is_path(&model) => return Err(Refusal::UnknownModel),
             Some((version, verb)) => (format!("{version}/models/{model}:{verb}").into(), native),
             None => return Ok(None),
         },
+        // The other characters are escaped in these paths.
+        Provider::Bedrock | Provider::Vertex if model.split('/').any(is_dots) => {
+            return Err(Refusal::UnknownModel);
+        }
         Provider::Bedrock => match native::bedrock_path(call, &model) {
             Some(path) => (path.into(), bearer),
             None => return Ok(None),
@@ -305,6 +311,22 @@ fn at_deployment<'d>(
         defaults: Defaults::new(operation, defaults),
         served: None,
     }))
+}
+
+/// Whether a model's name stays itself in the path of a URL. Below a wildcard the caller writes it: `az/gpt/../other` and
+/// `az/other/chat/completions?gpt` would name a deployment that nobody decided about.
+fn is_path(model: &str) -> bool {
+    let is_plain = |segment: &str| {
+        !segment.is_empty()
+            && !is_dots(segment)
+            && segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
+    };
+    model.split('/').all(is_plain)
+}
+
+/// Whether a segment of a path leads to itself or to the one above.
+fn is_dots(segment: &str) -> bool {
+    matches!(segment, "." | "..")
 }
 
 /// The query with the deployment's model in the place of the caller's.

@@ -20,6 +20,9 @@ model_list:
   - {model_name: twin-b, litellm_params: {model: openai/t, api_base: 'http://two/v1'}}
   - {model_name: 'many/*', litellm_params: {model: 'openai/*', api_base: 'http://one/v1'}}
   - {model_name: 'many/*', litellm_params: {model: 'openai/*', api_base: 'http://two/v1'}}
+  - {model_name: 'az/*', litellm_params: {model: 'azure/*', api_base: 'https://x.openai.azure.com', api_version: v1, api_key: k}}
+  - {model_name: 'aws/*', litellm_params: {model: 'bedrock/*', aws_access_key_id: a, aws_secret_access_key: s, aws_region_name: eu-west-1}}
+  - {model_name: 'gem/*', litellm_params: {model: 'gemini/*', api_key: k}}
 ";
 
 static DEPLOYMENTS: LazyLock<Deployments> =
@@ -29,7 +32,7 @@ fn at(path: &str, model: Option<&str>, query: Option<&str>) -> Option<Target<'st
     let body = model.map(|model| format!("{{\"model\": \"{model}\"}}")).unwrap_or_default();
     let headers = HeaderMap::new();
     let parts = RequestParts { method: &Method::POST, path, query, headers: &headers, body: body.as_bytes() };
-    DEPLOYMENTS.target(&classify(&parts).unwrap(), query, None, &Attempts::default()).ok()
+    DEPLOYMENTS.target(&classify(&parts).ok()?, query, None, &Attempts::default()).ok()
 }
 
 fn uri(path: &str, model: &str) -> Option<String> {
@@ -65,6 +68,35 @@ fn azure_has_its_own_paths_version_and_header() {
         "https://x.openai.azure.com/openai/deployments/dep/chat/completions?api-version=v1"
     );
     assert!(has(&target, "api-key", "k"));
+}
+
+#[test]
+fn a_name_below_a_wildcard_cannot_leave_its_place_in_a_path() {
+    for name in [
+        "gpt/../secret",
+        "..",
+        "gpt/.",
+        "secret/chat/completions?gpt",
+        "secret#gpt",
+        "gpt%2f..%2fsecret",
+        "gpt/%2e%2e/secret",
+        "gpt\\..\\secret",
+        "gpt/..;/secret",
+        "gpt//secret",
+        "/secret",
+        "gpt\u{2025}",
+    ] {
+        let name = name.replace('\\', "\\\\");
+        assert_eq!(uri(CHAT, &format!("az/{name}")), None, "{name}");
+        let native =
+            format!("/v1beta/models/gem/{}:generateContent", name.replace('?', "%3F").replace('#', "%23"));
+        assert!(at(&native, None, None).is_none(), "{native}");
+    }
+    let converse = |name: &str| at(&format!("/model/aws%2F{name}/converse"), None, None);
+    assert!(converse("..").is_none() && converse("..%2Fsecret").is_none());
+    assert_eq!(converse("a:b%2Fc").unwrap().uri.path(), "/model/a%3Ab%2Fc/converse");
+    let plain = "https://x.openai.azure.com/openai/deployments/Gpt_4.1-mini/chat/completions?api-version=v1";
+    assert_eq!(uri(CHAT, "az/Gpt_4.1-mini").as_deref(), Some(plain));
 }
 
 #[test]

@@ -361,7 +361,7 @@ async fn a_credential_among_the_subprotocols_does_not_go_upstream() {
     for (others, left) in [("realtime, ", Some("realtime")), ("", None)] {
         let protocols = format!("{others}openai-insecure-api-key.{}", door.token());
         let headers = [("upgrade", "websocket"), ("sec-websocket-protocol", protocols.as_str())];
-        let allowed = door.check(&Asked { method: "GET", path, headers: &headers, body: "" }).await;
+        let allowed = door.check(&Asked { method: "GET", path, headers: &headers, body: b"" }).await;
         assert_eq!((allowed.code, allowed.header("sec-websocket-protocol")), (0, left), "{allowed:?}");
         assert_eq!(allowed.removed.contains(&"sec-websocket-protocol".to_owned()), left.is_none());
         let written = format!("sec-websocket-protocol: {protocols}\r\n");
@@ -404,7 +404,8 @@ async fn a_message_over_the_limit_is_refused_with_a_reason() {
     let headers = [("authorization", authorization.as_str())];
     for length in [2_000, 2_000_000] {
         let body = format!(r#"{{"model": "anthropic-claude", "x": "{}"}}"#, "x".repeat(length));
-        let checked = door.check(&Asked { method: "POST", path: CHAT, headers: &headers, body: &body }).await;
+        let checked =
+            door.check(&Asked { method: "POST", path: CHAT, headers: &headers, body: body.as_bytes() }).await;
         assert!(checked.status == Some(413) && checked.body.contains("larger than"), "{checked:?}");
     }
 }

@@ -50,11 +50,12 @@ const NOT_THE_CALLERS: [&str; 19] = [
     "x-real-ip",
     "x-ms-client-principal",
 ];
-const PREFIXES: [&str; 22] = [
+const PREFIXES: [&str; 23] = [
     "cf-access-",
     "helicone-",
     "proxy-",
     "sec-websocket-",
+    "x-amz-",
     "x-amzn-oidc-",
     "x-amzn-sagemaker-inference-component",
     "x-amzn-sagemaker-target-",

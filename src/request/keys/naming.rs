@@ -53,12 +53,12 @@ fn fold(c: char) -> char {
     }
 }
 
-/// Whether any of the words may occur, judged by the middle letters of each.
+/// Whether any of the words may occur, judged by the middle letters of each. Separators may stand between letters.
 fn may_have_word(key: &[u8]) -> bool {
-    key.windows(4).any(|window| {
-        let window: Option<&[u8; 4]> = window.first_chunk();
-        let lower = window.map(|window| (u32::from_be_bytes(*window) | 0x2020_2020).to_be_bytes());
-        matches!(lower.as_ref(), Some(b"odel" | b"ploy" | b"allb"))
+    let mut last = 0_u32;
+    key.iter().filter(|byte| byte.is_ascii_alphanumeric()).any(|byte| {
+        last = last << 8 | u32::from(*byte | 0x20);
+        matches!(&last.to_be_bytes(), b"odel" | b"ploy" | b"allb")
     })
 }
 
@@ -101,6 +101,9 @@ mod tests {
             "fallbacks",
             "context_window_fallbacks",
             "contentPolicyFallbacks",
+            "fal-lbacks",
+            "mo_del",
+            "D-e-p-l-o-y-m-e-n-t",
             " model",
             "model\u{0}",
             "model[]",

@@ -1,26 +1,47 @@
 //! Asks the gateway about a request that a door has read, and turns a refusal into the answer for the caller.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 
-use http::{HeaderValue, StatusCode};
-use hyper::body::Body as _;
+use http::{HeaderMap, HeaderValue, StatusCode};
+use http_body_util::BodyExt as _;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use serde_json::json;
 
 use super::decide::Asked;
 use super::verdict::Verdict;
 use crate::config::GatewaySettings;
-use crate::gateway::http::error_response::{Answer, REQUEST_ID, Refusal};
-use crate::gateway::http::incoming::{IncomingRequest, UnreadBody};
+use crate::gateway::http::error_response::{Answer, REQUEST_ID, Refusal, json_answer};
+use crate::gateway::http::incoming::IncomingRequest;
+use crate::gateway::limits::counter::Counter;
+use crate::gateway::listener::connection::Common;
 use crate::gateway::pipeline::{Gateway, request_id};
-use crate::gateway::telemetry::Observation;
-use crate::routes::surface::{ErrorShape, error_shape};
+use crate::gateway::telemetry::{Observation, ObservedBody};
+use crate::routes::surface::ErrorShape;
 
 /// The result of a question.
 pub(super) struct Answered {
     /// The verdict, or the answer for the caller.
     pub(super) decided: Result<Verdict, Answer>,
     pub(super) request_id: HeaderValue,
-    pub(super) observation: Observation,
+    observation: Observation,
+}
+
+impl Answered {
+    /// The answer over HTTP. Another proxy takes status 200 for a permission, with headers about the request. `add` adds more.
+    pub(super) fn over_http(self, add: impl FnOnce(&mut HeaderMap)) -> Answer {
+        let mut answer = match self.decided {
+            Ok(verdict) => {
+                let mut answer = json_answer(StatusCode::OK, &json!({ "decision": true }));
+                verdict.write(answer.headers_mut());
+                add(answer.headers_mut());
+                answer
+            }
+            Err(answer) => answer,
+        };
+        answer.headers_mut().insert(REQUEST_ID, self.request_id);
+        answer.map(|body| ObservedBody::new(body, self.observation).boxed_unsync())
+    }
 }
 
 /// Asks about a request, unless the door could not read it.
@@ -33,29 +54,23 @@ pub(super) async fn ask(
     let request_id = request_id(&incoming.head);
     let mut observation = Observation::begin(gateway.observers(), &incoming.head, &request_id);
     let by_headers = ErrorShape::by_headers(&incoming.head.headers);
-    let shape = error_shape(&incoming.head.method, incoming.head.uri.path(), by_headers);
     let decided = match described {
         Ok(()) => gateway.decide(incoming, asked, &mut observation).await,
         Err(refusal) => Err(refusal),
     };
-    let decided = match decided {
-        Ok(verdict) => {
-            observation.answered(StatusCode::OK, None);
-            Ok(verdict)
-        }
-        Err(refusal) => {
-            let generation = gateway.active();
-            let denied_model = &generation.snapshot().config().gateway.denied_model;
-            let mut answer = refusal.answer(&request_id, shape, denied_model);
-            if !incoming.body.is_end_stream() {
-                answer.extensions_mut().insert(UnreadBody);
-            }
-            observation.answered(answer.status(), Some(&refusal));
-            answer.headers_mut().insert(REQUEST_ID, request_id.clone());
-            Err(answer)
-        }
-    };
+    let decided = decided
+        .map_err(|refusal| gateway.refused(&refusal, incoming, by_headers, &request_id, &mut observation));
+    if decided.is_ok() {
+        observation.answered(StatusCode::OK, None);
+    }
     Answered { decided, request_id, observation }
+}
+
+/// What the connections of a door share. Each door counts its own connections.
+pub(super) fn common(gateway: &Arc<Gateway>) -> Arc<Common> {
+    let configured = Arc::clone(gateway);
+    let limits = move || configured.active().snapshot().config().gateway.limits;
+    Common::new(limits, Counter::default(), Arc::clone(gateway.observers()))
 }
 
 /// Whether a peer may ask. The peer of a Unix socket may: the permissions of its file say who connects.
@@ -64,12 +79,13 @@ pub(super) fn check_peer(peer: Option<IpAddr>, trusted: &[IpNet]) -> Result<(), 
     if peer.is_none_or(is_trusted) { Ok(()) } else { Err(Refusal::UntrustedProxy) }
 }
 
+/// The addresses of this machine.
+static THIS_MACHINE: [IpNet; 2] = [
+    IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::LOCALHOST, 8)),
+    IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::LOCALHOST, 128)),
+];
+
 /// The proxies that may ask: `modelgate.trusted_proxies`, or those on this machine.
-pub(super) fn trusted(settings: &GatewaySettings) -> Vec<IpNet> {
-    if settings.trusted_proxies.is_empty() {
-        let v4 = Ipv4Net::new_assert(Ipv4Addr::LOCALHOST, 8);
-        let v6 = Ipv6Net::new_assert(Ipv6Addr::LOCALHOST, 128);
-        return vec![v4.into(), v6.into()];
-    }
-    settings.trusted_proxies.clone()
+pub(super) fn trusted(settings: &GatewaySettings) -> &[IpNet] {
+    if settings.trusted_proxies.is_empty() { &THIS_MACHINE } else { &settings.trusted_proxies }
 }

@@ -6,24 +6,20 @@ use std::sync::Arc;
 
 use http::header::HeaderName;
 use http::{HeaderValue, StatusCode};
-use http_body_util::BodyExt as _;
 use hyper::body::Body as _;
 use serde_json::json;
 use tokio::net::TcpListener;
 
-use super::ask::{Answered, ask, check_peer, trusted};
+use super::ask::{ask, check_peer, common, trusted};
 use super::decide::Asked;
 use super::original;
 use super::seen_body::SeenBody;
 use crate::config::{Convention, ForwardAuth};
 use crate::display::escape;
-use crate::gateway::http::error_response::{Answer, REQUEST_ID, json_answer};
+use crate::gateway::http::error_response::{Answer, json_answer};
 use crate::gateway::http::incoming::IncomingRequest;
-use crate::gateway::limits::counter::Counter;
-use crate::gateway::listener::connection::Common;
 use crate::gateway::listener::server::{self, ServerError};
 use crate::gateway::pipeline::Gateway;
-use crate::gateway::telemetry::ObservedBody;
 
 /// The path of the question.
 const PATH: &str = "/-/authorize";
@@ -62,9 +58,7 @@ impl ForwardAuthServer {
     /// Answers until `shutdown`, then lets questions in flight finish.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         let Self { listener, convention, gateway } = self;
-        let configured = Arc::clone(&gateway);
-        let limits = move || configured.active().snapshot().config().gateway.limits;
-        let common = Common::new(limits, Counter::default(), Arc::clone(gateway.observers()));
+        let common = common(&gateway);
         server::serve_until(listener, None, common, shutdown, move |mut incoming| {
             let gateway = Arc::clone(&gateway);
             async move { answer(&gateway, &mut incoming, convention).await }
@@ -84,32 +78,21 @@ async fn answer(gateway: &Gateway, incoming: &mut IncomingRequest, convention: C
     let settings = &generation.snapshot().config().gateway;
     let trusted = trusted(settings);
     let described =
-        check_peer(incoming.peer, &trusted).and_then(|()| original::restore(&mut incoming.head, convention));
+        check_peer(incoming.peer, trusted).and_then(|()| original::restore(&mut incoming.head, convention));
     let seen = if incoming.body.is_end_stream() { SeenBody::Nothing } else { SeenBody::Whole };
     let without_body = settings.forward_auth.as_ref().map(|door| door.without_body).unwrap_or_default();
-    let asked = Asked { seen, without_body, advice: ADVICE, trusted: &trusted };
-    let Answered { decided, request_id, observation } = ask(gateway, incoming, &asked, described).await;
-    let answer = match decided {
-        Ok(verdict) => {
-            let mut answer = json_answer(StatusCode::OK, &json!({ "decision": true }));
-            verdict.write(answer.headers_mut());
-            answer.headers_mut().insert(REQUEST_ID, request_id);
-            answer
-        }
-        Err(mut answer) => {
-            if convention == Convention::XOriginal {
-                in_two_statuses(&mut answer);
-            }
-            answer
-        }
-    };
-    answer.map(|body| ObservedBody::new(body, observation).boxed_unsync())
+    let asked = Asked { seen, without_body, advice: ADVICE, trusted };
+    let mut answer = ask(gateway, incoming, &asked, described).await.over_http(|_| ());
+    if convention == Convention::XOriginal {
+        in_two_statuses(&mut answer);
+    }
+    answer
 }
 
 /// nginx passes 401 and 403 on, and turns every other refusal into 500.
 fn in_two_statuses(answer: &mut Answer) {
     let status = answer.status();
-    if status != StatusCode::UNAUTHORIZED && status != StatusCode::FORBIDDEN {
+    if ![StatusCode::OK, StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&status) {
         answer.headers_mut().insert(STATUS, HeaderValue::from(status.as_u16()));
         *answer.status_mut() = StatusCode::FORBIDDEN;
     }

@@ -15,10 +15,9 @@ use tokio::sync::watch;
 
 use crate::gateway::http::error_response::Answer;
 use crate::gateway::http::incoming::IncomingRequest;
-use crate::gateway::listener::accept::Failures;
 use crate::gateway::listener::connection::{self, Common};
 use crate::gateway::listener::h2_streams::Streams;
-use crate::gateway::listener::server::ServerError;
+use crate::gateway::listener::server::{self, Listen, ServerError};
 
 /// A Unix socket. Its file is removed at the end.
 pub(super) struct UnixServer {
@@ -50,23 +49,18 @@ impl UnixServer {
         F: Fn(IncomingRequest) -> A + Clone + Send + 'static,
         A: Future<Output = Answer> + Send + 'static,
     {
-        let (drain, draining) = watch::channel(());
-        let mut failures = Failures::new(&common.observers);
-        let mut shutdown = pin!(shutdown);
-        loop {
-            tokio::select! {
-                accepted = self.listener.accept() => match accepted {
-                    Ok((stream, _)) => {
-                        tokio::spawn(serve(stream, Arc::clone(&common), draining.clone(), answer.clone()));
-                    }
-                    Err(error) => failures.pause(&error).await,
-                },
-                () = &mut shutdown => break,
-            }
-        }
-        drop(draining);
-        let _ = drain.send(());
-        let _ = tokio::time::timeout((common.limits)().drain_timeout, drain.closed()).await;
+        server::accept_until(self, &common, shutdown, |stream, draining| {
+            tokio::spawn(serve(stream, Arc::clone(&common), draining, answer.clone()));
+        })
+        .await;
+    }
+}
+
+impl Listen for UnixServer {
+    type Accepted = UnixStream;
+
+    async fn accept(&self) -> std::io::Result<UnixStream> {
+        Ok(self.listener.accept().await?.0)
     }
 }
 

@@ -12,7 +12,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 const INTERVAL: Duration = Duration::from_secs(10);
 
 /// The failures of one listener.
-pub(in crate::gateway) struct Failures {
+pub(super) struct Failures {
     observers: Arc<Observers>,
     logged_at: Option<Instant>,
     /// The number of failures since the last log entry.
@@ -26,7 +26,7 @@ impl Failures {
 
     /// Counts a failure, and waits before the next attempt. Until a descriptor is free, each attempt would fail
     /// immediately.
-    pub(in crate::gateway) async fn pause(&mut self, error: &io::Error) {
+    pub(super) async fn pause(&mut self, error: &io::Error) {
         self.observers.metrics().not_accepted();
         if let Some(failures) = self.count(Instant::now()) {
             tracing::warn!(failures, "connections cannot be accepted: {error}");

@@ -4,7 +4,7 @@
 //! from here. This module does not interpret requests. It enforces deadlines and limits: the number of connections, how
 //! long each may wait, and how they end.
 
-pub(super) mod accept;
+mod accept;
 pub(super) mod connection;
 mod fd_limit;
 pub(super) mod h2_streams;

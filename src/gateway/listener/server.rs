@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
@@ -101,6 +101,22 @@ pub(in crate::gateway) async fn bind(address: SocketAddr) -> Result<TcpListener,
     TcpListener::bind(address).await.map_err(|source| ServerError::new(address, source))
 }
 
+/// A socket that accepts connections.
+pub(in crate::gateway) trait Listen {
+    /// A connection.
+    type Accepted;
+
+    fn accept(&self) -> impl Future<Output = std::io::Result<Self::Accepted>> + Send;
+}
+
+impl Listen for TcpListener {
+    type Accepted = (TcpStream, SocketAddr);
+
+    async fn accept(&self) -> std::io::Result<Self::Accepted> {
+        Self::accept(self).await
+    }
+}
+
 /// Serves connections until `shutdown`, then lets requests in flight finish for a limited time.
 pub(in crate::gateway) async fn serve_until<F, A>(
     listener: TcpListener,
@@ -112,17 +128,28 @@ pub(in crate::gateway) async fn serve_until<F, A>(
     F: Fn(IncomingRequest) -> A + Clone + Send + 'static,
     A: Future<Output = Answer> + Send + 'static,
 {
+    accept_until(listener, &common, shutdown, |(stream, peer), draining| {
+        let accepted = Accepted { stream, peer: peer.ip(), tls: tls.clone(), draining };
+        connection::begin(accepted, &common, answer.clone());
+    })
+    .await;
+}
+
+/// Begins to serve each connection until `shutdown`, then waits a limited time until the connections have ended. Each of them
+/// holds the receiver, which changes at `shutdown`.
+pub(in crate::gateway) async fn accept_until<L: Listen>(
+    listener: L,
+    common: &Arc<Common>,
+    shutdown: impl Future<Output = ()>,
+    begin: impl Fn(L::Accepted, watch::Receiver<()>),
+) {
     let mut failures = Failures::new(&common.observers);
     let (drain, draining) = watch::channel(());
     let mut shutdown = std::pin::pin!(shutdown);
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, peer)) => {
-                    let (tls, draining) = (tls.clone(), draining.clone());
-                    let accepted = Accepted { stream, peer: peer.ip(), tls, draining };
-                    connection::begin(accepted, &common, answer.clone());
-                }
+                Ok(accepted) => begin(accepted, draining.clone()),
                 Err(error) => failures.pause(&error).await,
             },
             () = &mut shutdown => break,

@@ -145,19 +145,29 @@ impl Gateway {
                 observation.answered(answer.status(), None);
                 answer
             }
-            Err(refusal) => {
-                let shape = error_shape(&incoming.head.method, incoming.head.uri.path(), by_headers);
-                let generation = self.active();
-                let denied_model = &generation.snapshot().config().gateway.denied_model;
-                let mut answer = refusal.answer(request_id, shape, denied_model);
-                if !incoming.body.is_end_stream() {
-                    answer.extensions_mut().insert(UnreadBody);
-                }
-                observation.answered(answer.status(), Some(&refusal));
-                answer
-            }
+            Err(refusal) => self.refused(&refusal, incoming, by_headers, request_id, &mut observation),
         };
         answer.map(|body| ObservedBody::new(body, observation).boxed_unsync())
+    }
+
+    /// Builds the answer to a refused request, and informs the observers.
+    pub(super) fn refused(
+        &self,
+        refusal: &Refusal,
+        incoming: &IncomingRequest,
+        by_headers: ErrorShape,
+        request_id: &HeaderValue,
+        observation: &mut Observation,
+    ) -> Answer {
+        let shape = error_shape(&incoming.head.method, incoming.head.uri.path(), by_headers);
+        let generation = self.active();
+        let denied_model = &generation.snapshot().config().gateway.denied_model;
+        let mut answer = refusal.answer(request_id, shape, denied_model);
+        if !incoming.body.is_end_stream() {
+            answer.extensions_mut().insert(UnreadBody);
+        }
+        observation.answered(answer.status(), Some(refusal));
+        answer
     }
 
     async fn steps(

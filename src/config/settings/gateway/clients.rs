@@ -51,7 +51,7 @@ pub(super) fn cors(cx: &mut Context<'_>, block: raw::Cors) -> Cors {
     Cors { origins }
 }
 
-fn refuse(cx: &mut Context<'_>, path: &str, key: &str, range: &str) {
+pub(super) fn refuse(cx: &mut Context<'_>, path: &str, key: &str, range: &str) {
     let problem = Problem::OutOfRange { key: key.to_owned(), range: range.to_owned() };
     cx.refuse(&format!("modelgate.{path}"), problem);
 }

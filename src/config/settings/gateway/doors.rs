@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::str::FromStr;
 
+use super::clients::refuse;
 use crate::config::problem::Problem;
 use crate::config::raw;
 use crate::config::settings::context::Context;
@@ -55,9 +56,4 @@ pub(super) fn ext_authz(cx: &mut Context<'_>, block: raw::ExtAuthz, directory: &
         )?),
     };
     Some(ExtAuthz { listen, removes_credential: remove_credential.unwrap_or(true) })
-}
-
-fn refuse(cx: &mut Context<'_>, path: &str, key: &str, range: &str) {
-    let problem = Problem::OutOfRange { key: key.to_owned(), range: range.to_owned() };
-    cx.refuse(&format!("modelgate.{path}"), problem);
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri};
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::{BodyExt as _, Either, Full};
 use prost_types::value::Kind;
 use prost_types::{ListValue, Struct, Value};
 use tonic::server::{Grpc, UnaryService};
@@ -22,7 +22,7 @@ use crate::gateway::doors::decide::Asked;
 use crate::gateway::doors::verdict::Verdict;
 use crate::gateway::http::body::{BodyBudget, BodyReader};
 use crate::gateway::http::error_response::{Answer, REQUEST_ID, Refusal};
-use crate::gateway::http::incoming::{IncomingRequest, RequestBody};
+use crate::gateway::http::incoming::IncomingRequest;
 use crate::gateway::pipeline::{Gateway, request_id};
 
 /// The path of the method.
@@ -51,7 +51,7 @@ pub(super) async fn answer(gateway: Arc<Gateway>, mut incoming: IncomingRequest)
 async fn receive(gateway: &Gateway, incoming: &mut IncomingRequest) -> Result<Bytes, Refusal> {
     let generation = gateway.active();
     let settings = &generation.snapshot().config().gateway;
-    check_peer(incoming.peer, &trusted(settings))?;
+    check_peer(incoming.peer, trusted(settings))?;
     let max_body_bytes = settings.max_body_bytes.saturating_add(HEADERS);
     let taken = gateway.load().body_bytes.nothing();
     let budget = BodyBudget { limits: &settings.limits, max_body_bytes, taken };
@@ -91,10 +91,10 @@ async fn check(gateway: &Arc<Gateway>, refusal: Option<Refusal>, request: CheckR
         Err(refusal) => (Err(refusal), (Request::new(()).into_parts().0, Bytes::new())),
     };
     let seen = seen(&head.headers, !body.is_empty(), true);
-    let asked = Asked { seen, without_body: WithoutBody::Deny, advice: ADVICE, trusted: &trusted };
+    let asked = Asked { seen, without_body: WithoutBody::Deny, advice: ADVICE, trusted };
     let mut changes = Changes::of(&head.headers, settings);
     let origin = cors::origin(&head.headers);
-    let body = RequestBody::Whole(Full::new(body));
+    let body = Either::Right(Full::new(body));
     let mut incoming = IncomingRequest { head, body, peer: source, draining: None };
     let unjudged = match &described {
         Ok(()) => gateway.unjudged(&incoming.head, origin.as_ref()),

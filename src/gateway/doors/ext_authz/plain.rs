@@ -2,23 +2,19 @@
 
 use std::sync::Arc;
 
-use http::StatusCode;
 use http::header::{HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_PROTOCOL};
-use http_body_util::BodyExt as _;
 use hyper::body::Body as _;
-use serde_json::json;
 
 use super::ADVICE;
 use crate::authn::CREDENTIAL_HEADERS;
 use crate::config::{GatewaySettings, WithoutBody};
-use crate::gateway::doors::ask::{Answered, ask, check_peer, trusted};
+use crate::gateway::doors::ask::{ask, check_peer, trusted};
 use crate::gateway::doors::decide::Asked;
 use crate::gateway::doors::seen_body::SeenBody;
-use crate::gateway::http::error_response::{Answer, REQUEST_ID, json_answer};
+use crate::gateway::http::error_response::Answer;
 use crate::gateway::http::header_names::chooses;
 use crate::gateway::http::incoming::IncomingRequest;
 use crate::gateway::pipeline::Gateway;
-use crate::gateway::telemetry::ObservedBody;
 use crate::gateway::websocket::handshake;
 
 /// Set by Envoy if it sends the body: whether only the beginning came along.
@@ -31,28 +27,20 @@ pub(super) async fn answer(gateway: &Arc<Gateway>, mut incoming: IncomingRequest
     let generation = gateway.active();
     let settings = &generation.snapshot().config().gateway;
     let trusted = trusted(settings);
-    let described = check_peer(incoming.peer, &trusted);
+    let described = check_peer(incoming.peer, trusted);
     let has_body = !incoming.body.is_end_stream();
     let seen = seen(&incoming.head.headers, has_body, false);
-    let asked = Asked { seen, without_body: WithoutBody::Deny, advice: ADVICE, trusted: &trusted };
+    let asked = Asked { seen, without_body: WithoutBody::Deny, advice: ADVICE, trusted };
     let mut changes = Changes::of(&incoming.head.headers, settings);
-    let Answered { decided, request_id, observation } = ask(gateway, &mut incoming, &asked, described).await;
-    let answer = match decided {
-        Ok(verdict) => {
-            let mut answer = json_answer(StatusCode::OK, &json!({ "decision": true }));
-            verdict.write(answer.headers_mut());
-            changes.write(&incoming.head.headers, answer.headers_mut());
-            if !changes.removed.is_empty()
-                && let Ok(names) = HeaderValue::try_from(changes.removed.join(","))
-            {
-                answer.headers_mut().insert(TO_REMOVE, names);
-            }
-            answer.headers_mut().insert(REQUEST_ID, request_id);
-            answer
+    let answered = ask(gateway, &mut incoming, &asked, described).await;
+    answered.over_http(|headers| {
+        changes.write(&incoming.head.headers, headers);
+        if !changes.removed.is_empty()
+            && let Ok(names) = HeaderValue::try_from(changes.removed.join(","))
+        {
+            headers.insert(TO_REMOVE, names);
         }
-        Err(answer) => answer,
-    };
-    answer.map(|body| ObservedBody::new(body, observation).boxed_unsync())
+    })
 }
 
 /// What of the body came along. `is_of_the_caller`: whether `Content-Length` is the caller's own.

@@ -8,11 +8,10 @@ use tokio::net::TcpListener;
 
 use super::{grpc, plain};
 use crate::config::{ExtAuthz, SocketAddress};
+use crate::gateway::doors::ask::common;
 use crate::gateway::doors::unix::UnixServer;
 use crate::gateway::http::error_response::Answer;
 use crate::gateway::http::incoming::IncomingRequest;
-use crate::gateway::limits::counter::Counter;
-use crate::gateway::listener::connection::Common;
 use crate::gateway::listener::server::{self, ServerError};
 use crate::gateway::pipeline::Gateway;
 
@@ -56,9 +55,7 @@ impl ExtAuthzServer {
     /// Answers until `shutdown`, then lets questions in flight finish.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         let Self { socket, gateway } = self;
-        let configured = Arc::clone(&gateway);
-        let limits = move || configured.active().snapshot().config().gateway.limits;
-        let common = Common::new(limits, Counter::default(), Arc::clone(gateway.observers()));
+        let common = common(&gateway);
         let answer = move |incoming| answer(Arc::clone(&gateway), incoming);
         match socket {
             Socket::Tcp(listener) => server::serve_until(listener, None, common, shutdown, answer).await,

@@ -65,7 +65,10 @@ fn doors(config: &Config) -> Vec<String> {
         lines.push(match &door.listen {
             SocketAddress::Tcp(address) => format!("ext_authz on {address}, for {who}"),
             SocketAddress::Unix(path) => {
-                format!("ext_authz on {}, for whoever may open it", escape(&path.to_string_lossy()))
+                format!(
+                    "ext_authz on {}, for every process that may open it",
+                    escape(&path.to_string_lossy())
+                )
             }
         });
     }

@@ -155,7 +155,7 @@ impl LoadedFiles {
         &self.hash
     }
 
-    /// Validates everything, and keeps what `before` knows: keys and tokens that it fetched, and how deployments fared.
+    /// Validates everything, and keeps what `before` knows: keys and tokens that it fetched, and the health of deployments.
     pub(in crate::gateway) fn build(
         self,
         before: Option<&Generation>,

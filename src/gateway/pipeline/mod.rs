@@ -1,6 +1,6 @@
 //! The steps of a request in order. Each step takes a value that only the previous step can create.
 //!
-//! In comes a request without its body. Out goes the answer. `reading` has the steps before the decision. `sending` is the last
+//! Input: a request whose body has not arrived. Output: the answer. `reading` has the steps before the decision. `sending` is the last
 //! step: it sends what was permitted.
 
 mod reading;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::BytesMut;
 use http::header::{CONTENT_LENGTH, ETAG, HeaderName, LAST_MODIFIED};
 use http::{Method, StatusCode};
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::BodyExt as _;
 
 use super::created::COLLECTIONS;
 use super::filter::{Filter, Keep};
@@ -14,7 +14,7 @@ use super::store::{Lookup, ReferenceStore};
 use crate::config::{GatewaySettings, Mode, References};
 use crate::engine::Permit;
 use crate::gateway::http::body::Codings;
-use crate::gateway::http::error_response::{Answer, Refusal};
+use crate::gateway::http::error_response::{Answer, Refusal, body_of};
 use crate::gateway::limits::counter::CounterGuard;
 use crate::identity::Caller;
 use crate::request::ApiCall;
@@ -134,10 +134,7 @@ impl Listing {
             head.headers.remove(CONTENT_LENGTH);
         }
         if whole.is_empty() {
-            return Ok(Answer::from_parts(
-                head,
-                Full::new(whole).map_err(|never| match never {}).boxed_unsync(),
-            ));
+            return Ok(Answer::from_parts(head, body_of(whole)));
         }
         // An id that its caller chose is stored with its collection.
         let lookup = |id: &str| match self.store.lookup(id, self.owner) {
@@ -153,14 +150,11 @@ impl Listing {
                 self.store.remember(&id, owner, &Arc::default(), self.capacity, self.ttl);
             }
         }
-        let body = match filtered {
-            None => whole,
-            Some(text) => {
-                ABOUT_THE_WHOLE.iter().for_each(|name| drop(head.headers.remove(name)));
-                text.into()
-            }
-        };
-        Ok(Answer::from_parts(head, Full::new(body).map_err(|never| match never {}).boxed_unsync()))
+        if let Some(text) = filtered {
+            ABOUT_THE_WHOLE.iter().for_each(|name| drop(head.headers.remove(name)));
+            whole = text.into();
+        }
+        Ok(Answer::from_parts(head, body_of(whole)))
     }
 }
 

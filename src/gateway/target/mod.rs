@@ -1,6 +1,6 @@
-//! Where a permitted request goes, as `upstream` finds it and telemetry tells it.
+//! The destination of a permitted request.
 //!
-//! In comes what `upstream` knows of a deployment. Out goes the address of one request, with what is added to its headers
+//! Input: a deployment as `upstream` knows it. Output: the address of one request, with what is added to its headers
 //! and to its body.
 
 mod request_defaults;
@@ -41,7 +41,7 @@ pub(in crate::gateway) struct Served {
     pub(in crate::gateway) is_routed: bool,
 }
 
-/// What telemetry tells of the upstream that is called.
+/// The facts about a called upstream for telemetry.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::gateway) struct Called<'t> {
     pub(in crate::gateway) uri: &'t Uri,
@@ -52,7 +52,7 @@ pub(in crate::gateway) struct Called<'t> {
 }
 
 impl Target<'_> {
-    /// What telemetry tells of this target.
+    /// The facts about this target for telemetry.
     pub(in crate::gateway) fn called(&self) -> Called<'_> {
         Called { uri: &self.uri, model: self.model.as_deref(), provider: self.provider }
     }

@@ -90,16 +90,14 @@ impl Body for PeekedBody {
 
 #[cfg(test)]
 mod tests {
-    use http_body_util::Full;
-
     use super::*;
+    use crate::gateway::http::error_response::body_of;
 
     #[tokio::test]
     async fn an_answer_keeps_what_was_read_of_it() {
         for length in [0, 6, MOST_BYTES, MOST_BYTES + 1] {
             let text = Bytes::from(vec![b'x'; length]);
-            let mut answer =
-                Answer::new(Full::new(text.clone()).map_err(|never| match never {}).boxed_unsync());
+            let mut answer = Answer::new(body_of(text.clone()));
             assert_eq!(peek(&mut answer).await, text);
             assert_eq!(answer.body().size_hint().exact(), Some(length as u64));
             assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), text);

@@ -55,7 +55,7 @@ pub(in crate::gateway) struct Retrying<'r> {
 }
 
 impl Retrying<'_> {
-    /// Records how the deployment fared. Also returns the permit of the next attempt, once it is time for it; `None` if the
+    /// Records whether the deployment succeeded. Also returns the permit of the next attempt, once it is time for it; `None` if the
     /// answer goes to the caller.
     pub(in crate::gateway) async fn next(
         self,
@@ -72,10 +72,11 @@ impl Retrying<'_> {
             Outcome::Declined(cause) => {
                 self.deployments.succeeded(position);
                 attempts.declined();
-                attempts
-                    .is_in_time(Instant::now())
-                    .then(|| self.fall_back(&permit, cause, attempts, observation))
-                    .flatten()
+                if attempts.is_in_time(Instant::now()) {
+                    self.fall_back(&permit, cause, attempts, observation)
+                } else {
+                    None
+                }
             }
             Outcome::Failed(failure) => {
                 let label = self.deployments.label(position);

@@ -11,7 +11,7 @@ use http::header::{
     SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use http::{Request, StatusCode, Uri};
-use http_body_util::{BodyExt as _, Empty, Full, Limited};
+use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper::client::conn::http1;
 use hyper::service::Service as _;
 use hyper::upgrade::Upgraded;
@@ -20,7 +20,7 @@ use hyper_util::service::TowerToHyperService;
 
 use super::handshake::{accept, has_token};
 use crate::config::{Limits, UpstreamHeaders};
-use crate::gateway::http::error_response::{Answer, Refusal};
+use crate::gateway::http::error_response::{Answer, Refusal, body_of};
 use crate::gateway::http::headers;
 use crate::gateway::tls::connector::{Connector, http1_connector};
 use crate::gateway::tls::native_roots;
@@ -107,8 +107,7 @@ impl Dialer {
             let body = Limited::new(body, ANSWER_BYTES).collect().await;
             let body = body.map_err(|_| Refusal::UpstreamHandshake)?.to_bytes();
             head.extensions.clear();
-            let body = Full::new(body).map_err(|never| match never {}).boxed_unsync();
-            return Ok(Dialed::Refused(Answer::from_parts(head, body)));
+            return Ok(Dialed::Refused(Answer::from_parts(head, body_of(body))));
         }
         let protocol = check(answer.headers(), &key, protocols)?;
         let socket = hyper::upgrade::on(answer).await.map_err(failed)?;

@@ -7,7 +7,6 @@ use std::sync::atomic::AtomicU64;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderValue, Request, StatusCode};
-use http_body_util::{BodyExt as _, Empty};
 
 use super::dial::Dialed;
 use super::handshake::{Handshake, judged_headers, opening};
@@ -15,7 +14,7 @@ use super::messages::{ATTEMPTS, Bound, Messages};
 use super::relay::UpstreamStream;
 use super::session::Session;
 use super::shared::Sockets;
-use crate::gateway::http::error_response::{Answer, Refusal};
+use crate::gateway::http::error_response::{Answer, Refusal, body_of};
 use crate::gateway::http::incoming::IncomingRequest;
 use crate::gateway::judged::Judged;
 use crate::gateway::judging::Case;
@@ -56,7 +55,7 @@ impl Sockets {
         let mut session = Session::new(messages, &handshake, incoming.draining.clone());
         session.upstream = upstream;
         session.places = observation.take_places();
-        let mut answer = Answer::new(Empty::<Bytes>::new().map_err(|never| match never {}).boxed_unsync());
+        let mut answer = Answer::new(body_of(Bytes::new()));
         *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
         *answer.headers_mut() = opening(&handshake.accept, protocol.as_deref());
         tokio::spawn(session.run(handshake.upgrade));

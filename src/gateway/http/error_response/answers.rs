@@ -25,6 +25,11 @@ pub(in crate::gateway) enum BodyError {
     Grpc(#[from] tonic::Status),
 }
 
+/// A body of these bytes.
+pub(in crate::gateway) fn body_of(bytes: impl Into<Bytes>) -> AnswerBody {
+    Full::new(bytes.into()).map_err(|never: Infallible| match never {}).boxed_unsync()
+}
+
 /// A JSON response of the gateway.
 pub(in crate::gateway) fn json_answer(status: StatusCode, body: &Value) -> Answer {
     answer_of(status, "application/json", body.to_string())
@@ -32,8 +37,8 @@ pub(in crate::gateway) fn json_answer(status: StatusCode, body: &Value) -> Answe
 
 /// A response of the gateway.
 pub(in crate::gateway) fn answer_of(status: StatusCode, content_type: &'static str, body: String) -> Answer {
-    let body = Full::new(Bytes::from(body)).map_err(|never: Infallible| match never {});
-    let mut answer = Response::new(body.boxed_unsync());
+    let body = body_of(body);
+    let mut answer = Response::new(body);
     *answer.status_mut() = status;
     answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -1,6 +1,6 @@
 //! Credentials that are made for each request: signatures of AWS, and access tokens of Google Cloud and Entra ID.
 //!
-//! In come the credentials of a configuration. Out goes, for each request, the header that proves them. `sigv4` signs.
+//! Input: the credentials of a configuration. Output: for each request, the header that proves them. `sigv4` signs.
 //! `token` keeps an access token until it expires, and `exchange` gets a new one.
 
 mod exchange;

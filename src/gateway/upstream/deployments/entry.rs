@@ -1,6 +1,6 @@
 //! The entries of `model_list`, prepared for requests.
 //!
-//! In comes a model of the configuration. Out goes what all requests to its deployment have in common.
+//! Input: a model of the configuration. Output: what all requests to its deployment have in common.
 
 use std::collections::HashMap;
 use std::sync::Arc;

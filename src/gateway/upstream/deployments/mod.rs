@@ -129,7 +129,7 @@ impl Deployments {
         }
     }
 
-    /// The same deployments, with what is known of them `before`: access tokens, and how they fared.
+    /// The same deployments, with the access tokens and the health of those that were known `before`.
     #[must_use]
     pub(in crate::gateway) fn renewed(self, before: &Self) -> Self {
         let mut renewed = Self { credentials: self.credentials.renewed(&before.credentials), ..self };

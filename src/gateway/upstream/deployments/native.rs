@@ -1,6 +1,6 @@
 //! The paths of providers whose own API is the only one that they speak here: Bedrock and Vertex AI.
 //!
-//! In comes a permitted call. Out goes the path at the provider, with the deployment's model in it, or nothing if the call
+//! Input: a permitted call. Output: the path at the provider, with the deployment's model in it, or nothing if the call
 //! is for another API: no body is translated.
 
 use http::Method;

@@ -1,4 +1,4 @@
-//! Chooses among the deployments of a name, records how they fare, and says what is tried next.
+//! Chooses among the deployments of a name, records their health, and decides what is tried next.
 
 use std::borrow::Cow;
 use std::sync::atomic::Ordering;
@@ -28,7 +28,7 @@ pub(in crate::gateway) struct DeploymentHealth<'d> {
 }
 
 impl Deployments {
-    /// A deployment of the model that was not `tried`, and the model's name there. An exact name goes before a wildcard, and
+    /// A deployment of the model that was not `tried`, and the model's name there. An exact name overrides a wildcard, and
     /// a longer wildcard before a shorter one. Of several deployments, only those that `serve` the request count.
     pub(super) fn choose(
         &self,

@@ -48,7 +48,7 @@ pub(in crate::gateway) struct SocketTarget {
 }
 
 impl SocketTarget {
-    /// What telemetry tells of this target.
+    /// The facts about this target for telemetry.
     pub(in crate::gateway) fn called(&self) -> Called<'_> {
         Called { uri: &self.uri, model: self.place.model(), provider: self.provider }
     }

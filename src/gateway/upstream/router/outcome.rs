@@ -140,7 +140,7 @@ impl Cause {
         names(&TOO_LONG).then_some(Self::ContextWindow)
     }
 
-    /// The cause that a status tells of alone: the deployment has no such model, or the account may not use it.
+    /// The cause that follows from a status alone: the deployment has no such model, or the account may not use it.
     pub(in crate::gateway) fn of(status: StatusCode) -> Option<Self> {
         matches!(status.as_u16(), 403 | 404).then_some(Self::Failure)
     }

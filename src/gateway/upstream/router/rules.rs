@@ -77,7 +77,7 @@ impl Rules {
             || policies.into_iter().flatten().any(|policy| *policy != FailurePolicy::default())
     }
 
-    /// What the operator writes. As in LiteLLM, a policy goes before the general number.
+    /// What the operator writes. As in LiteLLM, a policy overrides the general number.
     fn written(&self, model: &ModelName, own: Option<u32>, failure: Failure) -> Option<u32> {
         let of_group = self.group_policies.get(model).and_then(|policy| failure.number_in(policy));
         of_group.or_else(|| failure.number_in(&self.retry_policy)).or(own).or(self.retries)

@@ -21,10 +21,16 @@ use crate::routes::surface::ErrorShape;
 
 /// The result of a question.
 pub(super) struct Answered {
-    /// The verdict, or the answer for the caller.
-    pub(super) decided: Result<Verdict, Answer>,
+    pub(super) decided: Result<Verdict, Refused>,
     pub(super) request_id: HeaderValue,
     observation: Observation,
+}
+
+/// A refused request.
+pub(super) struct Refused {
+    pub(super) refusal: Refusal,
+    /// The answer for the caller.
+    pub(super) answer: Answer,
 }
 
 impl Answered {
@@ -37,7 +43,7 @@ impl Answered {
                 add(answer.headers_mut());
                 answer
             }
-            Err(answer) => answer,
+            Err(refused) => refused.answer,
         };
         answer.headers_mut().insert(REQUEST_ID, self.request_id);
         answer.map(|body| ObservedBody::new(body, self.observation).boxed_unsync())
@@ -58,8 +64,10 @@ pub(super) async fn ask(
         Ok(()) => gateway.decide(incoming, asked, &mut observation).await,
         Err(refusal) => Err(refusal),
     };
-    let decided = decided
-        .map_err(|refusal| gateway.refused(&refusal, incoming, by_headers, &request_id, &mut observation));
+    let decided = decided.map_err(|refusal| {
+        let answer = gateway.refused(&refusal, incoming, by_headers, &request_id, &mut observation);
+        Refused { refusal, answer }
+    });
     if decided.is_ok() {
         observation.answered(StatusCode::OK, None);
     }

@@ -4,6 +4,7 @@ use ipnet::IpNet;
 
 use super::seen_body::{ModelInBody, SeenBody, has_two_readings};
 use super::verdict::Verdict;
+use crate::authn::VerifiedClaims;
 use crate::config::WithoutBody;
 use crate::gateway::http::client_ip;
 use crate::gateway::http::error_response::Refusal;
@@ -23,6 +24,8 @@ pub(super) struct Asked<'d> {
     pub(super) advice: &'static str,
     /// The networks whose `X-Forwarded-For` is trusted.
     pub(super) trusted: &'d [IpNet],
+    /// The caller's claims, if a trusted party has verified them. Otherwise the request has a credential.
+    pub(super) claims: Option<&'d VerifiedClaims>,
 }
 
 impl Gateway {
@@ -38,7 +41,10 @@ impl Gateway {
         if socket.is_some() && !generation.snapshot().config().gateway.websockets {
             return Err(Refusal::WebSocketsOff);
         }
-        let by = self.identify(generation, &incoming.head, observation).await?;
+        let by = match asked.claims {
+            Some(claims) => self.identify_by_claims(generation, claims, observation)?,
+            None => self.identify(generation, &incoming.head, observation).await?,
+        };
         if asked.seen == SeenBody::Whole && has_two_readings(&incoming.head.headers) {
             return Err(Refusal::Encoding);
         }

@@ -6,6 +6,7 @@ use http::Method;
 use http::request::Parts;
 
 use super::Gateway;
+use crate::authn::VerifiedClaims;
 use crate::gateway::http::body::{self, BodyBudget, BodyReader, Codings};
 use crate::gateway::http::error_response::Refusal;
 use crate::gateway::http::incoming::IncomingRequest;
@@ -47,7 +48,27 @@ impl Gateway {
         let authenticated =
             authenticate(&self.observers, &generation, &head.headers, observation.began()).await;
         observation.authenticated(authenticated.as_ref().ok().map(|(caller, _)| &**caller));
-        let (caller, expires) = authenticated?;
+        self.admit_caller(generation, authenticated?, observation)
+    }
+
+    /// Takes claims that somebody else has verified, and admits the request within the limit of its caller.
+    pub(in crate::gateway) fn identify_by_claims(
+        &self,
+        generation: Arc<Generation>,
+        claims: &VerifiedClaims,
+        observation: &mut Observation,
+    ) -> Result<(Judged, Arc<Caller>), Refusal> {
+        let caller = generation.snapshot().identify(claims);
+        observation.authenticated(Some(&caller));
+        self.admit_caller(generation, (Arc::new(caller), f64::INFINITY), observation)
+    }
+
+    fn admit_caller(
+        &self,
+        generation: Arc<Generation>,
+        (caller, expires): (Arc<Caller>, f64),
+        observation: &mut Observation,
+    ) -> Result<(Judged, Arc<Caller>), Refusal> {
         let limits = &generation.snapshot().config().gateway.limits;
         let place = self.load.admit_caller(&caller, limits).ok_or(Refusal::TooManyRequests)?;
         observation.caller_admitted(place);

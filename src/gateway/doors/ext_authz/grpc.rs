@@ -17,7 +17,7 @@ use super::plain::{Changes, seen};
 use super::proto::{self, CheckRequest, CheckResponse, HeaderAppendAction, HeaderValueOption, HttpResponse};
 use crate::config::WithoutBody;
 use crate::gateway::cors;
-use crate::gateway::doors::ask::{Answered, ask, check_peer, trusted};
+use crate::gateway::doors::ask::{Answered, Refused, ask, check_peer, trusted};
 use crate::gateway::doors::decide::Asked;
 use crate::gateway::doors::verdict::Verdict;
 use crate::gateway::http::body::{BodyBudget, BodyReader};
@@ -91,7 +91,7 @@ async fn check(gateway: &Arc<Gateway>, refusal: Option<Refusal>, request: CheckR
         Err(refusal) => (Err(refusal), (Request::new(()).into_parts().0, Bytes::new())),
     };
     let seen = seen(&head.headers, !body.is_empty(), true);
-    let asked = Asked { seen, without_body: WithoutBody::Deny, advice: ADVICE, trusted };
+    let asked = Asked { seen, without_body: WithoutBody::Deny, advice: ADVICE, trusted, claims: None };
     let mut changes = Changes::of(&head.headers, settings);
     let origin = cors::origin(&head.headers);
     let body = Either::Right(Full::new(body));
@@ -105,7 +105,9 @@ async fn check(gateway: &Arc<Gateway>, refusal: Option<Refusal>, request: CheckR
         None => {
             let Answered { decided, request_id, .. } = ask(gateway, &mut incoming, &asked, described).await;
             match decided {
-                Ok(Verdict { listing: Some(answer), .. }) | Err(answer) => (answer, request_id),
+                Ok(Verdict { listing: Some(answer), .. }) | Err(Refused { answer, .. }) => {
+                    (answer, request_id)
+                }
                 Ok(verdict) => {
                     let mut headers = HeaderMap::new();
                     changes.write(&incoming.head.headers, &mut headers);

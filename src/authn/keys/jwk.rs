@@ -2,18 +2,14 @@
 
 use std::fmt;
 
-use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ED25519, ParsedPublicKey, VerificationAlgorithm,
-};
+use aws_lc_rs::signature::{ParsedPublicKey, RsaPublicKeyComponents};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER;
-use jsonwebtoken::{Algorithm, DecodingKey, DecodingKeyKind};
 use serde_json::{Map, Value};
 
 use super::refusal::KeyRefusal;
 use super::rsa;
-use crate::authn::algorithm::{self, MAX_KEY_ID_BYTES, Named};
+use crate::authn::algorithm::{self, Algorithm, MAX_KEY_ID_BYTES, Named};
 use crate::authn::sanitize::sanitize;
 
 /// Members that only private and symmetric keys have (RFC 7518 sections 6.2.2, 6.3.2, 6.4).
@@ -23,7 +19,20 @@ const PRIVATE_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"]
 pub(in crate::authn) struct Key {
     pub(super) kid: Option<String>,
     algorithms: &'static [Named],
-    public: DecodingKey,
+    material: Material,
+    /// The key, parsed for each algorithm.
+    parsed: Vec<(Algorithm, ParsedPublicKey)>,
+}
+
+/// The numbers of a public key, big-endian.
+#[derive(PartialEq, Eq)]
+enum Material {
+    Rsa {
+        n: Vec<u8>,
+        e: Vec<u8>,
+    },
+    /// A point in its uncompressed form, or an Ed25519 key.
+    Curve(Vec<u8>),
 }
 
 impl Key {
@@ -33,12 +42,13 @@ impl Key {
             return Err(KeyRefusal::Private);
         }
         check_purpose(jwk)?;
-        let (family, public) = match text(jwk, "kty")?.ok_or(KeyRefusal::Member { name: "kty" })? {
-            "RSA" => rsa_key(jwk)?,
-            "EC" => ec_key(jwk)?,
-            "OKP" => okp_key(jwk)?,
-            other => return Err(KeyRefusal::Type { name: sanitize(other) }),
-        };
+        let (family, material): (&'static [Named], _) =
+            match text(jwk, "kty")?.ok_or(KeyRefusal::Member { name: "kty" })? {
+                "RSA" => rsa_key(jwk)?,
+                "EC" => ec_key(jwk)?,
+                "OKP" => okp_key(jwk)?,
+                other => return Err(KeyRefusal::Type { name: sanitize(other) }),
+            };
         let kid = text(jwk, "kid")?;
         if kid.is_some_and(|kid| kid.len() > MAX_KEY_ID_BYTES) {
             return Err(KeyRefusal::Member { name: "kid" });
@@ -51,7 +61,9 @@ impl Key {
                 .map(std::slice::from_ref)
                 .ok_or_else(|| KeyRefusal::Algorithm { name: sanitize(name) })?,
         };
-        Ok(Self { kid: kid.map(str::to_owned), algorithms, public })
+        let parsed = algorithms.iter().map(|(_, algorithm)| Ok((*algorithm, material.parse(*algorithm)?)));
+        let parsed = parsed.collect::<Result<_, KeyRefusal>>()?;
+        Ok(Self { kid: kid.map(str::to_owned), algorithms, material, parsed })
     }
 
     /// Whether the key supports this algorithm.
@@ -71,26 +83,29 @@ impl Key {
 
     /// Whether the public keys are equal.
     pub(super) fn is_same_material(&self, other: &Self) -> bool {
-        use DecodingKeyKind::{RsaModulusExponent, SecretOrDer};
-        match (self.public.kind(), other.public.kind()) {
-            (SecretOrDer(a), SecretOrDer(b)) => self.public.family() == other.public.family() && a == b,
-            (RsaModulusExponent { n: a, e: f }, RsaModulusExponent { n: b, e: g }) => a == b && f == g,
-            _ => false,
-        }
+        // Keys of two curves have points of different lengths.
+        self.material == other.material
     }
 
     /// Whether this key made `signature` for `message`.
-    pub(in crate::authn) fn verifies(
-        &self,
-        algorithm: Algorithm,
-        message: &[u8],
-        signature: &Vec<u8>,
-    ) -> bool {
-        // Uses the backend directly. The process-wide provider of jsonwebtoken panics if another crate enables a second
-        // backend.
-        self.allows(algorithm)
-            && (DEFAULT_PROVIDER.verifier_factory)(&algorithm, &self.public)
-                .is_ok_and(|verifier| verifier.verify(message, signature).is_ok())
+    pub(in crate::authn) fn verifies(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
+        let parsed = self.parsed.iter().find(|(parsed, _)| *parsed == algorithm);
+        parsed.is_some_and(|(_, key)| key.verify_sig(message, signature).is_ok())
+    }
+}
+
+impl Material {
+    fn parse(&self, algorithm: Algorithm) -> Result<ParsedPublicKey, KeyRefusal> {
+        let parsed = match self {
+            Self::Rsa { n, e } => algorithm
+                .rsa()
+                .map(|parameters| RsaPublicKeyComponents { n, e }.to_parsed_public_key(parameters)),
+            // For a point, this checks that it is on the curve.
+            Self::Curve(bytes) => {
+                algorithm.of_curve().map(|algorithm| ParsedPublicKey::new(algorithm, bytes))
+            }
+        };
+        parsed.and_then(Result::ok).ok_or(KeyRefusal::Material)
     }
 }
 
@@ -120,31 +135,29 @@ fn check_purpose(jwk: &Map<String, Value>) -> Result<(), KeyRefusal> {
     }
 }
 
-fn rsa_key(jwk: &Map<String, Value>) -> Result<(&'static [Named], DecodingKey), KeyRefusal> {
+fn rsa_key(jwk: &Map<String, Value>) -> Result<(&'static [Named], Material), KeyRefusal> {
     let (n, e) = (bytes(jwk, "n")?, bytes(jwk, "e")?);
-    let (n, e) = (rsa::without_leading_zeros(&n), rsa::without_leading_zeros(&e));
-    rsa::check(n, e)?;
-    Ok((&algorithm::RSA, DecodingKey::from_rsa_raw_components(n, e)))
+    let (n, e) = (rsa::without_leading_zeros(&n).to_owned(), rsa::without_leading_zeros(&e).to_owned());
+    rsa::check(&n, &e)?;
+    Ok((&algorithm::RSA, Material::Rsa { n, e }))
 }
 
-fn ec_key(jwk: &Map<String, Value>) -> Result<(&'static [Named], DecodingKey), KeyRefusal> {
-    let (family, verification, size): (&'static [Named], &'static dyn VerificationAlgorithm, _) =
+fn ec_key(jwk: &Map<String, Value>) -> Result<(&'static [Named], Material), KeyRefusal> {
+    let (family, size): (&'static [Named], _) =
         match text(jwk, "crv")?.ok_or(KeyRefusal::Member { name: "crv" })? {
-            "P-256" => (&algorithm::P256, &ECDSA_P256_SHA256_FIXED, 32),
-            "P-384" => (&algorithm::P384, &ECDSA_P384_SHA384_FIXED, 48),
+            "P-256" => (&algorithm::P256, 32),
+            "P-384" => (&algorithm::P384, 48),
             other => return Err(KeyRefusal::Curve { name: sanitize(other) }),
         };
     let (x, y) = (bytes(jwk, "x")?, bytes(jwk, "y")?);
     if x.len() != size || y.len() != size {
         return Err(KeyRefusal::Material);
     }
-    // The uncompressed form of SEC 1 section 2.3.3. Parsing it once checks that the point is on the curve.
-    let point = [&[4], &*x, &*y].concat();
-    ParsedPublicKey::new(verification, &point).map_err(|_| KeyRefusal::Material)?;
-    Ok((family, DecodingKey::from_ec_der(&point)))
+    // The uncompressed form of SEC 1 section 2.3.3.
+    Ok((family, Material::Curve([&[4], &*x, &*y].concat())))
 }
 
-fn okp_key(jwk: &Map<String, Value>) -> Result<(&'static [Named], DecodingKey), KeyRefusal> {
+fn okp_key(jwk: &Map<String, Value>) -> Result<(&'static [Named], Material), KeyRefusal> {
     match text(jwk, "crv")?.ok_or(KeyRefusal::Member { name: "crv" })? {
         "Ed25519" => {}
         other => return Err(KeyRefusal::Curve { name: sanitize(other) }),
@@ -153,8 +166,7 @@ fn okp_key(jwk: &Map<String, Value>) -> Result<(&'static [Named], DecodingKey), 
     if x.len() != 32 {
         return Err(KeyRefusal::Material);
     }
-    ParsedPublicKey::new(&ED25519, &x).map_err(|_| KeyRefusal::Material)?;
-    Ok((&algorithm::ED25519, DecodingKey::from_ed_der(&x)))
+    Ok((&algorithm::ED25519, Material::Curve(x)))
 }
 
 /// A member of the key. Some providers write `null` for members that a key does not have.

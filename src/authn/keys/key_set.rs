@@ -1,10 +1,10 @@
 //! The key set that a provider publishes (RFC 7517 section 5).
 
-use jsonwebtoken::Algorithm;
 use serde_json::{Map, Value};
 
 use super::jwk::Key;
 use super::refusal::KeyRefusal;
+use crate::authn::algorithm::Algorithm;
 use crate::authn::json::{self, JsonError};
 use crate::authn::sanitize::sanitize;
 

@@ -61,6 +61,8 @@ pub mod identity;
 pub mod names;
 pub mod pattern;
 pub mod providers;
+#[cfg(feature = "reload")]
+pub mod reload;
 pub mod request;
 pub mod routes;
 pub mod rules;

@@ -43,5 +43,7 @@ pub use loading::loader::ActivationError;
 pub use loading::origin::Origin;
 pub use pipeline::Gateway;
 pub use reload::bundle::{BundleError, BundleVersion, Mirror, remote};
-pub use reload::reloader::{ActivationCheck, Failure, Outcome, Reloader, Status, Variables};
+pub use reload::reloader::{ActivationCheck, Reloader};
 pub use telemetry::{MetricFamily, Metrics, Observers, Stage, Traces, TracesError};
+
+pub use crate::reload::{Failure, Outcome, Status, Variables};

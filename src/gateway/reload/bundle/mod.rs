@@ -26,11 +26,12 @@ pub use error::BundleError;
 pub use manifest::BundleVersion;
 use unpack::Contents;
 
-use super::reloader::{Outcome, Reloader};
+use super::reloader::Reloader;
 use crate::config::place;
 use crate::gateway::auth::jwks::FetchLimits;
 use crate::gateway::auth::jwks::fetch::{Fetcher, native_tls, uri};
 use crate::gateway::auth::jwks::fetch_error::FetchError;
+use crate::reload::Outcome;
 
 /// The maximum size of a bundle. It is kept in memory while it is verified.
 const LIMITS: FetchLimits = FetchLimits { timeout: Duration::from_secs(30), max_bytes: 16 * 1024 * 1024 };

@@ -70,6 +70,8 @@ pub mod sources;
 mod tools;
 pub mod translate;
 
+#[cfg(feature = "tower")]
+pub use gateway::tower;
 pub use tools::cases as casefile;
 pub use tools::offline;
 

@@ -34,7 +34,11 @@ mod websocket;
 pub use admin::Admin;
 pub use auth::jwks as keys;
 pub use auth::verifier::TokenVerifier;
-pub use doors::{Authorized, Authorizer, AuthzRequest, ExtAuthzServer, ForwardAuthServer, Rejected};
+#[cfg(feature = "tower")]
+pub use doors::tower;
+pub use doors::{
+    Authorized, Authorizer, AuthzRequest, ExtAuthzServer, ForwardAuthServer, Rejected, StartError,
+};
 #[doc(hidden)]
 pub use forwarding::forward_everything;
 pub use listener::server::{Server, ServerError};
@@ -42,8 +46,8 @@ pub use loading::generation::Generation;
 pub use loading::loader::ActivationError;
 pub use loading::origin::Origin;
 pub use pipeline::Gateway;
-pub use reload::bundle::{BundleError, BundleVersion, Mirror, remote};
+pub use reload::bundle::{BundleError, BundleVersion, Mirror};
 pub use reload::reloader::{ActivationCheck, Reloader};
-pub use telemetry::{MetricFamily, Metrics, Observers, Stage, Traces, TracesError};
+pub use telemetry::{MetricFamily, Metrics, Observers, ObserversError, Stage, Traces, TracesError};
 
 pub use crate::reload::{Failure, Outcome, Status, Variables};

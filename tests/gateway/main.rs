@@ -12,6 +12,7 @@ mod attacked;
 mod bedrock;
 mod bundle;
 mod capture;
+mod client_certificates;
 mod configured;
 mod cors;
 mod credentials;

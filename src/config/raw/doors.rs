@@ -2,6 +2,8 @@
 
 use serde::Deserialize;
 
+use super::shapes::present;
+
 #[derive(Deserialize)]
 #[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename = "forward_auth", deny_unknown_fields)]
@@ -16,6 +18,9 @@ pub(in crate::config) struct ForwardAuth {
     /// their URL, and does not see the body. Default: `deny`.
     #[serde(default)]
     pub(in crate::config) without_body: Option<String>,
+    /// The certificate of the listener, and the authorities of the proxies' certificates. Default: none, and the listener uses plain HTTP.
+    #[serde(default, deserialize_with = "present")]
+    pub(in crate::config) tls: Option<Tls>,
 }
 
 #[derive(Deserialize)]
@@ -27,4 +32,20 @@ pub(in crate::config) struct ExtAuthz {
     /// Envoy removes the caller's credential from the request that it forwards. Default: `true`.
     #[serde(default)]
     pub(in crate::config) remove_credential: Option<bool>,
+    /// The certificate of the listener, and the authorities of the proxies' certificates. Default: none, and the listener uses plain HTTP.
+    #[serde(default, deserialize_with = "present")]
+    pub(in crate::config) tls: Option<Tls>,
+}
+
+#[derive(Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
+#[serde(rename = "tls", deny_unknown_fields)]
+pub(in crate::config) struct Tls {
+    /// The PEM file of the certificate chain, with the listener's certificate first.
+    pub(in crate::config) certificate: String,
+    /// The PEM file of the private key.
+    pub(in crate::config) key: String,
+    /// A PEM file of authorities. If it is set, a client needs a certificate of one of them.
+    #[serde(default, deserialize_with = "present")]
+    pub(in crate::config) client_ca: Option<String>,
 }

@@ -6,7 +6,7 @@ use miette::Diagnostic;
 use tokio::task::JoinSet;
 
 use super::authorizer::{Authorizer, Background};
-use crate::gateway::loading::loader::ActivationError;
+use crate::gateway::loading::error::ActivationError;
 use crate::gateway::loading::origin::Origin;
 use crate::gateway::reload::bundle::{BundleError, Mirror};
 use crate::gateway::reload::reloader::Reloader;

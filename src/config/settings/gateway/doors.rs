@@ -7,11 +7,18 @@ use super::clients::refuse;
 use crate::config::problem::Problem;
 use crate::config::raw;
 use crate::config::settings::context::Context;
-use crate::config::settings::types::{Convention, ExtAuthz, ForwardAuth, SocketAddress, WithoutBody};
+use crate::config::settings::types::{
+    Convention, ExtAuthz, ForwardAuth, SocketAddress, TlsFiles, WithoutBody,
+};
 
 /// `modelgate.forward_auth`.
-pub(super) fn forward_auth(cx: &mut Context<'_>, block: raw::ForwardAuth) -> Option<ForwardAuth> {
-    let raw::ForwardAuth { listen, convention, without_body } = block;
+pub(super) fn forward_auth(
+    cx: &mut Context<'_>,
+    block: raw::ForwardAuth,
+    directory: &Path,
+) -> Option<ForwardAuth> {
+    let raw::ForwardAuth { listen, convention, without_body, tls } = block;
+    let tls = tls.map(|files| tls_files(cx, "modelgate.forward_auth.tls", files, directory));
     let convention = match convention.as_deref() {
         None | Some("x-forwarded") => Convention::XForwarded,
         Some("x-original") => Convention::XOriginal,
@@ -29,7 +36,19 @@ pub(super) fn forward_auth(cx: &mut Context<'_>, block: raw::ForwardAuth) -> Opt
         }
     };
     let listen = address(cx, "forward_auth.listen", "127.0.0.1:4002", &listen)?;
-    Some(ForwardAuth { listen, convention, without_body })
+    Some(ForwardAuth { listen, convention, without_body, tls })
+}
+
+/// The files of a block `tls`.
+pub(super) fn tls_files(cx: &mut Context<'_>, at: &str, files: raw::Tls, directory: &Path) -> TlsFiles {
+    let raw::Tls { certificate, key, client_ca } = files;
+    cx.not_empty(&format!("{at}.certificate"), &certificate);
+    cx.not_empty(&format!("{at}.key"), &key);
+    if let Some(file) = &client_ca {
+        cx.not_empty(&format!("{at}.client_ca"), file);
+    }
+    let path = |file: String| directory.join(file);
+    TlsFiles { certificate: path(certificate), key: path(key), client_ca: client_ca.map(path) }
 }
 
 /// Parses the address of a listener.
@@ -45,7 +64,8 @@ pub(super) fn address<A: FromStr>(cx: &mut Context<'_>, key: &str, example: &str
 
 /// `modelgate.ext_authz`.
 pub(super) fn ext_authz(cx: &mut Context<'_>, block: raw::ExtAuthz, directory: &Path) -> Option<ExtAuthz> {
-    let raw::ExtAuthz { listen, remove_credential } = block;
+    let raw::ExtAuthz { listen, remove_credential, tls } = block;
+    let tls = tls.map(|files| tls_files(cx, "modelgate.ext_authz.tls", files, directory));
     let listen = match listen.strip_prefix("unix:") {
         Some(path) if !path.is_empty() => SocketAddress::Unix(directory.join(path)),
         _ => SocketAddress::Tcp(address(
@@ -55,5 +75,9 @@ pub(super) fn ext_authz(cx: &mut Context<'_>, block: raw::ExtAuthz, directory: &
             &listen,
         )?),
     };
-    Some(ExtAuthz { listen, removes_credential: remove_credential.unwrap_or(true) })
+    if tls.is_some() && matches!(listen, SocketAddress::Unix(_)) {
+        let range = "absent beside a Unix socket, which has no TLS".to_owned();
+        cx.refuse("modelgate.ext_authz.tls", Problem::OutOfRange { key: "tls".to_owned(), range });
+    }
+    Some(ExtAuthz { listen, removes_credential: remove_credential.unwrap_or(true), tls })
 }

@@ -8,7 +8,7 @@ mod admin;
 mod auth;
 mod clock;
 mod cors;
-mod doors;
+pub(crate) mod doors;
 mod error_chain;
 mod forwarding;
 mod http;
@@ -32,10 +32,9 @@ mod upstream;
 mod websocket;
 
 pub use admin::Admin;
+#[doc(hidden)]
 pub use auth::jwks as keys;
 pub use auth::verifier::TokenVerifier;
-#[cfg(feature = "tower")]
-pub use doors::tower;
 pub use doors::{
     Authorized, Authorizer, AuthzRequest, ExtAuthzServer, ForwardAuthServer, Rejected, StartError,
 };

@@ -27,6 +27,22 @@ const ADVICE: &str = "pass it to the decision";
 /// Decides requests by the steps of the gateway, up to the decision. Limits, metrics, shadow rules and the decision log apply.
 ///
 /// A clone is cheap and shares everything. [`start`](Self::start) follows files, until the last clone is dropped.
+///
+/// ```no_run
+/// use http::Request;
+/// use modelgate::gateway::{Authorizer, AuthzRequest};
+///
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// let authorizer = Authorizer::start("config.yaml").await?;
+/// let request = Request::post("/v1/chat/completions").header("authorization", "Bearer …");
+/// let (head, body) = request.body(r#"{"model": "gpt-4o"}"#.into())?.into_parts();
+/// match authorizer.check(AuthzRequest { head, body: Some(body), peer: None, claims: None }).await {
+///     Ok(authorized) => println!("allowed: {:?}", authorized.permit.model()),
+///     Err(rejected) => println!("denied: {}", rejected.message),
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Authorizer {
     gateway: Arc<Gateway>,

@@ -1,9 +1,8 @@
 //! The policy layer in front of LLM APIs: LiteLLM's role permissions as Cedar policies, and a gateway that enforces them.
 //!
 //! The YAML configuration of a LiteLLM proxy defines which roles of an OIDC token may use which models. This crate reads
-//! that file unchanged ([`config`]), translates it to Cedar policies ([`translate`](mod@translate)), and decides requests
-//! with them ([`engine`]). With the default features it also verifies tokens ([`authn`]) and forwards permitted requests
-//! (`gateway`).
+//! that file unchanged ([`config`]), translates it to Cedar policies, and decides requests with them ([`engine`]). With the
+//! default features it also verifies tokens ([`authn`]) and forwards permitted requests (`gateway`).
 //!
 //! ```
 //! use http::{HeaderMap, Method};
@@ -37,17 +36,25 @@
 //! 5. [`engine::Snapshot::authorize`] returns an [`engine::Permit`] or the rule that denies. Forwarding takes the permit
 //!    by value.
 //!
+//! The feature `reload` does all of this for files that change: `reload::Rules` has an example. The feature `tower` is a layer
+//! for services of axum, tonic and hyper that verifies tokens too: `tower` has an example.
+//!
 //! Teams are only known from the configuration; there is no database. [`offline`] does steps 3 to 5 in one call, and
 //! [`casefile`] tests rules with files of requests and expected answers.
 //!
 //! # Features
 //!
-//! - `gateway` (default): tokens are verified, and permitted requests are forwarded.
+//! Without any, the crate has no asynchronous runtime and reads no network.
+//!
+//! - `reload`: rules follow their files, by a thread. No asynchronous runtime either.
+//! - `gateway` (default): tokens are verified, and permitted requests are forwarded. Includes `reload`.
+//! - `tower` (default): a layer decides in front of a service of this process. Includes `gateway`.
 //! - `cli` (default): the command `modelgate`.
 
 pub mod authn;
 mod cache;
 #[cfg(feature = "cli")]
+#[doc(hidden)]
 pub mod cli;
 pub mod config;
 #[cfg(feature = "gateway")]
@@ -59,15 +66,24 @@ pub mod engine;
 pub mod gateway;
 pub mod identity;
 pub mod names;
+#[doc(hidden)]
 pub mod pattern;
+#[doc(hidden)]
 pub mod providers;
+#[cfg(feature = "reload")]
+pub mod reload;
 pub mod request;
+#[doc(hidden)]
 pub mod routes;
+#[doc(hidden)]
 pub mod rules;
 pub mod sources;
 mod tools;
+#[doc(hidden)]
 pub mod translate;
 
+#[cfg(feature = "tower")]
+pub use gateway::doors::tower;
 pub use tools::cases as casefile;
 pub use tools::offline;
 

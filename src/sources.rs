@@ -7,6 +7,8 @@ use std::sync::Arc;
 use miette::Diagnostic;
 
 use crate::config::{Config, ConfigError};
+#[cfg(feature = "reload")]
+use crate::dropins;
 use crate::dropins::{DropInError, DropIns};
 use crate::engine::{Snapshot, SnapshotError};
 
@@ -150,7 +152,42 @@ impl Sources {
     }
 }
 
+impl From<&Path> for Sources {
+    /// The configuration at this path. `modelgate.policies` decides about policies.
+    fn from(config: &Path) -> Self {
+        Self::new(config, None)
+    }
+}
+
+impl From<&str> for Sources {
+    fn from(config: &str) -> Self {
+        Self::new(config.as_ref(), None)
+    }
+}
+
+impl From<PathBuf> for Sources {
+    fn from(config: PathBuf) -> Self {
+        Self::new(&config, None)
+    }
+}
+
 impl Inputs {
+    /// Whether all files are unchanged since they were read. Files that belong together are rarely written at once, and
+    /// half of a change may lack a rule.
+    #[cfg(feature = "reload")]
+    pub(crate) fn is_stable(&self) -> bool {
+        let same = |file: &SourceFile| {
+            // The size limits were checked when the file was read.
+            std::fs::read(&file.path).is_ok_and(|content| content == *file.content)
+        };
+        let same_list = |inputs: &Self| {
+            let listed = inputs.dropins.files().iter().map(|(path, _)| path);
+            let list = inputs.policies.as_deref().map(dropins::list).transpose();
+            list.is_ok_and(|list| list.unwrap_or_default().iter().eq(listed))
+        };
+        same_list(self) && self.shadow.as_deref().is_none_or(same_list) && self.files.iter().all(same)
+    }
+
     /// Validates everything.
     ///
     /// # Errors

@@ -7,9 +7,9 @@ use miette::{MietteDiagnostic, Severity};
 
 use super::args::ConfigArgs;
 use super::output::{complain, failed};
-use crate::config::Config;
 use crate::engine::Snapshot;
-use crate::gateway::{Mirror, remote};
+use crate::gateway::Mirror;
+use crate::reload::Variables;
 use crate::sources::{Loaded, Sources};
 
 /// A mirror with fetched policies, and its polling interval.
@@ -20,14 +20,9 @@ pub(super) struct Brought {
 
 /// Fetches the policies if they come from a server.
 pub(super) async fn bring(args: &ConfigArgs) -> miette::Result<Option<Brought>> {
-    // An invalid configuration is reported in full when it is loaded.
-    let settings = Config::load(&args.config, &environment).map(|config| config.gateway);
-    let Ok(settings) = settings else { return Ok(None) };
-    let policies = args.policies.as_ref().or(settings.policies.as_ref());
-    let Some(url) = policies.and_then(|policies| remote(policies)) else { return Ok(None) };
-    let mut mirror = Mirror::new(url, settings.policies_key).map_err(failed)?;
-    mirror.refresh().await.map_err(failed)?;
-    Ok(Some(Brought { mirror, every: settings.policies_poll }))
+    let variables: Variables = Box::new(environment);
+    let fetched = Mirror::fetched(&sources(args, None), &variables).await.map_err(failed)?;
+    Ok(fetched.map(|(mirror, every)| Brought { mirror, every }))
 }
 
 /// The files of a command: the configuration, and the local copy of its policies.

@@ -13,7 +13,6 @@ mod explain;
 mod init;
 mod load;
 mod next_steps;
-mod observing;
 mod output;
 mod replay;
 mod serve;

@@ -71,9 +71,9 @@ async fn serve(args: &ServeArgs) -> miette::Result<Exit> {
     let reloader =
         Reloader::start(args.sources(brought.as_ref()), Box::new(super::environment), Some(check))?;
     let gateway = reloader.gateway();
-    super::observing::observe(gateway)?;
     let generation = gateway.active();
     let config = generation.snapshot().config();
+    gateway.observers().start(&config.gateway).map_err(super::failed)?;
     super::warn(generation.snapshot(), generation.origin().and_then(Origin::without_policies));
     if !config.ignored.is_empty() {
         let keys: Vec<_> = config.ignored.iter().map(|ignored| ignored.key.as_str()).collect();

@@ -18,7 +18,7 @@ pub use error::{DropInError, Finding};
 
 pub(crate) use drop_in::{DropIn, annotation};
 pub(crate) use entities::StaticEntities;
-#[cfg(feature = "gateway")]
+#[cfg(feature = "reload")]
 pub(crate) use files::{is_ours, list};
 pub(crate) use schema::MergedSchema;
 pub(crate) use text_file::TextFile;

@@ -8,7 +8,7 @@ mod admin;
 mod auth;
 mod clock;
 mod cors;
-mod doors;
+pub(crate) mod doors;
 mod error_chain;
 mod forwarding;
 mod http;
@@ -32,9 +32,12 @@ mod upstream;
 mod websocket;
 
 pub use admin::Admin;
+#[doc(hidden)]
 pub use auth::jwks as keys;
 pub use auth::verifier::TokenVerifier;
-pub use doors::{Authorized, Authorizer, AuthzRequest, ExtAuthzServer, ForwardAuthServer, Rejected};
+pub use doors::{
+    Authorized, Authorizer, AuthzRequest, ExtAuthzServer, ForwardAuthServer, Rejected, StartError,
+};
 #[doc(hidden)]
 pub use forwarding::forward_everything;
 pub use listener::server::{Server, ServerError};
@@ -42,6 +45,8 @@ pub use loading::error::ActivationError;
 pub use loading::generation::Generation;
 pub use loading::origin::Origin;
 pub use pipeline::Gateway;
-pub use reload::bundle::{BundleError, BundleVersion, Mirror, remote};
-pub use reload::reloader::{ActivationCheck, Failure, Outcome, Reloader, Status, Variables};
-pub use telemetry::{MetricFamily, Metrics, Observers, Stage, Traces, TracesError};
+pub use reload::bundle::{BundleError, BundleVersion, Mirror};
+pub use reload::reloader::{ActivationCheck, Reloader};
+pub use telemetry::{MetricFamily, Metrics, Observers, ObserversError, Stage, Traces, TracesError};
+
+pub use crate::reload::{Failure, Outcome, Status, Variables};

@@ -13,11 +13,11 @@ use crate::ext_authz::{Asked, Door};
 use crate::fixture::{Message, read_message, soon};
 
 /// The models that the caller of the cases may use are `a` and names below `team/`.
-const MODELS: &str = r#"["a", "team/*"]"#;
+pub(crate) const MODELS: &str = r#"["a", "team/*"]"#;
 
 /// What came of a request.
 #[derive(Debug, PartialEq, Eq)]
-enum Verdict {
+pub(crate) enum Verdict {
     Permitted,
     Denied,
     Refused,
@@ -25,7 +25,7 @@ enum Verdict {
 
 impl Verdict {
     /// By a status of the gateway. After the decision, it may still find no deployment.
-    fn of(status: &str) -> Self {
+    pub(crate) fn of(status: &str) -> Self {
         match status {
             "200" | "404" | "501" => Self::Permitted,
             "403" => Self::Denied,
@@ -35,7 +35,12 @@ impl Verdict {
 }
 
 /// Sends a request with these headers and this body, and reads the answer.
-async fn exchange(address: std::net::SocketAddr, head: &str, headers: &str, body: &[u8]) -> Message {
+pub(crate) async fn exchange(
+    address: std::net::SocketAddr,
+    head: &str,
+    headers: &str,
+    body: &[u8],
+) -> Message {
     let mut stream = soon(TcpStream::connect(address)).await.unwrap();
     let length = body.len();
     let text = format!("{head} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {length}\r\n{headers}\r\n");
@@ -44,7 +49,7 @@ async fn exchange(address: std::net::SocketAddr, head: &str, headers: &str, body
 }
 
 /// Whether a request can be written over HTTP/1.1 with a length of its own.
-fn is_plain(case: &Case) -> bool {
+pub(crate) fn is_plain(case: &Case) -> bool {
     let frames = ["content-length", "transfer-encoding", "expect", "connection", "host", "te", "upgrade"];
     case.with(|head| {
         let is_ascii = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic());
@@ -124,13 +129,13 @@ async fn every_case_has_one_verdict_at_every_door() {
 }
 
 /// Another handle of the same socket.
-fn clone_of(listener: &TcpListener) -> std::os::fd::OwnedFd {
+pub(crate) fn clone_of(listener: &TcpListener) -> std::os::fd::OwnedFd {
     use std::os::fd::AsFd as _;
     listener.as_fd().try_clone_to_owned().unwrap()
 }
 
 /// Answers every request with 200.
-async fn answer_everything(upstream: TcpListener) {
+pub(crate) async fn answer_everything(upstream: TcpListener) {
     while let Ok((mut stream, _)) = upstream.accept().await {
         tokio::spawn(async move {
             loop {

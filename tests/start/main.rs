@@ -5,6 +5,7 @@ mod before_litellm;
 mod demo;
 mod examples;
 mod readme;
+mod rust_examples;
 
 #[path = "../support/key.rs"]
 mod key;

@@ -19,7 +19,8 @@ use crate::gateway::http::error_response::{Answer, json_answer};
 use crate::gateway::limits::counter::Counter;
 use crate::gateway::listener::connection::Common;
 use crate::gateway::listener::server::{self, ServerError};
-use crate::gateway::reload::reloader::{Outcome, Reloader};
+use crate::gateway::reload::reloader::Reloader;
+use crate::reload::Outcome;
 
 /// The maximum number of connections. Operators have their own listener, so that callers cannot block them.
 const CONNECTIONS: usize = 256;

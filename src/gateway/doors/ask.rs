@@ -25,7 +25,7 @@ use crate::routes::surface::ErrorShape;
 pub(super) struct Answered {
     pub(super) decided: Result<Verdict, Refused>,
     pub(super) request_id: HeaderValue,
-    observation: Observation,
+    pub(super) observation: Observation,
 }
 
 /// A refused request.
@@ -52,8 +52,22 @@ impl Answered {
     }
 }
 
-/// Asks about a request, unless the door could not read it.
+/// Asks about a request, unless the door could not read it. A permission is all that is observed of a permitted request.
 pub(super) async fn ask(
+    gateway: &Gateway,
+    incoming: &mut IncomingRequest,
+    asked: &Asked<'_>,
+    described: Result<(), Refusal>,
+) -> Answered {
+    let mut answered = judge(gateway, incoming, asked, described).await;
+    if answered.decided.is_ok() {
+        answered.observation.answered(StatusCode::OK, None);
+    }
+    answered
+}
+
+/// The same for a door that sees the response too. It tells the observation.
+pub(super) async fn judge(
     gateway: &Gateway,
     incoming: &mut IncomingRequest,
     asked: &Asked<'_>,
@@ -70,9 +84,6 @@ pub(super) async fn ask(
         let answer = gateway.refused(&refusal, incoming, by_headers, &request_id, &mut observation);
         Refused { refusal, answer }
     });
-    if decided.is_ok() {
-        observation.answered(StatusCode::OK, None);
-    }
     Answered { decided, request_id, observation }
 }
 

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderValue, Response};
-use http_body_util::{BodyExt as _, Either, Full};
+use http_body_util::BodyExt as _;
+use tokio::task::JoinSet;
 
 use super::ask::{Answered, Refused, ask};
 use super::decide::Asked;
@@ -18,16 +19,40 @@ use crate::engine::{Decision, Permit};
 use crate::gateway::http::error_response::{Answer, REQUEST_ID, Refusal};
 use crate::gateway::http::incoming::IncomingRequest;
 use crate::gateway::pipeline::Gateway;
+use crate::gateway::reload::reloader::Reloader;
+use crate::reload::Status;
 
 const ADVICE: &str = "pass it to the decision";
 
 /// Decides requests by the steps of the gateway, up to the decision. Limits, metrics, shadow rules and the decision log apply.
 ///
-/// A clone is cheap and shares everything. To change the rules while it is used, start it with a
-/// [`Reloader`](crate::gateway::Reloader).
+/// A clone is cheap and shares everything. [`start`](Self::start) follows files, until the last clone is dropped.
+///
+/// ```no_run
+/// use http::Request;
+/// use modelgate::gateway::{Authorizer, AuthzRequest};
+///
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// let authorizer = Authorizer::start("config.yaml").await?;
+/// let request = Request::post("/v1/chat/completions").header("authorization", "Bearer …");
+/// let (head, body) = request.body(r#"{"model": "gpt-4o"}"#.into())?.into_parts();
+/// match authorizer.check(AuthzRequest { head, body: Some(body), peer: None, claims: None }).await {
+///     Ok(authorized) => println!("allowed: {:?}", authorized.permit.model()),
+///     Err(rejected) => println!("denied: {}", rejected.message),
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Authorizer {
     gateway: Arc<Gateway>,
+    background: Option<Arc<Background>>,
+}
+
+/// What keeps an authorizer up to date. The tasks end with it.
+pub(super) struct Background {
+    pub(super) reloader: Arc<Reloader>,
+    pub(super) _tasks: JoinSet<()>,
 }
 
 /// A request to decide.
@@ -72,7 +97,33 @@ impl Authorizer {
     /// Decides by the rules of this gateway, which need not listen.
     #[must_use]
     pub fn new(gateway: Arc<Gateway>) -> Self {
-        Self { gateway }
+        Self { gateway, background: None }
+    }
+
+    pub(super) fn with_background(self, background: Background) -> Self {
+        Self { background: Some(Arc::new(background)), ..self }
+    }
+
+    /// The gateway whose rules decide.
+    #[must_use]
+    pub fn gateway(&self) -> &Arc<Gateway> {
+        &self.gateway
+    }
+
+    /// The state of reloading; `None` if this authorizer was not started on files.
+    #[must_use]
+    pub fn status(&self) -> Option<Status> {
+        self.background.as_ref().map(|background| background.reloader.status())
+    }
+
+    /// The metrics, as an answer for Prometheus.
+    pub async fn metrics(&self) -> Response<Bytes> {
+        joined(self.gateway.metrics()).await
+    }
+
+    /// Writes what waits for the decision log and for traces, for up to 5 seconds each. Call it before the process ends.
+    pub async fn flush(&self) {
+        self.gateway.observers().flush().await;
     }
 
     /// Decides a request.
@@ -95,13 +146,12 @@ impl Authorizer {
             trusted: &generation.snapshot().config().gateway.trusted_proxies,
             claims: claims.as_ref(),
         };
-        let body = Either::Right(Full::new(body.unwrap_or_default()));
-        let mut incoming = IncomingRequest { head, body, peer, client_ca: None, draining: None };
+        let mut incoming = IncomingRequest::whole(head, body.unwrap_or_default(), peer);
         let Answered { decided, request_id, .. } = ask(&self.gateway, &mut incoming, &asked, Ok(())).await;
         match decided {
-            Ok(Verdict { permit, listing }) => {
+            Ok(Verdict { permit, listing, .. }) => {
                 let listing = match listing {
-                    Some(answer) => Some(joined(answer, &request_id).await),
+                    Some(answer) => Some(identified(answer, &request_id).await),
                     None => None,
                 };
                 Ok(Authorized { permit, listing, request_id })
@@ -116,7 +166,7 @@ impl Authorizer {
                     message: refusal.to_string(),
                     rule: denied.map(|denied| denied.rule.as_str()),
                     decision: denied.map(|denied| (*denied.decision).clone()),
-                    response: joined(answer, &request_id).await,
+                    response: identified(answer, &request_id).await,
                     request_id,
                 }))
             }
@@ -124,10 +174,15 @@ impl Authorizer {
     }
 }
 
+/// The response with the id of its request.
+async fn identified(mut answer: Answer, request_id: &HeaderValue) -> Response<Bytes> {
+    answer.headers_mut().insert(REQUEST_ID, request_id.clone());
+    joined(answer).await
+}
+
 /// The response with its body in one piece. The bodies of our own answers are in memory.
-async fn joined(answer: Answer, request_id: &HeaderValue) -> Response<Bytes> {
-    let (mut head, body) = answer.into_parts();
-    head.headers.insert(REQUEST_ID, request_id.clone());
+async fn joined(answer: Answer) -> Response<Bytes> {
+    let (head, body) = answer.into_parts();
     let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
     Response::from_parts(head, body)
 }

@@ -9,6 +9,7 @@ use crate::config::WithoutBody;
 use crate::gateway::http::client_ip;
 use crate::gateway::http::error_response::Refusal;
 use crate::gateway::http::incoming::IncomingRequest;
+use crate::gateway::http::segmented_body::SegmentedBody;
 use crate::gateway::judging::Case;
 use crate::gateway::model_list;
 use crate::gateway::pipeline::Gateway;
@@ -48,8 +49,12 @@ impl Gateway {
         if asked.seen == SeenBody::Whole && has_two_readings(&incoming.head.headers) {
             return Err(Refusal::Encoding);
         }
+        let mut body = SegmentedBody::default();
         let (read, is_empty) = match self.read(incoming, by, observation).await {
-            Ok((case, body)) => (Ok(case), body.len() == 0),
+            Ok((case, received)) => {
+                body = received;
+                (Ok(case), body.len() == 0)
+            }
             Err(refusal) => (Err(refusal), false),
         };
         // A proxy may announce a body with `Transfer-Encoding` and send none of it.
@@ -64,7 +69,7 @@ impl Gateway {
                 case.call = case.call.with_unseen_body();
                 case
             }
-            (None, SeenBody::Whole | SeenBody::Empty) => read?,
+            (None, SeenBody::Received | SeenBody::Whole | SeenBody::Empty) => read?,
             (None, SeenBody::Nothing) => asked.without_body(read)?,
             (None, SeenBody::Beginning) => return Err(Refusal::BodyUnseen(asked.advice)),
         };
@@ -74,7 +79,7 @@ impl Gateway {
         let listing =
             model_list::answer(judged.generation.snapshot(), &caller, &permit, &incoming.head.headers)
                 .transpose()?;
-        Ok(Verdict { permit, listing })
+        Ok(Verdict { permit, listing, body })
     }
 }
 

@@ -13,9 +13,13 @@ mod ext_authz;
 mod forward_auth;
 mod original;
 mod seen_body;
+mod start;
+#[cfg(feature = "tower")]
+pub mod tower;
 mod unix;
 mod verdict;
 
 pub use authorizer::{Authorized, Authorizer, AuthzRequest, Rejected};
 pub use ext_authz::ExtAuthzServer;
 pub use forward_auth::ForwardAuthServer;
+pub use start::StartError;

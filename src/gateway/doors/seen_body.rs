@@ -8,7 +8,10 @@ use crate::routes::surface::{self, ModelUse, Place};
 /// What a proxy sent of the body of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SeenBody {
-    /// The whole body.
+    /// The whole body, which this process passes on without its codings.
+    #[cfg_attr(not(feature = "tower"), expect(dead_code, reason = "the layer alone passes a request on"))]
+    Received,
+    /// The whole body. The proxy passes on what it sent.
     Whole,
     /// The caller itself says that there is no body.
     Empty,

@@ -3,8 +3,11 @@
 use http::{HeaderMap, HeaderName, HeaderValue};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
+use crate::authn::CREDENTIAL_HEADERS;
 use crate::engine::Permit;
 use crate::gateway::http::error_response::Answer;
+use crate::gateway::http::header_names::chooses;
+use crate::gateway::http::segmented_body::SegmentedBody;
 
 /// The headers. Each of them is always present, so that a proxy replaces the one that the caller sent.
 pub(super) const HEADERS: [HeaderName; 5] = [
@@ -26,6 +29,9 @@ pub(super) struct Verdict {
     pub(super) permit: Permit,
     /// The answer to a request for the models that the caller may use, if it is one.
     pub(super) listing: Option<Answer>,
+    /// The body without its codings.
+    #[cfg_attr(not(feature = "tower"), expect(dead_code, reason = "the layer alone passes a request on"))]
+    pub(super) body: SegmentedBody,
 }
 
 impl Verdict {
@@ -55,6 +61,17 @@ fn list<'t>(texts: impl IntoIterator<Item = &'t str>) -> HeaderValue {
     }
     // Everything else was encoded.
     HeaderValue::try_from(list).unwrap_or_else(|_| HeaderValue::from_static(""))
+}
+
+/// The headers of a request that have a credential, or choose a model, a deployment or an account besides the judged one. The
+/// gateway sends none of them upstream.
+pub(super) fn to_remove(headers: &HeaderMap) -> Vec<String> {
+    let mut others: Vec<_> = headers.keys().map(HeaderName::as_str).filter(|name| chooses(name)).collect();
+    // `HeaderMap` has no order of its own.
+    others.sort_unstable();
+    others.retain(|name| !CREDENTIAL_HEADERS.contains(name));
+    let credentials = CREDENTIAL_HEADERS.into_iter().filter(|name| headers.contains_key(*name));
+    credentials.chain(others).map(str::to_owned).collect()
 }
 
 #[cfg(test)]

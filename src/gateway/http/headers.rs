@@ -18,6 +18,14 @@ pub(in crate::gateway) fn not_for_upstream(
     })
 }
 
+/// The request headers that repeat the credential.
+#[cfg(feature = "tower")]
+pub(in crate::gateway) fn repeating(headers: &HeaderMap, credential: Option<&[u8]>) -> Vec<HeaderName> {
+    let repeats =
+        |value: &HeaderValue| credential.is_some_and(|credential| contains(value.as_bytes(), credential));
+    headers.iter().filter(|(_, value)| repeats(value)).map(|(name, _)| name.clone()).collect()
+}
+
 /// Removes the request headers that are not forwarded.
 pub(in crate::gateway) fn upstream(headers: &mut HeaderMap) {
     let stripped = not_for_upstream(headers, Bearer::presented(headers, None).ok());

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{Request, Version};
-use http_body_util::{Either, Full};
-use hyper::body::Incoming;
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, Either, Full};
+use hyper::body::{Body, Incoming};
 use tokio::sync::watch;
 
 /// A request whose body is still being received.
@@ -22,8 +23,10 @@ pub(in crate::gateway) struct IncomingRequest {
     pub(in crate::gateway) draining: Option<watch::Receiver<()>>,
 }
 
-/// The body of a request: it arrives on a connection, or another proxy sent it inside a message.
-pub(in crate::gateway) type RequestBody = Either<Incoming, Full<Bytes>>;
+/// The body of a request: it arrives on a connection of ours, or somebody else brings it.
+pub(in crate::gateway) type RequestBody = Either<Incoming, UnsyncBoxBody<Bytes, BoxError>>;
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// An extension of a response, set if the body of its request was not read to the end.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +36,22 @@ impl IncomingRequest {
     pub(in crate::gateway) fn new(request: Request<Incoming>, peer: Option<IpAddr>) -> Self {
         let (head, body) = request.into_parts();
         Self { head, body: Either::Left(body), peer, client_ca: None, draining: None }
+    }
+
+    /// A request whose body has arrived.
+    pub(in crate::gateway) fn whole(head: Parts, body: Bytes, peer: Option<IpAddr>) -> Self {
+        Self::boxed(Request::from_parts(head, Full::new(body)), peer)
+    }
+
+    /// A request with any body.
+    pub(in crate::gateway) fn boxed<B>(request: Request<B>, peer: Option<IpAddr>) -> Self
+    where
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        let (head, body) = request.into_parts();
+        let body = Either::Right(body.map_err(Into::into).boxed_unsync());
+        Self { head, body, peer, client_ca: None, draining: None }
     }
 
     /// Whether the task that polls the connection also reads the body. HTTP/2 uses a task for each stream.

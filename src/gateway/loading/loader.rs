@@ -1,17 +1,16 @@
 //! Loads files into a generation that can be activated: reads, validates and builds it.
 
-use std::path::Path;
 use std::time::SystemTime;
 
 use super::error::{ActivationError, read_file, unusable};
 use super::generation::Generation;
 use super::listeners::{self, ListenerTls};
-use super::origin::{Fingerprint, Origin, Roots};
+use super::origin::{Fingerprint, Origin};
 use crate::config::{Config, Deployment, GoogleCredentials, JwtAuth, Model, UpstreamCredential, google_key};
-use crate::dropins;
 use crate::gateway::auth::jwks::files::{KeyFile, KeyFiles, NamedFile, key_files};
 use crate::gateway::auth::verifier::TokenVerifier;
 use crate::gateway::upstream::credentials;
+use crate::reload::Roots;
 use crate::sources::{Inputs, SourceFile, Sources};
 
 /// Everything that was read.
@@ -33,18 +32,11 @@ impl LoadedFiles {
     ) -> Result<Self, ActivationError> {
         let at = SystemTime::now();
         let mut inputs = sources.read(env, &mut |config, policies| {
-            let shadow = sources.shadow();
-            let configs = [Some(sources), shadow].into_iter().flatten();
-            let policies = [policies, shadow.and_then(Sources::policies)];
-            *roots = Roots {
-                files: configs.map(|sources| sources.config().to_owned()).collect(),
-                policies: policies.into_iter().flatten().map(Path::to_owned).collect(),
-            };
+            *roots = Roots::of(sources, policies);
             roots.files.extend(named_keys(config).into_iter().map(|file| file.path));
             roots.files.extend(listeners::paths(&config.gateway));
         })?;
-        let shadow_policies = inputs.shadow.as_ref().and_then(|shadow| shadow.policies.clone());
-        roots.policies.extend(shadow_policies.filter(|policies| !roots.policies.contains(policies)));
+        roots.add_shadow(&inputs);
         let mut key_files = KeyFiles::new();
         for NamedFile { url, path, issuer } in named_keys(&inputs.config) {
             let file = read_file(&path)?;
@@ -63,21 +55,9 @@ impl LoadedFiles {
         Ok(Self { inputs, key_files, tls, at, hash, roots })
     }
 
-    /// Whether all files are unchanged since they were read. Files that belong together are rarely written at once, and
-    /// half of a change may lack a rule.
+    /// Whether all files are unchanged since they were read.
     pub(in crate::gateway) fn is_stable(&self) -> bool {
-        let same = |file: &SourceFile| {
-            // The size limits were checked when the file was read.
-            std::fs::read(&file.path).is_ok_and(|content| content == *file.content)
-        };
-        let same_list = |inputs: &Inputs| {
-            let listed = inputs.dropins.files().iter().map(|(path, _)| path);
-            let list = inputs.policies.as_deref().map(dropins::list).transpose();
-            list.is_ok_and(|list| list.unwrap_or_default().iter().eq(listed))
-        };
-        same_list(&self.inputs)
-            && self.inputs.shadow.as_deref().is_none_or(same_list)
-            && self.inputs.files.iter().all(same)
+        self.inputs.is_stable()
     }
 
     /// The SHA-256 of all files: names and contents.

@@ -9,6 +9,7 @@ use std::time::SystemTime;
 use aws_lc_rs::digest::{Context, SHA256};
 
 use crate::dropins;
+use crate::reload::Roots;
 
 /// Larger than any file that is read may be.
 const LARGEST_FILE: u64 = 64 * 1024 * 1024 + 1;
@@ -27,13 +28,6 @@ pub struct Origin {
     /// The number of drop-in policies.
     pub policy_count: usize,
     pub(in crate::gateway) roots: Roots,
-}
-
-/// The files and directories to watch for changes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(in crate::gateway) struct Roots {
-    pub(in crate::gateway) files: Vec<PathBuf>,
-    pub(in crate::gateway) policies: Vec<PathBuf>,
 }
 
 /// The SHA-256 of files, names and contents.

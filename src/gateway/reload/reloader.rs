@@ -2,24 +2,17 @@
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
-
-use miette::{Diagnostic, NarratableReportHandler};
 
 use crate::config::Config;
 use crate::engine::Snapshot;
 use crate::gateway::loading::error::ActivationError;
 use crate::gateway::loading::generation::Generation;
 use crate::gateway::loading::loader::LoadedFiles;
-use crate::gateway::loading::origin::{Origin, Roots};
+use crate::gateway::loading::origin::Origin;
 use crate::gateway::pipeline::Gateway;
+use crate::reload::{Outcome, Roots, Status, Variables, diagnostic, read_stable, warn};
 use crate::sources::Sources;
 
-/// The number of attempts to read files that keep changing.
-const READINGS: usize = 10;
-
-/// Looks up environment variables.
-pub type Variables = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
 /// The operator's own check of a new generation. If it returns a reason, the generation is never activated.
 pub type ActivationCheck = Box<dyn Fn(&Snapshot) -> Result<(), String> + Send + Sync>;
 
@@ -40,37 +33,6 @@ struct State {
     roots: Roots,
 }
 
-/// The state of reloading.
-#[derive(Clone, Debug, Default)]
-pub struct Status {
-    /// The number of generations that were activated since the start.
-    pub reloads: u64,
-    /// The number of attempts that were refused since the start.
-    pub failures: u64,
-    /// The reason why the last attempt was refused; `None` if it was not.
-    pub last_error: Option<Failure>,
-}
-
-/// A refused attempt.
-#[derive(Clone, Debug)]
-pub struct Failure {
-    /// The time.
-    pub at: SystemTime,
-    /// The complete diagnostic.
-    pub message: String,
-}
-
-/// The result of an attempt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// A new generation was activated.
-    Loaded,
-    /// The files are the same as those of the active generation.
-    Unchanged,
-    /// The files were refused, and the active generation stays. [`Status::last_error`] has the reason.
-    Refused,
-}
-
 impl Reloader {
     /// Loads the sources and creates a gateway. It fetches no keys and watches no files yet.
     ///
@@ -83,7 +45,7 @@ impl Reloader {
         check: Option<ActivationCheck>,
     ) -> Result<Arc<Self>, ActivationError> {
         let mut roots = Roots::default();
-        let candidate = read_stable(&sources, &*env, &mut roots)?;
+        let candidate = read(&sources, &*env, &mut roots)?;
         let first = checked(candidate.build(None)?, check.as_ref())?;
         let gateway = Arc::new(Gateway::new(first)?);
         let state = Mutex::new(State { roots, status: Status::default() });
@@ -123,7 +85,7 @@ impl Reloader {
                 Outcome::Loaded
             }
             Ok(None) => {
-                self.state().status.last_error = None;
+                self.state().status.unchanged();
                 Outcome::Unchanged
             }
             Err(error) => {
@@ -141,7 +103,7 @@ impl Reloader {
             return Ok(None);
         }
         let mut roots = self.roots();
-        let candidate = read_stable(&self.sources, &*self.env, &mut roots);
+        let candidate = read(&self.sources, &*self.env, &mut roots);
         self.state().roots = roots;
         let candidate = candidate?;
         if before.origin().is_some_and(|origin| origin.hash == candidate.hash()) {
@@ -152,15 +114,7 @@ impl Reloader {
 
     fn activate(&self, before: &Generation, next: Generation) {
         let (old, new) = (before.snapshot().config(), next.snapshot().config());
-        for warning in &new.warnings {
-            tracing::warn!("{}", diagnostic(warning));
-        }
-        for named in next.snapshot().misnamed_callers() {
-            tracing::warn!("{named}");
-        }
-        if let Some(directory) = next.origin().and_then(Origin::without_policies) {
-            tracing::warn!("there is no policy in `{}`", directory.display());
-        }
+        warn(next.snapshot(), next.origin().and_then(Origin::without_policies));
         for key in needs_restart(old, new) {
             tracing::warn!("`modelgate.{key}` has changed: restart modelgate to apply it");
         }
@@ -168,10 +122,7 @@ impl Reloader {
         self.gateway.activate(next);
         self.gateway.observers().metrics().reloaded(true);
         tracing::info!(generation, "new rules are active");
-        let mut state = self.state();
-        state.status.reloads += 1;
-        state.status.last_error = None;
-        drop(state);
+        self.state().status.loaded();
         let gateway = Arc::clone(&self.gateway);
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(async move { gateway.active().warm_up().await });
@@ -180,13 +131,7 @@ impl Reloader {
 
     pub(in crate::gateway) fn refused(&self, message: String) {
         self.gateway.observers().metrics().reloaded(false);
-        let mut state = self.state();
-        state.status.failures += 1;
-        // An invalid file is read again whenever another file changes, and is then not logged again.
-        if state.status.last_error.as_ref().is_none_or(|last| last.message != message) {
-            tracing::error!("the old rules stay active: {message}");
-            state.status.last_error = Some(Failure { at: SystemTime::now(), message });
-        }
+        self.state().status.refused(message);
     }
 
     pub(in crate::gateway) fn roots(&self) -> Roots {
@@ -209,26 +154,13 @@ fn retire(before: Arc<Generation>) {
     }
 }
 
-fn read_stable(
+fn read(
     sources: &Sources,
     env: &dyn Fn(&str) -> Option<String>,
     roots: &mut Roots,
 ) -> Result<LoadedFiles, ActivationError> {
-    let mut refused = None;
-    for _ in 0..READINGS {
-        match LoadedFiles::read(sources, env, roots) {
-            Ok(candidate) if candidate.is_stable() => return Ok(candidate),
-            Ok(_) => refused = None,
-            // The files may look invalid while they are being replaced, but not twice in the same way.
-            Err(error) => {
-                let said = error.to_string();
-                if refused.replace(said.clone()) == Some(said) {
-                    return Err(error);
-                }
-            }
-        }
-    }
-    Err(ActivationError::Unsettled)
+    read_stable(|| LoadedFiles::read(sources, env, roots), LoadedFiles::is_stable)?
+        .ok_or(ActivationError::Unsettled)
 }
 
 fn checked(candidate: Generation, check: Option<&ActivationCheck>) -> Result<Generation, ActivationError> {
@@ -259,16 +191,6 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         ),
     ];
     changed.into_iter().filter(|(_, changed)| *changed).map(|(key, _)| key).collect()
-}
-
-/// The complete diagnostic in plain text.
-fn diagnostic(error: &dyn Diagnostic) -> String {
-    let mut text = String::new();
-    // Writing to a string cannot fail. If it did, only the message would remain.
-    match NarratableReportHandler::new().render_report(&mut text, error) {
-        Ok(()) => text,
-        Err(_) => error.to_string(),
-    }
 }
 
 #[cfg(test)]

@@ -19,6 +19,6 @@ pub use families::MetricFamily;
 pub use metrics::{Metrics, Stage};
 pub(super) use observation::Observation;
 pub(super) use observed_body::ObservedBody;
-pub use observers::Observers;
+pub use observers::{Observers, ObserversError};
 pub(super) use scrape::DeploymentSample;
 pub use traces::{Traces, TracesError};

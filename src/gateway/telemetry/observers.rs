@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use super::metrics::Metrics;
 use super::process;
-use super::traces::Traces;
-use crate::decision_log::DecisionLog;
+use super::traces::{Traces, TracesError};
+use crate::config::GatewaySettings;
+use crate::decision_log::{DecisionLog, DecisionLogError};
 
 /// The maximum time to flush at the end of the process.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -19,11 +20,39 @@ pub struct Observers {
     pub(super) traces: OnceLock<Traces>,
 }
 
+/// The reason why decisions or traces cannot be recorded.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ObserversError {
+    /// The decision log cannot be written.
+    #[error(transparent)]
+    Log(#[from] DecisionLogError),
+    /// Traces cannot be sent.
+    #[error(transparent)]
+    Traces(#[from] TracesError),
+}
+
 impl Observers {
     pub(in crate::gateway) fn new() -> std::io::Result<Self> {
         process::started();
         let metrics = Metrics::new().map_err(std::io::Error::other)?;
         Ok(Self { metrics, log: OnceLock::new(), traces: OnceLock::new() })
+    }
+
+    /// Starts what the configuration and the environment enable: the decision log, and traces. Must be called in a runtime.
+    ///
+    /// # Errors
+    ///
+    /// [`ObserversError`] if the file cannot be opened, or the variables are invalid.
+    pub fn start(&self, settings: &GatewaySettings) -> Result<(), ObserversError> {
+        if let Some(settings) = &settings.decision_log {
+            self.log_to(DecisionLog::start(settings)?);
+        }
+        if let Some(traces) = Traces::from_environment()? {
+            self.trace_to(traces);
+            tracing::info!("traces are sent by OTLP");
+        }
+        Ok(())
     }
 
     /// The counters.

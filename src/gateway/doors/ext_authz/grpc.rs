@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri};
-use http_body_util::{BodyExt as _, Either, Full};
+use http_body_util::{BodyExt as _, Full};
 use prost_types::value::Kind;
 use prost_types::{ListValue, Struct, Value};
 use tonic::server::{Grpc, UnaryService};
@@ -94,8 +94,7 @@ async fn check(gateway: &Arc<Gateway>, refusal: Option<Refusal>, request: CheckR
     let asked = Asked { seen, without_body: WithoutBody::Deny, advice: ADVICE, trusted, claims: None };
     let mut changes = Changes::of(&head.headers, settings);
     let origin = cors::origin(&head.headers);
-    let body = Either::Right(Full::new(body));
-    let mut incoming = IncomingRequest { head, body, peer: source, client_ca: None, draining: None };
+    let mut incoming = IncomingRequest::whole(head, body, source);
     let unjudged = match &described {
         Ok(()) => gateway.unjudged(&incoming.head, origin.as_ref()),
         Err(_) => None,

@@ -6,13 +6,12 @@ use http::header::{HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_PROTOCOL};
 use hyper::body::Body as _;
 
 use super::ADVICE;
-use crate::authn::CREDENTIAL_HEADERS;
 use crate::config::{GatewaySettings, WithoutBody};
 use crate::gateway::doors::ask::{ask, check_peer, trusted};
 use crate::gateway::doors::decide::Asked;
 use crate::gateway::doors::seen_body::SeenBody;
+use crate::gateway::doors::verdict::to_remove;
 use crate::gateway::http::error_response::Answer;
-use crate::gateway::http::header_names::chooses;
 use crate::gateway::http::incoming::IncomingRequest;
 use crate::gateway::pipeline::Gateway;
 use crate::gateway::websocket::handshake;
@@ -90,15 +89,4 @@ impl Changes {
             None => self.removed.push(SEC_WEBSOCKET_PROTOCOL.as_str().to_owned()),
         }
     }
-}
-
-/// The headers of a request that have a credential, or choose a model, a deployment or an account besides the judged one. The
-/// gateway sends none of them upstream.
-fn to_remove(headers: &HeaderMap) -> Vec<String> {
-    let mut others: Vec<_> = headers.keys().map(HeaderName::as_str).filter(|name| chooses(name)).collect();
-    // `HeaderMap` has no order of its own.
-    others.sort_unstable();
-    others.retain(|name| !CREDENTIAL_HEADERS.contains(name));
-    let credentials = CREDENTIAL_HEADERS.into_iter().filter(|name| headers.contains_key(*name));
-    credentials.chain(others).map(str::to_owned).collect()
 }

@@ -23,6 +23,10 @@ pub(in crate::gateway) enum BodyError {
     TooLong,
     #[error(transparent)]
     Grpc(#[from] tonic::Status),
+    /// The service behind the layer of this process failed.
+    #[error(transparent)]
+    #[cfg_attr(not(feature = "tower"), expect(dead_code, reason = "the layer alone passes a request on"))]
+    Service(Box<dyn std::error::Error + Send + Sync>),
 }
 
 /// A body of these bytes.

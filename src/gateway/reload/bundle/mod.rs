@@ -26,11 +26,13 @@ pub use error::BundleError;
 pub use manifest::BundleVersion;
 use unpack::Contents;
 
-use super::reloader::{Outcome, Reloader};
-use crate::config::place;
+use super::reloader::Reloader;
+use crate::config::{Config, place};
 use crate::gateway::auth::jwks::FetchLimits;
 use crate::gateway::auth::jwks::fetch::{Fetcher, native_tls, uri};
 use crate::gateway::auth::jwks::fetch_error::FetchError;
+use crate::reload::{Outcome, Variables};
+use crate::sources::Sources;
 
 /// The maximum size of a bundle. It is kept in memory while it is verified.
 const LIMITS: FetchLimits = FetchLimits { timeout: Duration::from_secs(30), max_bytes: 16 * 1024 * 1024 };
@@ -64,6 +66,26 @@ impl Mirror {
         let tls = native_tls().map_err(std::io::Error::other)?;
         let (fetcher, directory) = (Fetcher::new(tls, LIMITS), PrivateDirectory::new()?);
         Ok(Self { url, key, fetcher, directory, etag: None, unpacked: 0, newest: None })
+    }
+
+    /// A mirror of the policies of these sources, and how often to poll it; `None` if they do not come from a server. They
+    /// have been fetched once.
+    ///
+    /// # Errors
+    ///
+    /// [`BundleError`] if they cannot be fetched, or are invalid.
+    pub async fn fetched(
+        sources: &Sources,
+        env: &Variables,
+    ) -> Result<Option<(Self, Duration)>, BundleError> {
+        // An invalid configuration is reported in full when it is loaded.
+        let settings = Config::load(sources.config(), env).map(|config| config.gateway);
+        let Ok(settings) = settings else { return Ok(None) };
+        let policies = sources.policies().or(settings.policies.as_deref());
+        let Some(url) = policies.and_then(remote) else { return Ok(None) };
+        let mut mirror = Self::new(url, settings.policies_key)?;
+        mirror.refresh().await?;
+        Ok(Some((mirror, settings.policies_poll)))
     }
 
     /// The same mirror, but it refuses bundles that are older than `newest`.
@@ -164,8 +186,7 @@ impl Reloader {
 }
 
 /// Returns the URL of the bundle, if the policies come from a server.
-#[must_use]
-pub fn remote(policies: &Path) -> Option<Url> {
+fn remote(policies: &Path) -> Option<Url> {
     let text = policies.to_str()?;
     let is_web = text.starts_with("https://") || text.starts_with("http://");
     if is_web { text.parse().ok() } else { None }

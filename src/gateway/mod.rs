@@ -34,7 +34,9 @@ mod websocket;
 pub use admin::Admin;
 pub use auth::jwks as keys;
 pub use auth::verifier::TokenVerifier;
-pub use doors::{Authorized, Authorizer, AuthzRequest, ExtAuthzServer, ForwardAuthServer, Rejected};
+pub use doors::{
+    Authorized, Authorizer, AuthzRequest, AuthzenServer, ExtAuthzServer, ForwardAuthServer, Rejected,
+};
 #[doc(hidden)]
 pub use forwarding::forward_everything;
 pub use listener::server::{Server, ServerError};

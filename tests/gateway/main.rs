@@ -9,6 +9,7 @@
 
 mod admin;
 mod attacked;
+mod authzen;
 mod bedrock;
 mod bundle;
 mod capture;

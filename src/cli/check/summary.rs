@@ -72,6 +72,9 @@ fn doors(config: &Config) -> Vec<String> {
             }
         });
     }
+    if let Some(door) = &gateway.authzen {
+        lines.push(format!("AuthZEN on {}, for holders of its bearer, who say who a caller is", door.listen));
+    }
     lines
 }
 

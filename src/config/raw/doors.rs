@@ -1,5 +1,6 @@
 //! The blocks of `modelgate` for other proxies, which ask for decisions.
 
+use secrecy::SecretString;
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -27,4 +28,20 @@ pub(in crate::config) struct ExtAuthz {
     /// Envoy removes the caller's credential from the request that it forwards. Default: `true`.
     #[serde(default)]
     pub(in crate::config) remove_credential: Option<bool>,
+}
+
+#[derive(Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
+#[serde(rename = "authzen", deny_unknown_fields)]
+pub(in crate::config) struct Authzen {
+    /// The address that enforcement points ask at `/access/v1/evaluation` and the other paths of AuthZEN.
+    pub(in crate::config) listen: String,
+    /// The credential of enforcement points, which they send as `Authorization: Bearer`. Prefer `os.environ/NAME`. Required.
+    #[serde(default)]
+    #[cfg_attr(feature = "cli", schemars(with = "Option<String>"))]
+    pub(in crate::config) bearer: Option<SecretString>,
+    /// The URL by which enforcement points know this listener, for `/.well-known/authzen-configuration`. Default: `http://` and
+    /// the `Host` of the request.
+    #[serde(default)]
+    pub(in crate::config) url: Option<String>,
 }

@@ -94,6 +94,7 @@ impl Authorizer {
             advice: ADVICE,
             trusted: &generation.snapshot().config().gateway.trusted_proxies,
             claims: claims.as_ref(),
+            stated_use: None,
         };
         let body = Either::Right(Full::new(body.unwrap_or_default()));
         let mut incoming = IncomingRequest { head, body, peer, draining: None };

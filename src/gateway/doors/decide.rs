@@ -14,7 +14,7 @@ use crate::gateway::model_list;
 use crate::gateway::pipeline::Gateway;
 use crate::gateway::telemetry::Observation;
 use crate::gateway::websocket::handshake::{self, Described};
-use crate::request::Malformed;
+use crate::request::{Malformed, ModelUse};
 
 /// What a door knows besides the request.
 pub(super) struct Asked<'d> {
@@ -26,6 +26,8 @@ pub(super) struct Asked<'d> {
     pub(super) trusted: &'d [IpNet],
     /// The caller's claims, if a trusted party has verified them. Otherwise the request has a credential.
     pub(super) claims: Option<&'d VerifiedClaims>,
+    /// How the request uses its model and the length of its body, if a trusted party states them instead of sending the body.
+    pub(super) stated_use: Option<(ModelUse, usize)>,
 }
 
 impl Gateway {
@@ -67,6 +69,12 @@ impl Gateway {
             (None, SeenBody::Whole | SeenBody::Empty) => read?,
             (None, SeenBody::Nothing) => asked.without_body(read)?,
             (None, SeenBody::Beginning) => return Err(Refusal::BodyUnseen(asked.advice)),
+        };
+        let case = match asked.stated_use {
+            Some((model_use, body_bytes)) => {
+                Case { call: case.call.with_stated_use(model_use, body_bytes), ..case }
+            }
+            None => case,
         };
         let source =
             incoming.peer.and_then(|peer| client_ip::address(peer, &incoming.head.headers, asked.trusted));

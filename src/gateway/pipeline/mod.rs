@@ -83,7 +83,7 @@ impl Gateway {
     }
 
     /// The counters of what is in flight.
-    pub(super) fn load(&self) -> &AdmissionControl {
+    pub(in crate::gateway) fn load(&self) -> &AdmissionControl {
         &self.load
     }
 

@@ -1,6 +1,7 @@
 //! The steps before the decision: a request is admitted, its caller identified, and its body read.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use http::Method;
 use http::request::Parts;
@@ -103,6 +104,11 @@ impl Gateway {
             return Ok((case, body));
         }
         Ok((Box::pin(self.judge_again(&incoming.head, &body, observation)).await?, body))
+    }
+
+    /// Whether the active rules are still those that identified a caller.
+    pub(in crate::gateway) fn is_current(&self, judged: &Judged, time: SystemTime) -> bool {
+        judged.counts(&self.active, time)
     }
 
     /// Verifies the token and reads the request again, both by the newest rules. Nothing of an earlier judgment is

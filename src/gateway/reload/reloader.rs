@@ -240,11 +240,13 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
     let asked =
         |config: &Config| config.gateway.forward_auth.as_ref().map(|door| (door.listen, door.convention));
     let envoy = |config: &Config| config.gateway.ext_authz.as_ref().map(|door| door.listen.clone());
+    let authzen = |config: &Config| config.gateway.authzen.as_ref().map(|door| door.listen);
     let changed = [
         ("listen", old.gateway.listen != new.gateway.listen),
         ("admin", old.gateway.admin != new.gateway.admin),
         ("forward_auth", asked(old) != asked(new)),
         ("ext_authz", envoy(old) != envoy(new)),
+        ("authzen", authzen(old) != authzen(new)),
         ("decision_log", old.gateway.decision_log != new.gateway.decision_log),
         ("tls", old.gateway.tls.is_some() != new.gateway.tls.is_some()),
         (

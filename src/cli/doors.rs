@@ -42,7 +42,8 @@ impl Doors {
                 let server = AuthzenServer::bind(settings, Arc::clone(gateway)).await;
                 let server = server.map_err(|error| in_use("AuthZEN", "authzen", error))?;
                 let address = server.local_addr().map_err(super::failed)?;
-                tracing::info!("enforcement points may ask at http://{address}/access/v1/evaluation");
+                let scheme = if settings.tls.is_some() { "https" } else { "http" };
+                tracing::info!("enforcement points may ask at {scheme}://{address}/access/v1/evaluation");
                 Some(server)
             }
             None => None,

@@ -40,8 +40,8 @@ pub use doors::{
 #[doc(hidden)]
 pub use forwarding::forward_everything;
 pub use listener::server::{Server, ServerError};
+pub use loading::error::ActivationError;
 pub use loading::generation::Generation;
-pub use loading::loader::ActivationError;
 pub use loading::origin::Origin;
 pub use pipeline::Gateway;
 pub use reload::bundle::{BundleError, BundleVersion, Mirror, remote};

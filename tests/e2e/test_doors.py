@@ -1,15 +1,20 @@
 """modelgate beside proxies that forward by themselves: nginx, Caddy and Envoy, with the configurations of `examples/`."""
 
+import datetime
 import json
 import os
 import pathlib
 import shutil
+import ssl
 import subprocess
 import tempfile
 import threading
 import unittest
 
 import httpx
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from test_gateway import DEADLINE, HELLO, HERE, free_port, issue, poll, start, start_provider, start_upstream
 
@@ -47,6 +52,7 @@ class Doors:
         cls.ports = {"4000": cls.upstream.server_port, cls.door: free_port(), "8080": free_port()}
         cls.config = cls.directory / "config.yaml"
         cls.config.write_text(CONFIG + "  " + cls.block.format(door=cls.ports[cls.door], convention=cls.convention) + "\n")
+        cls.write_files()
         environment = os.environ | {
             "JWT_PUBLIC_KEY_URL": f"{cls.issuer}/.well-known/openid-configuration",
             "JWT_AUDIENCE": "modelgate-e2e",
@@ -60,6 +66,10 @@ class Doors:
         poll("modelgate", lambda: succeeds(f"http://{own}/health/readiness"))
         poll("the proxy", lambda: succeeds(cls.base))
         cls.token = issue(cls.issuer)
+
+    @classmethod
+    def write_files(cls):
+        """Writes what the configuration names beside it."""
 
     @classmethod
     def example(cls, name):
@@ -243,6 +253,64 @@ class EnvoyHttpTest(EnvoyTest):
 
     # A check over HTTP can only deny or allow, so the list comes from the upstream.
     test_models_are_listed_without_the_upstream = None
+
+
+class EnvoyTlsTest(Doors, unittest.TestCase):
+    """Envoy asks over TLS, and is trusted by its certificate alone."""
+
+    block = ("ext_authz: {{listen: 127.0.0.1:{door}, tls: {{certificate: server.pem, key: server.key, client_ca: ca.pem}}}}"
+             "\n  trusted_proxies: [203.0.113.0/24]")
+    door = EnvoyTest.door
+
+    @classmethod
+    def write_files(cls):
+        authority = issue_certificate(cls.directory, "ca")
+        for name in ["server", "envoy"]:
+            issue_certificate(cls.directory, name, authority)
+
+    @classmethod
+    def start_proxy(cls):
+        path = cls.example("envoy/envoy.yaml")
+        certificate, key, ca = (f"{{filename: {cls.directory / name}}}" for name in ["envoy.pem", "envoy.key", "ca.pem"])
+        tls = f"""
+      transport_socket:
+        name: envoy.transport_sockets.tls
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext
+          sni: localhost
+          common_tls_context:
+            tls_certificates: [{{certificate_chain: {certificate}, private_key: {key}}}]
+            validation_context: {{trusted_ca: {ca}}}
+      load_assignment:
+        cluster_name: modelgate
+"""
+        plain = "\n      load_assignment:\n        cluster_name: modelgate\n"
+        path.write_text(path.read_text().replace(plain, tls, 1))
+        start_envoy(cls, path)
+
+    def test_who_has_no_certificate_gets_no_answer(self):
+        verify = ssl.create_default_context(cafile=self.directory / "ca.pem")
+        with self.assertRaises(httpx.HTTPError):
+            httpx.get(f"https://localhost:{self.ports[self.door]}/v1/models", verify=verify, timeout=DEADLINE)
+
+
+def issue_certificate(directory, name, authority=None):
+    """Writes a certificate and its key; returns the names and the key of the authority."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    issuer, signer = authority or (subject, key)
+    now = datetime.datetime.now(datetime.timezone.utc)
+    builder = x509.CertificateBuilder(issuer, subject, key.public_key(), x509.random_serial_number())
+    builder = builder.not_valid_before(now - datetime.timedelta(hours=1)).not_valid_after(now + datetime.timedelta(days=1))
+    builder = builder.add_extension(x509.BasicConstraints(ca=authority is None, path_length=None), critical=True)
+    if authority:
+        builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+    signed = builder.sign(signer, hashes.SHA256())
+    pem = serialization.Encoding.PEM
+    (directory / f"{name}.pem").write_bytes(signed.public_bytes(pem))
+    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    (directory / f"{name}.key").write_bytes(private)
+    return subject, key
 
 
 class EnvoyAloneTest(Doors, unittest.TestCase):

@@ -165,7 +165,7 @@ mod wire {
     }
 }
 
-async fn check_over(
+pub(crate) async fn check_over(
     stream: impl tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin + 'static,
     asked: &Asked<'_>,
 ) -> Checked {

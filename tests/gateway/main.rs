@@ -13,6 +13,7 @@ mod authzen;
 mod bedrock;
 mod bundle;
 mod capture;
+mod client_certificates;
 mod configured;
 mod cors;
 mod credentials;

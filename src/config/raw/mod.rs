@@ -14,9 +14,9 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-pub(super) use doors::{Authzen, ExtAuthz, ForwardAuth};
+pub(super) use doors::{Authzen, ExtAuthz, ForwardAuth, Tls};
 pub(super) use ours::{
-    Cors, DecisionLog, DeniedModel, Introspection, Limits, Modelgate, Tls, TokenRole, Upstream,
+    Cors, DecisionLog, DeniedModel, Introspection, Limits, Modelgate, TokenRole, Upstream,
 };
 use shapes::{one_or_many, present};
 

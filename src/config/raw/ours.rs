@@ -3,7 +3,7 @@
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::doors::{Authzen, ExtAuthz, ForwardAuth};
+use super::doors::{Authzen, ExtAuthz, ForwardAuth, Tls};
 use super::shapes::{on_or_off, one_or_many, present, text_or_off};
 
 #[derive(Default, Deserialize)]
@@ -236,16 +236,6 @@ pub(in crate::config) struct TokenRole {
     /// Roles of this list whose permissions and denials the role inherits.
     #[serde(default, deserialize_with = "present")]
     pub(in crate::config) inherits: Option<Vec<String>>,
-}
-
-#[derive(Deserialize)]
-#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
-#[serde(rename = "tls", deny_unknown_fields)]
-pub(in crate::config) struct Tls {
-    /// The PEM file of the certificate chain, with the listener's certificate first.
-    pub(in crate::config) certificate: String,
-    /// The PEM file of the private key.
-    pub(in crate::config) key: String,
 }
 
 #[derive(Deserialize)]

@@ -71,6 +71,31 @@ fn the_listeners_certificate_is_two_files_beside_the_configuration() {
 }
 
 #[test]
+fn a_listener_for_other_proxies_has_a_certificate_of_its_own() {
+    let parse = |block: &str| {
+        parse(&format!("modelgate: {{{block}}}\n")).map(|config| {
+            let ext_authz = config.gateway.ext_authz.and_then(|door| door.tls);
+            config.gateway.forward_auth.and_then(|door| door.tls).or(ext_authz)
+        })
+    };
+    for door in ["forward_auth", "ext_authz"] {
+        let with = |tls: &str| parse(&format!("{door}: {{listen: '127.0.0.1:1', tls: {tls}}}"));
+        let files = with("{certificate: a.pem, key: a.key, client_ca: /ca.pem}").unwrap().unwrap();
+        assert_eq!(files.certificate.to_str(), Some("/etc/a.pem"));
+        assert_eq!(files.client_ca.as_deref().and_then(std::path::Path::to_str), Some("/ca.pem"));
+        for bad in [
+            "",
+            "{certificate: a}",
+            "{certificate: a, key: k, client_ca: ''}",
+            "{certificate: a, key: k, ca: c}",
+        ] {
+            assert!(with(bad).is_err(), "{door} {bad}");
+        }
+    }
+    assert!(parse("ext_authz: {listen: 'unix:a.sock', tls: {certificate: a, key: k}}").is_err());
+}
+
+#[test]
 fn token_rules_come_from_the_environment() {
     let variables = [
         ("JWT_PUBLIC_KEY_URL", "https://a/keys, http://b/.well-known/openid-configuration,file:///k.json"),

@@ -1,5 +1,6 @@
 //! Asks dropped-in policies.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use cedar_policy::{EntityTypeName, EntityUid};
@@ -101,6 +102,19 @@ impl Snapshot {
             self.declared_actions(&kind).map(|(action, _)| action.id().unescaped()).collect();
         names.sort_unstable();
         names
+    }
+
+    /// The actions that operators declare, by the type of their resource, sorted.
+    #[must_use]
+    pub fn own_actions(&self) -> BTreeMap<String, BTreeSet<&str>> {
+        let schema = &self.world.drop_ins.schema;
+        let mut all: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
+        for action in self.policies.others.keys() {
+            for kind in schema.resources_for_action(action).into_iter().flatten() {
+                all.entry(kind.to_string()).or_default().insert(action.id().unescaped());
+            }
+        }
+        all
     }
 
     /// The ids of the resources of this type that entity files describe, sorted.

@@ -1,5 +1,6 @@
 //! Asks the gateway about a request that a door has read, and turns a refusal into the answer for the caller.
 
+use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
@@ -17,6 +18,7 @@ use crate::gateway::limits::counter::Counter;
 use crate::gateway::listener::connection::Common;
 use crate::gateway::pipeline::{Gateway, request_id};
 use crate::gateway::telemetry::{Observation, ObservedBody};
+use crate::gateway::tls::server::ServerTls;
 use crate::routes::surface::ErrorShape;
 
 /// The result of a question.
@@ -81,10 +83,22 @@ pub(super) fn common(gateway: &Arc<Gateway>) -> Arc<Common> {
     Common::new(limits, Counter::default(), Arc::clone(gateway.observers()))
 }
 
-/// Whether a peer may ask. The peer of a Unix socket may: the permissions of its file say who connects.
-pub(super) fn check_peer(peer: Option<IpAddr>, trusted: &[IpNet]) -> Result<(), Refusal> {
-    let is_trusted = |peer: IpAddr| trusted.iter().any(|network| network.contains(&peer.to_canonical()));
-    if peer.is_none_or(is_trusted) { Ok(()) } else { Err(Refusal::UntrustedProxy) }
+/// Whether a peer may ask. If the listener demands certificates, the peer needs one of the authorities that are active now.
+/// Otherwise it is trusted by its address. The peer of a Unix socket may ask: the permissions of its file say who connects.
+pub(super) fn check_peer(
+    incoming: &IncomingRequest,
+    trusted: &[IpNet],
+    tls: Option<&Arc<ServerTls>>,
+) -> Result<(), Refusal> {
+    let may_ask = match tls.and_then(|tls| tls.files.client_ca.as_ref()) {
+        Some(authorities) => incoming.client_ca.as_ref() == Some(authorities),
+        None => incoming.peer.is_none_or(|peer| is_in(trusted, peer)),
+    };
+    if may_ask { Ok(()) } else { Err(Refusal::UntrustedProxy) }
+}
+
+fn is_in(networks: &[IpNet], address: IpAddr) -> bool {
+    networks.iter().any(|network| network.contains(&address.to_canonical()))
 }
 
 /// The addresses of this machine.
@@ -93,7 +107,16 @@ static THIS_MACHINE: [IpNet; 2] = [
     IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::LOCALHOST, 128)),
 ];
 
-/// The proxies that may ask: `modelgate.trusted_proxies`, or those on this machine.
-pub(super) fn trusted(settings: &GatewaySettings) -> &[IpNet] {
+/// The proxies that may ask by their address: `modelgate.trusted_proxies`, or those on this machine.
+pub(super) fn networks(settings: &GatewaySettings) -> &[IpNet] {
     if settings.trusted_proxies.is_empty() { &THIS_MACHINE } else { &settings.trusted_proxies }
+}
+
+/// The proxies that may ask, and the peer if it has a certificate.
+pub(super) fn trusted<'s>(settings: &'s GatewaySettings, incoming: &IncomingRequest) -> Cow<'s, [IpNet]> {
+    let networks = networks(settings);
+    match incoming.peer.filter(|peer| incoming.client_ca.is_some() && !is_in(networks, *peer)) {
+        Some(certified) => networks.iter().copied().chain([IpNet::from(certified.to_canonical())]).collect(),
+        None => Cow::Borrowed(networks),
+    }
 }

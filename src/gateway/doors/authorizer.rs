@@ -97,7 +97,7 @@ impl Authorizer {
             stated_use: None,
         };
         let body = Either::Right(Full::new(body.unwrap_or_default()));
-        let mut incoming = IncomingRequest { head, body, peer, draining: None };
+        let mut incoming = IncomingRequest { head, body, peer, client_ca: None, draining: None };
         let Answered { decided, request_id, .. } = ask(&self.gateway, &mut incoming, &asked, Ok(())).await;
         match decided {
             Ok(Verdict { permit, listing }) => {

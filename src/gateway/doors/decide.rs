@@ -50,7 +50,7 @@ impl Gateway {
         if asked.seen == SeenBody::Whole && has_two_readings(&incoming.head.headers) {
             return Err(Refusal::Encoding);
         }
-        let (read, is_empty) = match self.read(incoming, by, observation).await {
+        let (read, is_empty) = match self.read(incoming, by, asked.claims, observation).await {
             Ok((case, body)) => (Ok(case), body.len() == 0),
             Err(refusal) => (Err(refusal), false),
         };

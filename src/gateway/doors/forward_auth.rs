@@ -19,6 +19,7 @@ use crate::display::escape;
 use crate::gateway::http::error_response::{Answer, json_answer};
 use crate::gateway::http::incoming::IncomingRequest;
 use crate::gateway::listener::server::{self, ServerError};
+use crate::gateway::listener::tls::{self, TlsSource};
 use crate::gateway::pipeline::Gateway;
 
 /// The path of the question.
@@ -32,6 +33,7 @@ const ADVICE: &str = "let the proxy send it along (Traefik: `forwardBody: true`)
 pub struct ForwardAuthServer {
     listener: TcpListener,
     convention: Convention,
+    tls: Option<TlsSource>,
     gateway: Arc<Gateway>,
 }
 
@@ -43,7 +45,8 @@ impl ForwardAuthServer {
     /// [`ServerError`] if the address is in use or does not belong to this machine.
     pub async fn bind(settings: &ForwardAuth, gateway: Arc<Gateway>) -> Result<Self, ServerError> {
         let listener = server::bind(settings.listen).await?;
-        Ok(Self { listener, convention: settings.convention, gateway })
+        let tls = tls::source(&gateway, |listeners| listeners.forward_auth.as_ref());
+        Ok(Self { listener, convention: settings.convention, tls, gateway })
     }
 
     /// The address of the listener.
@@ -57,9 +60,9 @@ impl ForwardAuthServer {
 
     /// Answers until `shutdown`, then lets questions in flight finish.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let Self { listener, convention, gateway } = self;
+        let Self { listener, convention, tls, gateway } = self;
         let common = common(&gateway);
-        server::serve_until(listener, None, common, shutdown, move |mut incoming| {
+        server::serve_until(listener, tls, common, shutdown, move |mut incoming| {
             let gateway = Arc::clone(&gateway);
             async move { answer(&gateway, &mut incoming, convention).await }
         })
@@ -76,12 +79,13 @@ async fn answer(gateway: &Gateway, incoming: &mut IncomingRequest, convention: C
     }
     let generation = gateway.active();
     let settings = &generation.snapshot().config().gateway;
-    let trusted = trusted(settings);
-    let described =
-        check_peer(incoming.peer, trusted).and_then(|()| original::restore(&mut incoming.head, convention));
+    let trusted = trusted(settings, incoming);
+    let described = check_peer(incoming, &trusted, generation.tls.forward_auth.as_ref())
+        .and_then(|()| original::restore(&mut incoming.head, convention));
     let seen = if incoming.body.is_end_stream() { SeenBody::Nothing } else { SeenBody::Whole };
     let without_body = settings.forward_auth.as_ref().map(|door| door.without_body).unwrap_or_default();
-    let asked = Asked { seen, without_body, advice: ADVICE, trusted, claims: None, stated_use: None };
+    let asked =
+        Asked { seen, without_body, advice: ADVICE, trusted: &trusted, claims: None, stated_use: None };
     let mut answer = ask(gateway, incoming, &asked, described).await.over_http(|_| ());
     if convention == Convention::XOriginal {
         in_two_statuses(&mut answer);

@@ -1,6 +1,7 @@
 //! A request whose head was read and whose body is still being received.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::request::Parts;
@@ -15,6 +16,8 @@ pub(in crate::gateway) struct IncomingRequest {
     pub(in crate::gateway) body: RequestBody,
     /// The address of the peer.
     pub(in crate::gateway) peer: Option<IpAddr>,
+    /// The authorities that verified the certificate of the peer, in PEM form, if it showed one.
+    pub(in crate::gateway) client_ca: Option<Arc<[u8]>>,
     /// Changes when the server stops. WebSockets watch it, because they outlive hyper's connection.
     pub(in crate::gateway) draining: Option<watch::Receiver<()>>,
 }
@@ -29,7 +32,7 @@ pub(in crate::gateway) struct UnreadBody;
 impl IncomingRequest {
     pub(in crate::gateway) fn new(request: Request<Incoming>, peer: Option<IpAddr>) -> Self {
         let (head, body) = request.into_parts();
-        Self { head, body: Either::Left(body), peer, draining: None }
+        Self { head, body: Either::Left(body), peer, client_ca: None, draining: None }
     }
 
     /// Whether the task that polls the connection also reads the body. HTTP/2 uses a task for each stream.

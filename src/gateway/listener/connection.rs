@@ -17,7 +17,6 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::Instant;
-use tokio_rustls::TlsAcceptor;
 
 use super::h2_streams::{GuardedBody, Streams};
 use super::timeouts::{ConnectionTimeouts, Watched};
@@ -29,6 +28,7 @@ use crate::gateway::http::wake_suppression::WakeSuppressor;
 use crate::gateway::limits::counter::{Counter, CounterGuard};
 use crate::gateway::limits::limit::Limit;
 use crate::gateway::telemetry::Observers;
+use crate::gateway::tls::server::ServerTls;
 
 /// The bytes that a caller may send, on one stream and on the whole connection, before they are read.
 const STREAM_WINDOW: u32 = 256 * 1024;
@@ -82,8 +82,21 @@ impl Common {
 pub(super) struct Accepted {
     pub(in crate::gateway) stream: TcpStream,
     pub(in crate::gateway) peer: IpAddr,
-    pub(in crate::gateway) tls: Option<TlsAcceptor>,
+    pub(in crate::gateway) tls: Option<Arc<ServerTls>>,
     pub(in crate::gateway) draining: watch::Receiver<()>,
+}
+
+/// The other end of a connection.
+struct Peer {
+    address: IpAddr,
+    /// The authorities that verified its certificate.
+    client_ca: Option<Arc<[u8]>>,
+}
+
+impl Peer {
+    fn at(address: IpAddr) -> Self {
+        Self { address, client_ca: None }
+    }
 }
 
 /// Serves a connection until it ends, or turns it away if there are too many.
@@ -143,12 +156,15 @@ impl Connection {
         let timeouts = ConnectionTimeouts::new(Instant::now());
         let stream = Watched::new(stream, Arc::clone(&timeouts));
         match tls {
-            None => self.serve(stream, peer, &timeouts, draining, answer).await,
+            None => self.serve(stream, Peer::at(peer), &timeouts, draining, answer).await,
             // This is boxed separately, so that a connection without TLS does not reserve memory for it.
-            Some(acceptor) => {
+            Some(tls) => {
                 let secured = async {
-                    match tls::handshake(acceptor, stream, self.limits.header_timeout).await {
-                        Ok(stream) => self.serve(stream, peer, &timeouts, draining, answer).await,
+                    match tls::handshake(&tls, stream, self.limits.header_timeout).await {
+                        Ok(stream) => {
+                            let peer = Peer { address: peer, client_ca: tls.files.client_ca.clone() };
+                            self.serve(stream, peer, &timeouts, draining, answer).await;
+                        }
                         Err(limit) => limit.into_iter().for_each(|limit| self.common.limited(limit)),
                     }
                 };
@@ -161,7 +177,7 @@ impl Connection {
     async fn serve<S, F, A>(
         &self,
         stream: S,
-        peer: IpAddr,
+        peer: Peer,
         timeouts: &Arc<ConnectionTimeouts>,
         mut draining: watch::Receiver<()>,
         answer: F,
@@ -181,7 +197,8 @@ impl Connection {
                 streams.begin(clock);
             }
             // hyper stores the service for the whole connection. Here that is one pointer.
-            let mut incoming = IncomingRequest::new(request, Some(peer));
+            let mut incoming = IncomingRequest::new(request, Some(peer.address));
+            incoming.client_ca.clone_from(&peer.client_ca);
             incoming.draining = Some(drains_sockets.clone());
             let answer = Box::pin(answer(incoming));
             async move {

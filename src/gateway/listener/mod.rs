@@ -11,4 +11,4 @@ pub(super) mod h2_streams;
 mod lingering_close;
 pub(super) mod server;
 mod timeouts;
-mod tls;
+pub(super) mod tls;

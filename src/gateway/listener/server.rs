@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
-use tokio_rustls::TlsAcceptor;
 
 use super::accept::Failures;
 use super::connection::{self, Accepted, Common};
-use super::{fd_limit, tls};
+use super::fd_limit;
+use super::tls::{self, TlsSource};
 use crate::gateway::http::error_response::Answer;
 use crate::gateway::http::incoming::IncomingRequest;
 use crate::gateway::pipeline::Gateway;
@@ -17,7 +17,7 @@ use crate::gateway::pipeline::Gateway;
 /// A gateway on a socket.
 pub struct Server {
     listener: TcpListener,
-    tls: Option<TlsAcceptor>,
+    tls: Option<TlsSource>,
     gateway: Arc<Gateway>,
 }
 
@@ -59,8 +59,7 @@ impl Server {
     ///
     /// [`ServerError`] if the address is in use or does not belong to this machine.
     pub async fn bind(address: SocketAddr, gateway: Arc<Gateway>) -> Result<Self, ServerError> {
-        let tls = gateway.active().certificate.as_ref().map(|_| tls::acceptor(&gateway)).transpose();
-        let tls = tls.map_err(|error| ServerError::new(address, std::io::Error::other(error)))?;
+        let tls = tls::source(&gateway, |listeners| listeners.gateway.as_ref());
         Ok(Self { listener: bind(address).await?, tls, gateway })
     }
 
@@ -120,7 +119,7 @@ impl Listen for TcpListener {
 /// Serves connections until `shutdown`, then lets requests in flight finish for a limited time.
 pub(in crate::gateway) async fn serve_until<F, A>(
     listener: TcpListener,
-    tls: Option<TlsAcceptor>,
+    tls: Option<TlsSource>,
     common: Arc<Common>,
     shutdown: impl Future<Output = ()>,
     answer: F,
@@ -129,7 +128,12 @@ pub(in crate::gateway) async fn serve_until<F, A>(
     A: Future<Output = Answer> + Send + 'static,
 {
     accept_until(listener, &common, shutdown, |(stream, peer), draining| {
-        let accepted = Accepted { stream, peer: peer.ip(), tls: tls.clone(), draining };
+        let active = tls.as_ref().map(|tls| tls());
+        // A listener that speaks TLS serves nothing without it.
+        if let Some(None) = active {
+            return;
+        }
+        let accepted = Accepted { stream, peer: peer.ip(), tls: active.flatten(), draining };
         connection::begin(accepted, &common, answer.clone());
     })
     .await;

@@ -1,9 +1,6 @@
 //! The active configuration: rules and token verification keys, replaced together.
 
-use std::sync::Arc;
-
-use rustls::sign::CertifiedKey;
-
+use super::listeners::ListenerTls;
 use super::origin::Origin;
 use crate::engine::Snapshot;
 use crate::gateway::auth::verifier::TokenVerifier;
@@ -17,8 +14,7 @@ pub struct Generation {
     pub(in crate::gateway) shadow: Option<Snapshot>,
     pub(in crate::gateway) verifier: Option<TokenVerifier>,
     pub(in crate::gateway) deployments: Deployments,
-    /// The certificate of the listener, if it speaks TLS.
-    pub(in crate::gateway) certificate: Option<Arc<CertifiedKey>>,
+    pub(in crate::gateway) tls: ListenerTls,
     pub(in crate::gateway) origin: Option<Origin>,
 }
 
@@ -27,7 +23,7 @@ impl Generation {
     #[must_use]
     pub fn new(snapshot: Snapshot, verifier: Option<TokenVerifier>) -> Self {
         let deployments = Deployments::new(snapshot.config());
-        Self { snapshot, shadow: None, verifier, deployments, certificate: None, origin: None }
+        Self { snapshot, shadow: None, verifier, deployments, tls: ListenerTls::default(), origin: None }
     }
 
     /// The same with shadow rules, which are compared but never enforced.

@@ -1,84 +1,24 @@
 //! Loads files into a generation that can be activated: reads, validates and builds it.
 
-use std::io::Read as _;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::Path;
 use std::time::SystemTime;
 
-use miette::Diagnostic;
-use rustls::sign::CertifiedKey;
-
+use super::error::{ActivationError, read_file, unusable};
 use super::generation::Generation;
+use super::listeners::{self, ListenerTls};
 use super::origin::{Fingerprint, Origin, Roots};
-use crate::config::{
-    Config, Deployment, GoogleCredentials, JwtAuth, Model, TlsFiles, UpstreamCredential, google_key,
-};
+use crate::config::{Config, Deployment, GoogleCredentials, JwtAuth, Model, UpstreamCredential, google_key};
 use crate::dropins;
 use crate::gateway::auth::jwks::files::{KeyFile, KeyFiles, NamedFile, key_files};
 use crate::gateway::auth::verifier::TokenVerifier;
-use crate::gateway::tls::certificate;
 use crate::gateway::upstream::credentials;
-use crate::sources::{Inputs, LoadError, SourceFile, Sources};
-
-/// Equal to the maximum size of a fetched key set.
-const LARGEST_FILE: u64 = 1024 * 1024;
-
-/// The reason why no new generation was activated. The active one stays.
-#[derive(Debug, thiserror::Error, Diagnostic)]
-#[non_exhaustive]
-pub enum ActivationError {
-    /// The configuration or the policies are invalid.
-    #[error(transparent)]
-    #[diagnostic(transparent)]
-    Load(#[from] LoadError),
-    /// The configuration has neither JWT authentication nor a master key.
-    #[error(
-        "every request would be denied: neither `general_settings.enable_jwt_auth` nor \
-         `general_settings.master_key` is set"
-    )]
-    NobodyGetsIn,
-    /// The configuration has no keys for tokens.
-    #[error("no keys are configured to verify tokens")]
-    #[diagnostic(help(
-        "set JWT_PUBLIC_KEY_URL to the provider's JWKS or discovery document, or list its issuer in \
-         `litellm_jwtauth.issuers`"
-    ))]
-    NoKeys,
-    /// A file in the configuration cannot be used.
-    #[error("`{}` cannot be used: {reason}", file.display())]
-    File {
-        /// The path.
-        file: PathBuf,
-        /// The reason.
-        reason: String,
-    },
-    /// The credential of a deployment cannot be used.
-    #[error("the credential of model `{model}` cannot be used: {reason}")]
-    Credential {
-        /// The model.
-        model: String,
-        /// The reason.
-        reason: String,
-    },
-    /// The system's root certificates cannot be set up.
-    #[error("TLS cannot be set up: {0}")]
-    Tls(#[from] rustls::Error),
-    /// The certificates for verifying upstreams cannot be loaded.
-    #[error("the system's certificates cannot be loaded: {0}")]
-    SystemCertificates(#[from] std::io::Error),
-    /// The files kept changing while they were read.
-    #[error("the files keep changing while they are read")]
-    Unsettled,
-    /// The operator's own check refused it.
-    #[error("{0}")]
-    Check(String),
-}
+use crate::sources::{Inputs, SourceFile, Sources};
 
 /// Everything that was read.
 pub(in crate::gateway) struct LoadedFiles {
     inputs: Inputs,
     key_files: KeyFiles,
-    certificate: Option<Arc<CertifiedKey>>,
+    tls: ListenerTls,
     at: SystemTime,
     hash: String,
     roots: Roots,
@@ -101,9 +41,7 @@ impl LoadedFiles {
                 policies: policies.into_iter().flatten().map(Path::to_owned).collect(),
             };
             roots.files.extend(named_keys(config).into_iter().map(|file| file.path));
-            roots
-                .files
-                .extend(config.gateway.tls.iter().flat_map(|tls| [tls.certificate.clone(), tls.key.clone()]));
+            roots.files.extend(listeners::paths(&config.gateway));
         })?;
         let shadow_policies = inputs.shadow.as_ref().and_then(|shadow| shadow.policies.clone());
         roots.policies.extend(shadow_policies.filter(|policies| !roots.policies.contains(policies)));
@@ -118,19 +56,11 @@ impl LoadedFiles {
         let google_keys = read_google_keys(&mut inputs.config)?;
         roots.files.extend(google_keys.iter().map(|file| file.path.clone()));
         inputs.files.extend(google_keys);
-        let mut certificate = None;
-        if let Some(TlsFiles { certificate: chain_file, key: key_file }) = inputs.config.gateway.tls.clone() {
-            let (chain, key) = (read_file(&chain_file)?, read_file(&key_file)?);
-            let in_chain = |error| unusable(&chain_file, &error);
-            let private = certificate::key(&key.content).map_err(|error| unusable(&key_file, &error))?;
-            let public = certificate::chain(&chain.content).map_err(in_chain)?;
-            certificate = Some(certificate::certified(public, private).map_err(in_chain)?);
-            inputs.files.extend([chain, key]);
-        }
+        let tls = ListenerTls::read(&inputs.config.gateway, &mut inputs.files)?;
         let mut fingerprint = Fingerprint::new();
         inputs.files.iter().for_each(|file| fingerprint.add(&file.path, &file.content));
         let (hash, roots) = (fingerprint.finish(), roots.clone());
-        Ok(Self { inputs, key_files, certificate, at, hash, roots })
+        Ok(Self { inputs, key_files, tls, at, hash, roots })
     }
 
     /// Whether all files are unchanged since they were read. Files that belong together are rarely written at once, and
@@ -166,15 +96,17 @@ impl LoadedFiles {
         let (policies, policy_count) = (loaded.policies, loaded.policy_count);
         let Self { hash, at: loaded_at, roots, .. } = self;
         let origin = Some(Origin { hash, loaded_at, files, policies, policy_count, roots });
-        // A listener that speaks TLS keeps its certificate.
-        let certificate = self.certificate.or_else(|| before?.certificate.clone());
+        let tls = match before {
+            Some(before) => self.tls.renewed(&before.tls),
+            None => self.tls,
+        };
         let shadow = loaded.shadow;
         let next = Generation::new(loaded.snapshot, verifier);
         let deployments = match before {
             Some(before) => next.deployments.renewed(&before.deployments),
             None => next.deployments,
         };
-        Ok(Generation { shadow, certificate, origin, deployments, ..next })
+        Ok(Generation { shadow, tls, origin, deployments, ..next })
     }
 }
 
@@ -239,19 +171,4 @@ fn read_google_key(deployment: &mut Deployment, files: &mut Vec<SourceFile>) -> 
 
 fn named_keys(config: &Config) -> Vec<NamedFile> {
     config.jwt.as_ref().map(|jwt| key_files(&jwt.tokens)).unwrap_or_default()
-}
-
-fn read_file(path: &Path) -> Result<SourceFile, ActivationError> {
-    let mut content = Vec::new();
-    let read =
-        std::fs::File::open(path).and_then(|file| file.take(LARGEST_FILE + 1).read_to_end(&mut content));
-    read.map_err(|error| unusable(path, &error))?;
-    if content.len() as u64 > LARGEST_FILE {
-        return Err(unusable(path, &"it is larger than 1 MiB"));
-    }
-    Ok(SourceFile { path: path.to_owned(), content: content.into() })
-}
-
-fn unusable(path: &Path, reason: &dyn std::fmt::Display) -> ActivationError {
-    ActivationError::File { file: path.to_owned(), reason: reason.to_string() }
 }

@@ -8,8 +8,9 @@ use miette::{Diagnostic, NarratableReportHandler};
 
 use crate::config::Config;
 use crate::engine::Snapshot;
+use crate::gateway::loading::error::ActivationError;
 use crate::gateway::loading::generation::Generation;
-use crate::gateway::loading::loader::{ActivationError, LoadedFiles};
+use crate::gateway::loading::loader::LoadedFiles;
 use crate::gateway::loading::origin::{Origin, Roots};
 use crate::gateway::pipeline::Gateway;
 use crate::sources::Sources;
@@ -237,10 +238,18 @@ fn checked(candidate: Generation, check: Option<&ActivationCheck>) -> Result<Gen
 
 /// The keys of `modelgate` that are only read at the start.
 fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
-    let asked =
-        |config: &Config| config.gateway.forward_auth.as_ref().map(|door| (door.listen, door.convention));
-    let envoy = |config: &Config| config.gateway.ext_authz.as_ref().map(|door| door.listen.clone());
-    let authzen = |config: &Config| config.gateway.authzen.as_ref().map(|door| door.listen);
+    let asked = |config: &Config| {
+        let door = config.gateway.forward_auth.as_ref()?;
+        Some((door.listen, door.convention, door.tls.is_some()))
+    };
+    let envoy = |config: &Config| {
+        let door = config.gateway.ext_authz.as_ref()?;
+        Some((door.listen.clone(), door.tls.is_some()))
+    };
+    let authzen = |config: &Config| {
+        let door = config.gateway.authzen.as_ref()?;
+        Some((door.listen, door.tls.is_some()))
+    };
     let changed = [
         ("listen", old.gateway.listen != new.gateway.listen),
         ("admin", old.gateway.admin != new.gateway.admin),
@@ -284,5 +293,8 @@ mod tests {
         assert!(needs_restart(&envoy, &kept).is_empty());
         let url = config("modelgate: {forward_auth: {listen: '127.0.0.1:1', without_body: url}}");
         assert!(needs_restart(&forward, &url).is_empty());
+        let tls =
+            config("modelgate: {ext_authz: {listen: '127.0.0.1:1', tls: {certificate: a.pem, key: a.key}}}");
+        assert_eq!(needs_restart(&envoy, &tls), ["ext_authz"]);
     }
 }

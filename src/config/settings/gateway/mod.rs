@@ -21,7 +21,7 @@ use super::context::Context;
 use super::limits;
 use super::models::entry::secret;
 use super::types::{
-    GatewaySettings, Mode, PassedMembers, References, TlsFiles, Upstream, UpstreamHeaders, UpstreamModels,
+    GatewaySettings, Mode, PassedMembers, References, Upstream, UpstreamHeaders, UpstreamModels,
 };
 use crate::config::problem::{Caution, Problem};
 use crate::config::raw;
@@ -86,15 +86,15 @@ pub(in crate::config) fn settings(
         policies: policies.map(|text| if is_web(&text) { text.into() } else { directory.join(text) }),
         policies_key: policies_key.and_then(|text| public_key(cx, &text)),
         policies_poll: cx.seconds("modelgate.policies_poll", policies_poll, 1..=86_400, POLL),
-        tls: tls.map(|files| tls_files(cx, files, directory)),
+        tls: tls.map(|files| doors::tls_files(cx, "modelgate.tls", files, directory)),
         trusted_proxies: networks(cx, trusted_proxies.unwrap_or_default()),
         tests: tests.into_iter().flatten().map(|path| directory.join(path)).collect(),
         decision_log: decision_log.and_then(|block| decision_log::settings(cx, block, directory)),
         denied_model: clients::denied_model(cx, denied_model.unwrap_or_default()),
         cors: cors.map(|block| clients::cors(cx, block)),
-        forward_auth: forward_auth.and_then(|block| doors::forward_auth(cx, block)),
+        forward_auth: forward_auth.and_then(|block| doors::forward_auth(cx, block, directory)),
         ext_authz: ext_authz.and_then(|block| doors::ext_authz(cx, block, directory)),
-        authzen: authzen.and_then(|block| doors::authzen(cx, block)),
+        authzen: authzen.and_then(|block| doors::authzen(cx, block, directory)),
         websockets: websockets.unwrap_or(true),
         directory: directory.to_owned(),
     }
@@ -142,13 +142,6 @@ fn passed(cx: &mut Context<'_>, names: Vec<String>) -> PassedMembers {
             PassedMembers::Api(names)
         }
     }
-}
-
-fn tls_files(cx: &mut Context<'_>, files: raw::Tls, directory: &Path) -> TlsFiles {
-    let raw::Tls { certificate, key } = files;
-    cx.not_empty("modelgate.tls.certificate", &certificate);
-    cx.not_empty("modelgate.tls.key", &key);
-    TlsFiles { certificate: directory.join(certificate), key: directory.join(key) }
 }
 
 fn body_limit(cx: &mut Context<'_>, bytes: u64) -> usize {

@@ -14,6 +14,8 @@ pub struct ForwardAuth {
     pub convention: Convention,
     /// What becomes of requests whose body did not come along.
     pub without_body: WithoutBody,
+    /// The certificate of the listener; `None`: plain HTTP.
+    pub tls: Option<TlsFiles>,
 }
 
 /// `modelgate.forward_auth.convention`: the headers in which a proxy describes the original request.
@@ -44,6 +46,8 @@ pub struct ExtAuthz {
     pub listen: SocketAddress,
     /// `remove_credential`: whether Envoy removes the caller's credential from a permitted request; default: `true`.
     pub removes_credential: bool,
+    /// The certificate of the listener; `None`: plain HTTP.
+    pub tls: Option<TlsFiles>,
 }
 
 /// The address of a TCP or Unix socket.
@@ -60,8 +64,21 @@ pub enum SocketAddress {
 pub struct Authzen {
     /// The address to listen on.
     pub listen: SocketAddr,
-    /// The credential of enforcement points.
-    pub bearer: SecretString,
+    /// The credential of enforcement points. It is set unless they need a certificate.
+    pub bearer: Option<SecretString>,
     /// The URL by which enforcement points know the listener, without a slash at its end.
     pub url: Option<String>,
+    /// The certificate of the listener; `None`: plain HTTP.
+    pub tls: Option<TlsFiles>,
+}
+
+/// `modelgate.tls`, and the blocks `tls` of other listeners: files in PEM form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The certificate, followed by its intermediate certificates.
+    pub certificate: PathBuf,
+    /// The private key.
+    pub key: PathBuf,
+    /// The authorities of which every client needs a certificate; `None`: clients need none.
+    pub client_ca: Option<PathBuf>,
 }

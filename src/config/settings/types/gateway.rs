@@ -8,7 +8,7 @@ use http::{HeaderValue, StatusCode};
 use ipnet::IpNet;
 use secrecy::SecretString;
 
-use super::doors::{Authzen, ExtAuthz, ForwardAuth};
+use super::doors::{Authzen, ExtAuthz, ForwardAuth, TlsFiles};
 use crate::config::settings::base_url::BaseUrl;
 use crate::config::settings::limits::Limits;
 use crate::names::ClaimPath;
@@ -186,15 +186,6 @@ impl std::str::FromStr for AdminListen {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if text == "off" { Ok(Self::Off) } else { text.parse().map(Self::At) }
     }
-}
-
-/// `modelgate.tls`: files in PEM form.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TlsFiles {
-    /// The certificate, followed by its intermediate certificates.
-    pub certificate: PathBuf,
-    /// The private key.
-    pub key: PathBuf,
 }
 
 /// `modelgate.upstream`.

@@ -24,10 +24,10 @@ use crate::routes::RoutePattern;
 pub use credential::{
     AwsCredentials, EntraClient, GoogleCredentials, ServiceAccount, UpstreamCredential, VertexPlace,
 };
-pub use doors::{Authzen, Convention, ExtAuthz, ForwardAuth, SocketAddress, WithoutBody};
+pub use doors::{Authzen, Convention, ExtAuthz, ForwardAuth, SocketAddress, TlsFiles, WithoutBody};
 pub use gateway::{
     AdminListen, Cors, DecisionLog, DeniedModel, GatewaySettings, Masked, Mode, PassedMembers, References,
-    TlsFiles, Upstream, UpstreamHeaders, UpstreamModels,
+    Upstream, UpstreamHeaders, UpstreamModels,
 };
 pub use model::{Deployment, Model, Provider};
 pub use routing::{FailurePolicy, Fallback, RouterSettings, Routing};

@@ -1,10 +1,13 @@
-//! Who may ask: holders of `modelgate.authzen.bearer`.
+//! Who may ask: holders of `modelgate.authzen.bearer`, or of a certificate of `modelgate.authzen.tls.client_ca`. If both are
+//! configured, both are needed.
 
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use secrecy::SecretString;
 
 use crate::authn::{Bearer, BearerError, is_secret};
+use crate::gateway::http::incoming::IncomingRequest;
+use crate::gateway::loading::generation::Generation;
 
 /// The request does not have the bearer.
 #[derive(Debug, thiserror::Error)]
@@ -13,21 +16,35 @@ pub(super) enum AskerError {
     Credential(#[from] BearerError),
     #[error("the bearer is not that of `modelgate.authzen`")]
     Other,
+    #[error("the certificate is not of an authority of `modelgate.authzen.tls`")]
+    Certificate,
+    /// A reload removed the block.
+    #[error("nobody may ask any more")]
+    Nobody,
+}
+
+/// Checks who asks, by the settings and the TLS of the active generation.
+pub(super) fn check(generation: &Generation, incoming: &IncomingRequest) -> Result<(), AskerError> {
+    let door = generation.snapshot().config().gateway.authzen.as_ref();
+    let bearer = door.and_then(|door| door.bearer.as_ref());
+    let authorities = generation.tls.authzen.as_ref().and_then(|tls| tls.files.client_ca.as_ref());
+    if door.is_none() || (bearer.is_none() && authorities.is_none()) {
+        return Err(AskerError::Nobody);
+    }
+    if authorities.is_some() && incoming.client_ca.as_ref() != authorities {
+        return Err(AskerError::Certificate);
+    }
+    bearer.map_or(Ok(()), |bearer| check_bearer(&incoming.head.headers, bearer))
 }
 
 /// Checks the bearer in `Authorization`. Other headers for credentials have no meaning here.
-pub(super) fn check(headers: &HeaderMap, expected: Option<&SecretString>) -> Result<(), AskerError> {
+fn check_bearer(headers: &HeaderMap, expected: &SecretString) -> Result<(), AskerError> {
     let mut only = HeaderMap::new();
     for value in headers.get_all(AUTHORIZATION) {
         only.append(AUTHORIZATION, value.clone());
     }
     let bearer = Bearer::from_headers(&only)?;
-    // A reload may have removed the block.
-    if expected.is_some_and(|expected| is_secret(&bearer, expected)) {
-        Ok(())
-    } else {
-        Err(AskerError::Other)
-    }
+    if is_secret(&bearer, expected) { Ok(()) } else { Err(AskerError::Other) }
 }
 
 #[cfg(test)]
@@ -39,7 +56,7 @@ mod tests {
         for value in values {
             headers.append(AUTHORIZATION, value.parse().unwrap());
         }
-        check(&headers, Some(&"s3cret".into())).is_ok()
+        check_bearer(&headers, &"s3cret".into()).is_ok()
     }
 
     #[test]
@@ -51,12 +68,5 @@ mod tests {
             assert!(!may_ask(others), "{others:?}");
         }
         assert!(!may_ask(&["Bearer s3cret", "Bearer s3cret"]));
-    }
-
-    #[test]
-    fn nobody_may_ask_without_a_configured_bearer() {
-        let mut headers = HeaderMap::new();
-        headers.insert(AUTHORIZATION, "Bearer s3cret".parse().unwrap());
-        assert!(check(&headers, None).is_err());
     }
 }

@@ -60,7 +60,7 @@ impl Asking<'_> {
         let Described { method, uri, body, stated_use, source, .. } = described;
         let head = self.head(method, uri, headers);
         let body = Either::Right(Full::new(body.unwrap_or_default()));
-        let mut incoming = IncomingRequest { head, body, peer: source, draining: None };
+        let mut incoming = IncomingRequest { head, body, peer: source, client_ca: None, draining: None };
         let known = if matches!(subject, Subject::Unknown) { Err(Refusal::UnknownSubject) } else { Ok(()) };
         let asked = Asked {
             seen,

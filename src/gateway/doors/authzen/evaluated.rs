@@ -39,7 +39,7 @@ impl Evaluated {
             let policies: Vec<&str> = denied.decision.policies.iter().map(|id| &**id).collect();
             for_admin = match (&denied.error, policies.as_slice()) {
                 (Some(error), _) => format!("{}: {error}", denied.rule),
-                (None, []) => denied.rule.to_string(),
+                (None, []) => format!("{}: {message}", denied.rule),
                 (None, policies) => format!("{}: {}", denied.rule, policies.join(", ")),
             };
             insert(&mut context, "rule", Some(denied.rule.as_str()));

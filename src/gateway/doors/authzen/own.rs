@@ -108,7 +108,7 @@ impl OwnQuestion<'_> {
         observation: &mut Observation,
     ) -> StatusCode {
         let (head, body) = (self.head.clone(), Either::Right(Full::default()));
-        let incoming = IncomingRequest { head, body, peer: None, draining: None };
+        let incoming = IncomingRequest { head, body, peer: None, client_ca: None, draining: None };
         self.gateway.refused(refusal, &incoming, ErrorShape::OpenAi, request_id, observation).status()
     }
 

@@ -25,11 +25,13 @@ use crate::gateway::http::error_response::{Answer, REQUEST_ID, Refusal, json_ans
 use crate::gateway::http::incoming::{IncomingRequest, UnreadBody};
 use crate::gateway::limits::counter::CounterGuard;
 use crate::gateway::listener::server::{self, ServerError};
+use crate::gateway::listener::tls::{self, TlsSource};
 use crate::gateway::pipeline::Gateway;
 
 /// The listener of `modelgate.authzen`.
 pub struct AuthzenServer {
     listener: TcpListener,
+    tls: Option<TlsSource>,
     gateway: Arc<Gateway>,
 }
 
@@ -65,7 +67,8 @@ impl AuthzenServer {
     ///
     /// The address is in use, or does not belong to this machine.
     pub async fn bind(settings: &Authzen, gateway: Arc<Gateway>) -> Result<Self, ServerError> {
-        Ok(Self { listener: server::bind(settings.listen).await?, gateway })
+        let tls = tls::source(&gateway, |listeners| listeners.authzen.as_ref());
+        Ok(Self { listener: server::bind(settings.listen).await?, tls, gateway })
     }
 
     /// The address of the listener.
@@ -79,9 +82,9 @@ impl AuthzenServer {
 
     /// Answers until `shutdown`, then lets questions in flight finish.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let Self { listener, gateway } = self;
+        let Self { listener, tls, gateway } = self;
         let common = common(&gateway);
-        server::serve_until(listener, None, common, shutdown, move |incoming| {
+        server::serve_until(listener, tls, common, shutdown, move |incoming| {
             let gateway = Arc::clone(&gateway);
             async move { answer(&gateway, incoming).await }
         })
@@ -115,9 +118,7 @@ async fn route(
     if path == metadata::PATH {
         return described(gateway, &incoming.head);
     }
-    let generation = gateway.active();
-    let door = generation.snapshot().config().gateway.authzen.as_ref();
-    asker::check(&incoming.head.headers, door.map(|door| &door.bearer))?;
+    asker::check(&gateway.active(), incoming)?;
     let known =
         [metadata::EVALUATION, metadata::EVALUATIONS, metadata::SUBJECTS, search::RESOURCES, search::ACTIONS];
     if !known.contains(&path.as_str()) {
@@ -155,9 +156,10 @@ fn described(gateway: &Gateway, head: &Parts) -> Result<Value, AskError> {
     let generation = gateway.active();
     let configured =
         generation.snapshot().config().gateway.authzen.as_ref().and_then(|door| door.url.clone());
+    let scheme = if generation.tls.authzen.is_some() { "https" } else { "http" };
     let host = head.headers.get(HOST).and_then(|host| host.to_str().ok());
     let host = head.uri.authority().map(http::uri::Authority::as_str).or(host);
-    let url = configured.or_else(|| Some(format!("http://{}", host?))).ok_or(AskError::Host)?;
+    let url = configured.or_else(|| Some(format!("{scheme}://{}", host?))).ok_or(AskError::Host)?;
     Ok(metadata::of(&url, search::RESOURCES, search::ACTIONS))
 }
 

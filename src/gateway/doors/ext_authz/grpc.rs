@@ -17,7 +17,7 @@ use super::plain::{Changes, seen};
 use super::proto::{self, CheckRequest, CheckResponse, HeaderAppendAction, HeaderValueOption, HttpResponse};
 use crate::config::WithoutBody;
 use crate::gateway::cors;
-use crate::gateway::doors::ask::{Answered, Refused, ask, check_peer, trusted};
+use crate::gateway::doors::ask::{Answered, Refused, ask, check_peer, networks};
 use crate::gateway::doors::decide::Asked;
 use crate::gateway::doors::verdict::Verdict;
 use crate::gateway::http::body::{BodyBudget, BodyReader};
@@ -51,7 +51,7 @@ pub(super) async fn answer(gateway: Arc<Gateway>, mut incoming: IncomingRequest)
 async fn receive(gateway: &Gateway, incoming: &mut IncomingRequest) -> Result<Bytes, Refusal> {
     let generation = gateway.active();
     let settings = &generation.snapshot().config().gateway;
-    check_peer(incoming.peer, trusted(settings))?;
+    check_peer(incoming, networks(settings), generation.tls.ext_authz.as_ref())?;
     let max_body_bytes = settings.max_body_bytes.saturating_add(HEADERS);
     let taken = gateway.load().body_bytes.nothing();
     let budget = BodyBudget { limits: &settings.limits, max_body_bytes, taken };
@@ -81,7 +81,7 @@ impl UnaryService<CheckRequest> for Check {
 async fn check(gateway: &Arc<Gateway>, refusal: Option<Refusal>, request: CheckRequest) -> CheckResponse {
     let generation = gateway.active();
     let settings = &generation.snapshot().config().gateway;
-    let trusted = trusted(settings);
+    let trusted = networks(settings);
     let attributes = request.attributes.unwrap_or_default();
     let source = attributes.source.and_then(|source| source.address?.socket_address?.address.parse().ok());
     let http = attributes.request.and_then(|request| request.http).unwrap_or_default();
@@ -102,7 +102,7 @@ async fn check(gateway: &Arc<Gateway>, refusal: Option<Refusal>, request: CheckR
     let mut changes = Changes::of(&head.headers, settings);
     let origin = cors::origin(&head.headers);
     let body = Either::Right(Full::new(body));
-    let mut incoming = IncomingRequest { head, body, peer: source, draining: None };
+    let mut incoming = IncomingRequest { head, body, peer: source, client_ca: None, draining: None };
     let unjudged = match &described {
         Ok(()) => gateway.unjudged(&incoming.head, origin.as_ref()),
         Err(_) => None,

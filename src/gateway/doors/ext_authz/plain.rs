@@ -26,15 +26,15 @@ const TO_REMOVE: HeaderName = HeaderName::from_static("x-envoy-auth-headers-to-r
 pub(super) async fn answer(gateway: &Arc<Gateway>, mut incoming: IncomingRequest) -> Answer {
     let generation = gateway.active();
     let settings = &generation.snapshot().config().gateway;
-    let trusted = trusted(settings);
-    let described = check_peer(incoming.peer, trusted);
+    let trusted = trusted(settings, &incoming);
+    let described = check_peer(&incoming, &trusted, generation.tls.ext_authz.as_ref());
     let has_body = !incoming.body.is_end_stream();
     let seen = seen(&incoming.head.headers, has_body, false);
     let asked = Asked {
         seen,
         without_body: WithoutBody::Deny,
         advice: ADVICE,
-        trusted,
+        trusted: &trusted,
         claims: None,
         stated_use: None,
     };

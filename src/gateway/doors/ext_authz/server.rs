@@ -13,6 +13,7 @@ use crate::gateway::doors::unix::UnixServer;
 use crate::gateway::http::error_response::Answer;
 use crate::gateway::http::incoming::IncomingRequest;
 use crate::gateway::listener::server::{self, ServerError};
+use crate::gateway::listener::tls::{self, TlsSource};
 use crate::gateway::pipeline::Gateway;
 
 /// The listener of `modelgate.ext_authz`.
@@ -22,7 +23,7 @@ pub struct ExtAuthzServer {
 }
 
 enum Socket {
-    Tcp(TcpListener),
+    Tcp(TcpListener, Option<TlsSource>),
     Unix(UnixServer),
 }
 
@@ -34,7 +35,10 @@ impl ExtAuthzServer {
     /// The address is in use, or does not belong to this machine.
     pub async fn bind(settings: &ExtAuthz, gateway: Arc<Gateway>) -> Result<Self, ServerError> {
         let socket = match &settings.listen {
-            SocketAddress::Tcp(address) => Socket::Tcp(server::bind(*address).await?),
+            SocketAddress::Tcp(address) => {
+                let tls = tls::source(&gateway, |listeners| listeners.ext_authz.as_ref());
+                Socket::Tcp(server::bind(*address).await?, tls)
+            }
             SocketAddress::Unix(path) => Socket::Unix(UnixServer::bind(path)?),
         };
         Ok(Self { socket, gateway })
@@ -47,7 +51,7 @@ impl ExtAuthzServer {
     /// The system cannot return the address.
     pub fn local_addr(&self) -> std::io::Result<Option<SocketAddr>> {
         match &self.socket {
-            Socket::Tcp(listener) => listener.local_addr().map(Some),
+            Socket::Tcp(listener, _) => listener.local_addr().map(Some),
             Socket::Unix(_) => Ok(None),
         }
     }
@@ -58,7 +62,9 @@ impl ExtAuthzServer {
         let common = common(&gateway);
         let answer = move |incoming| answer(Arc::clone(&gateway), incoming);
         match socket {
-            Socket::Tcp(listener) => server::serve_until(listener, None, common, shutdown, answer).await,
+            Socket::Tcp(listener, tls) => {
+                server::serve_until(listener, tls, common, shutdown, answer).await;
+            }
             Socket::Unix(server) => server.serve_until(common, shutdown, answer).await,
         }
     }

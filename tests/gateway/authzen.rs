@@ -17,10 +17,10 @@ use tokio::task::JoinHandle;
 use crate::fixture::{Fixture, MASTER_KEY, Message, in_a_while, read_message, send, soon};
 
 const BEARER: &str = "s3cret";
-const EVALUATION: &str = "/access/v1/evaluation";
+pub(crate) const EVALUATION: &str = "/access/v1/evaluation";
 const EVALUATIONS: &str = "/access/v1/evaluations";
-const RESOURCES: &str = "/access/v1/search/resource";
-const ACTIONS: &str = "/access/v1/search/action";
+pub(crate) const RESOURCES: &str = "/access/v1/search/resource";
+pub(crate) const ACTIONS: &str = "/access/v1/search/action";
 /// The block of the listener.
 pub(crate) const BLOCK: &str = "authzen: {listen: '127.0.0.1:0', bearer: s3cret}";
 
@@ -56,6 +56,19 @@ impl Pdp {
         Self::of(&gateway).await
     }
 
+    /// The listener of a gateway with these files in its directory of policies.
+    pub(crate) async fn with_policies(files: &[(&str, &str)]) -> (Fixture, Self) {
+        let fixture = Fixture::with(BLOCK).await;
+        let policies = fixture.directory.path().join("policies");
+        std::fs::create_dir_all(&policies).unwrap();
+        for (name, text) in files {
+            std::fs::write(policies.join(name), text).unwrap();
+        }
+        fixture.drop_in(BLOCK, "");
+        let pdp = Self::of(&fixture.gateway).await;
+        (fixture, pdp)
+    }
+
     /// Sends a request of a holder of the bearer.
     async fn send(&self, path: &str, headers: &str, body: &str) -> Message {
         let headers =
@@ -76,7 +89,7 @@ impl Pdp {
     }
 
     /// The decisions of a batch.
-    async fn all(&self, question: &Value) -> Vec<bool> {
+    pub(crate) async fn all(&self, question: &Value) -> Vec<bool> {
         let answer = self.ask(EVALUATIONS, question).await;
         assert!(answer.get("decision").is_none(), "{answer}");
         let evaluations = answer["evaluations"].as_array().unwrap();
@@ -84,7 +97,7 @@ impl Pdp {
     }
 
     /// What a search finds: ids or names.
-    async fn finds(&self, path: &str, question: &Value) -> Vec<String> {
+    pub(crate) async fn finds(&self, path: &str, question: &Value) -> Vec<String> {
         let answer = self.ask(path, question).await;
         let results = answer["results"].as_array().unwrap();
         let name =
@@ -93,20 +106,20 @@ impl Pdp {
     }
 }
 
-fn user(id: &str) -> Value {
+pub(crate) fn user(id: &str) -> Value {
     json!({"type": "user", "id": id})
 }
 
-fn record(id: &str) -> Value {
+pub(crate) fn record(id: &str) -> Value {
     json!({"type": "record", "id": id})
 }
 
-fn with(mut entity: Value, properties: Value) -> Value {
+pub(crate) fn with(mut entity: Value, properties: Value) -> Value {
     entity["properties"] = properties;
     entity
 }
 
-fn question(subject: &Value, action: &str, resource: &Value) -> Value {
+pub(crate) fn question(subject: &Value, action: &str, resource: &Value) -> Value {
     json!({"subject": subject, "action": {"name": action}, "resource": resource})
 }
 

@@ -10,6 +10,7 @@
 mod admin;
 mod attacked;
 mod authzen;
+mod authzen_own;
 mod bedrock;
 mod bundle;
 mod capture;

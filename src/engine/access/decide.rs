@@ -13,9 +13,10 @@ use crate::engine::policy::context::Facts;
 use crate::engine::policy::index::Policies;
 use crate::engine::policy::outcome::Outcome;
 use crate::engine::policy::questions::Verdict;
+use crate::engine::policy::reads::Reads;
 use crate::engine::team;
 use crate::engine::{Decision, Denied, Rule, Snapshot};
-use crate::identity::Caller;
+use crate::identity::{Caller, Profile};
 
 use super::properties;
 use super::query::AccessQuery;
@@ -31,7 +32,10 @@ impl Snapshot {
     /// [`Denied`] if a policy forbids, if none permits, or if the properties do not fit the schema.
     pub fn decide_access(&self, caller: &Caller, query: &AccessQuery<'_>) -> Result<Decision, Box<Denied>> {
         let asked = Asked { facts: Facts::default(), header: None, models: &[] };
-        let key = self.key(caller, team::select(self, caller, &asked), &asked);
+        // Properties may name entities and texts that no policy names, so policies see the whole caller.
+        let profile = Profile::new(&Reads::everything(), &self.world.teams, caller);
+        let profile = Arc::new(self.answers.hashed(profile));
+        let key = Key::new(profile, team::select(self, caller, &asked), &asked, false);
         let team_id = key.team_id();
         let decision = |policies, shadow| Decision {
             role: caller.role(),

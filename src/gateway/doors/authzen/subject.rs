@@ -21,7 +21,10 @@ impl Subject {
     pub(super) fn of(entity: &Entity) -> Result<Self, PayloadError> {
         match entity.kind.as_str() {
             "token" => token(entity).map(Self::Token),
-            "user" => claims(entity).map(|claims| Self::Claims(VerifiedClaims::dangerous_trust(claims))),
+            // API gateways call the user of a token an identity.
+            "user" | "identity" => {
+                claims(entity).map(|claims| Self::Claims(VerifiedClaims::dangerous_trust(claims)))
+            }
             _ => Ok(Self::Unknown),
         }
     }

@@ -289,6 +289,10 @@ mod tests {
         let forward = config("modelgate: {forward_auth: {listen: '127.0.0.1:1'}}");
         let envoy = config("modelgate: {ext_authz: {listen: '127.0.0.1:1'}}");
         assert_eq!(needs_restart(&forward, &envoy), ["forward_auth", "ext_authz"]);
+        let authzen = config("modelgate: {authzen: {listen: '127.0.0.1:1', bearer: a}}");
+        assert_eq!(needs_restart(&authzen, &envoy), ["ext_authz", "authzen"]);
+        let other = config("modelgate: {authzen: {listen: '127.0.0.1:1', bearer: b}}");
+        assert!(needs_restart(&authzen, &other).is_empty());
         let kept = config("modelgate: {ext_authz: {listen: '127.0.0.1:1', remove_credential: false}}");
         assert!(needs_restart(&envoy, &kept).is_empty());
         let url = config("modelgate: {forward_auth: {listen: '127.0.0.1:1', without_body: url}}");

@@ -118,6 +118,11 @@ fn check_says_which_proxies_may_ask_and_what_is_not_judged() {
     assert!(said.contains("nobody judges other models in the body"), "{said}");
     let said = check("ext_authz: {listen: '127.0.0.1:4003'}, trusted_proxies: [10.0.0.0/8]");
     assert!(said.contains("ext_authz on 127.0.0.1:4003, for 10.0.0.0/8\n"), "{said}");
+    let said = check("authzen: {listen: '127.0.0.1:4004', bearer: s3cret}");
+    assert!(
+        said.contains("AuthZEN on 127.0.0.1:4004, for holders of its bearer, who say who a caller is\n"),
+        "{said}"
+    );
     assert!(!check("listen: '127.0.0.1:4000'").contains("for this machine"));
 }
 

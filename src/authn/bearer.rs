@@ -192,9 +192,14 @@ fn without_scheme(value: &[u8]) -> Option<&[u8]> {
 /// Whether the credential is the operator's master key, compared in constant time.
 #[must_use]
 pub fn is_master_key(bearer: &Bearer<'_>, master_key: &SecretString) -> bool {
-    // Digests have a fixed length, so the comparison does not reveal the key's length either.
+    is_secret(bearer, master_key)
+}
+
+/// Whether the credential is this secret, compared in constant time.
+pub(crate) fn is_secret(bearer: &Bearer<'_>, secret: &SecretString) -> bool {
+    // Digests have a fixed length, so the comparison does not reveal the secret's length either.
     let presented = digest(&SHA256, bearer.expose().as_bytes());
-    let expected = digest(&SHA256, master_key.expose_secret().as_bytes());
+    let expected = digest(&SHA256, secret.expose_secret().as_bytes());
     presented.as_ref().ct_eq(expected.as_ref()).into()
 }
 

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::gateway::{ExtAuthzServer, ForwardAuthServer, Gateway};
+use crate::gateway::{AuthzenServer, ExtAuthzServer, ForwardAuthServer, Gateway};
 
 /// The listeners that the configuration has.
 pub(super) struct Doors {
     forward_auth: Option<ForwardAuthServer>,
     ext_authz: Option<ExtAuthzServer>,
+    authzen: Option<AuthzenServer>,
 }
 
 impl Doors {
@@ -36,7 +37,18 @@ impl Doors {
             }
             None => None,
         };
-        Ok(Self { forward_auth, ext_authz })
+        let authzen = match &settings.authzen {
+            Some(settings) => {
+                let server = AuthzenServer::bind(settings, Arc::clone(gateway)).await;
+                let server = server.map_err(|error| in_use("AuthZEN", "authzen", error))?;
+                let address = server.local_addr().map_err(super::failed)?;
+                let scheme = if settings.tls.is_some() { "https" } else { "http" };
+                tracing::info!("enforcement points may ask at {scheme}://{address}/access/v1/evaluation");
+                Some(server)
+            }
+            None => None,
+        };
+        Ok(Self { forward_auth, ext_authz, authzen })
     }
 
     /// Answers until `stopping` completes, then lets questions in flight finish.
@@ -51,7 +63,12 @@ impl Doors {
                 server.run(stopping()).await;
             }
         };
-        tokio::join!(forward_auth, ext_authz);
+        let authzen = async {
+            if let Some(server) = self.authzen {
+                server.run(stopping()).await;
+            }
+        };
+        tokio::join!(forward_auth, ext_authz, authzen);
     }
 }
 

@@ -101,6 +101,9 @@ pub struct Line {
     /// The number of lines that were lost directly before this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dropped: Option<u64>,
+    /// The action and the resource, if the question was not about a request of an LLM API (AuthZEN).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access: Option<Box<LoggedAccess>>,
     /// The input of the decision; `None` if it is not logged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input: Option<Box<Input>>,
@@ -118,6 +121,17 @@ pub struct Served {
     /// The ids of the policies that permit the fallback; empty if the model is the one that the request asks for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub policies: Vec<Arc<str>>,
+}
+
+/// A question about a resource of a type that operators declare.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoggedAccess {
+    /// The name of the action.
+    pub action: String,
+    /// The type of the resource.
+    pub resource_type: String,
+    /// The id of the resource.
+    pub resource: String,
 }
 
 /// The decision of the shadow rules (`--shadow-config`).

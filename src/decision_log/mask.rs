@@ -33,6 +33,10 @@ impl Mask {
         }
         let others = [&mut line.request_id, &mut line.method, &mut line.route].into_iter();
         others.chain(&mut line.models).for_each(|text| clean(text, &BTreeSet::new()));
+        if let Some(access) = &mut line.access {
+            let texts = [&mut access.action, &mut access.resource_type, &mut access.resource];
+            texts.into_iter().for_each(|text| clean(text, &hidden));
+        }
         if let Some(input) = &mut line.input {
             self.clean_input(input, &hidden);
         }
@@ -54,7 +58,10 @@ impl Mask {
             }
             match field {
                 Masked::RequestId => mask(&mut line.request_id),
-                Masked::Route => mask(&mut line.route),
+                Masked::Route => {
+                    mask(&mut line.route);
+                    line.access.iter_mut().for_each(|access| mask(&mut access.resource));
+                }
                 Masked::Models => line.models.iter_mut().for_each(mask),
                 _ => {}
             }

@@ -12,7 +12,7 @@ mod writer;
 use std::path::PathBuf;
 
 pub use chain::{Chain, Link, LinkError};
-pub use line::{Input, Line, LoggedCaller, Served, ShadowDecision, Verdict, cut};
+pub use line::{Input, Line, LoggedAccess, LoggedCaller, Served, ShadowDecision, Verdict, cut};
 pub(crate) use mask::shown;
 pub use writer::DecisionLog;
 

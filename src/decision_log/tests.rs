@@ -49,6 +49,7 @@ fn line(id: &str) -> Line {
         sample: None,
         served: None,
         dropped: None,
+        access: None,
         input: None,
     }
 }

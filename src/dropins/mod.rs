@@ -3,6 +3,7 @@
 //! A dropped-in `permit` adds a grant and a `forbid` takes one away. The configuration's mandatory checks apply in any
 //! case. All files are validated strictly before any of them becomes active.
 
+mod declared;
 mod drop_in;
 mod entities;
 mod error;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 
 pub use error::{DropInError, Finding};
 
+pub(crate) use declared::Declared;
 pub(crate) use drop_in::{DropIn, annotation};
 pub(crate) use entities::StaticEntities;
 #[cfg(feature = "reload")]

@@ -1,11 +1,11 @@
 //! The schema of a snapshot: the built-in one, with operators' additions.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use cedar_policy::{Schema, SchemaFragment};
 use serde_json::{Map, Value};
 
-use super::{Finding, TextFile};
+use super::{Declared, Finding, TextFile};
 use crate::translate::SCHEMA;
 
 /// The built-in schema merged with every addition.
@@ -17,6 +17,8 @@ pub(crate) struct MergedSchema {
     pub(crate) for_entities: Schema,
     /// The attributes of the built-in schema by entity type. Only the configuration sets them.
     pub(crate) ours: Vec<(String, Vec<String>)>,
+    /// The declarations as data.
+    pub(crate) declared: Arc<Declared>,
 }
 
 impl MergedSchema {
@@ -57,10 +59,13 @@ impl MergedSchema {
                 )
             })
         };
+        let ours = own_attributes(&base);
+        let built_in = ours.iter().map(|(name, _)| name.clone()).collect();
         Ok(Self {
             for_entities: schema(without_required(merged.clone()))?,
-            strict: schema(merged)?,
-            ours: own_attributes(&base),
+            strict: schema(merged.clone())?,
+            declared: Arc::new(Declared::new(merged, built_in)),
+            ours,
         })
     }
 }

@@ -4,13 +4,15 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
-use cedar_policy::{Entities, Entity, EntityUid};
+use cedar_policy::{Context, Entities, Entity, EntityUid, Request};
 
 use super::Snapshot;
 use super::cache::key::Key;
 use super::entities::build;
+use super::entities::candidates::Candidates;
 use super::entities::principal_context::PrincipalContext;
 use super::policy::context::Facts;
+use super::policy::index::{Policies, QuestionEntities};
 use super::policy::questions::{Question, Questions, Verdict};
 use super::policy::store::PolicyStore;
 
@@ -61,6 +63,33 @@ impl<'s> AuthzContext<'s> {
         let store = &self.snapshot.policies;
         let question = Question::new(store, &store.use_model, &self.principal, model, &entities)?;
         question.verdict(store, facts).map(std::borrow::Cow::into_owned)
+    }
+
+    /// Asks for an action that operators declare.
+    pub(super) fn ask_other(
+        &self,
+        policies: &Policies,
+        resource: Entity,
+        context: Context,
+    ) -> Result<Verdict, String> {
+        let (snapshot, resource_uid) = (self.snapshot, resource.uid());
+        // The caller and its teams are what the configuration says, also as resources.
+        let is_known = self.principal_entities.iter().any(|entity| entity.uid() == resource_uid);
+        let entities = self.entities(Some(resource).filter(|_| !is_known))?;
+        let actions = snapshot.world.drop_ins.actions.iter().cloned();
+        let entities = Arc::unwrap_or_clone(entities).add_entities(actions, None);
+        let entities = entities.map_err(|error| error.to_string())?;
+        let (principal, action) = (self.principal.clone(), policies.action.clone());
+        let schema = &snapshot.world.drop_ins.schema;
+        let request = Request::new(principal, action, resource_uid.clone(), context, Some(schema));
+        let request = request.map_err(|error| error.to_string())?;
+        let question_entities = QuestionEntities::new(&self.principal, &resource_uid, &entities);
+        Question::whole(&snapshot.policies, policies, &request, &question_entities, &entities)
+    }
+
+    /// The lists that are matched against the caller's requests.
+    pub(super) fn candidates(&self) -> &Candidates<'s> {
+        &self.context.candidates
     }
 
     fn route(&self) -> Result<(EntityUid, Entity), String> {

@@ -3,6 +3,7 @@
 //! Input: a configuration with its policies, then a caller and a request. Output: a [`Permit`], or [`Denied`] with the
 //! rule that denies. One snapshot decides a request from beginning to end, so no request sees half of a change.
 
+mod access;
 mod authorize;
 mod authz_context;
 mod authz_query;
@@ -17,6 +18,7 @@ mod snapshot;
 mod team;
 mod teams;
 
+pub use access::AccessQuery;
 pub use authz_query::AuthzQuery;
 #[cfg(feature = "cli")]
 pub(crate) use callable::MODEL_ROUTES;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use cedar_policy::{EntityUid, Policy, PolicySet, ValidationMode, Validator};
+use cedar_policy::{Entity, EntityUid, Policy, PolicySet, ValidationMode, Validator};
 use miette::Diagnostic;
 
 use super::cache::answer::Answer;
@@ -115,8 +115,9 @@ impl Snapshot {
         }
         let mut lists = bundle.lists;
         lists.add_route_groups(group_names().filter(|group| drop_ins.reads.names(group)));
+        let others = drop_ins.actions.iter().map(Entity::uid);
         let policies =
-            PolicyStore::new(facts_in_order, names.action("call_route"), names.action("use_model"))
+            PolicyStore::new(facts_in_order, names.action("call_route"), names.action("use_model"), others)
                 .map_err(|error| SnapshotError::Invalid(error.to_string()))?;
         let mut world = World {
             names,

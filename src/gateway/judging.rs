@@ -40,7 +40,7 @@ impl Case {
         let Generation { snapshot, shadow, .. } = &*judged.generation;
         let shadow = shadow.as_ref().map(|rules| rules.decide(&rules.identify_again(&caller), &call));
         let decided = snapshot.authorize(&caller, call);
-        observation.decided(snapshot, &decided);
+        observation.decided(snapshot, decided.as_ref().map(Permit::decision).map_err(|denied| &**denied));
         if let Some(shadow) = shadow {
             observation.compared(&shadow);
         }

@@ -36,7 +36,8 @@ pub use admin::Admin;
 pub use auth::jwks as keys;
 pub use auth::verifier::TokenVerifier;
 pub use doors::{
-    Authorized, Authorizer, AuthzRequest, ExtAuthzServer, ForwardAuthServer, Rejected, StartError,
+    Authorized, Authorizer, AuthzRequest, AuthzenServer, ExtAuthzServer, ForwardAuthServer, Rejected,
+    StartError,
 };
 #[doc(hidden)]
 pub use forwarding::forward_everything;

@@ -168,6 +168,14 @@ impl ApiCall {
         self
     }
 
+    /// The same call if its body is not at hand, and a trusted party says how it uses its model and how long the body is.
+    #[cfg(feature = "gateway")]
+    pub(crate) fn with_stated_use(mut self, model_use: ModelUse, body_bytes: usize) -> Self {
+        self.model_use = model_use;
+        self.body_bytes = body_bytes;
+        self
+    }
+
     /// The same call with other models in the place of references that are `known`.
     #[cfg(feature = "gateway")]
     pub(crate) fn resolved(mut self, resolved: Resolved) -> Self {

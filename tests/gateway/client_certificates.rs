@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use modelgate::gateway::{ExtAuthzServer, ForwardAuthServer, Outcome};
+use modelgate::gateway::{AuthzenServer, ExtAuthzServer, ForwardAuthServer, Outcome};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
@@ -211,5 +211,37 @@ async fn envoy_asks_over_grpc_with_its_certificate() {
             body: body.as_bytes(),
         };
         assert_eq!(check_over(client, &asked).await.status, denied, "{model}");
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_may_ask_authzen_and_a_configured_bearer_is_needed_too() {
+    let (server, clients, others) = (Authority::new(), Authority::new(), Authority::new());
+    let body = r#"{"subject": {"type": "user", "id": "u", "properties": {"roles": ["basic_user"]}},
+        "action": {"name": "use_model"}, "resource": {"type": "model", "id": "anthropic-claude"}}"#;
+    let asked = |credential: &str| {
+        let length = body.len();
+        format!(
+            "POST /access/v1/evaluation HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
+             content-length: {length}\r\n{credential}\r\n{body}"
+        )
+    };
+    for (bearer, without) in [("", "200"), ("bearer: s3cret,", "401")] {
+        let block = format!("authzen: {{listen: '127.0.0.1:0', {bearer} {TLS}}}");
+        let live = Live::with(|files| write(files, &server, &clients, &block)).await;
+        let gateway = live.reloader.gateway();
+        let settings = gateway.active().snapshot().config().gateway.authzen.clone().unwrap();
+        let door = AuthzenServer::bind(&settings, Arc::clone(gateway)).await.unwrap();
+        let (address, (_stop, stopped)) = (door.local_addr().unwrap(), oneshot::channel::<()>());
+        tokio::spawn(door.run(async { drop(stopped.await) }));
+        for (issuer, credential, expected) in [
+            (Some(&clients), "", without),
+            (Some(&clients), "authorization: Bearer s3cret\r\n", "200"),
+            (Some(&others), "authorization: Bearer s3cret\r\n", ""),
+            (None, "authorization: Bearer s3cret\r\n", ""),
+        ] {
+            let client = connect(address, &server, issuer, "http/1.1").await;
+            assert_eq!(status_of(client, &asked(credential)).await, expected, "{bearer} {credential}");
+        }
     }
 }

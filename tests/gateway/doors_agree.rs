@@ -1,13 +1,18 @@
 //! Whoever asks for a decision gets the one that the gateway makes: each case file, through each door.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use http::Method;
 use modelgate::gateway::{ForwardAuthServer, Server};
+use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 
+use crate::authzen::{self, Pdp};
 use crate::cases::{self, Case};
 use crate::ext_authz::{Asked, Door};
 use crate::fixture::{Message, read_message, soon};
@@ -32,6 +37,32 @@ impl Verdict {
             _ => Self::Refused,
         }
     }
+
+    /// By the decision and the status in its context.
+    fn of_evaluation(evaluated: &Value) -> Self {
+        if evaluated["decision"] == true {
+            return Self::Permitted;
+        }
+        let reasons = evaluated["context"]["reason_user"].as_object().unwrap();
+        Self::of(reasons.keys().next().unwrap())
+    }
+}
+
+/// The question of an enforcement point about a request with these headers, except for its credential.
+fn question(token: &str, method: &str, target: &str, headers: &[(&str, &str)], body: &[u8]) -> Value {
+    let mut lists: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (name, value) in headers.iter().filter(|(name, _)| *name != "authorization") {
+        lists.entry(name).or_default().push(value);
+    }
+    let mut properties = json!({ "headers": lists });
+    if !body.is_empty() {
+        properties["body_base64"] = json!(STANDARD.encode(body));
+    }
+    json!({
+        "subject": {"type": "token", "id": token},
+        "action": {"name": "call_route", "properties": {"method": method}},
+        "resource": {"type": "route", "id": target, "properties": properties},
+    })
 }
 
 /// Sends a request with these headers and this body, and reads the answer.
@@ -64,9 +95,11 @@ pub(crate) fn is_plain(case: &Case) -> bool {
 
 #[tokio::test]
 async fn every_case_has_one_verdict_at_every_door() {
-    let settings =
-        "forward_auth: {listen: '127.0.0.1:0'}, upstream: {api_base: 'http://UPSTREAM', pass: all}";
-    let door = Door::with("listen: '127.0.0.1:0'", settings).await;
+    let settings = format!(
+        "forward_auth: {{listen: '127.0.0.1:0'}}, upstream: {{api_base: 'http://UPSTREAM', pass: all}}, {}",
+        authzen::BLOCK
+    );
+    let door = Door::with("listen: '127.0.0.1:0'", &settings).await;
     let fixture = &door.fixture;
     let listen = fixture.gateway.active().snapshot().config().gateway.forward_auth.clone().unwrap();
     let blocks = format!("ext_authz: {{listen: '127.0.0.1:0'}}, {settings}");
@@ -75,6 +108,7 @@ async fn every_case_has_one_verdict_at_every_door() {
     let subrequests = forward_auth.local_addr().unwrap();
     let (_stop, stopped) = oneshot::channel::<()>();
     tokio::spawn(forward_auth.run(async { drop(stopped.await) }));
+    let pdp = Pdp::of(&fixture.gateway).await;
     let gateway = Server::bind("127.0.0.1:0".parse().unwrap(), Arc::clone(&fixture.gateway)).await.unwrap();
     let address = gateway.local_addr().unwrap();
     let (_end, ended) = oneshot::channel::<()>();
@@ -120,8 +154,12 @@ async fn every_case_has_one_verdict_at_every_door() {
         let checked =
             door.check(&Asked { method: &method, path: &target, headers: &pairs, body: &body }).await;
         let by_check = checked.status.map_or(Verdict::Permitted, |status| Verdict::of(&status.to_string()));
+        let evaluated =
+            pdp.ask("/access/v1/evaluation", &question(&token, &method, &target, &pairs, &body)).await;
         assert_eq!(by_subrequest, by_gateway, "forward-auth, {file}: {}: {answer:?}", case.name);
         assert_eq!(by_check, by_gateway, "ext_authz, {file}: {}: {checked:?}", case.name);
+        let by_evaluation = Verdict::of_evaluation(&evaluated);
+        assert_eq!(by_evaluation, by_gateway, "AuthZEN, {file}: {}: {evaluated}", case.name);
         compared += 1;
         permitted += usize::from(by_gateway == Verdict::Permitted);
     }

@@ -9,6 +9,8 @@
 
 mod admin;
 mod attacked;
+mod authzen;
+mod authzen_own;
 mod bedrock;
 mod bundle;
 mod capture;

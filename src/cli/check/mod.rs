@@ -54,6 +54,14 @@ pub(super) fn run(args: CheckArgs) -> miette::Result<Exit> {
         super::say(format_args!("dropped-in policies: {} in {}\n", loaded.policy_count, escape(&directory)));
         super::say(format_args!("callers in policies: {}\n", callers_in_policies(snapshot.config())));
     }
+    for (kind, actions) in snapshot.own_actions() {
+        let actions: Vec<&str> = actions.into_iter().collect();
+        super::say(format_args!(
+            "AuthZEN's actions on `{}`, for policies alone: {}\n",
+            escape(&kind),
+            escape(&actions.join(", "))
+        ));
+    }
     let warnings = snapshot.config().warnings.len() + unmatched.len() + snapshot.misnamed_callers().len();
     let summary =
         if warnings == 0 { "no warnings".to_owned() } else { format!("{warnings} warning(s), above") };

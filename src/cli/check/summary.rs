@@ -72,6 +72,15 @@ fn doors(config: &Config) -> Vec<String> {
             }
         });
     }
+    if let Some(door) = &gateway.authzen {
+        let needs_certificate = door.tls.as_ref().is_some_and(|files| files.client_ca.is_some());
+        let who = match (&door.bearer, needs_certificate) {
+            (Some(_), true) => "holders of its bearer and a certificate",
+            (Some(_), false) => "holders of its bearer",
+            (None, _) => "holders of a certificate",
+        };
+        lines.push(format!("AuthZEN on {}, for {who}, who say who a caller is", door.listen));
+    }
     lines
 }
 

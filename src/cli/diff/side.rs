@@ -43,6 +43,11 @@ pub(super) enum Grant {
 }
 
 impl Side {
+    /// The actions that operators declare, by the type of their resource.
+    pub(super) fn own_actions(&self) -> BTreeMap<String, BTreeSet<&str>> {
+        self.certain.own_actions()
+    }
+
     pub(super) fn load(path: &Path, policies: Option<&Path>) -> Result<Self, LoadError> {
         let config = Config::load(path, &crate::cli::environment)?;
         let policies = policies.or(config.gateway.policies.as_deref());

@@ -28,6 +28,16 @@ pub(super) fn of(universe: &Universe, old: &Side, new: &Side) -> Vec<String> {
                 .to_owned(),
         );
     }
+    let texts = |side: &Side| -> Vec<String> {
+        side.dropins.files().iter().map(|(_, text)| text.to_string()).collect()
+    };
+    let has_own = !old.own_actions().is_empty() || !new.own_actions().is_empty();
+    if has_own && texts(old) != texts(new) {
+        unseen.push(
+            "questions of AuthZEN about resources that schemas declare: only requests of LLM APIs are compared"
+                .to_owned(),
+        );
+    }
     unseen
 }
 

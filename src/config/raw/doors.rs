@@ -1,5 +1,6 @@
 //! The blocks of `modelgate` for other proxies, which ask for decisions.
 
+use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::shapes::present;
@@ -48,4 +49,25 @@ pub(in crate::config) struct Tls {
     /// A PEM file of authorities. If it is set, a client needs a certificate of one of them.
     #[serde(default, deserialize_with = "present")]
     pub(in crate::config) client_ca: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
+#[serde(rename = "authzen", deny_unknown_fields)]
+pub(in crate::config) struct Authzen {
+    /// The address that enforcement points ask at `/access/v1/evaluation` and the other paths of AuthZEN.
+    pub(in crate::config) listen: String,
+    /// The credential of enforcement points, which they send as `Authorization: Bearer`. Prefer `os.environ/NAME`. Required
+    /// without `tls.client_ca`.
+    #[serde(default)]
+    #[cfg_attr(feature = "cli", schemars(with = "Option<String>"))]
+    pub(in crate::config) bearer: Option<SecretString>,
+    /// The URL by which enforcement points know this listener, for `/.well-known/authzen-configuration`. Default: `http://`, or
+    /// `https://` with `tls`, and the `Host` of the request.
+    #[serde(default)]
+    pub(in crate::config) url: Option<String>,
+    /// The certificate of the listener, and the authorities of the enforcement points' certificates. Default: none, and the listener
+    /// uses plain HTTP.
+    #[serde(default, deserialize_with = "present")]
+    pub(in crate::config) tls: Option<Tls>,
 }

@@ -14,7 +14,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-pub(super) use doors::{ExtAuthz, ForwardAuth, Tls};
+pub(super) use doors::{Authzen, ExtAuthz, ForwardAuth, Tls};
 pub(super) use ours::{
     Cors, DecisionLog, DeniedModel, Introspection, Limits, Modelgate, TokenRole, Upstream,
 };

@@ -3,7 +3,7 @@
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::doors::{ExtAuthz, ForwardAuth, Tls};
+use super::doors::{Authzen, ExtAuthz, ForwardAuth, Tls};
 use super::shapes::{on_or_off, one_or_many, present, text_or_off};
 
 #[derive(Default, Deserialize)]
@@ -103,6 +103,9 @@ pub(in crate::config) struct Modelgate {
     /// The listener for Envoy's external authorization filter. Default: none.
     #[serde(default, deserialize_with = "present")]
     pub(in crate::config) ext_authz: Option<ExtAuthz>,
+    /// The listener for enforcement points that speak AuthZEN. Default: none.
+    #[serde(default, deserialize_with = "present")]
+    pub(in crate::config) authzen: Option<Authzen>,
 }
 
 #[derive(Default, Deserialize)]

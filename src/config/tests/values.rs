@@ -5,7 +5,7 @@ use std::time::Duration;
 use miette::{Diagnostic, Severity};
 use secrecy::ExposeSecret;
 
-use super::{ignored, parse, parse_with, problems_with};
+use super::{ignored, parse, parse_with, problems, problems_with};
 use crate::config::AdminListen;
 
 #[test]
@@ -225,4 +225,25 @@ router_settings: {num_retries: os.environ/RETRIES, cooldown_time: os.environ/WOR
     for warned in ["2:99 `order` is ignored: expected a whole number from 0", "`cooldown_time` is ignored"] {
         assert!(warnings.iter().any(|warning| warning.contains(warned)), "{warned}: {warnings:?}");
     }
+}
+
+#[test]
+fn authzen_needs_a_credential_of_who_asks() {
+    let with = |block: &str| {
+        format!(
+            "general_settings: {{master_key: sk-1}}\nmodelgate:\n  authzen: {{listen: '127.0.0.1:1'{block}}}\n"
+        )
+    };
+    let first = |block: &str| problems(&with(block)).first().cloned().unwrap_or_default();
+    assert!(first("").contains("`authzen` needs `bearer`"), "{}", first(""));
+    assert!(first(", bearer: ''").contains("`bearer`"));
+    assert!(first(", bearer: os.environ/NONE").contains("environment variable `NONE` is not set"));
+    assert!(first(", bearer: b, url: 'https://pdp.example.com/?a'").contains("`url` must be an `https://`"));
+    assert!(first(", bearer: b, url: pdp.example.com").contains("`url` must be"));
+    let tls = ", tls: {certificate: c, key: k, client_ca: a}";
+    assert!(parse(&with(tls)).unwrap().gateway.authzen.unwrap().bearer.is_none());
+    let whole =
+        parse(&with(", bearer: b, url: 'https://pdp.example.com/'")).unwrap().gateway.authzen.unwrap();
+    assert_eq!(whole.url.as_deref(), Some("https://pdp.example.com"));
+    assert!(!format!("{whole:?}").contains("\"b\""));
 }

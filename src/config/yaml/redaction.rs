@@ -10,7 +10,7 @@ use super::key_name::name_in;
 use super::tree::{Entry, Node, Span, Value};
 
 /// Parts of keys whose string values are secret. Too many are harmless: they only hide characters of a snippet.
-const WORDS: [&str; 10] = [
+const WORDS: [&str; 11] = [
     "key",
     "secret",
     "token",
@@ -21,6 +21,7 @@ const WORDS: [&str; 10] = [
     "database_url",
     "dsn",
     "authorization",
+    "bearer",
 ];
 
 /// The minimum lengths of a number and of a word that may be a key.

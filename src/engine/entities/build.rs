@@ -122,6 +122,17 @@ pub(in crate::engine) fn other(
     }
 }
 
+/// Builds an entity with attributes that somebody else knows. An operator's file overrides them.
+pub(in crate::engine) fn with_attributes(
+    world: &World,
+    candidates: &Candidates<'_>,
+    entity_uid: EntityUid,
+    attributes: HashMap<String, Value>,
+) -> Result<Entity, String> {
+    let above = world.above(&entity_uid, candidates);
+    complete(world, entity_uid, Attributes { reads: &world.reads, all: attributes }, above, Vec::new())
+}
+
 /// The attributes of an entity that policies read. The others are left out, because Cedar spends time on each.
 struct Attributes<'s> {
     reads: &'s Reads,

@@ -1,6 +1,7 @@
 //! Builds the `context` that policies read.
 
 use std::net::IpAddr;
+use std::time::SystemTime;
 
 use cedar_policy::{Context, RestrictedExpression as Value};
 use chrono::{DateTime, Datelike as _, SecondsFormat, Utc, Weekday};
@@ -139,6 +140,12 @@ fn decimal(number: f64) -> String {
         _ => return format!("{whole}.{kept:0<4}"),
     };
     format!("{whole}.{}{last}", kept.get(..3).unwrap_or_default())
+}
+
+/// The time and its weekday, in UTC, as policies write them.
+pub(in crate::engine) fn clock(time: SystemTime) -> (String, &'static str) {
+    let time = DateTime::<Utc>::from(time);
+    (time.to_rfc3339_opts(SecondsFormat::Millis, true), weekday(time.weekday()))
 }
 
 fn weekday(day: Weekday) -> &'static str {

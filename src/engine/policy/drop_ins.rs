@@ -1,17 +1,27 @@
 //! Validated drop-in files.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use cedar_policy::{EntityUid, Policy, PolicyId, PolicySet, Schema, ValidationMode, Validator};
+use cedar_policy::{Entity, EntityUid, Policy, PolicyId, PolicySet, Schema, ValidationMode, Validator};
 
 use super::reads::Reads;
-use crate::dropins::{DropIn, DropInError, DropIns, Finding, MergedSchema, StaticEntities};
+use crate::dropins::{Declared, DropIn, DropInError, DropIns, Finding, MergedSchema, StaticEntities};
+
+/// The actions of modelgate's own schema.
+const BUILT_IN_ACTIONS: [&str; 2] = ["call_route", "use_model"];
 
 /// The contribution of drop-in files to every decision.
 #[derive(Debug)]
 pub(in crate::engine) struct ValidatedDropIns {
     /// The built-in schema with operators' additions.
     pub(in crate::engine) schema: Schema,
+    /// The same without required attributes, for entities of which only a part is known.
+    pub(in crate::engine) for_entities: Schema,
+    /// The declarations of the schema.
+    pub(in crate::engine) declared: Arc<Declared>,
+    /// The actions that operators declare, with the groups that contain them.
+    pub(in crate::engine) actions: Vec<Entity>,
     pub(in crate::engine) statics: StaticEntities,
     /// Entities that policies name in order to ask about their attributes or ancestors.
     pub(in crate::engine) subjects: BTreeSet<EntityUid>,
@@ -34,11 +44,12 @@ impl ValidatedDropIns {
         let known = translated.iter().map(|policy| policy.id().clone()).collect();
         let refused = |findings| DropInError::unless_empty(findings).err();
         let merged = MergedSchema::new(&dropins.schemas);
-        let (schema, statics) =
+        let (merged, statics) =
             match merged.and_then(|schema| Ok((StaticEntities::new(&dropins.entities, &schema)?, schema))) {
-                Ok((statics, schema)) => (schema.strict, statics),
+                Ok((statics, schema)) => (schema, statics),
                 Err(findings) => return Err(refused(findings).unwrap_or_default()),
             };
+        let MergedSchema { strict: schema, for_entities, declared, .. } = merged;
         DropInError::unless_empty(check(&dropins.policies, &known, &schema))?;
 
         let (mut by_policies, mut subjects) = (Reads::default(), BTreeSet::new());
@@ -52,7 +63,19 @@ impl ValidatedDropIns {
         let (mut asked_about, mut reads) = (by_policies.clone(), by_policies.clone());
         asked_about.add_values(statics.all());
         reads.add_entities(statics.all());
-        Ok(Self { schema, statics, subjects, by_policies, asked_about, reads })
+        let actions = own_actions(&schema)
+            .map_err(|error| refused(vec![Finding::unread("*.cedarschema", error)]).unwrap_or_default())?;
+        Ok(Self {
+            schema,
+            for_entities,
+            declared,
+            actions,
+            statics,
+            subjects,
+            by_policies,
+            asked_about,
+            reads,
+        })
     }
 
     /// The entities that a policy can reach from `uid` through its attributes and tags.
@@ -64,6 +87,13 @@ impl ValidatedDropIns {
         };
         held.filter(move |(name, _)| is_read(name)).map(|(_, uid)| uid)
     }
+}
+
+/// The entities of the actions that operators declare.
+fn own_actions(schema: &Schema) -> Result<Vec<Entity>, String> {
+    let actions = schema.action_entities().map_err(|error| error.to_string())?;
+    let is_built_in = |action: &Entity| BUILT_IN_ACTIONS.contains(&action.uid().id().unescaped());
+    Ok(actions.into_iter().filter(|action| !is_built_in(action)).collect())
 }
 
 fn check(dropins: &[DropIn], known: &BTreeSet<PolicyId>, schema: &Schema) -> Vec<Finding> {

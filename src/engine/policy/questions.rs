@@ -118,6 +118,26 @@ impl Question {
         Ok(Self { context_free, context_dependent: Some(context_dependent) })
     }
 
+    /// The verdict of all policies on a request whose context is known as a whole.
+    pub(in crate::engine) fn whole(
+        store: &PolicyStore,
+        policies: &Policies,
+        request: &Request,
+        question_entities: &QuestionEntities<'_>,
+        entities: &Entities,
+    ) -> Result<Verdict, String> {
+        let mut verdict = Verdict::default();
+        for sets in [&policies.context_free, &policies.context_dependent] {
+            verdict
+                .live
+                .extend(store, request, entities, &sets.live, |index| index.relevant(question_entities))?;
+            verdict.shadow.extend_or_skip(store, request, entities, &sets.shadow, |index| {
+                index.relevant(question_entities)
+            });
+        }
+        Ok(verdict)
+    }
+
     /// The verdict in this context.
     pub(in crate::engine) fn verdict(
         &self,

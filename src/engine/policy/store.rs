@@ -7,6 +7,7 @@ use cedar_policy::{Authorizer, EntityUid, PolicyId, PolicySetError};
 
 use super::facts::PolicyFacts;
 use super::index::Policies;
+use crate::rules::Rule;
 
 /// All policies by action and by id, with Cedar's authorizer.
 #[derive(Debug)]
@@ -14,20 +15,26 @@ pub(in crate::engine) struct PolicyStore {
     pub(in crate::engine) authorizer: Authorizer,
     pub(in crate::engine) call_route: Policies,
     pub(in crate::engine) use_model: Policies,
+    /// Dropped-in policies for the actions that operators declare. A grant of the configuration is about LLM APIs alone.
+    pub(in crate::engine) others: HashMap<EntityUid, Policies>,
     /// In the order of the rules, dropped-in policies last.
     pub(in crate::engine) in_order: Vec<Arc<PolicyFacts>>,
     by_id: HashMap<PolicyId, Arc<PolicyFacts>>,
 }
 
 impl PolicyStore {
-    /// Indexes the policies for the actions `call_route` and `use_model`.
+    /// Indexes the policies for the actions `call_route` and `use_model`, and for those that operators declare.
     pub(in crate::engine) fn new(
         in_order: Vec<Arc<PolicyFacts>>,
         call_route: EntityUid,
         use_model: EntityUid,
+        others: impl IntoIterator<Item = EntityUid>,
     ) -> Result<Self, Box<PolicySetError>> {
         let by_id = in_order.iter().map(|facts| (facts.policy.id().clone(), facts.clone())).collect();
+        let dropped: Vec<_> = in_order.iter().filter(|facts| facts.rule == Rule::Policy).cloned().collect();
+        let others = others.into_iter().map(|action| Ok((action.clone(), Policies::new(&dropped, action)?)));
         Ok(Self {
+            others: others.collect::<Result<_, Box<PolicySetError>>>()?,
             authorizer: Authorizer::new(),
             call_route: Policies::new(&in_order, call_route)?,
             use_model: Policies::new(&in_order, use_model)?,

@@ -145,6 +145,7 @@ impl Authorizer {
             advice: ADVICE,
             trusted: &generation.snapshot().config().gateway.trusted_proxies,
             claims: claims.as_ref(),
+            stated_use: None,
         };
         let mut incoming = IncomingRequest::whole(head, body.unwrap_or_default(), peer);
         let Answered { decided, request_id, .. } = ask(&self.gateway, &mut incoming, &asked, Ok(())).await;

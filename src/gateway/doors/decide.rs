@@ -15,7 +15,7 @@ use crate::gateway::model_list;
 use crate::gateway::pipeline::Gateway;
 use crate::gateway::telemetry::Observation;
 use crate::gateway::websocket::handshake::{self, Described};
-use crate::request::Malformed;
+use crate::request::{Malformed, ModelUse};
 
 /// What a door knows besides the request.
 pub(super) struct Asked<'d> {
@@ -27,6 +27,8 @@ pub(super) struct Asked<'d> {
     pub(super) trusted: &'d [IpNet],
     /// The caller's claims, if a trusted party has verified them. Otherwise the request has a credential.
     pub(super) claims: Option<&'d VerifiedClaims>,
+    /// How the request uses its model and the length of its body, if a trusted party states them instead of sending the body.
+    pub(super) stated_use: Option<(ModelUse, usize)>,
 }
 
 impl Gateway {
@@ -50,7 +52,7 @@ impl Gateway {
             return Err(Refusal::Encoding);
         }
         let mut body = SegmentedBody::default();
-        let (read, is_empty) = match self.read(incoming, by, observation).await {
+        let (read, is_empty) = match self.read(incoming, by, asked.claims, observation).await {
             Ok((case, received)) => {
                 body = received;
                 (Ok(case), body.len() == 0)
@@ -72,6 +74,12 @@ impl Gateway {
             (None, SeenBody::Received | SeenBody::Whole | SeenBody::Empty) => read?,
             (None, SeenBody::Nothing) => asked.without_body(read)?,
             (None, SeenBody::Beginning) => return Err(Refusal::BodyUnseen(asked.advice)),
+        };
+        let case = match asked.stated_use {
+            Some((model_use, body_bytes)) => {
+                Case { call: case.call.with_stated_use(model_use, body_bytes), ..case }
+            }
+            None => case,
         };
         let source =
             incoming.peer.and_then(|peer| client_ip::address(peer, &incoming.head.headers, asked.trusted));

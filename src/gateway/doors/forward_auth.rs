@@ -84,7 +84,8 @@ async fn answer(gateway: &Gateway, incoming: &mut IncomingRequest, convention: C
         .and_then(|()| original::restore(&mut incoming.head, convention));
     let seen = if incoming.body.is_end_stream() { SeenBody::Nothing } else { SeenBody::Whole };
     let without_body = settings.forward_auth.as_ref().map(|door| door.without_body).unwrap_or_default();
-    let asked = Asked { seen, without_body, advice: ADVICE, trusted: &trusted, claims: None };
+    let asked =
+        Asked { seen, without_body, advice: ADVICE, trusted: &trusted, claims: None, stated_use: None };
     let mut answer = ask(gateway, incoming, &asked, described).await.over_http(|_| ());
     if convention == Convention::XOriginal {
         in_two_statuses(&mut answer);

@@ -14,13 +14,15 @@ pub(in crate::gateway) struct ListenerTls {
     pub(in crate::gateway) gateway: Option<Arc<ServerTls>>,
     pub(in crate::gateway) forward_auth: Option<Arc<ServerTls>>,
     pub(in crate::gateway) ext_authz: Option<Arc<ServerTls>>,
+    pub(in crate::gateway) authzen: Option<Arc<ServerTls>>,
 }
 
 /// The files of every listener.
-fn named(settings: &GatewaySettings) -> [Option<&TlsFiles>; 3] {
+fn named(settings: &GatewaySettings) -> [Option<&TlsFiles>; 4] {
     let forward_auth = settings.forward_auth.as_ref().and_then(|door| door.tls.as_ref());
     let ext_authz = settings.ext_authz.as_ref().and_then(|door| door.tls.as_ref());
-    [settings.tls.as_ref(), forward_auth, ext_authz]
+    let authzen = settings.authzen.as_ref().and_then(|door| door.tls.as_ref());
+    [settings.tls.as_ref(), forward_auth, ext_authz, authzen]
 }
 
 /// The paths of all files.
@@ -36,9 +38,14 @@ impl ListenerTls {
         settings: &GatewaySettings,
         files: &mut Vec<SourceFile>,
     ) -> Result<Self, ActivationError> {
-        let [gateway, forward_auth, ext_authz] = named(settings);
+        let [gateway, forward_auth, ext_authz, authzen] = named(settings);
         let mut read = |named: Option<&TlsFiles>| named.map(|named| server_tls(named, files)).transpose();
-        Ok(Self { gateway: read(gateway)?, forward_auth: read(forward_auth)?, ext_authz: read(ext_authz)? })
+        Ok(Self {
+            gateway: read(gateway)?,
+            forward_auth: read(forward_auth)?,
+            ext_authz: read(ext_authz)?,
+            authzen: read(authzen)?,
+        })
     }
 
     /// What was there before takes the place of what is missing or has the same files: a listener that speaks TLS continues to,
@@ -52,6 +59,7 @@ impl ListenerTls {
             gateway: kept(self.gateway, &before.gateway),
             forward_auth: kept(self.forward_auth, &before.forward_auth),
             ext_authz: kept(self.ext_authz, &before.ext_authz),
+            authzen: kept(self.authzen, &before.authzen),
         }
     }
 }

@@ -83,7 +83,7 @@ impl Gateway {
     }
 
     /// The counters of what is in flight.
-    pub(super) fn load(&self) -> &AdmissionControl {
+    pub(in crate::gateway) fn load(&self) -> &AdmissionControl {
         &self.load
     }
 
@@ -187,7 +187,7 @@ impl Gateway {
             return Box::pin(self.sockets.open(handshake, incoming, (source, request_id), by, observation))
                 .await;
         }
-        let (mut case, mut body) = self.read(incoming, by, observation).await?;
+        let (mut case, mut body) = self.read(incoming, by, None, observation).await?;
         let mut attempts = Attempts::default();
         // The loop repeats only if the judgment becomes invalid before the request is sent.
         loop {
@@ -203,7 +203,7 @@ impl Gateway {
                 return answered;
             }
             attempts.start_over();
-            case = Box::pin(self.judge_again(&incoming.head, &body, observation)).await?;
+            case = Box::pin(self.judge_again(&incoming.head, &body, None, observation)).await?;
         }
     }
 

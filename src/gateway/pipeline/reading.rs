@@ -1,6 +1,7 @@
 //! The steps before the decision: a request is admitted, its caller identified, and its body read.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use http::Method;
 use http::request::Parts;
@@ -75,11 +76,13 @@ impl Gateway {
         Ok((Judged { generation, expires }, caller))
     }
 
-    /// Reads the body of a request, and parses the request.
+    /// Reads the body of a request, and parses the request. `claims` are those that somebody else has verified, if the request has
+    /// no credential.
     pub(in crate::gateway) async fn read(
         &self,
         incoming: &mut IncomingRequest,
         (judged, caller): (Judged, Arc<Caller>),
+        claims: Option<&VerifiedClaims>,
         observation: &mut Observation,
     ) -> Result<(Case, SegmentedBody), Refusal> {
         let generation = Arc::clone(&judged.generation);
@@ -102,7 +105,12 @@ impl Gateway {
         if case.judged.counts(&self.active, case.time) {
             return Ok((case, body));
         }
-        Ok((Box::pin(self.judge_again(&incoming.head, &body, observation)).await?, body))
+        Ok((Box::pin(self.judge_again(&incoming.head, &body, claims, observation)).await?, body))
+    }
+
+    /// Whether the active rules are still those that identified a caller.
+    pub(in crate::gateway) fn is_current(&self, judged: &Judged, time: SystemTime) -> bool {
+        judged.counts(&self.active, time)
     }
 
     /// Verifies the token and reads the request again, both by the newest rules. Nothing of an earlier judgment is
@@ -111,6 +119,7 @@ impl Gateway {
         &self,
         head: &Parts,
         body: &SegmentedBody,
+        claims: Option<&VerifiedClaims>,
         observation: &mut Observation,
     ) -> Result<Case, Refusal> {
         for _ in 0..ATTEMPTS {
@@ -121,8 +130,10 @@ impl Gateway {
             if head.headers.len() > settings.limits.headers {
                 return Err(Refusal::TooManyHeaders { limit: settings.limits.headers });
             }
-            let authenticated =
-                authenticate(&self.observers, &generation, &head.headers, observation.now()).await;
+            let authenticated = match claims {
+                Some(claims) => Ok((Arc::new(generation.snapshot().identify(claims)), f64::INFINITY)),
+                None => authenticate(&self.observers, &generation, &head.headers, observation.now()).await,
+            };
             observation.authenticated(authenticated.as_ref().ok().map(|(caller, _)| &**caller));
             let (caller, expires) = authenticated?;
             if body.len() > settings.max_body_bytes {

@@ -178,11 +178,16 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         let door = config.gateway.ext_authz.as_ref()?;
         Some((door.listen.clone(), door.tls.is_some()))
     };
+    let authzen = |config: &Config| {
+        let door = config.gateway.authzen.as_ref()?;
+        Some((door.listen, door.tls.is_some()))
+    };
     let changed = [
         ("listen", old.gateway.listen != new.gateway.listen),
         ("admin", old.gateway.admin != new.gateway.admin),
         ("forward_auth", asked(old) != asked(new)),
         ("ext_authz", envoy(old) != envoy(new)),
+        ("authzen", authzen(old) != authzen(new)),
         ("decision_log", old.gateway.decision_log != new.gateway.decision_log),
         ("tls", old.gateway.tls.is_some() != new.gateway.tls.is_some()),
         (
@@ -206,6 +211,10 @@ mod tests {
         let forward = config("modelgate: {forward_auth: {listen: '127.0.0.1:1'}}");
         let envoy = config("modelgate: {ext_authz: {listen: '127.0.0.1:1'}}");
         assert_eq!(needs_restart(&forward, &envoy), ["forward_auth", "ext_authz"]);
+        let authzen = config("modelgate: {authzen: {listen: '127.0.0.1:1', bearer: a}}");
+        assert_eq!(needs_restart(&authzen, &envoy), ["ext_authz", "authzen"]);
+        let other = config("modelgate: {authzen: {listen: '127.0.0.1:1', bearer: b}}");
+        assert!(needs_restart(&authzen, &other).is_empty());
         let kept = config("modelgate: {ext_authz: {listen: '127.0.0.1:1', remove_credential: false}}");
         assert!(needs_restart(&envoy, &kept).is_empty());
         let url = config("modelgate: {forward_auth: {listen: '127.0.0.1:1', without_body: url}}");

@@ -1,14 +1,18 @@
-//! The addresses of listeners, and those for other proxies: `modelgate.forward_auth` and `modelgate.ext_authz`.
+//! The addresses of listeners, and the listeners for other proxies: `modelgate.forward_auth`, `modelgate.ext_authz` and
+//! `modelgate.authzen`.
 
 use std::path::Path;
 use std::str::FromStr;
+
+use url::Url;
 
 use super::clients::refuse;
 use crate::config::problem::Problem;
 use crate::config::raw;
 use crate::config::settings::context::Context;
+use crate::config::settings::models::entry::secret;
 use crate::config::settings::types::{
-    Convention, ExtAuthz, ForwardAuth, SocketAddress, TlsFiles, WithoutBody,
+    Authzen, Convention, ExtAuthz, ForwardAuth, SocketAddress, TlsFiles, WithoutBody,
 };
 
 /// `modelgate.forward_auth`.
@@ -80,4 +84,36 @@ pub(super) fn ext_authz(cx: &mut Context<'_>, block: raw::ExtAuthz, directory: &
         cx.refuse("modelgate.ext_authz.tls", Problem::OutOfRange { key: "tls".to_owned(), range });
     }
     Some(ExtAuthz { listen, removes_credential: remove_credential.unwrap_or(true), tls })
+}
+
+/// `modelgate.authzen`.
+pub(super) fn authzen(cx: &mut Context<'_>, block: raw::Authzen, directory: &Path) -> Option<Authzen> {
+    let raw::Authzen { listen, bearer, url, tls } = block;
+    let tls = tls.map(|files| tls_files(cx, "modelgate.authzen.tls", files, directory));
+    let needs_certificate = tls.as_ref().is_some_and(|files| files.client_ca.is_some());
+    if bearer.is_none() && !needs_certificate {
+        let help = "who may ask also says who the caller is, so only holders of a credential may ask: set it to \
+                    `os.environ/NAME`, or demand certificates by `tls.client_ca`";
+        cx.refuse_key("modelgate.authzen", Problem::Needs { key: "authzen", other: "bearer", help });
+    }
+    let bearer = bearer.and_then(|bearer| secret(cx, "modelgate.authzen.bearer", "bearer", bearer));
+    let url = url.and_then(|text| own_url(cx, &text));
+    let listen = address(cx, "authzen.listen", "127.0.0.1:4004", &listen)?;
+    Some(Authzen { listen, bearer, url, tls })
+}
+
+/// A URL without query and fragment, as AuthZEN wants the identifier of a policy decision point.
+fn own_url(cx: &mut Context<'_>, text: &str) -> Option<String> {
+    let is_plain = |url: &Url| {
+        matches!(url.scheme(), "http" | "https")
+            && url.query().is_none()
+            && url.fragment().is_none()
+            && url.username().is_empty()
+            && url.password().is_none()
+    };
+    if Url::parse(text).is_ok_and(|url| is_plain(&url)) {
+        return Some(text.trim_end_matches('/').to_owned());
+    }
+    refuse(cx, "authzen.url", "url", "an `https://` or `http://` URL without query and fragment");
+    None
 }

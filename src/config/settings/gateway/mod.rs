@@ -61,6 +61,7 @@ pub(in crate::config) fn settings(
         cors,
         forward_auth,
         ext_authz,
+        authzen,
         leeway: _,
         public_key_stale_ttl: _,
         public_key_cooldown: _,
@@ -93,6 +94,7 @@ pub(in crate::config) fn settings(
         cors: cors.map(|block| clients::cors(cx, block)),
         forward_auth: forward_auth.and_then(|block| doors::forward_auth(cx, block, directory)),
         ext_authz: ext_authz.and_then(|block| doors::ext_authz(cx, block, directory)),
+        authzen: authzen.and_then(|block| doors::authzen(cx, block, directory)),
         websockets: websockets.unwrap_or(true),
         directory: directory.to_owned(),
     }

@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use secrecy::SecretString;
+
 /// `modelgate.forward_auth`: the listener for nginx, Caddy, Traefik and HAProxy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ForwardAuth {
@@ -55,6 +57,19 @@ pub enum SocketAddress {
     Tcp(SocketAddr),
     /// The path of a Unix socket.
     Unix(PathBuf),
+}
+
+/// `modelgate.authzen`: the listener for policy enforcement points that speak AuthZEN.
+#[derive(Clone, Debug)]
+pub struct Authzen {
+    /// The address to listen on.
+    pub listen: SocketAddr,
+    /// The credential of enforcement points. It is set unless they need a certificate.
+    pub bearer: Option<SecretString>,
+    /// The URL by which enforcement points know the listener, without a slash at its end.
+    pub url: Option<String>,
+    /// The certificate of the listener; `None`: plain HTTP.
+    pub tls: Option<TlsFiles>,
 }
 
 /// `modelgate.tls`, and the blocks `tls` of other listeners: files in PEM form.

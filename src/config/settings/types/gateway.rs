@@ -8,7 +8,7 @@ use http::{HeaderValue, StatusCode};
 use ipnet::IpNet;
 use secrecy::SecretString;
 
-use super::doors::{ExtAuthz, ForwardAuth, TlsFiles};
+use super::doors::{Authzen, ExtAuthz, ForwardAuth, TlsFiles};
 use crate::config::settings::base_url::BaseUrl;
 use crate::config::settings::limits::Limits;
 use crate::names::ClaimPath;
@@ -60,6 +60,8 @@ pub struct GatewaySettings {
     pub forward_auth: Option<ForwardAuth>,
     /// `modelgate.ext_authz`; `None`: there is no such listener.
     pub ext_authz: Option<ExtAuthz>,
+    /// `modelgate.authzen`; `None`: there is no such listener.
+    pub authzen: Option<Authzen>,
     /// The base directory for relative paths in the file.
     pub directory: PathBuf,
 }

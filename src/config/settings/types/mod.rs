@@ -24,7 +24,7 @@ use crate::routes::RoutePattern;
 pub use credential::{
     AwsCredentials, EntraClient, GoogleCredentials, ServiceAccount, UpstreamCredential, VertexPlace,
 };
-pub use doors::{Convention, ExtAuthz, ForwardAuth, SocketAddress, TlsFiles, WithoutBody};
+pub use doors::{Authzen, Convention, ExtAuthz, ForwardAuth, SocketAddress, TlsFiles, WithoutBody};
 pub use gateway::{
     AdminListen, Cors, DecisionLog, DeniedModel, GatewaySettings, Masked, Mode, PassedMembers, References,
     Upstream, UpstreamHeaders, UpstreamModels,

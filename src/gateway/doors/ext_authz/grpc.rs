@@ -91,7 +91,14 @@ async fn check(gateway: &Arc<Gateway>, refusal: Option<Refusal>, request: CheckR
         Err(refusal) => (Err(refusal), (Request::new(()).into_parts().0, Bytes::new())),
     };
     let seen = seen(&head.headers, !body.is_empty(), true);
-    let asked = Asked { seen, without_body: WithoutBody::Deny, advice: ADVICE, trusted, claims: None };
+    let asked = Asked {
+        seen,
+        without_body: WithoutBody::Deny,
+        advice: ADVICE,
+        trusted,
+        claims: None,
+        stated_use: None,
+    };
     let mut changes = Changes::of(&head.headers, settings);
     let origin = cors::origin(&head.headers);
     let mut incoming = IncomingRequest::whole(head, body, source);

@@ -29,8 +29,14 @@ pub(super) async fn answer(gateway: &Arc<Gateway>, mut incoming: IncomingRequest
     let described = check_peer(&incoming, &trusted, generation.tls.ext_authz.as_ref());
     let has_body = !incoming.body.is_end_stream();
     let seen = seen(&incoming.head.headers, has_body, false);
-    let asked =
-        Asked { seen, without_body: WithoutBody::Deny, advice: ADVICE, trusted: &trusted, claims: None };
+    let asked = Asked {
+        seen,
+        without_body: WithoutBody::Deny,
+        advice: ADVICE,
+        trusted: &trusted,
+        claims: None,
+        stated_use: None,
+    };
     let mut changes = Changes::of(&incoming.head.headers, settings);
     let answered = ask(gateway, &mut incoming, &asked, described).await;
     answered.over_http(|headers| {

@@ -116,6 +116,9 @@ pub(in crate::gateway) enum Refusal {
     Original(&'static str),
     #[error("this address may not request decisions: list it in `modelgate.trusted_proxies`")]
     UntrustedProxy,
+    /// An enforcement point asks about a subject of another type.
+    #[error("this type of subject is not known: ask about a `user` or a `token`")]
+    UnknownSubject,
     /// The caller may use the model, but this connection belongs to another deployment.
     #[error("another deployment serves the model: open a new connection for it")]
     OtherDeployment,
@@ -138,7 +141,7 @@ impl From<AuthnError> for Refusal {
 }
 
 impl Refusal {
-    fn status(&self) -> StatusCode {
+    pub(in crate::gateway) fn status(&self) -> StatusCode {
         match self {
             Self::Malformed(Malformed::Unsupported(_)) | Self::Encoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Credential(BearerError::Ambiguous)
@@ -156,7 +159,8 @@ impl Refusal {
             | Self::Unfiltered(_)
             | Self::BodyUnseen(_)
             | Self::MessagesUnseen
-            | Self::UntrustedProxy => StatusCode::FORBIDDEN,
+            | Self::UntrustedProxy
+            | Self::UnknownSubject => StatusCode::FORBIDDEN,
             Self::WebSocketVersion | Self::WebSocketsOff => StatusCode::UPGRADE_REQUIRED,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
@@ -253,6 +257,7 @@ impl Refusal {
             Self::BodyUnseen(_) | Self::MessagesUnseen => ("permission_error", "body_required"),
             Self::Original(_) => ("invalid_request_error", "bad_original_request"),
             Self::UntrustedProxy => ("permission_error", "untrusted_proxy"),
+            Self::UnknownSubject => ("permission_error", "unknown_subject"),
             Self::Overtaken => ("api_error", "rules_changed"),
             Self::UpstreamConnectTimeout | Self::UpstreamTimeout => ("api_error", "upstream_timeout"),
             Self::KeysUnavailable => ("api_error", "keys_unavailable"),

@@ -8,8 +8,8 @@ use http::HeaderValue;
 use http::request::Parts;
 use serde_json::{Map, Value};
 
-use crate::decision_log::{Input, Line, LoggedCaller, Served, Verdict, cut};
-use crate::engine::{Decision, Permit};
+use crate::decision_log::{Input, Line, LoggedAccess, LoggedCaller, Served, Verdict, cut};
+use crate::engine::{AccessQuery, Decision, Permit};
 use crate::identity::Caller;
 use crate::names::{ModelName, Role};
 use crate::request::ApiCall;
@@ -37,7 +37,16 @@ pub(super) fn line(head: &Parts, request_id: &HeaderValue, time: SystemTime) -> 
         sample: None,
         served: None,
         dropped: None,
+        access: None,
         input: None,
+    }
+}
+
+pub(super) fn access(query: &AccessQuery<'_>) -> LoggedAccess {
+    LoggedAccess {
+        action: cut(query.action),
+        resource_type: cut(query.resource_type),
+        resource: cut(query.resource_id),
     }
 }
 

@@ -13,7 +13,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::{Map, Value};
 
-use line::{input, line, logged, name, note, served};
+use line::{access, input, line, logged, name, note, served};
 
 use super::metrics::Stage;
 use super::observers::Observers;
@@ -21,7 +21,7 @@ use super::spans::Spans;
 use crate::config::Mode;
 use crate::decision_log::{DecisionLog, Line, ShadowDecision, Verdict, cut};
 use crate::display::escape;
-use crate::engine::{Decision, Denied, Permit, Rule, Snapshot};
+use crate::engine::{AccessQuery, Decision, Denied, Permit, Rule, Snapshot};
 use crate::gateway::clock::Timestamp;
 use crate::gateway::error_chain::causes;
 use crate::gateway::http::error_response::{BodyError, Refusal};
@@ -159,11 +159,18 @@ impl Observation {
         }
     }
 
+    /// Records a question that is not about a request of an LLM API.
+    pub(in crate::gateway) fn record_access(&mut self, query: &AccessQuery<'_>) {
+        if let Some(line) = &mut self.line {
+            line.access = Some(Box::new(access(query)));
+        }
+    }
+
     /// Records the decision.
-    pub(in crate::gateway) fn decided(&mut self, snapshot: &Snapshot, outcome: &Result<Permit, Box<Denied>>) {
+    pub(in crate::gateway) fn decided(&mut self, snapshot: &Snapshot, outcome: Result<&Decision, &Denied>) {
         let took = self.finish(Stage::Decide);
         let (decision, rule) = match outcome {
-            Ok(permit) => (permit.decision(), None),
+            Ok(decision) => (decision, None),
             Err(denied) => (&*denied.decision, Some(denied.rule)),
         };
         self.observers.metrics.decided(snapshot, decision, rule);

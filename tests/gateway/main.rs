@@ -9,6 +9,7 @@
 
 mod admin;
 mod attacked;
+mod authorizer;
 mod bedrock;
 mod bundle;
 mod capture;

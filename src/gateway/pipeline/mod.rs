@@ -181,13 +181,13 @@ impl Gateway {
         if handshake.is_some() && !generation.snapshot().config().gateway.websockets {
             return Err(Refusal::WebSocketsOff);
         }
-        let by = self.identify(generation, &incoming.head, observation).await?;
+        let by = self.identify(generation, &incoming.head, None, observation).await?;
         if let Some(handshake) = handshake {
             let source = source_of(incoming, &by.0.generation);
             return Box::pin(self.sockets.open(handshake, incoming, (source, request_id), by, observation))
                 .await;
         }
-        let (mut case, mut body) = self.read(incoming, by, observation).await?;
+        let (mut case, mut body) = self.read(incoming, by, None, observation).await?;
         let mut attempts = Attempts::default();
         // The loop repeats only if the judgment becomes invalid before the request is sent.
         loop {
@@ -203,7 +203,7 @@ impl Gateway {
                 return answered;
             }
             attempts.start_over();
-            case = Box::pin(self.judge_again(&incoming.head, &body, observation)).await?;
+            case = Box::pin(self.judge_again(&incoming.head, &body, None, observation)).await?;
         }
     }
 

@@ -38,29 +38,19 @@ impl Gateway {
         Ok(generation)
     }
 
-    /// Verifies the credential of a request, and admits the request within the limit of its caller.
+    /// Verifies the credential of a request, and admits the request within the limit of its caller. `claims` that somebody
+    /// else has verified replace the credential.
     pub(in crate::gateway) async fn identify(
         &self,
         generation: Arc<Generation>,
         head: &Parts,
+        claims: Option<&VerifiedClaims>,
         observation: &mut Observation,
     ) -> Result<(Judged, Arc<Caller>), Refusal> {
         let authenticated =
-            authenticate(&self.observers, &generation, &head.headers, observation.began()).await;
+            authenticate(&self.observers, &generation, &head.headers, claims, observation.began()).await;
         observation.authenticated(authenticated.as_ref().ok().map(|(caller, _)| &**caller));
         self.admit_caller(generation, authenticated?, observation)
-    }
-
-    /// Takes claims that somebody else has verified, and admits the request within the limit of its caller.
-    pub(in crate::gateway) fn identify_by_claims(
-        &self,
-        generation: Arc<Generation>,
-        claims: &VerifiedClaims,
-        observation: &mut Observation,
-    ) -> Result<(Judged, Arc<Caller>), Refusal> {
-        let caller = generation.snapshot().identify(claims);
-        observation.authenticated(Some(&caller));
-        self.admit_caller(generation, (Arc::new(caller), f64::INFINITY), observation)
     }
 
     fn admit_caller(
@@ -75,11 +65,12 @@ impl Gateway {
         Ok((Judged { generation, expires }, caller))
     }
 
-    /// Reads the body of a request, and parses the request.
+    /// Reads the body of a request, and parses the request. `claims` are those that identified the caller.
     pub(in crate::gateway) async fn read(
         &self,
         incoming: &mut IncomingRequest,
         (judged, caller): (Judged, Arc<Caller>),
+        claims: Option<&VerifiedClaims>,
         observation: &mut Observation,
     ) -> Result<(Case, SegmentedBody), Refusal> {
         let generation = Arc::clone(&judged.generation);
@@ -102,7 +93,7 @@ impl Gateway {
         if case.judged.counts(&self.active, case.time) {
             return Ok((case, body));
         }
-        Ok((Box::pin(self.judge_again(&incoming.head, &body, observation)).await?, body))
+        Ok((Box::pin(self.judge_again(&incoming.head, &body, claims, observation)).await?, body))
     }
 
     /// Verifies the token and reads the request again, both by the newest rules. Nothing of an earlier judgment is
@@ -111,6 +102,7 @@ impl Gateway {
         &self,
         head: &Parts,
         body: &SegmentedBody,
+        claims: Option<&VerifiedClaims>,
         observation: &mut Observation,
     ) -> Result<Case, Refusal> {
         for _ in 0..ATTEMPTS {
@@ -122,7 +114,7 @@ impl Gateway {
                 return Err(Refusal::TooManyHeaders { limit: settings.limits.headers });
             }
             let authenticated =
-                authenticate(&self.observers, &generation, &head.headers, observation.now()).await;
+                authenticate(&self.observers, &generation, &head.headers, claims, observation.now()).await;
             observation.authenticated(authenticated.as_ref().ok().map(|(caller, _)| &**caller));
             let (caller, expires) = authenticated?;
             if body.len() > settings.max_body_bytes {

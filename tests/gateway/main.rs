@@ -9,6 +9,7 @@
 
 mod admin;
 mod attacked;
+mod authorizer;
 mod authzen;
 mod authzen_own;
 mod bedrock;

@@ -18,6 +18,10 @@ pub(in crate::config) enum Fate {
 
 use Fate::{Ignore, Read, Refuse, Warn};
 
+/// The names in the configuration of our plugin for LiteLLM's proxy (`docs/litellm-plugin.md`).
+pub(in crate::config) const PLUGIN_AUTH: &str = "modelgate_policy.litellm.custom_auth";
+pub(in crate::config) const PLUGIN_HOOKS: &str = "modelgate_policy.litellm.hooks";
+
 /// Keys with the same fate for the same reason.
 pub(super) type Rule = (&'static [&'static str], Fate);
 

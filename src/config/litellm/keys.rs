@@ -78,6 +78,10 @@ pub(super) fn judge(name: &str, fields: &'static [&'static str], key: &str, valu
         return match fate {
             Fate::Read => Verdict::Skip,
             _ if is_off(value) => Verdict::Skip,
+            // The function asks the rules of this file.
+            Fate::Refuse(_) if key == "custom_auth" && is_plugin(value) => {
+                Verdict::Ignore(Effect::Harmless, "")
+            }
             Fate::Ignore => Verdict::Ignore(Effect::Harmless, ""),
             Fate::Warn(reason) => Verdict::Ignore(Effect::ChangesAnswers, reason),
             Fate::Refuse(reason) => Verdict::Refuse(not_implemented(key, reason)),
@@ -161,6 +165,11 @@ fn not_implemented(key: &str, reason: &str) -> Problem {
 fn unknown(name: &str, key: &str, help: String) -> Problem {
     let place = if name.is_empty() { "at the top level".to_owned() } else { format!("in `{name}`") };
     Problem::UnknownKey { key: name_in(key).to_owned(), place, help }
+}
+
+/// Whether the value is the function of our plugin for LiteLLM's proxy.
+fn is_plugin(value: &Value) -> bool {
+    matches!(value, Value::String(name) if name == fates::PLUGIN_AUTH)
 }
 
 /// Whether a feature is only named to switch it off. An empty list may mean "nobody".

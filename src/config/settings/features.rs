@@ -1,6 +1,7 @@
 //! Reports LiteLLM features in `litellm_settings`, `router_settings` and guardrails that this gateway lacks.
 
 use crate::config::effect::Effect;
+use crate::config::litellm::fates::PLUGIN_HOOKS;
 use crate::config::litellm::finding::Finding;
 use crate::config::problem::{Caution, Problem};
 use crate::config::settings::context::Context;
@@ -143,7 +144,8 @@ fn callbacks(cx: &mut Context<'_>) {
         return;
     };
     for name in names(node).filter(|name| !is_moderation(name)) {
-        let reason = name.contains('.').then_some("functions of your own are not called");
+        let is_own = name.contains('.') && name != PLUGIN_HOOKS;
+        let reason = is_own.then_some("functions of your own are not called");
         note(cx, format!("{LITELLM}.callbacks"), node.span(), reason);
     }
 }

@@ -44,10 +44,7 @@ impl Gateway {
         if socket.is_some() && !generation.snapshot().config().gateway.websockets {
             return Err(Refusal::WebSocketsOff);
         }
-        let by = match asked.claims {
-            Some(claims) => self.identify_by_claims(generation, claims, observation)?,
-            None => self.identify(generation, &incoming.head, observation).await?,
-        };
+        let by = self.identify(generation, &incoming.head, asked.claims, observation).await?;
         if asked.seen == SeenBody::Whole && has_two_readings(&incoming.head.headers) {
             return Err(Refusal::Encoding);
         }

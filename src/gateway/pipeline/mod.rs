@@ -181,7 +181,7 @@ impl Gateway {
         if handshake.is_some() && !generation.snapshot().config().gateway.websockets {
             return Err(Refusal::WebSocketsOff);
         }
-        let by = self.identify(generation, &incoming.head, observation).await?;
+        let by = self.identify(generation, &incoming.head, None, observation).await?;
         if let Some(handshake) = handshake {
             let source = source_of(incoming, &by.0.generation);
             return Box::pin(self.sockets.open(handshake, incoming, (source, request_id), by, observation))

@@ -39,29 +39,19 @@ impl Gateway {
         Ok(generation)
     }
 
-    /// Verifies the credential of a request, and admits the request within the limit of its caller.
+    /// Verifies the credential of a request, and admits the request within the limit of its caller. `claims` that somebody
+    /// else has verified replace the credential.
     pub(in crate::gateway) async fn identify(
         &self,
         generation: Arc<Generation>,
         head: &Parts,
+        claims: Option<&VerifiedClaims>,
         observation: &mut Observation,
     ) -> Result<(Judged, Arc<Caller>), Refusal> {
         let authenticated =
-            authenticate(&self.observers, &generation, &head.headers, observation.began()).await;
+            authenticate(&self.observers, &generation, &head.headers, claims, observation.began()).await;
         observation.authenticated(authenticated.as_ref().ok().map(|(caller, _)| &**caller));
         self.admit_caller(generation, authenticated?, observation)
-    }
-
-    /// Takes claims that somebody else has verified, and admits the request within the limit of its caller.
-    pub(in crate::gateway) fn identify_by_claims(
-        &self,
-        generation: Arc<Generation>,
-        claims: &VerifiedClaims,
-        observation: &mut Observation,
-    ) -> Result<(Judged, Arc<Caller>), Refusal> {
-        let caller = generation.snapshot().identify(claims);
-        observation.authenticated(Some(&caller));
-        self.admit_caller(generation, (Arc::new(caller), f64::INFINITY), observation)
     }
 
     fn admit_caller(
@@ -76,8 +66,7 @@ impl Gateway {
         Ok((Judged { generation, expires }, caller))
     }
 
-    /// Reads the body of a request, and parses the request. `claims` are those that somebody else has verified, if the request has
-    /// no credential.
+    /// Reads the body of a request, and parses the request. `claims` are those that identified the caller.
     pub(in crate::gateway) async fn read(
         &self,
         incoming: &mut IncomingRequest,
@@ -130,10 +119,8 @@ impl Gateway {
             if head.headers.len() > settings.limits.headers {
                 return Err(Refusal::TooManyHeaders { limit: settings.limits.headers });
             }
-            let authenticated = match claims {
-                Some(claims) => Ok((Arc::new(generation.snapshot().identify(claims)), f64::INFINITY)),
-                None => authenticate(&self.observers, &generation, &head.headers, observation.now()).await,
-            };
+            let authenticated =
+                authenticate(&self.observers, &generation, &head.headers, claims, observation.now()).await;
             observation.authenticated(authenticated.as_ref().ok().map(|(caller, _)| &**caller));
             let (caller, expires) = authenticated?;
             if body.len() > settings.max_body_bytes {

@@ -119,7 +119,7 @@ impl Messages {
         now: Timestamp,
         observation: &mut Observation,
     ) -> Result<(Arc<Caller>, f64), Refusal> {
-        let verified = authenticate(&self.sockets.observers, generation, &self.head.headers, now).await;
+        let verified = authenticate(&self.sockets.observers, generation, &self.head.headers, None, now).await;
         observation.authenticated(verified.as_ref().ok().map(|(caller, _)| &**caller));
         let (caller, expires) = verified?;
         self.expires.store(expires.to_bits(), Ordering::Relaxed);

@@ -3,7 +3,6 @@
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Uri};
-use http_body_util::{Either, Full};
 
 use super::evaluated::Evaluated;
 use super::llm::Described;
@@ -59,8 +58,7 @@ impl Asking<'_> {
         let (headers, seen) = (described.headers_for(subject), described.seen());
         let Described { method, uri, body, stated_use, source, .. } = described;
         let head = self.head(method, uri, headers);
-        let body = Either::Right(Full::new(body.unwrap_or_default()));
-        let mut incoming = IncomingRequest { head, body, peer: source, client_ca: None, draining: None };
+        let mut incoming = IncomingRequest::whole(head, body.unwrap_or_default(), source);
         let known = if matches!(subject, Subject::Unknown) { Err(Refusal::UnknownSubject) } else { Ok(()) };
         let asked = Asked {
             seen,

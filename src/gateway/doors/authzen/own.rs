@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderValue, StatusCode};
-use http_body_util::{Either, Full};
 
 use super::evaluated::Evaluated;
 use super::payload::Question;
@@ -87,11 +87,11 @@ impl OwnQuestion<'_> {
     ) -> Result<(Judged, Arc<Caller>, SystemTime), Refusal> {
         observation.record_access(&self.query(None));
         let generation = self.gateway.admit(self.head, observation)?;
-        let (judged, caller) = match self.subject {
-            Subject::Unknown => return Err(Refusal::UnknownSubject),
-            Subject::Claims(claims) => self.gateway.identify_by_claims(generation, claims, observation)?,
-            Subject::Token(_) => self.gateway.identify(generation, self.head, observation).await?,
-        };
+        if matches!(self.subject, Subject::Unknown) {
+            return Err(Refusal::UnknownSubject);
+        }
+        let claims = self.subject.claims();
+        let (judged, caller) = self.gateway.identify(generation, self.head, claims, observation).await?;
         let time = observation.received_at();
         // Verifying the token may have taken long.
         if !self.gateway.is_current(&judged, time) {
@@ -107,8 +107,7 @@ impl OwnQuestion<'_> {
         request_id: &HeaderValue,
         observation: &mut Observation,
     ) -> StatusCode {
-        let (head, body) = (self.head.clone(), Either::Right(Full::default()));
-        let incoming = IncomingRequest { head, body, peer: None, client_ca: None, draining: None };
+        let incoming = IncomingRequest::whole(self.head.clone(), Bytes::new(), None);
         self.gateway.refused(refusal, &incoming, ErrorShape::OpenAi, request_id, observation).status()
     }
 

@@ -60,6 +60,7 @@ pub(super) async fn pass(
         advice: "",
         trusted: &config.gateway.trusted_proxies,
         claims: None,
+        stated_use: None,
     };
     let kept = keeps_credential.then(|| (incoming.head.uri.clone(), incoming.head.headers.clone()));
     let Answered { decided, request_id, observation } = judge(gateway, &mut incoming, &asked, Ok(())).await;

@@ -49,7 +49,13 @@ impl Verdict {
 }
 
 /// The question of an enforcement point about a request with these headers, except for its credential.
-fn question(token: &str, method: &str, target: &str, headers: &[(&str, &str)], body: &[u8]) -> Value {
+pub(crate) fn question(
+    token: &str,
+    method: &str,
+    target: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> Value {
     let mut lists: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for (name, value) in headers.iter().filter(|(name, _)| *name != "authorization") {
         lists.entry(name).or_default().push(value);

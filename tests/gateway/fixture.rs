@@ -128,6 +128,11 @@ impl Fixture {
         generation(config, &DropIns::default())
     }
 
+    /// This configuration, with the keys of the fixture.
+    pub(crate) fn generation_of(&self, yaml: &str) -> Generation {
+        generation(parsed(&self.directory, yaml, &[]), &DropIns::default())
+    }
+
     /// Adds a policy file, with this block `modelgate`.
     pub(crate) fn drop_in(&self, modelgate: &str, policy: &str) {
         let (config, dropins) = self.dropping(modelgate, policy);

@@ -20,6 +20,7 @@ mod configured;
 mod cors;
 mod credentials;
 mod doors_agree;
+mod doors_recorded;
 mod encodings;
 mod entra;
 mod error_shapes;

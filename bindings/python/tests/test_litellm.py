@@ -322,6 +322,15 @@ def test_only_an_admin_may_manage_the_proxy(proxy: Proxy) -> None:
     assert httpx.get(proxy.base + "/v1/models", headers=admin, timeout=DEADLINE).json()["data"]
 
 
+def test_a_path_below_a_mounted_application_is_judged_as_a_whole(proxy: Proxy) -> None:
+    listed = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+    accepted = proxy.headers() | {"accept": "application/json, text/event-stream"}
+    below = {path: httpx.post(proxy.base + path, json=listed, headers=accepted, timeout=DEADLINE) for path in ["/mcp", "/mcp/"]}
+    assert {path: answer.status_code for path, answer in below.items()} == {"/mcp": 200, "/mcp/": 200}
+    # Without its beginning, this would be the path of a list that everybody may ask for.
+    assert proxy.get("/mcp/v1/models").status_code == 403
+
+
 def test_a_body_that_two_readers_read_differently_is_refused(proxy: Proxy, upstream: Upstream) -> None:
     for body in [b'{"model": "allowed", "model": "denied"}', b'{"model": "allowed"']:
         headers = proxy.headers() | {"content-type": "application/json"}

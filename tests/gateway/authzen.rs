@@ -70,7 +70,7 @@ impl Pdp {
     }
 
     /// Sends a request of a holder of the bearer.
-    async fn send(&self, path: &str, headers: &str, body: &str) -> Message {
+    pub(crate) async fn send(&self, path: &str, headers: &str, body: &str) -> Message {
         let headers =
             format!("authorization: Bearer {BEARER}\r\ncontent-type: application/json\r\n{headers}");
         soon(read_message(&mut send(self.address, "POST", path, &headers, body).await)).await

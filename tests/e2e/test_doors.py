@@ -1,4 +1,4 @@
-"""modelgate beside proxies that forward by themselves: nginx, Caddy and Envoy, with the configurations of `examples/`."""
+"""modelgate beside proxies that forward by themselves: nginx, Caddy, Traefik and Envoy, with the configurations of `examples/`."""
 
 import datetime
 import json
@@ -167,6 +167,29 @@ class CaddyTest(Doors, unittest.TestCase):
         self.assertEqual(json.loads(answer.text)["error"]["code"], "model_not_allowed")
 
 
+class TraefikTest(Doors, unittest.TestCase):
+    @classmethod
+    def start_proxy(cls):
+        dynamic = cls.example("traefik/dynamic.yml")
+        settings = [f"--entryPoints.web.address=127.0.0.1:{cls.ports['8080']}", f"--providers.file.filename={dynamic}",
+                    "--global.checkNewVersion=false", "--global.sendAnonymousUsage=false", "--log.level=ERROR"]
+        start(cls, PROGRAMS / "traefik", *settings)
+        poll("the routes", lambda: httpx.get(f"http://127.0.0.1:{cls.ports['8080']}/v1/models", timeout=DEADLINE).status_code == 401)
+
+    def test_the_body_is_judged(self):
+        for model, status in [("allowed", 200), ("denied", 403)]:
+            answer = self.send("/v1/chat/completions", {"model": model, "messages": HELLO})
+            self.assertEqual(answer.status_code, status, answer.text)
+        answer = self.send("/v1/chat/completions", {"model": "allowed", "messages": HELLO, "fallbacks": ["denied"]})
+        self.assertEqual(answer.json()["error"]["code"], "model_not_allowed")
+        [request] = self.upstream.take_requests()
+        self.assertEqual(request["body"], {"model": "allowed", "messages": HELLO})
+
+    def test_a_body_over_the_limit_of_traefik_is_refused(self):
+        self.assertEqual(self.send("/v1/chat/completions", {"model": "allowed", "text": "x" * 40_000_000}).status_code, 401)
+        self.assertEqual(self.upstream.take_requests(), [])
+
+
 class EnvoyTest(Doors, unittest.TestCase):
     block = "ext_authz: {{listen: 127.0.0.1:{door}}}"
     door = "4003"
@@ -184,6 +207,14 @@ class EnvoyTest(Doors, unittest.TestCase):
             self.assertEqual(answer.status_code, 403)
             self.assertEqual(answer.json()["error"]["code"], "model_not_allowed")
             self.assertEqual(answer.headers["x-request-id"], answer.json()["error"]["request_id"])
+        self.assertEqual(len(self.upstream.take_requests()), 1)
+
+    def test_a_request_over_http_2_is_judged(self):
+        headers = {"authorization": f"Bearer {self.token}"}
+        with httpx.Client(http1=False, http2=True, timeout=DEADLINE, headers=headers) as client:
+            for model, status in [("allowed", 200), ("denied", 403)]:
+                answer = client.post(self.base + "/v1/chat/completions", json={"model": model, "messages": HELLO})
+                self.assertEqual((answer.http_version, answer.status_code), ("HTTP/2", status))
         self.assertEqual(len(self.upstream.take_requests()), 1)
 
     def test_models_are_listed_without_the_upstream(self):

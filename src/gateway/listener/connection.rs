@@ -56,6 +56,8 @@ pub(in crate::gateway) struct Common {
     pub(in crate::gateway) connections: Counter,
     pub(super) leaving: Counter,
     pub(in crate::gateway) observers: Arc<Observers>,
+    /// Whether connections write several buffers in one call.
+    vectored: bool,
 }
 
 impl Common {
@@ -64,7 +66,25 @@ impl Common {
         connections: Counter,
         observers: Arc<Observers>,
     ) -> Arc<Self> {
-        Arc::new(Self { limits: Box::new(limits), connections, leaving: Counter::default(), observers })
+        Arc::new(Self::vectored(limits, connections, observers))
+    }
+
+    /// For answers of some hundred bytes over HTTP/2. h2 copies such a body beside its headers if the connection cannot write
+    /// several buffers in one call, and then writes the trailers along with both.
+    pub(in crate::gateway) fn of_small_answers(
+        limits: impl Fn() -> Limits + Send + Sync + 'static,
+        connections: Counter,
+        observers: Arc<Observers>,
+    ) -> Arc<Self> {
+        Arc::new(Self { vectored: false, ..Self::vectored(limits, connections, observers) })
+    }
+
+    fn vectored(
+        limits: impl Fn() -> Limits + Send + Sync + 'static,
+        connections: Counter,
+        observers: Arc<Observers>,
+    ) -> Self {
+        Self { limits: Box::new(limits), connections, leaving: Counter::default(), observers, vectored: true }
     }
 
     /// When seven of eight connections are in use, an idle connection must give way as early as a slow one.
@@ -154,7 +174,7 @@ impl Connection {
         // the connection is still served.
         let _ = stream.set_nodelay(true);
         let timeouts = ConnectionTimeouts::new(Instant::now());
-        let stream = Watched::new(stream, Arc::clone(&timeouts));
+        let stream = Watched::new(stream, Arc::clone(&timeouts), self.common.vectored);
         match tls {
             None => self.serve(stream, Peer::at(peer), &timeouts, draining, answer).await,
             // This is boxed separately, so that a connection without TLS does not reserve memory for it.

@@ -213,11 +213,17 @@ pub(in crate::gateway) struct Watched {
     stream: TcpStream,
     activity: Arc<ConnectionTimeouts>,
     lingering: Option<LingeringClose>,
+    /// Whether several buffers are written in one call.
+    vectored: bool,
 }
 
 impl Watched {
-    pub(in crate::gateway) fn new(stream: TcpStream, activity: Arc<ConnectionTimeouts>) -> Self {
-        Self { stream, activity, lingering: None }
+    pub(in crate::gateway) fn new(
+        stream: TcpStream,
+        activity: Arc<ConnectionTimeouts>,
+        vectored: bool,
+    ) -> Self {
+        Self { stream, activity, lingering: None, vectored }
     }
 
     fn wrote<T>(&self, outcome: Poll<T>) -> Poll<T> {
@@ -261,7 +267,7 @@ impl AsyncWrite for Watched {
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        self.vectored && self.stream.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -269,7 +275,7 @@ impl AsyncWrite for Watched {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Self { stream, activity, lingering } = &mut *self;
+        let Self { stream, activity, lingering, .. } = &mut *self;
         if let Some(lingering) = lingering {
             return lingering.poll(stream, context).map(Ok);
         }

@@ -149,27 +149,29 @@ fn read(http: proto::HttpRequest) -> Result<(Parts, Bytes), Refusal> {
         return Err(Refusal::Original("it has too many headers"));
     }
     for proto::HeaderValue { key, value, raw_value } in described {
-        let value = if raw_value.is_empty() { value.as_bytes() } else { &raw_value };
-        head.headers.extend(header(&key, value)?);
+        let value = if raw_value.is_empty() { value } else { raw_value };
+        if let Some((name, value)) = header(&key, value)? {
+            head.headers.append(name, value);
+        }
     }
     for (name, value) in http.headers {
         // A message has its headers in one of the two forms. If it has both, the same header counts once.
-        let Some((name, value)) = header(&name, value.as_bytes())? else { continue };
+        let Some((name, value)) = header(name.as_bytes(), value.into())? else { continue };
         if !head.headers.get_all(&name).iter().any(|known| *known == value) {
             head.headers.append(name, value);
         }
     }
-    let body = if http.raw_body.is_empty() { Bytes::from(http.body) } else { http.raw_body };
+    let body = if http.raw_body.is_empty() { http.body } else { http.raw_body };
     Ok((head, body))
 }
 
 /// A header; `None` for those that have the method, the path and the host.
-fn header(name: &str, value: &[u8]) -> Result<Option<(HeaderName, HeaderValue)>, Refusal> {
-    if name.starts_with(':') {
+fn header(name: &[u8], value: Bytes) -> Result<Option<(HeaderName, HeaderValue)>, Refusal> {
+    if name.starts_with(b":") {
         return Ok(None);
     }
-    let name = HeaderName::from_bytes(name.as_bytes()).ok();
-    let pair = name.zip(HeaderValue::from_bytes(value).ok());
+    let name = HeaderName::from_bytes(name).ok();
+    let pair = name.zip(HeaderValue::from_maybe_shared(value).ok());
     pair.map(Some).ok_or(Refusal::Original("a header cannot be read"))
 }
 
@@ -205,8 +207,8 @@ async fn denied(answer: Answer, request_id: &HeaderValue) -> CheckResponse {
 fn options(headers: &HeaderMap) -> Vec<HeaderValueOption> {
     let option = |(name, value): (&HeaderName, &HeaderValue)| HeaderValueOption {
         header: Some(proto::HeaderValue {
-            key: name.as_str().to_owned(),
-            value: value.to_str().unwrap_or_default().to_owned(),
+            key: Bytes::copy_from_slice(name.as_str().as_bytes()),
+            value: Bytes::copy_from_slice(value.to_str().unwrap_or_default().as_bytes()),
             raw_value: Bytes::new(),
         }),
         append_action: HeaderAppendAction::OverwriteIfExistsOrAdd.into(),

@@ -1,8 +1,10 @@
 //! The messages of `envoy.service.auth.v3` as far as they are used, by their field numbers
-//! (<https://www.envoyproxy.io/docs/envoy/latest/api-v3/service/auth/v3/external_auth.proto>). Unknown fields are skipped.
+//! (<https://www.envoyproxy.io/docs/envoy/latest/api-v3/service/auth/v3/external_auth.proto>). Unknown fields are skipped. Texts that become
+//! headers or bodies are read as bytes, which are parts of the message and need no copy.
 
 use std::collections::HashMap;
 
+use bytes::Bytes;
 use prost::{Enumeration, Message, Oneof};
 use prost_types::Struct;
 
@@ -54,11 +56,11 @@ pub(super) struct HttpRequest {
     /// The path with the query.
     #[prost(string, tag = "4")]
     pub(super) path: String,
-    #[prost(string, tag = "11")]
-    pub(super) body: String,
+    #[prost(bytes = "bytes", tag = "11")]
+    pub(super) body: Bytes,
     /// The body if `pack_as_bytes` is set.
     #[prost(bytes = "bytes", tag = "12")]
-    pub(super) raw_body: bytes::Bytes,
+    pub(super) raw_body: Bytes,
     /// The headers if `encode_raw_headers` is set.
     #[prost(message, optional, tag = "13")]
     pub(super) header_map: Option<HeaderMap>,
@@ -72,12 +74,12 @@ pub(super) struct HeaderMap {
 
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct HeaderValue {
-    #[prost(string, tag = "1")]
-    pub(super) key: String,
-    #[prost(string, tag = "2")]
-    pub(super) value: String,
+    #[prost(bytes = "bytes", tag = "1")]
+    pub(super) key: Bytes,
+    #[prost(bytes = "bytes", tag = "2")]
+    pub(super) value: Bytes,
     #[prost(bytes = "bytes", tag = "3")]
-    pub(super) raw_value: bytes::Bytes,
+    pub(super) raw_value: Bytes,
 }
 
 #[derive(Clone, PartialEq, Message)]

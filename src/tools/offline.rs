@@ -150,14 +150,14 @@ pub(crate) const UNJUDGED: [&str; 2] = [NO_MODEL, MALFORMED];
 ///
 /// # Errors
 ///
-/// The name of the first header that cannot be sent.
+/// The name of the first header that cannot be sent, or that is one too many.
 pub fn headers<'h>(pairs: impl IntoIterator<Item = (&'h str, &'h str)>) -> Result<HeaderMap, String> {
     let mut headers = HeaderMap::new();
     for (name, value) in pairs {
-        match (HeaderName::try_from(name), HeaderValue::from_str(value)) {
-            (Ok(name), Ok(value)) => headers.append(name, value),
-            _ => return Err(name.to_owned()),
-        };
+        let refused = || name.to_owned();
+        let parsed = HeaderName::try_from(name).map_err(|_| refused())?;
+        let value = HeaderValue::from_str(value).map_err(|_| refused())?;
+        headers.try_append(parsed, value).map_err(|_| refused())?;
     }
     Ok(headers)
 }

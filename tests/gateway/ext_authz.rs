@@ -427,3 +427,15 @@ async fn a_message_without_a_request_is_denied() {
         assert_eq!(checked.status, Some(400), "{method} {path} {checked:?}");
     }
 }
+
+#[tokio::test]
+async fn more_headers_than_a_request_can_have_are_refused() {
+    let door = Door::start().await;
+    let names: Vec<String> = (0..40_000).map(|number| format!("x-{number}")).collect();
+    let once: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "1")).collect();
+    let twice: Vec<(&str, &str)> = once.iter().chain(&once).take(40_001).copied().collect();
+    for headers in [&once, &twice] {
+        let checked = door.check(&Asked { method: "GET", path: "/v1/models", headers, body: b"" }).await;
+        assert!(checked.status == Some(400) && checked.body.contains("too many headers"), "{checked:?}");
+    }
+}

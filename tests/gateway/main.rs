@@ -11,6 +11,7 @@ mod admin;
 mod attacked;
 mod authorizer;
 mod authzen;
+mod authzen_attacked;
 mod authzen_own;
 mod bedrock;
 mod bundle;

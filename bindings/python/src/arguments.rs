@@ -6,11 +6,29 @@ use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use http::uri::PathAndQuery;
 use http::{Method, Request, Uri};
-use modelgate::authn::VerifiedClaims;
+use modelgate::authn::{CREDENTIAL_HEADERS, VerifiedClaims};
 use modelgate::gateway::AuthzRequest;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyMapping, PyString};
+
+/// Text that may have surrogates, which no request has.
+pub(crate) struct Text(Option<String>);
+
+impl<'py> FromPyObject<'_, 'py> for Text {
+    type Error = PyErr;
+
+    fn extract(value: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        let text = value.cast::<PyString>().map_err(|_| expected("a str is expected", &value))?;
+        Ok(Self(text.to_str().ok().map(str::to_owned)))
+    }
+}
+
+impl From<&str> for Text {
+    fn from(text: &str) -> Self {
+        Self(Some(text.to_owned()))
+    }
+}
 
 /// The body of a request.
 pub(crate) enum Body {
@@ -18,6 +36,8 @@ pub(crate) enum Body {
     Unknown,
     Raw(Bytes),
     Json(Bytes),
+    /// Text with surrogates.
+    Broken,
 }
 
 impl Body {
@@ -33,7 +53,7 @@ impl<'py> FromPyObject<'_, 'py> for Body {
         } else if let Ok(bytes) = value.cast::<PyBytes>() {
             Ok(Self::Raw(Bytes::copy_from_slice(bytes.as_bytes())))
         } else if let Ok(text) = value.cast::<PyString>() {
-            Ok(Self::Raw(Bytes::copy_from_slice(text.to_str()?.as_bytes())))
+            Ok(text.to_str().map_or(Self::Broken, |text| Self::Raw(Bytes::copy_from_slice(text.as_bytes()))))
         } else if value.is_instance_of::<PyDict>() {
             Ok(Self::Json(json_of(&value)?.into()))
         } else {
@@ -79,8 +99,8 @@ impl<'py> FromPyObject<'_, 'py> for Peer {
 
     fn extract(value: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
         let text = value.cast::<PyString>().map_err(|_| expected("`peer` must be a str", &value))?;
-        let address = text.to_str()?.parse();
-        address.map(Self).map_err(|_| PyTypeError::new_err("`peer` must be an IP address"))
+        let address = text.to_str().ok().and_then(|text| text.parse().ok());
+        address.map(Self).ok_or_else(|| PyTypeError::new_err("`peer` must be an IP address"))
     }
 }
 
@@ -123,7 +143,8 @@ fn octets(value: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
     }
     let text = value.cast::<PyString>().map_err(|_| expected("headers must be str or bytes", value))?;
     // A character without a byte becomes one that no header has, and the request is refused.
-    Ok(text.to_str()?.chars().map(|c| u8::try_from(c).unwrap_or(0)).collect())
+    let text = text.to_str().unwrap_or("\0");
+    Ok(text.chars().map(|c| u8::try_from(c).unwrap_or(0)).collect())
 }
 
 fn expected(message: &str, value: &Bound<'_, PyAny>) -> PyErr {
@@ -132,17 +153,17 @@ fn expected(message: &str, value: &Bound<'_, PyAny>) -> PyErr {
 }
 
 /// A request as Python describes it.
-pub(crate) struct Described<'a> {
-    pub(crate) method: &'a str,
-    pub(crate) path: &'a str,
+pub(crate) struct Described {
+    pub(crate) method: Text,
+    pub(crate) path: Text,
     pub(crate) headers: Headers,
     pub(crate) body: Body,
-    pub(crate) token: Option<&'a str>,
+    pub(crate) token: Option<Text>,
     pub(crate) claims: Option<Claims>,
     pub(crate) peer: Option<Peer>,
 }
 
-impl Described<'_> {
+impl Described {
     /// The request.
     ///
     /// # Errors
@@ -150,28 +171,36 @@ impl Described<'_> {
     /// What no HTTP request has.
     pub(crate) fn request(self) -> Result<AuthzRequest, &'static str> {
         let (mut head, ()) = Request::new(()).into_parts();
-        head.method = Method::from_bytes(self.method.as_bytes()).map_err(|_| "the method is none")?;
-        head.uri = target(self.path)?;
+        let method = self.method.0.and_then(|method| Method::from_bytes(method.as_bytes()).ok());
+        head.method = method.ok_or("the method is none")?;
+        head.uri = target(&self.path.0.ok_or("the path is not Unicode")?)?;
         head.headers = headers(self.headers)?;
         if let Some(token) = self.token {
-            let value = HeaderValue::try_from(format!("Bearer {token}"));
-            let mut value = value.map_err(|_| "the token has characters that no header has")?;
+            let value = token.0.and_then(|token| HeaderValue::try_from(format!("Bearer {token}")).ok());
+            let mut value = value.ok_or("the token has characters that no header has")?;
             value.set_sensitive(true);
-            head.headers.insert(AUTHORIZATION, value);
+            // Another credential might be preferred to this one.
+            for name in CREDENTIAL_HEADERS {
+                head.headers.remove(name);
+            }
+            head.headers.try_insert(AUTHORIZATION, value).map_err(|_| TOO_MANY)?;
         }
         let body = match self.body {
             Body::Unknown => None,
             Body::Raw(bytes) => Some(bytes),
             Body::Json(bytes) => {
                 let json = HeaderValue::from_static("application/json");
-                head.headers.entry(CONTENT_TYPE).or_insert(json);
+                head.headers.try_entry(CONTENT_TYPE).map_err(|_| TOO_MANY)?.or_insert(json);
                 Some(bytes)
             }
+            Body::Broken => return Err("the body is not Unicode"),
         };
         let claims = self.claims.map(|Claims(claims)| claims);
         Ok(AuthzRequest { head, body, peer: self.peer.map(|Peer(peer)| peer), claims })
     }
 }
+
+const TOO_MANY: &str = "there are too many headers";
 
 fn target(path: &str) -> Result<Uri, &'static str> {
     // The parser would drop a fragment, and accept a whole URL.
@@ -183,11 +212,11 @@ fn target(path: &str) -> Result<Uri, &'static str> {
 }
 
 fn headers(Headers(pairs): Headers) -> Result<HeaderMap, &'static str> {
-    let mut headers = HeaderMap::with_capacity(pairs.len() + 1);
+    let mut headers = HeaderMap::try_with_capacity(pairs.len() + 2).map_err(|_| TOO_MANY)?;
     for (name, value) in pairs {
         let name = HeaderName::from_bytes(&name).map_err(|_| "the name of a header is none")?;
         let value = HeaderValue::from_bytes(&value).map_err(|_| "the value of a header is none")?;
-        headers.try_append(name, value).map_err(|_| "there are too many headers")?;
+        headers.try_append(name, value).map_err(|_| TOO_MANY)?;
     }
     Ok(headers)
 }

@@ -6,9 +6,7 @@ use std::time::Duration;
 
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme};
 use modelgate::casefile;
-use modelgate::config::Config;
-use modelgate::decision_log::DecisionLog;
-use modelgate::gateway::{ActivationCheck, Authorizer, Mirror, Origin, Reloader, Traces, remote};
+use modelgate::gateway::{ActivationCheck, Authorizer, Mirror, Origin, Reloader, Variables};
 use modelgate::sources::Sources;
 use pyo3::create_exception;
 use pyo3::exceptions::PyException;
@@ -48,26 +46,15 @@ pub(crate) struct Running {
 impl Files {
     /// Reads and validates the files, as `modelgate serve` does.
     pub(crate) fn prepare(&self) -> PyResult<Prepared> {
-        let mirror = self.mirror()?;
+        let sources = Sources::new(&self.config, self.policies.as_deref());
+        let fetching = Builder::new_current_thread().enable_all().build().map_err(failed)?;
+        let mirror = fetching.block_on(Mirror::fetched(&sources, &variables())).map_err(failed)?;
         let fetched = mirror.as_ref().map(|(mirror, _)| mirror.policies());
         let sources = Sources::new(&self.config, fetched.as_deref().or(self.policies.as_deref()));
         let check: ActivationCheck =
             Box::new(|snapshot| casefile::check(snapshot).map_err(|error| error.to_string()));
-        let reloader = Reloader::start(sources, Box::new(environment), Some(check));
+        let reloader = Reloader::start(sources, variables(), Some(check));
         Ok(Prepared { reloader: reloader.map_err(|error| invalid(&error))?, mirror })
-    }
-
-    /// Fetches the policies if they come from a server.
-    fn mirror(&self) -> PyResult<Option<(Mirror, Duration)>> {
-        // An invalid configuration is reported in full when it is loaded.
-        let Ok(config) = Config::load(&self.config, &environment) else { return Ok(None) };
-        let settings = config.gateway;
-        let policies = self.policies.as_ref().or(settings.policies.as_ref());
-        let Some(url) = policies.and_then(|policies| remote(policies)) else { return Ok(None) };
-        let mut mirror = Mirror::new(url, settings.policies_key).map_err(failed)?;
-        let fetching = Builder::new_current_thread().enable_all().build().map_err(failed)?;
-        fetching.block_on(mirror.refresh()).map_err(failed)?;
-        Ok(Some((mirror, settings.policies_poll)))
     }
 }
 
@@ -82,12 +69,7 @@ impl Prepared {
         let gateway = reloader.gateway();
         let generation = gateway.active();
         let snapshot = generation.snapshot();
-        if let Some(settings) = &snapshot.config().gateway.decision_log {
-            gateway.observers().log_to(DecisionLog::start(settings).map_err(failed)?);
-        }
-        if let Some(traces) = Traces::from_environment().map_err(failed)? {
-            gateway.observers().trace_to(traces);
-        }
+        gateway.observers().start(&snapshot.config().gateway).map_err(failed)?;
         for warning in &snapshot.config().warnings {
             tracing::warn!(target: "modelgate", "{}", report(warning));
         }
@@ -139,8 +121,9 @@ impl Drop for Running {
     }
 }
 
-fn environment(name: &str) -> Option<String> {
-    std::env::var(name).ok()
+/// The environment variables of this process.
+fn variables() -> Variables {
+    Box::new(|name| std::env::var(name).ok())
 }
 
 /// The whole diagnostic, as `modelgate check` prints it.
@@ -161,8 +144,10 @@ fn failed(error: impl std::fmt::Display) -> PyErr {
     ConfigError::new_err(error.to_string())
 }
 
-/// The path that an argument names.
+/// The path or the URL that an argument names.
 pub(crate) fn absolute(path: &Path) -> PyResult<PathBuf> {
+    let is_url =
+        path.to_str().is_some_and(|path| path.starts_with("https://") || path.starts_with("http://"));
     // The directory of the process may change before a reload.
-    Ok(std::path::absolute(path)?)
+    if is_url { Ok(path.to_owned()) } else { Ok(std::path::absolute(path)?) }
 }

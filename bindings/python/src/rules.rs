@@ -14,7 +14,7 @@ use pyo3::sync::MutexExt as _;
 use pyo3::types::PyDict;
 use tokio::runtime::Runtime;
 
-use crate::arguments::{Body, Claims, Described, Headers, Peer};
+use crate::arguments::{Body, Claims, Described, Headers, Peer, Text};
 use crate::decision::Decision;
 use crate::process::{ConfigError, Files, Prepared, Running, absolute};
 
@@ -48,11 +48,7 @@ impl Rules {
     #[new]
     #[pyo3(signature = (path, policies=None, *, watch=true))]
     fn new(py: Python<'_>, path: PathBuf, policies: Option<PathBuf>, watch: bool) -> PyResult<Self> {
-        let is_url = |policies: &PathBuf| modelgate::gateway::remote(policies).is_some();
-        let policies = match policies {
-            Some(policies) if !is_url(&policies) => Some(absolute(&policies)?),
-            policies => policies,
-        };
+        let policies = policies.as_deref().map(absolute).transpose()?;
         let files = Files { config: absolute(&path)?, policies, watch };
         let prepared = py.detach(|| files.prepare())?;
         let state = Mutex::new(State::Prepared(Box::new(prepared)));
@@ -65,17 +61,17 @@ impl Rules {
     }
 
     /// Decides a request. It waits for the network only while the keys of a token are unknown.
-    #[pyo3(signature = (path, method="POST", *, headers=Headers::default(), body=Body::EMPTY, token=None, claims=None, peer=None),
+    #[pyo3(signature = (path, method=Text::from("POST"), *, headers=Headers::default(), body=Body::EMPTY, token=None, claims=None, peer=None),
         text_signature = "($self, path, method='POST', *, headers=(), body=b'', token=None, claims=None, peer=None)")]
     #[expect(clippy::too_many_arguments, reason = "Python names them")]
     fn decide(
         &self,
         py: Python<'_>,
-        path: &str,
-        method: &str,
+        path: Text,
+        method: Text,
         headers: Headers,
         body: Body,
-        token: Option<&str>,
+        token: Option<Text>,
         claims: Option<Claims>,
         peer: Option<Peer>,
     ) -> PyResult<Decision> {
@@ -87,17 +83,17 @@ impl Rules {
     }
 
     /// Decides a request, or returns what waits for the network.
-    #[pyo3(signature = (path, method="POST", *, headers=Headers::default(), body=Body::EMPTY, token=None, claims=None, peer=None),
+    #[pyo3(signature = (path, method=Text::from("POST"), *, headers=Headers::default(), body=Body::EMPTY, token=None, claims=None, peer=None),
         text_signature = "($self, path, method='POST', *, headers=(), body=b'', token=None, claims=None, peer=None)")]
     #[expect(clippy::too_many_arguments, reason = "Python names them")]
     fn begin<'py>(
         &self,
         py: Python<'py>,
-        path: &str,
-        method: &str,
+        path: Text,
+        method: Text,
         headers: Headers,
         body: Body,
-        token: Option<&str>,
+        token: Option<Text>,
         claims: Option<Claims>,
         peer: Option<Peer>,
     ) -> PyResult<Bound<'py, PyAny>> {
@@ -117,11 +113,12 @@ impl Rules {
         &self,
         py: Python<'_>,
         headers: Headers,
-        token: Option<&str>,
+        token: Option<Text>,
         claims: Option<Claims>,
         peer: Option<Peer>,
     ) -> PyResult<Vec<String>> {
-        let decision = self.decide(py, LIST, "GET", headers, Body::EMPTY, token, claims, peer)?;
+        let decision =
+            self.decide(py, LIST.into(), "GET".into(), headers, Body::EMPTY, token, claims, peer)?;
         let list = decision.listing().and_then(|list| serde_json::from_slice::<Listing>(list).ok());
         Ok(list.map(|list| list.data.into_iter().map(|model| model.id).collect()).unwrap_or_default())
     }
@@ -206,7 +203,7 @@ impl Rules {
         self.state.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn begun(&self, py: Python<'_>, described: Described<'_>) -> PyResult<Begun> {
+    fn begun(&self, py: Python<'_>, described: Described) -> PyResult<Begun> {
         if described.token.is_some() && described.claims.is_some() {
             return Err(PyTypeError::new_err("`token` and `claims` exclude each other"));
         }

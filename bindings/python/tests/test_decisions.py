@@ -168,3 +168,28 @@ def test_the_peer_is_the_source_in_policies(config: Path, tmp_path: Path) -> Non
             decision = rules.decide(CHAT, claims=CLAIMS, body=body, peer=peer)
             assert not decision
             assert decision.policies == ("office",)
+
+
+def test_no_credential_in_a_header_replaces_the_token(rules: Rules, provider: Provider) -> None:
+    for other in [provider.token(), f"Bearer {provider.token()}"]:
+        for name in ["authorization", "x-api-key", "api-key", "x-litellm-api-key", "x-goog-api-key"]:
+            decision = rules.decide(CHAT, headers={name: other}, token="opaque", body={"model": "allowed"})
+            assert (decision.status, decision.code) == (401, "invalid_api_key"), name
+
+
+def test_text_with_surrogates_and_too_many_headers_are_denials(rules: Rules) -> None:
+    broken = "\ud800"
+    body = {"model": "allowed"}
+    denied = [
+        rules.decide("/" + broken, claims=CLAIMS, body=body),
+        rules.decide(CHAT, broken, claims=CLAIMS, body=body),
+        rules.decide(CHAT, headers={broken: "a"}, claims=CLAIMS, body=body),
+        rules.decide(CHAT, headers={"a": broken}, claims=CLAIMS, body=body),
+        rules.decide(CHAT, claims=CLAIMS, body=broken),
+        rules.decide(CHAT, token=broken, body=body),
+        rules.decide(CHAT, headers=[("a", "b")] * 40_000, claims=CLAIMS, body=body),
+        rules.decide(CHAT, headers={f"x-{number}": "a" for number in range(40_000)}, claims=CLAIMS, body=body),
+        rules.decide(CHAT, headers={f"x-{number}": "a" for number in range(24_575)}, claims=CLAIMS, body=body),
+    ]
+    for decision in denied:
+        assert decision.status in (400, 431) and decision.code, decision

@@ -322,6 +322,36 @@ def test_only_an_admin_may_manage_the_proxy(proxy: Proxy) -> None:
     assert httpx.get(proxy.base + "/v1/models", headers=admin, timeout=DEADLINE).json()["data"]
 
 
+def test_a_path_below_a_mounted_application_is_judged_as_a_whole(proxy: Proxy) -> None:
+    listed = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+    accepted = proxy.headers() | {"accept": "application/json, text/event-stream"}
+    below = {path: httpx.post(proxy.base + path, json=listed, headers=accepted, timeout=DEADLINE) for path in ["/mcp", "/mcp/"]}
+    assert {path: answer.status_code for path, answer in below.items()} == {"/mcp": 200, "/mcp/": 200}
+    # Without its beginning, this would be the path of a list that everybody may ask for.
+    assert proxy.get("/mcp/v1/models").status_code == 403
+
+
+def test_only_trusted_proxies_say_where_a_request_comes_from(tmp_path: Path, provider: Provider, text: str) -> None:
+    policies = tmp_path / "policies"
+    policies.mkdir()
+    office = 'context has source && context.source.isInRange(ip("10.0.0.0/8"))'
+    (policies / "office.cedar").write_text(f'@id("office")\nforbid (principal, action, resource) unless {{ {office} }};\n')
+    untrusted = f"{text}\nmodelgate: {{policies: policies}}\n"
+    proxy = Proxy(tmp_path, untrusted, provider, FORWARDED_ALLOW_IPS="")
+    claimed = proxy.headers() | {"x-forwarded-for": "10.1.2.3"}
+
+    def status() -> int:
+        return httpx.get(proxy.base + "/v1/models", headers=claimed, timeout=DEADLINE).status_code
+
+    try:
+        poll("the start of the proxy", proxy.is_ready)
+        assert status() == 403
+        proxy.config.write_text(f"{text}\nmodelgate: {{policies: policies, trusted_proxies: [127.0.0.1]}}\n")
+        poll("the permission", lambda: status() == 200)
+    finally:
+        proxy.stop()
+
+
 def test_a_body_that_two_readers_read_differently_is_refused(proxy: Proxy, upstream: Upstream) -> None:
     for body in [b'{"model": "allowed", "model": "denied"}', b'{"model": "allowed"']:
         headers = proxy.headers() | {"content-type": "application/json"}

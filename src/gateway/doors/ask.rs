@@ -21,6 +21,9 @@ use crate::gateway::telemetry::{Observation, ObservedBody};
 use crate::gateway::tls::server::ServerTls;
 use crate::routes::surface::ErrorShape;
 
+/// The maximum number of headers that a description of a request may have. `HeaderMap` panics at 24,577 names.
+pub(super) const MOST_HEADERS: usize = 10_000;
+
 /// The result of a question.
 pub(super) struct Answered {
     pub(super) decided: Result<Verdict, Refused>,

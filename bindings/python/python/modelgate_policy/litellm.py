@@ -170,7 +170,8 @@ def _target(scope: Any) -> str:
     # LiteLLM describes a WebSocket by a path that is decoded.
     raw = scope.get("raw_path") or quote(scope["path"], safe=_SAFE).encode()
     path = raw.partition(b"?")[0].decode("latin-1")
-    root = str(scope.get("root_path") or "").rstrip("/")
+    # Starlette adds the path of a mounted application, such as `/mcp`, to `root_path` alone.
+    root = str(scope.get("app_root_path", scope.get("root_path")) or "").rstrip("/")
     if root and path.startswith(root + "/"):
         path = path[len(root) :]
     query = scope.get("query_string") or b""

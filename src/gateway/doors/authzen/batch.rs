@@ -58,12 +58,14 @@ pub(super) async fn evaluations(
         return Ok(evaluate(asking, &Question::read(Members::of(body))?).await?.to_json());
     }
     if items.len() > MOST {
-        return Err(PayloadError::TooMany { most: MOST });
+        return Err(PayloadError::TooMany { at: "evaluations", most: MOST });
     }
     let semantic = Semantic::read(body)?;
     Members::of(body).check_present()?;
     let mut evaluations = Vec::with_capacity(items.len());
     for (i, item) in items.iter().enumerate() {
+        // Decisions do not wait, so a long batch would keep this thread from other connections.
+        tokio::task::yield_now().await;
         let evaluated = match item.as_object() {
             None => Err(wrong(format!("evaluations[{i}]"), "an object")),
             Some(own) => match Question::read(Members { own, defaults: Some(body) }) {

@@ -9,6 +9,7 @@ use super::llm::Described;
 use super::own::OwnQuestion;
 use super::payload::{PayloadError, Question};
 use super::subject::Subject;
+use crate::authn::{Bearer, BearerError};
 use crate::config::WithoutBody;
 use crate::gateway::doors::ask::{Answered, Refused, ask};
 use crate::gateway::doors::decide::Asked;
@@ -58,8 +59,14 @@ impl Asking<'_> {
         let (headers, seen) = (described.headers_for(subject), described.seen());
         let Described { method, uri, body, stated_use, source, .. } = described;
         let head = self.head(method, uri, headers);
+        let known = match subject {
+            Subject::Unknown => Err(Refusal::UnknownSubject),
+            Subject::Token(token) if self.prefers_another(&head.headers, token) => {
+                Err(Refusal::Credential(BearerError::Ambiguous))
+            }
+            Subject::Token(_) | Subject::Claims(_) => Ok(()),
+        };
         let mut incoming = IncomingRequest::whole(head, body.unwrap_or_default(), source);
-        let known = if matches!(subject, Subject::Unknown) { Err(Refusal::UnknownSubject) } else { Ok(()) };
         let asked = Asked {
             seen,
             without_body: WithoutBody::Deny,
@@ -70,6 +77,14 @@ impl Asking<'_> {
             stated_use,
         };
         ask(self.gateway, &mut incoming, &asked, known).await
+    }
+
+    /// Whether the gateway would decide for another credential in the headers: it prefers tokens and the master key to others.
+    fn prefers_another(self, headers: &HeaderMap, token: &HeaderValue) -> bool {
+        let generation = self.gateway.active();
+        let master_key = generation.snapshot().config().master_key.as_ref();
+        let token = token.as_bytes().strip_prefix(b"Bearer ");
+        Bearer::presented(headers, master_key).is_ok_and(|preferred| Some(preferred) != token)
     }
 
     pub(super) fn head(self, method: Method, uri: Uri, headers: HeaderMap) -> Parts {

@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 
 use super::payload::{PayloadError, Question};
 use super::subject::Subject;
+use crate::gateway::doors::ask::MOST_HEADERS;
 use crate::gateway::doors::seen_body::SeenBody;
 use crate::request::ModelUse;
 
@@ -181,6 +182,9 @@ fn headers(properties: &Map<String, Value>) -> Result<HeaderMap, PayloadError> {
             value => std::slice::from_ref(value),
         };
         for value in values {
+            if headers.len() == MOST_HEADERS {
+                return Err(PayloadError::TooMany { at: AT, most: MOST_HEADERS });
+            }
             let value = value.as_str().and_then(|value| HeaderValue::from_str(value).ok());
             headers.append(parsed.clone(), value.ok_or_else(wrong_header)?);
         }

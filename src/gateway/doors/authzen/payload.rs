@@ -15,8 +15,8 @@ pub(super) enum PayloadError {
     Type { at: String, expected: &'static str },
     #[error("`subject.id` differs from the subject's claim `sub`")]
     OtherSubject,
-    #[error("`evaluations` has more than {most} members")]
-    TooMany { most: usize },
+    #[error("`{at}` has more than {most} members")]
+    TooMany { at: &'static str, most: usize },
 }
 
 /// A subject or a resource.

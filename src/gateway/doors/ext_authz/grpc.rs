@@ -17,7 +17,7 @@ use super::plain::{Changes, seen};
 use super::proto::{self, CheckRequest, CheckResponse, HeaderAppendAction, HeaderValueOption, HttpResponse};
 use crate::config::WithoutBody;
 use crate::gateway::cors;
-use crate::gateway::doors::ask::{Answered, Refused, ask, check_peer, networks};
+use crate::gateway::doors::ask::{Answered, MOST_HEADERS, Refused, ask, check_peer, networks};
 use crate::gateway::doors::decide::Asked;
 use crate::gateway::doors::verdict::Verdict;
 use crate::gateway::http::body::{BodyBudget, BodyReader};
@@ -144,7 +144,11 @@ fn read(http: proto::HttpRequest) -> Result<(Parts, Bytes), Refusal> {
     }
     let uri: Uri = path.parse().map_err(|_| Refusal::Original("its path cannot be read"))?;
     head.uri = uri;
-    for proto::HeaderValue { key, value, raw_value } in http.header_map.unwrap_or_default().headers {
+    let described = http.header_map.unwrap_or_default().headers;
+    if described.len() + http.headers.len() > MOST_HEADERS {
+        return Err(Refusal::Original("it has too many headers"));
+    }
+    for proto::HeaderValue { key, value, raw_value } in described {
         let value = if raw_value.is_empty() { value } else { raw_value };
         if let Some((name, value)) = header(&key, value)? {
             head.headers.append(name, value);

@@ -88,25 +88,33 @@ impl Snapshot {
     pub(super) fn decide_asked(&self, caller: &Caller, asked: &Asked<'_>) -> Result<Decision, Box<Denied>> {
         let team = team::select(self, caller, asked);
         let (outcome, team_id) = self.outcome(self.key(caller, team, asked), asked);
-        let decision = |policies, shadow| Decision {
+        let decision = self.decision_about(caller, team_id);
+        match outcome {
+            Ok(Outcome { denying: None, policies, shadow, .. }) => {
+                Ok(Decision { policies, shadow, ..decision })
+            }
+            Ok(Outcome { denying: Some(rule), policies, shadow, reason, is_floor }) => {
+                let reason = reason.or_else(|| asked.reason(rule, &self.world.lists.names));
+                let decision = Decision { policies, shadow, ..decision };
+                Err(Box::new(Denied { reason, is_floor, ..Denied::new(rule, decision) }))
+            }
+            Err(error) => {
+                let denied = Denied::new(Rule::Evaluation, decision);
+                Err(Box::new(Denied { error: Some(error), is_floor: true, ..denied }))
+            }
+        }
+    }
+
+    /// The grounds of a decision about a caller, still without policies.
+    pub(super) fn decision_about(&self, caller: &Caller, team_id: Option<Arc<str>>) -> Decision {
+        Decision {
             role: caller.role(),
             user_id: caller.user_id.clone(),
             team_id,
-            policies,
-            shadow,
+            policies: Arc::default(),
+            shadow: Arc::default(),
             unenforced: None,
             generation: self.generation(),
-        };
-        match outcome {
-            Ok(Outcome { denying: None, policies, shadow, .. }) => Ok(decision(policies, shadow)),
-            Ok(Outcome { denying: Some(rule), policies, shadow, reason, is_floor }) => {
-                let reason = reason.or_else(|| asked.reason(rule, &self.world.lists.names));
-                Err(Box::new(Denied { reason, is_floor, ..Denied::new(rule, decision(policies, shadow)) }))
-            }
-            Err(error) => {
-                let denied = Denied::new(Rule::Evaluation, decision(Arc::default(), Arc::default()));
-                Err(Box::new(Denied { error: Some(error), is_floor: true, ..denied }))
-            }
         }
     }
 

@@ -35,7 +35,7 @@ pub async fn forward_everything(address: SocketAddr, upstream: Uri) -> std::io::
         limits,
         bytes: Counter::default(),
     });
-    let common = Common::new(move || limits, Counter::default(), Arc::clone(&everything.observers));
+    let common = Arc::new(Common::new(move || limits, Counter::default(), Arc::clone(&everything.observers)));
     server::serve_until(listener, None, common, std::future::pending(), move |mut incoming| {
         let everything = Arc::clone(&everything);
         async move {

@@ -36,33 +36,25 @@ impl Snapshot {
         let profile = Profile::new(&Reads::everything(), &self.world.teams, caller);
         let profile = Arc::new(self.answers.hashed(profile));
         let key = Key::new(profile, team::select(self, caller, &asked), &asked, false);
-        let team_id = key.team_id();
-        let decision = |policies, shadow| Decision {
-            role: caller.role(),
-            user_id: caller.user_id.clone(),
-            team_id,
-            policies,
-            shadow,
-            unenforced: None,
-            generation: self.generation(),
-        };
+        let decision = self.decision_about(caller, key.team_id());
         // A policy that forbids might depend on what the token left out.
         if caller.left_out.is_some() {
-            return Err(Box::new(Denied::new(Rule::Overage, decision(Arc::default(), Arc::default()))));
+            return Err(Box::new(Denied::new(Rule::Overage, decision)));
         }
         let verdict = match self.access(key, query) {
             Ok(verdict) => verdict.unwrap_or_default(),
             Err(error) => {
-                let denied = Denied::new(Rule::Evaluation, decision(Arc::default(), Arc::default()));
+                let denied = Denied::new(Rule::Evaluation, decision);
                 return Err(Box::new(Denied { error: Some(error), ..denied }));
             }
         };
         let Outcome { denying, policies, shadow, reason, .. } = Outcome::new(true, &[&verdict]);
+        let decision = Decision { policies, shadow, ..decision };
         match denying {
-            None => Ok(decision(policies, shadow)),
+            None => Ok(decision),
             Some(rule) => {
                 let reason = reason.or_else(|| (rule != Rule::Policy).then(|| UNPERMITTED.into()));
-                Err(Box::new(Denied { reason, ..Denied::new(Rule::Policy, decision(policies, shadow)) }))
+                Err(Box::new(Denied { reason, ..Denied::new(Rule::Policy, decision) }))
             }
         }
     }

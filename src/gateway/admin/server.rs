@@ -65,7 +65,7 @@ impl Admin {
         let routes = Arc::clone(&self.routes);
         let observers = Arc::clone(self.routes.reloader.gateway().observers());
         let limits = Limits { connections: CONNECTIONS, ..Limits::default() };
-        let common = Common::new(move || limits, Counter::default(), observers);
+        let common = Arc::new(Common::new(move || limits, Counter::default(), observers));
         let serving = server::serve_until(self.listener, None, common, drained, move |incoming| {
             let routes = Arc::clone(&routes);
             async move { routes.answer(&incoming.head).await }

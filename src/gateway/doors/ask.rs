@@ -94,7 +94,8 @@ pub(super) async fn judge(
 pub(super) fn common(gateway: &Arc<Gateway>) -> Arc<Common> {
     let configured = Arc::clone(gateway);
     let limits = move || configured.active().snapshot().config().gateway.limits;
-    Common::of_small_answers(limits, Counter::default(), Arc::clone(gateway.observers()))
+    let common = Common::new(limits, Counter::default(), Arc::clone(gateway.observers()));
+    Arc::new(common.for_small_answers())
 }
 
 /// Whether a peer may ask. If the listener demands certificates, the peer needs one of the authorities that are active now.

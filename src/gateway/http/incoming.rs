@@ -26,7 +26,8 @@ pub(in crate::gateway) struct IncomingRequest {
 /// The body of a request: it arrives on a connection of ours, or somebody else brings it.
 pub(in crate::gateway) type RequestBody = Either<Incoming, UnsyncBoxBody<Bytes, BoxError>>;
 
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
+/// Any error of a body.
+pub(in crate::gateway) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// An extension of a response, set if the body of its request was not read to the end.
 #[derive(Clone, Copy, Debug)]

@@ -65,26 +65,14 @@ impl Common {
         limits: impl Fn() -> Limits + Send + Sync + 'static,
         connections: Counter,
         observers: Arc<Observers>,
-    ) -> Arc<Self> {
-        Arc::new(Self::vectored(limits, connections, observers))
-    }
-
-    /// For answers of some hundred bytes over HTTP/2. h2 copies such a body beside its headers if the connection cannot write
-    /// several buffers in one call, and then writes the trailers along with both.
-    pub(in crate::gateway) fn of_small_answers(
-        limits: impl Fn() -> Limits + Send + Sync + 'static,
-        connections: Counter,
-        observers: Arc<Observers>,
-    ) -> Arc<Self> {
-        Arc::new(Self { vectored: false, ..Self::vectored(limits, connections, observers) })
-    }
-
-    fn vectored(
-        limits: impl Fn() -> Limits + Send + Sync + 'static,
-        connections: Counter,
-        observers: Arc<Observers>,
     ) -> Self {
         Self { limits: Box::new(limits), connections, leaving: Counter::default(), observers, vectored: true }
+    }
+
+    /// The same for answers of some hundred bytes over HTTP/2. h2 copies such a body beside its headers if the connection cannot
+    /// write several buffers in one call, and then writes the trailers along with both.
+    pub(in crate::gateway) fn for_small_answers(self) -> Self {
+        Self { vectored: false, ..self }
     }
 
     /// When seven of eight connections are in use, an idle connection must give way as early as a slow one.
@@ -109,14 +97,8 @@ pub(super) struct Accepted {
 /// The other end of a connection.
 struct Peer {
     address: IpAddr,
-    /// The authorities that verified its certificate.
+    /// The authorities that verify its certificate.
     client_ca: Option<Arc<[u8]>>,
-}
-
-impl Peer {
-    fn at(address: IpAddr) -> Self {
-        Self { address, client_ca: None }
-    }
 }
 
 /// Serves a connection until it ends, or turns it away if there are too many.
@@ -170,21 +152,20 @@ impl Connection {
         A: Future<Output = Answer> + Send + 'static,
     {
         let Accepted { stream, peer, tls, draining } = accepted;
+        let client_ca = tls.as_ref().and_then(|tls| tls.files.client_ca.clone());
+        let peer = Peer { address: peer, client_ca };
         // Otherwise a small answer would wait for the acknowledgement of the previous one. If the option cannot be set,
         // the connection is still served.
         let _ = stream.set_nodelay(true);
         let timeouts = ConnectionTimeouts::new(Instant::now());
         let stream = Watched::new(stream, Arc::clone(&timeouts), self.common.vectored);
         match tls {
-            None => self.serve(stream, Peer::at(peer), &timeouts, draining, answer).await,
+            None => self.serve(stream, peer, &timeouts, draining, answer).await,
             // This is boxed separately, so that a connection without TLS does not reserve memory for it.
             Some(tls) => {
                 let secured = async {
                     match tls::handshake(&tls, stream, self.limits.header_timeout).await {
-                        Ok(stream) => {
-                            let peer = Peer { address: peer, client_ca: tls.files.client_ca.clone() };
-                            self.serve(stream, peer, &timeouts, draining, answer).await;
-                        }
+                        Ok(stream) => self.serve(stream, peer, &timeouts, draining, answer).await,
                         Err(limit) => limit.into_iter().for_each(|limit| self.common.limited(limit)),
                     }
                 };

@@ -89,7 +89,8 @@ impl Server {
                 "there are file descriptors for {most} connections, not for {wanted}: raise the limit of open files"
             );
         }
-        let common = Common::new(limits, gateway.load().connections.clone(), Arc::clone(&observers));
+        let common =
+            Arc::new(Common::new(limits, gateway.load().connections.clone(), Arc::clone(&observers)));
         let answer = move |incoming| Arc::clone(&gateway).handle(incoming);
         serve_until(self.listener, self.tls, common, shutdown, answer).await;
         observers.flush().await;

@@ -297,10 +297,10 @@ class Hooks(CustomLogger):
             return ()
         headers = [(name, value) for name, value in judged.headers if name not in _OF_THE_BODY]
         callable_ = set(_rules().models(headers=headers, peer=judged.peer))
+        # LiteLLM writes out what a wildcard stands for.
+        wild = any("*" in listed for listed in callable_)
         kept = []
         for name in model_names:
-            # LiteLLM writes out what a wildcard stands for.
-            wild = any("*" in listed for listed in callable_)
             if name in callable_ or (wild and await _may_chat(judged, name)):
                 kept.append(name)
         return kept

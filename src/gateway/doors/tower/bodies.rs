@@ -10,6 +10,7 @@ use http_body_util::BodyExt as _;
 use hyper::body::{Body, Frame, SizeHint};
 
 use crate::gateway::http::error_response::AnswerBody;
+use crate::gateway::http::incoming::BoxError;
 use crate::gateway::http::segmented_body::SegmentedBody;
 
 /// The whole body of a permitted request, without its content codings: the bytes that were judged.
@@ -20,8 +21,6 @@ pub struct RequestBody(pub(super) SegmentedBody);
 
 /// The body of a response: the service's, or the gateway's own.
 pub struct ResponseBody(pub(super) AnswerBody);
-
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 impl RequestBody {
     /// The body in one piece. A body that arrived in one piece is not copied.

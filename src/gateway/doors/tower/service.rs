@@ -12,7 +12,7 @@ use tower_service::Service;
 use super::bodies::{RequestBody, ResponseBody, answer_body};
 use super::pass::{Passed, pass};
 use super::settings::Settings;
-use crate::gateway::http::incoming::IncomingRequest;
+use crate::gateway::http::incoming::{BoxError, IncomingRequest};
 
 /// A service that gets permitted requests alone.
 pub struct Authorize<S, B = RequestBody> {
@@ -22,8 +22,6 @@ pub struct Authorize<S, B = RequestBody> {
 
 /// The response of the service, or the gateway's own.
 pub type ResponseFuture<E> = Pin<Box<dyn Future<Output = Result<Response<ResponseBody>, E>> + Send>>;
-
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 impl<S, B> Authorize<S, B> {
     pub(super) fn new(inner: S, settings: Settings<B>) -> Self {

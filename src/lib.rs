@@ -49,6 +49,7 @@
 //! - `reload`: rules follow their files, by a thread. No asynchronous runtime either.
 //! - `gateway` (default): tokens are verified, and permitted requests are forwarded. Includes `reload`.
 //! - `tower` (default): a layer decides in front of a service of this process. Includes `gateway`.
+//! - `prove` (default): proofs about rules, by an SMT solver that is a process of its own.
 //! - `cli` (default): the command `modelgate`.
 
 pub mod authn;
@@ -68,6 +69,8 @@ pub mod identity;
 pub mod names;
 #[doc(hidden)]
 pub mod pattern;
+#[cfg(feature = "prove")]
+pub mod prove;
 #[doc(hidden)]
 pub mod providers;
 #[cfg(feature = "reload")]

@@ -168,7 +168,7 @@ impl ClaimPath {
 
     /// The value at this path, created together with missing objects. `None` if a value that is not an object is in the
     /// way.
-    #[cfg(feature = "cli")]
+    #[cfg(any(feature = "cli", feature = "prove"))]
     pub(crate) fn place<'c>(&self, claims: &'c mut Map<String, Value>) -> Option<&'c mut Value> {
         let (last, parents) = self.keys.split_last()?;
         let mut object = claims;

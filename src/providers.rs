@@ -23,6 +23,12 @@ pub fn of_bare_name(name: &str) -> Option<&'static str> {
     BEGINNINGS.iter().find(|(beginning, _)| name.starts_with(beginning)).map(|(_, provider)| *provider)
 }
 
+/// The beginnings of bare names, each with its provider.
+#[cfg(feature = "prove")]
+pub(crate) fn beginnings() -> impl Iterator<Item = (&'static str, &'static str)> {
+    BEGINNINGS.into_iter()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

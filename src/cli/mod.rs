@@ -14,6 +14,8 @@ mod init;
 mod load;
 mod next_steps;
 mod output;
+#[cfg(feature = "prove")]
+mod prove;
 mod replay;
 mod serve;
 mod test;
@@ -25,6 +27,9 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use args::{ConfigArgs, FileArgs, Format};
 use load::{environment, runtime, warn};
 use output::{complain, failed, failed_with_help, say, say_json};
+
+#[cfg(feature = "prove")]
+use prove::LimitArgs;
 
 pub use output::Exit;
 
@@ -38,8 +43,8 @@ pub use output::Exit;
     version,
     max_term_width = 100,
     after_help = "\
-Exit codes: 0 yes or done, 1 changed (diff, replay), 2 denied or broken, 3 invalid configuration or input, \
-4 not everything was compared (diff).
+Exit codes: 0 yes or done, 1 changed (diff, replay) or not so (prove), 2 denied or broken, 3 invalid configuration \
+or input, 4 not everything was compared (diff) or decided (prove).
 
 The environment: JWT_PUBLIC_KEY_URL (URLs of keys, separated by commas), JWT_AUDIENCE, JWT_ISSUER, \
 LITELLM_MASTER_KEY, and the variables that the configuration names as `os.environ/NAME`. RUST_LOG sets the \
@@ -66,6 +71,9 @@ enum Command {
     Test(test::TestArgs),
     /// Compare two configurations: who gains and who loses access
     Diff(diff::DiffArgs),
+    /// Prove what no request can do, with a solver: that no policy can fail, that invariants hold
+    #[cfg(feature = "prove")]
+    Prove(prove::ProveArgs),
     /// Decide the requests of a log again with other rules, and report the changes
     Replay(replay::ReplayArgs),
     /// Write a first configuration, a policy, and test cases for both
@@ -107,6 +115,8 @@ pub fn run() -> Exit {
         Command::Explain(args) => explain::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Diff(args) => diff::run(&args),
+        #[cfg(feature = "prove")]
+        Command::Prove(args) => prove::run(args),
         Command::Replay(args) => replay::run(&args),
         Command::Init(args) => init::run(&args),
         Command::Schema => {

@@ -24,6 +24,12 @@ impl Declared {
         Self { schema, built_in }
     }
 
+    /// The schema in Cedar's JSON format.
+    #[cfg(feature = "prove")]
+    pub(crate) fn as_json(&self) -> &Value {
+        &self.schema
+    }
+
     /// Whether modelgate's own schema declares the type. Then its attributes come from the configuration.
     pub(crate) fn is_built_in(&self, kind: &EntityTypeName) -> bool {
         self.built_in.contains(&kind.to_string())

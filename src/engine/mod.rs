@@ -14,6 +14,8 @@ mod entities;
 mod explain;
 mod listing;
 mod policy;
+#[cfg(feature = "prove")]
+pub(crate) mod proof;
 mod snapshot;
 mod team;
 mod teams;

@@ -70,6 +70,17 @@ impl RouteList {
     pub(crate) fn names_group(&self, name: &str) -> bool {
         self.patterns.iter().any(|pattern| matches!(pattern, RoutePattern::Group(group) if group == name))
     }
+
+    /// Every template that the list is made of. A path with the same answer for each is in the list, or not, alike.
+    #[cfg(feature = "prove")]
+    pub(crate) fn templates(&self) -> impl Iterator<Item = String> {
+        let of = |pattern: &RoutePattern| match pattern {
+            RoutePattern::Group(name) => groups::members(name).map(str::to_owned).collect(),
+            RoutePattern::Exact(path) => vec![path.clone()],
+            RoutePattern::Prefix(prefix) => vec![format!("{prefix}{{:path}}")],
+        };
+        self.patterns.iter().flat_map(of).collect::<Vec<_>>().into_iter()
+    }
 }
 
 #[cfg(test)]

@@ -8,7 +8,12 @@ mod diff;
 #[path = "../support/generate.rs"]
 mod generate;
 mod plain;
+#[cfg(feature = "prove")]
+mod prove;
 mod replay;
+#[cfg(feature = "prove")]
+#[path = "../support/skip.rs"]
+mod skip;
 mod start;
 mod words;
 

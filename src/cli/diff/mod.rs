@@ -8,6 +8,8 @@ mod changes;
 pub(super) mod claims;
 mod conditions;
 mod json;
+#[cfg(feature = "prove")]
+mod proof;
 mod side;
 mod text;
 pub(super) mod universe;
@@ -43,6 +45,13 @@ pub(super) struct DiffArgs {
     /// The directory of additional Cedar policies for NEW [default: its `modelgate.policies`]
     #[arg(long, value_name = "DIR")]
     new_policies: Option<PathBuf>,
+    /// Prove the comparison with a solver, for every request, conditions of policies and entity files included
+    #[cfg(feature = "prove")]
+    #[arg(long)]
+    prove: bool,
+    #[cfg(feature = "prove")]
+    #[command(flatten)]
+    limits: super::LimitArgs,
     /// The output format
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -51,6 +60,10 @@ pub(super) struct DiffArgs {
 pub(super) fn run(args: &DiffArgs) -> miette::Result<Exit> {
     let old = Side::load(&args.old, args.old_policies.as_deref())?;
     let new = Side::load(&args.new, args.new_policies.as_deref())?;
+    #[cfg(feature = "prove")]
+    if args.prove {
+        return proof::run(&args.limits.prover()?, args.format, [old, new]);
+    }
     let universe = Universe::new([(&old.config, &old.dropins), (&new.config, &new.dropins)]);
     let changed = changes::find(&universe, &old, &new);
     let unseen = unseen::of(&universe, &old, &new);

@@ -70,7 +70,7 @@ impl Index {
         exact.chain(templates.map(|(_, route)| route))
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, feature = "prove"))]
     pub(super) fn all(&self) -> impl Iterator<Item = &Route> {
         let templates = self.folders.values().flatten().map(|(_, route)| route);
         self.exact.values().flatten().chain(templates)

@@ -51,5 +51,11 @@ pub fn is_sdk_route(path: &str) -> bool {
     Index::get().first(path).is_some_and(|route| route.floor == Floor::Sdk)
 }
 
+/// The templates of all known routes.
+#[cfg(feature = "prove")]
+pub(crate) fn templates() -> impl Iterator<Item = &'static str> {
+    Index::get().all().map(Route::path)
+}
+
 #[cfg(test)]
 mod tests;

@@ -1,0 +1,226 @@
+//! The requests that exist, as conditions.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+
+use cedar_policy::Effect;
+use serde_json::Value;
+
+use super::claims::Claims;
+use super::policy::{Policy, Question};
+use super::selection::Selection;
+use super::side::Side;
+use super::text::{parse, when};
+use crate::prove::ProveError;
+use crate::prove::classes::{Class, METHODS, runs_unnamed};
+use crate::prove::formula::{Formula, all, any, not};
+use crate::prove::vocabulary::Vocabulary;
+
+/// What formulas ask about: a request with one model, or one without.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::prove) struct Asks {
+    pub(in crate::prove) has_model: bool,
+    /// Leave out names that only a reading of a denied name finds, and other requests that are hard to find.
+    pub(in crate::prove) is_narrow: bool,
+}
+
+/// Collects the conditions under which a request is possible for one side.
+pub(in crate::prove) struct World<'w> {
+    pub(super) side: Side<'w>,
+    pub(super) vocabulary: &'w Vocabulary,
+    pub(super) models: &'w [Class],
+    pub(super) routes: &'w [Class],
+    pub(super) claims: Claims,
+    pub(super) has_model: bool,
+    pub(super) is_narrow: bool,
+    /// Whether R6.4 selects the first team alone.
+    pub(super) is_exact: bool,
+    pub(super) selection: Selection,
+    /// The types above each type.
+    pub(super) ancestors: BTreeMap<String, BTreeSet<String>>,
+    /// The entities that a token may place a caller in, below each entity.
+    pub(super) below: BTreeMap<(String, String), BTreeSet<(String, String)>>,
+    pub(super) required: Vec<String>,
+    pub(super) formulas: Vec<Value>,
+    /// The conditions of policies, by text.
+    known: RefCell<BTreeMap<String, Formula>>,
+}
+
+impl<'w> World<'w> {
+    pub(in crate::prove) fn new(
+        side: Side<'w>,
+        vocabulary: &'w Vocabulary,
+        [models, routes]: [&'w [Class]; 2],
+        claims: Claims,
+        asks: Asks,
+        is_exact: bool,
+    ) -> Result<Self, ProveError> {
+        let ancestors = ancestors(side.facts().schema_json());
+        let mut world = Self {
+            side,
+            vocabulary,
+            models,
+            routes,
+            claims,
+            has_model: asks.has_model,
+            is_narrow: asks.is_narrow,
+            is_exact,
+            selection: Selection::default(),
+            ancestors,
+            below: BTreeMap::new(),
+            required: Vec::new(),
+            formulas: Vec::new(),
+            known: RefCell::default(),
+        };
+        world.find_hierarchy();
+        world.add_team();
+        world.add_caller();
+        world.add_hierarchy();
+        world.add_resources();
+        world.add_described()?;
+        Ok(world)
+    }
+
+    pub(super) fn require(&mut self, condition: String) {
+        if condition != "true" {
+            self.required.push(condition);
+        }
+    }
+
+    /// The variables of the claims.
+    pub(in crate::prove) fn claims(&self) -> &Claims {
+        &self.claims
+    }
+
+    /// Every condition.
+    pub(in crate::prove) fn conditions(&self) -> Result<Vec<Value>, ProveError> {
+        let mut all: Vec<Value> = self.required.iter().map(|text| parse(text)).collect::<Result<_, _>>()?;
+        all.extend(self.formulas.iter().cloned());
+        Ok(all)
+    }
+
+    /// The conditions that both sides share: the request itself.
+    pub(in crate::prove) fn shared(&self) -> Result<Vec<Value>, ProveError> {
+        let (models, routes) = (self.models.len(), self.routes.len());
+        let days =
+            super::text::list(["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]);
+        let mut texts = vec![
+            format!("context.mc >= 0 && context.mc < {models} && context.rc >= 0 && context.rc < {routes}"),
+            "context.cr.time == context.um.time && context.cr.weekday == context.um.weekday".to_owned(),
+            "context.cr.method == context.um.method && context.cr.route == context.um.route".to_owned(),
+            "context.cr.body_bytes == context.um.body_bytes && context.cr.body_bytes >= 0".to_owned(),
+            "(context.cr has source) == (context.um has source)".to_owned(),
+            when("context.cr has source && context.um has source", "context.cr.source == context.um.source"),
+            format!("{days}.contains(context.cr.weekday)"),
+            "context.um.tools >= 0 && context.um.tools <= 1000000000".to_owned(),
+            "context.cr.body_bytes <= 1000000000000".to_owned(),
+            "context.cr.time >= datetime(\"1970-01-01\") && context.cr.time < datetime(\"2200-01-01\")"
+                .to_owned(),
+        ];
+        // A request may name no model, and then some routes run one.
+        let some = |path: &str, runs: bool| METHODS.iter().any(|method| runs_unnamed(method, path) == runs);
+        let unnamed = self.models_where(|_, model| model.is_empty());
+        texts.push(match self.has_model {
+            true => format!("!({unnamed}) || {}", self.routes_where(|_, path| some(path, true))),
+            false => self.routes_where(|_, path| some(path, false)),
+        });
+        // The claims `iss` and `sub` have variables of their own.
+        for (reading, name, path) in self.claims.all() {
+            let own = path.as_str();
+            if reading == super::claims::Reading::Scalar && ["iss", "sub"].contains(&own) {
+                texts.push(format!("(context.c has {own}) == (context.c has {name})"));
+                texts.push(when(
+                    &format!("context.c has {own} && context.c has {name}"),
+                    &format!("context.c.{own} == context.c.{name}"),
+                ));
+            }
+            if reading == super::claims::Reading::Scalar {
+                texts.push(when(&format!("context.c has {name}"), &format!("context.c.{name} != \"\"")));
+            }
+        }
+        texts.iter().map(|text| parse(text)).collect()
+    }
+
+    /// The attributes and tags that both sides read from the token.
+    pub(in crate::prove) fn alike(&self, other: &Side<'_>) -> Result<Vec<Value>, ProveError> {
+        let (own, other_caller) = (self.side.caller(), other.caller());
+        let mut texts = vec![
+            format!("{}.name == {}.name", self.side.model(), other.model()),
+            format!("{}.path == {}.path", self.side.route(), other.route()),
+            format!("({own} has client_id) == ({other_caller} has client_id)"),
+            when(
+                &format!("{own} has client_id && {other_caller} has client_id"),
+                &format!("{own}.client_id == {other_caller}.client_id"),
+            ),
+        ];
+        for tag in &self.vocabulary.tags {
+            let tag = super::text::quoted(tag);
+            texts.push(format!("{own}.hasTag({tag}) == {other_caller}.hasTag({tag})"));
+            texts.push(when(
+                &format!("{own}.hasTag({tag}) && {other_caller}.hasTag({tag})"),
+                &format!("{own}.getTag({tag}) == {other_caller}.getTag({tag})"),
+            ));
+        }
+        texts.iter().map(|text| parse(text)).collect()
+    }
+
+    /// Whether a policy matches.
+    pub(in crate::prove) fn condition(&self, policy: &Policy, question: Question) -> Formula {
+        policy.condition(&self.side, question).map_or_else(|| any(&[]), |condition| self.known(condition))
+    }
+
+    /// The formula of a condition, the same one each time.
+    pub(super) fn known(&self, condition: Value) -> Formula {
+        let mut known = self.known.borrow_mut();
+        known.entry(condition.to_string()).or_insert_with(|| Formula::is(condition)).clone()
+    }
+
+    /// Whether these policies answer a question with yes.
+    pub(in crate::prove) fn permits(&self, policies: &[Policy], question: Question) -> Formula {
+        let of = |effect: Effect| {
+            let own = policies.iter().filter(|policy| policy.effect == effect);
+            let own = own.filter(|policy| policy.is_about(question));
+            any(&own.map(|policy| self.condition(policy, question)).collect::<Vec<_>>())
+        };
+        all(&[of(Effect::Permit), not(of(Effect::Forbid))])
+    }
+
+    /// Whether these policies allow the request as a whole.
+    pub(in crate::prove) fn allows(&self, policies: &[Policy]) -> Result<Formula, ProveError> {
+        let mut questions = vec![self.accepts()?, self.permits(policies, Question::Route)];
+        questions.extend(self.has_model.then(|| self.permits(policies, Question::Model)));
+        Ok(all(&questions))
+    }
+}
+
+/// The types above each type of a schema, directly or not.
+fn ancestors(schema: &Value) -> BTreeMap<String, BTreeSet<String>> {
+    let mut parents: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (namespace, declared) in schema.as_object().into_iter().flatten() {
+        let qualified = |name: &str| match namespace.as_str() {
+            "" => name.to_owned(),
+            namespace => format!("{namespace}::{name}"),
+        };
+        let types = declared.get("entityTypes").and_then(Value::as_object);
+        for (name, ty) in types.into_iter().flatten() {
+            let above = ty.get("memberOfTypes").and_then(Value::as_array).into_iter().flatten();
+            let above =
+                above.filter_map(Value::as_str).flat_map(|above| [above.to_owned(), qualified(above)]);
+            parents.insert(qualified(name), above.collect());
+        }
+    }
+    let mut all = parents.clone();
+    loop {
+        let grown: BTreeMap<String, BTreeSet<String>> = all
+            .iter()
+            .map(|(ty, above)| {
+                let more = above.iter().filter_map(|ty| parents.get(ty)).flatten();
+                (ty.clone(), above.iter().chain(more).cloned().collect())
+            })
+            .collect();
+        if grown == all {
+            return all;
+        }
+        all = grown;
+    }
+}

@@ -1,0 +1,101 @@
+//! Proves what no request can do, with an SMT solver.
+//!
+//! Input: rules, and invariants or other rules to compare with. Output: for each claim that it is proven for every
+//! principal, model, route and context, or a request that shows the opposite, or that it is undecided.
+//!
+//! `classes` divides names and paths into finitely many classes. `encode` writes rules and requests as formulas, and
+//! `solve` asks the solver. `scenario` makes a request of what the solver found, which the engine then decides:
+//! no request is reported that the engine does not confirm.
+
+mod classes;
+mod encode;
+mod error;
+mod formula;
+mod invariants;
+mod questions;
+mod report;
+mod scenario;
+mod solve;
+mod space;
+mod subject;
+mod vocabulary;
+
+use encode::{Policy, Side};
+use questions::Solver;
+use space::{Known, Space};
+
+pub use error::ProveError;
+pub use invariants::Invariants;
+pub use report::{Claim, Comparison, Counterexample, Kind, Relation, Report, Verdict};
+pub use scenario::Scenario;
+pub use solve::Limits;
+pub use subject::Subject;
+
+/// Proves claims about rules.
+#[derive(Clone, Debug)]
+pub struct Prover {
+    solver: Solver,
+}
+
+impl Prover {
+    /// Finds the solver: the program that the variable `CVC5` names, or `cvc5` in a directory of `PATH`.
+    ///
+    /// # Errors
+    ///
+    /// [`ProveError`] if there is none, or if it does not run.
+    pub fn new(limits: Limits) -> Result<Self, ProveError> {
+        Ok(Self { solver: Solver { program: solve::Program::find()?, limits } })
+    }
+
+    /// Proves that no policy can fail, that every rule matters, that every invariant holds, and that the translation of
+    /// the configuration is exact.
+    ///
+    /// # Errors
+    ///
+    /// [`ProveError`] if an invariant is invalid, or if the rules cannot be written as formulas.
+    pub fn prove(&self, subject: &Subject, invariants: &Invariants) -> Result<Report, ProveError> {
+        deeply(|| self.prove_here(subject, invariants))
+    }
+
+    fn prove_here(&self, subject: &Subject, invariants: &Invariants) -> Result<Report, ProveError> {
+        let bounds = invariants.of(subject)?;
+        let enforced = subject.enforced()?;
+        let further = bounds.iter().map(|bound| Policy::new(&bound.policy)).collect::<Result<Vec<_>, _>>()?;
+        let space = Space::new(vec![Side::first(&subject.snapshot)], vec![enforced], &further)?;
+        let known = Known::new(&space);
+        let mut claims = questions::never_fails(subject, &known, &self.solver)?;
+        claims.extend(questions::useful(subject, &known, &self.solver)?);
+        claims.extend(questions::invariants(subject, &known, &self.solver, &bounds)?);
+        claims.extend(questions::translation(subject, &self.solver)?);
+        Ok(Report { claims, solver: self.solver.program.version.clone() })
+    }
+
+    /// Compares newer rules with older ones, over all requests with one model and all without.
+    ///
+    /// # Errors
+    ///
+    /// [`ProveError`] if the rules cannot be written as formulas.
+    pub fn compare(&self, old: &Subject, new: &Subject) -> Result<Comparison, ProveError> {
+        deeply(|| self.compare_here(old, new))
+    }
+
+    fn compare_here(&self, old: &Subject, new: &Subject) -> Result<Comparison, ProveError> {
+        let policies = vec![old.enforced()?, new.enforced()?];
+        let snapshots = [&old.snapshot, &new.snapshot];
+        let sides = vec![Side::first(&old.snapshot), Side::second(&new.snapshot)];
+        let space = Space::new(sides, policies, &[])?;
+        questions::compare(snapshots, &Known::new(&space), &self.solver)
+    }
+}
+
+/// Runs on a stack of its own, because formulas are deep.
+fn deeply<T: Send>(work: impl FnOnce() -> Result<T, ProveError> + Send) -> Result<T, ProveError> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work);
+        let thread = thread.map_err(|error| ProveError::Internal(error.to_string()))?;
+        thread.join().unwrap_or_else(|_| Err(ProveError::Internal("a thread ended early".to_owned())))
+    })
+}
+
+/// The stack of a thread that writes formulas. Only what is used of it takes memory.
+const STACK: usize = 256 << 20;

@@ -1,0 +1,181 @@
+//! Asks for a request that shows something, and confirms it with the engine.
+
+use cedar_policy_symcc::Env;
+
+use crate::engine::Snapshot;
+use crate::prove::ProveError;
+use crate::prove::encode::Asks;
+use crate::prove::formula::Formula;
+use crate::prove::report::{Counterexample, Verdict};
+use crate::prove::scenario::{Found, Scenario};
+use crate::prove::solve::{self, Answer, Limits, Program, Query};
+use crate::prove::space::{Known, Requests};
+
+/// Whether the request has a model.
+pub(in crate::prove) type Variant = bool;
+
+/// Writes a formula about requests.
+type Write<'t> = Box<dyn Fn(&Requests<'_>) -> Result<Formula, ProveError> + 't>;
+
+/// Something that no request may show.
+pub(in crate::prove) struct Task<'t> {
+    /// What is shown, for requests with a model and for requests without.
+    pub(in crate::prove) formulas: Vec<(Variant, Write<'t>)>,
+    /// Ask whether the evaluation fails, in place of whether it is true.
+    pub(in crate::prove) fails: bool,
+    /// Whether a request is wanted that the engine confirms, and not only that the solver finds one.
+    pub(in crate::prove) needs_request: bool,
+    /// Whether the engine confirms that a request shows it.
+    pub(in crate::prove) shows: Box<dyn Fn(&Scenario) -> bool + 't>,
+    /// The rules that decide in the counterexample.
+    pub(in crate::prove) decided_by: &'t Snapshot,
+}
+
+/// The solver with its limits.
+#[derive(Clone, Debug)]
+pub(in crate::prove) struct Solver {
+    pub(in crate::prove) program: Program,
+    pub(in crate::prove) limits: Limits,
+}
+
+impl Solver {
+    /// Asks queries of any kind.
+    pub(in crate::prove) fn ask(&self, queries: &[Query]) -> Vec<Answer> {
+        solve::ask(&self.program, self.limits, queries)
+    }
+
+    /// Finds out about each task.
+    pub(in crate::prove) fn settle(
+        &self,
+        known: &Known<'_>,
+        tasks: &[Task<'_>],
+    ) -> Result<Vec<Verdict>, ProveError> {
+        let all = |task: &Task<'_>| task.formulas.iter().map(|(variant, _)| *variant).collect();
+        let rounds: Vec<Vec<Variant>> = tasks.iter().map(all).collect();
+        let broad = self.round(known, tasks, &rounds, false)?;
+        // What the engine does not confirm is asked again, more narrowly.
+        let unconfirmed = |verdict: &Verdict| matches!(verdict, Verdict::Undecided(_));
+        let again: Vec<Vec<Variant>> = rounds
+            .iter()
+            .zip(&broad)
+            .map(
+                |(variants, (verdict, is_unconfirmed))| {
+                    if unconfirmed(verdict) && *is_unconfirmed { variants.clone() } else { Vec::new() }
+                },
+            )
+            .collect();
+        if again.iter().all(Vec::is_empty) {
+            return Ok(broad.into_iter().map(|(verdict, _)| verdict).collect());
+        }
+        let narrow = self.round(known, tasks, &again, true)?;
+        let each = broad.into_iter().zip(narrow).map(|((broad, _), (narrow, _))| match narrow {
+            Verdict::Violated { .. } => narrow,
+            _ => broad,
+        });
+        Ok(each.collect())
+    }
+
+    /// Asks the given variants of each task. Says of each answer whether it is an unconfirmed request.
+    fn round(
+        &self,
+        known: &Known<'_>,
+        tasks: &[Task<'_>],
+        rounds: &[Vec<Variant>],
+        is_narrow: bool,
+    ) -> Result<Vec<(Verdict, bool)>, ProveError> {
+        let asked = |variant: Variant| rounds.iter().flatten().any(|asked| *asked == variant);
+        let requests = |has_model: bool| {
+            asked(has_model).then(|| known.requests(Asks { has_model, is_narrow })).transpose()
+        };
+        let requests = [requests(false)?, requests(true)?];
+        let of = |variant: Variant| requests.get(usize::from(variant)).copied().flatten();
+        let (mut queries, mut origins) = (Vec::new(), Vec::new());
+        for (at, (task, variants)) in tasks.iter().zip(rounds).enumerate() {
+            for (variant, write) in task.formulas.iter().filter(|(variant, _)| variants.contains(variant)) {
+                let Some(requests) = of(*variant) else { continue };
+                let formula = write(requests)?;
+                let query = match task.fails {
+                    true => requests.may_fail(formula)?,
+                    false => requests.is_possible(formula)?,
+                };
+                queries.push(Query { needs_request: task.needs_request, ..query });
+                origins.push((at, *variant));
+            }
+        }
+        let mut verdicts: Vec<(Verdict, bool)> = tasks.iter().map(|_| (Verdict::Proven, false)).collect();
+        for (answer, (at, variant)) in self.ask(&queries).into_iter().zip(origins) {
+            let (Some(task), Some(requests), Some(verdict)) =
+                (tasks.get(at), of(variant), verdicts.get_mut(at))
+            else {
+                continue;
+            };
+            if matches!(verdict.0, Verdict::Violated { .. }) {
+                continue;
+            }
+            match answer {
+                Answer::Never => {}
+                Answer::Unknown(reason) => *verdict = (Verdict::Undecided(reason), false),
+                Answer::Possible(None) => {
+                    *verdict = (Verdict::Violated { reason: None, counterexample: None }, false);
+                }
+                Answer::Possible(Some(env)) => *verdict = task.confirmed(known, requests, &env, variant),
+            }
+        }
+        Ok(verdicts)
+    }
+}
+
+impl Task<'_> {
+    fn confirmed(
+        &self,
+        known: &Known<'_>,
+        requests: &Requests<'_>,
+        env: &Env,
+        has_model: bool,
+    ) -> (Verdict, bool) {
+        let found = Found {
+            env,
+            claims: &requests.claims,
+            models: &known.space.models,
+            routes: &known.space.routes,
+            has_model,
+            jwt: self.decided_by.config().jwt.as_ref(),
+        };
+        let scenarios = found.scenarios();
+        let tried = scenarios.first().map(ToString::to_string).unwrap_or_default();
+        match scenarios.into_iter().find(|scenario| (self.shows)(scenario)) {
+            Some(scenario) => {
+                let models =
+                    self.decided_by.config().models.iter().map(|model| model.name.as_str().to_owned());
+                let scenario = scenario.smaller(&models.collect::<Vec<_>>(), &*self.shows);
+                let counterexample = Some(Box::new(Counterexample::of(scenario, self.decided_by)));
+                (Verdict::Violated { reason: None, counterexample }, false)
+            }
+            None => {
+                let reason = format!(
+                    "the solver found a request that the engine does not confirm, so the formulas describe more than \
+                     there is: {tried}"
+                );
+                (Verdict::Undecided(reason), true)
+            }
+        }
+    }
+}
+
+impl Counterexample {
+    /// What these rules decide about a request.
+    pub(in crate::prove) fn of(scenario: Scenario, snapshot: &Snapshot) -> Self {
+        let decided = scenario.decide(snapshot);
+        let (is_allowed, rule, ids) = match &decided {
+            Some(Ok(decision)) => (true, None, decision.policies.clone()),
+            Some(Err(denied)) => (false, Some(denied.rule), denied.decision.policies.clone()),
+            None => (false, None, std::sync::Arc::default()),
+        };
+        let place = |id: &str| {
+            let policy = snapshot.policies().find(|policy| policy.id() == id);
+            policy.and_then(|policy| policy.source()).map(str::to_owned)
+        };
+        let policies = ids.iter().map(|id| (id.to_string(), place(id))).collect();
+        Self { scenario, is_allowed, rule, policies }
+    }
+}

@@ -1,0 +1,194 @@
+//! Everything that formulas about one or two sides share: the classes, the schema, and which requests exist.
+
+use std::cell::OnceCell;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use cedar_policy::{EntityUid, RequestEnv, Schema};
+
+use super::ProveError;
+use super::classes::{self, Class, METHODS, runs_unnamed};
+use super::encode::{self, Asks, Claims, Policy, Side, World};
+use super::formula::{Formula, all};
+use super::solve::{About, Never, Query};
+use super::vocabulary::Vocabulary;
+
+/// The names that formulas may use, for one or two sides.
+pub(super) struct Space<'s> {
+    pub(super) sides: Vec<Side<'s>>,
+    pub(super) policies: Vec<Vec<Policy>>,
+    vocabulary: Vocabulary,
+    pub(super) models: Vec<Class>,
+    pub(super) routes: Vec<Class>,
+}
+
+/// The requests with one model, or without.
+pub(super) struct Requests<'s> {
+    worlds: Vec<World<'s>>,
+    schema: Arc<Schema>,
+    schema_text: Arc<str>,
+    pub(super) claims: Claims,
+    /// The conditions under which a request exists.
+    exists: Formula,
+}
+
+/// A space with its requests, which are written once.
+pub(super) struct Known<'k> {
+    pub(super) space: &'k Space<'k>,
+    requests: [OnceCell<Requests<'k>>; 4],
+}
+
+impl<'k> Known<'k> {
+    pub(super) fn new(space: &'k Space<'k>) -> Self {
+        Self { space, requests: Default::default() }
+    }
+
+    /// The requests that exist.
+    pub(super) fn requests(&self, asks: Asks) -> Result<&Requests<'k>, ProveError> {
+        let at = usize::from(asks.has_model) * 2 + usize::from(asks.is_narrow);
+        let place =
+            self.requests.get(at).ok_or_else(|| ProveError::Internal("no such requests".to_owned()))?;
+        if let Some(known) = place.get() {
+            return Ok(known);
+        }
+        let written = self.space.requests(asks)?;
+        Ok(place.get_or_init(|| written))
+    }
+}
+
+impl<'s> Space<'s> {
+    /// The space of the sides with their policies, and of further policies that formulas use.
+    pub(super) fn new(
+        sides: Vec<Side<'s>>,
+        policies: Vec<Vec<Policy>>,
+        further: &[Policy],
+    ) -> Result<Self, ProveError> {
+        let mut vocabulary = Vocabulary::default();
+        policies.iter().flatten().chain(further).for_each(|policy| vocabulary.add(&policy.json));
+        let configs = sides.iter().map(|side| side.snapshot.config());
+        let models = classes::models(configs.clone(), &vocabulary).map_err(|_| ProveError::TooManyNames)?;
+        let lists = sides.iter().flat_map(|side| side.facts().route_lists());
+        let routes = classes::routes(lists, &vocabulary).map_err(|_| ProveError::TooManyNames)?;
+        let names: Vec<&str> =
+            configs.flat_map(|config| &config.models).map(|model| model.name.as_str()).collect();
+        let model = |class: &Class| {
+            let of = |side: &Side<'_>| {
+                let facts = side.facts();
+                let may_use = facts.teams().map(|team| facts.team_may_use(team.id, &class.witness));
+                (above(&vocabulary, side, &facts.model(&class.witness)), may_use.collect::<Vec<_>>())
+            };
+            let texts = told_apart(&vocabulary, "Model", &["name"], class);
+            (sides.iter().map(of).collect::<Vec<_>>(), texts, class.witness.is_empty())
+        };
+        let is_unnamed = |name: &str| names.iter().position(|known| *known == name).unwrap_or(usize::MAX);
+        let models = classes::joined(models, model, is_unnamed);
+        let route = |class: &Class| {
+            let of = |side: &Side<'_>| {
+                let facts = side.facts();
+                (above(&vocabulary, side, &facts.route(&class.witness)), facts.is_team_route(&class.witness))
+            };
+            let texts = told_apart(&vocabulary, "Route", &["path", "route"], class);
+            let unnamed = METHODS.map(|method| runs_unnamed(method, &class.witness));
+            (sides.iter().map(of).collect::<Vec<_>>(), texts, unnamed)
+        };
+        let known = |path: &str| (path != "/v1/chat/completions", !path.starts_with("/v1/"), path.len());
+        let routes = classes::joined(routes, route, known);
+        Ok(Self { sides, policies, vocabulary, models, routes })
+    }
+
+    /// The requests that exist.
+    fn requests(&self, asks: Asks) -> Result<Requests<'_>, ProveError> {
+        let mut claims = Claims::default();
+        let mut worlds: Vec<World<'_>> = Vec::new();
+        for side in &self.sides {
+            let classes = [&*self.models, &*self.routes];
+            let world = World::new(*side, &self.vocabulary, classes, claims, asks, self.sides.len() > 1)?;
+            claims = world.claims().clone();
+            worlds.push(world);
+        }
+        let mut conditions = Vec::new();
+        for world in &worlds {
+            conditions.extend(world.conditions()?);
+        }
+        if let Some(world) = worlds.last() {
+            conditions.extend(world.shared()?);
+        }
+        if let [first, second] = &*self.sides
+            && let Some(world) = worlds.first()
+        {
+            debug_assert!(!std::ptr::eq(first, second), "two sides");
+            conditions.extend(world.alike(second)?);
+        }
+        let (schema, text) = encode::schema(&self.sides, &claims)?;
+        Ok(Requests {
+            worlds,
+            schema: Arc::new(schema),
+            schema_text: text.into(),
+            claims,
+            exists: Formula::is(encode::every(&conditions)),
+        })
+    }
+}
+
+impl Requests<'_> {
+    /// One of the sides.
+    pub(super) fn side(&self, at: usize) -> Result<&World<'_>, ProveError> {
+        self.worlds.get(at).ok_or_else(|| ProveError::Internal("no such side".to_owned()))
+    }
+
+    /// Whether a request exists for which a formula is true.
+    pub(super) fn is_possible(&self, formula: Formula) -> Result<Query, ProveError> {
+        self.query(all(&[self.exists.clone(), formula]), Never::Matches)
+    }
+
+    /// Whether a request exists for which the evaluation of a formula fails.
+    pub(super) fn may_fail(&self, formula: Formula) -> Result<Query, ProveError> {
+        self.query(all(&[self.exists.clone(), formula]), Never::Fails)
+    }
+
+    fn query(&self, formula: Formula, never: Never) -> Result<Query, ProveError> {
+        let internal = |error: &dyn std::fmt::Display| ProveError::Internal(error.to_string());
+        let ty = |text: &str| text.parse().map_err(|error| internal(&error));
+        let (nobody, action) = encode::request();
+        let action = action.parse().map_err(|error| internal(&error))?;
+        Ok(Query {
+            never,
+            about: About::Formula(formula),
+            needs_request: true,
+            schema: self.schema.clone(),
+            schema_text: self.schema_text.clone(),
+            environment: RequestEnv::new(ty(&nobody)?, action, ty(&nobody)?),
+        })
+    }
+}
+
+/// The entities above a name that formulas ask about.
+fn above(vocabulary: &Vocabulary, side: &Side<'_>, uid: &EntityUid) -> BTreeSet<(String, String)> {
+    let facts = side.facts();
+    let own: BTreeSet<&str> = facts
+        .routes_of_roles()
+        .map(|(id, _)| id)
+        .chain(facts.routes_of_token_roles().map(|(id, _)| id))
+        .chain(facts.scopes())
+        .chain(facts.teams().map(|team| team.id))
+        .collect();
+    let all = facts.above(uid);
+    let all = all.iter().map(|uid| (uid.type_name().to_string(), uid.id().unescaped().to_owned()));
+    all.filter(|pair| vocabulary.entities.contains(pair) || own.contains(pair.1.as_str())).collect()
+}
+
+/// What policies can tell of a name as a text.
+fn told_apart(
+    vocabulary: &Vocabulary,
+    ty: &str,
+    attributes: &[&str],
+    class: &Class,
+) -> (Option<String>, Vec<bool>) {
+    let is_named = vocabulary.entities.contains(&(ty.to_owned(), class.witness.clone()));
+    if !attributes.iter().any(|attribute| vocabulary.reads(attribute)) {
+        return (Some(class.witness.clone()).filter(|_| is_named && class.is_single), Vec::new());
+    }
+    let is_named = is_named || vocabulary.texts.contains(&class.witness);
+    let likes = vocabulary.likes.iter().map(|like| encode::is_like(like, &class.witness));
+    (Some(class.witness.clone()).filter(|_| is_named && class.is_single), likes.collect())
+}

@@ -1,4 +1,5 @@
 -- wrk … -s load.lua URL -- BODY TOKENS: posts one body with the tokens of a file in turn, and prints the outcome as JSON.
+-- It stops before it sends a token of a file `new…` again.
 local function lines(path)
     local all = {}
     for line in io.lines(path) do all[#all + 1] = line end
@@ -6,7 +7,7 @@ local function lines(path)
 end
 
 function init(args)
-    local tokens = lines(args[2])
+    local tokens, once = lines(args[2]), args[2]:find("/new[^/]*$")
     wrk.method = "POST"
     wrk.body = io.open(args[1]):read("*a")
     wrk.headers["Content-Type"] = "application/json"
@@ -19,6 +20,7 @@ function init(args)
     end
     -- Without this function wrk sends one request again and again, which costs it less.
     function request()
+        if once and at == #requests then wrk.thread:stop() end
         at = at % #requests + 1
         return requests[at]
     end

@@ -1,6 +1,6 @@
 //! Repeats one stage of a request, so that `benches/instructions` can count its instructions: `hot_path STAGE
 //! TIMES`.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a benchmark fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a benchmark fails by panicking")]
 
 use std::future::Future as _;
 use std::hint::black_box;
@@ -9,11 +9,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::SystemTime;
 
+use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED, ED25519, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents,
+    ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, ED25519, EcdsaKeyPair, Ed25519KeyPair, KeyPair,
+    ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents,
 };
 use base64::Engine as _;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, Method};
 use modelgate::authn::{Bearer, KeySet, VerifiedClaims, verify};
@@ -22,11 +24,10 @@ use modelgate::engine::Snapshot;
 use modelgate::gateway::internal::NewTokens;
 use modelgate::identity::Caller;
 use modelgate::request::{ApiCall, RequestContext, RequestParts, classify};
-use serde_json::Value;
 
 /// Public keys, and a token that each private key signed, with the same claims. The tokens expire in 2100.
 const KEYS: &str = include_str!("hot_path/jwks.json");
-const RS256: &str = include_str!("hot_path/token");
+const TOKEN: &str = include_str!("hot_path/token");
 const ES256: &str = include_str!("hot_path/token_es256");
 const EDDSA: &str = include_str!("hot_path/token_eddsa");
 const BODY: &str = include_str!("hot_path/body.json");
@@ -36,20 +37,22 @@ fn main() {
     let (Some(stage), Some(Ok(times))) = (arguments.first(), arguments.get(1).map(|times| times.parse()))
     else {
         // `cargo bench` runs this program without arguments.
-        eprintln!("usage: hot_path STAGE TIMES");
+        eprintln!(
+            "usage: hot_path verify|verify_es256|verify_eddsa|identify|classify|authorize|pipeline|new_token|\
+             raw_rs256|raw_es256|raw_eddsa TIMES"
+        );
         return;
     };
     let request = Request::new(match stage.as_str() {
-        "verify_es256" | "raw_es256" => ES256,
-        "verify_eddsa" | "raw_eddsa" => EDDSA,
-        _ => RS256,
+        "verify_es256" => ES256,
+        "verify_eddsa" => EDDSA,
+        _ => TOKEN,
     });
-    let raw = Raw::of(request.bearer_text());
     let (claims, call) = (request.verify(), request.classify());
     let caller = request.snapshot.identify(&claims);
+    let raw = raw(stage);
     let run: &dyn Fn() = match stage.as_str() {
         "verify" | "verify_es256" | "verify_eddsa" => &|| drop(black_box(request.verify())),
-        "raw" | "raw_es256" | "raw_eddsa" => &|| raw.verify(),
         "identify" => &|| drop(black_box(request.snapshot.identify(&claims))),
         "classify" => &|| drop(black_box(request.classify())),
         "authorize" => &|| drop(black_box(request.snapshot.decide(&caller, &call).unwrap())),
@@ -61,9 +64,43 @@ fn main() {
             let caller = request.new_token();
             drop(black_box(request.snapshot.authorize(&caller, request.classify()).unwrap()));
         },
-        _ => unreachable!("no such stage"),
+        _ => {
+            let (key, message, signature) = raw.as_ref().expect("a known stage");
+            &|| key.verify_sig(black_box(message), signature).unwrap()
+        }
     };
     (0..times).for_each(|_: u32| run());
+}
+
+/// For the stages that only verify a signature with a parsed key, whatever the message: the key, the head and claims of a
+/// token, and their signature.
+fn raw(stage: &str) -> Option<(ParsedPublicKey, &'static [u8], Vec<u8>)> {
+    let (message, signature) = TOKEN.trim().rsplit_once('.').unwrap();
+    let message = message.as_bytes();
+    match stage {
+        "raw_rs256" => {
+            let keys: serde_json::Value = serde_json::from_str(KEYS).unwrap();
+            let number = |name: &str| {
+                let text = keys.pointer(&format!("/keys/0/{name}")).and_then(|text| text.as_str());
+                URL_SAFE_NO_PAD.decode(text.unwrap()).unwrap()
+            };
+            let key = RsaPublicKeyComponents { n: number("n"), e: number("e") };
+            let key = key.to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256).unwrap();
+            Some((key, message, URL_SAFE_NO_PAD.decode(signature).unwrap()))
+        }
+        "raw_es256" => {
+            let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
+            let signature = pair.sign(&SystemRandom::new(), message).unwrap();
+            let key = ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, pair.public_key()).unwrap();
+            Some((key, message, signature.as_ref().to_vec()))
+        }
+        "raw_eddsa" => {
+            let pair = Ed25519KeyPair::generate().unwrap();
+            let key = ParsedPublicKey::new(&ED25519, pair.public_key()).unwrap();
+            Some((key, message, pair.sign(message).as_ref().to_vec()))
+        }
+        _ => None,
+    }
 }
 
 /// A request that the documented example decides.
@@ -86,17 +123,14 @@ impl Request {
         let mut headers = HeaderMap::new();
         headers.insert(AUTHORIZATION, format!("Bearer {}", token.trim()).parse().unwrap());
         let keys = [Arc::new(KeySet::parse(KEYS.as_bytes()).unwrap())];
+        let [set] = &keys;
         let snapshot = Snapshot::build(config).unwrap();
-        let new_tokens = NewTokens::new(&snapshot.config().jwt.as_ref().unwrap().tokens, &keys[0]).unwrap();
+        let new_tokens = NewTokens::new(&snapshot.config().jwt.as_ref().unwrap().tokens, set).unwrap();
         Self { snapshot, keys, new_tokens, headers }
     }
 
     fn rules(&self) -> &TokenRules {
         &self.snapshot.config().jwt.as_ref().unwrap().tokens
-    }
-
-    fn bearer_text(&self) -> &str {
-        self.headers[AUTHORIZATION].to_str().unwrap().strip_prefix("Bearer ").unwrap()
     }
 
     fn bearer(&self) -> Bearer<'_> {
@@ -127,36 +161,5 @@ impl Request {
             body: BODY.as_bytes(),
         };
         classify(&parts).unwrap().with_context(RequestContext::now())
-    }
-}
-
-/// A signature and its parsed key: the part of a verification that is not modelgate's.
-struct Raw {
-    key: ParsedPublicKey,
-    signed: String,
-    signature: Vec<u8>,
-}
-
-impl Raw {
-    fn of(token: &str) -> Self {
-        let decoded = |text: &str| BASE64_URL_SAFE_NO_PAD.decode(text).unwrap();
-        let (signed, signature) = token.rsplit_once('.').unwrap();
-        let header: Value = serde_json::from_slice(&decoded(signed.split_once('.').unwrap().0)).unwrap();
-        let keys: Value = serde_json::from_str(KEYS).unwrap();
-        let jwk = keys["keys"].as_array().unwrap().iter().find(|jwk| jwk["kid"] == header["kid"]).unwrap();
-        let member = |name: &str| decoded(jwk[name].as_str().unwrap());
-        let key = match jwk["kty"].as_str() {
-            Some("RSA") => RsaPublicKeyComponents { n: member("n"), e: member("e") }
-                .to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256),
-            Some("EC") => {
-                ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, [vec![4], member("x"), member("y")].concat())
-            }
-            _ => ParsedPublicKey::new(&ED25519, member("x")),
-        };
-        Self { key: key.unwrap(), signed: signed.to_owned(), signature: decoded(signature) }
-    }
-
-    fn verify(&self) {
-        self.key.verify_sig(self.signed.as_bytes(), &self.signature).unwrap();
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+#[cfg(feature = "gateway")]
 use crate::json::Object;
 
 /// The claims of a token whose signature, issuer, audience and times were verified.

@@ -16,6 +16,7 @@ mod token_team;
 pub use caller::Caller;
 #[cfg(feature = "cli")]
 pub(crate) use caller::entity_id;
+#[cfg(feature = "gateway")]
 pub(crate) use membership::Membership;
 pub(crate) use profile::{Profile, TEXTS};
 pub use roles::Reason;

@@ -24,7 +24,10 @@ impl<S> Rewound<S> {
 
     /// Puts bytes back, before those that are still to be read.
     pub(super) fn put_back(&mut self, bytes: Bytes) {
-        self.ahead = if self.ahead.is_empty() { bytes } else { [bytes, self.ahead.clone()].concat().into() };
+        // Without bytes, hyper's buffer would be kept for nothing.
+        if !bytes.is_empty() {
+            self.ahead = [bytes, std::mem::take(&mut self.ahead)].concat().into();
+        }
     }
 
     /// Whether a reader gets bytes without waiting for the stream.
@@ -64,6 +67,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Rewound<S> {
         }
         let bytes = self.ahead.len().min(buffer.remaining());
         buffer.put_slice(&self.ahead.split_to(bytes));
+        if self.ahead.is_empty() {
+            self.ahead = Bytes::new();
+        }
         Poll::Ready(Ok(()))
     }
 }

@@ -1,11 +1,18 @@
 //! Repeats one stage of a request, so that `benches/instructions` can count its instructions: `hot_path STAGE
 //! TIMES`.
-#![expect(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a benchmark fails by panicking")]
 
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, ED25519, EcdsaKeyPair, Ed25519KeyPair, KeyPair,
+    ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents,
+};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, Method};
 use modelgate::authn::{Bearer, KeySet, VerifiedClaims, verify};
@@ -23,12 +30,15 @@ fn main() {
     let (Some(stage), Some(Ok(times))) = (arguments.first(), arguments.get(1).map(|times| times.parse()))
     else {
         // `cargo bench` runs this program without arguments.
-        eprintln!("usage: hot_path verify|identify|classify|authorize|pipeline TIMES");
+        eprintln!(
+            "usage: hot_path verify|identify|classify|authorize|pipeline|raw_rs256|raw_es256|raw_eddsa TIMES"
+        );
         return;
     };
     let request = Request::new();
     let (claims, call) = (request.verify(), request.classify());
     let caller = request.snapshot.identify(&claims);
+    let raw = raw(stage);
     let run: &dyn Fn() = match stage.as_str() {
         "verify" => &|| drop(black_box(request.verify())),
         "identify" => &|| drop(black_box(request.snapshot.identify(&claims))),
@@ -38,9 +48,43 @@ fn main() {
             let caller = request.snapshot.identify(&request.verify());
             drop(black_box(request.snapshot.authorize(&caller, request.classify()).unwrap()));
         },
-        _ => unreachable!("no such stage"),
+        _ => {
+            let (key, message, signature) = raw.as_ref().expect("a known stage");
+            &|| key.verify_sig(black_box(message), signature).unwrap()
+        }
     };
     (0..times).for_each(|_: u32| run());
+}
+
+/// For the stages that only verify a signature with a parsed key, whatever the message: the key, the head and claims of a
+/// token, and their signature.
+fn raw(stage: &str) -> Option<(ParsedPublicKey, &'static [u8], Vec<u8>)> {
+    let (message, signature) = TOKEN.trim().rsplit_once('.').unwrap();
+    let message = message.as_bytes();
+    match stage {
+        "raw_rs256" => {
+            let keys: serde_json::Value = serde_json::from_str(KEYS).unwrap();
+            let number = |name: &str| {
+                let text = keys.pointer(&format!("/keys/0/{name}")).and_then(|text| text.as_str());
+                URL_SAFE_NO_PAD.decode(text.unwrap()).unwrap()
+            };
+            let key = RsaPublicKeyComponents { n: number("n"), e: number("e") };
+            let key = key.to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256).unwrap();
+            Some((key, message, URL_SAFE_NO_PAD.decode(signature).unwrap()))
+        }
+        "raw_es256" => {
+            let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
+            let signature = pair.sign(&SystemRandom::new(), message).unwrap();
+            let key = ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, pair.public_key()).unwrap();
+            Some((key, message, signature.as_ref().to_vec()))
+        }
+        "raw_eddsa" => {
+            let pair = Ed25519KeyPair::generate().unwrap();
+            let key = ParsedPublicKey::new(&ED25519, pair.public_key()).unwrap();
+            Some((key, message, pair.sign(message).as_ref().to_vec()))
+        }
+        _ => None,
+    }
 }
 
 /// A request that the documented example decides.

@@ -65,12 +65,12 @@ def venv(name: str, *requirements: str) -> Path:
 
 
 @functools.cache
-def tokens() -> Path:
+def tokens(algorithm: str = "RS256") -> Path:
     """The folder of the key and of what was signed with it; made once, since 20,000 signatures take a while."""
-    folder = SCRATCH / "tokens"
+    folder = SCRATCH / ("tokens" if algorithm == "RS256" else f"tokens-{algorithm}")
     if not (folder / "many").exists():
         python = venv("signing", "cryptography") / "python"
-        signing = [python, HERE / "tokens.py", folder, ISSUER, AUDIENCE, ROLE, str(TOKENS)]
+        signing = [python, HERE / "tokens.py", folder, ISSUER, AUDIENCE, ROLE, str(TOKENS), algorithm]
         subprocess.run(signing, check=True)
     return folder
 

@@ -11,9 +11,8 @@ use subtle::ConstantTimeEq as _;
 pub const CREDENTIAL_HEADERS: [&str; 5] =
     ["authorization", "x-litellm-api-key", "api-key", "x-api-key", "x-goog-api-key"];
 
-/// Whether a header is one of [`CREDENTIAL_HEADERS`].
+/// Whether a header is one of [`CREDENTIAL_HEADERS`]. Its ends rule most others out.
 pub(crate) fn is_credential_header(name: &str) -> bool {
-    // Most headers are none, and the first comparisons rule them out.
     (name.ends_with("-key") || name.starts_with("auth")) && CREDENTIAL_HEADERS.contains(&name)
 }
 

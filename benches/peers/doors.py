@@ -14,6 +14,7 @@ import inputs
 from harness import HERE, Running, filled, free_port, status
 from peers import MODELGATE, ONE_THREAD, PEERS, Peer, envoy, modelgate_config, Place
 from table import table
+from targets import Report, at_least, at_most
 from throughput import CONNECTIONS, wrk
 
 CHECK = "/envoy.service.auth.v3.Authorization/Check"
@@ -31,9 +32,11 @@ DIRECT_CONNECTIONS, DIRECT_STREAMS = 4, 16
 CPU, P99, PER_SECOND = 1.25, 1.5, 10_000
 
 
-def doors(peers: list[Peer], upstream: int, chosen: argparse.Namespace) -> str:
+def doors(peers: list[Peer], upstream: int, chosen: argparse.Namespace) -> Report:
     """Envoy with and without checks, then the servers of the checks alone, each with one worker thread"""
-    return through_envoy(upstream, chosen) + "\n\n" + directly(upstream, chosen)
+    through = through_envoy(upstream, chosen)
+    text, verdicts = directly(upstream, chosen)
+    return f"{through}\n\n{text}", verdicts
 
 
 @contextlib.contextmanager
@@ -125,7 +128,7 @@ class Direct:
     p99_us: float
 
 
-def directly(upstream: int, chosen: argparse.Namespace) -> str:
+def directly(upstream: int, chosen: argparse.Namespace) -> Report:
     best: dict[str, list[Direct]] = {EMPTY: [], OURS: []}
     for _ in range(chosen.rounds):
         for name in best:
@@ -147,14 +150,10 @@ def directly(upstream: int, chosen: argparse.Namespace) -> str:
             for name, seen in least.items()]
     ours, theirs = least[OURS], least[EMPTY]
     cpu, p99 = ours.cpu_us / theirs.cpu_us, ours.p99_us / theirs.p99_us
-    verdicts = [f"CPU per check: {cpu:.2f} of the empty server's, at most {CPU}: {met(cpu <= CPU)}",
-                f"p99: {p99:.2f} of the empty server's, at most {P99}: {met(p99 <= P99)}",
-                f"checks per second of one core: {1e6 / ours.cpu_us:,.0f}, at least {PER_SECOND:,}: {met(1e6 / ours.cpu_us >= PER_SECOND)}"]
-    return table(head, rows, chosen.markdown) + "\n\n" + "\n".join(verdicts)
-
-
-def met(is_met: bool) -> str:
-    return "met" if is_met else "not met"
+    verdicts = [at_most("a check for Envoy, CPU", cpu, CPU, "of the empty server", note=f"{ours.cpu_us:.1f} of {theirs.cpu_us:.1f} µs"),
+                at_most("a check for Envoy, p99", p99, P99, "of the empty server", note=f"{ours.p99_us:,.0f} of {theirs.p99_us:,.0f} µs"),
+                at_least("checks for Envoy on one core", 1e6 / ours.cpu_us, PER_SECOND, "a second", 0)]
+    return table(head, rows, chosen.markdown), verdicts
 
 
 def must_permit(name: str, port: int) -> None:

@@ -7,16 +7,21 @@ import statistics
 import time
 
 import inputs
-from harness import Awake, status
-from peers import UPSTREAM, Peer
+from harness import Awake, Running, status
+from peers import MODELGATE, UPSTREAM, Peer
 from table import table
-from throughput import bearer, check, wrk
+from targets import Report, at_most
+from throughput import CONNECTIONS, bearer, check, wrk
 
 IDLE = 1000
+# A server may keep buffers for a while, and give them back when nothing happens.
+QUIET_SECONDS = 10
+# The targets of memory: KiB for a connection, MiB with all of them, MiB after 20,000 tokens.
+PER_CONNECTION, WITH_CONNECTIONS, WITH_TOKENS = 12, 24, 24
 STARTS = 10
 
 
-def latency(peers: list[Peer], upstream: int, chosen: argparse.Namespace) -> str:
+def latency(peers: list[Peer], upstream: int, chosen: argparse.Namespace) -> Report:
     """one connection, one request at a time; the round with the lowest median counts"""
     best: dict[tuple[str, bool], tuple[float, float]] = {}
     for _ in range(chosen.rounds):
@@ -39,12 +44,12 @@ def latency(peers: list[Peer], upstream: int, chosen: argparse.Namespace) -> str
             row += [f"{p50:,.0f}", f"{p99:,.0f}", f"{p99 / p50:.1f}", f"{p50 / bare[0]:.2f}" if bare else ""]
         rows.append(row)
     head = ["p50 µs", "p99 µs", "p99 of p50", "p50 of bare hyper"]
-    return table(["", *head, *(f"awake: {name}" for name in head)], rows, chosen.markdown)
+    return table(["", *head, *(f"awake: {name}" for name in head)], rows, chosen.markdown), []
 
 
-def memory(peers: list[Peer], upstream: int, chosen: argparse.Namespace) -> str:
-    """resident memory with connections that have had one answer each and are idle"""
-    rows = []
+def memory(peers: list[Peer], upstream: int, chosen: argparse.Namespace) -> Report:
+    """resident memory after ten idle seconds: with connections that have had one answer each, and after 20,000 tokens"""
+    rows, verdicts = [], []
     for peer in peers:
         with peer.start(upstream) as running:
             check(peer, running)
@@ -53,13 +58,40 @@ def memory(peers: list[Peer], upstream: int, chosen: argparse.Namespace) -> str:
                 sizes = []
                 for _ in range(2):
                     connections.open(running.port, request, IDLE)
-                    sizes.append(running.memory("VmRSS"))
-        further = (sizes[1] - sizes[0]) / IDLE
-        rows.append([peer.name, f"{sizes[0] / 2**20:,.1f}", f"{further / 1024:,.1f}"])
-    return table(["", f"MiB with {IDLE:,}", "KiB for each further"], rows, chosen.markdown)
+                    sizes.append(when_quiet(running))
+                connections.must_be_open()
+        first, further = sizes[0] / 2**20, (sizes[1] - sizes[0]) / IDLE / 1024
+        tokens = with_tokens(peer, upstream) / 2**20 if peer.decides == "tokens" else None
+        rows.append([peer.name, f"{first:,.1f}", f"{further:,.1f}", f"{tokens:,.1f}" if tokens else ""])
+        if peer is MODELGATE:
+            verdicts = [at_most("memory for each idle connection", further, PER_CONNECTION, "KiB", 1),
+                        at_most(f"memory with {IDLE:,} idle connections", first, WITH_CONNECTIONS, "MiB", 1),
+                        at_most(f"memory after {inputs.TOKENS:,} tokens", tokens, WITH_TOKENS, "MiB", 1)]
+    head = ["", f"MiB with {IDLE:,}", "KiB for each further", f"MiB after {inputs.TOKENS:,} tokens"]
+    return table(head, rows, chosen.markdown), verdicts
 
 
-def start(peers: list[Peer], upstream: int, chosen: argparse.Namespace) -> str:
+def when_quiet(running: Running) -> int:
+    time.sleep(QUIET_SECONDS)
+    running.must_live()
+    return running.memory("VmRSS")
+
+
+def with_tokens(peer: Peer, upstream: int) -> int:
+    """The memory after each of the tokens has been in a request."""
+    with peer.start(upstream) as running:
+        check(peer, running)
+        seconds, requests = 2, 0
+        # wrk sends the tokens in turn, and is told how long, not how many.
+        while requests < inputs.TOKENS:
+            seen = wrk(running.port, bearer(peer, "many"), seconds, CONNECTIONS)
+            if seen["failed"]:
+                raise SystemExit(f"{peer.name}: {seen}")
+            seconds, requests = seconds * 2, seen["requests"]
+        return when_quiet(running)
+
+
+def start(peers: list[Peer], upstream: int, chosen: argparse.Namespace) -> Report:
     """from the start of the process to its first answer to a request that it judges"""
     rows = []
     for peer in peers:
@@ -68,7 +100,7 @@ def start(peers: list[Peer], upstream: int, chosen: argparse.Namespace) -> str:
         # The first start reads programs from the disk.
         times = [first_answer(peer, upstream, body, token) for _ in range(STARTS + 1)][1:]
         rows.append([peer.name, f"{statistics.median(times) * 1000:,.0f}", f"{max(times) * 1000:,.0f}"])
-    return table(["", "ms", f"slowest of {STARTS}"], rows, chosen.markdown)
+    return table(["", "ms", f"slowest of {STARTS}"], rows, chosen.markdown), []
 
 
 def first_answer(peer: Peer, upstream: int, body: bytes, token: str) -> float:
@@ -114,3 +146,10 @@ class Connections:
             answer = connection.recv(65536)
             if not answer.startswith(b"HTTP/1.1 200"):
                 raise SystemExit(f"a connection got {answer[:200]!r}")
+
+    def must_be_open(self) -> None:
+        """Ends the run if a peer has closed one: what it has closed takes no memory."""
+        for connection in self.sockets:
+            connection.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                raise SystemExit(f"a peer closed an idle connection, or sent {connection.recv(100)!r}")

@@ -1,24 +1,32 @@
--- wrk … -s load.lua URL -- BODY TOKENS: posts one body with the tokens of a file in turn, and prints the outcome as JSON.
+-- wrk … -s load.lua URL -- BODIES TOKENS: posts the bodies of a file, one a line, with the tokens of another in turn, and
+-- prints the outcome as JSON. It ends before it sends a token of a file `new` again.
 local function lines(path)
     local all = {}
     for line in io.lines(path) do all[#all + 1] = line end
     return all
 end
 
+local function set(body, token)
+    wrk.body = body
+    wrk.headers["Authorization"] = "Bearer " .. token
+end
+
 function init(args)
-    local tokens = lines(args[2])
+    local bodies, tokens = lines(args[1]), lines(args[2])
     wrk.method = "POST"
-    wrk.body = io.open(args[1]):read("*a")
     wrk.headers["Content-Type"] = "application/json"
-    wrk.headers["Authorization"] = "Bearer " .. tokens[1]
-    if #tokens == 1 then return end
+    set(bodies[1], tokens[1])
+    local is_new = args[2]:find("/new$")
+    local count = math.max(#bodies, #tokens)
+    if count == 1 then return end
     local requests, at = {}, 0
-    for index, token in ipairs(tokens) do
-        wrk.headers["Authorization"] = "Bearer " .. token
+    for index = 1, count do
+        set(bodies[(index - 1) % #bodies + 1], tokens[(index - 1) % #tokens + 1])
         requests[index] = wrk.format()
     end
     -- Without this function wrk sends one request again and again, which costs it less.
     function request()
+        if is_new and at == #requests then wrk.thread:stop() end
         at = at % #requests + 1
         return requests[at]
     end

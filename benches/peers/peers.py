@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable
@@ -20,13 +21,14 @@ class Place:
     upstream: int
     dir: Path
 
-    def config(self, template: str) -> Path:
+    def config(self, template: str, **more: object) -> Path:
         tokens = inputs.tokens()
         values = {"port": self.port, "upstream": self.upstream, "dir": self.dir, "answer": inputs.answer(),
                   "pem": tokens / "key.pem", "jwks": tokens / "jwks.json", "key": inputs.KEY,
-                  "issuer": inputs.ISSUER, "audience": inputs.AUDIENCE, "role": inputs.ROLE, "model": inputs.MODEL}
+                  "issuer": inputs.ISSUER, "audience": inputs.AUDIENCE, "role": inputs.ROLE, "model": inputs.MODEL,
+                  "scheme": "http", "connection": '""', "forwarding": "", "tls": "", "certificate": ""}
         file = self.dir / template
-        file.write_text(filled(template, values))
+        file.write_text(filled(template, values | more))
         return file
 
 
@@ -38,11 +40,14 @@ class Peer:
     # `tokens`: verifies them and judges role and model. `key`: knows one key. `nothing`: forwards.
     decides: str = "nothing"
     env: Callable[[], dict[str, str]] = dict
+    # Of the tokens that its callers send.
+    algorithm: str = "RS256"
 
-    def start(self, upstream: int, wait: bool = True) -> Running:
+    def start(self, upstream: int, wait: bool = True, under: Sequence[object] = ()) -> Running:
+        """Starts it, by the program `under` if there is one, and waits until it listens."""
         place = Place(free_port(), upstream, inputs.SCRATCH / "run" / self.name)
         place.dir.mkdir(parents=True, exist_ok=True)
-        running = Running(self.argv(place), place.port, place.dir / "log", self.env())
+        running = Running([*under, *self.argv(place)], place.port, place.dir / "log", self.env())
         if not wait:
             return running
         try:
@@ -58,9 +63,9 @@ class Peer:
         return found.group() if found else "unknown"
 
 
-def nginx(template: str) -> Callable[[Place], Argv]:
+def nginx(template: str, **more: object) -> Callable[[Place], Argv]:
     inputs_of = lambda place: ["/usr/sbin/nginx", "-p", place.dir, "-e", place.dir / "error.log"]
-    return lambda place: [*inputs_of(place), "-c", place.config(template)]
+    return lambda place: [*inputs_of(place), "-c", place.config(template, **more)]
 
 
 def envoy(*words: object) -> Argv:
@@ -71,25 +76,29 @@ def litellm() -> Path:
     return inputs.venv("litellm", "litellm[proxy]")
 
 
-def modelgate_config(place: Place) -> Path:
-    """The documented example, with the upstream in the place of Anthropic."""
+def modelgate_config(place: Place, scheme: str = "http", provider: str = "") -> Path:
+    """The documented example, with the upstream in the place of Anthropic, or of another provider."""
     text = (inputs.ROOT / "examples/azure-ad.yaml").read_text()
     model = "model: claude-3-5-haiku-20241022"
     assert model in text
     file = place.dir / "azure-ad.yaml"
-    file.write_text(text.replace(model, f'{model}, api_base: "http://127.0.0.1:{place.upstream}"'))
+    file.write_text(text.replace(model, f'{model.replace(" ", f" {provider}")}, api_base: "{scheme}://127.0.0.1:{place.upstream}"'))
     return file
 
 
-def modelgate_env() -> dict[str, str]:
-    keys = f"file://{inputs.tokens() / 'jwks.json'}"
+def modelgate_env(algorithm: str = "RS256") -> dict[str, str]:
+    keys = f"file://{inputs.tokens(algorithm) / 'jwks.json'}"
     return {"JWT_PUBLIC_KEY_URL": keys, "JWT_AUDIENCE": inputs.AUDIENCE, "TOKIO_WORKER_THREADS": "1",
             "RUST_LOG": "warn"}
 
 
 def modelgate(place: Place) -> Argv:
+    return serve(place, modelgate_config(place))
+
+
+def serve(place: Place, config: Path) -> Argv:
     listen = ["--listen", f"127.0.0.1:{place.port}", "--admin", "off"]
-    return [inputs.built("bin", "modelgate"), "serve", "--config", modelgate_config(place), *listen]
+    return [inputs.built("bin", "modelgate"), "serve", "--config", config, *listen]
 
 
 def forwarder(mode: str) -> Callable[[Place], Argv]:
@@ -97,12 +106,13 @@ def forwarder(mode: str) -> Callable[[Place], Argv]:
                           f"http://127.0.0.1:{place.upstream}"]
 
 
-UPSTREAM = Peer("upstream", nginx("upstream.conf"), lambda: ["/usr/sbin/nginx", "-v"])
+NGINX_VERSION = lambda: ["/usr/sbin/nginx", "-v"]
+UPSTREAM = Peer("upstream", nginx("upstream.conf"), NGINX_VERSION)
 MODELGATE = Peer("modelgate", modelgate, lambda: [inputs.built("bin", "modelgate"), "--version"], "tokens",
                  modelgate_env)
 ONE_THREAD = lambda: {"TOKIO_WORKER_THREADS": "1"}
 PEERS = [
-    Peer("nginx", nginx("nginx.conf"), lambda: ["/usr/sbin/nginx", "-v"]),
+    Peer("nginx", nginx("nginx.conf"), NGINX_VERSION),
     Peer("bare hyper", forwarder("bare"), MODELGATE.version, env=ONE_THREAD),
     Peer("forwarding", forwarder("own"), MODELGATE.version, env=ONE_THREAD),
     MODELGATE,
@@ -115,3 +125,7 @@ PEERS = [
          lambda: [litellm() / "pip", "show", "litellm"], "key",
          lambda: {"LITELLM_MODE": "PRODUCTION", "LITELLM_LOG": "ERROR", "LITELLM_LOCAL_MODEL_COST_MAP": "True"}),
 ]
+
+
+def named(name: str) -> Peer:
+    return next(peer for peer in PEERS if peer.name == name)

@@ -12,6 +12,7 @@ from figures import request_of
 from harness import Awake
 from peers import Peer
 from table import table
+from targets import Report
 from throughput import check
 
 STREAMS, PER_SECOND = 1000, 1000
@@ -19,7 +20,7 @@ HEAD = (b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nX-Accel-Bufferin
         b"Transfer-Encoding: chunked\r\n\r\n")
 
 
-def streaming(peers: list[Peer], upstream: int, chosen: argparse.Namespace) -> str:
+def streaming(peers: list[Peer], upstream: int, chosen: argparse.Namespace) -> Report:
     """from the upstream's write to the caller's read: 1,000 streams, 1,000 a second; the round with the lowest p99 counts"""
     # LiteLLM reads and writes each event anew.
     measured = [None, *(peer for peer in peers if peer.decides != "key")]
@@ -35,7 +36,7 @@ def streaming(peers: list[Peer], upstream: int, chosen: argparse.Namespace) -> s
     names = dict.fromkeys(name for name, _ in best)
     rows = [[name, *(f"{figure:,.0f}" for awake in [False, True] for figure in best[name, awake])] for name in names]
     head = ["p50 µs", "p99 µs", "slowest µs"]
-    return table(["", *head, *(f"awake: {name}" for name in head)], rows, chosen.markdown)
+    return table(["", *head, *(f"awake: {name}" for name in head)], rows, chosen.markdown), []
 
 
 def delays_of(peer: Peer | None, upstream: int, seconds: float) -> list[float]:

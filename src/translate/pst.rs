@@ -1,6 +1,6 @@
 //! Short constructors for Cedar policies as data. No policy is built from pasted text.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use cedar_policy::pst::{
     ActionConstraint, BinaryOp, Clause, EntityOrSlot, EntityType, EntityUID, Expr, Literal, Name,
@@ -11,8 +11,16 @@ use nonempty::NonEmpty;
 /// A Cedar expression.
 pub(super) type Ex = Arc<Expr>;
 
+/// The entity types of policies. Cedar runs its parser for each name, which takes as long as half of a policy.
+static TYPES: LazyLock<Vec<Name>> = LazyLock::new(|| {
+    let types = ["Action", "AccessGroup", "Model", "ModelSet", "Refusal", "Role", "RouteGroup", "TokenRole"];
+    types.into_iter().filter_map(|ty| Name::unqualified(ty).ok()).collect()
+});
+
 pub(super) fn uid(ty: &str, id: &str) -> Result<EntityUID, PstConstructionError> {
-    Ok(EntityUID { ty: EntityType(Name::unqualified(ty)?), eid: id.into() })
+    let known = TYPES.iter().find(|name| name.id.as_str() == ty).cloned();
+    let name = known.map_or_else(|| Name::unqualified(ty), Ok)?;
+    Ok(EntityUID { ty: EntityType(name), eid: id.into() })
 }
 
 pub(super) fn principal_in(ty: &str, id: &str) -> Result<PrincipalConstraint, PstConstructionError> {

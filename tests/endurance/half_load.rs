@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 
 use crate::PATIENCE;
-use crate::caller::{Load, Probe, Tally, call};
-use crate::cards::{Card, all_cards};
+use crate::callers::cards::{Card, all_cards};
+use crate::callers::{Load, Probe, Tally, call};
 use crate::gate::{Gate, Reading};
 use crate::memory::{Course, Samples};
 use crate::provider::Provider;

@@ -7,10 +7,10 @@
 //! | `rules.rs`, `provider.rs` | the changes during the test: two sets of rules, and keys that rotate |
 //! | `timeline.rs` | the active state at each time |
 //! | `upstream.rs` | upstreams that answer, stream, stall, break off and refuse |
-//! | `cards.rs`, `verdict.rs` | the requests, and the reference's response to each |
-//! | `caller.rs` | the callers |
+//! | `callers` | the callers; `cards`, `verdict`: the requests, and the reference's response to each |
 //! | `memory.rs` | whether memory grows |
 //! | `slow.rs` | slow clients |
+//! | `reloads.rs` | 500 reloads while 2,000 requests arrive each second, in this process |
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -18,24 +18,22 @@
     reason = "a test fails by panicking"
 )]
 
-#[expect(dead_code, reason = "other test programs use the rest")]
 #[path = "../support/key.rs"]
 mod key;
 #[path = "../support/reference.rs"]
 mod reference;
 
-mod caller;
-mod cards;
+mod callers;
 mod gate;
 mod half_load;
 mod memory;
 mod overload;
 mod provider;
+mod reloads;
 mod rules;
 mod slow;
 mod timeline;
 mod upstream;
-mod verdict;
 
 use std::time::Duration;
 
@@ -56,4 +54,10 @@ fn nothing_leaks_and_nothing_is_decided_wrongly() {
 #[ignore = "a minute of load; for builds with `--profile dist` on a machine that does nothing else"]
 fn five_thousand_slow_clients_are_nothing_to_the_others() {
     run(overload::overload());
+}
+
+#[test]
+#[ignore = "half a minute of full load; for builds with `--profile dist`"]
+fn requests_do_not_notice_reloads() {
+    run(reloads::reload_under_load());
 }

@@ -14,8 +14,8 @@ use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
 
 use crate::PATIENCE;
-use crate::caller::{Line, read};
-use crate::cards::Conduct;
+use crate::callers::cards::Conduct;
+use crate::callers::{Line, read};
 use crate::gate::Gate;
 use crate::provider::{Provider, Token};
 use crate::rules::{OPEN, Set, callers};

@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use tokio::task::JoinHandle;
 
 use crate::PATIENCE;
-use crate::caller::Probe;
+use crate::callers::Probe;
 use crate::key::Key;
 use crate::timeline::Timeline;
 use crate::upstream;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Map, Value, json};
 
 use crate::PATIENCE;
-use crate::caller::Probe;
+use crate::callers::Probe;
 use crate::gate::Gate;
 use crate::timeline::Timeline;
 use crate::upstream::{Manner, Upstreams};
@@ -98,7 +98,7 @@ impl Set {
             "router_settings": {"fallbacks": [{FALLING: [OPEN]}]},
             "modelgate": {
                 "public_key_cooldown": 1,
-                "max_body_bytes": crate::cards::LARGEST_BODY,
+                "max_body_bytes": crate::callers::cards::LARGEST_BODY,
                 "decision_log": {"file": "decisions.jsonl", "max_bytes": 4 * 1024 * 1024, "keep": 1, "chain": true},
                 "role_permissions": [
                     {"role": "analyst", "models": self.pick(json!(["alpha", "beta", "talk"]), json!(["alpha", "talk"])),

@@ -1,5 +1,6 @@
 //! Headers about a permitted request, for the proxy that forwards it.
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
@@ -9,13 +10,13 @@ use crate::gateway::http::error_response::Answer;
 use crate::gateway::http::header_names::chooses;
 use crate::gateway::http::segmented_body::SegmentedBody;
 
-/// The headers. Each of them is always present, so that a proxy replaces the one that the caller sent.
-pub(super) const HEADERS: [HeaderName; 5] = [
-    HeaderName::from_static("x-modelgate-role"),
-    HeaderName::from_static("x-modelgate-user"),
-    HeaderName::from_static("x-modelgate-team"),
-    HeaderName::from_static("x-modelgate-models"),
-    HeaderName::from_static("x-modelgate-policies"),
+/// The names of the headers. Each of them is always present, so that a proxy replaces the one that the caller sent.
+pub(super) const HEADERS: [&str; 5] = [
+    "x-modelgate-role",
+    "x-modelgate-user",
+    "x-modelgate-team",
+    "x-modelgate-models",
+    "x-modelgate-policies",
 ];
 
 /// Everything but visible ASCII, and what has a meaning in a list or in the encoding.
@@ -35,43 +36,51 @@ pub(super) struct Verdict {
 }
 
 impl Verdict {
-    /// Writes the headers. Names are percent-encoded, except for visible ASCII.
-    pub(super) fn write(&self, headers: &mut HeaderMap) {
+    /// The names and values of the headers. Names in them are percent-encoded, except for visible ASCII.
+    pub(super) fn headers(&self) -> [(&'static str, Bytes); 5] {
         let decision = self.permit.decision();
-        let call = self.permit.call();
         let [role, user, team, models, policies] = HEADERS;
-        headers.insert(role, list(decision.role.map(|role| role.as_str())));
-        headers.insert(user, list(decision.user_id.as_deref()));
-        headers.insert(team, list(decision.team_id.as_deref()));
-        headers.insert(models, list(call.models().map(|model| model.as_str())));
-        headers.insert(policies, list(decision.policies.iter().map(|id| &**id)));
+        [
+            (role, list(decision.role.map(|role| role.as_str()))),
+            (user, list(decision.user_id.as_deref())),
+            (team, list(decision.team_id.as_deref())),
+            (models, list(self.permit.call().models().map(|model| model.as_str()))),
+            (policies, list(decision.policies.iter().map(|id| &**id))),
+        ]
+    }
+
+    /// Writes the headers.
+    pub(super) fn write(&self, headers: &mut HeaderMap) {
+        for (name, value) in self.headers() {
+            // Everything that a value may not have was encoded.
+            let value = HeaderValue::from_maybe_shared(value).unwrap_or(HeaderValue::from_static(""));
+            headers.insert(HeaderName::from_static(name), value);
+        }
     }
 }
 
-fn list<'t>(texts: impl IntoIterator<Item = &'t str>) -> HeaderValue {
+fn list<'t>(texts: impl IntoIterator<Item = &'t str>) -> Bytes {
     let mut list = String::new();
     for text in texts {
-        let separator = if list.is_empty() { "" } else { "," };
-        let encoded = utf8_percent_encode(text, ENCODED).to_string();
-        if list.len() + separator.len() + encoded.len() > LONGEST {
+        let before = list.len();
+        list.extend((before > 0).then_some(","));
+        list.extend(utf8_percent_encode(text, ENCODED));
+        if list.len() > LONGEST {
+            list.truncate(before);
             break;
         }
-        list.push_str(separator);
-        list.push_str(&encoded);
     }
-    // Everything else was encoded.
-    HeaderValue::try_from(list).unwrap_or_else(|_| HeaderValue::from_static(""))
+    list.into()
 }
 
 /// The headers of a request that have a credential, or choose a model, a deployment or an account besides the judged one. The
 /// gateway sends none of them upstream.
-pub(super) fn to_remove(headers: &HeaderMap) -> Vec<String> {
-    let mut others: Vec<_> = headers.keys().map(HeaderName::as_str).filter(|name| chooses(name)).collect();
+pub(super) fn to_remove(headers: &HeaderMap) -> Vec<HeaderName> {
+    let is_removed = |name: &str| CREDENTIAL_HEADERS.contains(&name) || chooses(name);
+    let mut names: Vec<_> = headers.keys().filter(|name| is_removed(name.as_str())).cloned().collect();
     // `HeaderMap` has no order of its own.
-    others.sort_unstable();
-    others.retain(|name| !CREDENTIAL_HEADERS.contains(name));
-    let credentials = CREDENTIAL_HEADERS.into_iter().filter(|name| headers.contains_key(*name));
-    credentials.chain(others).map(str::to_owned).collect()
+    names.sort_unstable_by(|one, other| one.as_str().cmp(other.as_str()));
+    names
 }
 
 #[cfg(test)]

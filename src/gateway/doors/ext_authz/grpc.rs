@@ -1,237 +1,102 @@
-//! `envoy.service.auth.v3.Authorization/Check`.
+//! gRPC for a method with one message in each direction
+//! (<https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>). The question has arrived whole, and the answer is sent whole.
 
-use std::pin::Pin;
-use std::sync::Arc;
+use std::future::ready;
 
-use bytes::Bytes;
-use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri};
+use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
+use http::Response;
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use http_body_util::{BodyExt as _, Full};
-use prost_types::value::Kind;
-use prost_types::{ListValue, Struct, Value};
-use tonic::server::{Grpc, UnaryService};
-use tonic_prost::ProstCodec;
+use prost::Message;
 
-use super::ADVICE;
-use super::plain::{Changes, seen};
-use super::proto::{self, CheckRequest, CheckResponse, HeaderAppendAction, HeaderValueOption, HttpResponse};
-use crate::config::WithoutBody;
-use crate::gateway::cors;
-use crate::gateway::doors::ask::{Answered, MOST_HEADERS, Refused, ask, check_peer, networks};
-use crate::gateway::doors::decide::Asked;
-use crate::gateway::doors::verdict::Verdict;
-use crate::gateway::http::body::{BodyBudget, BodyReader};
-use crate::gateway::http::error_response::{Answer, REQUEST_ID, Refusal};
-use crate::gateway::http::incoming::IncomingRequest;
-use crate::gateway::pipeline::{Gateway, request_id};
+use crate::gateway::http::error_response::{Answer, body_of};
 
-/// The path of the method.
-pub(super) const PATH: &str = "/envoy.service.auth.v3.Authorization/Check";
-/// The room for headers in a message, besides the body.
-const HEADERS: usize = 1024 * 1024;
-/// What is read instead of a message that was not received: no message, not compressed.
-const EMPTY_MESSAGE: Bytes = Bytes::from_static(&[0; 5]);
-/// `google.rpc.Code`.
-const PERMISSION_DENIED: i32 = 7;
-const UNAUTHENTICATED: i32 = 16;
+const STATUS: HeaderName = HeaderName::from_static("grpc-status");
+const STATUS_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
+/// Whether a message is compressed, and its length.
+const PREFIX: usize = 1 + 4;
 
-/// Answers a question.
-pub(super) async fn answer(gateway: Arc<Gateway>, mut incoming: IncomingRequest) -> Answer {
-    let (message, refusal) = match receive(&gateway, &mut incoming).await {
-        Ok(message) => (message, None),
-        Err(refusal) => (EMPTY_MESSAGE, Some(refusal)),
-    };
-    let mut grpc = Grpc::new(ProstCodec::default()).max_decoding_message_size(message.len());
-    let request = Request::from_parts(incoming.head, Full::new(message));
-    let answer = grpc.unary(Check { gateway, refusal }, request).await;
-    answer.map(|body| body.map_err(Into::into).boxed_unsync())
+/// Why a question has no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum CallError {
+    /// No encoding of messages was agreed on.
+    Compressed,
+    /// The body is not one message.
+    Framing,
+    /// The message is not of the method's type.
+    Message,
 }
 
-/// Receives the message of a peer that may ask, within the limits for bodies.
-async fn receive(gateway: &Gateway, incoming: &mut IncomingRequest) -> Result<Bytes, Refusal> {
-    let generation = gateway.active();
-    let settings = &generation.snapshot().config().gateway;
-    check_peer(incoming, networks(settings), generation.tls.ext_authz.as_ref())?;
-    let max_body_bytes = settings.max_body_bytes.saturating_add(HEADERS);
-    let taken = gateway.load().body_bytes.nothing();
-    let budget = BodyBudget { limits: &settings.limits, max_body_bytes, taken };
-    BodyReader::new(incoming, budget)?.joined().await
-}
-
-/// The method, for one message.
-struct Check {
-    gateway: Arc<Gateway>,
-    /// Why the message was not received.
-    refusal: Option<Refusal>,
-}
-
-impl UnaryService<CheckRequest> for Check {
-    type Response = CheckResponse;
-    type Future =
-        Pin<Box<dyn Future<Output = Result<tonic::Response<CheckResponse>, tonic::Status>> + Send + 'static>>;
-
-    fn call(&mut self, request: tonic::Request<CheckRequest>) -> Self::Future {
-        let (gateway, refusal) = (Arc::clone(&self.gateway), self.refusal.take());
-        Box::pin(
-            async move { Ok(tonic::Response::new(check(&gateway, refusal, request.into_inner()).await)) },
-        )
+impl CallError {
+    /// The response: a status alone, with one of gRPC's codes.
+    pub(super) fn answer(self) -> Answer {
+        let (code, text) = match self {
+            Self::Compressed => ("12", "compressed messages are not supported"),
+            Self::Framing => ("13", "the request is not one message"),
+            Self::Message => ("13", "the message cannot be decoded"),
+        };
+        let mut answer = response(body_of(Bytes::new()));
+        answer.headers_mut().insert(STATUS, HeaderValue::from_static(code));
+        answer.headers_mut().insert(STATUS_MESSAGE, HeaderValue::from_static(text));
+        answer
     }
 }
 
-async fn check(gateway: &Arc<Gateway>, refusal: Option<Refusal>, request: CheckRequest) -> CheckResponse {
-    let generation = gateway.active();
-    let settings = &generation.snapshot().config().gateway;
-    let trusted = networks(settings);
-    let attributes = request.attributes.unwrap_or_default();
-    let source = attributes.source.and_then(|source| source.address?.socket_address?.address.parse().ok());
-    let http = attributes.request.and_then(|request| request.http).unwrap_or_default();
-    let described = refusal.map_or_else(|| read(http), Err);
-    let (described, (head, body)) = match described {
-        Ok(read) => (Ok(()), read),
-        Err(refusal) => (Err(refusal), (Request::new(()).into_parts().0, Bytes::new())),
-    };
-    let seen = seen(&head.headers, !body.is_empty(), true);
-    let asked = Asked {
-        seen,
-        without_body: WithoutBody::Deny,
-        advice: ADVICE,
-        trusted,
-        claims: None,
-        stated_use: None,
-    };
-    let mut changes = Changes::of(&head.headers, settings);
-    let origin = cors::origin(&head.headers);
-    let mut incoming = IncomingRequest::whole(head, body, source);
-    let unjudged = match &described {
-        Ok(()) => gateway.unjudged(&incoming.head, origin.as_ref()),
-        Err(_) => None,
-    };
-    let (mut answer, request_id) = match unjudged {
-        Some(answer) => (answer, request_id(&incoming.head)),
-        None => {
-            let Answered { decided, request_id, .. } = ask(gateway, &mut incoming, &asked, described).await;
-            match decided {
-                Ok(Verdict { listing: Some(answer), .. }) | Err(Refused { answer, .. }) => {
-                    (answer, request_id)
-                }
-                Ok(verdict) => {
-                    let mut headers = HeaderMap::new();
-                    changes.write(&incoming.head.headers, &mut headers);
-                    headers.insert(REQUEST_ID, request_id);
-                    return permitted(&verdict, headers, changes.removed);
-                }
-            }
-        }
-    };
-    if let Some(origin) = origin {
-        cors::share(answer.headers_mut(), settings.cors.as_ref(), origin);
+/// Reads the message of a request.
+pub(super) fn read<M: Message + Default>(mut body: Bytes) -> Result<M, CallError> {
+    let is_compressed = body.try_get_u8().map_err(|_| CallError::Framing)? != 0;
+    let length = body.try_get_u32().map_err(|_| CallError::Framing)?;
+    if usize::try_from(length) != Ok(body.len()) {
+        return Err(CallError::Framing);
     }
-    denied(answer, &request_id).await
+    if is_compressed {
+        return Err(CallError::Compressed);
+    }
+    M::decode(body).map_err(|_| CallError::Message)
 }
 
-/// The original request in a message.
-fn read(http: proto::HttpRequest) -> Result<(Parts, Bytes), Refusal> {
-    let (mut head, ()) = Request::new(()).into_parts();
-    head.method =
-        Method::from_bytes(http.method.as_bytes()).map_err(|_| Refusal::Original("its method is none"))?;
-    let path = http.path;
-    if !path.starts_with('/') {
-        return Err(Refusal::Original("its path does not begin with a slash"));
+/// The response with a message.
+pub(super) fn answer(message: &impl Message) -> Answer {
+    let length = message.encoded_len();
+    let mut bytes = BytesMut::with_capacity(PREFIX + length);
+    bytes.put_u8(0);
+    bytes.put_u32(u32::try_from(length).unwrap_or(u32::MAX));
+    // The buffer has room for the whole message.
+    if message.encode(&mut bytes).is_err() {
+        return CallError::Message.answer();
     }
-    // The parser would drop a fragment, which Envoy may forward.
-    if path.contains('#') {
-        return Err(Refusal::Original("its path has a fragment"));
-    }
-    let uri: Uri = path.parse().map_err(|_| Refusal::Original("its path cannot be read"))?;
-    head.uri = uri;
-    let described = http.header_map.unwrap_or_default().headers;
-    if described.len() + http.headers.len() > MOST_HEADERS {
-        return Err(Refusal::Original("it has too many headers"));
-    }
-    for proto::HeaderValue { key, value, raw_value } in described {
-        let value = if raw_value.is_empty() { value } else { raw_value };
-        if let Some((name, value)) = header(&key, value)? {
-            head.headers.append(name, value);
+    let mut trailers = HeaderMap::with_capacity(1);
+    trailers.insert(STATUS, HeaderValue::from_static("0"));
+    let body = Full::new(bytes.freeze()).with_trailers(ready(Some(Ok(trailers))));
+    response(body.map_err(|never| match never {}).boxed_unsync())
+}
+
+fn response<B>(body: B) -> Response<B> {
+    let mut response = Response::new(body);
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_is_one_message_with_its_length_before_it() {
+        assert_eq!(read::<String>(Bytes::from_static(b"\0\0\0\0\x03\x0a\x01x")), Ok("x".to_owned()));
+        assert_eq!(read::<String>(Bytes::from_static(b"\0\0\0\0\0")), Ok(String::new()));
+        for (body, error) in [
+            (&b""[..], CallError::Framing),
+            (b"\0\0\0\0", CallError::Framing),
+            (b"\0\0\0\0\x04\x0a\x01x", CallError::Framing),
+            (b"\0\0\0\0\x02\x0a\x01x", CallError::Framing),
+            (b"\0\0\0\0\0\0\0\0\0\0", CallError::Framing),
+            (b"\0\xff\xff\xff\xff", CallError::Framing),
+            (b"\x01\0\0\0\0", CallError::Compressed),
+            (b"\0\0\0\0\x03\x0a\x09x", CallError::Message),
+            (b"\0\0\0\0\x03\x0a\x01\xff", CallError::Message),
+        ] {
+            assert_eq!(read::<String>(Bytes::copy_from_slice(body)), Err(error), "{body:?}");
         }
     }
-    for (name, value) in http.headers {
-        // A message has its headers in one of the two forms. If it has both, the same header counts once.
-        let Some((name, value)) = header(name.as_bytes(), value.into())? else { continue };
-        if !head.headers.get_all(&name).iter().any(|known| *known == value) {
-            head.headers.append(name, value);
-        }
-    }
-    let body = if http.raw_body.is_empty() { http.body } else { http.raw_body };
-    Ok((head, body))
-}
-
-/// A header; `None` for those that have the method, the path and the host.
-fn header(name: &[u8], value: Bytes) -> Result<Option<(HeaderName, HeaderValue)>, Refusal> {
-    if name.starts_with(b":") {
-        return Ok(None);
-    }
-    let name = HeaderName::from_bytes(name).ok();
-    let pair = name.zip(HeaderValue::from_maybe_shared(value).ok());
-    pair.map(Some).ok_or(Refusal::Original("a header cannot be read"))
-}
-
-fn permitted(verdict: &Verdict, mut headers: HeaderMap, removed: Vec<String>) -> CheckResponse {
-    verdict.write(&mut headers);
-    let ok = proto::OkHttpResponse { headers: options(&headers), headers_to_remove: removed };
-    CheckResponse {
-        status: Some(proto::Status::default()),
-        http_response: Some(HttpResponse::Ok(ok)),
-        dynamic_metadata: Some(metadata(verdict)),
-    }
-}
-
-/// The answer for the caller, which Envoy sends instead of forwarding the request.
-async fn denied(answer: Answer, request_id: &HeaderValue) -> CheckResponse {
-    let (mut head, body) = answer.into_parts();
-    head.headers.insert(REQUEST_ID, request_id.clone());
-    let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
-    let code = if head.status == StatusCode::UNAUTHORIZED { UNAUTHENTICATED } else { PERMISSION_DENIED };
-    let denied = proto::DeniedHttpResponse {
-        status: Some(proto::HttpStatus { code: i32::from(head.status.as_u16()) }),
-        headers: options(&head.headers),
-        body: String::from_utf8_lossy(&body).into_owned(),
-    };
-    CheckResponse {
-        status: Some(proto::Status { code, message: String::new() }),
-        http_response: Some(HttpResponse::Denied(denied)),
-        dynamic_metadata: None,
-    }
-}
-
-/// Headers that replace those of the same name.
-fn options(headers: &HeaderMap) -> Vec<HeaderValueOption> {
-    let option = |(name, value): (&HeaderName, &HeaderValue)| HeaderValueOption {
-        header: Some(proto::HeaderValue {
-            key: Bytes::copy_from_slice(name.as_str().as_bytes()),
-            value: Bytes::copy_from_slice(value.to_str().unwrap_or_default().as_bytes()),
-            raw_value: Bytes::new(),
-        }),
-        append_action: HeaderAppendAction::OverwriteIfExistsOrAdd.into(),
-        keep_empty_value: true,
-    };
-    headers.iter().map(option).collect()
-}
-
-/// The facts of the decision, in the filter's namespace: for rate limits, routing and access logs.
-fn metadata(verdict: &Verdict) -> Struct {
-    let decision = verdict.permit.decision();
-    let text =
-        |text: Option<&str>| Value { kind: Some(Kind::StringValue(text.unwrap_or_default().to_owned())) };
-    let list = |values: Vec<Value>| Value { kind: Some(Kind::ListValue(ListValue { values })) };
-    let models = verdict.permit.call().models().map(|model| text(Some(model.as_str()))).collect();
-    let policies = decision.policies.iter().map(|id| text(Some(id))).collect();
-    let fields = [
-        ("role", text(decision.role.map(|role| role.as_str()))),
-        ("user", text(decision.user_id.as_deref())),
-        ("team", text(decision.team_id.as_deref())),
-        ("model", text(verdict.permit.model().map(|model| model.as_str()))),
-        ("models", list(models)),
-        ("policies", list(policies)),
-    ];
-    Struct { fields: fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect() }
 }

@@ -1,9 +1,10 @@
 //! The listener for Envoy's external authorization filter.
 //!
-//! Input: a request of `envoy.service.auth.v3.Authorization/Check` (`grpc`, with the messages of `proto`), or the original
-//! request itself, from Envoy's HTTP service (`plain`). Output: whether Envoy may forward it, the headers to set and to
+//! Input: a request of `envoy.service.auth.v3.Authorization/Check` (`check`, with the messages of `proto` over `grpc`), or the
+//! original request itself, from Envoy's HTTP service (`plain`). Output: whether Envoy may forward it, the headers to set and to
 //! remove, and dynamic metadata. `server` listens on a TCP or Unix socket.
 
+mod check;
 mod grpc;
 mod plain;
 mod proto;

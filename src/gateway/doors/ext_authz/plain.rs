@@ -40,9 +40,10 @@ pub(super) async fn answer(gateway: &Arc<Gateway>, mut incoming: IncomingRequest
     let mut changes = Changes::of(&incoming.head.headers, settings);
     let answered = ask(gateway, &mut incoming, &asked, described).await;
     answered.over_http(|headers| {
-        changes.write(&incoming.head.headers, headers);
-        if !changes.removed.is_empty()
-            && let Ok(names) = HeaderValue::try_from(changes.removed.join(","))
+        headers.extend(changes.write(&incoming.head.headers));
+        let names: Vec<_> = changes.removed.iter().map(HeaderName::as_str).collect();
+        if !names.is_empty()
+            && let Ok(names) = HeaderValue::try_from(names.join(","))
         {
             headers.insert(TO_REMOVE, names);
         }
@@ -73,7 +74,7 @@ fn has_no_body(headers: &HeaderMap) -> bool {
 /// Changes to the headers of a permitted request.
 pub(super) struct Changes {
     /// The names of headers that Envoy removes.
-    pub(super) removed: Vec<String>,
+    pub(super) removed: Vec<HeaderName>,
     has_protocol_credential: bool,
 }
 
@@ -85,14 +86,15 @@ impl Changes {
         Self { removed, has_protocol_credential: removes && handshake::has_protocol_credential(headers) }
     }
 
-    /// Replaces the subprotocols, if one of them had a credential, by the others that the decision left in `judged`.
-    pub(super) fn write(&mut self, judged: &HeaderMap, headers: &mut HeaderMap) {
+    /// The subprotocols that the decision left in `judged`, if one of them had a credential. They replace the caller's.
+    pub(super) fn write(&mut self, judged: &HeaderMap) -> Option<(HeaderName, HeaderValue)> {
         if !self.has_protocol_credential {
-            return;
+            return None;
         }
-        match judged.get(SEC_WEBSOCKET_PROTOCOL) {
-            Some(protocols) => drop(headers.insert(SEC_WEBSOCKET_PROTOCOL, protocols.clone())),
-            None => self.removed.push(SEC_WEBSOCKET_PROTOCOL.as_str().to_owned()),
+        let protocols = judged.get(SEC_WEBSOCKET_PROTOCOL).cloned();
+        if protocols.is_none() {
+            self.removed.push(SEC_WEBSOCKET_PROTOCOL);
         }
+        Some((SEC_WEBSOCKET_PROTOCOL, protocols?))
     }
 }

@@ -6,7 +6,6 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 use prost::{Enumeration, Message, Oneof};
-use prost_types::Struct;
 
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct CheckRequest {
@@ -48,14 +47,14 @@ pub(super) struct Request {
 
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct HttpRequest {
-    #[prost(string, tag = "2")]
-    pub(super) method: String,
+    #[prost(bytes = "bytes", tag = "2")]
+    pub(super) method: Bytes,
     /// Values of one name are joined by commas.
     #[prost(map = "string, string", tag = "3")]
     pub(super) headers: HashMap<String, String>,
     /// The path with the query.
-    #[prost(string, tag = "4")]
-    pub(super) path: String,
+    #[prost(bytes = "bytes", tag = "4")]
+    pub(super) path: Bytes,
     #[prost(bytes = "bytes", tag = "11")]
     pub(super) body: Bytes,
     /// The body if `pack_as_bytes` is set.
@@ -99,22 +98,20 @@ pub(super) enum HeaderAppendAction {
     OverwriteIfExistsOrAdd = 2,
 }
 
+/// Its parts are encoded one after the other: prost measures a message again for each one around it.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct CheckResponse {
     #[prost(message, optional, tag = "1")]
     pub(super) status: Option<Status>,
-    #[prost(oneof = "HttpResponse", tags = "2, 3")]
-    pub(super) http_response: Option<HttpResponse>,
-    #[prost(message, optional, tag = "4")]
-    pub(super) dynamic_metadata: Option<Struct>,
-}
-
-#[derive(Clone, PartialEq, Oneof)]
-pub(super) enum HttpResponse {
-    #[prost(message, tag = "2")]
-    Denied(DeniedHttpResponse),
-    #[prost(message, tag = "3")]
-    Ok(OkHttpResponse),
+    /// `DeniedHttpResponse`, if the caller gets an answer.
+    #[prost(bytes = "bytes", optional, tag = "2")]
+    pub(super) denied: Option<Bytes>,
+    /// `OkHttpResponse`, if Envoy forwards the request.
+    #[prost(bytes = "bytes", optional, tag = "3")]
+    pub(super) ok: Option<Bytes>,
+    /// `Struct`.
+    #[prost(bytes = "bytes", optional, tag = "4")]
+    pub(super) dynamic_metadata: Option<Bytes>,
 }
 
 /// `google.rpc.Status`.
@@ -147,6 +144,41 @@ pub(super) struct HttpStatus {
 pub(super) struct OkHttpResponse {
     #[prost(message, repeated, tag = "2")]
     pub(super) headers: Vec<HeaderValueOption>,
-    #[prost(string, repeated, tag = "5")]
-    pub(super) headers_to_remove: Vec<String>,
+    #[prost(bytes = "bytes", repeated, tag = "5")]
+    pub(super) headers_to_remove: Vec<Bytes>,
+}
+
+/// `google.protobuf.Struct`. A map is a list of entries.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Struct {
+    #[prost(message, repeated, tag = "1")]
+    pub(super) fields: Vec<Entry>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Entry {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub(super) key: Bytes,
+    #[prost(message, optional, tag = "2")]
+    pub(super) value: Option<Value>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Value {
+    #[prost(oneof = "Kind", tags = "3, 6")]
+    pub(super) kind: Option<Kind>,
+}
+
+#[derive(Clone, PartialEq, Oneof)]
+pub(super) enum Kind {
+    #[prost(bytes = "bytes", tag = "3")]
+    Text(Bytes),
+    #[prost(message, tag = "6")]
+    List(ListValue),
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct ListValue {
+    #[prost(message, repeated, tag = "1")]
+    pub(super) values: Vec<Value>,
 }

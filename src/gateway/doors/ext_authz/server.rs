@@ -6,7 +6,7 @@ use std::sync::Arc;
 use http::{Method, Version};
 use tokio::net::TcpListener;
 
-use super::{grpc, plain};
+use super::{check, plain};
 use crate::config::{ExtAuthz, SocketAddress};
 use crate::gateway::doors::ask::common;
 use crate::gateway::doors::unix::UnixServer;
@@ -74,11 +74,11 @@ async fn answer(gateway: Arc<Gateway>, incoming: IncomingRequest) -> Answer {
     // A caller may send such a request to Envoy, whose HTTP service would take any gRPC answer for a permission.
     let is_grpc = incoming.head.version == Version::HTTP_2
         && incoming.head.method == Method::POST
-        && incoming.head.uri.path() == grpc::PATH
+        && incoming.head.uri.path() == check::PATH
         && incoming
             .head
             .headers
             .get("content-type")
             .is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"));
-    if is_grpc { grpc::answer(gateway, incoming).await } else { plain::answer(&gateway, incoming).await }
+    if is_grpc { check::answer(&gateway, incoming).await } else { plain::answer(&gateway, incoming).await }
 }

@@ -21,8 +21,6 @@ pub(in crate::gateway) enum BodyError {
     Upstream(#[from] hyper::Error),
     #[error("the upstream's answer took too long")]
     TooLong,
-    #[error(transparent)]
-    Grpc(#[from] tonic::Status),
     /// The service behind the layer of this process failed.
     #[error(transparent)]
     #[cfg_attr(not(feature = "tower"), expect(dead_code, reason = "the layer alone passes a request on"))]

@@ -1,5 +1,8 @@
 //! The callers. They send requests, and check each response against the possible ones.
 
+pub(crate) mod cards;
+mod verdict;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,11 +21,11 @@ use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
 use crate::PATIENCE;
-use crate::cards::{Card, Conduct, LARGEST_BODY, mixed};
 use crate::provider::{Provider, Token, validity};
 use crate::rules::{OPEN, Rules, Set};
 use crate::upstream::Manner;
-use crate::verdict::{Answer, Expected};
+use cards::{Card, Conduct, LARGEST_BODY, mixed};
+use verdict::{Answer, Expected};
 
 /// A caller opens a new connection after this number of responses, or after this time without one.
 const ANSWERS: u32 = 500;

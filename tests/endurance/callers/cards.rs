@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use bytes::Bytes;
 use hyper::Method;
 
+use super::verdict::{Call, Expected};
 use crate::provider::Token;
 use crate::rules::{self, BOTH, Rules};
 use crate::upstream::content;
-use crate::verdict::{Call, Expected};
 
 pub(crate) const LARGEST_BODY: usize = 2 * 1024 * 1024;
 /// Enough cards to contain every likely combination.

@@ -1,9 +1,4 @@
-//! Two thousand requests per second during five hundred reloads, valid and invalid. Run it with the build for
-//! deployment: `cargo test --profile dist --test reload_under_load -- --ignored`.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
-
-#[path = "support/key.rs"]
-mod key;
+//! Two thousand requests per second during five hundred reloads, valid and invalid.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -24,14 +19,14 @@ use modelgate::sources::Sources;
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 
-use key::{Key, in_a_while};
+use crate::PATIENCE;
+use crate::key::{Key, in_a_while};
 
 const RELOADS: u64 = 500;
 const PER_SECOND: u64 = 2_000;
 const CALLERS: usize = 48;
 /// The maximum time from a write to a response by the new rules.
 const VISIBLE: Duration = Duration::from_millis(200);
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Versions of files, laid out like a ConfigMap of Kubernetes. Everything in a version has its number: the model's
 /// name at the upstream, the upstream's key, the access group in the policies, and the keys of the roles.
@@ -206,13 +201,7 @@ fn write_layout(root: &Path) {
     }
 }
 
-#[test]
-#[ignore = "half a minute of full load; for builds with `--profile dist`"]
-fn requests_do_not_notice_reloads() {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(soak());
-}
-
-async fn soak() {
+pub(crate) async fn reload_under_load() {
     let (directory, upstream) =
         (tempfile::tempdir().unwrap(), TcpListener::bind("127.0.0.1:0").await.unwrap());
     let files = Files {

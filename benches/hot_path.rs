@@ -2,8 +2,11 @@
 //! TIMES`.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a benchmark fails by panicking")]
 
+use std::future::Future as _;
 use std::hint::black_box;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::SystemTime;
 
 use aws_lc_rs::rand::SystemRandom;
@@ -16,13 +19,17 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, Method};
 use modelgate::authn::{Bearer, KeySet, VerifiedClaims, verify};
-use modelgate::config::Config;
+use modelgate::config::{Config, TokenRules};
 use modelgate::engine::Snapshot;
+use modelgate::gateway::internal::NewTokens;
+use modelgate::identity::Caller;
 use modelgate::request::{ApiCall, RequestContext, RequestParts, classify};
 
-/// A public key, and a token that its private key signed. The token expires in 2100.
+/// Public keys, and a token that each private key signed, with the same claims. The tokens expire in 2100.
 const KEYS: &str = include_str!("hot_path/jwks.json");
 const TOKEN: &str = include_str!("hot_path/token");
+const ES256: &str = include_str!("hot_path/token_es256");
+const EDDSA: &str = include_str!("hot_path/token_eddsa");
 const BODY: &str = include_str!("hot_path/body.json");
 
 fn main() {
@@ -31,21 +38,30 @@ fn main() {
     else {
         // `cargo bench` runs this program without arguments.
         eprintln!(
-            "usage: hot_path verify|identify|classify|authorize|pipeline|raw_rs256|raw_es256|raw_eddsa TIMES"
+            "usage: hot_path verify|verify_es256|verify_eddsa|identify|classify|authorize|pipeline|new_token|\
+             raw_rs256|raw_es256|raw_eddsa TIMES"
         );
         return;
     };
-    let request = Request::new();
+    let request = Request::new(match stage.as_str() {
+        "verify_es256" => ES256,
+        "verify_eddsa" => EDDSA,
+        _ => TOKEN,
+    });
     let (claims, call) = (request.verify(), request.classify());
     let caller = request.snapshot.identify(&claims);
     let raw = raw(stage);
     let run: &dyn Fn() = match stage.as_str() {
-        "verify" => &|| drop(black_box(request.verify())),
+        "verify" | "verify_es256" | "verify_eddsa" => &|| drop(black_box(request.verify())),
         "identify" => &|| drop(black_box(request.snapshot.identify(&claims))),
         "classify" => &|| drop(black_box(request.classify())),
         "authorize" => &|| drop(black_box(request.snapshot.decide(&caller, &call).unwrap())),
         "pipeline" => &|| {
             let caller = request.snapshot.identify(&request.verify());
+            drop(black_box(request.snapshot.authorize(&caller, request.classify()).unwrap()));
+        },
+        "new_token" => &|| {
+            let caller = request.new_token();
             drop(black_box(request.snapshot.authorize(&caller, request.classify()).unwrap()));
         },
         _ => {
@@ -91,11 +107,12 @@ fn raw(stage: &str) -> Option<(ParsedPublicKey, &'static [u8], Vec<u8>)> {
 struct Request {
     snapshot: Snapshot,
     keys: [Arc<KeySet>; 1],
+    new_tokens: NewTokens,
     headers: HeaderMap,
 }
 
 impl Request {
-    fn new() -> Self {
+    fn new(token: &str) -> Self {
         let environment = |name: &str| match name {
             "JWT_PUBLIC_KEY_URL" => Some("https://login.example.com/keys".to_owned()),
             "JWT_AUDIENCE" => Some("00000000-0000-0000-0000-000000000000".to_owned()),
@@ -104,15 +121,35 @@ impl Request {
         let example = include_str!("../examples/azure-ad.yaml");
         let config = Config::parse("azure-ad.yaml", example, ".".as_ref(), &environment).unwrap();
         let mut headers = HeaderMap::new();
-        headers.insert(AUTHORIZATION, format!("Bearer {}", TOKEN.trim()).parse().unwrap());
+        headers.insert(AUTHORIZATION, format!("Bearer {}", token.trim()).parse().unwrap());
         let keys = [Arc::new(KeySet::parse(KEYS.as_bytes()).unwrap())];
-        Self { snapshot: Snapshot::build(config).unwrap(), keys, headers }
+        let [set] = &keys;
+        let snapshot = Snapshot::build(config).unwrap();
+        let new_tokens = NewTokens::new(&snapshot.config().jwt.as_ref().unwrap().tokens, set).unwrap();
+        Self { snapshot, keys, new_tokens, headers }
+    }
+
+    fn rules(&self) -> &TokenRules {
+        &self.snapshot.config().jwt.as_ref().unwrap().tokens
+    }
+
+    fn bearer(&self) -> Bearer<'_> {
+        Bearer::from_headers(&self.headers).unwrap()
     }
 
     fn verify(&self) -> VerifiedClaims {
-        let rules = &self.snapshot.config().jwt.as_ref().unwrap().tokens;
-        verify(&Bearer::from_headers(&self.headers).unwrap(), |_| &self.keys, rules, SystemTime::now())
-            .unwrap()
+        verify(&self.bearer(), |_| &self.keys, self.rules(), SystemTime::now()).unwrap()
+    }
+
+    /// The caller of a token that is not known yet. Nothing here waits for anything else.
+    fn new_token(&self) -> Arc<Caller> {
+        let bearer = self.bearer();
+        let mut caller = pin!(self.new_tokens.caller(&bearer, self.rules(), &self.snapshot));
+        loop {
+            if let Poll::Ready(caller) = caller.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                return caller.unwrap();
+            }
+        }
     }
 
     fn classify(&self) -> ApiCall {

@@ -65,6 +65,7 @@ pub mod engine;
 #[cfg(feature = "gateway")]
 pub mod gateway;
 pub mod identity;
+mod json;
 pub mod names;
 #[doc(hidden)]
 pub mod pattern;

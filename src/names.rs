@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use crate::json::{Json, Object};
+
 /// The name of a model, as a request or a configuration writes it.
 ///
 /// The name is not empty, except for the unnamed model, which no request can name. Names are compared byte by byte, so
@@ -150,20 +152,39 @@ impl ClaimPath {
     /// The value at this path, if all keys of the path exist.
     #[must_use]
     pub fn find<'c>(&self, claims: &'c Map<String, Value>) -> Option<&'c Value> {
-        let first = self.find_here(claims);
-        if self.others.is_empty() || first.is_some_and(|value| !value.is_null()) {
-            return first;
-        }
-        self.others.iter().filter_map(|other| other.find_here(claims)).find(|value| !value.is_null())
+        let find = |path: &Self| {
+            path.walk(claims, |object, key| object.get(key)?.as_object())
+                .and_then(|(object, last)| object.get(last))
+        };
+        self.first(find, Value::is_null)
     }
 
-    fn find_here<'c>(&self, claims: &'c Map<String, Value>) -> Option<&'c Value> {
+    /// The same in borrowed claims.
+    pub(crate) fn find_in<'c, 'j>(&self, claims: &'c Object<'j>) -> Option<&'c Json<'j>> {
+        let find = |path: &Self| {
+            path.walk(claims, |object, key| object.get(key)?.as_object())
+                .and_then(|(object, last)| object.get(last))
+        };
+        self.first(find, Json::is_null)
+    }
+
+    /// The object at this path without its last key, and that key.
+    fn walk<O>(&self, claims: O, enter: impl Fn(O, &str) -> Option<O>) -> Option<(O, &str)> {
         let (last, parents) = self.keys.split_last()?;
-        let mut object = claims;
-        for key in parents {
-            object = object.get(key)?.as_object()?;
+        Some((parents.iter().try_fold(claims, |object, key| enter(object, key))?, last))
+    }
+
+    /// The value that this path finds, or the first one of an alternative that is not `null`.
+    fn first<'c, V>(
+        &self,
+        find: impl Fn(&Self) -> Option<&'c V>,
+        is_null: impl Fn(&V) -> bool,
+    ) -> Option<&'c V> {
+        let first = find(self);
+        if self.others.is_empty() || first.is_some_and(|value| !is_null(value)) {
+            return first;
         }
-        object.get(last)
+        self.others.iter().filter_map(find).find(|value| !is_null(value))
     }
 
     /// The value at this path, created together with missing objects. `None` if a value that is not an object is in the

@@ -17,6 +17,8 @@ SCRATCH = TARGET / "peers"
 MODEL, OTHER_MODEL, ROLE, KEY = "anthropic-claude", "openai-gpt-4o", "basic_user", "sk-peers"
 ISSUER, AUDIENCE = "https://login.example.com/tenant/v2.0", "00000000-0000-0000-0000-000000000000"
 TOKENS = 20_000
+# More than a peer that decides serves in `NEW_SECONDS`, so that each request has a token that nobody has sent before.
+NEW_TOKENS, NEW_SECONDS = 150_000, 4.0
 BODY_BYTES, ANSWER_BYTES = 450, 500
 
 
@@ -66,11 +68,11 @@ def venv(name: str, *requirements: str) -> Path:
 
 @functools.cache
 def tokens(algorithm: str = "RS256") -> Path:
-    """The folder of the key and of what was signed with it; made once, since 20,000 signatures take a while."""
+    """The folder of the key and of what was signed with it; made once, since so many signatures take minutes."""
     folder = SCRATCH / ("tokens" if algorithm == "RS256" else f"tokens-{algorithm}")
-    if not (folder / "many").exists():
+    if not (folder / "new").exists():
         python = venv("signing", "cryptography") / "python"
-        signing = [python, HERE / "tokens.py", folder, ISSUER, AUDIENCE, ROLE, str(TOKENS), algorithm]
+        signing = [python, HERE / "tokens.py", folder, ISSUER, AUDIENCE, ROLE, str(TOKENS), str(NEW_TOKENS), algorithm]
         subprocess.run(signing, check=True)
     return folder
 

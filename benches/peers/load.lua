@@ -1,5 +1,5 @@
 -- wrk … -s load.lua URL -- BODIES TOKENS: posts the bodies of a file, one a line, with the tokens of another in turn, and
--- prints the outcome as JSON.
+-- prints the outcome as JSON. It ends before it sends a token of a file `new` again.
 local function lines(path)
     local all = {}
     for line in io.lines(path) do all[#all + 1] = line end
@@ -16,6 +16,7 @@ function init(args)
     wrk.method = "POST"
     wrk.headers["Content-Type"] = "application/json"
     set(bodies[1], tokens[1])
+    local is_new = args[2]:find("/new$")
     local count = math.max(#bodies, #tokens)
     if count == 1 then return end
     local requests, at = {}, 0
@@ -25,6 +26,7 @@ function init(args)
     end
     -- Without this function wrk sends one request again and again, which costs it less.
     function request()
+        if is_new and at == #requests then wrk.thread:stop() end
         at = at % #requests + 1
         return requests[at]
     end

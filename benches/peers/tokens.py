@@ -67,18 +67,19 @@ class Issuer:
         return self.key.public_key().public_bytes(serialization.Encoding.PEM, format).decode()
 
 
-def main(folder: Path, issuer: str, audience: str, role: str, count: int, algorithm: str) -> None:
+def main(folder: Path, issuer: str, audience: str, role: str, count: int, new: int, algorithm: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     own = Issuer(issuer, audience, algorithm)
-    tokens = [own.token(subject, role) for subject in range(count)]
+    tokens = [own.token(subject, role) for subject in range(new)]
     (folder / "jwks.json").write_text(json.dumps(own.jwks()))
     (folder / "key.pem").write_text(own.pem())
     (folder / "one").write_text(tokens[0] + "\n")
     (folder / "other-role").write_text(own.token(count, "somebody_else") + "\n")
     (folder / "other-key").write_text(Issuer(issuer, audience, algorithm).token(0, role) + "\n")
+    (folder / "many").write_text("\n".join(tokens[:count]) + "\n")
     # The last file: with it the folder is complete.
-    (folder / "many").write_text("\n".join(tokens) + "\n")
+    (folder / "new").write_text("\n".join(tokens) + "\n")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), *sys.argv[2:5], int(sys.argv[5]), sys.argv[6])
+    main(Path(sys.argv[1]), *sys.argv[2:5], int(sys.argv[5]), int(sys.argv[6]), sys.argv[7])

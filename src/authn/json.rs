@@ -3,23 +3,31 @@
 //! With a duplicate member, RFC 7515 section 4 and RFC 7519 section 4 let a parser take the last one. Another parser
 //! may take the first one. So duplicates are refused here.
 
+use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fmt;
+use std::hash::BuildHasher as _;
 
+use foldhash::quality::RandomState;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
 use super::sanitize::sanitize;
+use crate::json::{Json, Object};
 
 /// The maximum nesting depth of arrays and objects.
 const MAX_DEPTH: usize = 32;
+/// The names of larger objects are compared by their hashes first. Otherwise a hostile token with thousands of members
+/// would cost millions of comparisons.
+const SMALL: usize = 16;
 
 /// The reason why bytes are not one strict JSON object.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct JsonError(String);
 
-/// Parses bytes that must be exactly one JSON object.
-pub(crate) fn object(bytes: &[u8]) -> Result<Map<String, Value>, JsonError> {
+/// Parses bytes that must be exactly one JSON object. Strings without escapes are borrowed.
+pub(super) fn borrowed(bytes: &[u8]) -> Result<Object<'_>, JsonError> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value = Strict { depth: 0 }
         .deserialize(&mut json)
@@ -27,9 +35,14 @@ pub(crate) fn object(bytes: &[u8]) -> Result<Map<String, Value>, JsonError> {
         // The parser's message for a control character contains a backslash, which RFC 6750 forbids in a challenge.
         .map_err(|error| JsonError(error.to_string().replace(['"', '\\'], "'")))?;
     match value {
-        Value::Object(map) => Ok(map),
+        Json::Object(object) => Ok(object),
         _ => Err(JsonError("not a JSON object".to_owned())),
     }
+}
+
+/// The same as a map that borrows nothing.
+pub(crate) fn object(bytes: &[u8]) -> Result<Map<String, Value>, JsonError> {
+    borrowed(bytes).map(|object| object.to_map())
 }
 
 struct Strict {
@@ -47,68 +60,118 @@ impl Strict {
 }
 
 impl<'de> DeserializeSeed<'de> for Strict {
-    type Value = Value;
+    type Value = Json<'de>;
 
-    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Value, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Json<'de>, D::Error> {
         json.deserialize_any(self)
     }
 }
 
 impl<'de> Visitor<'de> for Strict {
-    type Value = Value;
+    type Value = Json<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("JSON")
     }
 
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
+    fn visit_unit<E>(self) -> Result<Json<'de>, E> {
+        Ok(Json::Null)
     }
 
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(Value::Bool(value))
+    fn visit_bool<E>(self, value: bool) -> Result<Json<'de>, E> {
+        Ok(Json::Bool(value))
     }
 
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(Value::Number(value.into()))
+    fn visit_u64<E>(self, value: u64) -> Result<Json<'de>, E> {
+        Ok(Json::Number(value.into()))
     }
 
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(Value::Number(value.into()))
+    fn visit_i64<E>(self, value: i64) -> Result<Json<'de>, E> {
+        Ok(Json::Number(value.into()))
     }
 
-    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value, E> {
-        Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("number out of range"))
+    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Json<'de>, E> {
+        Number::from_f64(value).map(Json::Number).ok_or_else(|| E::custom("number out of range"))
     }
 
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(Value::String(value.to_owned()))
+    fn visit_borrowed_str<E>(self, value: &'de str) -> Result<Json<'de>, E> {
+        Ok(Json::Text(Cow::Borrowed(value)))
     }
 
-    fn visit_string<E>(self, value: String) -> Result<Value, E> {
-        Ok(Value::String(value))
+    fn visit_str<E>(self, value: &str) -> Result<Json<'de>, E> {
+        Ok(Json::Text(Cow::Owned(value.to_owned())))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Json<'de>, A::Error> {
         let depth = self.deeper()?;
         let mut values = Vec::new();
         while let Some(value) = seq.next_element_seed(Strict { depth })? {
             values.push(value);
         }
-        Ok(Value::Array(values))
+        Ok(Json::List(values))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Json<'de>, A::Error> {
         let depth = self.deeper()?;
-        let mut map = Map::new();
-        while let Some(name) = members.next_key::<String>()? {
-            if map.contains_key(&name) {
+        let mut members = Members { members: Vec::with_capacity(SMALL), hashes: None };
+        while let Some(name) = map.next_key_seed(Name)? {
+            if !members.is_new(&name) {
                 return Err(A::Error::custom(format_args!("duplicate member `{}`", sanitize(&name))));
             }
-            let value = members.next_value_seed(Strict { depth })?;
-            map.insert(name, value);
+            let value = map.next_value_seed(Strict { depth })?;
+            members.members.push((name, value));
         }
-        Ok(Value::Object(map))
+        Ok(Json::Object(Object::of_members(members.members)))
+    }
+}
+
+/// The members of an object so far.
+struct Members<'de> {
+    members: Vec<(Cow<'de, str>, Json<'de>)>,
+    /// The hashes of all names, if there are many.
+    hashes: Option<(RandomState, HashSet<u64, foldhash::fast::RandomState>)>,
+}
+
+impl Members<'_> {
+    fn is_new(&mut self, name: &str) -> bool {
+        let members = &self.members;
+        if members.len() < SMALL {
+            return members.iter().all(|(member, _)| member != name);
+        }
+        let (hashing, hashes) = self.hashes.get_or_insert_with(|| {
+            let hashing = RandomState::default();
+            let hashes = members.iter().map(|(member, _)| hashing.hash_one(&**member)).collect();
+            (hashing, hashes)
+        });
+        // Two names may have one hash.
+        hashes.insert(hashing.hash_one(name)) || members.iter().all(|(member, _)| member != name)
+    }
+}
+
+/// The name of a member.
+struct Name;
+
+impl<'de> DeserializeSeed<'de> for Name {
+    type Value = Cow<'de, str>;
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Cow<'de, str>, D::Error> {
+        json.deserialize_str(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Name {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name")
+    }
+
+    fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Cow<'de, str>, E> {
+        Ok(Cow::Borrowed(name))
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<Cow<'de, str>, E> {
+        Ok(Cow::Owned(name.to_owned()))
     }
 }
 
@@ -135,6 +198,29 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn a_member_that_stands_twice_among_many_is_refused() {
+        let members = |count: usize, last: &str| {
+            let names = (0..count).map(|n| format!(r#""m{n}": {n}, "#)).collect::<String>();
+            object(format!(r#"{{{names}"{last}": 1}}"#).as_bytes())
+        };
+        for count in [SMALL - 1, SMALL, SMALL + 1, 500] {
+            assert_eq!(members(count, "other").unwrap().len(), count + 1);
+            for twice in [0, count / 2, count - 1] {
+                let error = members(count, &format!("m{twice}")).unwrap_err().to_string();
+                assert!(error.contains(&format!("duplicate member `m{twice}`")), "{count} {twice} {error}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_text_without_escapes_is_borrowed() {
+        let text = r#"{"a": "x", "b": "\u0078"}"#.as_bytes();
+        let read = borrowed(text).unwrap();
+        assert!(matches!(read.get("a"), Some(Json::Text(Cow::Borrowed("x")))));
+        assert_eq!(read.get("b").and_then(Json::as_str), Some("x"));
     }
 
     #[test]

@@ -27,6 +27,8 @@ mod sanitize;
 #[cfg(test)]
 pub(crate) mod testing;
 
+#[cfg(feature = "gateway")]
+pub(crate) use claims::BorrowedClaims;
 pub use claims::VerifiedClaims;
 
 #[cfg(feature = "gateway")]
@@ -45,7 +47,7 @@ pub use keys::key_set::{KeySet, KeySetError, RefusedKey};
 pub use keys::refusal::KeyRefusal;
 
 #[cfg(feature = "gateway")]
-pub(crate) use claim_rules::{ClaimRules, Times, check as check_claims};
+pub(crate) use claim_rules::{ClaimRules, Times, Validity, check as check_claims};
 #[cfg(feature = "gateway")]
 pub(crate) use json::object as json_object;
 #[cfg(feature = "gateway")]

@@ -9,6 +9,7 @@ use std::time::SystemTime;
 use serde_json::{Map, Value};
 
 use crate::config::TokenRules;
+use crate::json::Object;
 
 use super::bearer::Bearer;
 use super::claim_rules::{self, ClaimRules};
@@ -76,14 +77,14 @@ impl Assertion {
     /// introspection must contain the claims that the configuration requires. The rules are those of the entry of
     /// `issuers` that `iss` names, or the global ones.
     pub(crate) fn verify(&self, rules: &TokenRules, now: SystemTime) -> Result<VerifiedClaims, TokenError> {
-        let has = |claim: &str| self.claims.contains_key(claim);
-        let entry = if has("iss") { claim_rules::entry(&self.claims, rules)? } else { None };
+        let claims = Object::of_map(&self.claims);
+        let entry = if claims.has("iss") { claim_rules::entry(&claims, rules)? } else { None };
         let mut rules = ClaimRules::of(entry, rules);
         if self.by == Protocol::Userinfo {
-            rules.issuer = rules.issuer.filter(|_| has("iss"));
-            rules.audience = rules.audience.filter(|_| has("aud"));
+            rules.issuer = rules.issuer.filter(|_| claims.has("iss"));
+            rules.audience = rules.audience.filter(|_| claims.has("aud"));
         }
-        claim_rules::check_present(&self.claims, &rules, now)?;
+        claim_rules::check_present(&claims, &rules, now)?;
         if self.by == Protocol::Introspection {
             self.check_type()?;
         }

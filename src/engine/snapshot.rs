@@ -18,6 +18,8 @@ use super::policy::facts::{PolicyFacts, PolicyView};
 use super::policy::reads::Reads;
 use super::policy::store::PolicyStore;
 use super::teams::TeamDirectory;
+#[cfg(feature = "gateway")]
+use crate::authn::BorrowedClaims;
 use crate::authn::VerifiedClaims;
 use crate::cache::{Cache, Hashed};
 use crate::config::Config;
@@ -38,11 +40,16 @@ pub struct Snapshot {
     pub(super) world: World,
     /// Cedar's earlier answers. Each snapshot starts with an empty cache.
     pub(super) answers: Cache<MemoizedKey, Answer>,
+    /// The profiles that callers share.
+    profiles: Cache<Arc<Hashed<Profile>>, ()>,
 }
 
 /// The number of cached answers, one per readable combination of caller, route and models. An entry takes about a
 /// kilobyte.
 const ANSWERS: usize = 4_096;
+const PROFILES: usize = 1_024;
+/// A profile with more text than this is not shared. Otherwise large tokens could fill the memory.
+const MAX_SHARED_BYTES: usize = 1_024;
 
 /// A configuration that cannot be activated.
 #[derive(Debug, thiserror::Error, Diagnostic)]
@@ -136,6 +143,7 @@ impl Snapshot {
             policies,
             world,
             answers: Cache::with_capacity(ANSWERS),
+            profiles: Cache::with_capacity(PROFILES),
         })
     }
 
@@ -180,12 +188,30 @@ impl Snapshot {
     /// The readable part of a caller. It is computed once and shared by all requests of the caller.
     fn profile(&self, caller: &Caller) -> Arc<Hashed<Profile>> {
         let compute =
-            || Arc::new(self.answers.hashed(Profile::new(&self.world.reads, &self.world.teams, caller)));
+            || self.shared(self.answers.hashed(Profile::new(&self.world.reads, &self.world.teams, caller)));
         match caller.profile.get_or_init(|| (self.generation(), compute())) {
             (generation, profile) if *generation == self.generation() => Arc::clone(profile),
             // Another snapshot used the caller first, and its policies read other names.
             _ => compute(),
         }
+    }
+
+    /// Replaces a profile by an equal one of another caller, so that many callers take less memory.
+    fn shared(&self, profile: Hashed<Profile>) -> Arc<Hashed<Profile>> {
+        let known = self.profiles.get(&profile, |known| **known == profile, |known, ()| Arc::clone(known));
+        known.unwrap_or_else(|| {
+            let profile = Arc::new(profile);
+            if profile.all_texts().map(str::len).sum::<usize>() <= MAX_SHARED_BYTES {
+                self.profiles.insert(Arc::clone(&profile), ());
+            }
+            profile
+        })
+    }
+
+    /// Whether policies read claims that are not attributes of the caller.
+    #[cfg(feature = "gateway")]
+    pub(crate) fn reads_claims(&self) -> bool {
+        !self.world.reads.tags.is_empty()
     }
 
     /// The entity that stands for a caller in policies.
@@ -221,6 +247,12 @@ impl Snapshot {
     #[must_use]
     pub fn identify(&self, claims: &VerifiedClaims) -> Caller {
         Caller::identify(claims, self.config.jwt.as_ref())
+    }
+
+    /// The same for borrowed claims, which the caller keeps only if they are needed later.
+    #[cfg(feature = "gateway")]
+    pub(crate) fn identify_borrowed(&self, claims: &BorrowedClaims<'_>, keeps_claims: bool) -> Caller {
+        Caller::identify_borrowed(claims, self.config.jwt.as_ref(), keeps_claims)
     }
 }
 

@@ -16,28 +16,28 @@ pub(super) fn select<'c>(
     asked: &Asked<'_>,
 ) -> Result<Option<&'c str>, Rule> {
     let Some(jwt) = &snapshot.config().jwt else { return Ok(None) };
-    if caller.admin {
+    if caller.membership.admin {
         return Ok(None);
     }
     let teams = &snapshot.world.teams;
     if let Some(header) = asked.header {
         return by_header(teams, caller, header).map(Some);
     }
-    if let Some(object) = &caller.object_team {
+    if let Some(object) = &caller.membership.object_team {
         return Ok(Some(object));
     }
 
-    let gives_way = caller.team.as_ref().is_some_and(|team| team.default)
-        && caller.team_alias.is_some()
-        && caller.team_ids.is_empty();
-    if let Some(team) = caller.team.as_ref().filter(|_| !gives_way) {
+    let gives_way = caller.membership.team.as_ref().is_some_and(|team| team.default)
+        && caller.membership.team_alias.is_some()
+        && caller.membership.team_ids.is_empty();
+    if let Some(team) = caller.membership.team.as_ref().filter(|_| !gives_way) {
         let exists = jwt.team_id_upsert || teams.get(&team.id).is_some();
         return if exists { Ok(Some(&team.id)) } else { Err(Rule::UnknownTeam) };
     }
-    if let Some(alias) = &caller.team_alias {
+    if let Some(alias) = &caller.membership.team_alias {
         return teams.by_alias(alias).map(Some).ok_or(Rule::UnknownTeam);
     }
-    if caller.team_expected {
+    if caller.membership.team_expected {
         return Err(Rule::NoTeam);
     }
     if caller.claims_no_team() {

@@ -11,7 +11,12 @@ use ipnet::IpNet;
 use serde_json::{Map, Value};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
+use url::Url;
 
+use super::auth::error::AuthnError;
+use super::auth::jwks::files::KeyFile;
+use super::auth::verifier::TokenVerifier;
+use super::clock::Timestamp;
 use super::http::{client_ip, headers};
 use super::listener::answers::{Answering, Answers};
 use super::listener::h2_streams::Streams;
@@ -21,9 +26,14 @@ use super::listener::timeouts::ConnectionTimeouts;
 use super::pipeline::Gateway;
 use super::reload::bundle::BundleError;
 use super::reload::bundle::unpack;
-use crate::authn::{Assertion, ClaimRules, TokenError, VerifiedClaims, check_claims};
+use crate::authn::{
+    Assertion, Bearer, BorrowedClaims, ClaimRules, KeySet, TokenError, VerifiedClaims, check_claims,
+};
 use crate::config::{Limits, TokenRules, UpstreamHeaders};
 use crate::dropins::{DropInError, DropIns};
+use crate::engine::Snapshot;
+use crate::identity::Caller;
+use crate::json::Object;
 
 /// The request headers that are sent upstream.
 #[must_use]
@@ -55,7 +65,7 @@ pub fn check_token(
     rules: &TokenRules,
     now: SystemTime,
 ) -> Result<(), TokenError> {
-    check_claims(claims, &ClaimRules::of(None, rules), now)
+    check_claims(&Object::of_map(claims), &ClaimRules::of(None, rules), now).map(|_| ())
 }
 
 /// Reads the claims in the answer of a userinfo endpoint.
@@ -68,6 +78,43 @@ pub fn userinfo(body: &[u8], rules: &TokenRules, now: SystemTime) -> Option<Veri
 #[must_use]
 pub fn introspection(body: &[u8], rules: &TokenRules, now: SystemTime) -> Option<VerifiedClaims> {
     Assertion::from_introspection(body).ok()??.verify(rules, now).ok()
+}
+
+/// Verifies tokens as if each was new, for benchmarks.
+pub struct NewTokens(TokenVerifier);
+
+impl NewTokens {
+    /// Verifies tokens with these keys, which stand for the content of the first URL of the rules.
+    ///
+    /// # Errors
+    ///
+    /// TLS cannot be set up.
+    pub fn new(rules: &TokenRules, keys: &Arc<KeySet>) -> Result<Self, rustls::Error> {
+        let file = |url: &Url| (url.clone(), KeyFile::Keys(Arc::clone(keys)));
+        let files = rules.key_urls.first().map(file).into_iter().collect();
+        Ok(Self(TokenVerifier::new(rules)?.renewed(rules, rules, &files)))
+    }
+
+    /// Looks for a token among those that are known, verifies it, and makes its caller known.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthnError`], as for any request.
+    pub async fn caller(
+        &self,
+        bearer: &Bearer<'_>,
+        rules: &TokenRules,
+        snapshot: &Snapshot,
+    ) -> Result<Arc<Caller>, AuthnError> {
+        // Nobody keeps the claims of these callers. So whoever needs claims knows none of them.
+        match self.0.known(bearer.expose().as_bytes(), rules, Timestamp::now(), true) {
+            Ok((caller, _)) => Ok(caller),
+            Err(unknown) => {
+                let identify = |claims: &BorrowedClaims<'_>| snapshot.identify_borrowed(claims, false);
+                Ok(self.0.caller(bearer, unknown, rules, false, identify).await?.0)
+            }
+        }
+    }
 }
 
 /// Unpacks a bundle of policies into a new directory.

@@ -14,7 +14,8 @@ use super::http::segmented_body::SegmentedBody;
 use super::judged::Judged;
 use super::loading::generation::Generation;
 use super::telemetry::{Observation, Observers};
-use crate::authn::{Bearer, TokenError, VerifiedClaims, is_master_key};
+use crate::authn::{Bearer, BorrowedClaims, TokenError, VerifiedClaims, is_master_key};
+use crate::decision_log::DecisionLog;
 use crate::engine::Permit;
 use crate::identity::Caller;
 use crate::request::{ApiCall, Malformed, RequestContext, RequestHead, RequestParser};
@@ -83,8 +84,10 @@ pub(super) async fn authenticate(
     let config = generation.snapshot().config();
     let presented = Bearer::presented(headers, config.master_key.as_ref())?;
     let verifying = generation.verifier.as_ref().zip(config.jwt.as_ref());
+    let keeps_claims = generation.keeps_claims() || observers.log().is_some_and(DecisionLog::replayable);
     // A cached token is not the master key. That was checked before it was cached.
-    if let Some(known) = verifying.and_then(|(verifier, jwt)| verifier.known(presented, &jwt.tokens, now)) {
+    let known = verifying.map(|(verifier, jwt)| verifier.known(presented, &jwt.tokens, now, keeps_claims));
+    if let Some(Ok(known)) = known {
         observers.metrics().accepted_token(true);
         return Ok(known);
     }
@@ -92,10 +95,12 @@ pub(super) async fn authenticate(
     if config.master_key.as_ref().is_some_and(|key| is_master_key(&bearer, key)) {
         return Ok((Arc::new(Caller::master_key()), f64::INFINITY));
     }
-    let (verifier, jwt) = verifying.ok_or(Refusal::Token(TokenError::Shape))?;
-    let identify = |claims: &VerifiedClaims| generation.snapshot().identify(claims);
+    let verifying = verifying.zip(known.and_then(Result::err));
+    let ((verifier, jwt), unknown) = verifying.ok_or(Refusal::Token(TokenError::Shape))?;
+    let identify =
+        |claims: &BorrowedClaims<'_>| generation.snapshot().identify_borrowed(claims, keeps_claims);
     // Boxed, so that a request with a cached token does not reserve memory for it.
-    let verified = Box::pin(verifier.caller(&bearer, &jwt.tokens, identify)).await?;
+    let verified = Box::pin(verifier.caller(&bearer, unknown, &jwt.tokens, keeps_claims, identify)).await?;
     observers.metrics().accepted_token(false);
     Ok(verified)
 }

@@ -6,6 +6,7 @@
 mod cached;
 mod caller;
 mod claim;
+mod membership;
 mod overage;
 mod profile;
 mod roles;
@@ -15,8 +16,8 @@ mod token_team;
 pub use caller::Caller;
 #[cfg(feature = "cli")]
 pub(crate) use caller::entity_id;
-#[cfg(feature = "cli")]
-pub(crate) use claim::scope;
+#[cfg(feature = "gateway")]
+pub(crate) use membership::Membership;
 pub(crate) use profile::{Profile, TEXTS};
 pub use roles::Reason;
 

@@ -32,7 +32,7 @@ fn a_team_id_comes_before_a_user_id() {
 #[test]
 fn an_empty_team_id_is_no_team_and_keeps_the_default_out() {
     let caller = identify("{team_id_jwt_field: team, team_id_default: d}", json!({"team": ""}));
-    assert_eq!((caller.role(), caller.team), (None, None));
+    assert_eq!((caller.role(), caller.membership.team.clone()), (None, None));
 }
 
 #[test]
@@ -48,7 +48,7 @@ fn the_first_mapping_in_the_configuration_wins() {
     let rules = "{roles_jwt_field: r, object_id_jwt_field: oid, role_mappings: [{role: b, internal_role: team}, {role: a, internal_role: internal_user}]}";
     let caller = identify(rules, json!({"r": ["a", "b"], "oid": "o"}));
     assert_eq!(
-        (caller.role(), caller.object_team.as_deref(), caller.user_id()),
+        (caller.role(), caller.membership.object_team.as_deref(), caller.user_id()),
         (Some(Role::Team), Some("o"), None)
     );
 }
@@ -78,9 +78,9 @@ fn the_fields_of_the_tokens_issuer_go_before_the_blocks() {
     let of = |iss: Value| {
         let caller =
             identify(rules, json!({"iss": iss, "sub": "s", "login": "l", "tid": "t", "groups": ["g"]}));
-        let team = caller.team.as_ref().map(|team| team.id.clone());
-        assert_eq!(caller.team_ids, ["g"]);
-        (caller.user_id().map(str::to_owned), team, caller.team_expected)
+        let team = caller.membership.team.as_ref().map(|team| team.id.clone());
+        assert_eq!(caller.membership.team_ids, ["g"]);
+        (caller.user_id().map(str::to_owned), team, caller.membership.team_expected)
     };
     let text = |text: &str| Some(text.to_owned());
     assert_eq!(of(json!("https://a")), (text("l"), text("t"), true));
@@ -98,7 +98,7 @@ fn a_claim_that_the_issuer_names_and_the_token_lacks_is_not_looked_for_elsewhere
 
 #[test]
 fn scopes_may_be_in_scp_where_there_is_no_scope() {
-    let scopes = |claims: Value| identify("{}", claims).scopes;
+    let scopes = |claims: Value| identify("{}", claims).membership.scopes.clone();
     assert_eq!(scopes(json!({"scp": "a b"})), ["a", "b"]);
     assert_eq!(scopes(json!({"scp": ["a", "b"], "scope": null})), ["a", "b"]);
     assert_eq!(scopes(json!({"scp": "a", "scope": "b"})), ["b"]);
@@ -125,7 +125,7 @@ fn of_several_paths_the_first_that_the_token_has_counts() {
     assert_eq!(caller(json!({"realm_access": {"roles": ["a"]}})).role(), Some(Role::InternalUser));
     assert_eq!(caller(json!({"roles": [], "realm_access": {"roles": ["a"]}})).role(), None);
     assert_eq!(
-        caller(json!({"sub": "s", "_claim_names": {"roles": "x"}})).left_out.as_deref(),
+        caller(json!({"sub": "s", "_claim_names": {"roles": "x"}})).membership.left_out.as_deref(),
         Some("roles")
     );
 }

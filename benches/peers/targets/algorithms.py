@@ -27,11 +27,11 @@ def algorithms(_: list[Peer], upstream: int, chosen: argparse.Namespace) -> Repo
                 best[algorithm, tokens] = min(seen, best.get((algorithm, tokens), seen), key=lambda load: load.cpu_us)
     rows, verdicts = [], []
     for algorithm, stage in STAGES.items():
-        one, many = (best[algorithm, tokens].cpu_us for tokens in TOKENS)
+        one, new = (best[algorithm, tokens].cpu_us for tokens in TOKENS)
         raw = alone(stage, chosen.rounds)
-        rows.append([algorithm, f"{one:,.1f}", f"{many:,.1f}", f"{raw:,.1f}"])
-        verdicts.append(beside_raw(f"CPU per request, each token new, {algorithm}", many, one, raw))
-    head = ["", "one token, CPU µs/request", f"{TOKENS['many']}, CPU µs/request", "a signature alone, µs"]
+        rows.append([algorithm, f"{one:,.1f}", f"{new:,.1f}", f"{raw:,.1f}"])
+        verdicts.append(beside_raw(f"CPU per request, each token new, {algorithm}", new, one, raw))
+    head = ["", "one token, CPU µs/request", f"{TOKENS['new']}, CPU µs/request", "a signature alone, µs"]
     return table(head, rows, chosen.markdown), verdicts
 
 

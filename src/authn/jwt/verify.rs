@@ -7,8 +7,8 @@ use crate::config::{Issuer, TokenRules};
 
 use super::token::{self, Token};
 use crate::authn::bearer::Bearer;
-use crate::authn::claim_rules::{self, ClaimRules};
-use crate::authn::claims::VerifiedClaims;
+use crate::authn::claim_rules::{self, ClaimRules, Times};
+use crate::authn::claims::{BorrowedClaims, VerifiedClaims};
 use crate::authn::error::TokenError;
 use crate::authn::keys::key_set::KeySet;
 
@@ -27,20 +27,31 @@ pub fn verify<'k>(
 ) -> Result<VerifiedClaims, TokenError> {
     let token = Token::parse(bearer.expose())?;
     let entry = token.entry(rules)?;
-    Ok(claims_of(&token, keys_of(entry), &ClaimRules::of(entry, rules), now)?.0)
+    let rules = ClaimRules::of(entry, rules);
+    Ok(claims_of(&token, keys_of(entry), &rules, now, |claims| claims.to_owned())?.read)
 }
 
-/// Verifies a parsed token with the keys and rules of its issuer. Also returns the key set that contained the key.
-pub(crate) fn claims_of(
+/// A verified token.
+pub(crate) struct Verified<R> {
+    /// What was read of its claims.
+    pub(crate) read: R,
+    pub(crate) times: Times,
+    /// The position of the key set that contained the key.
+    pub(crate) set: usize,
+}
+
+/// Verifies a parsed token with the keys and rules of its issuer, and reads its claims.
+pub(crate) fn claims_of<R>(
     token: &Token<'_>,
     sets: &[Arc<KeySet>],
     rules: &ClaimRules<'_>,
     now: SystemTime,
-) -> Result<(VerifiedClaims, usize), TokenError> {
+    read: impl FnOnce(&BorrowedClaims<'_>) -> R,
+) -> Result<Verified<R>, TokenError> {
     let (payload, set) = token.payload_verified_by(sets.iter().map(Arc::as_ref))?;
     let claims = token::claims_object(&payload)?;
-    claim_rules::check(&claims, rules, now)?;
-    Ok((VerifiedClaims::verified(claims), set))
+    let times = claim_rules::check(&claims, rules, now)?;
+    Ok(Verified { read: read(&BorrowedClaims::verified(claims)), times, set })
 }
 
 /// Verifies only the signature of a compact JWS and returns its payload, which need not be claims.

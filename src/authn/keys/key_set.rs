@@ -1,5 +1,7 @@
 //! The key set that a provider publishes (RFC 7517 section 5).
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use serde_json::{Map, Value};
 
 use super::jwk::Key;
@@ -19,9 +21,13 @@ const MAX_KEYS: usize = 256;
 /// several times is accepted too.
 #[derive(Debug)]
 pub struct KeySet {
+    /// A number that no other set of this process has.
+    id: u64,
     keys: Vec<Key>,
     refused: Vec<RefusedKey>,
 }
+
+static IDS: AtomicU64 = AtomicU64::new(0);
 
 /// A refused key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,7 +90,7 @@ impl KeySet {
         if kept.is_empty() {
             Err(KeySetError::NoUsableKey { refused })
         } else {
-            Ok(Self { keys: kept, refused })
+            Ok(Self { id: IDS.fetch_add(1, Ordering::Relaxed), keys: kept, refused })
         }
     }
 
@@ -93,6 +99,11 @@ impl KeySet {
         self.keys.len() == other.keys.len()
             && self.refused == other.refused
             && self.keys.iter().zip(&other.keys).all(|(key, other)| key.is_same(other))
+    }
+
+    /// The number of this set. A set that is parsed again has another one, even if the keys are the same.
+    pub(crate) fn id(&self) -> u64 {
+        self.id
     }
 
     /// The number of usable keys.

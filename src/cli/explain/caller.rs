@@ -114,16 +114,9 @@ fn claims_read(jwt: &JwtAuth, claims: &VerifiedClaims) -> Vec<ClaimRead> {
         let nearest = if value.is_none() { nearest(path.as_str(), claims.as_map()) } else { None };
         Some(ClaimRead { key, claim: path.as_str().to_owned(), value, nearest })
     };
-    let scope = ClaimRead {
-        key: "admin_jwt_scope",
-        claim: if claims.as_map().get("scope").is_some_and(|scope| !scope.is_null()) {
-            "scope"
-        } else {
-            "scp"
-        }
-        .to_owned(),
-        value: crate::identity::scope(claims.as_map()).cloned(),
-        nearest: None,
-    };
+    let value_of = |claim: &str| claims.as_map().get(claim).filter(|value| !value.is_null()).cloned();
+    let claim = if value_of("scope").is_some() { "scope" } else { "scp" };
+    let value = value_of(claim);
+    let scope = ClaimRead { key: "admin_jwt_scope", claim: claim.to_owned(), value, nearest: None };
     std::iter::once(scope).chain(fields.into_iter().filter_map(read)).collect()
 }

@@ -38,7 +38,7 @@ impl Snapshot {
         let key = Key::new(profile, team::select(self, caller, &asked), &asked, false);
         let decision = self.decision_about(caller, key.team_id());
         // A policy that forbids might depend on what the token left out.
-        if caller.left_out.is_some() {
+        if caller.membership.left_out.is_some() {
             return Err(Box::new(Denied::new(Rule::Overage, decision)));
         }
         let verdict = match self.access(key, query) {

@@ -23,9 +23,9 @@ impl Profile {
         let claimed_teams =
             caller.claimed_teams().filter(|team| is_readable(team) || is_in_a_named_one(team));
         let texts = [
-            caller.issuer.as_deref(),
+            caller.membership.issuer.as_deref(),
             caller.subject.as_deref(),
-            caller.client_id.as_deref(),
+            caller.membership.client_id.as_deref(),
             caller.user_id(),
             caller.email.as_deref(),
             caller.email_domain(),
@@ -44,14 +44,15 @@ impl Profile {
         };
         let owned = |(name, texts): (_, Vec<&str>)| (name, texts.into_iter().map(str::to_owned).collect());
         Self {
-            roles: caller.roles.clone(),
-            admin: caller.admin,
-            master_key: caller.master_key,
-            overage: caller.left_out.is_some(),
+            roles: caller.membership.roles.clone(),
+            admin: caller.membership.admin,
+            master_key: caller.membership.master_key,
+            // If policies read claims that were not kept, their denials must not be lost.
+            overage: caller.membership.left_out.is_some() || (!reads.tags.is_empty() && !caller.has_claims()),
             id,
-            role_names: listed("roles", &caller.role_names),
+            role_names: listed("roles", &caller.membership.role_names),
             claimed_teams: claimed_teams.map(str::to_owned).collect(),
-            scopes: listed("scopes", &caller.scopes),
+            scopes: listed("scopes", &caller.membership.scopes),
             texts: [(a, issuer), (b, subject), (c, client_id), (d, user_id), (e, email), (f, email_domain)]
                 .map(text),
             tags: tags.into_iter().map(owned).collect(),

@@ -8,8 +8,8 @@ use super::jwks::fetch::{FetchLimits, native_tls};
 use super::jwks::files::KeyFiles;
 use super::opaque::{self, OpaqueStore};
 use super::stats::{KeySource, OpaqueStats};
-use super::token_cache::TokenCache;
-use crate::authn::{Bearer, Times, VerifiedClaims, is_opaque};
+use super::token_cache::{TokenCache, UnknownToken, Verification};
+use crate::authn::{Bearer, BorrowedClaims, Times, VerifiedClaims, is_opaque};
 use crate::config::TokenRules;
 use crate::gateway::clock::Timestamp;
 use crate::identity::Caller;
@@ -85,22 +85,28 @@ impl TokenVerifier {
         presented: &[u8],
         rules: &TokenRules,
         now: Timestamp,
-    ) -> Option<(Arc<Caller>, f64)> {
-        self.known.caller(presented, &self.keys, rules, now)
+        keeps_claims: bool,
+    ) -> Result<(Arc<Caller>, f64), UnknownToken> {
+        self.known.caller(presented, Verification { store: &self.keys, rules, now, keeps_claims })
     }
 
-    /// Verifies a token now. Returns its caller and its expiry in seconds since 1970. `rules` and `identify` must be
-    /// the same for each call.
+    /// Verifies a token now that [`Self::known`] does not know. Returns its caller and its expiry in seconds since 1970.
+    /// `rules` and `identify` must be the same for each call.
     pub(in crate::gateway) async fn caller(
         &self,
         bearer: &Bearer<'_>,
+        unknown: UnknownToken,
         rules: &TokenRules,
-        identify: impl FnOnce(&VerifiedClaims) -> Caller,
+        keeps_claims: bool,
+        identify: impl Fn(&BorrowedClaims<'_>) -> Caller,
     ) -> Result<(Arc<Caller>, f64), AuthnError> {
         if rules.opaque.is_some() && is_opaque(bearer) {
             let claims = self.verify(bearer, rules).await?;
-            return Ok((Arc::new(identify(&claims)), Times::of(claims.as_map())?.end(rules.leeway)));
+            let claims = claims.borrowed();
+            let validity = Times::of(claims.as_object())?.validity();
+            return Ok((Arc::new(identify(&claims)), validity.end(rules.leeway)));
         }
-        self.known.verify(bearer, &self.keys, rules, Timestamp::now(), identify).await
+        let by = Verification { store: &self.keys, rules, now: Timestamp::now(), keeps_claims };
+        self.known.verify(bearer, unknown, by, identify).await
     }
 }

@@ -49,7 +49,7 @@ impl CallerCounters {
 
 fn hash(caller: &Caller) -> u64 {
     let name = caller.subject.as_deref().or(caller.user_id.as_deref());
-    HASHING.hash_one((caller.master_key, caller.issuer.as_deref(), name))
+    HASHING.hash_one((caller.membership.master_key, caller.membership.issuer.as_deref(), name))
 }
 
 /// A request of a caller, until it is dropped.

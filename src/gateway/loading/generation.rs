@@ -38,6 +38,12 @@ impl Generation {
         &self.snapshot
     }
 
+    /// Whether the claims of a caller are needed after it was identified: by policies that read them, or by the shadow
+    /// rules, which identify the caller again.
+    pub(in crate::gateway) fn keeps_claims(&self) -> bool {
+        self.shadow.is_some() || self.snapshot.reads_claims()
+    }
+
     /// The source files, if there are any.
     #[must_use]
     pub fn origin(&self) -> Option<&Origin> {

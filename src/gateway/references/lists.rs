@@ -54,7 +54,10 @@ pub(in crate::gateway) fn listing(
     permit: &Permit,
 ) -> Option<Box<Listing>> {
     // `mode: log_only` denies nothing, so it hides nothing either.
-    if settings.references != References::Remember || caller.master_key || settings.mode == Mode::LogOnly {
+    if settings.references != References::Remember
+        || caller.membership.master_key
+        || settings.mode == Mode::LogOnly
+    {
         return None;
     }
     let owner = Owner::of(caller);

@@ -121,7 +121,7 @@ pub(super) fn resolve_message(
 
 /// Whether ids have to be looked up for this caller. The master key may use every id.
 fn may_have_ids(store: &ReferenceStore, settings: &GatewaySettings, caller: &Caller) -> bool {
-    settings.references == References::Remember && !caller.master_key && store.len() > 0
+    settings.references == References::Remember && !caller.membership.master_key && store.len() > 0
 }
 
 /// The models and the owners of the ids in a request, collected while the request is read.

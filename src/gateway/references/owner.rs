@@ -16,8 +16,13 @@ pub(in crate::gateway) struct Owner(pub(super) u64);
 impl Owner {
     /// The owner of the objects that a caller creates. `None` if the token has no subject.
     pub(in crate::gateway) fn of(caller: &Caller) -> Option<Self> {
-        let name = caller.subject.as_deref().or(caller.user_id.as_deref()).or(caller.client_id.as_deref());
-        (caller.master_key || name.is_some())
-            .then(|| Self(HASHING.hash_one((caller.master_key, caller.issuer.as_deref(), name))))
+        let name = caller
+            .subject
+            .as_deref()
+            .or(caller.user_id.as_deref())
+            .or(caller.membership.client_id.as_deref());
+        (caller.membership.master_key || name.is_some()).then(|| {
+            Self(HASHING.hash_one((caller.membership.master_key, caller.membership.issuer.as_deref(), name)))
+        })
     }
 }

@@ -118,7 +118,7 @@ impl Touched {
             }
         }
         self.add_list(&format!("{JWTAUTH}.scope_mappings"), &jwt.scope_mappings, |mapping| {
-            caller.scopes.contains(&mapping.scope)
+            caller.membership.scopes.contains(&mapping.scope)
                 && answer.models.iter().any(|model| mapping.models.contains(model))
         });
     }

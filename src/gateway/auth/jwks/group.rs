@@ -2,14 +2,14 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Instant;
 
 use tokio::sync::watch;
 use url::Url;
 
-use crate::authn::{ClaimRules, KeySet, Token, TokenError, VerifiedClaims, claims_of};
+use crate::authn::{BorrowedClaims, ClaimRules, KeySet, Token, TokenError, Validity, claims_of};
 use crate::config::{Issuer, TokenRules};
 
 use super::fetch::Fetcher;
@@ -54,14 +54,26 @@ pub(super) struct Case<'c> {
     pub(super) rules: &'c TokenRules,
 }
 
-/// The claims of a token, with the keys that verified it. The claims are invalid once those keys are gone.
-pub(super) type Verified = (VerifiedClaims, Weak<KeySet>);
+/// A verified token.
+pub(super) struct Verified<R> {
+    /// What was read of its claims.
+    pub(super) read: R,
+    pub(super) validity: Validity,
+    /// The id of the key set that verified it. The token is invalid once that set is gone.
+    pub(super) keys: Option<u64>,
+}
 
 impl Case<'_> {
-    fn judge(&self, sets: &[Arc<KeySet>], now: Timestamp) -> Result<Verified, TokenError> {
+    fn judge<R>(
+        &self,
+        sets: &[Arc<KeySet>],
+        now: Timestamp,
+        read: &impl Fn(&BorrowedClaims<'_>) -> R,
+    ) -> Result<Verified<R>, TokenError> {
         let rules = ClaimRules::of(self.entry, self.rules);
-        let (claims, set) = claims_of(self.token, sets, &rules, now.wall)?;
-        Ok((claims, sets.get(set).map(Arc::downgrade).unwrap_or_default()))
+        let verified = claims_of(self.token, sets, &rules, now.wall, read)?;
+        let keys = sets.get(verified.set).map(|keys| keys.id());
+        Ok(Verified { read: verified.read, validity: verified.times.validity(), keys })
     }
 }
 
@@ -93,26 +105,35 @@ impl Group {
 
     /// Whether these keys, which once verified a token, would still verify it. As in `verify`, a failing provider is
     /// asked again in the background.
-    pub(super) fn is_in_use(&self, keys: &Weak<KeySet>, rules: &TokenRules, now: Instant) -> bool {
+    pub(super) fn is_in_use(&self, keys: u64, rules: &TokenRules, now: Instant) -> bool {
         let mut is_in_use = false;
-        self.read_usable(rules, now, |usable| is_in_use |= std::ptr::eq(Arc::as_ptr(usable), keys.as_ptr()));
+        self.read_usable(rules, now, |usable| is_in_use |= usable.id() == keys);
         is_in_use
     }
 
     /// Verifies a token with the current keys. If those cannot decide, waits for newer keys.
-    pub(super) async fn verify(&self, case: Case<'_>, now: Timestamp) -> Result<Verified, AuthnError> {
-        match case.judge(&self.usable(case.rules, now.monotonic), now) {
-            Err(error) if error.depends_on_keys() => self.verify_with_newer(case, error, now).await,
+    pub(super) async fn verify<R>(
+        &self,
+        case: Case<'_>,
+        now: Timestamp,
+        read: &impl Fn(&BorrowedClaims<'_>) -> R,
+    ) -> Result<Verified<R>, AuthnError> {
+        match case.judge(&self.usable(case.rules, now.monotonic), now, read) {
+            Err(error) if error.depends_on_keys() => {
+                // Boxed, since it is rarely needed.
+                Box::pin(self.verify_with_newer(case, error, now, read)).await
+            }
             result => Ok(result?),
         }
     }
 
-    async fn verify_with_newer(
+    async fn verify_with_newer<R>(
         &self,
         case: Case<'_>,
         mut error: TokenError,
         now: Timestamp,
-    ) -> Result<Verified, AuthnError> {
+        read: &impl Fn(&BorrowedClaims<'_>) -> R,
+    ) -> Result<Verified<R>, AuthnError> {
         let rules = case.rules;
         let unknown = matches!(error, TokenError::UnknownKey { .. });
         if !unknown && self.missing(rules, now.monotonic) == 0 {
@@ -124,7 +145,7 @@ impl Group {
         // Keys that were fetched after the token arrived are recent enough for it, even if a busy machine continues
         // late.
         loop {
-            match case.judge(&self.usable(rules, now.monotonic), now.after(started.elapsed())) {
+            match case.judge(&self.usable(rules, now.monotonic), now.after(started.elapsed()), read) {
                 Err(newer) if newer.depends_on_keys() => error = newer,
                 result => return Ok(result?),
             }

@@ -1,12 +1,12 @@
 //! The keys of all providers, and the tokens that they verify.
 
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Instant;
 
 use rustls::ClientConfig;
 use url::Url;
 
-use crate::authn::{Bearer, KeySet, Times, Token, VerifiedClaims};
+use crate::authn::{Bearer, BorrowedClaims, Token, Validity, VerifiedClaims};
 use crate::config::TokenRules;
 
 use super::fetch::{FetchLimits, Fetcher};
@@ -31,19 +31,19 @@ pub struct KeyStore {
 }
 
 /// Everything that the result of a verification depends on, except for the rules.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(in crate::gateway) struct Proof {
     /// The position of its issuer's group.
-    group: usize,
-    /// The key set itself. If keys are fetched again and differ, they are another set.
-    keys: Weak<KeySet>,
-    times: Times,
+    group: u32,
+    /// The id of the key set. If keys are fetched again and differ, they are another set.
+    keys: u64,
+    validity: Validity,
 }
 
 impl Proof {
     /// The expiry of the token, in seconds since 1970.
     pub(in crate::gateway) fn end(&self, rules: &TokenRules) -> f64 {
-        self.times.end(rules.leeway)
+        self.validity.end(rules.leeway)
     }
 }
 
@@ -118,16 +118,17 @@ impl KeyStore {
         rules: &TokenRules,
         now: Timestamp,
     ) -> Result<VerifiedClaims, AuthnError> {
-        Ok(self.verified(bearer, rules, now).await?.0)
+        Ok(self.verified(bearer, rules, now, &|claims: &BorrowedClaims<'_>| claims.to_owned()).await?.0)
     }
 
-    /// The same, and returns what the result depends on.
-    pub(in crate::gateway) async fn verified(
+    /// The same. Returns what `read` returns for the claims, and what the verification depends on.
+    pub(in crate::gateway) async fn verified<R>(
         &self,
         bearer: &Bearer<'_>,
         rules: &TokenRules,
         now: Timestamp,
-    ) -> Result<(VerifiedClaims, Proof), AuthnError> {
+        read: &impl Fn(&BorrowedClaims<'_>) -> R,
+    ) -> Result<(R, Proof), AuthnError> {
         let token = Token::parse(bearer.expose())?;
         let entry = token.entry(rules)?;
         let issuer = entry.map(|entry| entry.issuer.as_str());
@@ -135,18 +136,18 @@ impl KeyStore {
         let position = self.groups.iter().position(|group| group.issuer() == issuer);
         let position = position.ok_or(AuthnError::KeysUnavailable)?;
         let group = self.groups.get(position).ok_or(AuthnError::KeysUnavailable)?;
-        let (claims, keys) = group.verify(Case { token: &token, entry, rules }, now).await?;
-        let times = Times::of(claims.as_map())?;
-        Ok((claims, Proof { group: position, keys, times }))
+        let verified = group.verify(Case { token: &token, entry, rules }, now, read).await?;
+        let (keys, group) =
+            (verified.keys.zip(u32::try_from(position).ok())).ok_or(AuthnError::KeysUnavailable)?;
+        Ok((verified.read, Proof { group, keys, validity: verified.validity }))
     }
 
     /// Whether a token that this store verified by these rules is still verified. The token must not have expired, and
     /// the provider must have the same keys, which are not too old. Otherwise the token must be verified again.
     pub(in crate::gateway) fn holds(&self, proof: &Proof, rules: &TokenRules, now: Timestamp) -> bool {
-        proof.times.check(rules.leeway, rules.early_leeway, now.wall).is_ok()
-            && self
-                .groups
-                .get(proof.group)
-                .is_some_and(|group| group.is_in_use(&proof.keys, rules, now.monotonic))
+        let Ok(position) = usize::try_from(proof.group) else { return false };
+        let is_in_use = |group: &Group| group.is_in_use(proof.keys, rules, now.monotonic);
+        proof.validity.holds(rules.leeway, rules.early_leeway, now.wall)
+            && self.groups.get(position).is_some_and(is_in_use)
     }
 }

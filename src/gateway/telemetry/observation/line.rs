@@ -52,13 +52,13 @@ pub(super) fn access(query: &AccessQuery<'_>) -> LoggedAccess {
 
 pub(super) fn logged(caller: &Caller) -> LoggedCaller {
     LoggedCaller {
-        subject: caller.subject.clone(),
-        issuer: caller.issuer.clone(),
+        subject: caller.subject.as_deref().map(str::to_owned),
+        issuer: caller.membership.issuer.clone(),
         user_id: caller.user_id().map(str::to_owned),
         role: caller.role().map(role),
         team: None,
         teams: caller.claimed_teams().map(str::to_owned).collect(),
-        master_key: caller.master_key,
+        master_key: caller.membership.master_key,
     }
 }
 

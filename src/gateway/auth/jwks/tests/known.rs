@@ -2,7 +2,9 @@
 
 use super::provider::response;
 use super::*;
-use crate::gateway::auth::token_cache::TokenCache;
+use crate::authn::BorrowedClaims;
+use crate::config::Config;
+use crate::gateway::auth::token_cache::{TokenCache, Verification};
 use crate::identity::Caller;
 
 const PREFIX: &str = "https://idp.example/a/long/and/common/prefix/of/every/subject/there/is/";
@@ -12,34 +14,40 @@ struct Gate {
     store: KeyStore,
     known: TokenCache,
     rules: TokenRules,
+    keeps_claims: bool,
 }
 
 impl Gate {
     fn of(provider: &Provider) -> Self {
-        Self { store: store(&[&provider.url]), known: TokenCache::new(), rules: rules() }
+        Self { store: store(&[&provider.url]), known: TokenCache::new(), rules: rules(), keeps_claims: false }
+    }
+
+    fn by(&self, now: Timestamp) -> Verification<'_> {
+        Verification { store: &self.store, rules: &self.rules, now, keeps_claims: self.keeps_claims }
     }
 
     fn is_cached(&self, token: &str, now: Timestamp) -> bool {
-        self.known.caller(token.as_bytes(), &self.store, &self.rules, now).is_some()
+        self.known.caller(token.as_bytes(), self.by(now)).is_ok()
     }
 
     /// The subject of a token, from the cache or by verification.
     async fn subject(&self, token: &str, now: Timestamp) -> Result<String, AuthnError> {
         let bearer = Bearer::new(token).unwrap();
-        let known = self.known.caller(token.as_bytes(), &self.store, &self.rules, now);
-        let caller = match known {
-            Some((caller, _)) => caller,
-            None => self.known.verify(&bearer, &self.store, &self.rules, now, identify).await?.0,
+        let identify = |claims: &BorrowedClaims<'_>| identify(claims, self.keeps_claims);
+        let caller = match self.known.caller(token.as_bytes(), self.by(now)) {
+            Ok((caller, _)) => caller,
+            Err(unknown) => self.known.verify(&bearer, unknown, self.by(now), identify).await?.0,
         };
-        Ok(caller.subject.clone().unwrap())
+        assert!(caller.has_claims() || !self.keeps_claims);
+        Ok(caller.subject.as_deref().unwrap().to_owned())
     }
 }
 
 /// The tests only compare the subject.
-fn identify(claims: &VerifiedClaims) -> Caller {
-    let mut caller = Caller::master_key();
-    caller.subject = claims.as_map()["sub"].as_str().map(str::to_owned);
-    caller
+fn identify(claims: &BorrowedClaims<'_>, keeps_claims: bool) -> Caller {
+    let yaml = "general_settings: {enable_jwt_auth: true}\nmodel_list: []\n";
+    let config = Config::parse("config.yaml", yaml, ".".as_ref(), &|_| None).unwrap();
+    Caller::identify_borrowed(claims, config.jwt.as_ref(), keeps_claims)
 }
 
 fn token(issuer: &Issuer, claims: &serde_json::Value) -> String {
@@ -202,7 +210,7 @@ async fn only_so_many_tokens_are_known_and_no_long_ones() {
     let issuer = Issuer::new("a");
     let provider = Provider::start(ok(&issuer.jwks())).await;
     let (mut gate, now) = (Gate::of(&provider), start());
-    gate.known = TokenCache::with_capacity(64);
+    gate.known = TokenCache::with_capacity(64 * 400);
     let of = |n: usize| token(&issuer, &json!({"sub": n.to_string(), "exp": testing::NOW + 60}));
     let tokens: Vec<_> = (0..300).map(of).collect();
     for token in &tokens {
@@ -214,4 +222,57 @@ async fn only_so_many_tokens_are_known_and_no_long_ones() {
 
     let long = token(&issuer, &json!({"sub": "x", "exp": testing::NOW + 60, "pad": "x".repeat(5000)}));
     assert!(gate.subject(&long, now).await.is_ok() && !gate.is_cached(&long, now));
+}
+
+#[tokio::test]
+async fn a_token_is_verified_again_if_its_claims_are_needed_and_were_not_kept() {
+    let issuer = Issuer::new("a");
+    let provider = Provider::start(ok(&issuer.jwks())).await;
+    let (mut gate, now) = (Gate::of(&provider), start());
+    let token = issuer.token();
+    for keeps_claims in [false, true] {
+        gate.keeps_claims = keeps_claims;
+        assert!(!gate.is_cached(&token, now), "{keeps_claims}");
+        assert!(gate.subject(&token, now).await.is_ok());
+        assert!(gate.is_cached(&token, now), "{keeps_claims}");
+    }
+}
+
+#[tokio::test]
+async fn callers_of_one_kind_share_their_membership_and_keep_their_subjects() {
+    let issuer = Issuer::new("a");
+    let provider = Provider::start(ok(&issuer.jwks())).await;
+    let (gate, now) = (Gate::of(&provider), start());
+    let of = |name: &str, scope: &str| {
+        token(&issuer, &json!({"sub": name, "scope": scope, "exp": testing::NOW + 60}))
+    };
+    let tokens = [of("alice", "a b"), of("bobby", "a b"), of("carol", "a")];
+    for (token, name) in tokens.iter().zip(["alice", "bobby", "carol"]) {
+        assert_eq!(gate.subject(token, now).await.as_deref(), Ok(name));
+    }
+    let callers = tokens.map(|token| gate.known.caller(token.as_bytes(), gate.by(now)).unwrap().0);
+    let membership = |n: usize| &callers[n].membership;
+    assert!(Arc::ptr_eq(membership(0), membership(1)));
+    assert_eq!(
+        (&*membership(0).scopes, &*membership(2).scopes),
+        (&["a".to_owned(), "b".to_owned()][..], &["a".to_owned()][..])
+    );
+}
+
+#[tokio::test]
+async fn a_token_in_frequent_use_stays_known_to_its_last_byte() {
+    let issuer = Issuer::new("a");
+    let provider = Provider::start(ok(&issuer.jwks())).await;
+    let (gate, now) = (Gate::of(&provider), start());
+    let token = issuer.token();
+    assert!(gate.subject(&token, now).await.is_ok());
+    for _ in 0..20 {
+        assert!(gate.is_cached(&token, now));
+    }
+    for position in 0..token.len() {
+        let mut other = token.clone().into_bytes();
+        other[position] ^= 1;
+        assert!(gate.known.caller(&other, gate.by(now)).is_err(), "{position}");
+    }
+    assert!(gate.known.caller(&token.as_bytes()[..token.len() - 1], gate.by(now)).is_err());
 }

@@ -11,6 +11,11 @@ use subtle::ConstantTimeEq as _;
 pub const CREDENTIAL_HEADERS: [&str; 5] =
     ["authorization", "x-litellm-api-key", "api-key", "x-api-key", "x-goog-api-key"];
 
+/// Whether a header is one of [`CREDENTIAL_HEADERS`]. Its ends rule most others out.
+pub(crate) fn is_credential_header(name: &str) -> bool {
+    (name.ends_with("-key") || name.starts_with("auth")) && CREDENTIAL_HEADERS.contains(&name)
+}
+
 /// The maximum length of a credential.
 pub const MAX_BEARER_BYTES: usize = 16 * 1024;
 
@@ -50,7 +55,7 @@ impl<'h> Bearer<'h> {
         headers: &'h HeaderMap,
         master_key: Option<&SecretString>,
     ) -> Result<&'h [u8], BearerError> {
-        let mut found = headers.iter().filter(|(name, _)| CREDENTIAL_HEADERS.contains(&name.as_str()));
+        let mut found = headers.iter().filter(|(name, _)| is_credential_header(name.as_str()));
         let first = found.next().map(Candidate::of).ok_or(BearerError::Missing)?;
         match found.next() {
             None => first.usable(),
@@ -248,6 +253,12 @@ mod tests {
             map.append(*name, HeaderValue::from_bytes(value).unwrap());
         }
         Bearer::from_headers(&map).map(|bearer| bearer.expose().to_owned())
+    }
+
+    #[test]
+    fn every_credential_header_is_one_in_lower_case() {
+        assert!(CREDENTIAL_HEADERS.into_iter().all(is_credential_header));
+        assert!(!["authority", "x-key", "-key", "", "Authorization"].into_iter().any(is_credential_header));
     }
 
     #[test]

@@ -1,27 +1,28 @@
 //! Entry points for the fuzz targets. Not part of the public API: anything here may change at any time.
 
-use std::convert::Infallible;
+use std::future::poll_fn;
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use http::HeaderMap;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
 use ipnet::IpNet;
 use serde_json::{Map, Value};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::Instant;
 use url::Url;
 
 use super::auth::error::AuthnError;
 use super::auth::jwks::files::KeyFile;
 use super::auth::verifier::TokenVerifier;
 use super::clock::Timestamp;
-use super::http::incoming::IncomingRequest;
 use super::http::{client_ip, headers};
-use super::listener::connection;
+use super::listener::answers::{Answering, Answers};
 use super::listener::h2_streams::Streams;
+use super::listener::protocol::Protocol;
+use super::listener::rewound::Rewound;
+use super::listener::timeouts::ConnectionTimeouts;
 use super::pipeline::Gateway;
 use super::reload::bundle::BundleError;
 use super::reload::bundle::unpack;
@@ -138,12 +139,12 @@ pub fn dropins(files: &[(&str, &str)]) -> Result<DropIns, Box<DropInError>> {
 pub async fn serve(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static, gateway: Arc<Gateway>) {
     let limits = Limits::default();
     let streams = Streams::new(limits.write_timeout, Arc::clone(gateway.observers()));
-    let mut builder = connection::builder(&limits, streams);
-    let service = service_fn(move |request| {
-        let answer = Arc::clone(&gateway).handle(IncomingRequest::new(request, None));
-        async move { Ok::<_, Infallible>(answer.await) }
-    });
-    builder.http1().half_close(true);
+    let timeouts = ConnectionTimeouts::new(Instant::now());
+    let begin = move |incoming| -> Answering { Box::pin(Arc::clone(&gateway).handle(incoming)) };
+    let answers = Answers::new(&timeouts, streams, begin);
+    let begun = Protocol::begin(&limits, true, Rewound::new(stream), answers).await;
     // The client sees how the connection ended.
-    let _ = builder.serve_connection(TokioIo::new(stream), service).await;
+    if let Ok(mut connection) = begun {
+        let _ = poll_fn(|context| connection.poll(context)).await;
+    }
 }

@@ -1,5 +1,6 @@
 //! The request as the decision sees it.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use http::{HeaderMap, Method};
@@ -244,8 +245,9 @@ impl ApiCall {
     #[must_use]
     pub fn renamed_body(&self, model: &str) -> Option<(Range<usize>, String)> {
         let slot = self.slot.as_ref()?;
-        let prefix = if self.slot_form.has_prefix { "models/" } else { "" };
-        (slot.is_taken() || routes::runs(&self.method)).then(|| slot.edit(&[prefix, model].concat()))
+        let name: Cow<'_, str> =
+            if self.slot_form.has_prefix { ["models/", model].concat().into() } else { model.into() };
+        (slot.is_taken() || routes::runs(&self.method)).then(|| slot.edit(&name))
     }
 
     /// The name to write into the body before it is forwarded. It is the path's model, if the body names another (D12).

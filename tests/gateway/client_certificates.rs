@@ -163,6 +163,13 @@ async fn a_connection_of_an_authority_that_was_replaced_may_not_ask_any_more() {
     let (address, _stop) = forward_auth(&live).await;
     let mut kept = connect(address, &server, Some(&old), "http/1.1").await.unwrap();
     assert_eq!(status(&mut kept, &question(&live)).await, "200");
+    // More than keep their buffers while they are idle.
+    let mut others = Vec::new();
+    for _ in 0..70 {
+        let mut other = connect(address, &server, Some(&old), "http/1.1").await.unwrap();
+        assert_eq!(status(&mut other, &question(&live)).await, "200");
+        others.push(other);
+    }
     // Another reload keeps what is the same.
     live.files().write("config.yaml", live.files().yaml_with(&format!("{block}, leeway: 1"), CLAUDE));
     assert_eq!(live.reloader.reload().await, Outcome::Loaded);
@@ -170,7 +177,9 @@ async fn a_connection_of_an_authority_that_was_replaced_may_not_ask_any_more() {
 
     live.files().write("clients.pem", new.pem());
     assert_eq!(live.reloader.reload().await, Outcome::Loaded);
-    assert_eq!(status(&mut kept, &question(&live)).await, "403");
+    for kept in [kept].iter_mut().chain(&mut others) {
+        assert_eq!(status(kept, &question(&live)).await, "403");
+    }
     for (issuer, expected) in [(&new, "200"), (&old, "")] {
         let client = connect(address, &server, Some(issuer), "http/1.1").await;
         assert_eq!(status_of(client, &question(&live)).await, expected);

@@ -85,6 +85,27 @@ async fn callers_may_speak_either_version_of_http() {
 }
 
 #[tokio::test]
+async fn more_idle_callers_than_keep_their_buffers_are_served_again() {
+    let identity = Identity::new();
+    let live = start(&identity).await;
+    let mut callers = Vec::new();
+    for _ in 0..70 {
+        let mut stream = connect(&live, &identity, "http/1.1").await.unwrap();
+        assert!(is_healthy(&mut stream).await);
+        callers.push(stream);
+    }
+    for stream in &mut callers {
+        assert!(is_healthy(stream).await);
+    }
+    drop(live.gate.stop);
+    soon(live.gate.served).await.unwrap();
+    // Each gets a `close_notify`, without which this is an error.
+    for stream in &mut callers {
+        assert_eq!(soon(stream.read(&mut [0])).await.unwrap(), 0);
+    }
+}
+
+#[tokio::test]
 async fn plain_http_gets_nothing() {
     let live = start(&Identity::new()).await;
     let mut stream = live.gate.send("GET", "/health/readiness", "", "").await;

@@ -1,23 +1,23 @@
 //! A listener on a Unix socket, for a proxy on the same machine. The permissions of the socket's directory say who may connect.
 
-use std::convert::Infallible;
+use std::future::poll_fn;
 use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
-use std::pin::pin;
 use std::sync::Arc;
 
-use http::Request;
-use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::gateway::http::error_response::Answer;
 use crate::gateway::http::incoming::IncomingRequest;
-use crate::gateway::listener::connection::{self, Common};
+use crate::gateway::listener::answers::Answers;
+use crate::gateway::listener::connection::Common;
 use crate::gateway::listener::h2_streams::Streams;
+use crate::gateway::listener::protocol::Protocol;
+use crate::gateway::listener::rewound::Rewound;
 use crate::gateway::listener::server::{self, Listen, ServerError};
+use crate::gateway::listener::timeouts::ConnectionTimeouts;
 
 /// A Unix socket. Its file is removed at the end.
 pub(super) struct UnixServer {
@@ -78,15 +78,17 @@ where
     let limits = (common.limits)();
     let Some(_place) = common.connections.take_one(limits.connections) else { return };
     let streams = Streams::new(limits.write_timeout, Arc::clone(&common.observers));
-    let builder = connection::builder(&limits, streams);
-    let service = service_fn(move |request: Request<Incoming>| {
-        let answer = answer(IncomingRequest::new(request, None));
-        async move { Ok::<_, Infallible>(answer.await) }
-    });
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let timeouts = ConnectionTimeouts::new(Instant::now());
+    let answers = Answers::new(&timeouts, streams, move |incoming| Box::pin(answer(incoming)));
+    let stream = Rewound::new(stream);
+    let begun = tokio::select! {
+        begun = Protocol::begin(&limits, false, stream, answers) => begun,
+        _ = draining.changed() => return,
+    };
+    let Ok(mut connection) = begun else { return };
     tokio::select! {
-        _ = connection.as_mut() => return,
-        _ = draining.changed() => connection.as_mut().graceful_shutdown(),
+        _ = poll_fn(|context| connection.poll(context)) => return,
+        _ = draining.changed() => connection.graceful_shutdown(),
     }
-    let _ = connection.await;
+    let _ = poll_fn(|context| connection.poll(context)).await;
 }

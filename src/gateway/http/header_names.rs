@@ -1,7 +1,7 @@
 //! Tables of header names: hop-by-hop headers, headers that callers may send, and headers that identify an
 //! upstream.
 
-use crate::authn::CREDENTIAL_HEADERS;
+use crate::authn::is_credential_header;
 
 /// Hop-by-hop headers (RFC 9110 section 7.6.1), and `Content-Length`, which each side sets itself.
 pub(super) fn is_hop_by_hop(name: &str) -> bool {
@@ -47,7 +47,7 @@ pub(super) fn is_of_the_caller(name: &str) -> bool {
                 | "true-client-ip"
         ),
     };
-    !is_other && !CREDENTIAL_HEADERS.contains(&name) && !names_a_model(name)
+    !is_other && !is_credential_header(name) && !names_a_model(name)
 }
 
 /// The prefixes and names of `x-…` headers that callers may not send.

@@ -9,7 +9,8 @@ use http::{Request, Version};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Either, Full};
 use hyper::body::{Body, Incoming};
-use tokio::sync::watch;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::{oneshot, watch};
 
 /// A request whose body is still being received.
 pub(in crate::gateway) struct IncomingRequest {
@@ -21,7 +22,17 @@ pub(in crate::gateway) struct IncomingRequest {
     pub(in crate::gateway) client_ca: Option<Arc<[u8]>>,
     /// Changes when the server stops. WebSockets watch it, because they outlive hyper's connection.
     pub(in crate::gateway) draining: Option<watch::Receiver<()>>,
+    /// Gets the stream of the connection, if the answer switches its protocol. `None` if the request does not ask for it.
+    pub(in crate::gateway) upgrade: Option<oneshot::Receiver<Switched>>,
 }
+
+/// The stream of a connection that no longer speaks HTTP.
+pub(in crate::gateway) type Switched = Box<dyn Duplex>;
+
+/// A stream in both directions.
+pub(in crate::gateway) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Duplex for S {}
 
 /// The body of a request: it arrives on a connection of ours, or somebody else brings it.
 pub(in crate::gateway) type RequestBody = Either<Incoming, UnsyncBoxBody<Bytes, BoxError>>;
@@ -36,7 +47,7 @@ pub(in crate::gateway) struct UnreadBody;
 impl IncomingRequest {
     pub(in crate::gateway) fn new(request: Request<Incoming>, peer: Option<IpAddr>) -> Self {
         let (head, body) = request.into_parts();
-        Self { head, body: Either::Left(body), peer, client_ca: None, draining: None }
+        Self { head, body: Either::Left(body), peer, client_ca: None, draining: None, upgrade: None }
     }
 
     /// A request whose body has arrived.
@@ -52,7 +63,7 @@ impl IncomingRequest {
     {
         let (head, body) = request.into_parts();
         let body = Either::Right(body.map_err(Into::into).boxed_unsync());
-        Self { head, body, peer, client_ca: None, draining: None }
+        Self { head, body, peer, client_ca: None, draining: None, upgrade: None }
     }
 
     /// Whether the task that polls the connection also reads the body. HTTP/2 uses a task for each stream.

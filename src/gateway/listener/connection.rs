@@ -1,48 +1,36 @@
 //! One connection: TLS, HTTP in either version, and its ends.
 
-use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io::Write as _;
 use std::net::IpAddr;
-use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
-use http::{Request, Version};
-use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::h2_streams::{GuardedBody, Streams};
-use super::timeouts::{ConnectionTimeouts, Watched};
+use super::answers::Answers;
+use super::h2_streams::Streams;
+use super::protocol::Protocol;
+use super::rewound::Rewound;
+use super::timeouts::{CLOSING, ConnectionTimeouts, Due, Socket, Watched};
 use super::tls;
 use crate::config::Limits;
 use crate::gateway::http::error_response::{Answer, OVERLOADED};
-use crate::gateway::http::incoming::{IncomingRequest, UnreadBody};
+use crate::gateway::http::incoming::IncomingRequest;
 use crate::gateway::http::wake_suppression::WakeSuppressor;
 use crate::gateway::limits::counter::{Counter, CounterGuard};
 use crate::gateway::limits::limit::Limit;
 use crate::gateway::telemetry::Observers;
 use crate::gateway::tls::server::ServerTls;
 
-/// The bytes that a caller may send, on one stream and on the whole connection, before they are read.
-const STREAM_WINDOW: u32 = 256 * 1024;
-const CONNECTION_WINDOW: u32 = 512 * 1024;
-/// The bytes that may be buffered on one stream until the caller reads them.
-const SEND_BUFFER: usize = 64 * 1024;
-/// The maximum number of streams that the caller reset before they were handled, and of streams that were reset for the
-/// caller's errors. If there are more, the connection ends.
-const RESETS: usize = 20;
-const ERRORS: usize = 256;
-/// hyper's default limit of headers.
-const HYPERS_HEADERS: usize = 100;
-const PING_INTERVAL: Duration = Duration::from_secs(30);
-const PING_TIMEOUT: Duration = Duration::from_secs(20);
+/// The connections of a listener that keep hyper's buffers between two requests. They are enough for clients that send one
+/// request after the other. Any other connection gives them back when it becomes idle, and so do these after a while.
+const KEEPERS: usize = 64;
+const KEEPING_TIME: Duration = Duration::from_secs(1);
 /// The time and bytes for which a refused caller is read from. A socket that is closed with unread bytes is reset, and
 /// the reset discards the answer.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -56,6 +44,9 @@ pub(in crate::gateway) struct Common {
     pub(in crate::gateway) connections: Counter,
     pub(super) leaving: Counter,
     pub(in crate::gateway) observers: Arc<Observers>,
+    /// The connections that keep their buffers, and the maximum number of them.
+    keeping: Counter,
+    keepers: usize,
     /// Whether connections write several buffers in one call.
     vectored: bool,
 }
@@ -66,7 +57,16 @@ impl Common {
         connections: Counter,
         observers: Arc<Observers>,
     ) -> Self {
-        Self { limits: Box::new(limits), connections, leaving: Counter::default(), observers, vectored: true }
+        let (leaving, keeping) = (Counter::default(), Counter::default());
+        Self {
+            limits: Box::new(limits),
+            connections,
+            leaving,
+            observers,
+            keeping,
+            keepers: KEEPERS,
+            vectored: true,
+        }
     }
 
     /// The same for answers of some hundred bytes over HTTP/2. h2 copies such a body beside its headers if the connection cannot
@@ -175,6 +175,7 @@ impl Connection {
         drop(self.place);
     }
 
+    /// Serves a connection. While it waits for a request, it has no more than its stream.
     async fn serve<S, F, A>(
         &self,
         stream: S,
@@ -183,90 +184,159 @@ impl Connection {
         mut draining: watch::Receiver<()>,
         answer: F,
     ) where
-        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        S: Socket + AsyncRead + AsyncWrite + Unpin + Send + 'static,
         F: Fn(IncomingRequest) -> A + Send + 'static,
         A: Future<Output = Answer> + Send + 'static,
     {
         let streams = Streams::new(self.limits.write_timeout, Arc::clone(&self.common.observers));
-        let builder = builder(&self.limits, streams.clone());
-        let (noted, drains_sockets) = (Arc::clone(timeouts), draining.clone());
-        let service = service_fn(move |request: Request<Incoming>| {
-            let multiplexed = request.version() == Version::HTTP_2;
-            let busy = noted.request(multiplexed);
-            let clock = multiplexed.then(|| busy.waiting());
-            if let Some(clock) = &clock {
-                streams.begin(clock);
-            }
-            // hyper stores the service for the whole connection. Here that is one pointer.
-            let mut incoming = IncomingRequest::new(request, Some(peer.address));
+        let drains_sockets = draining.clone();
+        let mut answers = Answers::new(timeouts, streams, move |mut incoming| {
+            incoming.peer = Some(peer.address);
             incoming.client_ca.clone_from(&peer.client_ca);
             incoming.draining = Some(drains_sockets.clone());
-            let answer = Box::pin(answer(incoming));
-            async move {
-                let answer = answer.await;
-                busy.set_body_unread(!multiplexed && answer.extensions().get::<UnreadBody>().is_some());
-                Ok::<_, Infallible>(answer.map(|body| GuardedBody::new(body, clock, busy)))
-            }
+            Box::pin(answer(incoming))
         });
-        let mut connection = pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), service));
-        let mut suppressor = WakeSuppressor::new();
-        let (mut drains, mut closes) = (false, false);
+        let mut stream = Rewound::new(stream);
+        let is_http2 = tokio::select! {
+            biased;
+            _ = draining.changed() => return,
+            is_http2 = stream.is_http2() => is_http2,
+            limit = self.overdue(timeouts) => return self.common.limited(limit),
+        };
+        match is_http2 {
+            Ok(true) => {
+                let connection = Protocol::http2(&self.limits, stream, answers);
+                Box::pin(self.carry(connection, timeouts, &mut draining)).await;
+                return;
+            }
+            Ok(false) => {}
+            Err(_) => return,
+        }
         loop {
-            let ended =
-                poll_fn(|context| suppressor.poll(context, |context| connection.as_mut().poll(context)));
-            tokio::select! {
+            let connection = Protocol::http1(&self.limits, false, stream, answers);
+            // Boxed, so that an idle connection does not reserve memory for it.
+            let carried = Box::pin(self.carry(connection, timeouts, &mut draining)).await;
+            let Some(parts) = carried else { return };
+            (stream, answers) = parts;
+            if stream.has_bytes() {
+                timeouts.head_began();
+            } else if !self.more(&stream, timeouts, &mut draining).await {
+                let _ = tokio::time::timeout(CLOSING, stream.shutdown()).await;
+                return;
+            }
+        }
+    }
+
+    /// Waits while a connection is idle. Returns whether there may be something to read; otherwise it must end.
+    async fn more<S: Socket>(
+        &self,
+        stream: &Rewound<S>,
+        timeouts: &ConnectionTimeouts,
+        draining: &mut watch::Receiver<()>,
+    ) -> bool {
+        tokio::select! {
+            biased;
+            _ = draining.changed() => false,
+            readable = stream.get_ref().socket().readable() => readable.is_ok(),
+            limit = self.overdue(timeouts) => {
+                self.common.limited(limit);
+                false
+            }
+        }
+    }
+
+    /// Completes when the connection has waited too long.
+    async fn overdue(&self, timeouts: &ConnectionTimeouts) -> Limit {
+        loop {
+            let idle_timeout = || self.common.idle_timeout(&self.limits);
+            if let Due::Over(limit) = timeouts.due(&self.limits, idle_timeout, Duration::MAX).await {
+                return limit;
+            }
+        }
+    }
+
+    /// Whether the connection is among those that keep their buffers. It is until it has given them back.
+    fn keeps(&self, place: &mut Option<CounterGuard>) -> bool {
+        if place.is_none() {
+            *place = self.common.keeping.take_one(self.common.keepers);
+        }
+        place.is_some()
+    }
+
+    /// Lets hyper carry requests and answers until the connection has ended, or is idle and gives its buffers back. Returns
+    /// what is left of it then.
+    async fn carry<S>(
+        &self,
+        mut connection: Protocol<S>,
+        timeouts: &ConnectionTimeouts,
+        draining: &mut watch::Receiver<()>,
+    ) -> Option<(Rewound<S>, Answers)>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let mut suppressor = WakeSuppressor::new();
+        let mut keeping = None;
+        let (mut drains, mut closes) = (false, false);
+        let idle_timeout = || self.common.idle_timeout(&self.limits);
+        loop {
+            let polled =
+                poll_fn(|context| match suppressor.poll(context, |context| connection.poll(context)) {
+                    Poll::Ready(ended) => Poll::Ready(Some(ended)),
+                    Poll::Pending if !drains && timeouts.is_idle() && !self.keeps(&mut keeping) => {
+                        Poll::Ready(None)
+                    }
+                    Poll::Pending => Poll::Pending,
+                });
+            let due = tokio::select! {
                 biased;
-                ended = ended => return self.ended(ended),
+                ended = polled => match ended {
+                    Some(ended) => {
+                        self.ended(ended, connection);
+                        return None;
+                    }
+                    None => Due::Rest,
+                },
                 _ = draining.changed(), if !drains => {
                     drains = true;
-                    connection.as_mut().graceful_shutdown();
+                    connection.graceful_shutdown();
+                    continue;
                 }
-                limit = timeouts.overdue(&self.limits, || self.common.idle_timeout(&self.limits)) => {
+                due = timeouts.due(&self.limits, idle_timeout, KEEPING_TIME) => due,
+            };
+            match due {
+                Due::Rest if !drains && connection.is_finished() => return connection.into_parts(),
+                // hyper found something to do, and ends the connection after it.
+                Due::Rest => {
+                    closes = true;
+                    timeouts.close();
+                }
+                Due::Over(limit) => {
                     if !closes {
                         self.common.limited(limit);
                     }
                     // A caller that reads nothing would not read a closing message either.
                     if closes || limit == Limit::Write {
-                        return;
+                        return None;
                     }
                     closes = true;
                     timeouts.close();
-                    connection.as_mut().graceful_shutdown();
+                    connection.graceful_shutdown();
                 }
             }
         }
     }
 
-    fn ended(&self, ended: Result<(), Box<dyn std::error::Error + Send + Sync>>) {
-        let Err(error) = ended else { return };
-        if error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse_too_large) {
+    fn ended<S>(&self, ended: hyper::Result<()>, connection: Protocol<S>)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let Err(error) = ended else { return connection.switch() };
+        if error.is_parse_too_large() {
             self.common.limited(Limit::Header);
         }
         tracing::debug!("a connection ended early: {error}");
     }
 }
 
-pub(in crate::gateway) fn builder(limits: &Limits, streams: Streams) -> auto::Builder<Streams> {
-    let mut builder = auto::Builder::new(streams);
-    let header_bytes = usize::try_from(limits.header_bytes).unwrap_or(usize::MAX);
-    // `ConnectionTimeouts` has the timers for heads and idle connections. They apply to both versions, and before the
-    // version is known.
-    builder.http1().header_read_timeout(None).max_buf_size(header_bytes);
-    // hyper keeps its default limit on the stack, and allocates any other for each request.
-    if limits.headers != HYPERS_HEADERS {
-        builder.http1().max_headers(limits.headers);
-    }
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(limits.streams_per_connection)
-        .max_header_list_size(limits.header_bytes)
-        .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
-        .max_send_buf_size(SEND_BUFFER)
-        .max_pending_accept_reset_streams(RESETS)
-        .max_local_error_reset_streams(ERRORS)
-        .keep_alive_interval(PING_INTERVAL)
-        .keep_alive_timeout(PING_TIMEOUT);
-    builder
-}
+#[cfg(test)]
+mod tests;

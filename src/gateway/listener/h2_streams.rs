@@ -53,17 +53,17 @@ impl<F: Future<Output = ()> + Send + 'static> hyper::rt::Executor<F> for Streams
 }
 
 /// The body of an answer. The connection is busy until the body ends.
-pub(super) struct GuardedBody {
+pub(in crate::gateway) struct GuardedBody {
     body: AnswerBody,
     clock: Option<Arc<WriteStall>>,
-    _busy: InFlightGuard,
+    _busy: Option<InFlightGuard>,
 }
 
 impl GuardedBody {
     pub(in crate::gateway) fn new(
         body: AnswerBody,
         clock: Option<Arc<WriteStall>>,
-        busy: InFlightGuard,
+        busy: Option<InFlightGuard>,
     ) -> Self {
         Self { body, clock, _busy: busy }
     }

@@ -5,10 +5,13 @@
 //! long each may wait, and how they end.
 
 mod accept;
+pub(super) mod answers;
 pub(super) mod connection;
 mod fd_limit;
 pub(super) mod h2_streams;
 mod lingering_close;
+pub(super) mod protocol;
+pub(super) mod rewound;
 pub(super) mod server;
-mod timeouts;
+pub(super) mod timeouts;
 pub(super) mod tls;

@@ -13,13 +13,14 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
+use tokio_rustls::server::TlsStream;
 
 use super::lingering_close::LingeringClose;
 use crate::config::Limits;
 use crate::gateway::limits::limit::Limit;
 
 /// The time that a connection has to close after it was told to.
-const CLOSING: Duration = Duration::from_secs(1);
+pub(super) const CLOSING: Duration = Duration::from_secs(1);
 
 /// The start of a state, in milliseconds of a clock.
 #[derive(Debug)]
@@ -45,13 +46,20 @@ impl Since {
     }
 }
 
+/// What a connection has waited for long enough to get.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Due {
+    /// It gives its buffers back.
+    Rest,
+    /// It ends.
+    Over(Limit),
+}
+
 /// The state of one connection.
 #[derive(Debug)]
-pub(super) struct ConnectionTimeouts {
+pub(in crate::gateway) struct ConnectionTimeouts {
     began: Instant,
     requests: AtomicUsize,
-    /// The first request has arrived.
-    used: AtomicBool,
     /// The connection speaks HTTP/2, where bytes may arrive that belong to no request.
     multiplexed: AtomicBool,
     closing: AtomicBool,
@@ -68,7 +76,6 @@ impl ConnectionTimeouts {
         Arc::new(Self {
             began,
             requests: AtomicUsize::new(0),
-            used: AtomicBool::new(false),
             multiplexed: AtomicBool::new(false),
             closing: AtomicBool::new(false),
             body_unread: AtomicBool::new(false),
@@ -86,7 +93,6 @@ impl ConnectionTimeouts {
     /// Records that a request arrived. The request ends when the returned guard is dropped.
     pub(in crate::gateway) fn request(self: &Arc<Self>, multiplexed: bool) -> InFlightGuard {
         self.requests.fetch_add(1, Ordering::Relaxed);
-        self.used.store(true, Ordering::Relaxed);
         self.multiplexed.store(multiplexed, Ordering::Relaxed);
         self.head.end();
         InFlightGuard(Arc::clone(self))
@@ -113,32 +119,48 @@ impl ConnectionTimeouts {
         }
     }
 
-    /// Completes when the connection has waited too long. `idle` is the time that it may stay without a request.
-    pub(super) async fn overdue(&self, limits: &Limits, idle: impl Fn() -> Duration) -> Limit {
+    /// Records that a part of the next request has been read.
+    pub(super) fn head_began(&self) {
+        self.head.set(self.now());
+    }
+
+    /// Whether a connection of HTTP/1 waits for its next request.
+    pub(super) fn is_idle(&self) -> bool {
+        let never = |since: &Since| since.get().is_none();
+        self.idle_since().is_some()
+            && never(&self.head)
+            && never(&self.stalled)
+            && !self.multiplexed.load(Ordering::Relaxed)
+            && !self.closing.load(Ordering::Relaxed)
+    }
+
+    /// Completes when the connection has waited for long. `idle` is the time that it may stay without a request, and `keeping`
+    /// the time for which it keeps its buffers then.
+    pub(super) async fn due(&self, limits: &Limits, idle: impl Fn() -> Duration, keeping: Duration) -> Due {
         loop {
-            match self.look(limits, idle()) {
+            match self.look(limits, idle(), keeping) {
                 Ok(next) => tokio::time::sleep_until(next).await,
-                Err(limit) => return limit,
+                Err(due) => return due,
             }
         }
     }
 
-    /// Returns the overdue state, or the time of the next check. A state that begins later cannot be overdue before
-    /// then.
-    fn look(&self, limits: &Limits, idle: Duration) -> Result<Instant, Limit> {
+    /// Returns what is due, or the time of the next check. A state that begins later cannot be due before then.
+    fn look(&self, limits: &Limits, idle: Duration, keeping: Duration) -> Result<Instant, Due> {
         let now = self.now();
         let closing =
             |time: Duration| if self.closing.load(Ordering::Relaxed) { CLOSING.min(time) } else { time };
         let waits = [
-            (Limit::Write, self.stalled.get(), limits.write_timeout),
-            (Limit::HeaderTimeout, self.head.get(), closing(limits.header_timeout)),
-            (Limit::Idle, self.idle_since(), closing(idle)),
+            (Due::Over(Limit::Write), self.stalled.get(), limits.write_timeout),
+            (Due::Over(Limit::HeaderTimeout), self.head.get(), closing(limits.header_timeout)),
+            (Due::Over(Limit::Idle), self.idle_since(), closing(idle)),
+            (Due::Rest, self.idle_since().filter(|_| self.is_idle()), keeping),
         ];
         let mut next = u64::MAX;
-        for (limit, since, time) in waits {
+        for (due_then, since, time) in waits {
             let due = since.unwrap_or(now).saturating_add(millis(time));
             if since.is_some() && due <= now {
-                return Err(limit);
+                return Err(due_then);
             }
             next = next.min(due);
         }
@@ -156,7 +178,7 @@ fn millis(time: Duration) -> u64 {
 
 /// A request of a connection.
 #[derive(Debug)]
-pub(super) struct InFlightGuard(Arc<ConnectionTimeouts>);
+pub(in crate::gateway) struct InFlightGuard(Arc<ConnectionTimeouts>);
 
 impl InFlightGuard {
     /// Records whether the request was answered before its whole body arrived.
@@ -179,7 +201,7 @@ impl Drop for InFlightGuard {
 
 /// The time since which a part of an answer has waited for the caller to read it.
 #[derive(Debug)]
-pub(super) struct WriteStall {
+pub(in crate::gateway) struct WriteStall {
     began: Instant,
     since: Since,
 }
@@ -204,6 +226,24 @@ impl WriteStall {
             }
             tokio::time::sleep_until(self.began + Duration::from_millis(due)).await;
         }
+    }
+}
+
+/// A stream over a socket.
+pub(in crate::gateway) trait Socket {
+    /// The socket below.
+    fn socket(&self) -> &TcpStream;
+}
+
+impl Socket for Watched {
+    fn socket(&self) -> &TcpStream {
+        &self.stream
+    }
+}
+
+impl Socket for TlsStream<Watched> {
+    fn socket(&self) -> &TcpStream {
+        &self.get_ref().0.stream
     }
 }
 

@@ -177,7 +177,7 @@ impl Gateway {
         observation: &mut Observation,
     ) -> Result<Answer, Refusal> {
         let generation = self.admit(&incoming.head, observation)?;
-        let handshake = Handshake::of(&mut incoming.head)?;
+        let handshake = Handshake::of(incoming)?;
         if handshake.is_some() && !generation.snapshot().config().gateway.websockets {
             return Err(Refusal::WebSocketsOff);
         }

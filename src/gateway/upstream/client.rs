@@ -125,9 +125,8 @@ impl Forwarder {
         observers: &Arc<Observers>,
     ) -> Result<Answer, Refusal> {
         let Outgoing { mut request, deadlines, connection, upstream_headers } = outgoing;
-        let sent = self.send(&mut request, connection, may_be_sent);
-        let answered = tokio::time::timeout_at(deadlines.begin, sent).await;
-        let (mut head, body) = answered.map_err(|_| Refusal::UpstreamTimeout)??.into_parts();
+        let answered = self.send(&mut request, connection, deadlines.begin, may_be_sent).await?;
+        let (mut head, body) = answered.into_parts();
         // The gateway never asks for an upgrade.
         if head.status == StatusCode::SWITCHING_PROTOCOLS {
             tracing::warn!("the upstream switched protocols without a request to do so");
@@ -143,18 +142,22 @@ impl Forwarder {
         &self,
         request: &mut Request<SegmentedBody>,
         connection: Connection,
+        deadline: Instant,
         may_be_sent: &(dyn Fn() -> bool + Sync),
     ) -> Result<Response<UpstreamBody>, Refusal> {
         match connection {
             Connection::Plain(link) => {
-                let answered = self.plain.send(request, link, may_be_sent).await;
+                let answered = self.plain.send(request, link, deadline, may_be_sent).await;
                 Ok(answered.map_err(plain_failed)?.map(UpstreamBody::Plain))
             }
             Connection::Secure(shut) => {
-                let answered = self.secure.request(std::mem::take(request)).await;
-                let answered = answered.map_err(|error| match shut.load(Ordering::Acquire) {
-                    true => Refusal::Overtaken,
-                    false => down(error.is_connect(), &error),
+                let answered = self.secure.request(std::mem::take(request));
+                let answered = tokio::time::timeout_at(deadline, answered).await;
+                let answered = answered.map_err(|_| Refusal::UpstreamTimeout)?.map_err(|error| {
+                    match shut.load(Ordering::Acquire) {
+                        true => Refusal::Overtaken,
+                        false => down(error.is_connect(), &error),
+                    }
                 });
                 Ok(answered?.map(UpstreamBody::Secure))
             }
@@ -165,6 +168,7 @@ impl Forwarder {
 fn plain_failed(error: PoolError) -> Refusal {
     match error {
         PoolError::Overtaken(_) => Refusal::Overtaken,
+        PoolError::Timeout => Refusal::UpstreamTimeout,
         error => down(matches!(error, PoolError::Connect(_)), &error),
     }
 }

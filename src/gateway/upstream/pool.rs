@@ -25,6 +25,7 @@ use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpStream;
 use tokio::task::coop;
+use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
 
 use crate::gateway::http::segmented_body::SegmentedBody;
 use crate::gateway::http::send_gate::Overtaken;
@@ -50,6 +51,8 @@ pub(super) struct Pool {
 pub(super) enum PoolError {
     #[error("no address to connect to")]
     Address,
+    #[error("no response in time")]
+    Timeout,
     #[error("{0}")]
     Connect(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("{0}")]
@@ -71,11 +74,13 @@ impl Pool {
     /// Sends a request with an absolute URI over a connection to its authority.
     ///
     /// If the connection turns out to be closed before any byte of the request was sent, a new connection
-    /// replaces it, provided that `may_be_sent` still returns true. No request is sent twice.
+    /// replaces it, provided that `may_be_sent` still returns true. No request is sent twice. The response must begin before
+    /// `deadline`.
     pub(in crate::gateway) async fn send(
         &self,
         request: &mut Request<SegmentedBody>,
         link: Box<Link>,
+        deadline: Instant,
         may_be_sent: &(dyn Fn() -> bool + Sync),
     ) -> Result<Response<PooledBody>, PoolError> {
         let origin = request.uri().path_and_query().cloned();
@@ -83,7 +88,7 @@ impl Pool {
         let authority = target.authority().ok_or(PoolError::Address)?;
         let mut next = Some(link);
         while let Some(mut link) = next {
-            match link.exchange(request).await {
+            match link.exchange(request, deadline).await? {
                 Ok(answer) => return Ok(self.pooled(answer, link)),
                 Err(mut error) => match error.take_message() {
                     Some(unsent) => *request = unsent,
@@ -96,11 +101,12 @@ impl Pool {
             next = self.idle.take(authority);
         }
         // Boxed, so that a request with an idle connection does not reserve memory for it.
-        let mut link = Box::pin(self.connect(&target)).await?;
+        let connected = Box::pin(timeout_at(deadline, self.connect(&target))).await;
+        let mut link = connected.map_err(|_| PoolError::Timeout)??;
         if !may_be_sent() {
             return Err(Overtaken.into());
         }
-        let answer = link.exchange(request).await.map_err(TrySendError::into_error)?;
+        let answer = link.exchange(request, deadline).await?.map_err(TrySendError::into_error)?;
         Ok(self.pooled(answer, link))
     }
 
@@ -117,6 +123,7 @@ impl Pool {
             sender,
             connection: Some(connection),
             suppressor: WakeSuppressor::new(),
+            alarm: Box::pin(sleep_until(Instant::now())),
         }))
     }
 
@@ -155,28 +162,41 @@ pub(in crate::gateway) struct Link {
     /// `None` after the connection has ended.
     connection: Option<Connection<TokioIo<TcpStream>, SegmentedBody>>,
     suppressor: WakeSuppressor,
+    /// The timer of the response. It is kept, because moving a timer to a later time costs far less than a new one.
+    alarm: Pin<Box<Sleep>>,
 }
 
 impl Link {
     /// Whether the connection accepts another request, as far as is known without waiting.
     fn is_open(&mut self) -> bool {
+        // hyper asks for the next request when it has read the response to the last one.
+        if self.connection.is_some() && self.sender.is_ready() {
+            // Nothing that happens to an idle connection shall wake the task that used it.
+            self.suppressor.poll(&quiet(), |_| ());
+            return true;
+        }
         drive(&mut self.connection, &mut self.suppressor, &quiet());
         self.connection.is_some() && self.sender.is_ready()
     }
 
-    /// Sends a request, and waits for the head of its response.
+    /// Sends a request, and waits for the head of its response, but not longer than until `deadline`.
     async fn exchange(
         &mut self,
         request: &mut Request<SegmentedBody>,
-    ) -> Result<Response<Incoming>, TrySendError<Request<SegmentedBody>>> {
-        let Self { sender, connection, suppressor, host, .. } = self;
+        deadline: Instant,
+    ) -> Result<Result<Response<Incoming>, TrySendError<Request<SegmentedBody>>>, PoolError> {
+        let Self { sender, connection, suppressor, host, alarm, .. } = self;
+        alarm.as_mut().reset(deadline);
         request.headers_mut().insert(HOST, host.clone());
         let mut answering = pin!(sender.try_send_request(std::mem::take(request)));
         std::future::poll_fn(|context| {
             drive(connection, suppressor, context);
             let answered = answering.as_mut().poll(&mut quiet());
             again_if_stopped(&answered, context);
-            answered
+            match answered {
+                Poll::Ready(answered) => Poll::Ready(Ok(answered)),
+                Poll::Pending => alarm.as_mut().poll(context).map(|()| Err(PoolError::Timeout)),
+            }
         })
         .await
     }

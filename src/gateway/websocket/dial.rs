@@ -14,7 +14,6 @@ use http::{Request, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper::client::conn::http1;
 use hyper::service::Service as _;
-use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 
@@ -22,6 +21,7 @@ use super::handshake::{accept, has_token};
 use crate::config::{Limits, UpstreamHeaders};
 use crate::gateway::http::error_response::{Answer, Refusal, body_of};
 use crate::gateway::http::headers;
+use crate::gateway::http::incoming::Switched;
 use crate::gateway::tls::connector::{Connector, http1_connector};
 use crate::gateway::tls::native_roots;
 use crate::gateway::upstream::deployments::sockets::SocketTarget;
@@ -37,7 +37,7 @@ pub(super) struct Dialer {
 /// The response of an upstream.
 pub(super) enum Dialed {
     Open {
-        socket: TokioIo<Upgraded>,
+        socket: Switched,
         protocol: Option<String>,
     },
     /// The upstream's refusal, which is returned unchanged.
@@ -111,7 +111,7 @@ impl Dialer {
         }
         let protocol = check(answer.headers(), &key, protocols)?;
         let socket = hyper::upgrade::on(answer).await.map_err(failed)?;
-        Ok(Dialed::Open { socket: TokioIo::new(socket), protocol })
+        Ok(Dialed::Open { socket: Box::new(TokioIo::new(socket)), protocol })
     }
 }
 

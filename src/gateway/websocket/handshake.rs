@@ -11,11 +11,12 @@ use http::header::{
 use http::request::Parts;
 use http::uri::{PathAndQuery, Uri};
 use http::{Method, Version};
-use hyper::upgrade::OnUpgrade;
 use percent_encoding::percent_decode_str;
+use tokio::sync::oneshot;
 
 use crate::authn::{BearerError, CREDENTIAL_HEADERS};
 use crate::gateway::http::error_response::Refusal;
+use crate::gateway::http::incoming::{IncomingRequest, Switched};
 use crate::gateway::target::operation;
 use crate::gateway::upstream::deployments::sockets::SocketApi;
 use crate::request::RoutePath;
@@ -35,12 +36,13 @@ pub(in crate::gateway) struct Handshake {
     pub(super) accept: HeaderValue,
     /// The subprotocols that are not credentials.
     pub(super) protocols: Vec<String>,
-    pub(super) upgrade: OnUpgrade,
+    pub(super) upgrade: oneshot::Receiver<Switched>,
 }
 
 impl Handshake {
     /// Parses the handshake of a request for a WebSocket API. Returns `None` for any other request.
-    pub(in crate::gateway) fn of(head: &mut Parts) -> Result<Option<Box<Self>>, Refusal> {
+    pub(in crate::gateway) fn of(incoming: &mut IncomingRequest) -> Result<Option<Box<Self>>, Refusal> {
+        let head = &mut incoming.head;
         if head.method != Method::GET
             || head.version != Version::HTTP_11
             || !has_token(&head.headers, &UPGRADE, "websocket")
@@ -62,8 +64,8 @@ impl Handshake {
         let key = key.filter(|key| STANDARD.decode(key).is_ok_and(|bytes| bytes.len() == 16));
         let accept = accept(key.ok_or(Refusal::Handshake("`Sec-WebSocket-Key` is not 16 bytes in base64"))?);
         let protocols = take_credential(head, api)?;
-        let upgrade = head.extensions.remove::<OnUpgrade>();
-        let upgrade = upgrade.ok_or(Refusal::Handshake("this connection cannot be upgraded"))?;
+        let upgrade =
+            incoming.upgrade.take().ok_or(Refusal::Handshake("this connection cannot be upgraded"))?;
         Ok(Some(Box::new(Self { api, operation, accept, protocols, upgrade })))
     }
 }

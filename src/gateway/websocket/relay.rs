@@ -5,8 +5,6 @@ use std::time::Duration;
 
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt as _, StreamExt as _};
-use hyper::upgrade::Upgraded;
-use hyper_util::rt::TokioIo;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
@@ -19,6 +17,7 @@ use super::messages::{Bound, Messages, Permitted};
 use super::metered::{Meter, Metered};
 use super::shared::Sockets;
 use crate::gateway::http::error_response::Refusal;
+use crate::gateway::http::incoming::Switched;
 use crate::gateway::upstream::deployments::sockets::SocketApi;
 use crate::request::event_id;
 
@@ -29,7 +28,7 @@ const ANSWER_BYTES: usize = 64 * 1024 * 1024;
 /// A side that is silent for this long gets a ping. After three unanswered pings the connection ends.
 const QUIET: Duration = Duration::from_secs(30);
 const QUESTIONS: u32 = 3;
-type Stream = WebSocketStream<Metered<TokioIo<Upgraded>>>;
+type Stream = WebSocketStream<Metered<Switched>>;
 pub(super) type Sink = Mutex<SplitSink<Stream, Message>>;
 
 /// The read half of a connection.
@@ -45,19 +44,14 @@ pub(super) struct UpstreamStream {
 }
 
 impl UpstreamStream {
-    pub(super) async fn new(socket: TokioIo<Upgraded>, sockets: &Sockets) -> Self {
+    pub(super) async fn new(socket: Switched, sockets: &Sockets) -> Self {
         let (sink, source) = split(socket, Role::Client, ANSWER_BYTES, sockets).await;
         Self { sink, source }
     }
 }
 
 /// The two halves of a connection, with a limit on the size of messages.
-pub(super) async fn split(
-    socket: TokioIo<Upgraded>,
-    role: Role,
-    most: usize,
-    sockets: &Sockets,
-) -> (Sink, Source) {
+pub(super) async fn split(socket: Switched, role: Role, most: usize, sockets: &Sockets) -> (Sink, Source) {
     let limit = sockets.active.load().snapshot().config().gateway.limits.body_bytes_in_flight;
     let meter = Meter::new(&sockets.body_bytes, limit);
     let socket = Metered::new(socket, &meter);

@@ -6,10 +6,8 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_util::{SinkExt as _, StreamExt as _};
-use hyper::upgrade::{OnUpgrade, Upgraded};
-use hyper_util::rt::TokioIo;
 use tokio::io::AsyncWriteExt as _;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message, Role};
@@ -19,6 +17,7 @@ use super::first_message::first;
 use super::handshake::Handshake;
 use super::messages::{Bound, Messages};
 use super::relay::{Sink, Source, UpstreamStream, down, split, up};
+use crate::gateway::http::incoming::Switched;
 use crate::gateway::limits::counter::CounterGuard;
 use crate::gateway::limits::per_caller::CallerGuard;
 
@@ -46,19 +45,19 @@ impl Session {
         Self { messages, upstream: None, places: (None, None), operation, protocols, draining }
     }
 
-    pub(super) async fn run(mut self, upgrade: OnUpgrade) {
+    pub(super) async fn run(mut self, upgrade: oneshot::Receiver<Switched>) {
         let sockets = Arc::clone(&self.messages.sockets);
         let place = sockets.connections.of(1);
         sockets.observers.metrics().socket(true);
         // A caller that disconnects directly after its handshake is not an error.
         if let Ok(caller) = upgrade.await {
-            self.serve(TokioIo::new(caller)).await;
+            self.serve(caller).await;
         }
         sockets.observers.metrics().socket(false);
         drop((place, self.places));
     }
 
-    async fn serve(&mut self, caller: TokioIo<Upgraded>) {
+    async fn serve(&mut self, caller: Switched) {
         let most = self.messages.sockets.active.load().snapshot().config().gateway.max_body_bytes;
         let (sink, mut source) = split(caller, Role::Server, most, &self.messages.sockets).await;
         let mut draining = self.draining.take();

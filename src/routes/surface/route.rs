@@ -1,6 +1,5 @@
 //! A known route and its properties.
 
-use http::header::USER_AGENT;
 use http::{HeaderMap, Method};
 
 /// The model that a request runs if it names none (D10).
@@ -44,23 +43,26 @@ pub enum ErrorShape {
     Bedrock,
 }
 
+/// How the user agent of Mistral's client begins.
+const MISTRAL: &[u8] = b"mistral-client-";
+
 impl ErrorShape {
     /// The error format that the headers imply: Anthropic's or Google's if a header of that API is present, Mistral's if
     /// its client says so, otherwise OpenAI's.
     #[must_use]
     pub fn by_headers(headers: &HeaderMap) -> Self {
-        if headers.contains_key("anthropic-version") {
-            Self::Anthropic
-        } else if headers.contains_key("x-goog-api-key") || headers.contains_key("x-goog-api-client") {
-            Self::Google
-        } else if headers
-            .get(USER_AGENT)
-            .is_some_and(|agent| agent.as_bytes().starts_with(b"mistral-client-"))
-        {
-            Self::Mistral
-        } else {
-            Self::OpenAi
+        let mut shape = Self::OpenAi;
+        for (name, value) in headers {
+            match name.as_str() {
+                "anthropic-version" => return Self::Anthropic,
+                "x-goog-api-key" | "x-goog-api-client" => shape = Self::Google,
+                "user-agent" if shape == Self::OpenAi && value.as_bytes().starts_with(MISTRAL) => {
+                    shape = Self::Mistral;
+                }
+                _ => {}
+            }
         }
+        shape
     }
 }
 

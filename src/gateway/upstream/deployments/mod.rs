@@ -257,8 +257,6 @@ fn at_deployment<'d>(
     let operation = operation(call.route().as_str());
     let is_openai = OPENAI_OPERATIONS.contains(&operation);
     let is_messages = matches!(operation, "messages" | "messages/count_tokens");
-    let verb = gemini_verb(call);
-
     let Prepared { base, bearer, native, .. } = deployment;
     let (path, headers) = match deployment.provider {
         Provider::OpenAi if is_openai => (Cow::Borrowed(operation), bearer),
@@ -267,7 +265,7 @@ fn at_deployment<'d>(
         Provider::Anthropic if is_messages => (["v1/", operation].concat().into(), native),
         Provider::Anthropic if is_openai => (["v1/", operation].concat().into(), bearer),
         Provider::Gemini if is_openai => (["v1beta/openai/", operation].concat().into(), bearer),
-        Provider::Gemini => match verb {
+        Provider::Gemini => match gemini_verb(call) {
             Some(_) if !is_path(&model) => return Err(Refusal::UnknownModel),
             Some((version, verb)) => (format!("{version}/models/{model}:{verb}").into(), native),
             None => return Ok(None),

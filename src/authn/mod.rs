@@ -32,10 +32,9 @@ pub(crate) use claims::BorrowedClaims;
 pub use claims::VerifiedClaims;
 
 #[cfg(feature = "gateway")]
-pub(crate) use bearer::is_credential_header;
 pub use bearer::{Bearer, BearerError, CREDENTIAL_HEADERS, MAX_BEARER_BYTES, is_master_key};
 #[cfg(feature = "gateway")]
-pub(crate) use bearer::{is_jwt_shaped, is_secret};
+pub(crate) use bearer::{is_credential_header, is_jwt_shaped, is_secret};
 #[cfg(feature = "gateway")]
 pub use error::TokenError;
 #[cfg(feature = "gateway")]

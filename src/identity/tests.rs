@@ -129,3 +129,30 @@ fn of_several_paths_the_first_that_the_token_has_counts() {
         Some("roles")
     );
 }
+
+#[cfg(feature = "gateway")]
+#[test]
+fn a_caller_is_the_same_without_its_claims_until_they_are_needed() {
+    let yaml = "general_settings: {enable_jwt_auth: true, litellm_jwtauth: {user_id_jwt_field: sub, team_ids_jwt_field: g}}\nmodel_list: []\n";
+    let config = Config::parse("config.yaml", yaml, ".".as_ref(), &|_| None).unwrap();
+    let jwt = config.jwt.as_ref();
+    for (issuer, id) in
+        [(json!("https://a#b"), "https://a%23b#u"), (json!(["https://a"]), "#u"), (json!(1), "#u")]
+    {
+        let claims =
+            json!({"iss": issuer, "sub": "u", "g": ["x", "y"], "scope": "a b", "other": {"c": [1, null]}});
+        let verified = VerifiedClaims::dangerous_trust(claims.as_object().unwrap().clone());
+        let whole = Caller::identify(&verified, jwt);
+        let kept = Caller::identify_borrowed(&verified.borrowed(), jwt, true);
+        assert_eq!((&kept, &kept.identify_again(jwt)), (&whole, &whole));
+        let bare = Caller::identify_borrowed(&verified.borrowed(), jwt, false);
+        assert_eq!(
+            (&bare.membership, bare.user_id(), &bare.subject),
+            (&whole.membership, Some("u"), &whole.subject)
+        );
+        assert_eq!((bare.entity_id(), whole.entity_id()), (id.to_owned(), id.to_owned()));
+        assert!(!bare.has_claims() && bare.claims().is_none() && whole.has_claims());
+        // Who cannot be identified again is denied, as if its identity provider had left out a claim.
+        assert_eq!(bare.identify_again(jwt).membership.left_out.as_deref(), Some("claims"));
+    }
+}

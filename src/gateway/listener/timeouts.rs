@@ -124,10 +124,12 @@ impl ConnectionTimeouts {
         self.head.set(self.now());
     }
 
-    /// Whether a connection of HTTP/1 waits for its next request.
+    /// Whether a connection of HTTP/1 waits for its next request. If the body of the last one was not read, hyper closes the
+    /// connection.
     pub(super) fn is_idle(&self) -> bool {
         let never = |since: &Since| since.get().is_none();
         self.idle_since().is_some()
+            && !self.body_unread.load(Ordering::Relaxed)
             && never(&self.head)
             && never(&self.stalled)
             && !self.multiplexed.load(Ordering::Relaxed)

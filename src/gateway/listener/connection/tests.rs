@@ -14,6 +14,7 @@ use super::super::server::serve_until;
 use super::*;
 use crate::gateway::auth::stats::OpaqueStats;
 use crate::gateway::http::error_response::body_of;
+use crate::gateway::http::incoming::UnreadBody;
 use crate::gateway::limits::admission::AdmissionControl;
 
 const REQUEST: &str = "POST /1 HTTP/1.1\r\nhost: g\r\ncontent-length: 2\r\n\r\n{}";
@@ -74,6 +75,11 @@ async fn answer(mut incoming: IncomingRequest) -> Answer {
         });
         let mut answer = Answer::new(body_of(Bytes::new()));
         *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+        return answer;
+    }
+    if incoming.head.uri.path() == "/refused" {
+        let mut answer = Answer::new(body_of(Bytes::from("refused")));
+        answer.extensions_mut().insert(UnreadBody);
         return answer;
     }
     let Either::Left(body) = incoming.body else { panic!("the body arrives on this connection") };
@@ -210,4 +216,19 @@ async fn an_idle_connection_has_little_more_than_its_socket() {
     let accepted = Accepted { stream, peer: live.address.ip(), tls: None, draining: _draining.1.clone() };
     let bytes = std::mem::size_of_val(&connection.run(accepted, answer));
     assert!(bytes <= 2048, "the task of a connection has {bytes} bytes");
+}
+
+#[tokio::test]
+async fn a_connection_whose_body_was_not_read_is_closed() {
+    let live = Live::start(Limits::default()).await;
+    for sent in ["", "{}"] {
+        let mut stream = live.idle().await;
+        let head = "POST /refused HTTP/1.1\r\nhost: g\r\ncontent-length: 1000000\r\n\r\n";
+        stream.write_all([head, sent].concat().as_bytes()).await.unwrap();
+        let mut text = String::new();
+        within(stream.read_to_string(&mut text)).await.unwrap();
+        assert!(text.ends_with("refused"), "{text}");
+        drop(stream);
+        live.has(0).await;
+    }
 }

@@ -169,12 +169,6 @@ pub(in crate::gateway) struct Link {
 impl Link {
     /// Whether the connection accepts another request, as far as is known without waiting.
     fn is_open(&mut self) -> bool {
-        // hyper asks for the next request when it has read the response to the last one.
-        if self.connection.is_some() && self.sender.is_ready() {
-            // Nothing that happens to an idle connection shall wake the task that used it.
-            self.suppressor.poll(&quiet(), |_| ());
-            return true;
-        }
         drive(&mut self.connection, &mut self.suppressor, &quiet());
         self.connection.is_some() && self.sender.is_ready()
     }

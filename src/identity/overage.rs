@@ -17,18 +17,8 @@ pub(super) fn left_out(jwt: &JwtAuth, claims: &Object<'_>) -> Option<String> {
     if elsewhere.is_none() && !has_groups {
         return None;
     }
-    let fields = jwt.claim_fields(claims.get("iss").and_then(Json::as_str));
-    let read = [
-        jwt.user_roles_jwt_field.as_ref(),
-        jwt.roles_jwt_field.as_ref(),
-        fields.team_ids,
-        fields.team_id,
-        jwt.team_alias_jwt_field.as_ref(),
-        jwt.object_id_jwt_field.as_ref(),
-        fields.user_id,
-        fields.user_email,
-    ];
-    let mut read = read.into_iter().flatten().flat_map(crate::names::ClaimPath::claims);
+    let read = jwt.identifying_claims(claims.get("iss").and_then(Json::as_str));
+    let mut read = read.flat_map(crate::names::ClaimPath::claims);
     let is_left_out =
         |claim: &&str| elsewhere.is_some_and(|names| names.has(claim)) || (has_groups && *claim == GROUPS);
     read.find(is_left_out).map(str::to_owned)

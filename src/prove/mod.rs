@@ -91,11 +91,8 @@ impl Prover {
 /// Runs on a stack of its own, because formulas are deep.
 fn deeply<T: Send>(work: impl FnOnce() -> Result<T, ProveError> + Send) -> Result<T, ProveError> {
     std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work);
+        let thread = std::thread::Builder::new().stack_size(solve::STACK).spawn_scoped(scope, work);
         let thread = thread.map_err(|error| ProveError::Internal(error.to_string()))?;
         thread.join().unwrap_or_else(|_| Err(ProveError::Internal("a thread ended early".to_owned())))
     })
 }
-
-/// The stack of a thread that writes formulas. Only what is used of it takes memory.
-const STACK: usize = 256 << 20;

@@ -242,16 +242,5 @@ impl World<'_> {
 
 /// Whether the configuration reads a claim that a provider may leave out.
 fn claims_of(jwt: &JwtAuth) -> bool {
-    let fields = jwt.claim_fields(None);
-    let read = [
-        jwt.user_roles_jwt_field.as_ref(),
-        jwt.roles_jwt_field.as_ref(),
-        fields.team_ids,
-        fields.team_id,
-        jwt.team_alias_jwt_field.as_ref(),
-        jwt.object_id_jwt_field.as_ref(),
-        fields.user_id,
-        fields.user_email,
-    ];
-    read.into_iter().flatten().next().is_some() || !jwt.tokens.issuers.is_empty()
+    jwt.identifying_claims(None).next().is_some() || !jwt.tokens.issuers.is_empty()
 }

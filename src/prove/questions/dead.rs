@@ -2,7 +2,7 @@
 
 use cedar_policy::Effect;
 
-use super::task::{Solver, Task};
+use super::task::{ASKED, Solver, Task};
 use crate::engine::{PolicyView, Rule};
 use crate::prove::ProveError;
 use crate::prove::encode::{Policy, Question};
@@ -66,29 +66,20 @@ pub(in crate::prove) fn useful(
 
 /// Finds a request that the policy decides alone, or one that it matches.
 fn task<'t>(subject: &'t Subject, own: &'t [Policy], policy: &'t Policy, decides: bool) -> Task<'t> {
-    let mut task = Task {
-        formulas: Vec::new(),
-        fails: false,
-        // That there is a request is all that is said.
-        needs_request: false,
-        shows: Box::new(|_| false),
-        decided_by: &subject.snapshot,
-    };
-    for (question, variants) in [(Question::Route, &[false, true][..]), (Question::Model, &[true][..])] {
-        for variant in variants.iter().filter(|_| policy.is_about(question)) {
-            task.formulas.push((
-                *variant,
-                Box::new(move |requests| {
-                    let world = requests.side(0)?;
-                    let condition = world.condition(policy, question);
-                    let mut parts = vec![world.accepts()?, condition];
-                    if decides {
-                        parts.extend(alone(requests, own, policy, question, *variant)?);
-                    }
-                    Ok(all(&parts))
-                }),
-            ));
-        }
+    let mut task = Task::existence(&subject.snapshot);
+    for (question, variant) in ASKED.into_iter().filter(|(question, _)| policy.is_about(*question)) {
+        task.formulas.push((
+            variant,
+            Box::new(move |requests| {
+                let world = requests.side(0)?;
+                let condition = world.condition(policy, question);
+                let mut parts = vec![world.accepts()?, condition];
+                if decides {
+                    parts.extend(alone(requests, own, policy, question, variant)?);
+                }
+                Ok(all(&parts))
+            }),
+        ));
     }
     task
 }

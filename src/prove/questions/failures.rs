@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use cedar_policy::{Authorizer, PolicySet};
 
-use super::task::{Solver, Task};
+use super::task::{ASKED, Solver, Task};
 use crate::engine::Rule;
 use crate::prove::ProveError;
 use crate::prove::encode::{Policy, Question};
@@ -105,17 +105,15 @@ fn task<'t>(subject: &'t Subject, policy: &'t Policy) -> Task<'t> {
         }),
         decided_by: &subject.snapshot,
     };
-    for (question, variants) in [(Question::Route, &[false, true][..]), (Question::Model, &[true][..])] {
-        for variant in variants {
-            task.formulas.push((
-                *variant,
-                Box::new(move |requests| {
-                    let world = requests.side(0)?;
-                    let condition = world.condition(policy, question);
-                    Ok(all(&[world.accepts()?, condition]))
-                }),
-            ));
-        }
+    for (question, variant) in ASKED {
+        task.formulas.push((
+            variant,
+            Box::new(move |requests| {
+                let world = requests.side(0)?;
+                let condition = world.condition(policy, question);
+                Ok(all(&[world.accepts()?, condition]))
+            }),
+        ));
     }
     task
 }

@@ -2,7 +2,7 @@
 
 use cedar_policy::Effect;
 
-use super::task::{Solver, Task};
+use super::task::{ASKED, Solver, Task};
 use crate::engine::{Rule, Snapshot};
 use crate::prove::ProveError;
 use crate::prove::encode::{Policy, Question};
@@ -83,26 +83,24 @@ fn task<'t>(
         shows: Box::new(shows),
         decided_by: &subject.snapshot,
     };
-    for (question, variants) in [(Question::Route, &[false, true][..]), (Question::Model, &[true][..])] {
-        for variant in variants.iter().filter(|_| policy.is_about(question)) {
-            task.formulas.push((
-                *variant,
-                Box::new(move |requests| {
-                    let world = requests.side(0)?;
-                    let condition = world.condition(policy, question);
-                    Ok(match (is_bound, question) {
-                        (true, _) => all(&[condition, world.allows(own)?]),
-                        (false, Question::Route) => {
-                            all(&[world.accepts()?, condition, not(world.permits(own, question))])
-                        }
-                        (false, Question::Model) => {
-                            let route = world.permits(own, Question::Route);
-                            all(&[world.accepts()?, condition, route, not(world.permits(own, question))])
-                        }
-                    })
-                }),
-            ));
-        }
+    for (question, variant) in ASKED.into_iter().filter(|(question, _)| policy.is_about(*question)) {
+        task.formulas.push((
+            variant,
+            Box::new(move |requests| {
+                let world = requests.side(0)?;
+                let condition = world.condition(policy, question);
+                Ok(match (is_bound, question) {
+                    (true, _) => all(&[condition, world.allows(own)?]),
+                    (false, Question::Route) => {
+                        all(&[world.accepts()?, condition, not(world.permits(own, question))])
+                    }
+                    (false, Question::Model) => {
+                        let route = world.permits(own, Question::Route);
+                        all(&[world.accepts()?, condition, route, not(world.permits(own, question))])
+                    }
+                })
+            }),
+        ));
     }
     task
 }

@@ -4,7 +4,7 @@ use cedar_policy_symcc::Env;
 
 use crate::engine::Snapshot;
 use crate::prove::ProveError;
-use crate::prove::encode::Asks;
+use crate::prove::encode::{Asks, Question};
 use crate::prove::formula::Formula;
 use crate::prove::report::{Counterexample, Verdict};
 use crate::prove::scenario::{Found, Scenario};
@@ -13,6 +13,10 @@ use crate::prove::space::{Known, Requests};
 
 /// Whether the request has a model.
 pub(in crate::prove) type Variant = bool;
+
+/// The questions about each request: whether its route may be called, with a model or without one, and whether its model may be used.
+pub(in crate::prove) const ASKED: [(Question, Variant); 3] =
+    [(Question::Route, false), (Question::Route, true), (Question::Model, true)];
 
 /// Writes a formula about requests.
 type Write<'t> = Box<dyn Fn(&Requests<'_>) -> Result<Formula, ProveError> + 't>;
@@ -125,7 +129,18 @@ impl Solver {
     }
 }
 
-impl Task<'_> {
+impl<'t> Task<'t> {
+    /// A task that only asks whether there is such a request.
+    pub(in crate::prove) fn existence(decided_by: &'t Snapshot) -> Self {
+        Self {
+            formulas: Vec::new(),
+            fails: false,
+            needs_request: false,
+            shows: Box::new(|_| false),
+            decided_by,
+        }
+    }
+
     fn confirmed(
         &self,
         known: &Known<'_>,

@@ -2,7 +2,7 @@
 //!
 //! What the configuration says is written from the rules, without the translation (`encode::said`).
 
-use super::task::{Solver, Task};
+use super::task::{ASKED, Solver, Task};
 use crate::dropins::DropIns;
 use crate::prove::ProveError;
 use crate::prove::encode::{Question, Side};
@@ -41,17 +41,10 @@ pub(in crate::prove) fn translation(subject: &Subject, solver: &Solver) -> Resul
 
 fn task<'t>(subject: &'t Subject, known: &'t Known<'_>, question: Question, is_more: bool) -> Task<'t> {
     let policies = known.space.policies.first().map(Vec::as_slice).unwrap_or_default();
-    let variants: &[bool] = if question == Question::Route { &[false, true] } else { &[true] };
-    let mut task = Task {
-        formulas: Vec::new(),
-        fails: false,
-        needs_request: false,
-        shows: Box::new(|_| false),
-        decided_by: &subject.snapshot,
-    };
-    for variant in variants {
+    let mut task = Task::existence(&subject.snapshot);
+    for (_, variant) in ASKED.into_iter().filter(|(asked, _)| *asked == question) {
         task.formulas.push((
-            *variant,
+            variant,
             Box::new(move |requests| {
                 let granted = requests.side(0)?.permits(policies, question);
                 let said = requests.side(0)?.said(question)?;

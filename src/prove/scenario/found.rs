@@ -232,18 +232,7 @@ fn set_first(claims: &mut Map<String, Value>, path: &ClaimPath, value: &str) {
 
 /// A claim that the configuration reads.
 fn read_claim(jwt: &JwtAuth) -> Option<String> {
-    let fields = jwt.claim_fields(None);
-    let read = [
-        jwt.user_roles_jwt_field.as_ref(),
-        jwt.roles_jwt_field.as_ref(),
-        fields.team_ids,
-        fields.team_id,
-        jwt.team_alias_jwt_field.as_ref(),
-        jwt.object_id_jwt_field.as_ref(),
-        fields.user_id,
-        fields.user_email,
-    ];
-    read.into_iter().flatten().next().map(|path| path.claim().to_owned())
+    jwt.identifying_claims(None).next().map(|path| path.claim().to_owned())
 }
 
 fn flag(value: Option<EvalResult>) -> bool {

@@ -23,6 +23,10 @@ pub(super) use program::Program;
 pub use query::Limits;
 pub(super) use query::{About, Answer, Never, Query};
 
+/// The stack of a thread that writes formulas, which are as deep as the largest condition of a policy. Only what is used of it
+/// takes memory.
+pub(super) const STACK: usize = 256 << 20;
+
 /// Asks every question. The answers are in the same order.
 pub(super) fn ask(program: &Program, limits: Limits, queries: &[Query]) -> Vec<Answer> {
     let mut answers: Vec<Option<Answer>> =
@@ -130,10 +134,8 @@ fn in_parallel(all: &[usize], work: impl Fn(&mut Work<'_>) + Sync) -> Vec<(usize
         own.answers
     };
     std::thread::scope(|scope| {
-        let started = (0..workers).filter_map(|_| {
-            // A formula is as deep as the largest condition of a policy.
-            std::thread::Builder::new().stack_size(256 << 20).spawn_scoped(scope, run).ok()
-        });
+        let started = (0..workers)
+            .filter_map(|_| std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, run).ok());
         let started: Vec<_> = started.collect();
         started.into_iter().flat_map(|worker| worker.join().unwrap_or_default()).collect()
     })

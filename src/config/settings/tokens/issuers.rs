@@ -140,4 +140,20 @@ impl JwtAuth {
                 .or(self.user_email_jwt_field.as_ref()),
         }
     }
+
+    /// The claims that identify the caller of a token with this `iss`.
+    pub(crate) fn identifying_claims(&self, issuer: Option<&str>) -> impl Iterator<Item = &ClaimPath> {
+        let fields = self.claim_fields(issuer);
+        let read = [
+            self.user_roles_jwt_field.as_ref(),
+            self.roles_jwt_field.as_ref(),
+            fields.team_ids,
+            fields.team_id,
+            self.team_alias_jwt_field.as_ref(),
+            self.object_id_jwt_field.as_ref(),
+            fields.user_id,
+            fields.user_email,
+        ];
+        read.into_iter().flatten()
+    }
 }

@@ -93,7 +93,7 @@ async fn check(gateway: &Arc<Gateway>, refusal: Option<Refusal>, request: CheckR
                 Ok(verdict) => {
                     let mut set = verdict.headers().map(|(name, value)| option(name.into(), value)).to_vec();
                     set.push(option(bytes_of(REQUEST_ID.as_str()), text(&request_id)));
-                    if let Some((name, value)) = changes.write(&incoming.head.headers) {
+                    if let Some((name, value)) = changes.protocols(&incoming.head.headers) {
                         set.push(option(bytes_of(name.as_str()), text(&value)));
                     }
                     return permitted(&verdict, set, &changes.removed);

@@ -40,7 +40,7 @@ pub(super) async fn answer(gateway: &Arc<Gateway>, mut incoming: IncomingRequest
     let mut changes = Changes::of(&incoming.head.headers, settings);
     let answered = ask(gateway, &mut incoming, &asked, described).await;
     answered.over_http(|headers| {
-        headers.extend(changes.write(&incoming.head.headers));
+        headers.extend(changes.protocols(&incoming.head.headers));
         let names: Vec<_> = changes.removed.iter().map(HeaderName::as_str).collect();
         if !names.is_empty()
             && let Ok(names) = HeaderValue::try_from(names.join(","))
@@ -87,7 +87,7 @@ impl Changes {
     }
 
     /// The subprotocols that the decision left in `judged`, if one of them had a credential. They replace the caller's.
-    pub(super) fn write(&mut self, judged: &HeaderMap) -> Option<(HeaderName, HeaderValue)> {
+    pub(super) fn protocols(&mut self, judged: &HeaderMap) -> Option<(HeaderName, HeaderValue)> {
         if !self.has_protocol_credential {
             return None;
         }

@@ -1,6 +1,6 @@
 //! Groups names that both sides treat alike. One of them represents the group.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::names::Names;
 use crate::config::{Config, Team, TokenRole};
@@ -12,17 +12,29 @@ pub(in crate::cli) type Alike = BTreeMap<String, Vec<String>>;
 /// differ.
 pub(in crate::cli) struct Treatment<'a> {
     names: &'a Names,
-    configs: [&'a Config; 2],
+    sides: [Side<'a>; 2],
+}
+
+/// A configuration, with its entries by their names.
+struct Side<'a> {
+    config: &'a Config,
+    roles: HashMap<&'a str, &'a TokenRole>,
+    teams: HashMap<&'a str, &'a Team>,
 }
 
 impl<'a> Treatment<'a> {
     pub(in crate::cli) fn new(names: &'a Names, configs: [&'a Config; 2]) -> Self {
-        Self { names, configs }
+        Self { names, sides: configs.map(Side::new) }
+    }
+
+    /// Whether a role inherits from `parent` on either side, or is that role.
+    pub(in crate::cli) fn inherits(&self, role: &str, parent: &str) -> bool {
+        self.sides.iter().any(|side| side.ancestry(role).iter().any(|entry| entry.role == parent))
     }
 
     pub(in crate::cli) fn role(&self, role: &str) -> [String; 2] {
-        self.configs.map(|config| {
-            let jwt = config.jwt.as_ref();
+        self.sides.each_ref().map(|side| {
+            let jwt = side.config.jwt.as_ref();
             let is_allowed = jwt.is_some_and(|jwt| jwt.user_allowed_roles.iter().any(|known| known == role));
             // A mapping is characterized by its role and by the mappings before it.
             let mappings = jwt.map(|jwt| jwt.role_mappings.as_slice()).unwrap_or_default();
@@ -35,7 +47,7 @@ impl<'a> Treatment<'a> {
                 });
                 Some((turns.count(), before.last()?.internal_role))
             });
-            let roles = ancestry(config, role);
+            let roles = side.ancestry(role);
             let texts = |list: fn(&TokenRole) -> &Vec<String>| -> BTreeSet<&String> {
                 roles.iter().flat_map(|entry| list(entry)).collect()
             };
@@ -54,24 +66,23 @@ impl<'a> Treatment<'a> {
     }
 
     pub(in crate::cli) fn team(&self, id: &str) -> [String; 2] {
-        self.configs.map(|config| {
-            let declared = config.teams.iter().find(|team| team.team_id == id);
-            let declared = declared.map(|team| {
+        self.sides.each_ref().map(|side| {
+            let declared = side.teams.get(id).copied().map(|team| {
                 // The pattern names every field, so a new field does not compile until it is handled here.
                 let Team { team_id: _, team_alias, models, blocked, organization_id } = team;
                 let models: BTreeSet<&String> = models.iter().collect();
                 (models, blocked, team_alias, organization_id)
             });
             let is_default =
-                config.jwt.as_ref().is_some_and(|jwt| jwt.team_id_default.as_deref() == Some(id));
+                side.config.jwt.as_ref().is_some_and(|jwt| jwt.team_id_default.as_deref() == Some(id));
             let own = self.names.mentions("Team", id).then_some(id);
             format!("{declared:?} {is_default} {own:?}")
         })
     }
 
     pub(in crate::cli) fn scope(&self, scope: &str) -> [String; 2] {
-        self.configs.map(|config| {
-            let mappings = config.jwt.iter().flat_map(|jwt| &jwt.scope_mappings);
+        self.sides.each_ref().map(|side| {
+            let mappings = side.config.jwt.iter().flat_map(|jwt| &jwt.scope_mappings);
             let mappings = mappings.filter(|mapping| mapping.scope == scope);
             let models: BTreeSet<_> = mappings.flat_map(|mapping| &mapping.models).collect();
             let own = self.names.mentions("Scope", scope).then_some(scope);
@@ -80,21 +91,34 @@ impl<'a> Treatment<'a> {
     }
 }
 
-/// The entries of a role and of every role that it inherits from.
-pub(in crate::cli) fn ancestry<'c>(config: &'c Config, role: &str) -> Vec<&'c TokenRole> {
-    let entries = config.token_roles.as_deref().unwrap_or_default();
-    let entry = |name: &str| entries.iter().find(|entry| entry.role == name);
-    let mut found: Vec<&TokenRole> = entry(role).into_iter().collect();
-    let mut next = 0;
-    while let Some(at) = found.get(next).copied() {
-        for parent in at.inherits.iter().filter_map(|parent| entry(parent)) {
-            if !found.iter().any(|known| known.role == parent.role) {
-                found.push(parent);
-            }
+impl<'a> Side<'a> {
+    fn new(config: &'a Config) -> Self {
+        let (mut roles, mut teams) = (HashMap::new(), HashMap::new());
+        // The first entry of a name counts.
+        for entry in config.token_roles.iter().flatten() {
+            roles.entry(entry.role.as_str()).or_insert(entry);
         }
-        next += 1;
+        for team in &config.teams {
+            teams.entry(team.team_id.as_str()).or_insert(team);
+        }
+        Self { config, roles, teams }
     }
-    found
+
+    /// The entries of a role and of every role that it inherits from.
+    fn ancestry(&self, role: &str) -> Vec<&'a TokenRole> {
+        let entry = |name: &str| self.roles.get(name).copied();
+        let mut found: Vec<&TokenRole> = entry(role).into_iter().collect();
+        let mut next = 0;
+        while let Some(at) = found.get(next).copied() {
+            for parent in at.inherits.iter().filter_map(|parent| entry(parent)) {
+                if !found.iter().any(|known| known.role == parent.role) {
+                    found.push(parent);
+                }
+            }
+            next += 1;
+        }
+        found
+    }
 }
 
 /// One representative of each class, with the other names.

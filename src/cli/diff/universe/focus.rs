@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::conditions;
-use super::alike::{Treatment, ancestry};
+use super::alike::Treatment;
 use super::kinds::Name;
 use super::names::Names;
 use crate::config::{Config, JwtAuth, RolePermission, RoutePattern};
@@ -51,12 +51,12 @@ impl Focus {
         // A token without a team gets the default team.
         let defaults = sides.iter().filter_map(|(config, _)| config.jwt.as_ref()?.team_id_default.as_ref());
         focus.is_wide |= defaults.into_iter().any(|team| focus.teams.contains(team));
-        focus.add_policies(sides, names);
+        focus.add_policies(sides, names, treatment);
         focus
     }
 
     /// The policies that only one side has.
-    fn add_policies(&mut self, sides: [(&Config, &DropIns); 2], names: &Names) {
+    fn add_policies(&mut self, sides: [(&Config, &DropIns); 2], names: &Names, treatment: &Treatment<'_>) {
         let enforced = sides.map(|(_, dropins)| {
             let enforced = dropins.policies.iter().filter(|one| annotation(&one.policy, "shadow").is_none());
             enforced.map(|one| (conditions::canonical(&one.policy), &one.policy)).collect::<Vec<_>>()
@@ -87,9 +87,7 @@ impl Focus {
                 continue;
             };
             let role = role.id().unescaped();
-            let heirs = names.roles.iter().filter(|name| {
-                sides.iter().any(|(config, _)| ancestry(config, name).iter().any(|entry| entry.role == role))
-            });
+            let heirs = names.roles.iter().filter(|name| treatment.inherits(name, role));
             self.roles.extend(heirs.cloned().chain([role.to_owned()]));
         }
     }

@@ -21,7 +21,12 @@ pub(super) fn run(args: &ConfigArgs) -> miette::Result<Exit> {
             return Ok(Exit::Invalid);
         }
     };
-    super::super::say_json(&valid(loaded.snapshot.config()));
+    let proven = super::demanded::prove(&loaded)?;
+    let mut found = valid(loaded.snapshot.config());
+    if let (Value::Object(found), Value::Object(proven)) = (&mut found, proven.json()) {
+        found.extend(proven);
+    }
+    super::super::say_json(&found);
     Ok(Exit::Yes)
 }
 

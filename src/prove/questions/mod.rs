@@ -10,7 +10,7 @@ mod invariants;
 mod task;
 mod translation;
 
-pub(super) use comparison::compare;
+pub(super) use comparison::{compare, gained};
 pub(super) use dead::useful;
 pub(super) use failures::never_fails;
 pub(super) use invariants::invariants;

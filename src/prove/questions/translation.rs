@@ -9,13 +9,13 @@ use crate::prove::encode::{Question, Side};
 use crate::prove::formula::{all, not};
 use crate::prove::report::{Claim, Kind, Verdict};
 use crate::prove::space::{Known, Space};
-use crate::prove::subject::Subject;
+use crate::prove::subject::{Subject, enforced};
 
 /// Asks whether the policies of a configuration and its rules agree about every request.
 pub(in crate::prove) fn translation(subject: &Subject, solver: &Solver) -> Result<Vec<Claim>, ProveError> {
     // Files of operators add to the rules, so the configuration is looked at alone.
     let alone = Subject::new(subject.config.clone(), DropIns::default())?;
-    let space = Space::new(vec![Side::first(&alone.snapshot)], vec![alone.enforced()?], &[])?;
+    let space = Space::new(vec![Side::first(&alone.snapshot)], vec![enforced(&alone.snapshot)?], &[])?;
     let known = Known::new(&space);
     let names = [
         "call_route: nothing more",

@@ -25,7 +25,8 @@ impl fmt::Display for Claim {
             Verdict::Undecided(reason) => write!(f, ": undecided: {}", escape(reason)),
             Verdict::Violated { reason, counterexample } => {
                 write!(f, ": {}", escape(reason.as_deref().unwrap_or_else(|| opposite(self.kind))))?;
-                counterexample.as_ref().map_or(Ok(()), |found| write!(f, "\n{found}"))
+                counterexample.as_ref().map_or(Ok(()), |found| write!(f, "\n{found}"))?;
+                by(f, &self.because)
             }
         }
     }

@@ -53,6 +53,7 @@ fn task<'t>(known: &'t Known<'_>, allows: &'t Snapshot, denies: &'t Snapshot, si
         formulas: Vec::new(),
         fails: false,
         needs_request: true,
+        may_shrink: true,
         shows: Box::new(move |scenario| is_allowed(scenario, allows) && !is_allowed(scenario, denies)),
         decided_by: allows,
     };

@@ -23,6 +23,12 @@ pub(super) fn run(args: &ConfigArgs) -> miette::Result<Exit> {
     };
     let proven = super::demanded::prove(&loaded)?;
     let mut found = valid(loaded.snapshot.config());
+    let unused = super::unused::warnings(&loaded.snapshot).into_iter().map(|warning| {
+        json!({"line": null, "column": null, "message": warning.message, "help": warning.help, "kind": "warning"})
+    });
+    if let Some(Value::Array(warnings)) = found.get_mut("warnings") {
+        warnings.extend(unused);
+    }
     if let (Value::Object(found), Value::Object(proven)) = (&mut found, proven.json()) {
         found.extend(proven);
     }

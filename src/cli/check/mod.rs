@@ -10,6 +10,7 @@ mod json;
 mod lists;
 mod models;
 mod summary;
+mod unused;
 
 use clap::Args;
 use miette::{MietteDiagnostic, Severity};
@@ -42,6 +43,11 @@ pub(super) fn run(args: CheckArgs) -> miette::Result<Exit> {
         let warning = MietteDiagnostic::new(message).with_severity(Severity::Warning).with_help(help);
         super::complain(&miette::Report::new(warning));
     }
+    let unused = unused::warnings(snapshot);
+    for unused::Warning { message, help } in &unused {
+        let warning = MietteDiagnostic::new(message).with_severity(Severity::Warning).with_help(help);
+        super::complain(&miette::Report::new(warning));
+    }
     let access = callers::Access::new(snapshot, &loaded.dropins);
     super::say(summary::of(snapshot.config(), &access));
     super::say(access.render());
@@ -64,6 +70,7 @@ pub(super) fn run(args: CheckArgs) -> miette::Result<Exit> {
     }
     let warnings = snapshot.config().warnings.len()
         + unmatched.len()
+        + unused.len()
         + snapshot.misnamed_callers().len()
         + usize::from(proven.warning().is_some());
     let summary =

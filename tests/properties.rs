@@ -132,7 +132,7 @@ proptest! {
         let read = || Config::parse("c.json", &config.to_string(), ".".as_ref(), &|_| None).unwrap();
         let text = || -> Vec<_> {
             let bundle = modelgate::translate::translate(&read()).unwrap();
-            bundle.policies.iter().map(|policy| policy.to_cedar()).collect()
+            bundle.policies.iter().map(|policy| policy.to_cedar().unwrap()).collect()
         };
         prop_assert_eq!(text(), text());
     }
@@ -143,6 +143,8 @@ proptest! {
         for policy in modelgate::translate::translate(&config).unwrap().policies {
             let text = policy.to_cedar().unwrap();
             let again = cedar_policy::Policy::parse(Some(policy.id().clone()), &text).unwrap();
+            prop_assert_eq!(again.annotation("rule"), Some(policy.rule().as_str()));
+            prop_assert_eq!(again.annotation("source"), Some(policy.source()));
             prop_assert_eq!(again.to_cedar().unwrap(), text);
         }
     }

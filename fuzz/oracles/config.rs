@@ -32,5 +32,5 @@ fn parse(text: &str) -> Option<Config> {
 
 fn policies(config: &Config) -> Option<Vec<Option<String>>> {
     let bundle = translate(config).ok()?;
-    Some(bundle.policies.iter().map(|policy| policy.to_cedar()).collect())
+    Some(bundle.policies.iter().map(|policy| policy.to_cedar().ok()).collect())
 }

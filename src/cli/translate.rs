@@ -4,7 +4,7 @@ use cedar_policy_formatter::{Config as Format, policies_str_to_pretty};
 use clap::Args;
 
 use super::{Exit, FileArgs};
-use crate::translate::{SCHEMA, translate};
+use crate::translate::{SCHEMA, TranslatedPolicy, translate};
 
 /// The arguments of `translate`.
 #[derive(Debug, Args)]
@@ -29,9 +29,9 @@ pub(super) fn run(args: &TranslateArgs) -> miette::Result<Exit> {
         super::say_json(&entities);
     } else {
         let bundle = translate(snapshot.config()).map_err(super::failed)?;
-        let text: Vec<_> = bundle.policies.iter().filter_map(cedar_policy::Policy::to_cedar).collect();
+        let text: Result<Vec<_>, _> = bundle.policies.iter().map(TranslatedPolicy::to_cedar).collect();
         let format = Format { line_width: 110, indent_width: 2 };
-        super::say(policies_str_to_pretty(&text.join("\n\n"), &format)?);
+        super::say(policies_str_to_pretty(&text.map_err(super::failed)?.join("\n\n"), &format)?);
     }
     Ok(Exit::Yes)
 }

@@ -111,10 +111,10 @@ impl Snapshot {
 
         let mut reads = drop_ins.reads.clone();
         let mut facts_in_order = Vec::new();
-        for policy in &bundle.policies {
-            let its = reads_of(policy);
+        for translated in &bundle.policies {
+            let its = reads_of(translated.policy());
             reads.add_all(&its);
-            facts_in_order.push(Arc::new(PolicyFacts::of_translated(policy, &its)));
+            facts_in_order.push(Arc::new(PolicyFacts::of_translated(translated, &its)));
         }
         for dropin in &dropins.policies {
             let its = reads_of(&dropin.parsed);

@@ -10,13 +10,14 @@ mod lists;
 mod mandatory;
 mod model_list;
 mod model_names;
+mod policy;
 mod pst;
 mod spellings;
 mod token_role_lists;
 mod token_roles;
 mod writer;
 
-use cedar_policy::{Policy, PolicySet};
+use cedar_policy::PolicySet;
 
 use crate::config::Config;
 
@@ -26,6 +27,7 @@ pub(crate) use denied_models::DeniedModels;
 pub use lists::Lists;
 pub(crate) use lists::TEAM_ROUTES;
 pub(crate) use model_names::ModelNames;
+pub use policy::TranslatedPolicy;
 pub(crate) use spellings::{canonical, readings};
 pub(crate) use token_role_lists::TokenRoleLists;
 pub(crate) use writer::JWTAUTH;
@@ -37,9 +39,8 @@ pub const SCHEMA: &str = include_str!("../../schema/modelgate.cedarschema");
 /// A configuration translated to Cedar.
 #[derive(Clone, Debug)]
 pub struct PolicyBundle {
-    /// The policies in the order of the rules. An id is a YAML path. If a key has several policies, the rule follows
-    /// the path.
-    pub policies: Vec<Policy>,
+    /// The policies in the order of the rules.
+    pub policies: Vec<TranslatedPolicy>,
     /// The models and routes in each list.
     pub lists: Lists,
 }
@@ -78,7 +79,7 @@ impl PolicyBundle {
     ///
     /// [`TranslateError::Set`] if two policies have the same id.
     pub fn policy_set(&self) -> Result<PolicySet, TranslateError> {
-        let policies = self.policies.iter().cloned();
+        let policies = self.policies.iter().map(|translated| translated.policy().clone());
         PolicySet::from_policies(policies).map_err(|error| TranslateError::Set(error.to_string()))
     }
 }

@@ -1,13 +1,10 @@
 //! Writes policies as data, each with its id, its rule and its position in the configuration.
 
-use std::collections::BTreeMap;
-
-use cedar_policy::Policy;
 use cedar_policy::pst::{
-    ActionConstraint, Clause, Effect, Policy as PstPolicy, PrincipalConstraint, PstConstructionError,
-    ResourceConstraint, StaticPolicy, Template,
+    ActionConstraint, Clause, Effect, PrincipalConstraint, PstConstructionError, ResourceConstraint, Template,
 };
 
+use super::policy::TranslatedPolicy;
 use crate::config::Config;
 use crate::rules::Rule;
 
@@ -20,6 +17,9 @@ pub enum TranslateError {
     /// Cedar refused a policy.
     #[error("a policy could not be built: {0}")]
     Policy(#[from] PstConstructionError),
+    /// Cedar cannot write a policy as text.
+    #[error("the policy `{0}` has no text")]
+    Text(String),
     /// Two policies have the same id.
     #[error("the policies do not form a set: {0}")]
     Set(String),
@@ -28,7 +28,7 @@ pub enum TranslateError {
 /// Collects the policies of a configuration.
 pub(super) struct Writer<'c> {
     pub(super) config: &'c Config,
-    pub(super) policies: Vec<Policy>,
+    pub(super) policies: Vec<TranslatedPolicy>,
 }
 
 /// The variable parts of a policy.
@@ -84,17 +84,11 @@ impl<'c> Writer<'c> {
     }
 
     pub(super) fn add(&mut self, draft: Draft) -> Result<(), TranslateError> {
-        let annotations = BTreeMap::from([
-            ("id".to_owned(), draft.id.as_str().into()),
-            ("rule".to_owned(), draft.rule.as_str().into()),
-            ("source".to_owned(), self.source(&draft.key).into()),
-        ]);
+        let source = self.source(&draft.key);
         let template =
             Template::new(draft.id.as_str(), draft.effect, draft.principal, draft.action, draft.resource)
-                .try_with_clauses(draft.clauses)?
-                .with_annotations(annotations);
-        let policy = StaticPolicy::try_from(template).map_err(PstConstructionError::from)?;
-        self.policies.push(Policy::from_pst(PstPolicy::Static(policy))?);
+                .try_with_clauses(draft.clauses)?;
+        self.policies.push(TranslatedPolicy::new(template, draft.rule, source)?);
         Ok(())
     }
 

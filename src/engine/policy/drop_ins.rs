@@ -7,6 +7,7 @@ use cedar_policy::{Entity, EntityUid, Policy, PolicyId, PolicySet, Schema, Valid
 
 use super::reads::Reads;
 use crate::dropins::{Declared, DropIn, DropInError, DropIns, Finding, MergedSchema, StaticEntities};
+use crate::translate::TranslatedPolicy;
 
 /// The actions of modelgate's own schema.
 const BUILT_IN_ACTIONS: [&str; 2] = ["call_route", "use_model"];
@@ -38,10 +39,10 @@ impl ValidatedDropIns {
     /// Validates drop-in files together with the translated policies. `reads_of` returns the names that a policy reads.
     pub(in crate::engine) fn new(
         dropins: &DropIns,
-        translated: &[Policy],
+        translated: &[TranslatedPolicy],
         reads_of: impl Fn(&Policy) -> Reads,
     ) -> Result<Self, Box<DropInError>> {
-        let known = translated.iter().map(|policy| policy.id().clone()).collect();
+        let known = translated.iter().map(|translated| translated.id().clone()).collect();
         let refused = |findings| DropInError::unless_empty(findings).err();
         let merged = MergedSchema::new(&dropins.schemas);
         let (merged, statics) =

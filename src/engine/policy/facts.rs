@@ -7,6 +7,7 @@ use cedar_policy::Policy;
 use super::reads::{Names, Reads};
 use crate::dropins::{DropIn, annotation};
 use crate::rules::Rule;
+use crate::translate::TranslatedPolicy;
 
 /// The id and annotations of a policy, read once for all requests.
 #[derive(Debug)]
@@ -25,12 +26,12 @@ pub(in crate::engine) struct PolicyFacts {
 }
 
 impl PolicyFacts {
-    pub(in crate::engine) fn of_translated(policy: &Policy, reads: &Reads) -> Self {
+    pub(in crate::engine) fn of_translated(translated: &TranslatedPolicy, reads: &Reads) -> Self {
         Self {
-            id: Arc::from(policy.id().to_string()),
-            rule: annotation(policy, "rule").and_then(Rule::from_name).unwrap_or(Rule::Policy),
-            source: annotation(policy, "source").map(str::to_owned),
-            policy: policy.clone(),
+            id: Arc::from(translated.id().to_string()),
+            rule: translated.rule(),
+            source: Some(translated.source().to_owned()),
+            policy: translated.policy().clone(),
             reason: None,
             shadow: false,
             context: reads.context.clone(),

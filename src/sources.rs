@@ -42,6 +42,8 @@ pub struct Inputs {
     pub config: Config,
     /// The policies beside it.
     pub dropins: DropIns,
+    /// The files of `modelgate.invariants`, if it is set. Shadow rules have none, because they are never in force.
+    pub invariants: Option<DropIns>,
     /// Every file that was read, the configuration first.
     pub files: Vec<SourceFile>,
     /// The directory of policies, if there is one.
@@ -63,6 +65,10 @@ pub struct Loaded {
     pub policies: Option<PathBuf>,
     /// The number of drop-in policies.
     pub policy_count: usize,
+    /// The policies beside the configuration, as they were read.
+    pub dropins: DropIns,
+    /// The files of `modelgate.invariants`, if it is set. They are not proven yet.
+    pub invariants: Option<DropIns>,
 }
 
 /// The reason why nothing was loaded. The active configuration stays.
@@ -134,22 +140,37 @@ impl Sources {
         env: &dyn Fn(&str) -> Option<String>,
         located: &mut dyn FnMut(&Config, Option<&Path>),
     ) -> Result<Inputs, LoadError> {
+        let mut inputs = self.read_rules(env, located)?;
+        let invariants = inputs.config.gateway.invariants.as_ref();
+        inputs.invariants = invariants.map(|named| DropIns::load(&named.directory)).transpose()?;
+        inputs.files.extend(inputs.invariants.iter().flat_map(source_files));
+        if let Some(shadow) = &self.shadow {
+            let mut shadow = shadow.read_rules(env, &mut |_, _| ())?;
+            inputs.files.append(&mut shadow.files);
+            inputs.shadow = Some(Box::new(shadow));
+        }
+        Ok(inputs)
+    }
+
+    /// Reads the configuration and the policies.
+    fn read_rules(
+        &self,
+        env: &dyn Fn(&str) -> Option<String>,
+        located: &mut dyn FnMut(&Config, Option<&Path>),
+    ) -> Result<Inputs, LoadError> {
         let (config, text) = Config::load_with_text(&self.config, env)?;
         let policies = self.policies.clone().or_else(|| config.gateway.policies.clone());
         located(&config, policies.as_deref());
         let dropins = policies.as_deref().map(DropIns::load).transpose()?.unwrap_or_default();
         let mut files = vec![SourceFile { path: self.config.clone(), content: text.into_bytes().into() }];
-        let dropped = dropins.files().iter();
-        files.extend(
-            dropped.map(|(path, text)| SourceFile { path: path.clone(), content: text.clone().into() }),
-        );
-        let mut shadow = match &self.shadow {
-            Some(shadow) => Some(Box::new(shadow.read(env, &mut |_, _| ())?)),
-            None => None,
-        };
-        files.extend(shadow.iter_mut().flat_map(|shadow| std::mem::take(&mut shadow.files)));
-        Ok(Inputs { config, dropins, files, policies, shadow })
+        files.extend(source_files(&dropins));
+        Ok(Inputs { config, dropins, invariants: None, files, policies, shadow: None })
     }
+}
+
+fn source_files(dropins: &DropIns) -> impl Iterator<Item = SourceFile> {
+    let files = dropins.files().iter();
+    files.map(|(path, text)| SourceFile { path: path.clone(), content: text.clone().into() })
 }
 
 impl From<&Path> for Sources {
@@ -180,12 +201,20 @@ impl Inputs {
             // The size limits were checked when the file was read.
             std::fs::read(&file.path).is_ok_and(|content| content == *file.content)
         };
-        let same_list = |inputs: &Self| {
-            let listed = inputs.dropins.files().iter().map(|(path, _)| path);
-            let list = inputs.policies.as_deref().map(dropins::list).transpose();
+        let lists = |directory: Option<&Path>, dropins: &DropIns| {
+            let listed = dropins.files().iter().map(|(path, _)| path);
+            let list = directory.map(dropins::list).transpose();
             list.is_ok_and(|list| list.unwrap_or_default().iter().eq(listed))
         };
-        same_list(self) && self.shadow.as_deref().is_none_or(same_list) && self.files.iter().all(same)
+        let same_list = |inputs: &Self| lists(inputs.policies.as_deref(), &inputs.dropins);
+        let same_invariants = || {
+            let named = self.config.gateway.invariants.as_ref().zip(self.invariants.as_ref());
+            named.is_none_or(|(named, read)| lists(Some(&named.directory), read))
+        };
+        same_list(self)
+            && self.shadow.as_deref().is_none_or(same_list)
+            && same_invariants()
+            && self.files.iter().all(same)
     }
 
     /// Validates everything.
@@ -194,11 +223,11 @@ impl Inputs {
     ///
     /// [`LoadError`] with the file and the place.
     pub fn build(self) -> Result<Loaded, LoadError> {
-        let Self { config, dropins, files, policies, shadow } = self;
+        let Self { config, dropins, invariants, files, policies, shadow } = self;
         let policy_count = dropins.policy_count();
         let snapshot = Snapshot::with_policies(config, &dropins)?;
         let shadow = shadow.map(|shadow| shadow.build()).transpose()?;
         let shadow = shadow.map(|shadow| shadow.snapshot);
-        Ok(Loaded { snapshot, shadow, files, policies, policy_count })
+        Ok(Loaded { snapshot, shadow, files, policies, policy_count, dropins, invariants })
     }
 }

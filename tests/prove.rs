@@ -151,7 +151,10 @@ fn a_rule_that_changes_nothing_is_found() {
         other => panic!("{other:?}"),
     };
     assert_eq!(reason("typo").as_deref(), Some("no request matches it"));
-    assert_eq!(reason("twice").as_deref(), Some("it changes no answer: other rules always decide alike"));
+    assert_eq!(
+        reason("twice").as_deref(),
+        Some("it changes no answer: another rule decides each request that it matches")
+    );
     assert_eq!(reason("matters"), None);
 }
 

@@ -68,8 +68,10 @@ async fn serve(args: &ServeArgs) -> miette::Result<Exit> {
     let check: ActivationCheck =
         Box::new(|snapshot| casefile::check(snapshot).map_err(|error| error.to_string()));
     let brought = load::bring(&args.config).await?;
-    let reloader =
-        Reloader::start(args.sources(brought.as_ref()), Box::new(super::environment), Some(check))?;
+    let sources = args.sources(brought.as_ref());
+    // The proofs that the configuration demands may take a while.
+    let start = move || Reloader::start(sources, Box::new(super::environment), Some(check));
+    let reloader = tokio::task::spawn_blocking(start).await.map_err(super::failed)??;
     let gateway = reloader.gateway();
     let generation = gateway.active();
     let config = generation.snapshot().config();

@@ -1,7 +1,11 @@
 //! Decides requests that exist only as facts: recorded or hypothetical ones.
 
+#[cfg(feature = "prove")]
+use super::authz_context::AuthzContext;
 use super::policy::asked::Asked;
 use super::policy::context::Facts;
+#[cfg(feature = "prove")]
+use super::policy::questions::Verdict;
 use super::{Decision, Denied, Snapshot};
 use crate::identity::Caller;
 use crate::names::ModelName;
@@ -35,14 +39,34 @@ impl Snapshot {
     /// [`Denied`] with the first rule that denies.
     pub fn decide_query(&self, caller: &Caller, query: &AuthzQuery) -> Result<Decision, Box<Denied>> {
         let models: Vec<&ModelName> = query.models.iter().collect();
-        let facts = Facts {
-            method: &query.method,
-            route: &query.route,
-            body_bytes: query.body_bytes,
-            request_context: query.request_context,
-            model_use: query.model_use,
-        };
         let is_open = self.allows_references();
-        self.decide_asked(caller, &Asked::new(facts, query.team_header.as_deref(), &models, is_open))
+        self.decide_asked(caller, &Asked::new(query.facts(), query.team_header.as_deref(), &models, is_open))
+    }
+
+    /// Whether the policies answer each question of such a request with yes: about its route first, then about its models.
+    /// `None` if an evaluation fails.
+    #[cfg(feature = "prove")]
+    pub(crate) fn answers(&self, caller: &Caller, query: &AuthzQuery) -> Option<Vec<bool>> {
+        let models: Vec<&ModelName> = query.models.iter().collect();
+        let is_open = self.allows_references();
+        let asked = Asked::new(query.facts(), query.team_header.as_deref(), &models, is_open);
+        let key = self.key(caller, super::team::select(self, caller, &asked), &asked);
+        let authz_context = AuthzContext::new(self, key).ok()?;
+        let questions = authz_context.ask().ok()?;
+        let verdicts = questions.verdicts(&self.policies, &asked.facts).ok()?;
+        let is_yes = |verdict: &Verdict| !verdict.live.permits.is_empty() && verdict.live.forbids.is_empty();
+        Some(verdicts.iter().map(|verdict| is_yes(verdict)).collect())
+    }
+}
+
+impl AuthzQuery {
+    fn facts(&self) -> Facts<'_> {
+        Facts {
+            method: &self.method,
+            route: &self.route,
+            body_bytes: self.body_bytes,
+            request_context: self.request_context,
+            model_use: self.model_use,
+        }
     }
 }

@@ -13,6 +13,8 @@ mod decision;
 mod entities;
 mod explain;
 mod listing;
+#[cfg(feature = "cli")]
+mod mentions;
 mod policy;
 #[cfg(feature = "prove")]
 pub(crate) mod proof;

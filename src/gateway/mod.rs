@@ -44,10 +44,11 @@ pub use forwarding::forward_everything;
 pub use listener::server::{Server, ServerError};
 pub use loading::error::ActivationError;
 pub use loading::generation::Generation;
+pub use loading::loader::ActivationCheck;
 pub use loading::origin::Origin;
 pub use pipeline::Gateway;
 pub use reload::bundle::{BundleError, BundleVersion, Mirror};
-pub use reload::reloader::{ActivationCheck, Reloader};
+pub use reload::reloader::Reloader;
 pub use telemetry::{MetricFamily, Metrics, Observers, ObserversError, Stage, Traces, TracesError};
 
 pub use crate::reload::{Failure, Outcome, Status, Variables};

@@ -36,8 +36,12 @@ impl Invariants {
         Self::new(DropIns::load(directory)?)
     }
 
-    /// Checks the policies of drop-in files.
-    fn new(dropins: DropIns) -> Result<Self, ProveError> {
+    /// Checks that each policy of drop-in files is an invariant.
+    ///
+    /// # Errors
+    ///
+    /// [`ProveError`] names a policy without the annotation `@invariant`.
+    pub fn new(dropins: DropIns) -> Result<Self, ProveError> {
         let unnamed = dropins.policies.iter().find(|dropin| text(dropin).is_none());
         match unnamed {
             None => Ok(Self { dropins }),
@@ -63,6 +67,15 @@ impl Invariants {
     #[must_use]
     pub fn files(&self) -> &[(std::path::PathBuf, std::sync::Arc<str>)] {
         self.dropins.files()
+    }
+
+    /// Checks that the invariants are valid for these rules, without a solver.
+    ///
+    /// # Errors
+    ///
+    /// [`ProveError`] describes the mistake.
+    pub fn validate(&self, subject: &Subject) -> Result<(), ProveError> {
+        self.of(subject).map(drop)
     }
 
     /// The invariants, valid for these rules.

@@ -18,11 +18,15 @@ mod scenario;
 mod solve;
 mod space;
 mod subject;
+mod text;
 mod vocabulary;
 
+use crate::engine::Snapshot;
 use encode::{Policy, Side};
+use invariants::Invariant;
 use questions::Solver;
 use space::{Known, Space};
+use subject::enforced;
 
 pub use error::ProveError;
 pub use invariants::Invariants;
@@ -59,9 +63,7 @@ impl Prover {
 
     fn prove_here(&self, subject: &Subject, invariants: &Invariants) -> Result<Report, ProveError> {
         let bounds = invariants.of(subject)?;
-        let enforced = subject.enforced()?;
-        let further = bounds.iter().map(|bound| Policy::new(&bound.policy)).collect::<Result<Vec<_>, _>>()?;
-        let space = Space::new(vec![Side::first(&subject.snapshot)], vec![enforced], &further)?;
+        let space = space_of(subject, &bounds)?;
         let known = Known::new(&space);
         let mut claims = questions::never_fails(subject, &known, &self.solver)?;
         claims.extend(questions::useful(subject, &known, &self.solver)?);
@@ -70,22 +72,57 @@ impl Prover {
         Ok(Report { claims, solver: self.solver.program.version.clone() })
     }
 
+    /// Proves that every invariant holds, and nothing else.
+    ///
+    /// # Errors
+    ///
+    /// [`ProveError`] if an invariant is invalid, or if the rules cannot be written as formulas.
+    pub fn hold(&self, subject: &Subject, invariants: &Invariants) -> Result<Report, ProveError> {
+        deeply(|| {
+            let bounds = invariants.of(subject)?;
+            let space = space_of(subject, &bounds)?;
+            let claims = questions::invariants(subject, &Known::new(&space), &self.solver, &bounds)?;
+            Ok(Report { claims, solver: self.solver.program.version.clone() })
+        })
+    }
+
     /// Compares newer rules with older ones, over all requests with one model and all without.
     ///
     /// # Errors
     ///
     /// [`ProveError`] if the rules cannot be written as formulas.
     pub fn compare(&self, old: &Subject, new: &Subject) -> Result<Comparison, ProveError> {
-        deeply(|| self.compare_here(old, new))
+        deeply(|| {
+            let snapshots = [&old.snapshot, &new.snapshot];
+            let space = space_of_both(snapshots)?;
+            questions::compare(snapshots, &Known::new(&space), &self.solver)
+        })
     }
 
-    fn compare_here(&self, old: &Subject, new: &Subject) -> Result<Comparison, ProveError> {
-        let policies = vec![old.enforced()?, new.enforced()?];
-        let snapshots = [&old.snapshot, &new.snapshot];
-        let sides = vec![Side::first(&old.snapshot), Side::second(&new.snapshot)];
-        let space = Space::new(sides, policies, &[])?;
-        questions::compare(snapshots, &Known::new(&space), &self.solver)
+    /// Proves that newer rules allow no request that older ones deny, over the same requests.
+    ///
+    /// # Errors
+    ///
+    /// [`ProveError`] if the rules cannot be written as formulas.
+    pub fn gained(&self, old: &Snapshot, new: &Snapshot) -> Result<Verdict, ProveError> {
+        deeply(|| {
+            let space = space_of_both([old, new])?;
+            questions::gained([old, new], &Known::new(&space), &self.solver)
+        })
     }
+}
+
+/// The space of rules with their invariants.
+fn space_of<'s>(subject: &'s Subject, bounds: &[Invariant]) -> Result<Space<'s>, ProveError> {
+    let further = bounds.iter().map(|bound| Policy::new(&bound.policy)).collect::<Result<Vec<_>, _>>()?;
+    let enforced = enforced(&subject.snapshot)?;
+    Space::new(vec![Side::first(&subject.snapshot)], vec![enforced], &further)
+}
+
+/// The space of older and newer rules.
+fn space_of_both([old, new]: [&Snapshot; 2]) -> Result<Space<'_>, ProveError> {
+    let policies = vec![enforced(old)?, enforced(new)?];
+    Space::new(vec![Side::first(old), Side::second(new)], policies, &[])
 }
 
 /// Runs on a stack of its own, because formulas are deep.

@@ -74,6 +74,8 @@ pub struct Claim {
     pub place: Option<String>,
     /// The answer.
     pub verdict: Verdict,
+    /// The rules because of which a dead rule changes no answer, each with its place. None of them can be left out.
+    pub because: Vec<(String, Option<String>)>,
 }
 
 /// All claims about some rules.

@@ -38,10 +38,10 @@ impl Subject {
         dropins.policies.extend(further);
         Snapshot::with_policies(self.config.clone(), &dropins)
     }
+}
 
-    /// The policies that decide, in the order of the rules.
-    pub(super) fn enforced(&self) -> Result<Vec<Policy>, ProveError> {
-        let enforced = self.snapshot.policies().filter(|policy| !policy.is_shadow());
-        enforced.map(|policy| Policy::new(policy.policy())).collect()
-    }
+/// The policies that decide, in the order of the rules.
+pub(super) fn enforced(snapshot: &Snapshot) -> Result<Vec<Policy>, ProveError> {
+    let enforced = snapshot.policies().filter(|policy| !policy.is_shadow());
+    enforced.map(|policy| Policy::new(policy.policy())).collect()
 }

@@ -1,8 +1,9 @@
 //! Rules that follow their files, without the gateway and without an asynchronous runtime.
 //!
 //! Input: the files of a configuration. Output: [`Rules`], a handle that decides by the newest valid rules. `watched`
-//! notices changes of files, `stable` reads files that do not change meanwhile, and `status` says what came of it. The
-//! gateway uses these three for its own generations, which have keys and certificates too.
+//! notices changes of files, `stable` reads files that do not change meanwhile, and `status` says what came of it.
+//! `proofs` asks a solver where the configuration demands a proof, and `beyond` knows the settings that no proof covers. The
+//! gateway uses these for its own generations, which have keys and certificates too.
 //!
 //! ```
 //! use modelgate::{offline::{Question, headers}, reload::Rules, request::RequestContext};
@@ -28,14 +29,22 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+#[cfg(feature = "prove")]
+mod beyond;
+#[cfg(feature = "prove")]
+mod proofs;
 mod rules;
 mod stable;
 mod status;
 mod watched;
 
+#[cfg(feature = "prove")]
+pub use proofs::UnprovenError;
 pub use rules::{Rules, RulesError, Variables};
 pub use status::{Failure, Outcome, Status};
 
+#[cfg(all(feature = "gateway", feature = "prove"))]
+pub(crate) use proofs::check;
 #[cfg(feature = "gateway")]
 pub(crate) use stable::read_stable;
 #[cfg(feature = "gateway")]

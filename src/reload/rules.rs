@@ -10,6 +10,8 @@ use std::time::Instant;
 use arc_swap::ArcSwap;
 use miette::Diagnostic;
 
+#[cfg(feature = "prove")]
+use super::proofs::{self, UnprovenError};
 use super::stable::read_stable;
 use super::status::{Outcome, Status, diagnostic, warn};
 use super::watched::{LONGEST_BURST, QUIET, Roots, Watched};
@@ -64,6 +66,11 @@ pub enum RulesError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Cases(#[from] CaseError),
+    /// What `modelgate.invariants` or `modelgate.reload` demands is not proven.
+    #[cfg(feature = "prove")]
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Unproven(#[from] UnprovenError),
     /// The files kept changing while they were read.
     #[error("the files keep changing while they are read")]
     Unsettled,
@@ -91,7 +98,7 @@ impl Rules {
     pub fn load_with(sources: impl Into<Sources>, env: Variables) -> Result<Self, RulesError> {
         let (sources, mut state) = (sources.into(), State::default());
         let inputs = read(&sources, &*env, &mut state.roots)?;
-        let active = ArcSwap::from_pointee(build(inputs)?);
+        let active = ArcSwap::from_pointee(build(inputs, None)?);
         let (turn, state) = (Mutex::default(), Mutex::new(state));
         let shared = Shared { sources, env, active, turn, state };
         Ok(Self { shared: Arc::new(shared) })
@@ -217,10 +224,11 @@ impl Shared {
         let inputs = read(&self.sources, &*self.env, &mut roots);
         self.state().roots = roots;
         let inputs = inputs?;
-        if inputs.files == self.active.load().files {
+        let active = self.active.load();
+        if inputs.files == active.files {
             return Ok(None);
         }
-        build(inputs).map(Some)
+        build(inputs, Some(&active.snapshot)).map(Some)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -244,17 +252,25 @@ fn read(
     roots: &mut Roots,
 ) -> Result<Inputs, RulesError> {
     let read = || {
-        let inputs = sources.read(env, &mut |_, policies| *roots = Roots::of(sources, policies))?;
+        let inputs =
+            sources.read(env, &mut |config, policies| *roots = Roots::of(sources, config, policies))?;
         roots.add_shadow(&inputs);
         Ok::<_, LoadError>(inputs)
     };
     read_stable(read, Inputs::is_stable)?.ok_or(RulesError::Unsettled)
 }
 
-/// Validates everything, and runs the cases of `modelgate.tests`.
-fn build(inputs: Inputs) -> Result<Active, RulesError> {
-    let Loaded { snapshot, files, policies, policy_count, .. } = inputs.build()?;
-    cases::check(&snapshot)?;
+/// Validates everything, runs the cases of `modelgate.tests`, and proves what the configuration demands.
+#[cfg_attr(
+    not(feature = "prove"),
+    expect(unused_variables, reason = "only proofs compare with the active rules")
+)]
+fn build(inputs: Inputs, active: Option<&Snapshot>) -> Result<Active, RulesError> {
+    let loaded = inputs.build()?;
+    cases::check(&loaded.snapshot)?;
+    #[cfg(feature = "prove")]
+    proofs::check(active, &loaded)?;
+    let Loaded { snapshot, files, policies, policy_count, .. } = loaded;
     warn(&snapshot, policies.as_deref().filter(|_| policy_count == 0));
     Ok(Active { snapshot: Arc::new(snapshot), files })
 }

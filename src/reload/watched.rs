@@ -10,6 +10,7 @@ use arc_swap::ArcSwap;
 use notify::event::{AccessKind, AccessMode, ModifyKind};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 
+use crate::config::Config;
 use crate::dropins;
 use crate::sources::{Inputs, Sources};
 
@@ -29,11 +30,13 @@ pub(crate) struct Roots {
 }
 
 impl Roots {
-    /// The configurations, and the directories of policies. `policies` is the directory that the configuration chose.
-    pub(crate) fn of(sources: &Sources, policies: Option<&Path>) -> Self {
+    /// The configurations, and the directories of policies and invariants. `policies` is the directory that the
+    /// configuration chose.
+    pub(crate) fn of(sources: &Sources, config: &Config, policies: Option<&Path>) -> Self {
         let shadow = sources.shadow();
         let configs = [Some(sources), shadow].into_iter().flatten();
-        let policies = [policies, shadow.and_then(Sources::policies)];
+        let invariants = config.gateway.invariants.as_ref().map(|named| named.directory.as_path());
+        let policies = [policies, invariants, shadow.and_then(Sources::policies)];
         Self {
             files: configs.map(|sources| sources.config().to_owned()).collect(),
             policies: policies.into_iter().flatten().map(Path::to_owned).collect(),

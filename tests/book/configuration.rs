@@ -39,6 +39,10 @@ fn type_of(schema: &Value, key: &Value) -> String {
     if let Some((name, is_list)) = block_of(key) {
         let target = definition(schema, name);
         if target["type"] == "object" {
+            let options = key["anyOf"].as_array().into_iter().flatten();
+            if options.into_iter().any(|option| option["type"] == "string") {
+                return "string, or block".to_owned();
+            }
             return if is_list { "list of blocks" } else { "block" }.to_owned();
         }
         if name.ends_with("/OneOrMany") {

@@ -4,6 +4,8 @@
 mod agree;
 mod callers;
 mod cases;
+#[cfg(feature = "prove")]
+mod demands;
 mod diff;
 #[path = "../support/generate.rs"]
 mod generate;

@@ -21,7 +21,18 @@ pub(super) fn run(args: &ConfigArgs) -> miette::Result<Exit> {
             return Ok(Exit::Invalid);
         }
     };
-    super::super::say_json(&valid(loaded.snapshot.config()));
+    let proven = super::demanded::prove(&loaded)?;
+    let mut found = valid(loaded.snapshot.config());
+    let unused = super::unused::warnings(&loaded.snapshot).into_iter().map(|warning| {
+        json!({"line": null, "column": null, "message": warning.message, "help": warning.help, "kind": "warning"})
+    });
+    if let Some(Value::Array(warnings)) = found.get_mut("warnings") {
+        warnings.extend(unused);
+    }
+    if let (Value::Object(found), Value::Object(proven)) = (&mut found, proven.json()) {
+        found.extend(proven);
+    }
+    super::super::say_json(&found);
     Ok(Exit::Yes)
 }
 

@@ -4,11 +4,13 @@
 //! `decide` answers.
 
 mod callers;
+mod demanded;
 mod ignored;
 mod json;
 mod lists;
 mod models;
 mod summary;
+mod unused;
 
 use clap::Args;
 use miette::{MietteDiagnostic, Severity};
@@ -16,7 +18,6 @@ use miette::{MietteDiagnostic, Severity};
 use super::{ConfigArgs, Exit, FileArgs, Format};
 use crate::config::Config;
 use crate::display::escape;
-use crate::dropins::DropIns;
 use crate::identity::entity_id;
 
 /// The arguments of `check`.
@@ -36,17 +37,18 @@ pub(super) fn run(args: CheckArgs) -> miette::Result<Exit> {
     }
     let loaded = config.load()?;
     let snapshot = &loaded.snapshot;
-    let dropins = match &loaded.policies {
-        // Loading has already succeeded, so these values are valid.
-        Some(directory) => DropIns::load(directory).map_err(|error| miette::Report::new(*error))?,
-        None => DropIns::default(),
-    };
+    let proven = demanded::prove(&loaded)?;
     let unmatched = lists::unmatched(snapshot.config());
     for (message, help) in &unmatched {
         let warning = MietteDiagnostic::new(message).with_severity(Severity::Warning).with_help(help);
         super::complain(&miette::Report::new(warning));
     }
-    let access = callers::Access::new(snapshot, &dropins);
+    let unused = unused::warnings(snapshot);
+    for unused::Warning { message, help } in &unused {
+        let warning = MietteDiagnostic::new(message).with_severity(Severity::Warning).with_help(help);
+        super::complain(&miette::Report::new(warning));
+    }
+    let access = callers::Access::new(snapshot, &loaded.dropins);
     super::say(summary::of(snapshot.config(), &access));
     super::say(access.render());
     if let Some(directory) = &loaded.policies {
@@ -62,7 +64,15 @@ pub(super) fn run(args: CheckArgs) -> miette::Result<Exit> {
             escape(&actions.join(", "))
         ));
     }
-    let warnings = snapshot.config().warnings.len() + unmatched.len() + snapshot.misnamed_callers().len();
+    super::say(proven.lines());
+    if let Some(warning) = proven.warning() {
+        super::complain(&warning);
+    }
+    let warnings = snapshot.config().warnings.len()
+        + unmatched.len()
+        + unused.len()
+        + snapshot.misnamed_callers().len()
+        + usize::from(proven.warning().is_some());
     let summary =
         if warnings == 0 { "no warnings".to_owned() } else { format!("{warnings} warning(s), above") };
     super::say(format_args!("the configuration is valid: {summary}\n"));

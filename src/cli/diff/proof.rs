@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::prove::{counterexample_of, shown};
+use super::super::prove::counterexample_of;
 use super::super::{Exit, Format};
 use super::side::Side;
 use crate::display::escape;
@@ -36,7 +36,7 @@ fn render(comparison: &Comparison) -> String {
     for (verdict, what) in [(&comparison.gained, "newly allowed"), (&comparison.lost, "no longer allowed")] {
         match verdict {
             Verdict::Violated { counterexample: Some(found), .. } => {
-                text.push_str(&format!("{what}:\n{}", shown(found)));
+                text.push_str(&format!("{what}:\n{found}\n"));
             }
             Verdict::Undecided(reason) => text.push_str(&format!("{what}: undecided: {}\n", escape(reason))),
             _ => {}

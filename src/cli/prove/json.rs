@@ -15,7 +15,7 @@ pub(super) fn of(report: &Report) -> Value {
             Verdict::Undecided(reason) => ("undecided", Some(reason.as_str()), None),
         };
         json!({"kind": claim.kind.as_str(), "name": claim.name, "place": claim.place, "verdict": verdict,
-            "reason": reason, "counterexample": found})
+            "reason": reason, "because": policies_of(&claim.because), "counterexample": found})
     });
     let claims: Vec<Value> = claims.collect();
     json!({"proven": report.is_proven(), "solver": report.solver, "claims": claims})
@@ -23,11 +23,14 @@ pub(super) fn of(report: &Report) -> Value {
 
 /// A request with its answer.
 pub(in crate::cli) fn counterexample_of(found: &Counterexample) -> Value {
-    let policies = found.policies.iter().map(|(id, place)| json!({"id": id, "place": place}));
     json!({
         "request": found.scenario.to_json(),
         "allowed": found.is_allowed,
         "rule": found.rule.map(crate::engine::Rule::as_str),
-        "policies": policies.collect::<Vec<_>>(),
+        "policies": policies_of(&found.policies),
     })
+}
+
+fn policies_of(policies: &[(String, Option<String>)]) -> Vec<Value> {
+    policies.iter().map(|(id, place)| json!({"id": id, "place": place})).collect()
 }

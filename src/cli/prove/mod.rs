@@ -12,10 +12,8 @@ use std::time::Duration;
 use clap::Args;
 
 use super::{ConfigArgs, Exit, FileArgs, Format};
-use crate::dropins::DropIns;
 use crate::prove::{Invariants, Limits, ProveError, Prover, Subject};
 pub(super) use json::counterexample_of;
-pub(super) use text::shown;
 
 /// The arguments of `prove`.
 #[derive(Debug, Args)]
@@ -27,7 +25,7 @@ could not be decided.")]
 pub(super) struct ProveArgs {
     #[command(flatten)]
     config: FileArgs,
-    /// A directory of invariants: `*.cedar` files of policies with `@invariant("...")`
+    /// A directory of invariants: `*.cedar` files of policies with `@invariant("...")` [default: `modelgate.invariants`]
     #[arg(long, value_name = "DIR")]
     invariants: Option<PathBuf>,
     #[command(flatten)]
@@ -61,14 +59,12 @@ pub(super) fn run(args: ProveArgs) -> miette::Result<Exit> {
     let config = ConfigArgs::from(args.config);
     let prover = args.limits.prover()?;
     let loaded = config.load()?;
-    let dropins = match &loaded.policies {
-        // Loading has already succeeded, so these values are valid.
-        Some(directory) => DropIns::load(directory).map_err(|error| miette::Report::new(*error))?,
-        None => DropIns::default(),
+    let invariants = match (&args.invariants, loaded.invariants) {
+        (Some(directory), _) => Invariants::load(directory)?,
+        (None, Some(files)) => Invariants::new(files)?,
+        (None, None) => Invariants::default(),
     };
-    let subject = Subject::new(loaded.snapshot.config().clone(), dropins)?;
-    let directory = args.invariants;
-    let invariants = directory.as_deref().map(Invariants::load).transpose()?.unwrap_or_default();
+    let subject = Subject::new(loaded.snapshot.config().clone(), loaded.dropins)?;
     let report = prover.prove(&subject, &invariants)?;
     match args.format {
         Format::Text => super::say(text::render(&report)),

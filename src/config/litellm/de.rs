@@ -329,6 +329,12 @@ impl<'n> Deserializer<'n> for NodeReader<'n, '_> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, ReadError> {
+        match &self.node.value {
+            Value::String(_) if keys::may_be_text(name) => return self.deserialize_string(visitor),
+            Value::Mapping(_) => {}
+            _ if keys::may_be_text(name) => return Err(self.expected("a string or a mapping")),
+            _ => {}
+        }
         let wanted: Vec<_> =
             self.entries()?.iter().filter(|entry| self.reader.wants(name, fields, entry)).collect();
         self.visit_entries(wanted, visitor)

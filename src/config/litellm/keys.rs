@@ -62,6 +62,11 @@ pub(in crate::config) fn block(name: &str) -> Block {
     Block { rules, others }
 }
 
+/// Whether a string may stand for the block, as its main key alone.
+pub(super) fn may_be_text(name: &str) -> bool {
+    name == "invariants"
+}
+
 /// The full name of a key, such as `general_settings.alerting`.
 pub(in crate::config) fn full_name(block: &str, key: &str) -> String {
     let key = name_in(key);

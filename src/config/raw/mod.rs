@@ -6,6 +6,7 @@
 
 mod doors;
 mod ours;
+mod proofs;
 pub(super) mod shapes;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ pub(super) use doors::{Authzen, ExtAuthz, ForwardAuth, Tls};
 pub(super) use ours::{
     Cors, DecisionLog, DeniedModel, Introspection, Limits, Modelgate, TokenRole, Upstream,
 };
+pub(super) use proofs::{Invariants, InvariantsBlock, Reload};
 use shapes::{one_or_many, present};
 
 #[derive(Deserialize)]

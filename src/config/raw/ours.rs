@@ -4,6 +4,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::doors::{Authzen, ExtAuthz, ForwardAuth, Tls};
+use super::proofs::{Invariants, Reload};
 use super::shapes::{on_or_off, one_or_many, present, text_or_off};
 
 #[derive(Default, Deserialize)]
@@ -63,6 +64,13 @@ pub(in crate::config) struct Modelgate {
     #[serde(default, deserialize_with = "one_or_many")]
     #[cfg_attr(feature = "cli", schemars(with = "Option<super::shapes::OneOrMany>"))]
     pub(in crate::config) tests: Option<Vec<String>>,
+    /// Invariants that must be proven before this configuration becomes active. A string is the directory. Default: none.
+    #[serde(default, deserialize_with = "present")]
+    #[cfg_attr(feature = "cli", schemars(with = "Invariants"))]
+    pub(in crate::config) invariants: Option<Invariants>,
+    /// The changes of rules that a reload may make.
+    #[serde(default)]
+    pub(in crate::config) reload: Option<Reload>,
     /// WebSockets of the realtime, Responses and live APIs: `on` or `off`. Default: `on`.
     #[serde(default, deserialize_with = "on_or_off")]
     #[cfg_attr(feature = "cli", schemars(with = "Option<super::shapes::OnOrOff>"))]

@@ -13,6 +13,8 @@ use super::entities::candidates::Candidates;
 use super::entities::names::uid;
 use crate::names::Role;
 use crate::routes::RouteList;
+#[cfg(feature = "reload")]
+use crate::rules::Rule;
 use crate::translate::TEAM_ROUTES;
 
 /// The facts of one snapshot.
@@ -84,6 +86,33 @@ impl<'s> ProofFacts<'s> {
     pub(crate) fn routes_of_token_roles(self) -> impl Iterator<Item = (&'s str, &'s str)> {
         let roles = self.0.world.lists.token_roles.iter();
         roles.filter_map(|(name, role)| Some((role.routes.as_ref()?.0.as_str(), name.as_str())))
+    }
+
+    /// Everything that decides about resources of operators' own types; `None` if there are no such types.
+    #[cfg(feature = "reload")]
+    pub(crate) fn own_rules(self) -> Option<Vec<String>> {
+        if self.0.own_actions().is_empty() {
+            return None;
+        }
+        let mut rules = vec![self.schema_json().to_string(), format!("{:?}", self.0.config().jwt)];
+        let dropped = self.0.policies().filter(|policy| policy.rule() == Rule::Policy);
+        rules.extend(dropped.map(|policy| policy.policy().to_string()));
+        let statics = &self.0.world.drop_ins.statics;
+        let mut entities: Vec<String> = statics
+            .all()
+            .iter()
+            .map(|entity| {
+                let mut json = entity.to_json_value().unwrap_or_default();
+                // The order of parents is that of a hash table.
+                if let Some(parents) = json.get_mut("parents").and_then(Value::as_array_mut) {
+                    parents.sort_by_key(ToString::to_string);
+                }
+                json.to_string()
+            })
+            .collect();
+        entities.sort();
+        rules.extend(entities);
+        Some(rules)
     }
 
     /// The names of the roles in `modelgate.role_permissions`.

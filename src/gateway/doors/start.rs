@@ -26,6 +26,9 @@ pub enum StartError {
     /// The policies on a server are not there, or invalid.
     #[error(transparent)]
     Policies(#[from] BundleError),
+    /// Loading panicked.
+    #[error("loading panicked: {0}")]
+    Panicked(#[source] tokio::task::JoinError),
     /// Decisions or traces cannot be recorded.
     #[error(transparent)]
     Observers(#[from] ObserversError),
@@ -56,7 +59,9 @@ impl Authorizer {
                 .with_shadow(sources.shadow().cloned());
         }
         let check = Box::new(|snapshot: &_| cases::check(snapshot).map_err(|error| error.to_string()));
-        let reloader = Reloader::start(sources, env, Some(check))?;
+        // The proofs that the configuration demands may take a while, and the runtime has other work.
+        let start = move || Reloader::start(sources, env, Some(check));
+        let reloader = tokio::task::spawn_blocking(start).await.map_err(StartError::Panicked)??;
         let gateway = Arc::clone(reloader.gateway());
         let generation = gateway.active();
         gateway.observers().start(&generation.snapshot().config().gateway)?;

@@ -56,6 +56,11 @@ pub enum ActivationError {
     /// The files kept changing while they were read.
     #[error("the files keep changing while they are read")]
     Unsettled,
+    /// What `modelgate.invariants` or `modelgate.reload` demands is not proven.
+    #[cfg(feature = "prove")]
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Unproven(#[from] crate::reload::UnprovenError),
     /// The operator's own check refused it.
     #[error("{0}")]
     Check(String),

@@ -7,11 +7,15 @@ use super::generation::Generation;
 use super::listeners::{self, ListenerTls};
 use super::origin::{Fingerprint, Origin};
 use crate::config::{Config, Deployment, GoogleCredentials, JwtAuth, Model, UpstreamCredential, google_key};
+use crate::engine::Snapshot;
 use crate::gateway::auth::jwks::files::{KeyFile, KeyFiles, NamedFile, key_files};
 use crate::gateway::auth::verifier::TokenVerifier;
 use crate::gateway::upstream::credentials;
 use crate::reload::Roots;
 use crate::sources::{Inputs, SourceFile, Sources};
+
+/// The operator's own check of a new generation. If it returns a reason, the generation is never activated.
+pub type ActivationCheck = Box<dyn Fn(&Snapshot) -> Result<(), String> + Send + Sync>;
 
 /// Everything that was read.
 pub(in crate::gateway) struct LoadedFiles {
@@ -32,7 +36,7 @@ impl LoadedFiles {
     ) -> Result<Self, ActivationError> {
         let at = SystemTime::now();
         let mut inputs = sources.read(env, &mut |config, policies| {
-            *roots = Roots::of(sources, policies);
+            *roots = Roots::of(sources, config, policies);
             roots.files.extend(named_keys(config).into_iter().map(|file| file.path));
             roots.files.extend(listeners::paths(&config.gateway));
         })?;
@@ -65,13 +69,18 @@ impl LoadedFiles {
         &self.hash
     }
 
-    /// Validates everything, and keeps what `before` knows: keys and tokens that it fetched, and the health of deployments.
+    /// Validates everything, runs the operator's own check, and proves what the configuration demands. Keeps what `before`
+    /// knows: keys and tokens that it fetched, and the health of deployments.
     pub(in crate::gateway) fn build(
         self,
         before: Option<&Generation>,
+        check: Option<&ActivationCheck>,
     ) -> Result<Generation, ActivationError> {
         let verifier = verifier(&self.inputs.config, &self.key_files, before)?;
         let loaded = self.inputs.build()?;
+        check.map_or(Ok(()), |check| check(&loaded.snapshot)).map_err(ActivationError::Check)?;
+        #[cfg(feature = "prove")]
+        crate::reload::check(before.map(Generation::snapshot), &loaded)?;
         let files = loaded.files.into_iter().map(|file| file.path).collect();
         let (policies, policy_count) = (loaded.policies, loaded.policy_count);
         let Self { hash, at: loaded_at, roots, .. } = self;

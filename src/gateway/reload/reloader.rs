@@ -4,17 +4,13 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::config::Config;
-use crate::engine::Snapshot;
 use crate::gateway::loading::error::ActivationError;
 use crate::gateway::loading::generation::Generation;
-use crate::gateway::loading::loader::LoadedFiles;
+use crate::gateway::loading::loader::{ActivationCheck, LoadedFiles};
 use crate::gateway::loading::origin::Origin;
 use crate::gateway::pipeline::Gateway;
 use crate::reload::{Outcome, Roots, Status, Variables, diagnostic, read_stable, warn};
 use crate::sources::Sources;
-
-/// The operator's own check of a new generation. If it returns a reason, the generation is never activated.
-pub type ActivationCheck = Box<dyn Fn(&Snapshot) -> Result<(), String> + Send + Sync>;
 
 /// Activates the rules in the files, at the start and whenever they change.
 pub struct Reloader {
@@ -34,7 +30,8 @@ struct State {
 }
 
 impl Reloader {
-    /// Loads the sources and creates a gateway. It fetches no keys and watches no files yet.
+    /// Loads the sources and creates a gateway. It fetches no keys and watches no files yet. This reads files, and takes the time
+    /// of the proofs that `modelgate.invariants` demands, so an asynchronous caller runs it on a thread for blocking work.
     ///
     /// # Errors
     ///
@@ -46,7 +43,7 @@ impl Reloader {
     ) -> Result<Arc<Self>, ActivationError> {
         let mut roots = Roots::default();
         let candidate = read(&sources, &*env, &mut roots)?;
-        let first = checked(candidate.build(None)?, check.as_ref())?;
+        let first = candidate.build(None, check.as_ref())?;
         let gateway = Arc::new(Gateway::new(first)?);
         let state = Mutex::new(State { roots, status: Status::default() });
         Ok(Arc::new(Self { sources, env, check, gateway, turn: Mutex::default(), state }))
@@ -109,7 +106,7 @@ impl Reloader {
         if before.origin().is_some_and(|origin| origin.hash == candidate.hash()) {
             return Ok(None);
         }
-        checked(candidate.build(Some(before))?, self.check.as_ref()).map(Some)
+        candidate.build(Some(before), self.check.as_ref()).map(Some)
     }
 
     fn activate(&self, before: &Generation, next: Generation) {
@@ -161,11 +158,6 @@ fn read(
 ) -> Result<LoadedFiles, ActivationError> {
     read_stable(|| LoadedFiles::read(sources, env, roots), LoadedFiles::is_stable)?
         .ok_or(ActivationError::Unsettled)
-}
-
-fn checked(candidate: Generation, check: Option<&ActivationCheck>) -> Result<Generation, ActivationError> {
-    check.map_or(Ok(()), |check| check(candidate.snapshot())).map_err(ActivationError::Check)?;
-    Ok(candidate)
 }
 
 /// The keys of `modelgate` that are only read at the start.

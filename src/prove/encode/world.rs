@@ -185,6 +185,16 @@ impl<'w> World<'w> {
         all(&[of(Effect::Permit), not(of(Effect::Forbid))])
     }
 
+    /// The request has nothing unusual, so that it is short in words.
+    pub(in crate::prove) fn plain(&self) -> Result<Formula, ProveError> {
+        let text = "!context.c.overage && !context.c.odd_team && !(context.c has header) \
+                    && context.um.tools == 0 && !context.um.images && !context.um.audio \
+                    && !(context.um has n) && !(context.um has max_tokens) && !(context.um has temperature) \
+                    && context.cr.body_bytes == 0 && !(context.cr has source) && context.cr.weekday == \"monday\" \
+                    && context.cr.time == datetime(\"2026-01-05T12:00:00Z\")";
+        Ok(self.known(parse(text)?))
+    }
+
     /// Whether these policies allow the request as a whole.
     pub(in crate::prove) fn allows(&self, policies: &[Policy]) -> Result<Formula, ProveError> {
         let mut questions = vec![self.accepts()?, self.permits(policies, Question::Route)];

@@ -14,10 +14,34 @@ pub(in crate::prove) fn compare(
     known: &Known<'_>,
     solver: &Solver,
 ) -> Result<Comparison, ProveError> {
+    let solved = solver.program.version.clone();
+    if let Some(unlike) = unlike([old, new]) {
+        return Ok(Comparison { gained: unlike.clone(), lost: unlike, solver: solved });
+    }
     let tasks = [task(known, new, old, [1, 0]), task(known, old, new, [0, 1])];
     let mut verdicts = solver.settle(known, &tasks)?.into_iter();
     let mut next = || verdicts.next().unwrap_or(Verdict::Undecided("it was not asked".to_owned()));
-    Ok(Comparison { gained: next(), lost: next(), solver: solver.program.version.clone() })
+    Ok(Comparison { gained: next(), lost: next(), solver: solved })
+}
+
+/// Asks one direction: whether the second side allows a request that the first denies.
+pub(in crate::prove) fn gained(
+    [old, new]: [&Snapshot; 2],
+    known: &Known<'_>,
+    solver: &Solver,
+) -> Result<Verdict, ProveError> {
+    if let Some(unlike) = unlike([old, new]) {
+        return Ok(unlike);
+    }
+    let verdict = solver.settle(known, &[task(known, new, old, [1, 0])])?.into_iter().next();
+    Ok(verdict.unwrap_or(Verdict::Undecided("it was not asked".to_owned())))
+}
+
+/// Rules that only log their denials cannot be compared with rules that enforce them.
+fn unlike(sides: [&Snapshot; 2]) -> Option<Verdict> {
+    let [old, new] = sides.map(|side| side.config().gateway.mode);
+    (old != new)
+        .then(|| Verdict::Undecided("only one side enforces its denials (`modelgate.mode`)".to_owned()))
 }
 
 /// Finds a request that `allows` allows and `denies` does not.
@@ -29,6 +53,7 @@ fn task<'t>(known: &'t Known<'_>, allows: &'t Snapshot, denies: &'t Snapshot, si
         formulas: Vec::new(),
         fails: false,
         needs_request: true,
+        may_shrink: true,
         shows: Box::new(move |scenario| is_allowed(scenario, allows) && !is_allowed(scenario, denies)),
         decided_by: allows,
     };

@@ -48,6 +48,7 @@ pub(in crate::prove) fn never_fails(
             name: view.id().to_owned(),
             place: view.source().map(str::to_owned),
             verdict: Verdict::Proven,
+            because: Vec::new(),
         })
         .collect();
     let mut doubtful = std::collections::BTreeSet::new();
@@ -99,6 +100,7 @@ fn task<'t>(subject: &'t Subject, policy: &'t Policy) -> Task<'t> {
         formulas: Vec::new(),
         fails: true,
         needs_request: true,
+        may_shrink: true,
         shows: Box::new(|scenario| {
             let decided = scenario.decide(&subject.snapshot);
             decided.is_some_and(|decided| decided.is_err_and(|denied| denied.rule == Rule::Evaluation))

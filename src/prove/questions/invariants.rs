@@ -41,6 +41,7 @@ pub(in crate::prove) fn invariants(
                 Verdict::Undecided("it is about an action that only operators' policies answer".to_owned())
             }
         },
+        because: Vec::new(),
     });
     Ok(claims.collect())
 }
@@ -80,6 +81,7 @@ fn task<'t>(
         formulas: Vec::new(),
         fails: false,
         needs_request: true,
+        may_shrink: true,
         shows: Box::new(shows),
         decided_by: &subject.snapshot,
     };

@@ -1,16 +1,17 @@
 //! The questions about rules: whether a policy can fail, whether an invariant holds, whether a rule matters.
 //!
 //! Input: rules. Output: claims with their answers. `task` asks the solver, lets the engine confirm what it finds,
-//! and asks again more narrowly if the engine does not.
+//! and asks again more narrowly if the engine does not. `cover` finds out why a rule is dead.
 
 mod comparison;
+mod cover;
 mod dead;
 mod failures;
 mod invariants;
 mod task;
 mod translation;
 
-pub(super) use comparison::compare;
+pub(super) use comparison::{compare, gained};
 pub(super) use dead::useful;
 pub(super) use failures::never_fails;
 pub(super) use invariants::invariants;

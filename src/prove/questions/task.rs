@@ -29,6 +29,8 @@ pub(in crate::prove) struct Task<'t> {
     pub(in crate::prove) fails: bool,
     /// Whether a request is wanted that the engine confirms, and not only that the solver finds one.
     pub(in crate::prove) needs_request: bool,
+    /// Whether a smaller request may be shown that the engine confirms. Not where the engine confirms only a part.
+    pub(in crate::prove) may_shrink: bool,
     /// Whether the engine confirms that a request shows it.
     pub(in crate::prove) shows: Box<dyn Fn(&Scenario) -> bool + 't>,
     /// The rules that decide in the counterexample.
@@ -136,6 +138,7 @@ impl<'t> Task<'t> {
             formulas: Vec::new(),
             fails: false,
             needs_request: false,
+            may_shrink: false,
             shows: Box::new(|_| false),
             decided_by,
         }
@@ -162,7 +165,10 @@ impl<'t> Task<'t> {
             Some(scenario) => {
                 let models =
                     self.decided_by.config().models.iter().map(|model| model.name.as_str().to_owned());
-                let scenario = scenario.smaller(&models.collect::<Vec<_>>(), &*self.shows);
+                let scenario = match self.may_shrink {
+                    true => scenario.smaller(&models.collect::<Vec<_>>(), &*self.shows),
+                    false => scenario,
+                };
                 let counterexample = Some(Box::new(Counterexample::of(scenario, self.decided_by)));
                 (Verdict::Violated { reason: None, counterexample }, false)
             }

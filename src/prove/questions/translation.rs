@@ -8,50 +8,190 @@ use crate::prove::ProveError;
 use crate::prove::encode::{Question, Side};
 use crate::prove::formula::{all, not};
 use crate::prove::report::{Claim, Kind, Verdict};
+use crate::prove::scenario::Scenario;
 use crate::prove::space::{Known, Space};
-use crate::prove::subject::Subject;
+use crate::prove::subject::{Subject, enforced};
 
 /// Asks whether the policies of a configuration and its rules agree about every request.
 pub(in crate::prove) fn translation(subject: &Subject, solver: &Solver) -> Result<Vec<Claim>, ProveError> {
     // Files of operators add to the rules, so the configuration is looked at alone.
     let alone = Subject::new(subject.config.clone(), DropIns::default())?;
-    let space = Space::new(vec![Side::first(&alone.snapshot)], vec![alone.enforced()?], &[])?;
-    let known = Known::new(&space);
-    let names = [
-        "call_route: nothing more",
-        "call_route: nothing less",
-        "use_model: nothing more",
-        "use_model: nothing less",
-    ];
-    let mut tasks = Vec::new();
-    for question in Question::ALL {
-        for is_more in [true, false] {
-            tasks.push(task(&alone, &known, question, is_more));
-        }
-    }
-    let verdicts = solver.settle(&known, &tasks)?;
-    let claim = |(name, verdict): (&str, Verdict)| Claim {
-        kind: Kind::Translation,
-        name: name.to_owned(),
-        place: Some(subject.config.file.clone()),
-        verdict,
-    };
-    Ok(names.into_iter().zip(verdicts).map(claim).collect())
+    agree(&alone, solver)
 }
 
-fn task<'t>(subject: &'t Subject, known: &'t Known<'_>, question: Question, is_more: bool) -> Task<'t> {
+/// A claim, and what a request shows that it is false of.
+const CLAIMS: [(Question, bool, &str, &str); 4] = [
+    (
+        Question::Route,
+        true,
+        "call_route: nothing more",
+        "the policies allow the route of this request, and the configuration does not",
+    ),
+    (
+        Question::Route,
+        false,
+        "call_route: nothing less",
+        "the configuration allows the route of this request, and the policies do not",
+    ),
+    (
+        Question::Model,
+        true,
+        "use_model: nothing more",
+        "the policies allow the model of this request, and the configuration does not",
+    ),
+    (
+        Question::Model,
+        false,
+        "use_model: nothing less",
+        "the configuration allows the model of this request, and the policies do not",
+    ),
+];
+
+/// Asks whether the policies in force and the rules of the configuration agree.
+fn agree(subject: &Subject, solver: &Solver) -> Result<Vec<Claim>, ProveError> {
+    let snapshot = &subject.snapshot;
+    let space = Space::new(vec![Side::first(snapshot)], vec![enforced(snapshot)?], &[])?;
+    let known = Known::new(&space);
+    let tasks = |is_plain: bool| {
+        let task = |(question, is_more, ..): &(Question, bool, &str, &str)| {
+            task(subject, &known, *question, *is_more, is_plain)
+        };
+        CLAIMS.iter().map(task).collect::<Vec<_>>()
+    };
+    let mut verdicts = solver.settle(&known, &tasks(false))?;
+    let is_shown = |verdict: &Verdict| matches!(verdict, Verdict::Violated { .. });
+    if verdicts.iter().any(is_shown) {
+        // The solver fills in what does not matter. It is asked again for a request that an operator reads easily.
+        let plain = solver.settle(&known, &tasks(true))?;
+        for (verdict, plain) in verdicts.iter_mut().zip(plain) {
+            if is_shown(verdict) && is_shown(&plain) {
+                *verdict = plain;
+            }
+        }
+    }
+    let claims = CLAIMS.iter().zip(verdicts).map(|((_, _, name, opposite), verdict)| Claim {
+        kind: Kind::Translation,
+        name: (*name).to_owned(),
+        place: Some(subject.config.file.clone()),
+        verdict: match verdict {
+            Verdict::Violated { counterexample, .. } => {
+                Verdict::Violated { reason: Some((*opposite).to_owned()), counterexample }
+            }
+            other => other,
+        },
+        because: Vec::new(),
+    });
+    Ok(claims.collect())
+}
+
+/// Finds a request that the policies answer otherwise than the configuration. The engine confirms the answer of the policies.
+fn task<'t>(
+    subject: &'t Subject,
+    known: &'t Known<'_>,
+    question: Question,
+    is_more: bool,
+    is_plain: bool,
+) -> Task<'t> {
     let policies = known.space.policies.first().map(Vec::as_slice).unwrap_or_default();
-    let mut task = Task::existence(&subject.snapshot);
+    let at = usize::from(question == Question::Model);
+    let mut task = Task {
+        needs_request: true,
+        shows: Box::new(move |scenario: &Scenario| {
+            let answers = scenario.answers(&subject.snapshot);
+            answers.and_then(|answers| answers.get(at).copied()) == Some(is_more)
+        }),
+        ..Task::existence(&subject.snapshot)
+    };
     for (_, variant) in ASKED.into_iter().filter(|(asked, _)| *asked == question) {
         task.formulas.push((
             variant,
             Box::new(move |requests| {
-                let granted = requests.side(0)?.permits(policies, question);
-                let said = requests.side(0)?.said(question)?;
+                let world = requests.side(0)?;
+                let granted = world.permits(policies, question);
+                let said = world.said(question)?;
                 let [yes, no] = if is_more { [granted, said] } else { [said, granted] };
-                Ok(all(&[requests.side(0)?.accepts()?, yes, not(no)]))
+                let mut parts = vec![world.accepts()?, yes, not(no)];
+                if is_plain {
+                    parts.push(world.plain()?);
+                    // A request that is denied for its route alone would distract from its model.
+                    parts.extend(
+                        (question == Question::Model).then(|| world.permits(policies, Question::Route)),
+                    );
+                }
+                Ok(all(&parts))
             }),
         ));
     }
     task
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::prove::solve::{Limits, Program};
+
+    const CONFIG: &str = "
+general_settings:
+  enable_jwt_auth: true
+  litellm_jwtauth: {user_roles_jwt_field: roles, user_allowed_roles: [basic_user], enforce_rbac: true}
+  role_permissions:
+    - {role: internal_user, models: [small], routes: [/v1/chat/completions, /v1/models]}
+model_list:
+  - {model_name: small, litellm_params: {model: openai/small, api_key: k}}
+";
+
+    /// The claims if the translation had made this policy, too. `None` without a solver.
+    fn with(test: &str, policy: &str) -> Option<Vec<Claim>> {
+        let Ok(program) = Program::find() else {
+            assert!(std::env::var_os("MODELGATE_SKIP_NOTHING").is_none(), "`{test}` needs cvc5");
+            return None;
+        };
+        let limits = Limits { time: std::time::Duration::from_secs(120), ..Limits::default() };
+        let config = Config::parse("config.yaml", CONFIG, ".".as_ref(), &|_| None).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("wrong.cedar"), policy).unwrap();
+        let subject = Subject::new(config, DropIns::load(directory.path()).unwrap()).unwrap();
+        Some(agree(&subject, &Solver { program, limits }).unwrap())
+    }
+
+    /// The claims that are not proven.
+    fn wrong(claims: &[Claim]) -> Vec<String> {
+        let wrong = claims.iter().filter(|claim| !matches!(claim.verdict, Verdict::Proven));
+        wrong.map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_policy_that_allows_more_than_the_configuration_is_shown_with_a_request() {
+        let test = "a_policy_that_allows_more_than_the_configuration_is_shown_with_a_request";
+        let policy = r#"permit (principal in Role::"internal_user", action == Action::"use_model", resource)
+                        when { context.stream };"#;
+        let Some(claims) = with(test, policy) else { return };
+        let [wrong] = &*wrong(&claims) else { panic!("{claims:#?}") };
+        for part in [
+            "✗ `use_model: nothing more` [config.yaml]: the policies allow the model of this request",
+            r#""roles":["basic_user"]"#,
+            ": POST /v1/",
+            "`, stream true, on Monday, 2026-01-05T12:00:00Z\n    allowed\n",
+            "by wrong",
+        ] {
+            assert!(wrong.contains(part), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_policy_that_denies_what_the_configuration_allows_is_shown_with_a_request() {
+        let test = "a_policy_that_denies_what_the_configuration_allows_is_shown_with_a_request";
+        let policy =
+            r#"forbid (principal, action == Action::"call_route", resource == Route::"/v1/models");"#;
+        let Some(claims) = with(test, policy) else { return };
+        let [wrong] = &*wrong(&claims) else { panic!("{claims:#?}") };
+        for part in [
+            "✗ `call_route: nothing less` [config.yaml]: the configuration allows the route of this request",
+            "/v1/models",
+            "denied by policy",
+        ] {
+            assert!(wrong.contains(part), "{wrong}");
+        }
+    }
 }

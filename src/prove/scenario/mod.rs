@@ -49,6 +49,19 @@ impl Scenario {
     /// Decides the request by these rules. `None` if they accept no such credential.
     #[must_use]
     pub fn decide(&self, snapshot: &Snapshot) -> Option<Result<Decision, Box<Denied>>> {
+        let (caller, query) = self.asked(snapshot)?;
+        Some(snapshot.decide_query(&caller, &query))
+    }
+
+    /// Whether the policies answer the questions about the route and about the model with yes. `None` if the rules accept no such
+    /// credential, or if an evaluation fails.
+    pub(in crate::prove) fn answers(&self, snapshot: &Snapshot) -> Option<Vec<bool>> {
+        let (caller, query) = self.asked(snapshot)?;
+        snapshot.answers(&caller, &query)
+    }
+
+    /// The request, as these rules decide it.
+    fn asked(&self, snapshot: &Snapshot) -> Option<(Caller, AuthzQuery)> {
         let caller = self.caller(snapshot)?;
         let named = self.model.as_deref().filter(|model| !model.is_empty());
         let query = AuthzQuery {
@@ -64,7 +77,7 @@ impl Scenario {
         if named.is_none() && runs_unnamed(&self.method, &self.path) != self.model.is_some() {
             return None;
         }
-        Some(snapshot.decide_query(&caller, &query))
+        Some((caller, query))
     }
 
     /// The caller, if these rules accept its credential.

@@ -54,7 +54,9 @@ pub(super) fn ask(program: &Program, limits: Limits, queries: &[Query]) -> Vec<A
     let found = in_parallel(&open, |work| {
         let Some(mut worker) = worker::Worker::new(program, limits) else { return };
         while let Some(at) = work.next() {
-            if let Some(query) = queries.get(at) {
+            if limits.is_over() {
+                work.done(at, Answer::Unknown(limits.exceeded()));
+            } else if let Some(query) = queries.get(at) {
                 work.done(at, worker.ask(query));
             }
         }
@@ -88,6 +90,10 @@ fn in_sessions(program: &Program, limits: Limits, queries: &[&Query]) -> Vec<Ans
         let mut session = None;
         while let Some(at) = work.next() {
             let Some(formula) = queries.get(at).and_then(|query| query.formula()) else { continue };
+            if limits.is_over() {
+                work.done(at, Answer::Unknown(limits.exceeded()));
+                continue;
+            }
             let started = session.take().or_else(|| Session::start(program, limits, &script.text));
             let Some(mut asked) = started else { return };
             let answer = asked.ask(&script.written(formula));

@@ -1,7 +1,7 @@
 //! Questions to the solver, their limits and their answers.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cedar_policy::{Policy, RequestEnv, Schema};
 use cedar_policy_symcc::Env;
@@ -18,11 +18,13 @@ pub struct Limits {
     pub memory: u64,
     /// The seed of the solver.
     pub seed: u64,
+    /// The time when all questions must have their answers. Those that have none by then are undecided.
+    pub deadline: Option<Instant>,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { time: Duration::from_secs(10), memory: 2048, seed: 1 }
+        Self { time: Duration::from_secs(10), memory: 2048, seed: 1, deadline: None }
     }
 }
 
@@ -80,6 +82,23 @@ impl Query {
 }
 
 impl Limits {
+    /// The usual limits for questions that must all be answered within this time from now.
+    #[must_use]
+    pub fn within(budget: Duration) -> Self {
+        Self { time: budget, deadline: Instant::now().checked_add(budget), ..Self::default() }
+    }
+
+    /// How long to wait for an answer: until the deadline, or a little longer than the solver may take.
+    pub(super) fn patience(&self, grace: Duration) -> Duration {
+        let left = self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        left.map_or(self.time + grace, |left| left.min(self.time + grace))
+    }
+
+    /// Whether the deadline is over.
+    pub(super) fn is_over(&self) -> bool {
+        self.deadline.is_some_and(|deadline| deadline <= Instant::now())
+    }
+
     pub(super) fn exceeded(&self) -> String {
         format!("the solver found no answer within {} ms and {} MiB", self.time.as_millis(), self.memory)
     }

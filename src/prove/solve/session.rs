@@ -43,7 +43,7 @@ impl Session {
             return Answer::Unknown("the solver ended".to_owned());
         }
         // The solver keeps to its own limit. This one is for a solver that does not.
-        match self.lines.recv_timeout(self.limits.time + Duration::from_secs(5)) {
+        match self.lines.recv_timeout(self.limits.patience(Duration::from_secs(5))) {
             Ok(line) if line == "sat" => Answer::Possible(None),
             Ok(line) if line == "unsat" => Answer::Never,
             Ok(line) if line == "unknown" => Answer::Unknown(self.limits.exceeded()),

@@ -63,7 +63,7 @@ impl<'p> Worker<'p> {
         let (program, limits) = (self.program, self.limits);
         let solver = &mut self.solver;
         // The solver keeps to its own limit. This one is for a solver that does not.
-        let deadline = limits.time + std::time::Duration::from_secs(2);
+        let deadline = limits.patience(std::time::Duration::from_secs(2));
         let asked = self.runtime.block_on(async {
             tokio::time::timeout(deadline, async {
                 let solver = match solver {

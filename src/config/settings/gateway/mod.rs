@@ -2,11 +2,12 @@
 //!
 //! Input: the block as written. Output: [`GatewaySettings`], which are the settings except those of tokens.
 //! `decision_log` reads the block of that name. `clients` reads the keys about the form of answers, `doors` those of
-//! listeners.
+//! listeners, `proofs` those of what must be proven.
 
 mod clients;
 mod decision_log;
 mod doors;
+mod proofs;
 
 use std::net::IpAddr;
 use std::path::Path;
@@ -52,6 +53,8 @@ pub(in crate::config) fn settings(
         policies_poll,
         trusted_proxies,
         tests,
+        invariants,
+        reload,
         decision_log,
         websockets,
         limits,
@@ -89,6 +92,8 @@ pub(in crate::config) fn settings(
         tls: tls.map(|files| doors::tls_files(cx, "modelgate.tls", files, directory)),
         trusted_proxies: networks(cx, trusted_proxies.unwrap_or_default()),
         tests: tests.into_iter().flatten().map(|path| directory.join(path)).collect(),
+        invariants: invariants.map(|block| proofs::invariants(cx, block, directory)),
+        reload: proofs::reload(cx, reload.unwrap_or_default()),
         decision_log: decision_log.and_then(|block| decision_log::settings(cx, block, directory)),
         denied_model: clients::denied_model(cx, denied_model.unwrap_or_default()),
         cors: cors.map(|block| clients::cors(cx, block)),

@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use secrecy::SecretString;
 
 use super::doors::{Authzen, ExtAuthz, ForwardAuth, TlsFiles};
+use super::proofs::{ReloadRules, RequiredInvariants};
 use crate::config::settings::base_url::BaseUrl;
 use crate::config::settings::limits::Limits;
 use crate::names::ClaimPath;
@@ -50,6 +51,10 @@ pub struct GatewaySettings {
     pub trusted_proxies: Vec<IpNet>,
     /// `modelgate.tests`: files or directories of cases that must pass before the configuration is activated.
     pub tests: Vec<PathBuf>,
+    /// `modelgate.invariants`; `None`: nothing has to be proven.
+    pub invariants: Option<RequiredInvariants>,
+    /// `modelgate.reload`.
+    pub reload: ReloadRules,
     /// `modelgate.decision_log`; `None`: decisions are not logged.
     pub decision_log: Option<DecisionLog>,
     /// `modelgate.denied_model`: the answer if a model is denied.

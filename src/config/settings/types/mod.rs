@@ -1,7 +1,7 @@
 //! The types of a valid configuration. Invalid states cannot be represented.
 //!
 //! The modules of `settings` create them, and the code outside `config` reads them. `model` covers `model_list`,
-//! `routing` LiteLLM's router, `gateway` the block `modelgate`, and `doors` its listeners for other proxies. The other types are about callers and their
+//! `routing` LiteLLM's router, `gateway` the block `modelgate`, and `doors` its listeners for other proxies, and `proofs` what it must prove. The other types are about callers and their
 //! permissions.
 
 use std::time::Duration;
@@ -13,6 +13,7 @@ mod credential;
 mod doors;
 mod gateway;
 mod model;
+mod proofs;
 mod routing;
 
 use crate::config::effect::Ignored;
@@ -30,6 +31,7 @@ pub use gateway::{
     Upstream, UpstreamHeaders, UpstreamModels,
 };
 pub use model::{Deployment, Model, Provider};
+pub use proofs::{AllowedChange, ReloadRules, RequiredInvariants};
 pub use routing::{FailurePolicy, Fallback, RouterSettings, Routing};
 
 /// A valid configuration, read by [`Config::load`] or [`Config::parse`].

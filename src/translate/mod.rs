@@ -10,7 +10,6 @@ mod lists;
 mod mandatory;
 mod model_list;
 mod model_names;
-mod policy;
 mod pst;
 mod spellings;
 mod token_role_lists;
@@ -27,11 +26,10 @@ pub(crate) use denied_models::DeniedModels;
 pub use lists::Lists;
 pub(crate) use lists::TEAM_ROUTES;
 pub(crate) use model_names::ModelNames;
-pub use policy::TranslatedPolicy;
 pub(crate) use spellings::{canonical, readings};
 pub(crate) use token_role_lists::TokenRoleLists;
 pub(crate) use writer::JWTAUTH;
-pub use writer::TranslateError;
+pub use writer::{TranslateError, TranslatedPolicy};
 
 /// The Cedar schema that every snapshot is validated against.
 pub const SCHEMA: &str = include_str!("../../schema/modelgate.cedarschema");

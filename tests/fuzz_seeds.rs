@@ -44,10 +44,16 @@ mod pattern;
 mod places;
 #[path = "../fuzz/oracles/plain.rs"]
 mod plain;
+#[cfg(all(feature = "gateway", feature = "prove"))]
+#[path = "../fuzz/oracles/proof.rs"]
+mod proof;
 #[path = "support/reference.rs"]
 mod reference;
 #[path = "../fuzz/oracles/request.rs"]
 mod request;
+#[cfg(all(feature = "gateway", feature = "prove"))]
+#[path = "support/skip.rs"]
+mod skip;
 #[cfg(feature = "gateway")]
 #[path = "../fuzz/oracles/slices.rs"]
 mod slices;
@@ -150,6 +156,17 @@ fn every_place_is_judged_refused_or_free() {
             places::check(&[0, 0, inner, outer]);
             places::check(&[1, 1, inner, 255, outer]);
         }
+    }
+}
+
+#[cfg(all(feature = "gateway", feature = "prove"))]
+#[test]
+fn proof_seeds_hold() {
+    match modelgate::prove::Prover::new(modelgate::prove::Limits::default()) {
+        Err(modelgate::prove::ProveError::NoSolver) => {
+            skip::skip("proof_seeds_hold", "cvc5 is not installed")
+        }
+        _ => replay("proof", proof::check),
     }
 }
 

@@ -27,6 +27,17 @@ pub enum ProveError {
         /// The reason.
         error: String,
     },
+    /// The answers of the solver cannot be kept in a directory.
+    #[error("the solver's answers cannot be kept in `{directory}`: {error}")]
+    #[diagnostic(help(
+        "a proof rests on these answers, so only you may write to the directory: `chmod 700` it, or use `--no-cache`"
+    ))]
+    Cache {
+        /// The directory.
+        directory: PathBuf,
+        /// The reason.
+        error: std::io::Error,
+    },
     /// The rules are invalid.
     #[error(transparent)]
     #[diagnostic(transparent)]

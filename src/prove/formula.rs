@@ -3,21 +3,54 @@
 //! A condition is written as terms of the solver once, however many formulas have it.
 
 use std::fmt;
-use std::hash::{BuildHasher, RandomState};
-use std::sync::{Arc, LazyLock, OnceLock};
+use std::sync::{Arc, OnceLock};
 
 use cedar_policy::{Policy, RequestEnv, Schema};
 use cedar_policy_symcc::err::Error;
 use cedar_policy_symcc::term::Term;
-use cedar_policy_symcc::{CompiledPolicy, SymEnv, never_matches_asserts};
+use cedar_policy_symcc::{CompiledPolicy, SymEnv, WellFormedAsserts, never_matches_asserts};
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
-static KEYS: LazyLock<[RandomState; 2]> = LazyLock::new(|| [RandomState::new(), RandomState::new()]);
+/// What stands for a text.
+pub(super) type Digest = [u8; 32];
 
-/// Two hashes of a text under secret keys, which stand for it while the process runs.
-pub(super) fn digest(text: &str) -> [u64; 2] {
-    let [one, two] = &*KEYS;
-    [one.hash_one(text), two.hash_one(text)]
+/// The SHA-256 of a text.
+pub(super) fn digest(text: &str) -> Digest {
+    Sha256::digest(text.as_bytes()).into()
+}
+
+/// The kind of requests that terms are about, with the schema as terms.
+#[derive(Clone, Debug)]
+pub(super) struct Setting {
+    environment: RequestEnv,
+    schema: Arc<Schema>,
+    terms: SymEnv,
+}
+
+impl Setting {
+    pub(super) fn new(environment: &RequestEnv, schema: &Arc<Schema>) -> Result<Self, String> {
+        let terms = SymEnv::new(schema, environment).map_err(|error| chain(&error))?;
+        Ok(Self { environment: environment.clone(), schema: schema.clone(), terms })
+    }
+
+    /// The schema as terms.
+    pub(super) fn terms(&self) -> &SymEnv {
+        &self.terms
+    }
+
+    /// A policy as terms.
+    pub(super) fn compiled(&self, policy: &Policy) -> Result<CompiledPolicy, String> {
+        let (environment, terms) = (&self.environment, self.terms.clone());
+        CompiledPolicy::compile_with_custom_symenv(policy, environment, &self.schema, terms).map_err(
+            |error| match error {
+                Error::PolicyNotWellTyped { errs } => {
+                    errs.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+                }
+                error => chain(&error),
+            },
+        )
+    }
 }
 
 /// A condition of conditions. Each is written for the solver only once, however many formulas have it.
@@ -30,16 +63,42 @@ pub(super) enum Formula {
 }
 
 impl Formula {
-    /// A condition.
+    /// A condition in Cedar's JSON format.
     pub(super) fn is(json: Value) -> Self {
-        Self::Is(Arc::new(Condition::new(json)))
+        Self::Is(Arc::new(Condition::new(Written::Json(json))))
+    }
+
+    /// A condition in Cedar's own format, which is read when it is needed.
+    pub(super) fn text(text: String) -> Self {
+        Self::Is(Arc::new(Condition::new(Written::Text(text))))
+    }
+
+    /// Adds what stands for the formula.
+    pub(super) fn identify(&self, hash: &mut Sha256) {
+        let mut each = |sign: &str, formulas: &[Self]| {
+            hash.update(sign);
+            hash.update(formulas.len().to_le_bytes());
+            formulas.iter().for_each(|formula| formula.identify(hash));
+        };
+        match self {
+            Self::Is(condition) => {
+                hash.update("=");
+                hash.update(condition.digest);
+            }
+            Self::All(formulas) => each("&", formulas),
+            Self::Any(formulas) => each("|", formulas),
+            Self::Not(formula) => {
+                hash.update("!");
+                formula.identify(hash);
+            }
+        }
     }
 
     /// The formula in Cedar's JSON format.
     pub(super) fn json(&self) -> Value {
         let each = |formulas: &[Self]| formulas.iter().map(Self::json).collect::<Vec<_>>();
         match self {
-            Self::Is(condition) => condition.json.clone(),
+            Self::Is(condition) => condition.json(),
             Self::All(formulas) => joined("&&", &each(formulas), true),
             Self::Any(formulas) => joined("||", &each(formulas), false),
             Self::Not(formula) => json!({ "!": {"arg": formula.json()} }),
@@ -64,9 +123,15 @@ pub(super) fn not(formula: Formula) -> Formula {
 
 /// A condition of a formula, written as terms at most once.
 pub(super) struct Condition {
-    json: Value,
-    digest: [u64; 2],
+    written: Written,
+    digest: Digest,
     terms: OnceLock<Result<Terms, String>>,
+}
+
+/// How a condition is written.
+enum Written {
+    Json(Value),
+    Text(String),
 }
 
 /// A condition as terms.
@@ -76,39 +141,64 @@ pub(super) struct Terms {
     pub(super) holds: Term,
     /// What is true of the entities that it names.
     pub(super) assumed: Vec<Term>,
-    pub(super) environment: SymEnv,
+}
+
+impl Terms {
+    /// The last assertion is the one in question, and the others are true.
+    pub(super) fn of(asserts: &WellFormedAsserts<'_>) -> Result<Self, String> {
+        let (holds, assumed) = asserts.asserts().split_last().ok_or("it has no terms")?;
+        Ok(Self { holds: holds.clone(), assumed: assumed.to_vec() })
+    }
 }
 
 impl Condition {
-    pub(super) fn new(json: Value) -> Self {
-        Self { digest: digest(&json.to_string()), json, terms: OnceLock::new() }
+    fn new(written: Written) -> Self {
+        let digest = match &written {
+            Written::Json(json) => digest(&json.to_string()),
+            Written::Text(text) => digest(text),
+        };
+        Self { written, digest, terms: OnceLock::new() }
     }
 
-    /// What stands for the condition while the process runs.
-    pub(super) fn digest(&self) -> [u64; 2] {
+    /// What stands for the condition.
+    pub(super) fn digest(&self) -> Digest {
         self.digest
     }
 
-    /// The terms. All formulas with a condition have the same schema.
-    pub(super) fn terms(&self, environment: &RequestEnv, schema: &Schema) -> &Result<Terms, String> {
+    /// The condition in Cedar's JSON format. What cannot be read is no condition.
+    fn json(&self) -> Value {
+        match &self.written {
+            Written::Json(json) => json.clone(),
+            Written::Text(text) => {
+                let json =
+                    parsed(text).and_then(|policy| policy.to_json().map_err(|error| error.to_string()));
+                json.ok().and_then(|json| json.pointer("/conditions/0/body").cloned()).unwrap_or_default()
+            }
+        }
+    }
+
+    /// The terms. All formulas with a condition have the same setting.
+    pub(super) fn terms(&self, setting: &Setting) -> &Result<Terms, String> {
         self.terms.get_or_init(|| {
-            let policy = policy(&self.json)?;
-            let compiled = compiled(&policy, environment, schema)?;
-            let asserts = never_matches_asserts(&compiled);
-            let (holds, assumed) = asserts.asserts().split_last().ok_or("it has no terms")?;
-            Ok(Terms {
-                holds: holds.clone(),
-                assumed: assumed.to_vec(),
-                environment: asserts.symenv().clone(),
-            })
+            let policy = match &self.written {
+                Written::Json(json) => policy(json),
+                Written::Text(text) => parsed(text),
+            };
+            Terms::of(&never_matches_asserts(&setting.compiled(&policy?)?))
         })
     }
 }
 
 impl fmt::Debug for Condition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", self.digest)
+        write!(f, "{:02x?}", self.digest)
     }
+}
+
+/// Reads a policy with this condition alone.
+pub(super) fn parsed(condition: &str) -> Result<Policy, String> {
+    let text = format!("permit (principal, action, resource) when {{ {condition} }};");
+    Policy::parse(None, text).map_err(|error| format!("`{condition}`: {error}"))
 }
 
 /// A policy with this condition alone.
@@ -116,20 +206,6 @@ pub(super) fn policy(condition: &Value) -> Result<Policy, String> {
     let json = json!({"effect": "permit", "principal": {"op": "All"}, "action": {"op": "All"},
         "resource": {"op": "All"}, "conditions": [{"kind": "when", "body": condition}]});
     Policy::from_json(None, json).map_err(|error| error.to_string())
-}
-
-/// A policy as a formula.
-pub(super) fn compiled(
-    policy: &Policy,
-    environment: &RequestEnv,
-    schema: &Schema,
-) -> Result<CompiledPolicy, String> {
-    CompiledPolicy::compile(policy, environment, schema).map_err(|error| match error {
-        Error::PolicyNotWellTyped { errs } => {
-            errs.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
-        }
-        error => chain(&error),
-    })
 }
 
 /// An error with its causes.

@@ -32,7 +32,7 @@ pub use error::ProveError;
 pub use invariants::Invariants;
 pub use report::{Claim, Comparison, Counterexample, Kind, Relation, Report, Verdict};
 pub use scenario::Scenario;
-pub use solve::Limits;
+pub use solve::{Cache, Limits};
 pub use subject::Subject;
 
 /// Proves claims about rules.
@@ -48,7 +48,14 @@ impl Prover {
     ///
     /// [`ProveError`] if there is none, or if it does not run.
     pub fn new(limits: Limits) -> Result<Self, ProveError> {
-        Ok(Self { solver: Solver { program: solve::Program::find()?, limits } })
+        Ok(Self { solver: Solver { program: solve::Program::find()?, limits, cache: None } })
+    }
+
+    /// Finds answers of earlier processes in a directory, and keeps new ones there.
+    #[must_use]
+    pub fn with_cache(mut self, cache: Cache) -> Self {
+        self.solver.cache = Some(cache);
+        self
     }
 
     /// Proves that no policy can fail, that every rule matters, that every invariant holds, and that the translation of
@@ -69,7 +76,20 @@ impl Prover {
         claims.extend(questions::useful(subject, &known, &self.solver)?);
         claims.extend(questions::invariants(subject, &known, &self.solver, &bounds)?);
         claims.extend(questions::translation(subject, &self.solver)?);
-        Ok(Report { claims, solver: self.solver.program.version.clone() })
+        Ok(self.report(claims))
+    }
+
+    /// Proves that the translation of the configuration is exact.
+    ///
+    /// # Errors
+    ///
+    /// [`ProveError`] if the rules cannot be written as formulas.
+    pub fn prove_translation(&self, subject: &Subject) -> Result<Report, ProveError> {
+        deeply(|| Ok(self.report(questions::translation(subject, &self.solver)?)))
+    }
+
+    fn report(&self, claims: Vec<Claim>) -> Report {
+        Report { claims, solver: self.solver.program.version.clone() }
     }
 
     /// Proves that every invariant holds, and nothing else.

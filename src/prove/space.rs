@@ -7,10 +7,10 @@ use std::sync::Arc;
 use cedar_policy::{EntityUid, RequestEnv, Schema};
 
 use super::ProveError;
-use super::classes::{self, Class, METHODS, runs_unnamed};
+use super::classes::{self, Class, methods_that_run_unnamed};
 use super::encode::{self, Asks, Claims, Policy, Side, World};
-use super::formula::{Formula, all};
-use super::solve::{About, Never, Query};
+use super::formula::{Digest, Formula};
+use super::solve::{About, Never, Query, basis};
 use super::vocabulary::Vocabulary;
 
 /// The names that formulas may use, for one or two sides.
@@ -26,10 +26,10 @@ pub(super) struct Space<'s> {
 pub(super) struct Requests<'s> {
     worlds: Vec<World<'s>>,
     schema: Arc<Schema>,
-    schema_text: Arc<str>,
+    basis: Digest,
     pub(super) claims: Claims,
     /// The conditions under which a request exists.
-    exists: Formula,
+    exists: Arc<[Formula]>,
 }
 
 /// A space with its requests, which are written once.
@@ -65,6 +65,9 @@ impl<'s> Space<'s> {
     ) -> Result<Self, ProveError> {
         let mut vocabulary = Vocabulary::default();
         policies.iter().flatten().chain(further).for_each(|policy| vocabulary.add(&policy.json));
+        // Whether a request is about an entity of a file decides what its attributes are.
+        let described: Vec<_> = sides.iter().flat_map(|side| side.facts().described()).collect();
+        described.iter().for_each(|entity| vocabulary.add_described(entity.uid));
         let configs = sides.iter().map(|side| side.snapshot.config());
         let models = classes::models(configs.clone(), &vocabulary).map_err(|_| ProveError::TooManyNames)?;
         let lists = sides.iter().flat_map(|side| side.facts().route_lists());
@@ -88,7 +91,7 @@ impl<'s> Space<'s> {
                 (above(&vocabulary, side, &facts.route(&class.witness)), facts.is_team_route(&class.witness))
             };
             let texts = told_apart(&vocabulary, "Route", &["path", "route"], class);
-            let unnamed = METHODS.map(|method| runs_unnamed(method, &class.witness));
+            let unnamed = methods_that_run_unnamed(&class.witness);
             (sides.iter().map(of).collect::<Vec<_>>(), texts, unnamed)
         };
         let known = |path: &str| (path != "/v1/chat/completions", !path.starts_with("/v1/"), path.len());
@@ -108,24 +111,24 @@ impl<'s> Space<'s> {
         }
         let mut conditions = Vec::new();
         for world in &worlds {
-            conditions.extend(world.conditions()?);
+            conditions.extend(world.conditions());
         }
         if let Some(world) = worlds.last() {
-            conditions.extend(world.shared()?);
+            conditions.extend(world.shared());
         }
         if let [first, second] = &*self.sides
             && let Some(world) = worlds.first()
         {
             debug_assert!(!std::ptr::eq(first, second), "two sides");
-            conditions.extend(world.alike(second)?);
+            conditions.extend(world.alike(second));
         }
         let (schema, text) = encode::schema(&self.sides, &claims)?;
         Ok(Requests {
             worlds,
             schema: Arc::new(schema),
-            schema_text: text.into(),
+            basis: basis(&text, &conditions),
             claims,
-            exists: Formula::is(encode::every(&conditions)),
+            exists: conditions.into(),
         })
     }
 }
@@ -138,12 +141,12 @@ impl Requests<'_> {
 
     /// Whether a request exists for which a formula is true.
     pub(super) fn is_possible(&self, formula: Formula) -> Result<Query, ProveError> {
-        self.query(all(&[self.exists.clone(), formula]), Never::Matches)
+        self.query(formula, Never::Matches)
     }
 
     /// Whether a request exists for which the evaluation of a formula fails.
     pub(super) fn may_fail(&self, formula: Formula) -> Result<Query, ProveError> {
-        self.query(all(&[self.exists.clone(), formula]), Never::Fails)
+        self.query(formula, Never::Fails)
     }
 
     fn query(&self, formula: Formula, never: Never) -> Result<Query, ProveError> {
@@ -154,9 +157,9 @@ impl Requests<'_> {
         Ok(Query {
             never,
             about: About::Formula(formula),
-            needs_request: true,
+            given: self.exists.clone(),
             schema: self.schema.clone(),
-            schema_text: self.schema_text.clone(),
+            basis: self.basis,
             environment: RequestEnv::new(ty(&nobody)?, action, ty(&nobody)?),
         })
     }

@@ -62,6 +62,8 @@ fn run_in(directory: &Path, args: &str) -> Output {
     for name in ["JWT_PUBLIC_KEY_URL", "JWT_AUDIENCE", "JWT_ISSUER", "LITELLM_MASTER_KEY"] {
         command.env_remove(name);
     }
+    // Proofs of other runs are not found.
+    command.env("XDG_CACHE_HOME", directory.join(".cache"));
     command.output().unwrap()
 }
 

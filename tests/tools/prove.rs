@@ -81,3 +81,36 @@ fn a_comparison_is_proven_and_ends_with_0_or_1() {
     assert_eq!(code, 0, "{told}");
     assert!(told.contains("\"relation\": \"equivalent\""), "{told}");
 }
+
+/// A solver that says its version, and decides nothing.
+const SILENT: &str = "#!/bin/sh\n[ \"$1\" = --version ] && exec \"$REAL_CVC5\" --version\nexit 1\n";
+
+#[test]
+fn answers_of_an_earlier_process_are_used_unless_they_are_damaged() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = Folder::new(&[("config.yaml", CONFIG), ("silent", SILENT)]);
+    std::fs::set_permissions(folder.path("silent"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let name = "answers_of_an_earlier_process_are_used_unless_they_are_damaged";
+    let Some((code, told)) = run(&folder, name, "prove config.yaml --cache kept --timeout 120") else {
+        return;
+    };
+    assert_eq!(code, 0, "{told}");
+    let again = |args: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_modelgate"));
+        command.args(args.split_whitespace()).current_dir(folder.path("."));
+        let real = std::env::var_os("CVC5").unwrap_or_else(|| "cvc5".into());
+        let output = command.env("REAL_CVC5", real).env("CVC5", folder.path("silent")).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (code, told) = again("prove config.yaml --cache kept --timeout 120");
+    assert_eq!(code, Some(0), "{told}");
+    let (code, told) = again("prove config.yaml --no-cache --timeout 120");
+    assert_eq!(code, Some(4), "{told}");
+    for entry in std::fs::read_dir(folder.path("kept")).unwrap() {
+        let path = entry.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(path, &text[..text.len() - 1]).unwrap();
+    }
+    let (code, told) = again("prove config.yaml --cache kept --timeout 120");
+    assert_eq!(code, Some(4), "{told}");
+}

@@ -12,7 +12,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::{ConfigArgs, Exit, FileArgs, Format};
-use crate::prove::{Invariants, Limits, ProveError, Prover, Subject};
+use crate::prove::{Cache, Invariants, Limits, ProveError, Prover, Subject};
 pub(super) use json::counterexample_of;
 
 /// The arguments of `prove`.
@@ -44,6 +44,12 @@ pub(super) struct LimitArgs {
     /// The memory of each solver process, in MiB
     #[arg(long, value_name = "MIB", default_value_t = 2048, value_parser = clap::value_parser!(u64).range(64..))]
     memory: u64,
+    /// A directory that keeps what the solver decided [default: modelgate/proofs in XDG_CACHE_HOME or ~/.cache]
+    #[arg(long, value_name = "DIR", conflicts_with = "no_cache")]
+    cache: Option<PathBuf>,
+    /// Ask the solver everything, and keep nothing
+    #[arg(long)]
+    no_cache: bool,
 }
 
 impl LimitArgs {
@@ -51,7 +57,17 @@ impl LimitArgs {
     pub(super) fn prover(&self) -> Result<Prover, ProveError> {
         let mut limits = Limits::default();
         (limits.time, limits.memory) = (Duration::from_secs(self.timeout), self.memory);
-        Prover::new(limits)
+        let prover = Prover::new(limits)?;
+        let usual = || Cache::usual_directory().filter(|_| !self.no_cache);
+        let cache = match &self.cache {
+            Some(directory) => Some(Cache::open(directory)?),
+            // Where nothing can be kept, the solver is asked again.
+            None => usual().and_then(|directory| Cache::open(&directory).ok()),
+        };
+        Ok(match cache {
+            Some(cache) => prover.with_cache(cache),
+            None => prover,
+        })
     }
 }
 

@@ -1,7 +1,8 @@
 //! Explores the texts that a set of patterns tells apart.
 
 use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::sync::{LazyLock, Mutex, PoisonError};
 
 use super::Class;
 
@@ -12,7 +13,13 @@ pub(in crate::prove) struct TooMany;
 /// The number of states after which a division is given up. A thousand models and every known route need some 40,000.
 const STATES: usize = 400_000;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The divisions of earlier patterns. Configurations rarely differ in the routes that they name, which are many.
+static DIVIDED: LazyLock<Mutex<Divided>> = LazyLock::new(Mutex::default);
+type Divided = HashMap<(Alphabet, Vec<Token>), Vec<Class>>;
+/// The number of remembered divisions.
+const MOST: usize = 16;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Token {
     Char(char),
     /// One character that is not a slash.
@@ -26,7 +33,7 @@ enum Token {
 }
 
 /// Which texts exist.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Alphabet {
     /// Every text.
     Names,
@@ -65,7 +72,8 @@ impl Patterns {
         for c in prefix.chars() {
             rests = close(&tokens, rests.iter().filter_map(|at| step(*tokens.get(*at)?, *at, c)));
         }
-        for rest in rests {
+        // Each process has the same order.
+        for rest in rests.into_iter().collect::<BTreeSet<_>>() {
             self.push(tokens.iter().skip(rest).copied().filter(|token| *token != Token::End));
         }
     }
@@ -106,6 +114,20 @@ impl Patterns {
 
     /// Every class, each with its shortest member.
     pub(super) fn classes(&self, alphabet: Alphabet) -> Result<Vec<Class>, TooMany> {
+        let key = (alphabet, self.tokens.clone());
+        if let Some(known) = DIVIDED.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
+            return Ok(known.clone());
+        }
+        let classes = self.explored(alphabet)?;
+        let mut divided = DIVIDED.lock().unwrap_or_else(PoisonError::into_inner);
+        if divided.len() >= MOST {
+            divided.clear();
+        }
+        divided.insert(key, classes.clone());
+        Ok(classes)
+    }
+
+    fn explored(&self, alphabet: Alphabet) -> Result<Vec<Class>, TooMany> {
         let start = self.closed(self.starts.iter().copied());
         let mut seen: HashMap<State, usize> = HashMap::new();
         let mut found: Vec<(State, Option<(usize, char)>)> = Vec::new();

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 pub(super) use models::models;
-pub(super) use routes::{METHODS, routes, runs_unnamed};
+pub(super) use routes::{METHODS, methods_that_run_unnamed, routes, runs_unnamed};
 
 /// A class of texts.
 #[derive(Clone, Debug)]

@@ -1,5 +1,8 @@
 //! The classes of paths.
 
+use std::collections::HashMap;
+use std::sync::{LazyLock, Mutex, PoisonError};
+
 use super::Class;
 use super::automaton::{Alphabet, Patterns, TooMany};
 use crate::prove::vocabulary::Vocabulary;
@@ -26,8 +29,26 @@ pub(in crate::prove) fn routes<'c>(
     patterns.classes(Alphabet::Paths)
 }
 
+/// The number of remembered paths.
+const MOST: usize = 10_000;
+
 /// One method of each kind that the known routes tell apart.
 pub(in crate::prove) const METHODS: [&str; 6] = ["POST", "GET", "PUT", "PATCH", "DELETE", "PROPFIND"];
+
+/// With which of [`METHODS`] a request without a model runs one.
+pub(in crate::prove) fn methods_that_run_unnamed(path: &str) -> [bool; METHODS.len()] {
+    static KNOWN: LazyLock<Mutex<HashMap<String, [bool; METHODS.len()]>>> = LazyLock::new(Mutex::default);
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(methods) = known.get(path) {
+        return *methods;
+    }
+    if known.len() >= MOST {
+        known.clear();
+    }
+    let methods = METHODS.map(|method| runs_unnamed(method, path));
+    known.insert(path.to_owned(), methods);
+    methods
+}
 
 /// Whether a request without a model runs one.
 pub(in crate::prove) fn runs_unnamed(method: &str, path: &str) -> bool {

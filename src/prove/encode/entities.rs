@@ -10,6 +10,7 @@ use super::text::{or, quoted, same, when};
 use super::world::World;
 use crate::names::Role;
 use crate::prove::ProveError;
+use crate::prove::vocabulary::Comparison;
 use crate::rules::{MASTER_KEY_ROLE, Rule};
 
 impl World<'_> {
@@ -59,16 +60,14 @@ impl World<'_> {
 
     /// The caller's place in the hierarchy, for each entity that a policy names.
     pub(super) fn add_hierarchy(&mut self) {
-        let caller = self.side.caller();
         for (ty, id) in self.vocabulary.entities.clone() {
-            let uid = self.side.entity(&ty, &id);
             if ty == "Caller" {
                 let is = self.own_parent(&ty, &id);
-                self.require(same(&format!("{caller} == {uid}"), &is));
+                self.define(None, Comparison::Is, [&ty, &id], is);
             }
             if self.is_above("Caller", &ty) {
                 let is_in = self.caller_in(&ty, &id);
-                self.require(same(&format!("({caller} in {uid})"), &is_in));
+                self.define(None, Comparison::In, [&ty, &id], is_in);
             }
         }
     }

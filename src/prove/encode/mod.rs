@@ -24,5 +24,4 @@ pub(super) use resources::is_like;
 pub(super) use schema::of as schema;
 pub(super) use schema::request;
 pub(super) use side::Side;
-pub(super) use text::every;
 pub(super) use world::{Asks, World};

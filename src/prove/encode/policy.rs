@@ -6,9 +6,11 @@ use serde_json::{Map, Value, json};
 use super::side::Side;
 use super::text::every;
 use crate::prove::ProveError;
+use crate::prove::formula::{Digest, digest};
+use crate::prove::vocabulary::{Comparison, compared};
 
 /// One of the two questions of a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(in crate::prove) enum Question {
     /// `call_route`.
     Route,
@@ -33,12 +35,15 @@ pub(in crate::prove) struct Policy {
     pub(in crate::prove) id: String,
     pub(in crate::prove) effect: Effect,
     pub(in crate::prove) json: Value,
+    /// What stands for the policy.
+    pub(super) digest: Digest,
 }
 
 impl Policy {
     pub(in crate::prove) fn new(policy: &cedar_policy::Policy) -> Result<Self, ProveError> {
         let json = policy.to_json().map_err(|error| ProveError::Internal(error.to_string()))?;
-        Ok(Self { id: policy.id().to_string(), effect: policy.effect(), json })
+        let digest = digest(&json.to_string());
+        Ok(Self { id: policy.id().to_string(), effect: policy.effect(), json, digest })
     }
 
     /// Whether the policy answers this question.
@@ -46,8 +51,9 @@ impl Policy {
         self.json.get("action").is_some_and(|action| is_about(action, question))
     }
 
-    /// The condition under which the policy matches; `None` if it is about something else.
-    pub(super) fn condition(&self, side: &Side<'_>, question: Question) -> Option<Value> {
+    /// The condition under which the policy matches; `None` if it is about something else. `meant` has what comparisons of the
+    /// caller, the model or the route with an entity mean.
+    pub(super) fn condition(&self, side: &Side<'_>, question: Question, meant: &Meant<'_>) -> Option<Value> {
         if !is_about(self.json.get("action")?, question) {
             return None;
         }
@@ -61,9 +67,12 @@ impl Policy {
             conditions.push(if is_unless { json!({ "!": {"arg": body} }) } else { body });
         }
         let condition = renamed(&every(&conditions), side.namespace);
-        Some(substituted(&condition, side, question))
+        Some(substituted(&condition, side, question, meant))
     }
 }
+
+/// What it means that the caller, or the resource of a question, is an entity or is in it.
+pub(super) type Meant<'m> = dyn Fn(Option<Question>, Comparison, &str, &str) -> Option<Value> + 'm;
 
 fn is_about(action: &Value, question: Question) -> bool {
     let is = |entity: &Value| {
@@ -116,7 +125,7 @@ pub(super) fn renamed(condition: &Value, namespace: &str) -> Value {
 }
 
 /// The condition with the variables of a formula.
-fn substituted(condition: &Value, side: &Side<'_>, question: Question) -> Value {
+fn substituted(condition: &Value, side: &Side<'_>, question: Question, meant: &Meant<'_>) -> Value {
     let member = |names: &[&str]| {
         names.iter().fold(json!({"Var": "context"}), |left, name| json!({".": {"left": left, "attr": name}}))
     };
@@ -136,10 +145,18 @@ fn substituted(condition: &Value, side: &Side<'_>, question: Question) -> Value 
                     }
                 };
             }
-            let each = members.iter().map(|(key, value)| (key.clone(), substituted(value, side, question)));
+            if let Some((variable, comparison, ty, id)) = compared(members)
+                && let Some(ty) = ty.strip_prefix(side.namespace).and_then(|ty| ty.strip_prefix("::"))
+                && let Some(condition) =
+                    meant((variable == "resource").then_some(question), comparison, ty, id)
+            {
+                return condition;
+            }
+            let each =
+                members.iter().map(|(key, value)| (key.clone(), substituted(value, side, question, meant)));
             Value::Object(each.collect::<Map<_, _>>())
         }
-        Value::Array(items) => items.iter().map(|item| substituted(item, side, question)).collect(),
+        Value::Array(items) => items.iter().map(|item| substituted(item, side, question, meant)).collect(),
         other => other.clone(),
     }
 }

@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::engine::proof::ProofFacts;
 
+use super::policy::Question;
 use super::text::{or, quoted, same, when};
 use super::world::World;
 use crate::prove::classes::Class;
+use crate::prove::vocabulary::Comparison;
 
 /// A variable is the number of one of these classes.
 pub(super) fn one_of(variable: &str, classes: &[usize], of: usize) -> String {
@@ -61,16 +63,15 @@ impl World<'_> {
         let above_routes = self.above("Route", |witness| facts.route(witness), self.routes);
         let denied: BTreeSet<&str> = facts.denied_lists().collect();
         for (ty, id) in self.vocabulary.entities.clone() {
-            let uid = self.side.entity(&ty, &id);
-            for (resource, own, above, variable, classes) in [
-                (&model, "Model", &above_models, "context.mc", self.models),
-                (&route, "Route", &above_routes, "context.rc", self.routes),
+            for (question, own, above, variable, classes) in [
+                (Question::Model, "Model", &above_models, "context.mc", self.models),
+                (Question::Route, "Route", &above_routes, "context.rc", self.routes),
             ] {
                 if ty == own {
                     let is = |class: &Class| class.is_single && class.witness == id;
                     let found = classes.iter().enumerate().filter(|(_, class)| is(class)).map(|(at, _)| at);
                     let is = one_of(variable, &found.collect::<Vec<_>>(), classes.len());
-                    self.require(same(&format!("{resource} == {uid}"), &is));
+                    self.define(Some(question), Comparison::Is, [&ty, &id], is);
                 }
                 if !self.is_above(own, &ty) {
                     continue;
@@ -83,12 +84,10 @@ impl World<'_> {
                         .filter(|at| classes.get(*at).is_some_and(|class| class.is_finite))
                         .collect();
                     let certain = one_of(variable, &certain, classes.len());
-                    self.require(format!(
-                        "!({certain}) || {}",
-                        same(&format!("({resource} in {uid})"), &has)
-                    ));
+                    let is_in = format!("({model} in {})", self.side.entity(&ty, &id));
+                    self.require(format!("!({certain}) || {}", same(&is_in, &has)));
                 } else {
-                    self.require(same(&format!("({resource} in {uid})"), &has));
+                    self.define(Some(question), Comparison::In, [&ty, &id], has);
                 }
             }
         }

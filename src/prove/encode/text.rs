@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::prove::ProveError;
-use crate::prove::formula::joined;
+use crate::prove::formula::{joined, parsed};
 
 /// A text as Cedar writes it.
 pub(super) fn quoted(text: &str) -> String {
@@ -75,9 +75,7 @@ fn tree(operator: &str, conditions: &[String], none: &str) -> String {
 
 /// Reads a condition.
 pub(super) fn parse(text: &str) -> Result<Value, ProveError> {
-    let policy = format!("permit (principal, action, resource) when {{ {text} }};");
-    let policy = cedar_policy::Policy::parse(None, policy)
-        .map_err(|error| ProveError::Internal(format!("`{text}`: {error}")))?;
+    let policy = parsed(text).map_err(ProveError::Internal)?;
     let json = policy.to_json().map_err(|error| ProveError::Internal(error.to_string()))?;
     Ok(json.pointer("/conditions/0/body").cloned().unwrap_or_default())
 }

@@ -1,7 +1,7 @@
 //! The requests that exist, as conditions.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use cedar_policy::Effect;
 use serde_json::Value;
@@ -10,11 +10,11 @@ use super::claims::Claims;
 use super::policy::{Policy, Question};
 use super::selection::Selection;
 use super::side::Side;
-use super::text::{parse, when};
+use super::text::{parse, same, when};
 use crate::prove::ProveError;
-use crate::prove::classes::{Class, METHODS, runs_unnamed};
-use crate::prove::formula::{Formula, all, any, not};
-use crate::prove::vocabulary::Vocabulary;
+use crate::prove::classes::{Class, methods_that_run_unnamed};
+use crate::prove::formula::{Digest, Formula, all, any, not};
+use crate::prove::vocabulary::{Comparison, Vocabulary};
 
 /// What formulas ask about: a request with one model, or one without.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,10 +40,12 @@ pub(in crate::prove) struct World<'w> {
     pub(super) ancestors: BTreeMap<String, BTreeSet<String>>,
     /// The entities that a token may place a caller in, below each entity.
     pub(super) below: BTreeMap<(String, String), BTreeSet<(String, String)>>,
+    /// What comparisons of the caller (`None`) or of a resource with an entity mean.
+    meanings: BTreeMap<(Option<Question>, Comparison, String, String), String>,
     pub(super) required: Vec<String>,
     pub(super) formulas: Vec<Value>,
-    /// The conditions of policies, by text.
-    known: RefCell<BTreeMap<String, Formula>>,
+    /// The conditions of policies, each written once.
+    known: RefCell<HashMap<(Digest, Question), Formula>>,
 }
 
 impl<'w> World<'w> {
@@ -68,6 +70,7 @@ impl<'w> World<'w> {
             selection: Selection::default(),
             ancestors,
             below: BTreeMap::new(),
+            meanings: BTreeMap::new(),
             required: Vec::new(),
             formulas: Vec::new(),
             known: RefCell::default(),
@@ -87,20 +90,48 @@ impl<'w> World<'w> {
         }
     }
 
+    /// A comparison of the caller (`None`) or of a resource with an entity means a condition. Policies that make it have the
+    /// condition in its place. The others need the comparison itself.
+    pub(super) fn define(
+        &mut self,
+        resource: Option<Question>,
+        comparison: Comparison,
+        [ty, id]: [&str; 2],
+        meaning: String,
+    ) {
+        let entity = (ty.to_owned(), id.to_owned());
+        if self.vocabulary.compared_otherwise.contains(&entity) {
+            let variable = match resource {
+                None => self.side.caller(),
+                Some(Question::Model) => self.side.model(),
+                Some(Question::Route) => self.side.route(),
+            };
+            let operator = if comparison == Comparison::Is { "==" } else { "in" };
+            self.require(same(&format!("({variable} {operator} {})", self.side.entity(ty, id)), &meaning));
+        }
+        self.meanings.insert((resource, comparison, entity.0, entity.1), meaning);
+    }
+
+    /// The condition under which the model is in an entity that a policy names.
+    pub(super) fn model_in(&self, ty: &str, id: &str) -> String {
+        let place = (Some(Question::Model), Comparison::In, ty.to_owned(), id.to_owned());
+        let written = || format!("({} in {})", self.side.model(), self.side.entity(ty, id));
+        self.meanings.get(&place).cloned().unwrap_or_else(written)
+    }
+
     /// The variables of the claims.
     pub(in crate::prove) fn claims(&self) -> &Claims {
         &self.claims
     }
 
     /// Every condition.
-    pub(in crate::prove) fn conditions(&self) -> Result<Vec<Value>, ProveError> {
-        let mut all: Vec<Value> = self.required.iter().map(|text| parse(text)).collect::<Result<_, _>>()?;
-        all.extend(self.formulas.iter().cloned());
-        Ok(all)
+    pub(in crate::prove) fn conditions(&self) -> impl Iterator<Item = Formula> {
+        let texts = self.required.iter().map(|text| Formula::text(text.clone()));
+        texts.chain(self.formulas.iter().map(|condition| Formula::is(condition.clone())))
     }
 
     /// The conditions that both sides share: the request itself.
-    pub(in crate::prove) fn shared(&self) -> Result<Vec<Value>, ProveError> {
+    pub(in crate::prove) fn shared(&self) -> Vec<Formula> {
         let (models, routes) = (self.models.len(), self.routes.len());
         let days =
             super::text::list(["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]);
@@ -118,7 +149,7 @@ impl<'w> World<'w> {
                 .to_owned(),
         ];
         // A request may name no model, and then some routes run one.
-        let some = |path: &str, runs: bool| METHODS.iter().any(|method| runs_unnamed(method, path) == runs);
+        let some = |path: &str, runs: bool| methods_that_run_unnamed(path).contains(&runs);
         let unnamed = self.models_where(|_, model| model.is_empty());
         texts.push(match self.has_model {
             true => format!("!({unnamed}) || {}", self.routes_where(|_, path| some(path, true))),
@@ -138,11 +169,11 @@ impl<'w> World<'w> {
                 texts.push(when(&format!("context.c has {name}"), &format!("context.c.{name} != \"\"")));
             }
         }
-        texts.iter().map(|text| parse(text)).collect()
+        texts.into_iter().map(Formula::text).collect()
     }
 
     /// The attributes and tags that both sides read from the token.
-    pub(in crate::prove) fn alike(&self, other: &Side<'_>) -> Result<Vec<Value>, ProveError> {
+    pub(in crate::prove) fn alike(&self, other: &Side<'_>) -> Vec<Formula> {
         let (own, other_caller) = (self.side.caller(), other.caller());
         let mut texts = vec![
             format!("{}.name == {}.name", self.side.model(), other.model()),
@@ -161,18 +192,18 @@ impl<'w> World<'w> {
                 &format!("{own}.getTag({tag}) == {other_caller}.getTag({tag})"),
             ));
         }
-        texts.iter().map(|text| parse(text)).collect()
+        texts.into_iter().map(Formula::text).collect()
     }
 
     /// Whether a policy matches.
     pub(in crate::prove) fn condition(&self, policy: &Policy, question: Question) -> Formula {
-        policy.condition(&self.side, question).map_or_else(|| any(&[]), |condition| self.known(condition))
-    }
-
-    /// The formula of a condition, the same one each time.
-    pub(super) fn known(&self, condition: Value) -> Formula {
         let mut known = self.known.borrow_mut();
-        known.entry(condition.to_string()).or_insert_with(|| Formula::is(condition)).clone()
+        let meant = |resource: Option<Question>, comparison: Comparison, ty: &str, id: &str| {
+            let meaning = self.meanings.get(&(resource, comparison, ty.to_owned(), id.to_owned()))?;
+            parse(meaning).ok()
+        };
+        let written = || policy.condition(&self.side, question, &meant).map_or_else(|| any(&[]), Formula::is);
+        known.entry((policy.digest, question)).or_insert_with(written).clone()
     }
 
     /// Whether these policies answer a question with yes.
@@ -192,7 +223,7 @@ impl<'w> World<'w> {
                     && !(context.um has n) && !(context.um has max_tokens) && !(context.um has temperature) \
                     && context.cr.body_bytes == 0 && !(context.cr has source) && context.cr.weekday == \"monday\" \
                     && context.cr.time == datetime(\"2026-01-05T12:00:00Z\")";
-        Ok(self.known(parse(text)?))
+        Ok(Formula::is(parse(text)?))
     }
 
     /// Whether these policies allow the request as a whole.

@@ -10,7 +10,7 @@ use crate::prove::ProveError;
 use crate::prove::encode::{Policy, Question};
 use crate::prove::formula::all;
 use crate::prove::report::{Claim, Kind, Verdict};
-use crate::prove::solve::{About, Answer, Never, Query};
+use crate::prove::solve::{About, Answer, Never, Query, basis};
 use crate::prove::space::Known;
 use crate::prove::subject::Subject;
 
@@ -22,7 +22,7 @@ pub(in crate::prove) fn never_fails(
 ) -> Result<Vec<Claim>, ProveError> {
     let facts = crate::engine::proof::ProofFacts(&subject.snapshot);
     let schema = Arc::new(facts.schema().clone());
-    let text: Arc<str> = facts.schema_json().to_string().into();
+    let basis = basis(&facts.schema_json().to_string(), &[]);
     let mut queries = Vec::new();
     let mut origins = Vec::new();
     for (at, view) in subject.snapshot.policies().enumerate() {
@@ -31,9 +31,9 @@ pub(in crate::prove) fn never_fails(
             queries.push(Query {
                 never: Never::Fails,
                 about: About::Policy(Box::new(policy)),
-                needs_request: true,
+                given: Arc::default(),
                 schema: schema.clone(),
-                schema_text: text.clone(),
+                basis,
                 environment,
             });
             origins.push(at);
@@ -61,14 +61,16 @@ pub(in crate::prove) fn never_fails(
             Answer::Never => {}
             Answer::Unknown(reason) => claim.verdict = Verdict::Undecided(reason),
             // Whether such a request exists is another question.
-            Answer::Possible(_) if is_ours => {
+            Answer::Possible if is_ours => {
                 doubtful.insert(at);
             }
             // The actions that operators declare: Cedar itself confirms it.
-            Answer::Possible(env) => {
+            Answer::Possible => {
+                let found = solver.find(&[query]).pop();
                 let policy = subject.snapshot.policies().nth(at).map(|view| view.policy().clone());
                 let set = PolicySet::from_policies(policy).unwrap_or_default();
-                let error = env.and_then(|env| {
+                let error = found.and_then(|found| {
+                    let env = found.ok()??;
                     let response = Authorizer::new().is_authorized(&env.request, &set, &env.entities);
                     response.diagnostics().errors().next().map(ToString::to_string)
                 });

@@ -1,6 +1,6 @@
 //! Asks for a request that shows something, and confirms it with the engine.
 
-use cedar_policy_symcc::Env;
+use std::collections::VecDeque;
 
 use crate::engine::Snapshot;
 use crate::prove::ProveError;
@@ -8,7 +8,8 @@ use crate::prove::encode::{Asks, Question};
 use crate::prove::formula::Formula;
 use crate::prove::report::{Counterexample, Verdict};
 use crate::prove::scenario::{Found, Scenario};
-use crate::prove::solve::{self, Answer, Limits, Program, Query};
+pub(in crate::prove) use crate::prove::solve::Solver;
+use crate::prove::solve::{Answer, Query, Request};
 use crate::prove::space::{Known, Requests};
 
 /// Whether the request has a model.
@@ -37,19 +38,7 @@ pub(in crate::prove) struct Task<'t> {
     pub(in crate::prove) decided_by: &'t Snapshot,
 }
 
-/// The solver with its limits.
-#[derive(Clone, Debug)]
-pub(in crate::prove) struct Solver {
-    pub(in crate::prove) program: Program,
-    pub(in crate::prove) limits: Limits,
-}
-
 impl Solver {
-    /// Asks queries of any kind.
-    pub(in crate::prove) fn ask(&self, queries: &[Query]) -> Vec<Answer> {
-        solve::ask(&self.program, self.limits, queries)
-    }
-
     /// Finds out about each task.
     pub(in crate::prove) fn settle(
         &self,
@@ -100,34 +89,57 @@ impl Solver {
             for (variant, write) in task.formulas.iter().filter(|(variant, _)| variants.contains(variant)) {
                 let Some(requests) = of(*variant) else { continue };
                 let formula = write(requests)?;
-                let query = match task.fails {
+                queries.push(match task.fails {
                     true => requests.may_fail(formula)?,
                     false => requests.is_possible(formula)?,
-                };
-                queries.push(Query { needs_request: task.needs_request, ..query });
+                });
                 origins.push((at, *variant));
             }
         }
+        let answers = self.ask(&queries);
         let mut verdicts: Vec<(Verdict, bool)> = tasks.iter().map(|_| (Verdict::Proven, false)).collect();
-        for (answer, (at, variant)) in self.ask(&queries).into_iter().zip(origins) {
-            let (Some(task), Some(requests), Some(verdict)) =
-                (tasks.get(at), of(variant), verdicts.get_mut(at))
-            else {
-                continue;
-            };
-            if matches!(verdict.0, Verdict::Violated { .. }) {
-                continue;
-            }
+        // The queries that are possible, of each task.
+        let mut possible: Vec<VecDeque<(&Query, Variant)>> = tasks.iter().map(|_| VecDeque::new()).collect();
+        for ((answer, query), (at, variant)) in answers.into_iter().zip(&queries).zip(origins) {
+            let (Some(task), Some(verdict)) = (tasks.get(at), verdicts.get_mut(at)) else { continue };
             match answer {
+                _ if matches!(verdict.0, Verdict::Violated { .. }) => {}
                 Answer::Never => {}
                 Answer::Unknown(reason) => *verdict = (Verdict::Undecided(reason), false),
-                Answer::Possible(None) => {
+                Answer::Possible if task.needs_request => {
+                    possible.get_mut(at).into_iter().for_each(|place| place.push_back((query, variant)));
+                }
+                Answer::Possible => {
                     *verdict = (Verdict::Violated { reason: None, counterexample: None }, false);
                 }
-                Answer::Possible(Some(env)) => *verdict = task.confirmed(known, requests, &env, variant),
             }
         }
-        Ok(verdicts)
+        // A task needs one request. The next is looked for only if the engine does not confirm it.
+        loop {
+            let next = possible.iter_mut().enumerate().filter_map(|(at, left)| Some((at, left.pop_front()?)));
+            let next: Vec<(usize, (&Query, Variant))> = next.collect();
+            if next.is_empty() {
+                return Ok(verdicts);
+            }
+            let asked: Vec<&Query> = next.iter().map(|(_, (query, _))| *query).collect();
+            for ((at, (_, variant)), found) in next.iter().zip(self.find(&asked)) {
+                let (Some(task), Some(requests), Some(verdict)) =
+                    (tasks.get(*at), of(*variant), verdicts.get_mut(*at))
+                else {
+                    continue;
+                };
+                *verdict = match found {
+                    Ok(Some(found)) => task.confirmed(known, requests, &found, *variant),
+                    Ok(None) => (Verdict::Undecided("the solver contradicts itself".to_owned()), false),
+                    Err(reason) => (Verdict::Undecided(reason), false),
+                };
+                if matches!(verdict.0, Verdict::Violated { .. })
+                    && let Some(left) = possible.get_mut(*at)
+                {
+                    left.clear();
+                }
+            }
+        }
     }
 }
 
@@ -148,11 +160,11 @@ impl<'t> Task<'t> {
         &self,
         known: &Known<'_>,
         requests: &Requests<'_>,
-        env: &Env,
+        request: &Request,
         has_model: bool,
     ) -> (Verdict, bool) {
         let found = Found {
-            env,
+            env: request,
             claims: &requests.claims,
             models: &known.space.models,
             routes: &known.space.routes,

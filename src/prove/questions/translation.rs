@@ -152,7 +152,7 @@ model_list:
         let directory = tempfile::tempdir().unwrap();
         std::fs::write(directory.path().join("wrong.cedar"), policy).unwrap();
         let subject = Subject::new(config, DropIns::load(directory.path()).unwrap()).unwrap();
-        Some(agree(&subject, &Solver { program, limits }).unwrap())
+        Some(agree(&subject, &Solver { program, limits, cache: None }).unwrap())
     }
 
     /// The claims that are not proven.

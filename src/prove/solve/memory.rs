@@ -1,26 +1,33 @@
-//! Remembers what was proven, by content.
+//! Remembers what was decided, by content.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex, PoisonError};
 
-/// The number of remembered proofs. One takes some 50 bytes.
+use super::query::Answer;
+use crate::prove::formula::Digest;
+
+/// The number of remembered answers. One takes some 50 bytes.
 const MOST: usize = 100_000;
 
-static PROVEN: LazyLock<Mutex<HashSet<Key>>> = LazyLock::new(Mutex::default);
+/// Whether a request is possible, by question.
+static DECIDED: LazyLock<Mutex<HashMap<Digest, bool>>> = LazyLock::new(Mutex::default);
 
-/// What stands for a question.
-pub(super) type Key = [u64; 2];
-
-/// Whether this was proven before.
-pub(super) fn knows(key: Key) -> bool {
-    PROVEN.lock().unwrap_or_else(PoisonError::into_inner).contains(&key)
+/// What was decided before.
+pub(super) fn answer(key: Digest) -> Option<Answer> {
+    let is_possible = *DECIDED.lock().unwrap_or_else(PoisonError::into_inner).get(&key)?;
+    Some(if is_possible { Answer::Possible } else { Answer::Never })
 }
 
-/// Remembers a proof.
-pub(super) fn remember(key: Key) {
-    let mut proven = PROVEN.lock().unwrap_or_else(PoisonError::into_inner);
-    if proven.len() >= MOST {
-        proven.clear();
+/// Remembers a decision.
+pub(super) fn remember(key: Digest, answer: &Answer) {
+    let is_possible = match answer {
+        Answer::Never => false,
+        Answer::Possible => true,
+        Answer::Unknown(_) => return,
+    };
+    let mut decided = DECIDED.lock().unwrap_or_else(PoisonError::into_inner);
+    if decided.len() >= MOST {
+        decided.clear();
     }
-    proven.insert(key);
+    decided.insert(key, is_possible);
 }

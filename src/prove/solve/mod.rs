@@ -1,148 +1,144 @@
 //! Asks the solver, a process, whether formulas can be true.
 //!
-//! Input: formulas as policies. Output: that no request makes one true, or a request that does, or that the solver
-//! cannot tell within its limits. Questions are asked in parallel, each worker with a process of its own.
+//! Input: formulas and policies. Output: that no request makes one true, or that a request does, or that the solver
+//! cannot tell within its limits. Questions are asked in parallel, each worker with a process of its own: `session` asks
+//! those that share a script, and `worker` finds a request. `memory` and `store` remember answers by content.
 
 mod memory;
+mod parallel;
 mod program;
 mod query;
 mod script;
 mod session;
+mod store;
 mod worker;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use cedar_policy::Schema;
 
+use super::formula::Digest;
+
+use parallel::in_parallel;
 use script::Script;
 use session::Session;
+use worker::Worker;
 
+pub(super) use parallel::STACK;
 pub(super) use program::Program;
 pub use query::Limits;
-pub(super) use query::{About, Answer, Never, Query};
+pub(super) use query::{About, Answer, Never, Query, basis};
+pub use store::Cache;
+pub(super) use worker::Request;
 
-/// The stack of a thread that writes formulas, which are as deep as the largest condition of a policy. Only what is used of it
-/// takes memory.
-pub(super) const STACK: usize = 256 << 20;
+/// The solver with its limits, and where it finds its answers again.
+#[derive(Clone, Debug)]
+pub(super) struct Solver {
+    pub(super) program: Program,
+    pub(super) limits: Limits,
+    pub(super) cache: Option<Cache>,
+}
 
-/// Asks every question. The answers are in the same order.
-pub(super) fn ask(program: &Program, limits: Limits, queries: &[Query]) -> Vec<Answer> {
-    let mut answers: Vec<Option<Answer>> =
-        queries.iter().map(|query| memory::knows(query.key()).then_some(Answer::Never)).collect();
-    // Formulas with the same schema share a script.
-    let mut groups: BTreeMap<*const Schema, Vec<usize>> = BTreeMap::new();
-    for (at, query) in queries.iter().enumerate() {
-        if query.formula().is_some() && answers.get(at).is_some_and(Option::is_none) {
-            groups.entry(Arc::as_ptr(&query.schema)).or_default().push(at);
+impl Solver {
+    /// Asks every question. The answers are in the same order.
+    pub(super) fn ask(&self, queries: &[Query]) -> Vec<Answer> {
+        let keys: Vec<Digest> = queries.iter().map(Query::key).collect();
+        let mut answers: Vec<Option<Answer>> = keys.iter().map(|key| memory::answer(*key)).collect();
+        // Formulas with the same schema share a script.
+        let mut groups: BTreeMap<(*const Schema, String), Vec<usize>> = BTreeMap::new();
+        let mut alone = Vec::new();
+        for (at, query) in queries.iter().enumerate() {
+            if answers.get(at).is_some_and(Option::is_some) {
+                continue;
+            }
+            match (&query.about, query.never) {
+                (About::Formula(_), Never::Fails) => alone.push(at),
+                _ => {
+                    let group = (Arc::as_ptr(&query.schema), format!("{:?}", query.environment));
+                    groups.entry(group).or_default().push(at);
+                }
+            }
         }
-    }
-    for group in groups.values() {
-        let asked: Vec<&Query> = group.iter().filter_map(|at| queries.get(*at)).collect();
-        let found = in_sessions(program, limits, &asked);
-        for ((at, query), answer) in group.iter().zip(&asked).zip(found) {
-            // Where a request is needed, the query is asked again by itself.
-            let is_done = !matches!(answer, Answer::Possible(None)) || !query.needs_request;
-            if let Some(place) = answers.get_mut(*at).filter(|_| is_done) {
+        let mut found: Vec<(usize, Answer)> = Vec::new();
+        for group in groups.into_values() {
+            let asked: Vec<&Query> = group.iter().filter_map(|at| queries.get(*at)).collect();
+            found.extend(group.into_iter().zip(self.in_sessions(&asked)));
+        }
+        let asked: Vec<&Query> = alone.iter().filter_map(|at| queries.get(*at)).collect();
+        found.extend(alone.into_iter().zip(self.find(&asked).into_iter().map(|found| match found {
+            Ok(None) => Answer::Never,
+            Ok(Some(_)) => Answer::Possible,
+            Err(reason) => Answer::Unknown(reason),
+        })));
+        for (at, answer) in found {
+            if let (Some(place), Some(key)) = (answers.get_mut(at), keys.get(at)) {
+                memory::remember(*key, &answer);
                 *place = Some(answer);
             }
         }
+        answers.into_iter().map(|answer| answer.unwrap_or_else(not_asked)).collect()
     }
-    let open: Vec<usize> =
-        (0..queries.len()).filter(|at| answers.get(*at).is_some_and(Option::is_none)).collect();
-    let found = in_parallel(&open, |work| {
-        let Some(mut worker) = worker::Worker::new(program, limits) else { return };
-        while let Some(at) = work.next() {
-            if limits.is_over() {
-                work.done(at, Answer::Unknown(limits.exceeded()));
-            } else if let Some(query) = queries.get(at) {
-                work.done(at, worker.ask(query));
-            }
-        }
-    });
-    for (at, answer) in found {
-        if let Some(place) = answers.get_mut(at) {
-            *place = Some(answer);
-        }
-    }
-    let answers = answers.into_iter().zip(queries).map(|(answer, query)| {
-        let answer = answer.unwrap_or_else(|| Answer::Unknown("it was not asked".to_owned()));
-        if matches!(answer, Answer::Never) {
-            memory::remember(query.key());
-        }
-        answer
-    });
-    answers.collect()
-}
 
-/// Asks formulas that share a script.
-fn in_sessions(program: &Program, limits: Limits, queries: &[&Query]) -> Vec<Answer> {
-    let script = match Script::new(queries) {
-        Ok(script) => script,
-        Err(error) => {
-            let unknown = Answer::Unknown(format!("it cannot be written as a formula: {error}"));
-            return vec![unknown; queries.len()];
-        }
-    };
-    let all: Vec<usize> = (0..queries.len()).collect();
-    let found = in_parallel(&all, |work| {
-        let mut session = None;
-        while let Some(at) = work.next() {
-            let Some(formula) = queries.get(at).and_then(|query| query.formula()) else { continue };
-            if limits.is_over() {
-                work.done(at, Answer::Unknown(limits.exceeded()));
-                continue;
+    /// Finds a request for each query that is possible.
+    pub(super) fn find(&self, queries: &[&Query]) -> Vec<Result<Option<Request>, String>> {
+        let found = in_parallel(
+            queries.len(),
+            || Worker::new(&self.program, self.limits),
+            |worker, at| match (worker, queries.get(at)) {
+                _ if self.limits.is_over() => Err(self.limits.exceeded()),
+                (Some(worker), Some(query)) => worker.ask(query),
+                _ => Err("the solver could not be started".to_owned()),
+            },
+        );
+        let none = || Err("it was not asked".to_owned());
+        found.into_iter().map(|found| found.unwrap_or_else(none)).collect()
+    }
+
+    /// Asks queries that share a script.
+    fn in_sessions(&self, queries: &[&Query]) -> Vec<Answer> {
+        let script = match Script::new(queries) {
+            Ok(script) => script,
+            Err(error) => {
+                let unknown = Answer::Unknown(format!("it cannot be written as a formula: {error}"));
+                return vec![unknown; queries.len()];
             }
-            let started = session.take().or_else(|| Session::start(program, limits, &script.text));
-            let Some(mut asked) = started else { return };
-            let answer = asked.ask(&script.written(formula));
+        };
+        let known =
+            self.cache.as_ref().map(|cache| cache.of_script(&self.program, self.limits, &script.text));
+        let ask = |session: &mut Option<Session>, at: usize| {
+            let Some(assertion) = queries.get(at).map(|query| script.written(query)) else {
+                return not_asked();
+            };
+            // The terms alone may say so.
+            if assertion == "false" {
+                return Answer::Never;
+            }
+            if let Some(answer) = known.as_ref().and_then(|known| known.answer(&assertion)) {
+                return answer;
+            }
+            if self.limits.is_over() {
+                return Answer::Unknown(self.limits.exceeded());
+            }
+            let started = session.take().or_else(|| Session::start(&self.program, self.limits, &script.text));
+            let Some(mut asked) = started else {
+                return Answer::Unknown("the solver could not be started".to_owned());
+            };
+            let answer = asked.ask(&assertion);
             // After a limit, the process may be busy or gone.
             if !matches!(answer, Answer::Unknown(_)) {
-                session = Some(asked);
+                *session = Some(asked);
             }
-            work.done(at, answer);
-        }
-    });
-    let mut answers = vec![Answer::Unknown("it was not asked".to_owned()); queries.len()];
-    for (at, answer) in found {
-        if let Some(place) = answers.get_mut(at) {
-            *place = answer;
-        }
-    }
-    answers
-}
-
-/// The numbers that a worker has left, and its answers.
-struct Work<'w> {
-    all: &'w [usize],
-    taken: &'w AtomicUsize,
-    answers: Vec<(usize, Answer)>,
-}
-
-impl Work<'_> {
-    fn next(&self) -> Option<usize> {
-        self.all.get(self.taken.fetch_add(1, Ordering::Relaxed)).copied()
-    }
-
-    fn done(&mut self, at: usize, answer: Answer) {
-        self.answers.push((at, answer));
+            if let Some(known) = &known {
+                known.remember(&assertion, &answer);
+            }
+            answer
+        };
+        let found = in_parallel(queries.len(), || None, ask);
+        found.into_iter().map(|answer| answer.unwrap_or_else(not_asked)).collect()
     }
 }
 
-/// Runs a worker on each core.
-fn in_parallel(all: &[usize], work: impl Fn(&mut Work<'_>) + Sync) -> Vec<(usize, Answer)> {
-    let taken = AtomicUsize::new(0);
-    let workers = std::thread::available_parallelism().map_or(1, usize::from).min(all.len());
-    let run = || {
-        let mut own = Work { all, taken: &taken, answers: Vec::new() };
-        work(&mut own);
-        own.answers
-    };
-    std::thread::scope(|scope| {
-        let started = (0..workers)
-            .filter_map(|_| std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, run).ok());
-        let started: Vec<_> = started.collect();
-        started.into_iter().flat_map(|worker| worker.join().unwrap_or_default()).collect()
-    })
+fn not_asked() -> Answer {
+    Answer::Unknown("it was not asked".to_owned())
 }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cedar_policy::{Policy, RequestEnv, Schema};
-use cedar_policy_symcc::Env;
+use sha2::{Digest as _, Sha256};
 
-use crate::prove::formula::{Formula, digest};
+use crate::prove::formula::{Digest, Formula, all, policy};
 
 /// The limits of each question.
 #[derive(Clone, Copy, Debug)]
@@ -42,11 +42,11 @@ pub(in crate::prove) enum Never {
 pub(in crate::prove) struct Query {
     pub(in crate::prove) never: Never,
     pub(in crate::prove) about: About,
-    /// Whether the request is wanted, and not only that there is one.
-    pub(in crate::prove) needs_request: bool,
+    /// What is true of every request. Queries with the same schema have the same.
+    pub(in crate::prove) given: Arc<[Formula]>,
     pub(in crate::prove) schema: Arc<Schema>,
-    /// The schema as text.
-    pub(in crate::prove) schema_text: Arc<str>,
+    /// What stands for the schema and what is given.
+    pub(in crate::prove) basis: Digest,
     pub(in crate::prove) environment: RequestEnv,
 }
 
@@ -58,25 +58,45 @@ pub(in crate::prove) enum About {
 }
 
 /// The answer to a question.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::prove) enum Answer {
     Never,
-    /// With a request, if it was needed.
-    Possible(Option<Arc<Env>>),
+    Possible,
     Unknown(String),
 }
 
+/// What stands for a schema, as text, and for what is given.
+pub(in crate::prove) fn basis(schema: &str, given: &[Formula]) -> Digest {
+    let mut hash = Sha256::new();
+    hash.update(schema.len().to_le_bytes());
+    hash.update(schema);
+    given.iter().for_each(|formula| formula.identify(&mut hash));
+    hash.finalize().into()
+}
+
 impl Query {
-    /// What stands for the question while the process runs: everything that the answer depends on.
-    pub(super) fn key(&self) -> [u64; 2] {
-        digest(&format!("{:?}\n{:?}\n{}\n{:?}", self.never, self.about, self.schema_text, self.environment))
+    /// What stands for everything that the answer depends on.
+    pub(super) fn key(&self) -> Digest {
+        // The basis stands for the others.
+        let Self { never, about, given: _, schema: _, basis, environment } = self;
+        let mut hash = Sha256::new();
+        hash.update(basis);
+        hash.update(format!("{never:?} {environment:?}\n"));
+        match about {
+            About::Policy(policy) => hash.update(policy.to_string()),
+            About::Formula(formula) => formula.identify(&mut hash),
+        }
+        hash.finalize().into()
     }
 
-    /// The formula of a query whose truth is in question.
-    pub(super) fn formula(&self) -> Option<&Formula> {
+    /// The query as one policy.
+    pub(super) fn policy(&self) -> Result<Policy, String> {
         match &self.about {
-            About::Formula(formula) if self.never == Never::Matches => Some(formula),
-            _ => None,
+            About::Policy(policy) => Ok(Policy::clone(policy)),
+            About::Formula(formula) => {
+                let parts: Vec<Formula> = self.given.iter().chain([formula]).cloned().collect();
+                policy(&all(&parts).json())
+            }
         }
     }
 }

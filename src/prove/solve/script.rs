@@ -3,86 +3,89 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use cedar_policy_symcc::CedarSymCompiler;
 use cedar_policy_symcc::solver::WriterSolver;
 use cedar_policy_symcc::term::Term;
+use cedar_policy_symcc::{CedarSymCompiler, SymEnv, never_errors_asserts};
 
-use super::query::Query;
-use crate::prove::formula::{Condition, Formula};
+use super::parallel::in_parallel;
+use super::query::{About, Query};
+use crate::prove::formula::{Condition, Digest, Formula, Setting, Terms};
 
 /// A script that defines every condition, and the names that it gives them.
 pub(super) struct Script {
     pub(super) text: String,
-    names: BTreeMap<[u64; 2], String>,
+    names: BTreeMap<Digest, String>,
+}
+
+/// What a script gives a name.
+enum Named<'q> {
+    Condition(&'q Condition),
+    /// That the evaluation of a policy fails.
+    Failure(&'q cedar_policy::Policy),
 }
 
 impl Script {
-    /// The script of queries with the same schema.
+    /// The script of queries with the same schema, about the same kind of request.
     pub(super) fn new(queries: &[&Query]) -> Result<Self, String> {
-        let mut conditions: BTreeMap<[u64; 2], &Arc<Condition>> = BTreeMap::new();
-        let formulas = queries.iter().filter_map(|query| query.formula());
-        formulas.for_each(|formula| collect(formula, &mut conditions));
         let Some(first) = queries.first() else { return Err("there is no query".to_owned()) };
+        let setting = Setting::new(&first.environment, &first.schema)?;
+        let mut all: BTreeMap<Digest, Named<'_>> = BTreeMap::new();
+        first.given.iter().for_each(|formula| collect(formula, &mut all));
+        for query in queries {
+            match &query.about {
+                About::Formula(formula) => collect(formula, &mut all),
+                About::Policy(policy) => _ = all.insert(query.key(), Named::Failure(policy)),
+            }
+        }
         let (mut assumed, mut named) = (BTreeSet::new(), Vec::new());
-        let mut environment = None;
-        for (at, condition) in &conditions {
-            let terms = condition.terms(&first.environment, &first.schema).as_ref().map_err(Clone::clone)?;
-            assumed.extend(terms.assumed.iter().cloned());
-            named.push((*at, terms.holds.clone()));
-            environment = Some(&terms.environment);
+        for (digest, terms) in compiled(&all, &setting) {
+            let Terms { holds, assumed: own } = terms?;
+            assumed.extend(own);
+            named.push((digest, holds));
         }
-        let Some(environment) = environment else { return Err("there is no condition".to_owned()) };
-        let holds = named.iter().map(|(_, holds)| holds.clone());
-        let asserts: Vec<Term> = assumed.into_iter().chain(holds).collect();
-        let text = written(asserts, environment)?;
-        // The last assertions are the conditions: they are names for queries and not true by themselves.
-        let lines: Vec<&str> =
-            text.lines().filter(|line| *line != "(check-sat)" && *line != "(reset)").collect();
-        let asserted = |line: &&str| line.starts_with("(assert ");
-        let of_conditions: Vec<usize> = lines
-            .iter()
-            .enumerate()
-            .rev()
-            .filter(|(_, line)| asserted(line))
-            .take(named.len())
-            .map(|(at, _)| at)
-            .collect();
-        if of_conditions.len() != named.len() {
-            return Err("the script has too few assertions".to_owned());
+        let (text, names) = written(assumed, named, setting.terms())?;
+        let mut script = Self { text, names };
+        for formula in first.given.iter() {
+            let line = format!("(assert {})\n", script.of_formula(formula));
+            script.text.push_str(&line);
         }
-        let name = |at: &usize| {
-            let line = lines.get(*at).copied().unwrap_or_default();
-            line.trim_start_matches("(assert ").strip_suffix(')').unwrap_or_default().to_owned()
-        };
-        let names = named.iter().map(|(at, _)| *at).zip(of_conditions.iter().rev().map(name)).collect();
-        let kept = lines.iter().enumerate().filter(|(at, _)| !of_conditions.contains(at));
-        let text = kept.fold(String::new(), |text, (_, line)| text + line + "\n");
-        Ok(Self { text, names })
+        Ok(script)
     }
 
-    /// A formula in the names of the script.
-    pub(super) fn written(&self, formula: &Formula) -> String {
+    /// What a query asks, in the names of the script.
+    pub(super) fn written(&self, query: &Query) -> String {
+        match &query.about {
+            About::Formula(formula) => self.of_formula(formula),
+            About::Policy(_) => self.name(query.key()),
+        }
+    }
+
+    fn name(&self, digest: Digest) -> String {
+        self.names.get(&digest).cloned().unwrap_or_default()
+    }
+
+    fn of_formula(&self, formula: &Formula) -> String {
         let each = |operator: &str, none: &str, formulas: &[Formula]| match formulas {
             [] => none.to_owned(),
-            [one] => self.written(one),
+            [one] => self.of_formula(one),
             more => {
-                let all: Vec<String> = more.iter().map(|formula| self.written(formula)).collect();
+                let all: Vec<String> = more.iter().map(|formula| self.of_formula(formula)).collect();
                 format!("({operator} {})", all.join(" "))
             }
         };
         match formula {
-            Formula::Is(condition) => self.names.get(&condition.digest()).cloned().unwrap_or_default(),
+            Formula::Is(condition) => self.name(condition.digest()),
             Formula::All(formulas) => each("and", "true", formulas),
             Formula::Any(formulas) => each("or", "false", formulas),
-            Formula::Not(formula) => format!("(not {})", self.written(formula)),
+            Formula::Not(formula) => format!("(not {})", self.of_formula(formula)),
         }
     }
 }
 
-fn collect<'f>(formula: &'f Formula, into: &mut BTreeMap<[u64; 2], &'f Arc<Condition>>) {
+fn collect<'f>(formula: &'f Formula, into: &mut BTreeMap<Digest, Named<'f>>) {
     match formula {
         Formula::Is(condition) => {
-            into.insert(condition.digest(), condition);
+            into.insert(condition.digest(), Named::Condition(condition));
         }
         Formula::All(formulas) | Formula::Any(formulas) => {
             formulas.iter().for_each(|formula| collect(formula, into));
@@ -91,8 +94,60 @@ fn collect<'f>(formula: &'f Formula, into: &mut BTreeMap<[u64; 2], &'f Arc<Condi
     }
 }
 
+/// The terms of each, in the order of the digests.
+fn compiled(all: &BTreeMap<Digest, Named<'_>>, setting: &Setting) -> Vec<(Digest, Result<Terms, String>)> {
+    let each: Vec<(&Digest, &Named<'_>)> = all.iter().collect();
+    let terms = in_parallel(
+        each.len(),
+        || (),
+        |(), at| match each.get(at)? {
+            (digest, Named::Condition(condition)) => Some((**digest, condition.terms(setting).clone())),
+            (digest, Named::Failure(policy)) => {
+                let terms = setting.compiled(policy).and_then(|own| Terms::of(&never_errors_asserts(&own)));
+                Some((**digest, terms))
+            }
+        },
+    );
+    terms.into_iter().flatten().flatten().collect()
+}
+
+/// The script in which `assumed` is true and `named` have names.
+fn written(
+    assumed: BTreeSet<Term>,
+    named: Vec<(Digest, Term)>,
+    environment: &SymEnv,
+) -> Result<(String, BTreeMap<Digest, String>), String> {
+    let (yes, no) = (Term::from(true), Term::from(false));
+    if assumed.contains(&no) {
+        return Err("what it assumes is false".to_owned());
+    }
+    let is_plain = |term: &Term| *term == yes || *term == no;
+    let (plain, named): (Vec<_>, Vec<_>) = named.into_iter().partition(|(_, term)| is_plain(term));
+    let assumed = assumed.into_iter().filter(|term| !is_plain(term));
+    let asserts: Vec<Term> = assumed.chain(named.iter().map(|(_, term)| term.clone())).collect();
+    let text = if asserts.is_empty() { String::new() } else { asserted(asserts, environment)? };
+    // The last assertions are those of `named`: they are names for queries, and not true by themselves.
+    let lines: Vec<&str> = text.lines().filter(|line| *line != "(check-sat)" && *line != "(reset)").collect();
+    let asserted = lines.iter().enumerate().rev().filter(|(_, line)| line.starts_with("(assert "));
+    let last: Vec<(usize, &str)> = asserted.take(named.len()).map(|(at, line)| (at, *line)).collect();
+    if last.len() != named.len() {
+        return Err("the script has too few assertions".to_owned());
+    }
+    let name =
+        |line: &str| line.strip_prefix("(assert ").and_then(|line| line.strip_suffix(')')).map(str::to_owned);
+    let mut names = BTreeMap::new();
+    for ((digest, _), (_, line)) in named.iter().zip(last.iter().rev()) {
+        names.insert(*digest, name(line).ok_or("an assertion of the script has no name")?);
+    }
+    names.extend(plain.into_iter().map(|(digest, term)| (digest, (term == yes).to_string())));
+    let last: BTreeSet<usize> = last.into_iter().map(|(at, _)| at).collect();
+    let kept = lines.iter().enumerate().filter(|(at, _)| !last.contains(at));
+    let text = kept.fold(String::new(), |text, (_, line)| text + line + "\n");
+    Ok((text, names))
+}
+
 /// The script in which all of these are asserted, without a solver.
-fn written(asserts: Vec<Term>, environment: &cedar_policy_symcc::SymEnv) -> Result<String, String> {
+fn asserted(asserts: Vec<Term>, environment: &SymEnv) -> Result<String, String> {
     let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(|error| error.to_string())?;
     let mut compiler =
         CedarSymCompiler::new(WriterSolver { w: Vec::new() }).map_err(|error| error.to_string())?;

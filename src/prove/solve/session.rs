@@ -20,7 +20,7 @@ impl Session {
     /// Starts the solver with a script.
     pub(super) fn start(program: &Program, limits: Limits, script: &str) -> Option<Self> {
         let mut command = Command::new("sh");
-        command.args(arguments(program, limits)).arg("--incremental");
+        command.args(arguments(program, limits)).arg(INCREMENTAL);
         let mut child =
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().ok()?;
         let (mut input, output) = (child.stdin.take()?, child.stdout.take()?);
@@ -44,7 +44,7 @@ impl Session {
         }
         // The solver keeps to its own limit. This one is for a solver that does not.
         match self.lines.recv_timeout(self.limits.patience(Duration::from_secs(5))) {
-            Ok(line) if line == "sat" => Answer::Possible(None),
+            Ok(line) if line == "sat" => Answer::Possible,
             Ok(line) if line == "unsat" => Answer::Never,
             Ok(line) if line == "unknown" => Answer::Unknown(self.limits.exceeded()),
             Ok(line) => Answer::Unknown(format!("the solver says: {line}")),
@@ -61,15 +61,24 @@ impl Drop for Session {
     }
 }
 
+/// Keep what the script says from one question to the next.
+const INCREMENTAL: &str = "--incremental";
+
+/// The options of the solver with which sessions ask.
+pub(super) fn options(limits: Limits) -> Vec<String> {
+    // Patterns of `like` become terms of strings that cvc5 has behind `--strings-exp`.
+    let mut all = ["--lang", "smt", "--strings-exp"].map(str::to_owned).to_vec();
+    all.push(format!("--tlimit-per={}", limits.time.as_millis()));
+    all.push(format!("--seed={}", limits.seed));
+    all
+}
+
 /// The arguments of a shell that sets the limit of memory and becomes the solver.
 pub(super) fn arguments(program: &Program, limits: Limits) -> Vec<std::ffi::OsString> {
     let mut all: Vec<std::ffi::OsString> =
         ["-c", "ulimit -v \"$1\" && shift && exec \"$@\"", "sh"].map(Into::into).to_vec();
     all.push((limits.memory * 1024).to_string().into());
     all.push(program.path.clone().into());
-    // Patterns of `like` become terms of strings that cvc5 has behind the last option.
-    all.extend(["--lang", "smt", "--strings-exp"].map(Into::into));
-    all.push(format!("--tlimit-per={}", limits.time.as_millis()).into());
-    all.push(format!("--seed={}", limits.seed).into());
+    all.extend(options(limits).into_iter().map(Into::into));
     all
 }

@@ -1,18 +1,18 @@
-//! One process of the solver.
+//! One process of the solver that finds requests.
 
-use std::sync::Arc;
-
-use cedar_policy::Policy;
 use cedar_policy_symcc::err::Error;
 use cedar_policy_symcc::solver::{LocalSolver, SolverError};
-use cedar_policy_symcc::{CedarSymCompiler, CompiledPolicy};
+use cedar_policy_symcc::{CedarSymCompiler, CompiledPolicy, Env};
 use tokio::process::Command;
 use tokio::runtime::Runtime;
 
 use super::program::Program;
-use super::query::{About, Answer, Limits, Never, Query};
+use super::query::{Limits, Never, Query};
 use super::session::arguments;
-use crate::prove::formula::{chain, compiled, policy};
+use crate::prove::formula::{Setting, chain};
+
+/// What the solver found: a request with its entities.
+pub(in crate::prove) type Request = Box<Env>;
 
 /// A worker with its process, which starts with the first question.
 pub(super) struct Worker<'p> {
@@ -28,38 +28,22 @@ impl<'p> Worker<'p> {
         Some(Self { runtime, program, limits, solver: None })
     }
 
-    /// Asks one question, with the request that shows it.
-    pub(super) fn ask(&mut self, query: &Query) -> Answer {
-        let whole = match &query.about {
-            About::Policy(policy) => Ok(Policy::clone(policy)),
-            About::Formula(formula) => policy(&formula.json()),
-        };
-        let answer = match whole.and_then(|policy| compiled(&policy, &query.environment, &query.schema)) {
-            Ok(compiled) => self.solve(query.never, &compiled),
-            Err(error) => return Answer::Unknown(format!("it cannot be written as a formula: {error}")),
-        };
+    /// The request that shows that a query is possible, if it is.
+    pub(super) fn ask(&mut self, query: &Query) -> Result<Option<Request>, String> {
+        let compiled = query
+            .policy()
+            .and_then(|policy| Setting::new(&query.environment, &query.schema)?.compiled(&policy))
+            .map_err(|error| format!("it cannot be written as a formula: {error}"))?;
+        let found = self.solve(query.never, &compiled);
         // After a limit, the process may be busy or gone.
-        if matches!(answer, Answer::Unknown(_)) {
+        if found.is_err() {
             self.solver = None;
         }
-        answer
-    }
-
-    fn solve(&mut self, never: Never, compiled: &CompiledPolicy) -> Answer {
-        self.limited(async |solver| {
-            let found = match never {
-                Never::Matches => solver.check_never_matches_with_counterexample_opt(compiled).await?,
-                Never::Fails => solver.check_never_errors_with_counterexample_opt(compiled).await?,
-            };
-            Ok(found.map_or(Answer::Never, |found| Answer::Possible(Some(Arc::new(found)))))
-        })
+        found
     }
 
     /// Asks the solver within the limits.
-    fn limited(
-        &mut self,
-        ask: impl AsyncFnOnce(&mut CedarSymCompiler<LocalSolver>) -> Result<Answer, Error>,
-    ) -> Answer {
+    fn solve(&mut self, never: Never, compiled: &CompiledPolicy) -> Result<Option<Request>, String> {
         let (program, limits) = (self.program, self.limits);
         let solver = &mut self.solver;
         // The solver keeps to its own limit. This one is for a solver that does not.
@@ -70,14 +54,17 @@ impl<'p> Worker<'p> {
                     Some(solver) => solver,
                     none => none.insert(CedarSymCompiler::new(start(program, limits)?)?),
                 };
-                ask(solver).await
+                match never {
+                    Never::Matches => solver.check_never_matches_with_counterexample_opt(compiled).await,
+                    Never::Fails => solver.check_never_errors_with_counterexample_opt(compiled).await,
+                }
             })
             .await
         });
         match asked {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(Error::SolverUnknown)) | Err(_) => Answer::Unknown(limits.exceeded()),
-            Ok(Err(error)) => Answer::Unknown(chain(&error)),
+            Ok(Ok(found)) => Ok(found.map(Box::new)),
+            Ok(Err(Error::SolverUnknown)) | Err(_) => Err(limits.exceeded()),
+            Ok(Err(error)) => Err(chain(&error)),
         }
     }
 }

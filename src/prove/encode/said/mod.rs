@@ -14,7 +14,7 @@ use super::caller::roles;
 use super::claims::Claims;
 use super::policy::Question;
 use super::resources::one_of;
-use super::text::{and, negated, or, parse, quoted};
+use super::text::{and, negated, or, quoted};
 use super::world::World;
 
 const TEAM_RULES: [&str; 4] = ["R6.header", "R6.unknown_team", "R6.no_team", "R6.no_team_with_model"];
@@ -23,14 +23,14 @@ impl World<'_> {
     /// The condition under which the rules answer a question with yes.
     pub(in crate::prove) fn said(&self, question: Question) -> Result<Formula, ProveError> {
         let Some(jwt) = &self.side.snapshot.config().jwt else {
-            return Ok(self.known(parse("context.c.master")?));
+            return Ok(Formula::text("context.c.master".to_owned()));
         };
         let mut claims = self.claims.clone();
         let condition = match question {
             Question::Route => self.route(&mut claims, jwt),
             Question::Model => self.model_use(&mut claims, jwt),
         };
-        Ok(self.known(parse(&condition)?))
+        Ok(Formula::text(condition))
     }
 
     fn route(&self, claims: &mut Claims, jwt: &JwtAuth) -> String {
@@ -77,7 +77,7 @@ impl World<'_> {
         for (at, entry) in config.token_roles.iter().flatten().enumerate() {
             if !entry.deny_models.is_empty() {
                 let list = format!("modelgate.role_permissions[{at}].deny_models");
-                let denied = format!("({} in {})", self.side.model(), self.side.entity("ModelSet", &list));
+                let denied = self.model_in("ModelSet", &list);
                 needed.push(negated(&and([held(claims, jwt, &config.token_roles, entry), denied])));
             }
         }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use modelgate::config::Config;
 use modelgate::dropins::DropIns;
-use modelgate::prove::{Invariants, Limits, Prover, Subject};
+use modelgate::prove::{Comparison, Invariants, Limits, Prover, Subject, Verdict};
 use serde_json::{Value, json};
 
 /// The numbers of models, of roles, and of policies in files.
@@ -116,6 +116,15 @@ fn subject(config: &Value, policies: &str) -> Subject {
     Subject::new(config, DropIns::load(directory("a.cedar", policies).path()).unwrap()).unwrap()
 }
 
+/// How two rules compare, and why that is undecided.
+fn found(compared: &Comparison) -> String {
+    let reasons = [&compared.gained, &compared.lost].into_iter().filter_map(|verdict| match verdict {
+        Verdict::Undecided(reason) => Some(format!(": {reason}")),
+        _ => None,
+    });
+    [compared.relation().as_str().to_owned()].into_iter().chain(reasons).collect()
+}
+
 fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
     let start = Instant::now();
     let made = work();
@@ -140,10 +149,13 @@ fn main() {
         let (violated, undecided) = (report.violated().count(), report.undecided().count());
         let claims = report.claims.len();
         println!("  prove: {time:.2?}, {claims} claims, {violated} violated, {undecided} undecided");
+        for claim in report.violated() {
+            println!("    {claim}");
+        }
         let newer = policies.replace("\"18h\"", "\"19h\"");
         let (compared, time) = timed(|| prover.compare(&old, &subject(&config, &newer)).unwrap());
-        println!("  diff --prove, later hours: {time:.2?}, {}", compared.relation().as_str());
+        println!("  diff --prove, later hours: {time:.2?}, {}", found(&compared));
         let (compared, time) = timed(|| prover.compare(&old, &subject(&config, &policies)).unwrap());
-        println!("  diff --prove, the same: {time:.2?}, {}", compared.relation().as_str());
+        println!("  diff --prove, the same: {time:.2?}, {}", found(&compared));
     }
 }

@@ -182,6 +182,31 @@ fn two_rules_are_equivalent_narrower_wider_or_neither() {
     assert_eq!(prover.compare(&of(CONFIG, ""), &of(&other, "")).unwrap().relation(), Relation::Neither);
 }
 
+/// A name below `vendor/` may be a spelling of a denied one. Which of them are, formulas leave open.
+#[test]
+fn equal_lists_of_denied_models_deny_the_same_spellings_on_both_sides() {
+    let Some(prover) = prover("equal_lists_of_denied_models_deny_the_same_spellings_on_both_sides") else {
+        return;
+    };
+    let denying = |entries: &str| {
+        format!(
+            "general_settings: {{enable_jwt_auth: true, litellm_jwtauth: {{roles_jwt_field: roles}}}}\n\
+             model_list:\n  - {{model_name: small, litellm_params: {{model: openai/small, api_key: k}}}}\n\
+             modelgate: {{role_permissions: [{entries}]}}\n"
+        )
+    };
+    let (one, two) = (
+        "{role: a, models: ['vendor/*'], deny_models: [small, large]}",
+        "{role: b, models: [small], deny_models: ['vendor/x']}",
+    );
+    let of = |entries: &str| subject(&denying(entries), &[]);
+    let (old, turned) = (of(&format!("{one}, {two}")), of(&format!("{two}, {one}")));
+    assert_eq!(prover.compare(&old, &old).unwrap().relation(), Relation::Equivalent);
+    assert_eq!(prover.compare(&old, &turned).unwrap().relation(), Relation::Equivalent);
+    let wider = prover.compare(&old, &of(&format!("{one}, {two}, {{role: c, models: [small]}}"))).unwrap();
+    assert_eq!(wider.relation(), Relation::Wider, "{wider:?}");
+}
+
 #[test]
 fn attributes_in_entity_files_count() {
     let Some(prover) = prover("attributes_in_entity_files_count") else { return };

@@ -228,7 +228,7 @@ fn attributes_in_entity_files_count() {
 /// Configurations that the translation treats in each of its ways, and which generated ones do not have.
 const MORE: [&str; 6] = [
     "general_settings: {master_key: k}\nmodel_list: []\n",
-    // Wildcards, aliases and access groups; lists that are empty.
+    // Wildcards, aliases and access groups; lists that are empty; entries behind the first one of a role.
     "
 general_settings:
   enable_jwt_auth: true
@@ -239,6 +239,7 @@ general_settings:
     - {role: internal_user, models: [\"openai/*\", alias], routes: []}
     - {role: team, models: []}
     - {role: team, models: [gpt-4o], routes: [openai_routes]}
+    - {role: team}
 teams:
   - {team_id: a, models: [\"openai/*\", gold], team_alias: A}
   - {team_id: b, models: [no-default-models], blocked: true, team_alias: B}

@@ -226,7 +226,7 @@ fn attributes_in_entity_files_count() {
 }
 
 /// Configurations that the translation treats in each of its ways, and which generated ones do not have.
-const MORE: [&str; 6] = [
+const MORE: [&str; 7] = [
     "general_settings: {master_key: k}\nmodel_list: []\n",
     // Wildcards, aliases and access groups; lists that are empty; entries behind the first one of a role.
     "
@@ -248,6 +248,16 @@ router_settings: {model_group_alias: {alias: gpt-4o}}
 model_list:
   - {model_name: gpt-4o, litellm_params: {model: openai/gpt-4o, api_key: k}, model_info: {access_groups: [gold]}}
   - {model_name: \"openai/*\", litellm_params: {model: openai/*, api_key: k}}
+",
+    // An entry without lists, under `strict`.
+    "
+general_settings:
+  enable_jwt_auth: true
+  litellm_jwtauth: {user_id_jwt_field: sub, team_id_jwt_field: team, enforce_rbac: true}
+  role_permissions: [{role: internal_user}, {role: team, models: [small]}]
+modelgate: {strict: true}
+model_list:
+  - {model_name: small, litellm_params: {model: openai/small, api_key: k}}
 ",
     // Each mandatory check by itself.
     "

@@ -353,7 +353,7 @@ fn the_translation_of_every_example_is_exact() {
 fn the_translation_of_generated_configurations_is_exact() {
     let Some(prover) = prover("the_translation_of_generated_configurations_is_exact") else { return };
     let mut runner = TestRunner::deterministic();
-    let cases = std::env::var("MODELGATE_PROVE_CASES").map_or(60, |cases| cases.parse().unwrap());
+    let cases = std::env::var("MODELGATE_PROVE_CASES").map_or(30, |cases| cases.parse().unwrap());
     let generated = |_| {
         let generated = generate::config().new_tree(&mut runner).unwrap().current();
         config("generated.json", &generated.to_string())

@@ -69,7 +69,13 @@ impl<'s> Space<'s> {
         let described: Vec<_> = sides.iter().flat_map(|side| side.facts().described()).collect();
         described.iter().for_each(|entity| vocabulary.add_described(entity.uid));
         let configs = sides.iter().map(|side| side.snapshot.config());
-        let models = classes::models(configs.clone(), &vocabulary).map_err(|_| ProveError::TooManyNames)?;
+        let mut models =
+            classes::models(configs.clone(), &vocabulary).map_err(|_| ProveError::TooManyNames)?;
+        for class in models.iter_mut().filter(|class| !class.is_single) {
+            for (side, by_spelling) in sides.iter().zip(&mut class.by_spelling) {
+                *by_spelling = side.facts().compares_spelling(&class.witness);
+            }
+        }
         let lists = sides.iter().flat_map(|side| side.facts().route_lists());
         let routes = classes::routes(lists, &vocabulary).map_err(|_| ProveError::TooManyNames)?;
         let names: Vec<&str> =
@@ -81,7 +87,14 @@ impl<'s> Space<'s> {
                 (above(&vocabulary, side, &facts.model(&class.witness)), may_use.collect::<Vec<_>>())
             };
             let texts = told_apart(&vocabulary, "Model", &["name"], class);
-            (sides.iter().map(of).collect::<Vec<_>>(), texts, class.witness.is_empty())
+            let spelled = spelled_apart(&sides, class);
+            (
+                sides.iter().map(of).collect::<Vec<_>>(),
+                texts,
+                class.witness.is_empty(),
+                class.by_spelling,
+                spelled,
+            )
         };
         let is_unnamed = |name: &str| names.iter().position(|known| *known == name).unwrap_or(usize::MAX);
         let models = classes::joined(models, model, is_unnamed);
@@ -178,6 +191,19 @@ fn above(vocabulary: &Vocabulary, side: &Side<'_>, uid: &EntityUid) -> BTreeSet<
     let all = facts.above(uid);
     let all = all.iter().map(|uid| (uid.type_name().to_string(), uid.id().unescaped().to_owned()));
     all.filter(|pair| vocabulary.entities.contains(pair) || own.contains(pair.1.as_str())).collect()
+}
+
+/// What tells classes apart whose members lists of denied models compare by their spelling.
+fn spelled_apart<'s>(sides: &[Side<'s>], class: &Class) -> Vec<(bool, Vec<&'s str>, Vec<bool>)> {
+    let name = &class.witness;
+    let spelled = sides.iter().zip(class.by_spelling).filter(|(_, by_spelling)| *by_spelling);
+    let spelled = spelled.map(|(side, _)| {
+        let facts = side.facts();
+        let as_written = facts.denied_lists().filter(|(_, list)| list.contains_model(name)).map(|(id, _)| id);
+        let alike = sides.iter().map(|other| facts.resolves_like(other.facts(), name));
+        (name.contains(','), as_written.collect(), alike.collect())
+    });
+    spelled.collect()
 }
 
 /// What policies can tell of a name as a text.

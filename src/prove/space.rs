@@ -8,10 +8,11 @@ use cedar_policy::{EntityUid, RequestEnv, Schema};
 
 use super::ProveError;
 use super::classes::{self, Class, methods_that_run_unnamed};
-use super::encode::{self, Asks, Claims, Policy, Side, World};
+use super::encode::{self, Asks, Claims, Policy, Side, ToldRoutes, World};
 use super::formula::{Digest, Formula};
 use super::solve::{About, Never, Query, basis};
 use super::vocabulary::Vocabulary;
+use crate::routes::RouteList;
 
 /// The names that formulas may use, for one or two sides.
 pub(super) struct Space<'s> {
@@ -63,6 +64,20 @@ impl<'s> Space<'s> {
         policies: Vec<Vec<Policy>>,
         further: &[Policy],
     ) -> Result<Self, ProveError> {
+        Self::of(sides, policies, further, false)
+    }
+
+    /// The space of a side, with each class that its rules tell apart, whatever its lists say.
+    pub(super) fn of_rules(side: Side<'s>, policies: Vec<Policy>) -> Result<Self, ProveError> {
+        Self::of(vec![side], vec![policies], &[], true)
+    }
+
+    fn of(
+        sides: Vec<Side<'s>>,
+        policies: Vec<Vec<Policy>>,
+        further: &[Policy],
+        by_rules: bool,
+    ) -> Result<Self, ProveError> {
         let mut vocabulary = Vocabulary::default();
         policies.iter().flatten().chain(further).for_each(|policy| vocabulary.add(&policy.json));
         // Whether a request is about an entity of a file decides what its attributes are.
@@ -76,10 +91,14 @@ impl<'s> Space<'s> {
                 *by_spelling = side.facts().compares_spelling(&class.witness);
             }
         }
-        let lists = sides.iter().flat_map(|side| side.facts().route_lists());
+        // What the rules say, where it counts beside what the translation made of them.
+        let told_by = configs.clone().filter(|_| by_rules);
+        let told = told_by.clone().flat_map(encode::route_lists).map(|list| RouteList::new(list.to_vec()));
+        let told: Vec<RouteList> = told.collect();
+        let lists = sides.iter().flat_map(|side| side.facts().route_lists()).chain(&told);
         let routes = classes::routes(lists, &vocabulary).map_err(|_| ProveError::TooManyNames)?;
         let names: Vec<&str> =
-            configs.flat_map(|config| &config.models).map(|model| model.name.as_str()).collect();
+            configs.clone().flat_map(|config| &config.models).map(|model| model.name.as_str()).collect();
         let model = |class: &Class| {
             let of = |side: &Side<'_>| {
                 let facts = side.facts();
@@ -88,16 +107,20 @@ impl<'s> Space<'s> {
             };
             let texts = told_apart(&vocabulary, "Model", &["name"], class);
             let spelled = spelled_apart(&sides, class);
+            let told: Vec<_> =
+                told_by.clone().map(|config| encode::told_models(config, &class.witness)).collect();
             (
                 sides.iter().map(of).collect::<Vec<_>>(),
                 texts,
                 class.witness.is_empty(),
                 class.by_spelling,
                 spelled,
+                told,
             )
         };
         let is_unnamed = |name: &str| names.iter().position(|known| *known == name).unwrap_or(usize::MAX);
         let models = classes::joined(models, model, is_unnamed);
+        let told_routes: Vec<ToldRoutes> = told_by.clone().map(ToldRoutes::new).collect();
         let route = |class: &Class| {
             let of = |side: &Side<'_>| {
                 let facts = side.facts();
@@ -105,7 +128,8 @@ impl<'s> Space<'s> {
             };
             let texts = told_apart(&vocabulary, "Route", &["path", "route"], class);
             let unnamed = methods_that_run_unnamed(&class.witness);
-            (sides.iter().map(of).collect::<Vec<_>>(), texts, unnamed)
+            let told: Vec<_> = told_routes.iter().map(|told| told.of(&class.witness)).collect();
+            (sides.iter().map(of).collect::<Vec<_>>(), texts, unnamed, told)
         };
         let known = |path: &str| (path != "/v1/chat/completions", !path.starts_with("/v1/"), path.len());
         let routes = classes::joined(routes, route, known);

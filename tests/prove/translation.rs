@@ -13,7 +13,7 @@ use proptest::test_runner::TestRunner;
 use crate::{CONFIG, generate, prover};
 
 /// Configurations that the translation treats in each of its ways, and which generated ones do not have.
-const MORE: [&str; 7] = [
+const MORE: [&str; 13] = [
     "general_settings: {master_key: k}\nmodel_list: []\n",
     // Wildcards, aliases and access groups; lists that are empty; entries behind the first one of a role.
     "
@@ -86,6 +86,78 @@ modelgate:
 model_list:
   - {model_name: small, litellm_params: {model: openai/small, api_key: k}, model_info: {access_groups: [gold]}}
 ",
+    // R2: an entry with lists before another one of its role, wildcards that are ordinary names, a route that R9 closes, and two
+    // roles without an entry.
+    "
+general_settings:
+  enable_jwt_auth: true
+  litellm_jwtauth: {user_id_jwt_field: sub, enforce_rbac: true}
+  role_permissions:
+    - {role: internal_user, models: [small, \"openai/*\"], routes: [/v1/chat/completions, /key/generate, /custom*]}
+    - {role: internal_user, models: [large], routes: [openai_routes]}
+model_list:
+  - {model_name: small, litellm_params: {model: openai/small, api_key: k}}
+",
+    // R3, beside a master key, and without mappings.
+    "
+general_settings:
+  enable_jwt_auth: true
+  master_key: k
+  litellm_jwtauth: {user_id_jwt_field: sub, enforce_scope_based_access: true, scope_mappings: [{scope: s, models: [small]}]}
+",
+    "
+general_settings:
+  enable_jwt_auth: true
+  litellm_jwtauth: {user_id_jwt_field: sub, enforce_scope_based_access: true}
+",
+    // R6 without R2: a team without a list, with each kind of entry, and one that is blocked. R8 and R9 beside teams.
+    "
+general_settings:
+  enable_jwt_auth: true
+  enforce_rbac: true
+  litellm_jwtauth: {user_id_jwt_field: sub, team_ids_jwt_field: groups, team_allowed_routes: [/v1/chat/completions, /custom*]}
+teams:
+  - {team_id: a}
+  - {team_id: b, models: [gold]}
+  - {team_id: c, models: [\"openai/*\"]}
+  - {team_id: d, models: [all-proxy-models]}
+  - {team_id: e, models: [small], blocked: true}
+  - {team_id: f, models: [\"*\"]}
+model_list:
+  - {model_name: small, litellm_params: {model: openai/small, api_key: k}, model_info: {access_groups: [gold]}}
+  - {model_name: small, litellm_params: {model: openai/small, api_key: l}, model_info: {access_groups: [silver]}}
+modelgate: {routes: {sdk: closed}}
+",
+    // Each entry of a role by itself, and inheritance over two steps. Only `all` may use what the spelling decides.
+    "
+general_settings:
+  enable_jwt_auth: true
+  litellm_jwtauth: {user_roles_jwt_field: roles}
+modelgate:
+  role_permissions:
+    - {role: group, models: [gold]}
+    - {role: wild, models: [\"openai/*\"], routes: [/key/generate, openai_routes]}
+    - {role: first, models: [small]}
+    - {role: second, inherits: [first], routes: []}
+    - {role: third, inherits: [second]}
+    - {role: all, models: [\"*\"], deny_models: [gold, \"vendor/*\", large, \"openai/o1*\"]}
+model_list:
+  - {model_name: small, litellm_params: {model: openai/small, api_key: k}, model_info: {access_groups: [gold]}}
+  - {model_name: large, litellm_params: {model: openai/large, api_key: k}}
+  - {model_name: \"vendor/*\", litellm_params: {model: openai/*, api_key: k}}
+  - {model_name: \"o1*\", litellm_params: {model: openai/o1*, api_key: k}}
+  - {model_name: \"other/*\", litellm_params: {model: openai/*, api_key: k}}
+",
+    // Denials alone: without a wildcard in `model_list`, each name is decided as it is written.
+    "
+general_settings:
+  enable_jwt_auth: true
+  litellm_jwtauth: {user_roles_jwt_field: roles, user_id_jwt_field: sub, enforce_rbac: true}
+modelgate: {role_permissions: [{role: some, models: [\"*\"], deny_models: [small]}, {role: any, models: [large, new]}]}
+model_list:
+  - {model_name: small, litellm_params: {model: openai/small, api_key: k}}
+  - {model_name: large, litellm_params: {model: openai/large, api_key: k}}
+",
 ];
 
 /// Proves that the translation of each is exact.
@@ -95,6 +167,10 @@ fn translations(prover: &Prover, configs: &[Config]) {
         while let Some(config) = configs.get(next.fetch_add(1, Ordering::Relaxed)) {
             let subject = Subject::new(config.clone(), DropIns::default()).unwrap();
             let report = prover.prove_translation(&subject).unwrap();
+            if !report.is_proven() {
+                // The first one is enough.
+                next.fetch_max(configs.len(), Ordering::Relaxed);
+            }
             assert!(report.is_proven() && report.claims.len() == 4, "{config:#?}\n{report:#?}");
         }
     };

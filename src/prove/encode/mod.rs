@@ -22,6 +22,7 @@ mod world;
 pub(super) use claims::{Claims, Reading};
 pub(super) use policy::{Policy, Question};
 pub(super) use resources::is_like;
+pub(super) use said::{ToldRoutes, route_lists, told_models};
 pub(super) use schema::of as schema;
 pub(super) use schema::request;
 pub(super) use side::Side;

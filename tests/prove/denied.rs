@@ -65,7 +65,6 @@ fn is_wider_without(prover: &Prover, [with, without]: [&str; 2], model: &str) {
     let (relation, found) = compared(prover, with, without);
     assert_eq!(relation, Relation::Wider, "{with}\n{without}");
     assert!(found.as_ref().is_some_and(|found| found.ends_with(model)), "{with}\n{without}\n{found:?}");
-    assert_eq!(compared(prover, without, with).0, Relation::Narrower, "{without}\n{with}");
 }
 
 #[test]
@@ -79,6 +78,7 @@ fn without_a_denial_that_a_list_names_rules_are_wider_by_that_model() {
         rules(&served, &format!("{{role: a, models: ['vendor/*']}}, {b}"))
     });
     is_wider_without(&prover, [&beside[0], &beside[1]], "x");
+    assert_eq!(compared(&prover, &beside[1], &beside[0]).0, Relation::Narrower);
     let all = ["*"];
     for (granted, denied, model) in [
         ("'vendor/*-pro'", "vendor/*-pro", "-pro"),
@@ -197,7 +197,7 @@ fn no_difference_that_a_name_shows_is_proven_not_to_exist() {
     let Some(prover) = prover("no_difference_that_a_name_shows_is_proven_not_to_exist") else { return };
     let mut runner = TestRunner::deterministic();
     let mut next = || some_rules().new_tree(&mut runner).unwrap().current();
-    let cases = std::env::var("MODELGATE_PROVE_CASES").map_or(4, |cases| cases.parse().unwrap());
+    let cases = std::env::var("MODELGATE_PROVE_CASES").map_or(3, |cases| cases.parse().unwrap());
     let mut undecided = 0;
     for _ in 0..cases {
         let (old, new) = (next(), next());

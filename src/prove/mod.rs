@@ -3,10 +3,11 @@
 //! Input: rules, and invariants or other rules to compare with. Output: for each claim that it is proven for every
 //! principal, model, route and context, or a request that shows the opposite, or that it is undecided.
 //!
-//! `classes` divides names and paths into finitely many classes. `encode` writes rules and requests as formulas, and
+//! `candidates` looks for a request that shows something, before the solver is asked. `classes` divides names and paths into finitely many classes. `encode` writes rules and requests as formulas, and
 //! `solve` asks the solver. `scenario` makes a request of what the solver found, which the engine then decides:
 //! no request is reported that the engine does not confirm.
 
+mod candidates;
 mod classes;
 mod encode;
 mod error;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use cedar_policy::{EntityUid, RequestEnv, Schema};
 
 use super::ProveError;
+use super::candidates::Guide;
 use super::classes::{self, Class, methods_that_run_unnamed};
 use super::encode::{self, Asks, Claims, Policy, Side, World};
 use super::formula::{Digest, Formula};
@@ -36,11 +37,23 @@ pub(super) struct Requests<'s> {
 pub(super) struct Known<'k> {
     pub(super) space: &'k Space<'k>,
     requests: [OnceCell<Requests<'k>>; 4],
+    guides: [OnceCell<Guide<'k>>; 2],
 }
 
 impl<'k> Known<'k> {
     pub(super) fn new(space: &'k Space<'k>) -> Self {
-        Self { space, requests: Default::default() }
+        Self { space, requests: Default::default(), guides: Default::default() }
+    }
+
+    /// What leads to requests that one of the sides decides in some way.
+    pub(super) fn guide(&self, at: usize) -> Result<&Guide<'k>, ProveError> {
+        let space = self.space;
+        let (Some(place), Some(side), Some(policies)) =
+            (self.guides.get(at), space.sides.get(at), space.policies.get(at))
+        else {
+            return Err(ProveError::Internal("no such side".to_owned()));
+        };
+        Ok(place.get_or_init(|| Guide::new(side.snapshot, policies, [&space.models, &space.routes])))
     }
 
     /// The requests that exist.

@@ -56,6 +56,7 @@ fn task<'t>(known: &'t Known<'_>, allows: &'t Snapshot, denies: &'t Snapshot, si
         may_shrink: true,
         shows: Box::new(move |scenario| is_allowed(scenario, allows) && !is_allowed(scenario, denies)),
         decided_by: allows,
+        guess: Box::new(move || known.guide(sides[0]).ok()?.allowed_beside(known.guide(sides[1]).ok()?)),
     };
     for variant in [false, true] {
         task.formulas.push((

@@ -20,12 +20,11 @@ use cedar_policy::Schema;
 
 use super::formula::Digest;
 
-use parallel::in_parallel;
 use script::Script;
 use session::Session;
 use worker::Worker;
 
-pub(super) use parallel::STACK;
+pub(super) use parallel::{STACK, in_parallel};
 pub(super) use program::Program;
 pub use query::Limits;
 pub(super) use query::{About, Answer, Never, Query, basis};

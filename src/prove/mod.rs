@@ -7,6 +7,7 @@
 //! `solve` asks the solver. `scenario` makes a request of what the solver found, which the engine then decides:
 //! no request is reported that the engine does not confirm.
 
+mod alike;
 mod candidates;
 mod classes;
 mod encode;
@@ -71,12 +72,23 @@ impl Prover {
 
     fn prove_here(&self, subject: &Subject, invariants: &Invariants) -> Result<Report, ProveError> {
         let bounds = invariants.of(subject)?;
-        let space = space_of(subject, &bounds)?;
-        let known = Known::new(&space);
-        let mut claims = questions::never_fails(subject, &known, &self.solver)?;
-        claims.extend(questions::useful(subject, &known, &self.solver)?);
-        claims.extend(questions::invariants(subject, &known, &self.solver, &bounds)?);
-        claims.extend(questions::translation(subject, &self.solver)?);
+        let policies = || {
+            let space = space_of(subject, &bounds)?;
+            let known = Known::new(&space);
+            let mut claims = questions::never_fails(subject, &known, &self.solver)?;
+            claims.extend(questions::useful(subject, &known, &self.solver)?);
+            claims.extend(questions::invariants(subject, &known, &self.solver, &bounds)?);
+            Ok(claims)
+        };
+        // The questions about the translation have formulas of their own.
+        let (policies, translation): (Result<Vec<Claim>, ProveError>, _) = std::thread::scope(|scope| {
+            let thread = std::thread::Builder::new().stack_size(solve::STACK);
+            let thread = thread.spawn_scoped(scope, || questions::translation(subject, &self.solver));
+            (policies(), thread.map(|thread| thread.join()))
+        });
+        let mut claims = policies?;
+        let ended = || ProveError::Internal("a thread ended early".to_owned());
+        claims.extend(translation.map_err(|_| ended())?.map_err(|_| ended())??);
         Ok(self.report(claims))
     }
 

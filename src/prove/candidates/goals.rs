@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 
 use cedar_policy::Effect;
 
-use super::guide::{Guide, Rule};
-use super::name::Name;
+use super::guide::{Guide, Name, Rule};
 use super::search::{Judged, Wish, search};
 use crate::engine::MatchedPolicies;
 use crate::prove::encode::Question;

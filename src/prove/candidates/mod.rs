@@ -4,7 +4,7 @@
 //! with requests that meet a policy, lets the engine decide each, and changes what is still in the way: `goals` says what
 //! that is, `search` takes the most promising request first, `variants` changes a request so that a condition has a value.
 //! `caller`, `claims`, `team`, `resource` and `context` know the parts of a request, `expression` those of a condition. `guide` has
-//! the rules, and `name` the models and paths.
+//! the rules, the models and the paths.
 //!
 //! Nothing rests on this module. What it finds is confirmed by the engine, and what it does not find is a question to the
 //! solver.
@@ -15,7 +15,6 @@ mod context;
 mod expression;
 mod goals;
 mod guide;
-mod name;
 mod resource;
 mod search;
 mod team;

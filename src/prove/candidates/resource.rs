@@ -1,7 +1,6 @@
 //! Changes the model or the path of a request.
 
-use super::guide::Guide;
-use super::name::Name;
+use super::guide::{Guide, Name};
 use crate::prove::classes::runs_unnamed;
 use crate::prove::encode::Question;
 use crate::prove::scenario::Scenario;

@@ -41,9 +41,16 @@ pub(in crate::prove) struct Policy {
 
 impl Policy {
     pub(in crate::prove) fn new(policy: &cedar_policy::Policy) -> Result<Self, ProveError> {
-        let json = policy.to_json().map_err(|error| ProveError::Internal(error.to_string()))?;
+        let mut json = policy.to_json().map_err(|error| ProveError::Internal(error.to_string()))?;
+        // Annotations, such as the line in the file, decide nothing.
+        json.as_object_mut().map(|members| members.remove("annotations"));
         let digest = digest(&json.to_string());
         Ok(Self { id: policy.id().to_string(), effect: policy.effect(), json, digest })
+    }
+
+    /// Whether both policies say the same.
+    pub(in crate::prove) fn is_same(&self, other: &Self) -> bool {
+        self.digest == other.digest
     }
 
     /// Whether the policy answers this question.

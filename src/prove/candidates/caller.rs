@@ -1,6 +1,5 @@
 //! Changes the token of a request.
 
-use cedar_policy::{EntityId, EntityTypeName, EntityUid};
 use serde_json::{Map, Value, json};
 
 use super::claims::{SOMEBODY, add, names, remove, set};
@@ -34,34 +33,23 @@ impl Guide<'_> {
     /// The entities in which a token places its caller, at or below an entity.
     fn below(&self, ty: &str, id: &str) -> Vec<(String, String)> {
         let own = (ty.to_owned(), id.to_owned());
-        let facts = self.facts();
-        let of = |ty: &'static str| move |id: &str| (ty.to_owned(), id.to_owned());
-        let above = |(ty, id): &(String, String)| {
-            let Ok(name) = ty.parse::<EntityTypeName>() else { return false };
-            let uid = EntityUid::from_type_name_and_id(name, EntityId::new(id));
-            let is = |uid: &EntityUid| uid.type_name().to_string() == own.0 && uid.id().unescaped() == own.1;
-            facts.above(&uid).iter().any(is)
-        };
-        let mut known: Vec<(String, String)> =
-            Role::ALL.iter().map(|role| of("Role")(role.as_str())).collect();
-        known.extend(facts.token_roles().map(of("TokenRole")));
-        known.extend(facts.teams().map(|team| of("Team")(team.id)));
-        let mut all = vec![own.clone()];
-        all.extend(known.into_iter().filter(|entity| *entity != own && above(entity)));
-        all
+        let below = self.below.get(&own).into_iter().flatten().filter(|entity| **entity != own).cloned();
+        std::iter::once(own.clone()).chain(below).collect()
     }
 
     fn has_parent(&self, from: &Scenario, ty: &str, id: &str) -> bool {
-        let Some(caller) = from.caller(self.snapshot) else { return false };
+        let caller = || from.caller(self.snapshot);
         match ty {
             "TokenRole" => {
                 self.role_fields().iter().any(|field| names(from, field).iter().any(|own| own == id))
             }
             "Role" if id == MASTER_KEY_ROLE => from.claims.is_none(),
-            "Role" if id == Role::ProxyAdmin.as_str() && caller.is_admin() => true,
-            "Role" => caller.roles().any(|(role, _)| role.as_str() == id),
+            "Role" => caller().is_some_and(|caller| {
+                let is_admin = id == Role::ProxyAdmin.as_str() && caller.is_admin();
+                is_admin || caller.roles().any(|(role, _)| role.as_str() == id)
+            }),
             "Team" => self.claimed_teams(from).iter().any(|team| team == id),
-            "Caller" => caller.entity_id() == id,
+            "Caller" => caller().is_some_and(|caller| caller.entity_id() == id),
             // Which rule of R6 refuses a caller is known to the engine alone.
             "Refusal" => true,
             _ => false,

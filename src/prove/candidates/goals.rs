@@ -1,10 +1,10 @@
 //! What a request should show, and what is in the way of it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use cedar_policy::Effect;
 
-use super::guide::{Guide, Name, Rule};
+use super::guide::{Guide, Name, Names, Rule};
 use super::search::{Judged, Wish, search};
 use crate::engine::MatchedPolicies;
 use crate::prove::encode::Question;
@@ -41,14 +41,15 @@ impl<'s> Guide<'s> {
 
     /// A request that these rules allow and others deny.
     pub(in crate::prove) fn allowed_beside(&self, other: &Guide<'_>) -> Option<Scenario> {
-        let differs = |one: &Rule, others: &Guide<'_>| {
-            let is_same = |other: &Rule| {
-                (other.effect, &other.condition, other.is_about) == (one.effect, &one.condition, one.is_about)
-            };
-            !others.rules.iter().any(is_same)
-        };
-        let own = self.rules.iter().filter(|rule| rule.effect == Effect::Permit && differs(rule, other));
-        let others = other.rules.iter().filter(|rule| rule.effect == Effect::Forbid && differs(rule, self));
+        let texts =
+            |guide: &Guide<'_>| guide.rules.iter().map(|rule| rule.text.clone()).collect::<HashSet<_>>();
+        let (known, others_known) = (texts(self), texts(other));
+        let own = self
+            .rules
+            .iter()
+            .filter(|rule| rule.effect == Effect::Permit && !others_known.contains(&rule.text));
+        let others =
+            other.rules.iter().filter(|rule| rule.effect == Effect::Forbid && !known.contains(&rule.text));
         let removed: Vec<&Rule> = others.collect();
         let changed = own.map(|rule| (self, rule)).chain(removed.iter().map(|rule| (other, *rule)));
         let mut seeds = Vec::new();
@@ -169,15 +170,8 @@ fn index(question: Question) -> usize {
 }
 
 /// The names that are in other lists on the other side.
-fn unlike(own: &[Name], others: &[Name]) -> Vec<String> {
-    let lists = |name: &Name| {
-        others
-            .iter()
-            .find(|other| other.text == name.text)
-            .map(|other| other.lists().clone())
-            .unwrap_or_default()
-    };
-    let found: BTreeSet<&str> =
-        own.iter().filter(|name| *name.lists() != lists(name)).map(|name| name.text.as_str()).collect();
+fn unlike(own: &Names, others: &Names) -> Vec<String> {
+    let is_unlike = |name: &&Name| others.find(&name.text).is_none_or(|other| other.lists() != name.lists());
+    let found: BTreeSet<&str> = own.all.iter().filter(is_unlike).map(|name| name.text.as_str()).collect();
     found.into_iter().take(MOST_NAMES).map(str::to_owned).collect()
 }

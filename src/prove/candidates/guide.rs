@@ -1,14 +1,15 @@
 //! The rules that a search for a request is about, and the models and paths that its requests may have.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use cedar_policy::{Effect, EntityUid};
+use cedar_policy::{Effect, EntityId, EntityTypeName, EntityUid};
 use serde_json::{Map, Value};
 
 use crate::engine::Snapshot;
 use crate::engine::proof::ProofFacts;
+use crate::names::Role;
 use crate::prove::classes::Class;
 use crate::prove::encode::{Policy, Question};
 use crate::prove::scenario::Scenario;
@@ -21,10 +22,15 @@ const NOON: u64 = 1_767_614_400;
 #[derive(Clone, Debug)]
 pub(in crate::prove) struct Guide<'s> {
     pub(super) snapshot: &'s Snapshot,
-    pub(super) models: Arc<[Name]>,
-    pub(super) routes: Arc<[Name]>,
+    pub(super) models: Arc<Names>,
+    pub(super) routes: Arc<Names>,
+    /// The entities in which a token places its caller, below each entity.
+    pub(super) below: Arc<Below>,
     pub(super) rules: Vec<Rule>,
 }
+
+/// Entities, as type and id, by an entity above them.
+pub(super) type Below = BTreeMap<(String, String), Vec<(String, String)>>;
 
 /// A policy with its whole condition.
 #[derive(Clone, Debug)]
@@ -32,17 +38,17 @@ pub(super) struct Rule {
     pub(super) id: String,
     pub(super) effect: Effect,
     pub(super) condition: Value,
-    pub(super) is_about: [bool; 2],
+    /// What stands for all that it says.
+    pub(super) text: String,
+    is_about: [bool; 2],
 }
 
 impl Rule {
     fn new(policy: &Policy) -> Self {
-        Self {
-            id: policy.id.clone(),
-            effect: policy.effect,
-            condition: policy.whole_condition(),
-            is_about: Question::ALL.map(|question| policy.is_about(question)),
-        }
+        let (effect, condition) = (policy.effect, policy.whole_condition());
+        let is_about = Question::ALL.map(|question| policy.is_about(question));
+        let text = format!("{effect:?} {is_about:?} {condition}");
+        Self { id: policy.id.clone(), effect, condition, text, is_about }
     }
 
     pub(super) fn is_about(&self, question: Question) -> bool {
@@ -61,8 +67,9 @@ impl<'s> Guide<'s> {
         let facts = ProofFacts(snapshot);
         Self {
             snapshot,
-            models: models_of(facts, models).into(),
-            routes: routes_of(facts, routes).into(),
+            models: Arc::new(Names::new(models_of(facts, models))),
+            routes: Arc::new(Names::new(routes_of(facts, routes))),
+            below: Arc::new(below(facts)),
             rules: policies.iter().map(Rule::new).collect(),
         }
     }
@@ -70,7 +77,8 @@ impl<'s> Guide<'s> {
     /// The same for rules with a further policy.
     pub(in crate::prove) fn with<'m>(&self, snapshot: &'m Snapshot, policy: &Policy) -> Guide<'m> {
         let rules = self.rules.iter().cloned().chain([Rule::new(policy)]).collect();
-        Guide { snapshot, models: self.models.clone(), routes: self.routes.clone(), rules }
+        let (models, routes, below) = (self.models.clone(), self.routes.clone(), self.below.clone());
+        Guide { snapshot, models, routes, below, rules }
     }
 
     pub(super) fn facts(&self) -> ProofFacts<'s> {
@@ -84,7 +92,7 @@ impl<'s> Guide<'s> {
     /// A request that says nothing in particular.
     pub(super) fn plain(&self, has_model: bool) -> Scenario {
         let served = self.snapshot.config().models.first().map(|model| model.name.as_str().to_owned());
-        let known = || self.models.first().map(|name| name.text.clone());
+        let known = || self.models.all.first().map(|name| name.text.clone());
         let (method, path) = if has_model { ("POST", "/v1/chat/completions") } else { ("GET", "/v1/models") };
         Scenario {
             claims: Some(self.token()),
@@ -136,6 +144,41 @@ impl Name {
     pub(super) fn lists(&self) -> &BTreeSet<(String, String)> {
         &self.above
     }
+}
+
+/// Models or paths, which are found by their text.
+#[derive(Clone, Debug)]
+pub(super) struct Names {
+    pub(super) all: Vec<Name>,
+    places: HashMap<String, usize>,
+}
+
+impl Names {
+    fn new(all: Vec<Name>) -> Self {
+        let places = all.iter().enumerate().map(|(at, name)| (name.text.clone(), at)).collect();
+        Self { all, places }
+    }
+
+    pub(super) fn find(&self, text: &str) -> Option<&Name> {
+        self.all.get(*self.places.get(text)?)
+    }
+}
+
+/// The roles and teams in which a token places its caller, below each entity above them.
+fn below(facts: ProofFacts<'_>) -> Below {
+    let of = |ty: &'static str| move |id: &str| (ty.to_owned(), id.to_owned());
+    let mut known: Vec<(String, String)> = Role::ALL.iter().map(|role| of("Role")(role.as_str())).collect();
+    known.extend(facts.token_roles().map(of("TokenRole")));
+    known.extend(facts.teams().map(|team| of("Team")(team.id)));
+    let mut all = Below::new();
+    for (ty, id) in known {
+        let Ok(name) = ty.parse::<EntityTypeName>() else { continue };
+        for above in facts.above(&EntityUid::from_type_name_and_id(name, EntityId::new(&id))) {
+            let above = (above.type_name().to_string(), above.id().unescaped().to_owned());
+            all.entry(above).or_default().push((ty.clone(), id.clone()));
+        }
+    }
+    all
 }
 
 /// Every class of models by one name. Those in few lists come first, because fewer rules decide about them.

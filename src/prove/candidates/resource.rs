@@ -1,5 +1,7 @@
 //! Changes the model or the path of a request.
 
+use std::borrow::Cow;
+
 use super::guide::{Guide, Name};
 use crate::prove::classes::runs_unnamed;
 use crate::prove::encode::Question;
@@ -23,26 +25,29 @@ impl Guide<'_> {
         match question {
             Question::Model if from.model.is_none() => Vec::new(),
             Question::Model => {
-                let found = self.models.iter().filter(|name| holds(name) == wanted);
+                let found = self.models.all.iter().filter(|name| holds(name) == wanted);
                 let with = |name: &Name| Scenario { model: Some(name.text.clone()), ..from.clone() };
                 found.take(MOST).map(with).collect()
             }
             Question::Route => {
-                let found = self.routes.iter().filter(|name| holds(name) == wanted);
+                let found = self.routes.all.iter().filter(|name| holds(name) == wanted);
                 found.filter_map(|name| on_path(from, &name.text)).take(MOST).collect()
             }
         }
     }
 
     /// The resource of a question.
-    fn resource(&self, from: &Scenario, question: Question) -> Option<Name> {
-        let facts = self.facts();
-        let (all, text, uid) = match question {
-            Question::Model => (&self.models, from.model.as_deref()?, facts.model(from.model.as_deref()?)),
-            Question::Route => (&self.routes, from.path.as_str(), facts.route(&from.path)),
+    fn resource(&self, from: &Scenario, question: Question) -> Option<Cow<'_, Name>> {
+        let (all, text) = match question {
+            Question::Model => (&self.models, from.model.as_deref()?),
+            Question::Route => (&self.routes, from.path.as_str()),
         };
-        let known = all.iter().find(|name| name.text == text).cloned();
-        known.or_else(|| Some(Name::new(facts, text, &uid)))
+        let other = || {
+            let facts = self.facts();
+            let uid = if question == Question::Model { facts.model(text) } else { facts.route(text) };
+            Cow::Owned(Name::new(facts, text, &uid))
+        };
+        Some(all.find(text).map_or_else(other, Cow::Borrowed))
     }
 
     /// The model is one that the selected team may use, or is not.

@@ -62,12 +62,22 @@ pub(super) fn search<'g>(
         }
         let best = open.iter().enumerate().min_by_key(|(_, open)| open.cost).map(|(at, _)| at)?;
         let Open { steps, scenario, wishes, .. } = open.swap_remove(best);
-        let each = wishes
-            .iter()
-            .flat_map(|wish| wish.guide.variants(&scenario, wish.question, wish.condition, wish.wanted));
-        let mut variants: Vec<Scenario> = each.collect();
-        variants.sort_by_cached_key(|variant| distance(&scenario, variant));
-        next = variants.into_iter().take(MOST_NEXT).map(|variant| (variant, steps + 1)).collect();
+        let (mut variants, mut near) = (Vec::new(), 0);
+        for wish in &wishes {
+            let found = wish.guide.variants(&scenario, wish.question, wish.condition, wish.wanted);
+            for variant in found {
+                let distance = distance(&scenario, &variant);
+                near += usize::from(distance == 1);
+                variants.push((distance, variant));
+            }
+            // Requests that differ in more are not needed then.
+            if near >= MOST_NEXT {
+                break;
+            }
+        }
+        variants.sort_by_key(|(distance, _)| *distance);
+        let variants = variants.into_iter().map(|(_, variant)| variant);
+        next = variants.take(MOST_NEXT).map(|variant| (variant, steps + 1)).collect();
     }
 }
 

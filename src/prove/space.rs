@@ -10,11 +10,12 @@ use super::ProveError;
 use super::alike::has_same_settings;
 use super::candidates::Guide;
 use super::classes::{self, Class, methods_that_run_unnamed};
-use super::encode::{self, Asks, Claims, Policy, Side, World};
+use super::encode::{self, Asks, Claims, Policy, Side, ToldRoutes, World};
 use super::formula::{Digest, Formula};
 use super::solve::{About, Never, Query, basis};
 use super::vocabulary::Vocabulary;
 use crate::engine::Snapshot;
+use crate::routes::RouteList;
 
 /// The names that formulas may use, for one or two sides.
 pub(super) struct Space<'s> {
@@ -82,17 +83,41 @@ impl<'s> Space<'s> {
         policies: Vec<Vec<Policy>>,
         further: &[Policy],
     ) -> Result<Self, ProveError> {
+        Self::of(sides, policies, further, false)
+    }
+
+    /// The space of a side, with each class that its rules tell apart, whatever its lists say.
+    pub(super) fn of_rules(side: Side<'s>, policies: Vec<Policy>) -> Result<Self, ProveError> {
+        Self::of(vec![side], vec![policies], &[], true)
+    }
+
+    fn of(
+        sides: Vec<Side<'s>>,
+        policies: Vec<Vec<Policy>>,
+        further: &[Policy],
+        by_rules: bool,
+    ) -> Result<Self, ProveError> {
         let mut vocabulary = Vocabulary::default();
         policies.iter().flatten().chain(further).for_each(|policy| vocabulary.add(&policy.json));
         // Whether a request is about an entity of a file decides what its attributes are.
         let described: Vec<_> = sides.iter().flat_map(|side| side.facts().described()).collect();
         described.iter().for_each(|entity| vocabulary.add_described(entity.uid));
         let configs = sides.iter().map(|side| side.snapshot.config());
-        let models = classes::models(configs.clone(), &vocabulary).map_err(|_| ProveError::TooManyNames)?;
-        let lists = sides.iter().flat_map(|side| side.facts().route_lists());
+        let mut models =
+            classes::models(configs.clone(), &vocabulary).map_err(|_| ProveError::TooManyNames)?;
+        for class in models.iter_mut().filter(|class| !class.is_single) {
+            for (side, by_spelling) in sides.iter().zip(&mut class.by_spelling) {
+                *by_spelling = side.facts().compares_spelling(&class.witness);
+            }
+        }
+        // What the rules say, where it counts beside what the translation made of them.
+        let told_by = configs.clone().filter(|_| by_rules);
+        let told = told_by.clone().flat_map(encode::route_lists).map(|list| RouteList::new(list.to_vec()));
+        let told: Vec<RouteList> = told.collect();
+        let lists = sides.iter().flat_map(|side| side.facts().route_lists()).chain(&told);
         let routes = classes::routes(lists, &vocabulary).map_err(|_| ProveError::TooManyNames)?;
         let names: Vec<&str> =
-            configs.flat_map(|config| &config.models).map(|model| model.name.as_str()).collect();
+            configs.clone().flat_map(|config| &config.models).map(|model| model.name.as_str()).collect();
         let model = |class: &Class| {
             let of = |side: &Side<'_>| {
                 let facts = side.facts();
@@ -100,10 +125,21 @@ impl<'s> Space<'s> {
                 (above(&vocabulary, side, &facts.model(&class.witness)), may_use.collect::<Vec<_>>())
             };
             let texts = told_apart(&vocabulary, "Model", &["name"], class);
-            (sides.iter().map(of).collect::<Vec<_>>(), texts, class.witness.is_empty())
+            let spelled = spelled_apart(&sides, class);
+            let told: Vec<_> =
+                told_by.clone().map(|config| encode::told_models(config, &class.witness)).collect();
+            (
+                sides.iter().map(of).collect::<Vec<_>>(),
+                texts,
+                class.witness.is_empty(),
+                class.by_spelling,
+                spelled,
+                told,
+            )
         };
         let is_unnamed = |name: &str| names.iter().position(|known| *known == name).unwrap_or(usize::MAX);
         let models = classes::joined(models, model, is_unnamed);
+        let told_routes: Vec<ToldRoutes> = told_by.clone().map(ToldRoutes::new).collect();
         let route = |class: &Class| {
             let of = |side: &Side<'_>| {
                 let facts = side.facts();
@@ -111,7 +147,8 @@ impl<'s> Space<'s> {
             };
             let texts = told_apart(&vocabulary, "Route", &["path", "route"], class);
             let unnamed = methods_that_run_unnamed(&class.witness);
-            (sides.iter().map(of).collect::<Vec<_>>(), texts, unnamed)
+            let told: Vec<_> = told_routes.iter().map(|told| told.of(&class.witness)).collect();
+            (sides.iter().map(of).collect::<Vec<_>>(), texts, unnamed, told)
         };
         let known = |path: &str| (path != "/v1/chat/completions", !path.starts_with("/v1/"), path.len());
         let routes = classes::joined(routes, route, known);
@@ -242,6 +279,19 @@ fn above(vocabulary: &Vocabulary, side: &Side<'_>, uid: &EntityUid) -> BTreeSet<
     let all = facts.above(uid);
     let all = all.iter().map(|uid| (uid.type_name().to_string(), uid.id().unescaped().to_owned()));
     all.filter(|pair| vocabulary.entities.contains(pair) || own.contains(pair.1.as_str())).collect()
+}
+
+/// What tells classes apart whose members lists of denied models compare by their spelling.
+fn spelled_apart<'s>(sides: &[Side<'s>], class: &Class) -> Vec<(bool, Vec<&'s str>, Vec<bool>)> {
+    let name = &class.witness;
+    let spelled = sides.iter().zip(class.by_spelling).filter(|(_, by_spelling)| *by_spelling);
+    let spelled = spelled.map(|(side, _)| {
+        let facts = side.facts();
+        let as_written = facts.denied_lists().filter(|(_, list)| list.contains_model(name)).map(|(id, _)| id);
+        let alike = sides.iter().map(|other| facts.resolves_like(other.facts(), name));
+        (name.contains(','), as_written.collect(), alike.collect())
+    });
+    spelled.collect()
 }
 
 /// What policies can tell of a name as a text.

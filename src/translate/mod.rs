@@ -26,6 +26,8 @@ pub(crate) use denied_models::DeniedModels;
 pub use lists::Lists;
 pub(crate) use lists::TEAM_ROUTES;
 pub(crate) use model_names::ModelNames;
+#[cfg(feature = "prove")]
+pub(crate) use spellings::folded;
 pub(crate) use spellings::{canonical, readings};
 pub(crate) use token_role_lists::TokenRoleLists;
 pub(crate) use writer::JWTAUTH;

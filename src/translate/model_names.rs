@@ -19,7 +19,7 @@ pub(crate) struct ModelNames {
 }
 
 /// A wildcard of `model_list`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Wildcard {
     text: String,
     pattern: Pattern,
@@ -55,6 +55,39 @@ impl ModelNames {
     /// runs.
     pub(crate) fn is_served(&self, name: &str) -> bool {
         self.served.contains(name)
+    }
+
+    /// The exact names of `model_list`, aliases included.
+    #[cfg(feature = "prove")]
+    pub(crate) fn served(&self) -> impl Iterator<Item = &str> {
+        self.served.iter().map(String::as_str)
+    }
+
+    /// Whether two configurations resolve a name by the same wildcards of `model_list`, with the same targets.
+    #[cfg(feature = "prove")]
+    pub(crate) fn resolves_like(&self, other: &Self, name: &str) -> bool {
+        let within = |some: &Self, others: &Self| {
+            let mut own = some.wildcards.iter().filter(|wildcard| wildcard.pattern.matches(name));
+            own.all(|wildcard| others.wildcards.contains(wildcard))
+        };
+        within(self, other) && within(other, self)
+    }
+
+    /// Whether the configuration has a name that `model_list` does not have exactly.
+    #[cfg(feature = "prove")]
+    pub(crate) fn has_others(&self) -> bool {
+        !self.wildcards.is_empty() || !self.opened.is_subset(&self.served)
+    }
+
+    /// Whether two configurations have the same wildcards in `model_list`, and this one has each name that the other has.
+    #[cfg(feature = "prove")]
+    pub(crate) fn has_all_of(&self, other: &Self) -> bool {
+        let within =
+            |some: &Self, others: &Self| some.wildcards.iter().all(|own| others.wildcards.contains(own));
+        other.served.is_subset(&self.served)
+            && other.opened.iter().all(|name| self.served.contains(name) || self.opened.contains(name))
+            && within(self, other)
+            && within(other, self)
     }
 
     /// Whether the configuration has the name: in `model_list` by name or wildcard, or in a list of models by

@@ -3,6 +3,8 @@
 //! Input: a name of a model, a path, or an entity. Output: every list and group above it, as a decision would find
 //! them. So a proof and a decision never disagree about the members of a list.
 
+mod denials;
+
 use std::collections::HashSet;
 
 use cedar_policy::{EntityUid, Schema};
@@ -16,6 +18,8 @@ use crate::routes::RouteList;
 #[cfg(feature = "reload")]
 use crate::rules::Rule;
 use crate::translate::TEAM_ROUTES;
+
+pub(crate) use denials::Reason;
 
 /// The facts of one snapshot.
 #[derive(Clone, Copy)]
@@ -123,12 +127,6 @@ impl<'s> ProofFacts<'s> {
     /// The names of the roles in `modelgate.role_permissions`.
     pub(crate) fn token_roles(self) -> impl Iterator<Item = &'s str> {
         in_order(self.0.world.lists.token_roles.keys().map(String::as_str))
-    }
-
-    /// The ids of the lists of denied models that have a member.
-    pub(crate) fn denied_lists(self) -> impl Iterator<Item = &'s str> {
-        let roles = self.0.world.lists.token_roles.values();
-        in_order(roles.filter(|role| !role.denied.1.is_empty()).map(|role| role.denied.0.as_str()))
     }
 
     /// The scopes with a list of models.

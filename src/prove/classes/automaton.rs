@@ -151,7 +151,7 @@ impl Patterns {
                     // A text that a pattern without wildcards matches has no other member in its class.
                     let is_single = accepted.iter().any(|place| self.is_exact(*place));
                     order.push(accepted.clone());
-                    place.insert(Class { witness, is_single, is_finite: is_single });
+                    place.insert(Class { witness, is_single, by_spelling: [false; 2] });
                 }
             }
             for (c, next) in self.steps(&state, alphabet) {

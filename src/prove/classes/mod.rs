@@ -20,8 +20,8 @@ pub(super) struct Class {
     pub(super) witness: String,
     /// Whether it is the only member.
     pub(super) is_single: bool,
-    /// Whether it has finitely many members.
-    pub(super) is_finite: bool,
+    /// Whether lists of denied models tell its members apart by their spelling, for each side.
+    pub(super) by_spelling: [bool; 2],
 }
 
 /// Joins classes that nothing tells apart. `preferred` orders the witnesses, the best first.
@@ -38,11 +38,10 @@ pub(super) fn joined<T: Ord, P: Ord>(
             }
             Entry::Occupied(mut place) => {
                 let known = place.get_mut();
-                let is_finite = known.is_finite && class.is_finite;
                 if preferred(&class.witness) < preferred(&known.witness) {
                     *known = class;
                 }
-                (known.is_single, known.is_finite) = (false, is_finite);
+                known.is_single = false;
             }
         }
     }

@@ -1,14 +1,20 @@
 //! The classes of model names.
 
+use std::collections::BTreeSet;
+
 use super::Class;
 use super::automaton::{Alphabet, Patterns, TooMany};
 use crate::config::Config;
+use crate::pattern::filled;
 use crate::prove::vocabulary::Vocabulary;
 use crate::providers;
 
+/// The number of spellings of denied models that get classes of their own.
+const MOST: usize = 500;
+
 /// The classes of the names of models, for these configurations and policies.
 pub(in crate::prove) fn models<'c>(
-    configs: impl Iterator<Item = &'c Config>,
+    configs: impl Iterator<Item = &'c Config> + Clone,
     vocabulary: &Vocabulary,
 ) -> Result<Vec<Class>, TooMany> {
     let mut patterns = Patterns::default();
@@ -19,11 +25,10 @@ pub(in crate::prove) fn models<'c>(
     for (beginning, _) in providers::beginnings() {
         patterns.wildcard("", &format!("{beginning}*"));
     }
-    for config in configs {
-        for name in names(config) {
-            add(&mut patterns, name);
-        }
+    for name in configs.clone().flat_map(names) {
+        add(&mut patterns, name);
     }
+    spellings(configs).iter().for_each(|name| patterns.exact(name));
     for uid in vocabulary.of_type("Model") {
         add(&mut patterns, uid);
     }
@@ -46,6 +51,26 @@ fn add(patterns: &mut Patterns, name: &str) {
             patterns.wildcard(prefix, name);
         }
     }
+}
+
+/// Spellings of denied models that a wildcard allows: `vendor/x`, if `vendor/*` is allowed and `x` or `openai/x` is denied, or
+/// if it stands for `openai/x` at the upstream. The engine decides about each of them, where a formula would leave open
+/// what the names of a class spell.
+fn spellings<'c>(configs: impl Iterator<Item = &'c Config> + Clone) -> BTreeSet<String> {
+    let denied = configs.clone().flat_map(|config| config.token_roles.iter().flatten());
+    let denied = denied.flat_map(|entry| &entry.deny_models).filter(|name| !name.contains('*'));
+    let denied = denied.flat_map(|name| [name.as_str(), name.rsplit('/').next().unwrap_or(name)]);
+    let denied: BTreeSet<&str> = denied.collect();
+    let own = configs.clone().flat_map(names).map(|name| (name, "*"));
+    let served = configs
+        .flat_map(|config| &config.models)
+        .filter_map(|model| Some((model.name.as_str(), model.deployment.as_ref()?.model.as_str())));
+    let wildcards: BTreeSet<(&str, &str)> =
+        own.chain(served).filter(|(name, _)| name.contains('*')).collect();
+    let spelled = wildcards.iter().flat_map(|(name, target)| {
+        denied.iter().map(move |denied| filled(name, target, denied)).filter(|name| !name.contains('*'))
+    });
+    spelled.take(MOST).collect()
 }
 
 /// Every name and wildcard of a configuration.

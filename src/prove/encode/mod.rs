@@ -2,11 +2,12 @@
 //! are variables.
 //!
 //! Input: snapshots. Output: a schema, the conditions under which a request is possible (`caller`, `team`, `resources`,
-//! `entities`), and the conditions under which a side allows it (`policy`). Two sides have types of their own, and share
+//! `denied`, `entities`), and the conditions under which a side allows it (`policy`). Two sides have types of their own, and share
 //! the claims and the request.
 
 mod caller;
 mod claims;
+mod denied;
 mod entities;
 mod policy;
 mod resources;
@@ -21,6 +22,7 @@ mod world;
 pub(super) use claims::{Claims, Reading};
 pub(super) use policy::{Policy, Question};
 pub(super) use resources::is_like;
+pub(super) use said::{ToldRoutes, route_lists, told_models};
 pub(super) use schema::of as schema;
 pub(super) use schema::request;
 pub(super) use side::Side;

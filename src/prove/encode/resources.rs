@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::engine::proof::ProofFacts;
+use crate::translate::DeniedModels;
 
 use super::policy::Question;
 use super::text::{or, quoted, same, when};
@@ -61,7 +62,7 @@ impl World<'_> {
         let (model, route) = (self.side.model(), self.side.route());
         let above_models = self.above("Model", |witness| facts.model(witness), self.models);
         let above_routes = self.above("Route", |witness| facts.route(witness), self.routes);
-        let denied: BTreeSet<&str> = facts.denied_lists().collect();
+        let denied: BTreeMap<&str, &DeniedModels> = facts.denied_lists().collect();
         for (ty, id) in self.vocabulary.entities.clone() {
             for (question, own, above, variable, classes) in [
                 (Question::Model, "Model", &above_models, "context.mc", self.models),
@@ -78,14 +79,10 @@ impl World<'_> {
                 }
                 let found = above.get(&(ty.clone(), id.clone())).cloned().unwrap_or_default();
                 let has = one_of(variable, &found, classes.len());
-                // Names that only a reading of a denied name finds are in no finite list: for them both is possible.
-                if ty == "ModelSet" && denied.contains(id.as_str()) && !self.is_narrow {
-                    let certain: Vec<usize> = (0..classes.len())
-                        .filter(|at| classes.get(*at).is_some_and(|class| class.is_finite))
-                        .collect();
-                    let certain = one_of(variable, &certain, classes.len());
+                let denied = denied.get(id.as_str()).filter(|_| ty == "ModelSet" && !self.is_narrow);
+                if let Some(open) = denied.and_then(|list| self.spelled_otherwise(list)) {
                     let is_in = format!("({model} in {})", self.side.entity(&ty, &id));
-                    self.require(format!("!({certain}) || {}", same(&is_in, &has)));
+                    self.require(format!("{open} || {}", same(&is_in, &has)));
                 } else {
                     self.define(Some(question), Comparison::In, [&ty, &id], has);
                 }

@@ -9,6 +9,8 @@ use super::text::quoted;
 #[derive(Clone, Copy)]
 pub(in crate::prove) struct Side<'s> {
     pub(in crate::prove) snapshot: &'s Snapshot,
+    /// 0 for the first side, 1 for the second.
+    pub(in crate::prove) number: usize,
     /// The namespace of its types.
     pub(super) namespace: &'static str,
     /// The member of the context with its caller, model and route.
@@ -18,12 +20,12 @@ pub(in crate::prove) struct Side<'s> {
 impl<'s> Side<'s> {
     /// The first side.
     pub(in crate::prove) fn first(snapshot: &'s Snapshot) -> Self {
-        Self { snapshot, namespace: "A", member: "a" }
+        Self { snapshot, number: 0, namespace: "A", member: "a" }
     }
 
     /// The second side.
     pub(in crate::prove) fn second(snapshot: &'s Snapshot) -> Self {
-        Self { snapshot, namespace: "B", member: "b" }
+        Self { snapshot, number: 1, namespace: "B", member: "b" }
     }
 
     pub(in crate::prove) fn facts(&self) -> ProofFacts<'s> {

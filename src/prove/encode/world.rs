@@ -178,7 +178,8 @@ impl<'w> World<'w> {
         texts.into_iter().map(Formula::text).collect()
     }
 
-    /// What both sides decide alike: the attributes and tags that they read from the token, and equal lists of denied models.
+    /// What both sides decide alike: the attributes and tags that they read from the token, and the spellings of denied
+    /// models.
     pub(in crate::prove) fn alike(&self, other: &Side<'_>) -> Vec<Formula> {
         let (own, other_caller) = (self.side.caller(), other.caller());
         let mut texts = vec![
@@ -190,15 +191,7 @@ impl<'w> World<'w> {
                 &format!("{own}.client_id == {other_caller}.client_id"),
             ),
         ];
-        // For some names, one side alone allows both answers (`add_resources`). Equal lists give the same one.
-        let own_lists = denied_lists(&self.side);
-        for (list, models) in denied_lists(other) {
-            if let Some((equal, _)) = own_lists.iter().find(|(_, own)| *own == models) {
-                let own = format!("({} in {})", self.side.model(), self.side.entity("ModelSet", equal));
-                let others = format!("({} in {})", other.model(), other.entity("ModelSet", &list));
-                texts.push(same(&own, &others));
-            }
-        }
+        texts.extend(self.like_spellings(other));
         for tag in &self.vocabulary.tags {
             let tag = super::text::quoted(tag);
             texts.push(format!("{own}.hasTag({tag}) == {other_caller}.hasTag({tag})"));
@@ -279,15 +272,4 @@ fn ancestors(schema: &Value) -> BTreeMap<String, BTreeSet<String>> {
         }
         all = grown;
     }
-}
-
-/// The lists of denied models of a side: their ids, and what they name.
-fn denied_lists<'s>(side: &Side<'s>) -> Vec<(String, BTreeSet<&'s str>)> {
-    let entries = side.snapshot.config().token_roles.iter().flatten().enumerate();
-    let denying = entries.filter(|(_, entry)| !entry.deny_models.is_empty());
-    let list = |(at, models): (usize, &'s Vec<String>)| {
-        let names = models.iter().map(String::as_str).collect();
-        (format!("modelgate.role_permissions[{at}].deny_models"), names)
-    };
-    denying.map(|(at, entry)| list((at, &entry.deny_models))).collect()
 }

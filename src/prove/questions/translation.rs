@@ -50,7 +50,7 @@ const CLAIMS: [(Question, bool, &str, &str); 4] = [
 /// Asks whether the policies in force and the rules of the configuration agree.
 fn agree(subject: &Subject, solver: &Solver) -> Result<Vec<Claim>, ProveError> {
     let snapshot = &subject.snapshot;
-    let space = Space::new(vec![Side::first(snapshot)], vec![enforced(snapshot)?], &[])?;
+    let space = Space::of_rules(Side::first(snapshot), enforced(snapshot)?)?;
     let known = Known::new(&space);
     let tasks = |is_plain: bool| {
         let task = |(question, is_more, ..): &(Question, bool, &str, &str)| {

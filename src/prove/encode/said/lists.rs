@@ -1,5 +1,8 @@
 //! Whether a list has a name or a path, read from the rules.
 
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
 use crate::config::{Config, RoutePattern};
 use crate::providers;
 use crate::routes::{LLM_ROUTES, RouteList, surface};
@@ -36,25 +39,79 @@ fn fits(pattern: &[char], text: &[char]) -> bool {
     }
 }
 
-/// Whether a list of routes has a path.
-pub(super) fn has_route(routes: &[RoutePattern], path: &str) -> bool {
-    routes.iter().any(|route| match route {
-        RoutePattern::Group(_) => {
-            RouteList::new(vec![route.clone()]).templates().any(|template| follows(&template, path))
+/// Whether a list of denied models has a model, by the [rules](../../../../docs/reference/rules.md#denied-spellings) 1 and 2. `None`
+/// if its spelling decides.
+pub(super) fn denies(config: &Config, listed: &[String], model: &str) -> Option<bool> {
+    if is_listed(config, listed, model) {
+        return Some(true);
+    }
+    if config.models.iter().any(|entry| entry.name.as_str() == model && !model.contains('*')) {
+        return Some(false);
+    }
+    (!has_name(config, model) && !model.contains(',')).then_some(true)
+}
+
+/// Whether `model_list` has a name, exactly or by a wildcard, or a list of models has it.
+fn has_name(config: &Config, model: &str) -> bool {
+    let served = config.models.iter().map(|entry| entry.name.as_str());
+    let mut served = served.filter(|name| name.contains('*'));
+    let of_roles = config.role_permissions.iter().flatten().flat_map(|entry| entry.models.iter().flatten());
+    let of_scopes = config.jwt.iter().flat_map(|jwt| &jwt.scope_mappings).flat_map(|mapping| &mapping.models);
+    let of_tokens = config.token_roles.iter().flatten().flat_map(|entry| &entry.models);
+    let of_teams = config.teams.iter().flat_map(|team| &team.models);
+    let names = of_roles.chain(of_scopes).map(|name| name.as_str());
+    let mut names = names.chain(of_tokens.chain(of_teams).map(String::as_str));
+    served.any(|name| fits(&name.chars().collect::<Vec<_>>(), &model.chars().collect::<Vec<_>>()))
+        || names.any(|name| name == model && !name.contains('*'))
+}
+
+/// The paths that a list of routes has.
+pub(super) struct Paths {
+    exact: BTreeSet<String>,
+    /// With a part for any text.
+    templates: Vec<String>,
+    prefixes: Vec<String>,
+}
+
+impl Paths {
+    pub(super) fn new(routes: &[RoutePattern]) -> Self {
+        let mut paths = Self { exact: BTreeSet::new(), templates: Vec::new(), prefixes: Vec::new() };
+        for route in routes {
+            match route {
+                RoutePattern::Group(_) => {
+                    let templates = RouteList::new(vec![route.clone()]).templates().collect::<Vec<_>>();
+                    let (open, exact): (Vec<_>, Vec<_>) =
+                        templates.into_iter().partition(|template| template.contains('{'));
+                    paths.exact.extend(exact);
+                    paths.templates.extend(open);
+                }
+                RoutePattern::Exact(exact) => _ = paths.exact.insert(exact.clone()),
+                RoutePattern::Prefix(prefix) => paths.prefixes.push(prefix.clone()),
+            }
         }
-        RoutePattern::Exact(exact) => exact == path,
-        RoutePattern::Prefix(prefix) => path.starts_with(prefix.as_str()),
-    })
+        paths
+    }
+
+    /// The paths that are open to callers who are no admins (R9), without those of SDKs.
+    fn of_llms() -> Self {
+        let group = |name: &str| RouteList::new(vec![RoutePattern::Group(name.to_owned())]);
+        let mut paths = Self::new(&[RoutePattern::Group(LLM_ROUTES.to_owned())]);
+        let below = group("passthrough_routes_wildcard").templates().collect::<Vec<_>>();
+        paths.prefixes.extend(below.iter().filter_map(|path| path.strip_suffix('*')).map(str::to_owned));
+        paths
+    }
+
+    pub(super) fn has(&self, path: &str) -> bool {
+        self.exact.contains(path)
+            || self.templates.iter().any(|template| follows(template, path))
+            || self.prefixes.iter().any(|prefix| path.starts_with(prefix.as_str()))
+    }
 }
 
 /// Whether a route is open to callers who are no admins (R9).
 pub(super) fn is_llm_route(path: &str, with_sdks: bool) -> bool {
-    let group = |name: &str| RouteList::new(vec![RoutePattern::Group(name.to_owned())]);
-    group(LLM_ROUTES).templates().any(|template| follows(&template, path))
-        || group("passthrough_routes_wildcard")
-            .templates()
-            .any(|prefix| prefix.strip_suffix('*').is_some_and(|prefix| path.starts_with(prefix)))
-        || (with_sdks && surface::is_sdk_route(path))
+    static PATHS: LazyLock<Paths> = LazyLock::new(Paths::of_llms);
+    PATHS.has(path) || (with_sdks && surface::is_sdk_route(path))
 }
 
 /// Whether a path follows a template: `{x}` is one segment, `{x:path}` any rest.

@@ -1,9 +1,13 @@
 //! What the rules say, as conditions: an encoding of `docs/reference/rules.md` beside the translation.
 //!
 //! Input: the settings of a configuration. Output: the conditions under which its rules answer a question with yes. They use
-//! neither the translation nor its lists: `lists` matches names and paths by code of its own.
+//! neither the translation nor its lists: `lists` matches names and paths by code of its own, and `apart` has the classes that
+//! they need.
 
+mod apart;
 mod lists;
+
+pub(in crate::prove) use apart::{Routes as ToldRoutes, models as told_models, route_lists};
 
 use crate::config::{JwtAuth, RoutePattern, TokenRole};
 use crate::names::Role;
@@ -13,9 +17,9 @@ use crate::prove::formula::Formula;
 use super::caller::roles;
 use super::claims::Claims;
 use super::policy::Question;
-use super::resources::one_of;
 use super::text::{and, negated, or, quoted};
 use super::world::World;
+use lists::Paths;
 
 const TEAM_RULES: [&str; 4] = ["R6.header", "R6.unknown_team", "R6.no_team", "R6.no_team_with_model"];
 
@@ -73,11 +77,14 @@ impl World<'_> {
         let config = self.side.snapshot.config();
         let master = "context.c.master".to_owned();
         let mut needed = vec![or([master.clone(), self.granted(claims, jwt, Question::Model)])];
-        // `deny_models` compares spellings, which the engine reads.
         for (at, entry) in config.token_roles.iter().flatten().enumerate() {
             if !entry.deny_models.is_empty() {
                 let list = format!("modelgate.role_permissions[{at}].deny_models");
-                let denied = self.model_in("ModelSet", &list);
+                let denies = |model: &str| lists::denies(config, &entry.deny_models, model);
+                let certain = self.models_where(|_, model| denies(model) == Some(true));
+                // Where the spelling decides, the engine reads it.
+                let spelled = self.models_where(|_, model| denies(model).is_none());
+                let denied = or([certain, and([spelled, self.model_in("ModelSet", &list)])]);
                 needed.push(negated(&and([held(claims, jwt, &config.token_roles, entry), denied])));
             }
         }
@@ -153,9 +160,8 @@ impl World<'_> {
     }
 
     fn in_routes(&self, routes: &[RoutePattern]) -> String {
-        let found =
-            self.routes.iter().enumerate().filter(|(_, class)| lists::has_route(routes, &class.witness));
-        one_of("context.rc", &found.map(|(at, _)| at).collect::<Vec<_>>(), self.routes.len())
+        let paths = Paths::new(routes);
+        self.routes_where(|_, path| paths.has(path))
     }
 }
 

@@ -1,6 +1,11 @@
 //! Rules with `deny_models` compare as said, whatever spells a denied model.
 
-use modelgate::prove::{Prover, Relation};
+use modelgate::authn::VerifiedClaims;
+use modelgate::engine::AuthzQuery;
+use modelgate::names::ModelName;
+use modelgate::prove::{Prover, Relation, Subject, Verdict};
+use proptest::strategy::{Strategy, ValueTree as _};
+use proptest::test_runner::TestRunner;
 
 use crate::{counterexample, prover, subject};
 
@@ -143,4 +148,86 @@ fn another_target_of_a_wildcard_changes_what_is_denied() {
         ["gpt-*", "other-*"].map(|target| rules.replace("openai/vendor/*", &format!("openai/{target}")));
     let compared = prover.compare(&subject(&old, &[]), &subject(&new, &[])).unwrap();
     assert_eq!(counterexample(&compared.gained).scenario.model.as_deref(), Some("vendor/x"), "{compared:#?}");
+}
+
+/// Names that rules of [`some_rules`] treat in different ways, and spellings of them.
+const NAMES: [&str; 22] = [
+    "small",
+    "SMALL",
+    "large",
+    "vendor/x",
+    "vendor/X",
+    "Vendor/x",
+    "vendor/x:free",
+    "vendor/x-latest",
+    "vendor/y",
+    "vendor/small",
+    "vendor/vendor/x",
+    "vendor/gpt-x",
+    "x",
+    "X",
+    "gpt-x",
+    "openai/gpt-x",
+    "unknown",
+    "small,large",
+    "vendor/x,small",
+    "vendor/y,vendor/X",
+    "small,unknown",
+    ",",
+];
+
+/// Rules with roles `a` and `b`, with and without denials, and some of several models.
+fn some_rules() -> impl Strategy<Value = String> {
+    let some = |names: &'static [&'static str], most| proptest::sample::subsequence(names, 0..=most);
+    let granted = || some(&["small", "large", "*", "vendor/*", "vendor/x"], 2);
+    let denied = || some(&["small", "gold", "x", "vendor/X", "gpt-x", "vendor/*"], 2);
+    let models = some(&["small", "large", "vendor/*", "vendor/x", "*"], 3);
+    (models, [(granted(), denied()), (granted(), denied())]).prop_map(|(models, roles)| {
+        let quoted = |names: &[&str]| names.iter().map(|name| format!("'{name}', ")).collect::<String>();
+        let role = |name: &str, (granted, denied): &(Vec<&str>, Vec<&str>)| {
+            format!("{{role: {name}, models: [{}], deny_models: [{}]}}", quoted(granted), quoted(denied))
+        };
+        rules(&models, &format!("{}, {}", role("a", &roles[0]), role("b", &roles[1])))
+    })
+}
+
+/// `MODELGATE_PROVE_CASES` says how many pairs.
+#[test]
+fn no_difference_that_a_name_shows_is_proven_not_to_exist() {
+    let Some(prover) = prover("no_difference_that_a_name_shows_is_proven_not_to_exist") else { return };
+    let mut runner = TestRunner::deterministic();
+    let mut next = || some_rules().new_tree(&mut runner).unwrap().current();
+    let cases = std::env::var("MODELGATE_PROVE_CASES").map_or(4, |cases| cases.parse().unwrap());
+    let mut undecided = 0;
+    for _ in 0..cases {
+        let (old, new) = (next(), next());
+        let [first, second] = [&old, &new].map(|rules| subject(rules, &[]));
+        let compared = prover.compare(&first, &second).unwrap();
+        for (verdict, denies, allows) in
+            [(&compared.gained, &first, &second), (&compared.lost, &second, &first)]
+        {
+            undecided += u32::from(matches!(verdict, Verdict::Undecided(_)));
+            let shows =
+                |roles: &[&str], name: &str| may_use(allows, roles, name) && !may_use(denies, roles, name);
+            let callers: [&[&str]; 3] = [&["a"], &["b"], &["a", "b"]];
+            let found = callers
+                .iter()
+                .find_map(|roles| NAMES.iter().find(|name| shows(roles, name)).map(|name| (*roles, *name)));
+            let is_proven = matches!(verdict, Verdict::Proven);
+            assert!(!is_proven || found.is_none(), "{found:?}\n{old}\n{new}\n{compared:#?}");
+        }
+    }
+    println!("{undecided} of {} are undecided", cases * 2);
+}
+
+fn may_use(rules: &Subject, roles: &[&str], model: &str) -> bool {
+    let claims = serde_json::json!({ "roles": roles }).as_object().cloned().unwrap();
+    let caller = rules.snapshot().identify(&VerifiedClaims::dangerous_trust(claims));
+    let query = AuthzQuery {
+        method: "POST".to_owned(),
+        route: "/v1/chat/completions".to_owned(),
+        models: vec![ModelName::new(model).unwrap()],
+        ..AuthzQuery::default()
+    };
+    rules.snapshot().decide_query(&caller, &query).is_ok()
 }

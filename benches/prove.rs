@@ -116,6 +116,14 @@ fn subject(config: &Value, policies: &str) -> Subject {
     Subject::new(config, DropIns::load(directory("a.cedar", policies).path()).unwrap()).unwrap()
 }
 
+/// A prover that ends: what is not answered within some minutes is undecided.
+fn prover() -> Prover {
+    Prover::new(Limits::within(BUDGET)).unwrap()
+}
+
+/// The time for all questions of one measurement.
+const BUDGET: Duration = Duration::from_secs(300);
+
 /// How two rules compare, and why that is undecided.
 fn found(compared: &Comparison) -> String {
     let reasons = [&compared.gained, &compared.lost].into_iter().filter_map(|verdict| match verdict {
@@ -134,9 +142,6 @@ fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
 fn main() {
     let asked: Vec<usize> = std::env::args().skip(1).filter_map(|argument| argument.parse().ok()).collect();
     let sizes = if asked.is_empty() { vec![20, 100, 300, 1000] } else { asked };
-    let mut limits = Limits::default();
-    limits.time = Duration::from_secs(600);
-    let prover = Prover::new(limits).unwrap();
     let invariants = Invariants::load(directory("a.cedar", INVARIANTS).path()).unwrap();
     for size in sizes.into_iter().map(Size::of) {
         let (config, policies) = (config(size), policies(size));
@@ -145,17 +150,20 @@ fn main() {
             "{} models, {} roles, {} policies: built in {built:.1?}",
             size.models, size.roles, size.dropins
         );
-        let (report, time) = timed(|| prover.prove(&old, &invariants).unwrap());
+        let (report, time) = timed(|| prover().prove(&old, &invariants).unwrap());
         let (violated, undecided) = (report.violated().count(), report.undecided().count());
         let claims = report.claims.len();
         println!("  prove: {time:.2?}, {claims} claims, {violated} violated, {undecided} undecided");
         for claim in report.violated() {
             println!("    {claim}");
         }
+        for claim in report.undecided().take(3) {
+            println!("    {claim}");
+        }
         let newer = policies.replace("\"18h\"", "\"19h\"");
-        let (compared, time) = timed(|| prover.compare(&old, &subject(&config, &newer)).unwrap());
+        let (compared, time) = timed(|| prover().compare(&old, &subject(&config, &newer)).unwrap());
         println!("  diff --prove, later hours: {time:.2?}, {}", found(&compared));
-        let (compared, time) = timed(|| prover.compare(&old, &subject(&config, &policies)).unwrap());
+        let (compared, time) = timed(|| prover().compare(&old, &subject(&config, &policies)).unwrap());
         println!("  diff --prove, the same: {time:.2?}, {}", found(&compared));
     }
 }

@@ -18,6 +18,9 @@ mod bundle;
 #[path = "../fuzz/oracles/casefile.rs"]
 mod casefile;
 #[cfg(feature = "gateway")]
+#[path = "../fuzz/oracles/choices.rs"]
+mod choices;
+#[cfg(feature = "gateway")]
 #[path = "../fuzz/oracles/claims.rs"]
 mod claims;
 #[path = "../fuzz/oracles/config.rs"]

@@ -3,6 +3,8 @@
 #![cfg(feature = "gateway")]
 #![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+#[path = "../fuzz/oracles/choices.rs"]
+mod choices;
 #[path = "../fuzz/oracles/world.rs"]
 mod world;
 

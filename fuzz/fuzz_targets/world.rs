@@ -1,5 +1,7 @@
 #![no_main]
 
+#[path = "../oracles/choices.rs"]
+mod choices;
 #[path = "../oracles/world.rs"]
 mod world;
 

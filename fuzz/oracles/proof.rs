@@ -16,6 +16,8 @@ use modelgate::prove::{Counterexample, Limits, ProveError, Prover, Relation, Sub
 use modelgate::request::{ModelUse, RequestContext};
 use serde_json::{Map, Value, json};
 
+use crate::choices::Choices;
+
 /// Both rules, in words for a finding.
 type Rules = (Value, String);
 
@@ -26,27 +28,9 @@ static PROVER: LazyLock<Result<Prover, ProveError>> = LazyLock::new(|| {
     Prover::new(limits)
 });
 
-struct Choices<'d>(std::slice::Iter<'d, u8>);
-
-impl Choices<'_> {
-    fn below(&mut self, count: usize) -> usize {
-        usize::from(self.0.next().copied().unwrap_or_default()) % count
-    }
-
-    fn one<'c>(&mut self, of: &[&'c str]) -> &'c str {
-        of[self.below(of.len())]
-    }
-
-    /// One bit for each choice.
-    fn some<'c>(&mut self, of: &[&'c str]) -> Vec<&'c str> {
-        let bits = self.below(256);
-        of.iter().enumerate().filter(|(i, _)| bits >> (i % 8) & 1 == 1).map(|(_, name)| *name).collect()
-    }
-}
-
 /// Checks one input. A solver that is missing is a finding.
 pub(crate) fn check(data: &[u8]) {
-    let mut choices = Choices(data.iter());
+    let mut choices = Choices::of(data);
     let mut one = rules(&mut choices);
     let other = if choices.below(4) == 3 {
         rules(&mut choices)
@@ -56,7 +40,7 @@ pub(crate) fn check(data: &[u8]) {
         vary(&mut other, &mut choices);
         other
     };
-    if choices.below(2) == 1 {
+    if choices.yes() {
         one.1.push_str(&policy(&mut choices, 9));
     }
     let contexts = contexts(&[&one.1, &other.1]);
@@ -115,7 +99,7 @@ fn rules(choices: &mut Choices<'_>) -> Rules {
         }
     };
     let mut jwt = json!({"user_id_jwt_field": "sub", "roles_jwt_field": "roles", "enforce_rbac": choices.below(4) != 3});
-    if choices.below(2) == 1 {
+    if choices.yes() {
         jwt["team_ids_jwt_field"] = json!("groups");
     }
     if choices.below(4) == 3 {
@@ -128,10 +112,10 @@ fn rules(choices: &mut Choices<'_>) -> Rules {
     let mut user = json!({"role": "internal_user"});
     listed(choices, &mut user);
     let mut ours = json!({});
-    if choices.below(2) == 1 {
+    if choices.yes() {
         let mut entries = [json!({"role": "dev"}), json!({"role": "ops"})];
         entries.iter_mut().for_each(|entry| listed(choices, entry));
-        if choices.below(2) == 1 {
+        if choices.yes() {
             entries[1]["inherits"] = json!(["dev"]);
         }
         ours["role_permissions"] = json!(entries);

@@ -20,6 +20,8 @@ use modelgate::request::{RequestContext, RequestParts, classify};
 use modelgate::routes::is_in_group;
 use serde_json::{Map, Value, json};
 
+use crate::choices::Choices;
+
 const CONFIG: &str = "
 general_settings:
   enable_jwt_auth: true
@@ -81,31 +83,19 @@ const OF_MODELS: [&str; 4] = [
     "unless { resource in AccessGroup::\"expensive\" }",
 ];
 
-struct Choices<'d>(std::slice::Iter<'d, u8>);
-
-impl Choices<'_> {
-    fn below(&mut self, count: usize) -> usize {
-        usize::from(self.0.next().copied().unwrap_or_default()) % count
-    }
-
-    fn one<'c>(&mut self, of: &[&'c str]) -> &'c str {
-        of[self.below(of.len())]
-    }
-
-    fn policy(&mut self, number: usize) -> String {
-        let effect = self.one(&["permit", "forbid"]);
-        let principal = self.one(&PRINCIPALS);
-        let (action, resource, mut conditions) = match self.below(4) {
-            0 => ("action", "resource", CONDITIONS.to_vec()),
-            1 => ("action == Action::\"call_route\"", self.one(&ROUTES), CONDITIONS.to_vec()),
-            2 => ("action in [Action::\"use_model\"]", self.one(&MODELS), CONDITIONS.to_vec()),
-            _ => ("action == Action::\"use_model\"", self.one(&MODELS), OF_MODELS.to_vec()),
-        };
-        conditions.push("");
-        let condition = self.one(&conditions);
-        let shadow = self.one(&["", "", "", "@shadow(\"trial\") "]);
-        format!("@id(\"p{number}\") {shadow}{effect}({principal}, {action}, {resource}) {condition};")
-    }
+fn policy(choices: &mut Choices<'_>, number: usize) -> String {
+    let effect = choices.one(&["permit", "forbid"]);
+    let principal = choices.one(&PRINCIPALS);
+    let (action, resource, mut conditions) = match choices.below(4) {
+        0 => ("action", "resource", CONDITIONS.to_vec()),
+        1 => ("action == Action::\"call_route\"", choices.one(&ROUTES), CONDITIONS.to_vec()),
+        2 => ("action in [Action::\"use_model\"]", choices.one(&MODELS), CONDITIONS.to_vec()),
+        _ => ("action == Action::\"use_model\"", choices.one(&MODELS), OF_MODELS.to_vec()),
+    };
+    conditions.push("");
+    let condition = choices.one(&conditions);
+    let shadow = choices.one(&["", "", "", "@shadow(\"trial\") "]);
+    format!("@id(\"p{number}\") {shadow}{effect}({principal}, {action}, {resource}) {condition};")
 }
 
 /// A request, in the form of each side.
@@ -121,7 +111,7 @@ struct Asked {
 impl Asked {
     fn choose(choices: &mut Choices<'_>) -> Self {
         let names = ["small", "large", "openai/x", "gpt-9", "other"];
-        let roles = ["r1", "r2", "r3"].into_iter().filter(|_| choices.below(2) == 1).collect();
+        let roles = ["r1", "r2", "r3"].into_iter().filter(|_| choices.yes()).collect();
         let subject = choices.one(&["ada", "eve", "bob"]);
         let path = choices.one(&["/v1/chat/completions", "/v1/embeddings", "/model/info"]);
         let model = choices.one(&names);
@@ -150,8 +140,8 @@ impl Asked {
 }
 
 pub(crate) fn check(data: &[u8]) {
-    let mut choices = Choices(data.iter());
-    let policies: Vec<String> = (0..=choices.below(10)).map(|number| choices.policy(number)).collect();
+    let mut choices = Choices::of(data);
+    let policies: Vec<String> = (0..=choices.below(10)).map(|number| policy(&mut choices, number)).collect();
     let text = policies.join("\n");
     let config = Config::parse("fuzz.yaml", CONFIG, ".".as_ref(), &|_| None).expect("a valid configuration");
     let dropins = internal::dropins(&[("a.cedar", &text)]).expect("plain policies");

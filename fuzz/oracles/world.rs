@@ -22,36 +22,15 @@ use modelgate::gateway::internal;
 use modelgate::request::{RequestContext, RequestParts, classify};
 use serde_json::{Map, Value, json};
 
+use crate::choices::Choices;
 use naive::Naive;
 
 /// Whether the request is allowed (`None` if a policy fails to evaluate), the policies that decide, and the shadow
 /// policies that would change the decision.
 type Outcome = (Option<bool>, BTreeSet<String>, BTreeSet<String>);
 
-pub(crate) struct Choices<'d>(std::slice::Iter<'d, u8>);
-
-impl Choices<'_> {
-    pub(crate) fn below(&mut self, count: usize) -> usize {
-        usize::from(self.0.next().copied().unwrap_or_default()) % count
-    }
-
-    pub(crate) fn one<'c>(&mut self, of: &[&'c str]) -> &'c str {
-        of[self.below(of.len())]
-    }
-
-    pub(crate) fn yes(&mut self) -> bool {
-        self.below(2) == 1
-    }
-
-    /// One bit for each choice.
-    pub(crate) fn some<'c>(&mut self, of: &[&'c str]) -> Vec<&'c str> {
-        let bits = self.below(256);
-        of.iter().enumerate().filter(|(i, _)| bits >> (i % 8) & 1 == 1).map(|(_, name)| *name).collect()
-    }
-}
-
 pub(crate) fn check(data: &[u8]) {
-    let mut choices = Choices(data.iter());
+    let mut choices = Choices::of(data);
     let settings = Settings::choose(&mut choices);
     let additions = entities::Additions::choose(&mut choices);
     let count = 1 + choices.below(8);

@@ -18,6 +18,8 @@ use super::settings::{
 };
 use super::yaml::environment::{Environment, REFERENCE};
 use super::yaml::lines::Lines;
+#[cfg(feature = "gateway")]
+use super::yaml::policies;
 use super::yaml::redaction;
 use super::yaml::tree::{Node, Span};
 
@@ -42,6 +44,13 @@ impl Config {
         let text = read(path).map_err(|cause| ConfigError::Read { file: path.to_owned(), cause })?;
         let directory = path.parent().unwrap_or(Path::new(""));
         Ok((Self::parse(&path.to_string_lossy(), &text, directory, env)?, text))
+    }
+
+    /// Whether the file certainly does not name policies on a server. The full reading tells, and reports what is wrong
+    /// with the file.
+    #[cfg(feature = "gateway")]
+    pub(crate) fn has_local_policies(path: &Path) -> bool {
+        read(path).is_ok_and(|text| policies::are_local(&text))
     }
 
     /// Reads a configuration from YAML (or JSON) text.

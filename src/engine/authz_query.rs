@@ -1,11 +1,14 @@
 //! Decides requests that exist only as facts: recorded or hypothetical ones.
 
 #[cfg(feature = "prove")]
+use std::sync::Arc;
+
+#[cfg(feature = "prove")]
 use super::authz_context::AuthzContext;
 use super::policy::asked::Asked;
 use super::policy::context::Facts;
 #[cfg(feature = "prove")]
-use super::policy::questions::Verdict;
+use super::policy::questions::{Matched, Verdict};
 use super::{Decision, Denied, Snapshot};
 use crate::identity::Caller;
 use crate::names::ModelName;
@@ -43,10 +46,10 @@ impl Snapshot {
         self.decide_asked(caller, &Asked::new(query.facts(), query.team_header.as_deref(), &models, is_open))
     }
 
-    /// Whether the policies answer each question of such a request with yes: about its route first, then about its models.
-    /// `None` if an evaluation fails.
+    /// The policies that hold, for each question of such a request: about its route first, then about its models. `None` if an
+    /// evaluation fails.
     #[cfg(feature = "prove")]
-    pub(crate) fn answers(&self, caller: &Caller, query: &AuthzQuery) -> Option<Vec<bool>> {
+    pub(crate) fn matched(&self, caller: &Caller, query: &AuthzQuery) -> Option<Vec<MatchedPolicies>> {
         let models: Vec<&ModelName> = query.models.iter().collect();
         let is_open = self.allows_references();
         let asked = Asked::new(query.facts(), query.team_header.as_deref(), &models, is_open);
@@ -54,8 +57,28 @@ impl Snapshot {
         let authz_context = AuthzContext::new(self, key).ok()?;
         let questions = authz_context.ask().ok()?;
         let verdicts = questions.verdicts(&self.policies, &asked.facts).ok()?;
-        let is_yes = |verdict: &Verdict| !verdict.live.permits.is_empty() && verdict.live.forbids.is_empty();
-        Some(verdicts.iter().map(|verdict| is_yes(verdict)).collect())
+        let ids = |matched: &Matched| matched.iter().map(|facts| Arc::clone(&facts.id)).collect();
+        let of = |verdict: &Verdict| MatchedPolicies {
+            permits: ids(&verdict.live.permits),
+            forbids: ids(&verdict.live.forbids),
+        };
+        Some(verdicts.iter().map(|verdict| of(verdict)).collect())
+    }
+}
+
+/// The ids of the policies in force that hold for one question.
+#[cfg(feature = "prove")]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct MatchedPolicies {
+    pub(crate) permits: Vec<Arc<str>>,
+    pub(crate) forbids: Vec<Arc<str>>,
+}
+
+#[cfg(feature = "prove")]
+impl MatchedPolicies {
+    /// Whether they answer with yes.
+    pub(crate) fn allow(&self) -> bool {
+        !self.permits.is_empty() && self.forbids.is_empty()
     }
 }
 

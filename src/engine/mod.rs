@@ -24,6 +24,8 @@ mod teams;
 
 pub use access::AccessQuery;
 pub use authz_query::AuthzQuery;
+#[cfg(feature = "prove")]
+pub(crate) use authz_query::MatchedPolicies;
 #[cfg(feature = "cli")]
 pub(crate) use callable::MODEL_ROUTES;
 pub use decision::{Decision, Denied, Permit};

@@ -16,6 +16,7 @@ use super::policy::asked::Asked;
 use super::policy::drop_ins::ValidatedDropIns;
 use super::policy::facts::{PolicyFacts, PolicyView};
 use super::policy::reads::Reads;
+use super::policy::shapes::one_of_each;
 use super::policy::store::PolicyStore;
 use super::teams::TeamDirectory;
 #[cfg(feature = "gateway")]
@@ -27,7 +28,7 @@ use crate::dropins::{DropInError, DropIns};
 use crate::identity::{Caller, Profile};
 use crate::routes::group_names;
 use crate::rules::{MASTER_KEY_ROLE, Rule};
-use crate::translate::{self, TranslateError};
+use crate::translate::{self, TranslateError, TranslatedPolicy};
 
 static GENERATION: AtomicU64 = AtomicU64::new(0);
 
@@ -107,25 +108,25 @@ impl Snapshot {
         let bundle = translate::translate(&config)?;
         let names = Names::new().map_err(SnapshotError::Schema)?;
         let drop_ins = ValidatedDropIns::new(dropins, &bundle.policies, &reads_of)?;
-        validate(&bundle.policy_set()?, &drop_ins)?;
+        validate(&bundle.policies, &drop_ins)?;
 
         let mut reads = drop_ins.reads.clone();
         let mut facts_in_order = Vec::new();
-        for translated in &bundle.policies {
+        for translated in bundle.policies {
             let its = reads_of(translated.policy());
             reads.add_all(&its);
-            facts_in_order.push(Arc::new(PolicyFacts::of_translated(translated, &its)));
+            facts_in_order.push(Arc::new(PolicyFacts::of_translated(translated, its)));
         }
         for dropin in &dropins.policies {
             let its = reads_of(&dropin.parsed);
-            facts_in_order.push(Arc::new(PolicyFacts::of_dropped(dropin, &its)));
+            facts_in_order.push(Arc::new(PolicyFacts::of_dropped(dropin, its)));
         }
         let mut lists = bundle.lists;
         lists.add_route_groups(group_names().filter(|group| drop_ins.reads.names(group)));
         let others = drop_ins.actions.iter().map(Entity::uid);
         let policies =
             PolicyStore::new(facts_in_order, names.action("call_route"), names.action("use_model"), others)
-                .map_err(|error| SnapshotError::Invalid(error.to_string()))?;
+                .map_err(|id| SnapshotError::Invalid(format!("two have the id `{id}`")))?;
         let mut world = World {
             names,
             lists,
@@ -256,8 +257,11 @@ impl Snapshot {
     }
 }
 
-fn validate(translated: &PolicySet, drop_ins: &ValidatedDropIns) -> Result<(), SnapshotError> {
-    let outcome = Validator::new(drop_ins.schema.clone()).validate(translated, ValidationMode::Strict);
+fn validate(translated: &[TranslatedPolicy], drop_ins: &ValidatedDropIns) -> Result<(), SnapshotError> {
+    let policies = one_of_each(translated.iter().map(TranslatedPolicy::policy)).cloned();
+    let set =
+        PolicySet::from_policies(policies).map_err(|error| SnapshotError::Invalid(error.to_string()))?;
+    let outcome = Validator::new(drop_ins.schema.clone()).validate(&set, ValidationMode::Strict);
     if outcome.validation_passed() {
         return Ok(());
     }

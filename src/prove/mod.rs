@@ -3,10 +3,12 @@
 //! Input: rules, and invariants or other rules to compare with. Output: for each claim that it is proven for every
 //! principal, model, route and context, or a request that shows the opposite, or that it is undecided.
 //!
-//! `classes` divides names and paths into finitely many classes. `encode` writes rules and requests as formulas, and
+//! `candidates` looks for a request that shows something, before the solver is asked. `classes` divides names and paths into finitely many classes. `encode` writes rules and requests as formulas, and
 //! `solve` asks the solver. `scenario` makes a request of what the solver found, which the engine then decides:
 //! no request is reported that the engine does not confirm.
 
+mod alike;
+mod candidates;
 mod classes;
 mod encode;
 mod error;
@@ -70,12 +72,23 @@ impl Prover {
 
     fn prove_here(&self, subject: &Subject, invariants: &Invariants) -> Result<Report, ProveError> {
         let bounds = invariants.of(subject)?;
-        let space = space_of(subject, &bounds)?;
-        let known = Known::new(&space);
-        let mut claims = questions::never_fails(subject, &known, &self.solver)?;
-        claims.extend(questions::useful(subject, &known, &self.solver)?);
-        claims.extend(questions::invariants(subject, &known, &self.solver, &bounds)?);
-        claims.extend(questions::translation(subject, &self.solver)?);
+        let policies = || {
+            let space = space_of(subject, &bounds)?;
+            let known = Known::new(&space);
+            let mut claims = questions::never_fails(subject, &known, &self.solver)?;
+            claims.extend(questions::useful(subject, &known, &self.solver)?);
+            claims.extend(questions::invariants(subject, &known, &self.solver, &bounds)?);
+            Ok(claims)
+        };
+        // The questions about the translation have formulas of their own.
+        let (policies, translation): (Result<Vec<Claim>, ProveError>, _) = std::thread::scope(|scope| {
+            let thread = std::thread::Builder::new().stack_size(solve::STACK);
+            let thread = thread.spawn_scoped(scope, || questions::translation(subject, &self.solver));
+            (policies(), thread.map(|thread| thread.join()))
+        });
+        let mut claims = policies?;
+        let ended = || ProveError::Internal("a thread ended early".to_owned());
+        claims.extend(translation.map_err(|_| ended())?.map_err(|_| ended())??);
         Ok(self.report(claims))
     }
 

@@ -7,11 +7,14 @@ use std::sync::Arc;
 use cedar_policy::{EntityUid, RequestEnv, Schema};
 
 use super::ProveError;
+use super::alike::has_same_settings;
+use super::candidates::Guide;
 use super::classes::{self, Class, methods_that_run_unnamed};
 use super::encode::{self, Asks, Claims, Policy, Side, ToldRoutes, World};
 use super::formula::{Digest, Formula};
 use super::solve::{About, Never, Query, basis};
 use super::vocabulary::Vocabulary;
+use crate::engine::Snapshot;
 use crate::routes::RouteList;
 
 /// The names that formulas may use, for one or two sides.
@@ -21,6 +24,8 @@ pub(super) struct Space<'s> {
     vocabulary: Vocabulary,
     pub(super) models: Vec<Class>,
     pub(super) routes: Vec<Class>,
+    /// Whether the sides differ in their policies alone.
+    pub(super) is_alike: bool,
 }
 
 /// The requests with one model, or without.
@@ -28,6 +33,8 @@ pub(super) struct Requests<'s> {
     worlds: Vec<World<'s>>,
     schema: Arc<Schema>,
     basis: Digest,
+    /// What stands for the schema, with nothing that is given.
+    basis_alone: Digest,
     pub(super) claims: Claims,
     /// The conditions under which a request exists.
     exists: Arc<[Formula]>,
@@ -37,11 +44,23 @@ pub(super) struct Requests<'s> {
 pub(super) struct Known<'k> {
     pub(super) space: &'k Space<'k>,
     requests: [OnceCell<Requests<'k>>; 4],
+    guides: [OnceCell<Guide<'k>>; 2],
 }
 
 impl<'k> Known<'k> {
     pub(super) fn new(space: &'k Space<'k>) -> Self {
-        Self { space, requests: Default::default() }
+        Self { space, requests: Default::default(), guides: Default::default() }
+    }
+
+    /// What leads to requests that one of the sides decides in some way.
+    pub(super) fn guide(&self, at: usize) -> Result<&Guide<'k>, ProveError> {
+        let space = self.space;
+        let (Some(place), Some(side), Some(policies)) =
+            (self.guides.get(at), space.sides.get(at), space.policies.get(at))
+        else {
+            return Err(ProveError::Internal("no such side".to_owned()));
+        };
+        Ok(place.get_or_init(|| Guide::new(side.snapshot, policies, [&space.models, &space.routes])))
     }
 
     /// The requests that exist.
@@ -133,19 +152,54 @@ impl<'s> Space<'s> {
         };
         let known = |path: &str| (path != "/v1/chat/completions", !path.starts_with("/v1/"), path.len());
         let routes = classes::joined(routes, route, known);
-        Ok(Self { sides, policies, vocabulary, models, routes })
+        let is_alike = match &*sides {
+            [one, other] => has_same_settings([one.snapshot, other.snapshot]),
+            _ => false,
+        };
+        Ok(Self { sides, policies, vocabulary, models, routes, is_alike })
     }
 
     /// The requests that exist.
     fn requests(&self, asks: Asks) -> Result<Requests<'_>, ProveError> {
+        if let Some(world) = self.world_of_both(asks)? {
+            return self.requests_of(vec![world]);
+        }
         let mut claims = Claims::default();
         let mut worlds: Vec<World<'_>> = Vec::new();
         for side in &self.sides {
-            let classes = [&*self.models, &*self.routes];
-            let world = World::new(*side, &self.vocabulary, classes, claims, asks, self.sides.len() > 1)?;
+            let world = self.world(*side, claims, asks, self.sides.len() > 1)?;
             claims = world.claims().clone();
             worlds.push(world);
         }
+        self.requests_of(worlds)
+    }
+
+    fn world<'w>(
+        &'w self,
+        side: Side<'w>,
+        claims: Claims,
+        asks: Asks,
+        is_exact: bool,
+    ) -> Result<World<'w>, ProveError> {
+        World::new(side, &self.vocabulary, [&self.models, &self.routes], claims, asks, is_exact)
+    }
+
+    /// One world for two sides that differ in their policies alone.
+    ///
+    /// Both sides then know the same of each request. A list of routes that the policies of one side name is known to that side
+    /// alone: then their worlds differ, and each side has its own.
+    fn world_of_both(&self, asks: Asks) -> Result<Option<World<'_>>, ProveError> {
+        let [first, second] = &*self.sides else { return Ok(None) };
+        if !self.is_alike {
+            return Ok(None);
+        }
+        let of = |snapshot: &'s Snapshot| self.world(Side::first(snapshot), Claims::default(), asks, false);
+        let (own, other) = (of(first.snapshot)?, of(second.snapshot)?);
+        Ok(own.is_same(&other).then_some(own))
+    }
+
+    fn requests_of<'w>(&'w self, worlds: Vec<World<'w>>) -> Result<Requests<'w>, ProveError> {
+        let claims = worlds.last().map(|world| world.claims().clone()).unwrap_or_default();
         let mut conditions = Vec::new();
         for world in &worlds {
             conditions.extend(world.conditions());
@@ -153,17 +207,15 @@ impl<'s> Space<'s> {
         if let Some(world) = worlds.last() {
             conditions.extend(world.shared());
         }
-        if let [first, second] = &*self.sides
-            && let Some(world) = worlds.first()
-        {
-            debug_assert!(!std::ptr::eq(first, second), "two sides");
-            conditions.extend(world.alike(second));
+        if let ([first, _], [_, second]) = (&*worlds, &*self.sides) {
+            conditions.extend(first.alike(second));
         }
-        let (schema, text) = encode::schema(&self.sides, &claims)?;
+        let (schema, text) = encode::schema(self.sides.get(..worlds.len()).unwrap_or_default(), &claims)?;
         Ok(Requests {
             worlds,
             schema: Arc::new(schema),
             basis: basis(&text, &conditions),
+            basis_alone: basis(&text, &[]),
             claims,
             exists: conditions.into(),
         })
@@ -173,7 +225,13 @@ impl<'s> Space<'s> {
 impl Requests<'_> {
     /// One of the sides.
     pub(super) fn side(&self, at: usize) -> Result<&World<'_>, ProveError> {
+        let at = if self.has_one_world() { 0 } else { at };
         self.worlds.get(at).ok_or_else(|| ProveError::Internal("no such side".to_owned()))
+    }
+
+    /// Whether all sides know the same of each request.
+    pub(super) fn has_one_world(&self) -> bool {
+        self.worlds.len() == 1
     }
 
     /// Whether a request exists for which a formula is true.
@@ -184,6 +242,12 @@ impl Requests<'_> {
     /// Whether a request exists for which the evaluation of a formula fails.
     pub(super) fn may_fail(&self, formula: Formula) -> Result<Query, ProveError> {
         self.query(formula, Never::Fails)
+    }
+
+    /// The same among all requests, also those that do not exist. None of these is none of those, and it is found out faster.
+    pub(super) fn is_imaginable(&self, formula: Formula) -> Result<Query, ProveError> {
+        let query = self.query(formula, Never::Matches)?;
+        Ok(Query { given: Arc::default(), basis: self.basis_alone, ..query })
     }
 
     fn query(&self, formula: Formula, never: Never) -> Result<Query, ProveError> {

@@ -34,9 +34,9 @@ pub enum TranslateError {
 /// everything else that makes a policy. [`to_cedar`](Self::to_cedar) adds them.
 #[derive(Clone, Debug)]
 pub struct TranslatedPolicy {
-    policy: Policy,
-    rule: Rule,
-    source: String,
+    pub(crate) policy: Policy,
+    pub(crate) rule: Rule,
+    pub(crate) source: String,
 }
 
 impl TranslatedPolicy {

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::Choices;
+use crate::choices::Choices;
 
 /// The files of operators.
 pub(crate) struct Additions {

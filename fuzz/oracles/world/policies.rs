@@ -1,7 +1,7 @@
 //! Policies that reach every entity and attribute, with every operator of Cedar.
 
-use super::Choices;
 use super::entities::{Additions, IDS, SETS};
+use crate::choices::Choices;
 
 /// An expression, and the expression that must guard it.
 struct Reached {

@@ -7,6 +7,8 @@ pub(super) mod environment;
 pub(super) mod key_name;
 pub(super) mod lines;
 pub(super) mod path;
+#[cfg(feature = "gateway")]
+pub(super) mod policies;
 pub(super) mod redaction;
 mod syntax;
 pub(super) mod tree;

@@ -5,7 +5,7 @@ use std::fmt;
 
 use foldhash::fast::RandomState;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_saphyr::{Error, Location, SnippetMode, Spanned};
+use serde_saphyr::{Error, Location, Options, SnippetMode, Spanned};
 
 use super::key_name::name_in;
 use super::{path, syntax};
@@ -60,15 +60,7 @@ impl Node {
 
     /// The tree of a file with exactly one YAML (or JSON) document. Keys may repeat: see [`Self::take_duplicates`].
     pub(in crate::config) fn parse(text: &str) -> Result<Self, (Problem, Option<Span>)> {
-        let options = serde_saphyr::options! {
-            // The limits allow some hundred thousand teams, but no alias bomb.
-            budget: serde_saphyr::budget! { max_events: 10_000_000, max_nodes: 5_000_000, max_depth: 32 },
-            alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: 100_000 },
-            with_snippet: false,
-            // All duplicates are reported, not only the first: see `take_duplicates`.
-            duplicate_keys: serde_saphyr::options::DuplicateKeyPolicy::PassThrough,
-        };
-        serde_saphyr::from_str_with_options(text, options).map_err(|error| problem(&error, text))
+        serde_saphyr::from_str_with_options(text, options()).map_err(|error| problem(&error, text))
     }
 
     /// Removes and returns every duplicate key. The first occurrence is kept.
@@ -149,6 +141,17 @@ impl Value {
             Self::Sequence(_) => "a list",
             Self::Mapping(_) => "a mapping",
         }
+    }
+}
+
+pub(in crate::config) fn options() -> Options {
+    serde_saphyr::options! {
+        // The limits allow some hundred thousand teams, but no alias bomb.
+        budget: serde_saphyr::budget! { max_events: 10_000_000, max_nodes: 5_000_000, max_depth: 32 },
+        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: 100_000 },
+        with_snippet: false,
+        // All duplicates are reported, not only the first: see `take_duplicates`.
+        duplicate_keys: serde_saphyr::options::DuplicateKeyPolicy::PassThrough,
     }
 }
 

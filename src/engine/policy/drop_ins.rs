@@ -1,9 +1,10 @@
 //! Validated drop-in files.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use cedar_policy::{Entity, EntityUid, Policy, PolicyId, PolicySet, Schema, ValidationMode, Validator};
+use foldhash::fast::RandomState;
 
 use super::reads::Reads;
 use crate::dropins::{Declared, DropIn, DropInError, DropIns, Finding, MergedSchema, StaticEntities};
@@ -42,7 +43,7 @@ impl ValidatedDropIns {
         translated: &[TranslatedPolicy],
         reads_of: impl Fn(&Policy) -> Reads,
     ) -> Result<Self, Box<DropInError>> {
-        let known = translated.iter().map(|translated| translated.id().clone()).collect();
+        let known = translated.iter().map(TranslatedPolicy::id).collect();
         let refused = |findings| DropInError::unless_empty(findings).err();
         let merged = MergedSchema::new(&dropins.schemas);
         let (merged, statics) =
@@ -97,7 +98,7 @@ fn own_actions(schema: &Schema) -> Result<Vec<Entity>, String> {
     Ok(actions.into_iter().filter(|action| !is_built_in(action)).collect())
 }
 
-fn check(dropins: &[DropIn], known: &BTreeSet<PolicyId>, schema: &Schema) -> Vec<Finding> {
+fn check(dropins: &[DropIn], known: &HashSet<&PolicyId, RandomState>, schema: &Schema) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut first: BTreeMap<&PolicyId, &DropIn> = BTreeMap::new();
     let mut set = PolicySet::new();

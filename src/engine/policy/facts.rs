@@ -26,28 +26,29 @@ pub(in crate::engine) struct PolicyFacts {
 }
 
 impl PolicyFacts {
-    pub(in crate::engine) fn of_translated(translated: &TranslatedPolicy, reads: &Reads) -> Self {
+    pub(in crate::engine) fn of_translated(translated: TranslatedPolicy, reads: Reads) -> Self {
+        let TranslatedPolicy { policy, rule, source } = translated;
         Self {
-            id: Arc::from(translated.id().to_string()),
-            rule: translated.rule(),
-            source: Some(translated.source().to_owned()),
-            policy: translated.policy().clone(),
+            id: Arc::from(AsRef::<str>::as_ref(policy.id())),
+            rule,
+            source: Some(source),
+            policy,
             reason: None,
             shadow: false,
-            context: reads.context.clone(),
+            context: reads.context,
         }
     }
 
-    pub(in crate::engine) fn of_dropped(dropin: &DropIn, reads: &Reads) -> Self {
+    pub(in crate::engine) fn of_dropped(dropin: &DropIn, reads: Reads) -> Self {
         let policy = &dropin.policy;
         Self {
-            id: Arc::from(policy.id().to_string()),
+            id: Arc::from(AsRef::<str>::as_ref(policy.id())),
             rule: Rule::Policy,
             source: Some(dropin.source()),
             policy: policy.clone(),
             reason: annotation(policy, "reason").filter(|reason| !reason.is_empty()).map(Arc::from),
             shadow: annotation(policy, "shadow").is_some(),
-            context: reads.context.clone(),
+            context: reads.context,
         }
     }
 }

@@ -5,12 +5,13 @@
 //! every other case the scope is false, so the policy could neither decide nor fail.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use cedar_policy::{
     ActionConstraint, Effect, Entities, EntityUid, Policy, PolicySet, PolicySetError, PrincipalConstraint,
     ResourceConstraint,
 };
+use foldhash::fast::RandomState;
 
 use super::facts::PolicyFacts;
 
@@ -51,30 +52,24 @@ impl<T> Effects<T> {
 }
 
 impl Policies {
-    pub(in crate::engine) fn new(
-        facts: &[Arc<PolicyFacts>],
-        action: EntityUid,
-    ) -> Result<Self, Box<PolicySetError>> {
+    pub(in crate::engine) fn new(facts: &[Arc<PolicyFacts>], action: EntityUid) -> Self {
         let of = |reads_context: bool, shadow: bool, effect: Effect| {
-            let facts = facts
-                .iter()
-                .filter(|facts| facts.context.is_empty() != reads_context && facts.shadow == shadow);
-            let policies = facts.map(|facts| &facts.policy).filter(|policy| policy.effect() == effect);
-            PolicyIndex::new(policies, &action)
+            let is_here = |facts: &&Arc<PolicyFacts>| {
+                facts.context.is_empty() != reads_context
+                    && facts.shadow == shadow
+                    && facts.policy.effect() == effect
+            };
+            PolicyIndex::new(facts.iter().filter(is_here), &action)
         };
-        let effects = |reads_context, shadow| {
-            Ok::<_, Box<PolicySetError>>(Effects {
-                permits: of(reads_context, shadow, Effect::Permit)?,
-                forbids: of(reads_context, shadow, Effect::Forbid)?,
-            })
+        let effects = |reads_context, shadow| Effects {
+            permits: of(reads_context, shadow, Effect::Permit),
+            forbids: of(reads_context, shadow, Effect::Forbid),
         };
-        let policy_sets = |reads_context| {
-            Ok::<_, Box<PolicySetError>>(PolicySets {
-                live: effects(reads_context, false)?,
-                shadow: effects(reads_context, true)?,
-            })
+        let policy_sets = |reads_context| PolicySets {
+            live: effects(reads_context, false),
+            shadow: effects(reads_context, true),
         };
-        Ok(Self { context_free: policy_sets(false)?, context_dependent: policy_sets(true)?, action })
+        Self { context_free: policy_sets(false), context_dependent: policy_sets(true), action }
     }
 }
 
@@ -82,8 +77,17 @@ impl Policies {
 #[derive(Debug, Default)]
 pub(in crate::engine) struct PolicyIndex {
     /// Policies whose scope names no entity.
-    always: PolicySet,
-    by_entity: HashMap<EntityUid, PolicySet>,
+    always: Slice,
+    by_entity: HashMap<EntityUid, Slice, RandomState>,
+}
+
+/// Policies that are evaluated together.
+#[derive(Debug, Default)]
+struct Slice {
+    policies: Vec<Arc<PolicyFacts>>,
+    /// Cedar's set of them, once a question needs it. A set takes more memory than its policies, and most roles of a
+    /// large configuration are never asked about by one process.
+    set: OnceLock<Box<PolicySet>>,
 }
 
 /// The principal and resource of a question, and their ancestors.
@@ -95,39 +99,53 @@ pub(in crate::engine) struct QuestionEntities<'q> {
     places: HashSet<&'q EntityUid>,
 }
 
+impl Slice {
+    fn set(&self) -> Result<&PolicySet, Box<PolicySetError>> {
+        if let Some(set) = self.set.get() {
+            return Ok(set);
+        }
+        let set = PolicySet::from_policies(self.policies.iter().map(|facts| facts.policy.clone()))?;
+        Ok(self.set.get_or_init(|| Box::new(set)))
+    }
+}
+
 impl PolicyIndex {
     /// Indexes the policies that apply to `action`.
     pub(in crate::engine) fn new<'p>(
-        policies: impl Iterator<Item = &'p Policy>,
+        policies: impl Iterator<Item = &'p Arc<PolicyFacts>>,
         action: &EntityUid,
-    ) -> Result<Self, Box<PolicySetError>> {
-        let policies: Vec<&Policy> = policies.filter(|policy| applies(policy, action)).collect();
+    ) -> Self {
+        let policies: Vec<_> = policies.filter(|facts| applies(&facts.policy, action)).collect();
         // A policy is kept under the entity of its scope with the fewest policies. For "this role, that model" this is
         // usually the model.
-        let mut mentions: HashMap<EntityUid, usize> = HashMap::new();
-        for uid in policies.iter().flat_map(|policy| scope_entities(policy)) {
+        let mut mentions: HashMap<EntityUid, usize, RandomState> = HashMap::default();
+        for uid in policies.iter().flat_map(|facts| scope_entities(&facts.policy)) {
             *mentions.entry(uid).or_default() += 1;
         }
         let mut index = Self::default();
-        for policy in policies {
-            let rarest = scope_entities(policy).min_by_key(|uid| mentions.get(uid).copied());
-            let set = match rarest {
+        for facts in policies {
+            let rarest = scope_entities(&facts.policy).min_by_key(|uid| mentions.get(uid).copied());
+            let slice = match rarest {
                 Some(uid) => index.by_entity.entry(uid).or_default(),
                 None => &mut index.always,
             };
-            set.add(policy.clone())?;
+            slice.policies.push(Arc::clone(facts));
         }
-        Ok(index)
+        index
     }
 
     /// The sets that contain every policy whose scope can match the request, and others.
     pub(in crate::engine) fn relevant<'i>(
         &'i self,
         question_entities: &'i QuestionEntities<'_>,
-    ) -> impl Iterator<Item = &'i PolicySet> {
+    ) -> impl Iterator<Item = Result<&'i PolicySet, Box<PolicySetError>>> {
+        self.slices(question_entities).map(Slice::set)
+    }
+
+    fn slices<'i>(&'i self, question_entities: &'i QuestionEntities<'_>) -> impl Iterator<Item = &'i Slice> {
         let places = question_entities.places.iter().filter(|_| !self.by_entity.is_empty());
         let indexed = places.filter_map(|uid| self.by_entity.get(*uid));
-        std::iter::once(&self.always).filter(|set| !set.is_empty()).chain(indexed)
+        std::iter::once(&self.always).filter(|slice| !slice.policies.is_empty()).chain(indexed)
     }
 
     /// Exactly the policies whose scope matches the request.
@@ -135,10 +153,10 @@ impl PolicyIndex {
         &self,
         question_entities: &QuestionEntities<'_>,
     ) -> Result<PolicySet, Box<PolicySetError>> {
-        let relevant = self.relevant(question_entities).flat_map(PolicySet::policies);
+        let relevant = self.slices(question_entities).flat_map(|slice| &slice.policies);
         let mut set = PolicySet::new();
-        for policy in relevant.filter(|policy| question_entities.are_in_scope(policy)) {
-            set.add(policy.clone())?;
+        for facts in relevant.filter(|facts| question_entities.are_in_scope(&facts.policy)) {
+            set.add(facts.policy.clone())?;
         }
         Ok(set)
     }
@@ -214,7 +232,9 @@ mod tests {
     use proptest::prelude::*;
     use proptest::sample::select;
 
+    use super::super::reads::Names;
     use super::*;
+    use crate::rules::Rule;
 
     fn scope(variable: &'static str, entities: &'static [&'static str]) -> impl Strategy<Value = String> {
         let of = move |operator| select(entities).prop_map(move |uid| format!("{variable} {operator} {uid}"));
@@ -251,6 +271,18 @@ mod tests {
         )
     }
 
+    fn facts(policy: &Policy) -> Arc<PolicyFacts> {
+        Arc::new(PolicyFacts {
+            id: Arc::from(policy.id().to_string()),
+            rule: Rule::Policy,
+            policy: policy.clone(),
+            source: None,
+            reason: None,
+            shadow: false,
+            context: Names::default(),
+        })
+    }
+
     fn uid(text: &str) -> EntityUid {
         text.parse().unwrap()
     }
@@ -281,10 +313,11 @@ mod tests {
             let action = uid("Action::\"use\"");
             let request = Request::new(uid(principal), action.clone(), uid(resource), Context::empty(), None).unwrap();
 
-            let index = PolicyIndex::new(policies.iter(), &action).unwrap();
+            let facts: Vec<_> = policies.iter().map(facts).collect();
+            let index = PolicyIndex::new(facts.iter(), &action);
             let (principal, resource) = (uid(principal), uid(resource));
             let question_entities = QuestionEntities::new(&principal, &resource, &entities);
-            let sliced = index.relevant(&question_entities).map(|set| answer(&request, set, &entities))
+            let sliced = index.relevant(&question_entities).map(|set| answer(&request, set.unwrap(), &entities))
                 .reduce(|mut all, (matched, failed)| { all.0.extend(matched); (all.0, all.1 | failed) });
             let matching = answer(&request, &index.matching(&question_entities).unwrap(), &entities);
             let whole = answer(&request, &PolicySet::from_policies(policies).unwrap(), &entities);
@@ -303,7 +336,8 @@ mod tests {
             .enumerate()
             .map(|(i, text)| Policy::parse(Some(cedar_policy::PolicyId::new(format!("p{i}"))), text).unwrap())
             .collect();
-        let index = PolicyIndex::new(policies.iter(), &uid("Action::\"use\"")).unwrap();
+        let facts: Vec<_> = policies.iter().map(facts).collect();
+        let index = PolicyIndex::new(facts.iter(), &uid("Action::\"use\""));
         assert!(
             index.by_entity.keys().all(|uid| uid.type_name().to_string() == "Model"),
             "{:?}",

@@ -11,4 +11,5 @@ pub(super) mod index;
 pub(super) mod outcome;
 pub(super) mod questions;
 pub(super) mod reads;
+pub(super) mod shapes;
 pub(super) mod store;

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use cedar_policy::{Context, Entities, EntityUid, PolicySet, Request};
+use cedar_policy::{Context, Entities, EntityUid, PolicySet, PolicySetError, Request};
 
 use super::context::Facts;
 use super::facts::PolicyFacts;
@@ -185,8 +185,8 @@ impl ReadingContext {
     }
 }
 
-fn unless_empty(set: &PolicySet) -> impl Iterator<Item = &PolicySet> {
-    std::iter::once(set).filter(|set| !set.is_empty())
+fn unless_empty(set: &PolicySet) -> impl Iterator<Item = Result<&PolicySet, Box<PolicySetError>>> {
+    std::iter::once(set).filter(|set| !set.is_empty()).map(Ok)
 }
 
 fn request(
@@ -203,7 +203,7 @@ impl Effects<Matched> {
     /// Adds the policies that hold from some sets.
     ///
     /// Cedar skips a policy whose evaluation fails, even a `forbid`. Here that is an error.
-    fn extend<'p, P, I: Iterator<Item = &'p PolicySet>>(
+    fn extend<'p, P, I: Iterator<Item = Result<&'p PolicySet, Box<PolicySetError>>>>(
         &mut self,
         store: &PolicyStore,
         request: &Request,
@@ -222,7 +222,7 @@ impl Effects<Matched> {
     }
 
     /// Adds the shadow policies that hold. A policy whose evaluation fails does not hold, and affects nothing else.
-    fn extend_or_skip<'p, P, I: Iterator<Item = &'p PolicySet>>(
+    fn extend_or_skip<'p, P, I: Iterator<Item = Result<&'p PolicySet, Box<PolicySetError>>>>(
         &mut self,
         store: &PolicyStore,
         request: &Request,
@@ -241,11 +241,12 @@ fn ask<'p>(
     store: &PolicyStore,
     request: &Request,
     entities: &Entities,
-    sets: impl Iterator<Item = &'p PolicySet>,
+    sets: impl Iterator<Item = Result<&'p PolicySet, Box<PolicySetError>>>,
     matched: &mut Matched,
 ) -> Result<Option<String>, String> {
     let mut failure = None;
     for set in sets {
+        let set = set.map_err(|error| error.to_string())?;
         let response = store.authorizer.is_authorized(request, set, entities);
         failure = failure.or_else(|| Some(response.diagnostics().errors().next()?.to_string()));
         for id in response.diagnostics().reason() {

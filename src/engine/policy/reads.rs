@@ -6,11 +6,8 @@
 
 use std::collections::HashSet;
 
-use cedar_policy::pst::{
-    ActionConstraint, BinaryOp, Clause, EntityOrSlot, EntityType, EntityUID, Expr, Literal,
-    Policy as PstPolicy, PrincipalConstraint, ResourceConstraint, Template, Var,
-};
-use cedar_policy::{Entities, EntityUid, Policy};
+use cedar_policy::pst::{BinaryOp, Clause, EntityUID, Expr, Literal, Policy as PstPolicy, Template, Var};
+use cedar_policy::{ActionConstraint, Entities, EntityUid, Policy, PrincipalConstraint, ResourceConstraint};
 use foldhash::fast::RandomState;
 use serde_json::Value;
 
@@ -74,9 +71,13 @@ impl Reads {
     /// The names that one policy reads. If Cedar cannot represent the policy as data, it reads everything.
     pub(in crate::engine) fn of(policy: &Policy) -> Self {
         let mut reads = Self::default();
-        match policy.to_pst() {
-            Ok(PstPolicy::Static(whole)) => reads.add_policy(whole.body()),
-            Ok(PstPolicy::Linked(_)) | Err(_) => reads = Self::everything(),
+        reads.add_scope(policy);
+        // Converting a policy takes much longer than looking at its scope.
+        if policy.has_non_scope_constraint() {
+            match policy.to_pst() {
+                Ok(PstPolicy::Static(whole)) => reads.add_conditions(whole.body()),
+                Ok(PstPolicy::Linked(_)) | Err(_) => reads = Self::everything(),
+            }
         }
         reads
     }
@@ -150,31 +151,35 @@ impl Reads {
         self.value_of(attribute) || self.tested.contains(attribute)
     }
 
-    /// Adds a policy's names without its annotations, which Cedar does not evaluate.
-    fn add_policy(&mut self, policy: &Template) {
-        match &policy.principal {
+    /// Adds the names in a policy's scope.
+    fn add_scope(&mut self, policy: &Policy) {
+        match policy.principal_constraint() {
             PrincipalConstraint::Any => {}
-            PrincipalConstraint::Is(ty) => self.add_type(ty),
-            PrincipalConstraint::Eq(uid) | PrincipalConstraint::In(uid) => self.add_end(uid),
+            PrincipalConstraint::Is(ty) => self.add_type(&ty),
+            PrincipalConstraint::Eq(uid) | PrincipalConstraint::In(uid) => self.add_entity(&uid),
             PrincipalConstraint::IsIn(ty, uid) => {
-                self.add_type(ty);
-                self.add_end(uid);
+                self.add_type(&ty);
+                self.add_entity(&uid);
             }
         }
-        match &policy.action {
+        match policy.action_constraint() {
             ActionConstraint::Any => {}
-            ActionConstraint::Eq(uid) => self.add_uid(uid),
-            ActionConstraint::In(uids) => uids.iter().for_each(|uid| self.add_uid(uid)),
+            ActionConstraint::Eq(uid) => self.add_entity(&uid),
+            ActionConstraint::In(uids) => uids.iter().for_each(|uid| self.add_entity(uid)),
         }
-        match &policy.resource {
+        match policy.resource_constraint() {
             ResourceConstraint::Any => {}
-            ResourceConstraint::Is(ty) => self.add_type(ty),
-            ResourceConstraint::Eq(uid) | ResourceConstraint::In(uid) => self.add_end(uid),
+            ResourceConstraint::Is(ty) => self.add_type(&ty),
+            ResourceConstraint::Eq(uid) | ResourceConstraint::In(uid) => self.add_entity(&uid),
             ResourceConstraint::IsIn(ty, uid) => {
-                self.add_type(ty);
-                self.add_end(uid);
+                self.add_type(&ty);
+                self.add_entity(&uid);
             }
         }
+    }
+
+    /// Adds the names in a policy's conditions. Its annotations are no names, because Cedar does not evaluate them.
+    fn add_conditions(&mut self, policy: &Template) {
         for clause in policy.clauses() {
             let (Clause::When(condition) | Clause::Unless(condition)) = clause;
             self.add(condition);
@@ -253,11 +258,9 @@ impl Reads {
         }
     }
 
-    fn add_end(&mut self, end: &EntityOrSlot) {
-        match end {
-            EntityOrSlot::Entity(uid) => self.add_uid(uid),
-            EntityOrSlot::Slot(_) => *self = Self::everything(),
-        }
+    fn add_entity(&mut self, uid: &EntityUid) {
+        self.add_type(uid.type_name());
+        self.named.add(uid.id().unescaped());
     }
 
     fn add_uid(&mut self, uid: &EntityUID) {
@@ -265,7 +268,7 @@ impl Reads {
         self.named.add(&uid.eid);
     }
 
-    fn add_type(&mut self, ty: &EntityType) {
+    fn add_type(&mut self, ty: &impl ToString) {
         self.named.add(&ty.to_string());
     }
 

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use cedar_policy::{Authorizer, EntityUid, PolicyId, PolicySetError};
+use cedar_policy::{Authorizer, EntityUid, PolicyId};
+use foldhash::fast::RandomState;
 
 use super::facts::PolicyFacts;
 use super::index::Policies;
@@ -19,25 +20,32 @@ pub(in crate::engine) struct PolicyStore {
     pub(in crate::engine) others: HashMap<EntityUid, Policies>,
     /// In the order of the rules, dropped-in policies last.
     pub(in crate::engine) in_order: Vec<Arc<PolicyFacts>>,
-    by_id: HashMap<PolicyId, Arc<PolicyFacts>>,
+    by_id: HashMap<PolicyId, Arc<PolicyFacts>, RandomState>,
 }
 
 impl PolicyStore {
-    /// Indexes the policies for the actions `call_route` and `use_model`, and for those that operators declare.
+    /// Indexes the policies for the actions `call_route` and `use_model`, and for those that operators declare. Returns
+    /// the id that two policies have, if there is one.
     pub(in crate::engine) fn new(
         in_order: Vec<Arc<PolicyFacts>>,
         call_route: EntityUid,
         use_model: EntityUid,
         others: impl IntoIterator<Item = EntityUid>,
-    ) -> Result<Self, Box<PolicySetError>> {
-        let by_id = in_order.iter().map(|facts| (facts.policy.id().clone(), facts.clone())).collect();
+    ) -> Result<Self, PolicyId> {
+        let mut by_id: HashMap<_, _, RandomState> = HashMap::default();
+        for facts in &in_order {
+            let id = facts.policy.id();
+            if by_id.insert(id.clone(), Arc::clone(facts)).is_some() {
+                return Err(id.clone());
+            }
+        }
         let dropped: Vec<_> = in_order.iter().filter(|facts| facts.rule == Rule::Policy).cloned().collect();
-        let others = others.into_iter().map(|action| Ok((action.clone(), Policies::new(&dropped, action)?)));
+        let others = others.into_iter().map(|action| (action.clone(), Policies::new(&dropped, action)));
         Ok(Self {
-            others: others.collect::<Result<_, Box<PolicySetError>>>()?,
+            others: others.collect(),
             authorizer: Authorizer::new(),
-            call_route: Policies::new(&in_order, call_route)?,
-            use_model: Policies::new(&in_order, use_model)?,
+            call_route: Policies::new(&in_order, call_route),
+            use_model: Policies::new(&in_order, use_model),
             in_order,
             by_id,
         })

@@ -17,10 +17,11 @@ pub(crate) enum Reason {
 }
 
 impl<'s> ProofFacts<'s> {
-    /// The lists of denied models that have a member, by id.
+    /// The lists of denied models that have a member, in the order of their ids.
     pub(crate) fn denied_lists(self) -> impl Iterator<Item = (&'s str, &'s DeniedModels)> {
         let lists = self.0.world.lists.token_roles.values().map(|role| &role.denied);
-        lists.filter(|(_, denied)| !denied.is_empty()).map(|(id, denied)| (id.as_str(), denied))
+        let lists = lists.filter(|(_, denied)| !denied.is_empty()).map(|(id, denied)| (id.as_str(), denied));
+        lists.collect::<BTreeMap<_, _>>().into_iter()
     }
 
     /// Whether lists of denied models compare the spelling of a name that `model_list` does not have exactly. They have each

@@ -89,7 +89,7 @@ impl<'s> ProofFacts<'s> {
     /// The lists of routes that come with a role of `modelgate.role_permissions`, by the id of the list.
     pub(crate) fn routes_of_token_roles(self) -> impl Iterator<Item = (&'s str, &'s str)> {
         let roles = self.0.world.lists.token_roles.iter();
-        roles.filter_map(|(name, role)| Some((role.routes.as_ref()?.0.as_str(), name.as_str())))
+        in_order(roles.filter_map(|(name, role)| Some((role.routes.as_ref()?.0.as_str(), name.as_str()))))
     }
 
     /// Everything that decides about resources of operators' own types; `None` if there are no such types.
@@ -101,6 +101,12 @@ impl<'s> ProofFacts<'s> {
         let mut rules = vec![self.schema_json().to_string(), format!("{:?}", self.0.config().jwt)];
         let dropped = self.0.policies().filter(|policy| policy.rule() == Rule::Policy);
         rules.extend(dropped.map(|policy| policy.policy().to_string()));
+        rules.extend(self.entities());
+        Some(rules)
+    }
+
+    /// Every entity of operators' files as text, sorted.
+    pub(crate) fn entities(self) -> Vec<String> {
         let statics = &self.0.world.drop_ins.statics;
         let mut entities: Vec<String> = statics
             .all()
@@ -115,18 +121,17 @@ impl<'s> ProofFacts<'s> {
             })
             .collect();
         entities.sort();
-        rules.extend(entities);
-        Some(rules)
+        entities
     }
 
     /// The names of the roles in `modelgate.role_permissions`.
     pub(crate) fn token_roles(self) -> impl Iterator<Item = &'s str> {
-        self.0.world.lists.token_roles.keys().map(String::as_str)
+        in_order(self.0.world.lists.token_roles.keys().map(String::as_str))
     }
 
     /// The scopes with a list of models.
     pub(crate) fn scopes(self) -> impl Iterator<Item = &'s str> {
-        self.0.world.lists.scopes.keys().map(String::as_str)
+        in_order(self.0.world.lists.scopes.keys().map(String::as_str))
     }
 
     /// The declared teams.
@@ -171,4 +176,9 @@ impl<'s> ProofFacts<'s> {
             Some(DescribedEntity { uid, attributes: part("attrs"), tags: part("tags") })
         })
     }
+}
+
+/// The same in one order, because that of a hash table changes with each process. Formulas have it, and the keys of kept answers.
+fn in_order<T: Ord>(all: impl Iterator<Item = T>) -> impl Iterator<Item = T> {
+    all.collect::<std::collections::BTreeSet<T>>().into_iter()
 }

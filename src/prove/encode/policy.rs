@@ -41,9 +41,16 @@ pub(in crate::prove) struct Policy {
 
 impl Policy {
     pub(in crate::prove) fn new(policy: &cedar_policy::Policy) -> Result<Self, ProveError> {
-        let json = policy.to_json().map_err(|error| ProveError::Internal(error.to_string()))?;
+        let mut json = policy.to_json().map_err(|error| ProveError::Internal(error.to_string()))?;
+        // Annotations, such as the line in the file, decide nothing.
+        json.as_object_mut().map(|members| members.remove("annotations"));
         let digest = digest(&json.to_string());
         Ok(Self { id: policy.id().to_string(), effect: policy.effect(), json, digest })
+    }
+
+    /// Whether both policies say the same.
+    pub(in crate::prove) fn is_same(&self, other: &Self) -> bool {
+        self.digest == other.digest
     }
 
     /// Whether the policy answers this question.
@@ -57,17 +64,21 @@ impl Policy {
         if !is_about(self.json.get("action")?, question) {
             return None;
         }
-        let mut conditions = Vec::new();
-        for variable in ["principal", "resource"] {
-            conditions.extend(scope(self.json.get(variable)?, variable));
-        }
-        for clause in self.json.get("conditions").and_then(Value::as_array).into_iter().flatten() {
-            let body = clause.get("body")?.clone();
-            let is_unless = clause.get("kind").and_then(Value::as_str) == Some("unless");
-            conditions.push(if is_unless { json!({ "!": {"arg": body} }) } else { body });
-        }
-        let condition = renamed(&every(&conditions), side.namespace);
+        let condition = renamed(&self.whole_condition(), side.namespace);
         Some(substituted(&condition, side, question, meant))
+    }
+
+    /// The scope and the conditions of the policy as one condition.
+    pub(in crate::prove) fn whole_condition(&self) -> Value {
+        let scopes = ["principal", "resource"].into_iter();
+        let scopes = scopes.filter_map(|variable| scope(self.json.get(variable)?, variable));
+        let clauses = self.json.get("conditions").and_then(Value::as_array).into_iter().flatten();
+        let clauses = clauses.map(|clause| {
+            let body = clause.get("body").cloned().unwrap_or_default();
+            let is_unless = clause.get("kind").and_then(Value::as_str) == Some("unless");
+            if is_unless { json!({ "!": {"arg": body} }) } else { body }
+        });
+        every(&scopes.chain(clauses).collect::<Vec<_>>())
     }
 }
 

@@ -124,6 +124,12 @@ impl<'w> World<'w> {
         &self.claims
     }
 
+    /// Whether both say the same of every request, in the same words.
+    pub(in crate::prove) fn is_same(&self, other: &World<'_>) -> bool {
+        (self.side.namespace, &self.required, &self.formulas, &self.meanings)
+            == (other.side.namespace, &other.required, &other.formulas, &other.meanings)
+    }
+
     /// Every condition.
     pub(in crate::prove) fn conditions(&self) -> impl Iterator<Item = Formula> {
         let texts = self.required.iter().map(|text| Formula::text(text.clone()));

@@ -11,6 +11,7 @@ use crate::prove::ProveError;
 use crate::prove::encode::{Policy, Question};
 use crate::prove::formula::{all, any, not};
 use crate::prove::report::{Claim, Kind, Verdict};
+use crate::prove::solve::in_parallel;
 use crate::prove::space::Known;
 use crate::prove::subject::Subject;
 
@@ -35,8 +36,17 @@ pub(in crate::prove) fn useful(
         .filter_map(|view| Some((view, own.iter().find(|policy| policy.id == view.id())?)))
         .filter(|(_, policy)| Question::ALL.into_iter().any(|question| policy.is_about(question)))
         .collect();
-    let tasks: Vec<Task<'_>> = written.iter().map(|(_, policy)| alone(subject, own, policy)).collect();
-    let decides = solver.settle(known, &tasks)?;
+    let guide = known.guide(0)?;
+    let shown = in_parallel(written.len(), || (), |(), at| guide.alone(&written.get(at)?.1.id, &ASKED));
+    // The solver is asked about those of which no request was found that they decide.
+    let open = written.iter().zip(&shown).filter(|(_, shown)| !matches!(shown, Some(Some(_))));
+    let tasks: Vec<Task<'_>> = open.map(|((_, policy), _)| alone(subject, own, policy)).collect();
+    let mut asked = solver.settle(known, &tasks)?.into_iter();
+    let decides = shown.into_iter().map(|shown| match shown.flatten() {
+        Some(_) => Verdict::Violated { reason: None, counterexample: None },
+        None => asked.next().unwrap_or(Verdict::Undecided("it was not asked".to_owned())),
+    });
+    let decides: Vec<Verdict> = decides.collect();
     let dead: Vec<&Policy> = written
         .iter()
         .zip(&decides)

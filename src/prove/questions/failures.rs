@@ -108,6 +108,7 @@ fn task<'t>(subject: &'t Subject, policy: &'t Policy) -> Task<'t> {
             decided.is_some_and(|decided| decided.is_err_and(|denied| denied.rule == Rule::Evaluation))
         }),
         decided_by: &subject.snapshot,
+        guess: Box::new(|| None),
     };
     for (question, variant) in ASKED {
         task.formulas.push((

@@ -28,7 +28,11 @@ pub(in crate::prove) fn invariants(
     let own = known.space.policies.first().map(Vec::as_slice).unwrap_or_default();
     let tasks: Vec<Task<'_>> = prepared
         .iter()
-        .map(|(invariant, policy, marked)| task(subject, own, invariant, policy, marked))
+        .map(|(invariant, policy, marked)| {
+            let mut task = task(subject, own, invariant, policy, marked);
+            task.guess = Box::new(move || guess(known, invariant, marked));
+            task
+        })
         .collect();
     let verdicts = solver.settle(known, &tasks)?;
     let claims = prepared.iter().zip(verdicts).map(|((invariant, policy, _), verdict)| Claim {
@@ -44,6 +48,17 @@ pub(in crate::prove) fn invariants(
         because: Vec::new(),
     });
     Ok(claims.collect())
+}
+
+/// Looks for a request that shows that an invariant does not hold.
+fn guess(known: &Known<'_>, invariant: &Invariant, marked: &Snapshot) -> Option<Scenario> {
+    let marker = Policy::new(&invariant.marker.policy).ok()?;
+    let guide = known.guide(0).ok()?.with(marked, &marker);
+    match invariant.effect {
+        // Without the marker, the request is allowed.
+        Effect::Forbid => guide.alone(&marker.id, &ASKED),
+        Effect::Permit => guide.denied(&marker.id, &ASKED),
+    }
 }
 
 fn is_about_requests(policy: &Policy) -> bool {
@@ -84,6 +99,7 @@ fn task<'t>(
         may_shrink: true,
         shows: Box::new(shows),
         decided_by: &subject.snapshot,
+        guess: Box::new(|| None),
     };
     for (question, variant) in ASKED.into_iter().filter(|(question, _)| policy.is_about(*question)) {
         task.formulas.push((

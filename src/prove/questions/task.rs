@@ -36,7 +36,12 @@ pub(in crate::prove) struct Task<'t> {
     pub(in crate::prove) shows: Box<dyn Fn(&Scenario) -> bool + 't>,
     /// The rules that decide in the counterexample.
     pub(in crate::prove) decided_by: &'t Snapshot,
+    /// Looks for a request that shows it, before the solver is asked.
+    pub(in crate::prove) guess: Guess<'t>,
 }
+
+/// Looks for a request without the solver.
+pub(in crate::prove) type Guess<'t> = Box<dyn Fn() -> Option<Scenario> + 't>;
 
 impl Solver {
     /// Finds out about each task.
@@ -45,9 +50,26 @@ impl Solver {
         known: &Known<'_>,
         tasks: &[Task<'_>],
     ) -> Result<Vec<Verdict>, ProveError> {
+        let guessed: Vec<Option<Verdict>> = tasks.iter().map(Task::guessed).collect();
+        // The solver is asked about what no request showed.
         let all = |task: &Task<'_>| task.formulas.iter().map(|(variant, _)| *variant).collect();
-        let rounds: Vec<Vec<Variant>> = tasks.iter().map(all).collect();
-        let broad = self.round(known, tasks, &rounds, false)?;
+        let open = |(task, known): (&Task<'_>, &Option<Verdict>)| match known {
+            None => all(task),
+            Some(_) => Vec::new(),
+        };
+        let rounds: Vec<Vec<Variant>> = tasks.iter().zip(&guessed).map(open).collect();
+        let solved = self.rounds(known, tasks, &rounds)?;
+        Ok(guessed.into_iter().zip(solved).map(|(known, solved)| known.unwrap_or(solved)).collect())
+    }
+
+    /// Asks the given variants of each task.
+    fn rounds(
+        &self,
+        known: &Known<'_>,
+        tasks: &[Task<'_>],
+        rounds: &[Vec<Variant>],
+    ) -> Result<Vec<Verdict>, ProveError> {
+        let broad = self.round(known, tasks, rounds, false)?;
         // What the engine does not confirm is asked again, more narrowly.
         let unconfirmed = |verdict: &Verdict| matches!(verdict, Verdict::Undecided(_));
         let again: Vec<Vec<Variant>> = rounds
@@ -153,7 +175,25 @@ impl<'t> Task<'t> {
             may_shrink: false,
             shows: Box::new(|_| false),
             decided_by,
+            guess: Box::new(|| None),
         }
+    }
+
+    /// That a request shows it, if one is found without the solver.
+    fn guessed(&self) -> Option<Verdict> {
+        let scenario = (self.guess)().filter(|scenario| (self.shows)(scenario))?;
+        Some(self.shown(scenario))
+    }
+
+    /// That a request shows it.
+    fn shown(&self, scenario: Scenario) -> Verdict {
+        let models = self.decided_by.config().models.iter().map(|model| model.name.as_str().to_owned());
+        let scenario = match self.may_shrink {
+            true => scenario.smaller(&models.collect::<Vec<_>>(), &*self.shows),
+            false => scenario,
+        };
+        let counterexample = Some(Box::new(Counterexample::of(scenario, self.decided_by)));
+        Verdict::Violated { reason: None, counterexample }
     }
 
     fn confirmed(
@@ -174,16 +214,7 @@ impl<'t> Task<'t> {
         let scenarios = found.scenarios();
         let tried = scenarios.first().map(ToString::to_string).unwrap_or_default();
         match scenarios.into_iter().find(|scenario| (self.shows)(scenario)) {
-            Some(scenario) => {
-                let models =
-                    self.decided_by.config().models.iter().map(|model| model.name.as_str().to_owned());
-                let scenario = match self.may_shrink {
-                    true => scenario.smaller(&models.collect::<Vec<_>>(), &*self.shows),
-                    false => scenario,
-                };
-                let counterexample = Some(Box::new(Counterexample::of(scenario, self.decided_by)));
-                (Verdict::Violated { reason: None, counterexample }, false)
-            }
+            Some(scenario) => (self.shown(scenario), false),
             None => {
                 let reason = format!(
                     "the solver found a request that the engine does not confirm, so the formulas describe more than \

@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 
 use crate::authn::VerifiedClaims;
 use crate::config::Config;
-use crate::engine::{AuthzQuery, Decision, Denied, Snapshot};
+use crate::engine::{AuthzQuery, Decision, Denied, MatchedPolicies, Snapshot};
 use crate::identity::Caller;
 use crate::names::ModelName;
 use crate::prove::classes::runs_unnamed;
@@ -56,8 +56,13 @@ impl Scenario {
     /// Whether the policies answer the questions about the route and about the model with yes. `None` if the rules accept no such
     /// credential, or if an evaluation fails.
     pub(in crate::prove) fn answers(&self, snapshot: &Snapshot) -> Option<Vec<bool>> {
+        Some(self.matched(snapshot)?.iter().map(MatchedPolicies::allow).collect())
+    }
+
+    /// The policies that match, for each question of the request. `None` as for `answers`.
+    pub(in crate::prove) fn matched(&self, snapshot: &Snapshot) -> Option<Vec<MatchedPolicies>> {
         let (caller, query) = self.asked(snapshot)?;
-        snapshot.answers(&caller, &query)
+        snapshot.matched(&caller, &query)
     }
 
     /// The request, as these rules decide it.
@@ -81,7 +86,7 @@ impl Scenario {
     }
 
     /// The caller, if these rules accept its credential.
-    fn caller(&self, snapshot: &Snapshot) -> Option<Caller> {
+    pub(in crate::prove) fn caller(&self, snapshot: &Snapshot) -> Option<Caller> {
         let config = snapshot.config();
         match &self.claims {
             None => config.master_key.is_some().then(Caller::master_key),

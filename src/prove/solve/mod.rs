@@ -20,12 +20,11 @@ use cedar_policy::Schema;
 
 use super::formula::Digest;
 
-use parallel::in_parallel;
 use script::Script;
 use session::Session;
 use worker::Worker;
 
-pub(super) use parallel::STACK;
+pub(super) use parallel::{STACK, in_parallel};
 pub(super) use program::Program;
 pub use query::Limits;
 pub(super) use query::{About, Answer, Never, Query, basis};
@@ -60,11 +59,14 @@ impl Solver {
                 }
             }
         }
-        let mut found: Vec<(usize, Answer)> = Vec::new();
-        for group in groups.into_values() {
+        let groups: Vec<Vec<usize>> = groups.into_values().collect();
+        let of_group = |at: usize| {
+            let group = groups.get(at).map(Vec::as_slice).unwrap_or_default();
             let asked: Vec<&Query> = group.iter().filter_map(|at| queries.get(*at)).collect();
-            found.extend(group.into_iter().zip(self.in_sessions(&asked)));
-        }
+            group.iter().copied().zip(self.in_sessions(&asked)).collect::<Vec<_>>()
+        };
+        let found = in_parallel(groups.len(), || (), |(), at| of_group(at));
+        let mut found: Vec<(usize, Answer)> = found.into_iter().flatten().flatten().collect();
         let asked: Vec<&Query> = alone.iter().filter_map(|at| queries.get(*at)).collect();
         found.extend(alone.into_iter().zip(self.find(&asked).into_iter().map(|found| match found {
             Ok(None) => Answer::Never,

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 pub(in crate::prove) const STACK: usize = 256 << 20;
 
 /// Does the work with each number below `count`. Each worker begins with a state of its own. `None`: the worker ended early.
-pub(super) fn in_parallel<S, T: Send>(
+pub(in crate::prove) fn in_parallel<S, T: Send>(
     count: usize,
     begin: impl Fn() -> S + Sync,
     work: impl Fn(&mut S, usize) -> T + Sync,

@@ -131,13 +131,15 @@ impl<'l> BodyReader<'l> {
     pub(in crate::gateway) async fn joined(&mut self) -> Result<Bytes, Refusal> {
         let Some(first) = self.next().await? else { return Ok(Bytes::new()) };
         let Some(second) = self.next().await? else { return Ok(first) };
-        let mut frames = Frames::default();
-        frames.push(first);
-        frames.push(second);
+        // Frames are copied as they arrive. If they were kept until the end, a body would be there twice.
+        let mut joined = BytesMut::with_capacity(first.len() + second.len());
+        joined.extend_from_slice(&first);
+        joined.extend_from_slice(&second);
+        drop((first, second));
         while let Some(bytes) = self.next().await? {
-            frames.push(bytes);
+            joined.extend_from_slice(&bytes);
         }
-        Ok(frames.joined())
+        Ok(joined.freeze())
     }
 
     /// The next bytes. Trailers are dropped.

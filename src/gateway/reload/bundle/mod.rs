@@ -78,6 +78,13 @@ impl Mirror {
         sources: &Sources,
         env: &Variables,
     ) -> Result<Option<(Self, Duration)>, BundleError> {
+        let are_local = match sources.policies() {
+            Some(policies) => remote(policies).is_none(),
+            None => Config::has_local_policies(sources.config()),
+        };
+        if are_local {
+            return Ok(None);
+        }
         // An invalid configuration is reported in full when it is loaded.
         let settings = Config::load(sources.config(), env).map(|config| config.gateway);
         let Ok(settings) = settings else { return Ok(None) };

@@ -1,0 +1,177 @@
+//! What a request should show, and what is in the way of it.
+
+use std::collections::{BTreeSet, HashSet};
+
+use cedar_policy::Effect;
+
+use super::guide::{Guide, Name, Names, Rule};
+use super::search::{Judged, Wish, search};
+use crate::engine::MatchedPolicies;
+use crate::prove::encode::Question;
+use crate::prove::scenario::Scenario;
+
+/// The number of requests that the engine decides for each rule, and for a comparison.
+const FOR_RULE: usize = 120;
+const FOR_COMPARISON: usize = 400;
+/// The number of names and of requests that a search begins with.
+const MOST_NAMES: usize = 12;
+const MOST_SEEDS: usize = 24;
+
+impl<'s> Guide<'s> {
+    /// A request that a policy decides alone: without it, the answer would be another. `asked` are the questions of the
+    /// request, and whether it has a model.
+    pub(in crate::prove) fn alone(&self, id: &str, asked: &[(Question, bool)]) -> Option<Scenario> {
+        let rule = self.rule(id)?;
+        let asked = asked.iter().filter(|(question, _)| rule.is_about(*question));
+        asked.copied().find_map(|(question, has_model)| {
+            let seeds = self.variants(&self.plain(has_model), question, &rule.condition, true);
+            search(seeds, FOR_RULE, |scenario| self.is_alone(scenario, rule, question))
+        })
+    }
+
+    /// A request that a policy matches, and that the others deny. The policy is a marker: a `forbid` that is not in force.
+    pub(in crate::prove) fn denied(&self, id: &str, asked: &[(Question, bool)]) -> Option<Scenario> {
+        let rule = self.rule(id)?;
+        let asked = asked.iter().filter(|(question, _)| rule.is_about(*question));
+        asked.copied().find_map(|(question, has_model)| {
+            let seeds = self.variants(&self.plain(has_model), question, &rule.condition, true);
+            search(seeds, FOR_RULE, |scenario| self.is_denied(scenario, rule, question))
+        })
+    }
+
+    /// A request that these rules allow and others deny.
+    pub(in crate::prove) fn allowed_beside(&self, other: &Guide<'_>) -> Option<Scenario> {
+        let texts =
+            |guide: &Guide<'_>| guide.rules.iter().map(|rule| rule.text.clone()).collect::<HashSet<_>>();
+        let (known, others_known) = (texts(self), texts(other));
+        let own = self
+            .rules
+            .iter()
+            .filter(|rule| rule.effect == Effect::Permit && !others_known.contains(&rule.text));
+        let others =
+            other.rules.iter().filter(|rule| rule.effect == Effect::Forbid && !known.contains(&rule.text));
+        let removed: Vec<&Rule> = others.collect();
+        let changed = own.map(|rule| (self, rule)).chain(removed.iter().map(|rule| (other, *rule)));
+        let mut seeds = Vec::new();
+        for (guide, rule) in changed {
+            for (question, has_model) in
+                [(Question::Model, true), (Question::Route, true), (Question::Route, false)]
+            {
+                if rule.is_about(question) {
+                    seeds.extend(guide.variants(&self.plain(has_model), question, &rule.condition, true));
+                }
+            }
+        }
+        seeds.truncate(MOST_SEEDS);
+        for name in unlike(&self.models, &other.models) {
+            seeds.push(Scenario { model: Some(name), ..self.plain(true) });
+        }
+        for path in unlike(&self.routes, &other.routes) {
+            seeds.extend(
+                [true, false].map(|has_model| Scenario { path: path.clone(), ..self.plain(has_model) }),
+            );
+        }
+        if seeds.is_empty() {
+            seeds.extend([self.plain(true), self.plain(false)]);
+        }
+        search(seeds, FOR_COMPARISON, |scenario| {
+            let Some(matched) = scenario.matched(self.snapshot) else { return Judged::Lacks(9, Vec::new()) };
+            let (lacks, wishes) = self.in_the_way(&matched, None);
+            if lacks > 0 {
+                return Judged::Lacks(lacks + 1, wishes);
+            }
+            let Some(matched) = scenario.matched(other.snapshot) else { return Judged::Shown };
+            if other.in_the_way(&matched, None).0 > 0 {
+                return Judged::Shown;
+            }
+            let mut wishes = Vec::new();
+            for (question, matched) in Question::ALL.into_iter().zip(&matched) {
+                wishes.extend(removed.iter().map(|rule| other.wish(rule, question, true)));
+                let granting = matched.permits.iter().filter_map(|id| other.rule(id));
+                wishes.extend(granting.map(|rule| other.wish(rule, question, false)));
+            }
+            Judged::Lacks(1, wishes)
+        })
+    }
+
+    fn wish<'g>(&'g self, rule: &'g Rule, question: Question, wanted: bool) -> Wish<'g> {
+        Wish { guide: self, question, condition: &rule.condition, wanted }
+    }
+
+    fn is_alone<'g>(&'g self, scenario: &Scenario, rule: &'g Rule, question: Question) -> Judged<'g> {
+        let Some(matched) = scenario.matched(self.snapshot) else { return Judged::Lacks(9, Vec::new()) };
+        let (mut lacks, mut wishes) = self.in_the_way(&matched, Some((rule, question)));
+        if !self.is_matched(&matched, rule, question) {
+            // Everything else may be in the way because of what makes the rule match.
+            wishes = vec![self.wish(rule, question, true)];
+            lacks += 2;
+        }
+        if lacks == 0 { Judged::Shown } else { Judged::Lacks(lacks, wishes) }
+    }
+
+    fn is_denied<'g>(&'g self, scenario: &Scenario, rule: &'g Rule, question: Question) -> Judged<'g> {
+        let Some(matched) = scenario.matched(self.snapshot) else { return Judged::Lacks(9, Vec::new()) };
+        if !self.is_matched(&matched, rule, question) {
+            return Judged::Lacks(3, vec![self.wish(rule, question, true)]);
+        }
+        let Some(own) = matched.get(index(question)) else { return Judged::Lacks(9, Vec::new()) };
+        if own.permits.is_empty() || own.forbids.iter().any(|id| **id != *rule.id) {
+            // The rule is about the model: then the route is allowed.
+            let route = matched.get(..index(question)).unwrap_or_default();
+            let (lacks, wishes) = self.in_the_way(route, Some((rule, question)));
+            return if lacks == 0 { Judged::Shown } else { Judged::Lacks(lacks, wishes) };
+        }
+        let granting = own.permits.iter().filter_map(|id| self.rule(id));
+        let denying = self.rules.iter().filter(|other| {
+            other.effect == Effect::Forbid && other.id != rule.id && other.is_about(question)
+        });
+        let wishes = granting.map(|rule| self.wish(rule, question, false));
+        Judged::Lacks(1, wishes.chain(denying.map(|rule| self.wish(rule, question, true))).collect())
+    }
+
+    fn is_matched(&self, matched: &[MatchedPolicies], rule: &Rule, question: Question) -> bool {
+        matched
+            .get(index(question))
+            .is_some_and(|matched| matched.permits.iter().chain(&matched.forbids).any(|id| **id == *rule.id))
+    }
+
+    /// The number of things because of which these answers do not allow the request, and the wishes of the first of them. One
+    /// rule may decide its question alone: then no other may decide it.
+    fn in_the_way<'g>(
+        &'g self,
+        matched: &[MatchedPolicies],
+        alone: Option<(&'g Rule, Question)>,
+    ) -> (usize, Vec<Wish<'g>>) {
+        let mut found: Vec<Vec<Wish<'g>>> = Vec::new();
+        for (question, matched) in Question::ALL.into_iter().zip(matched) {
+            let is_own = |id: &str| alone.is_some_and(|(rule, of)| of == question && rule.id == id);
+            let of_forbid = |id: &str| {
+                is_own(id) || alone.is_some_and(|(rule, _)| rule.effect == Effect::Forbid && rule.id == id)
+            };
+            let denying = matched.forbids.iter().filter(|id| !of_forbid(id)).filter_map(|id| self.rule(id));
+            found.extend(denying.map(|rule| vec![self.wish(rule, question, false)]));
+            let is_granted_alone =
+                alone.is_some_and(|(rule, of)| of == question && rule.effect == Effect::Permit);
+            if is_granted_alone {
+                let others = matched.permits.iter().filter(|id| !is_own(id)).filter_map(|id| self.rule(id));
+                found.extend(others.map(|rule| vec![self.wish(rule, question, false)]));
+            } else if matched.permits.is_empty() {
+                let grants = self.rules.iter().filter(|rule| rule.effect == Effect::Permit);
+                let grants = grants.filter(|rule| rule.is_about(question));
+                found.push(grants.map(|rule| self.wish(rule, question, true)).collect());
+            }
+        }
+        (found.len(), found.into_iter().next().unwrap_or_default())
+    }
+}
+
+fn index(question: Question) -> usize {
+    usize::from(question == Question::Model)
+}
+
+/// The names that are in other lists on the other side.
+fn unlike(own: &Names, others: &Names) -> Vec<String> {
+    let is_unlike = |name: &&Name| others.find(&name.text).is_none_or(|other| other.lists() != name.lists());
+    let found: BTreeSet<&str> = own.all.iter().filter(is_unlike).map(|name| name.text.as_str()).collect();
+    found.into_iter().take(MOST_NAMES).map(str::to_owned).collect()
+}

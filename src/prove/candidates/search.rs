@@ -1,0 +1,106 @@
+//! Looks for a request step by step, the most promising one first.
+
+use std::collections::HashSet;
+
+use serde_json::Value;
+
+use super::guide::Guide;
+use crate::prove::encode::Question;
+use crate::prove::scenario::Scenario;
+
+/// The number of requests that each step adds.
+const MOST_NEXT: usize = 16;
+
+/// What the engine's answer says about a request.
+pub(super) enum Judged<'g> {
+    /// It shows what is looked for.
+    Shown,
+    /// So many things are in the way. One of the wishes may remove the first of them.
+    Lacks(usize, Vec<Wish<'g>>),
+}
+
+/// That a condition has a value.
+pub(super) struct Wish<'g> {
+    pub(super) guide: &'g Guide<'g>,
+    pub(super) question: Question,
+    pub(super) condition: &'g Value,
+    pub(super) wanted: bool,
+}
+
+/// A request for which something is still in the way.
+struct Open<'g> {
+    /// The number of things in the way, and of the steps so far.
+    cost: usize,
+    steps: usize,
+    scenario: Scenario,
+    wishes: Vec<Wish<'g>>,
+}
+
+/// Looks for a request that shows something, among at most `attempts` that the engine decides.
+pub(super) fn search<'g>(
+    seeds: impl IntoIterator<Item = Scenario>,
+    attempts: usize,
+    judge: impl Fn(&Scenario) -> Judged<'g>,
+) -> Option<Scenario> {
+    let mut open: Vec<Open<'g>> = Vec::new();
+    let mut seen = HashSet::new();
+    let mut next: Vec<(Scenario, usize)> = seeds.into_iter().map(|seed| (seed, 0)).collect();
+    loop {
+        for (scenario, steps) in next {
+            if !seen.insert(format!("{scenario:?}")) {
+                continue;
+            }
+            if seen.len() > attempts {
+                return None;
+            }
+            match judge(&scenario) {
+                Judged::Shown => return Some(scenario),
+                Judged::Lacks(count, wishes) => {
+                    open.push(Open { cost: 2 * count + steps, steps, scenario, wishes });
+                }
+            }
+        }
+        let best = open.iter().enumerate().min_by_key(|(_, open)| open.cost).map(|(at, _)| at)?;
+        let Open { steps, scenario, wishes, .. } = open.swap_remove(best);
+        let (mut variants, mut near) = (Vec::new(), 0);
+        for wish in &wishes {
+            let found = wish.guide.variants(&scenario, wish.question, wish.condition, wish.wanted);
+            for variant in found {
+                let distance = distance(&scenario, &variant);
+                near += usize::from(distance == 1);
+                variants.push((distance, variant));
+            }
+            // Requests that differ in more are not needed then.
+            if near >= MOST_NEXT {
+                break;
+            }
+        }
+        variants.sort_by_key(|(distance, _)| *distance);
+        let variants = variants.into_iter().map(|(_, variant)| variant);
+        next = variants.take(MOST_NEXT).map(|variant| (variant, steps + 1)).collect();
+    }
+}
+
+/// The number of things in which two requests differ.
+fn distance(one: &Scenario, other: &Scenario) -> usize {
+    let claims = match (&one.claims, &other.claims) {
+        (Some(own), Some(others)) => {
+            let missing = |(name, value): &(&String, &Value)| others.get(*name) != Some(*value);
+            own.iter().filter(missing).count()
+                + others.iter().filter(|(name, _)| !own.contains_key(*name)).count()
+        }
+        (None, None) => 0,
+        _ => 3,
+    };
+    let others = [
+        one.team_header != other.team_header,
+        one.method != other.method,
+        one.path != other.path,
+        one.model != other.model,
+        one.model_use != other.model_use,
+        one.body_bytes != other.body_bytes,
+        one.time != other.time,
+        one.source != other.source,
+    ];
+    claims + others.into_iter().filter(|differs| *differs).count()
+}

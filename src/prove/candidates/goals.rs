@@ -90,7 +90,7 @@ impl<'s> Guide<'s> {
                 let granting = matched.permits.iter().filter_map(|id| other.rule(id));
                 wishes.extend(granting.map(|rule| other.wish(rule, question, false)));
             }
-            Judged::Lacks(1, wishes)
+            Judged::Lacks(1, vec![wishes])
         })
     }
 
@@ -103,7 +103,7 @@ impl<'s> Guide<'s> {
         let (mut lacks, mut wishes) = self.in_the_way(&matched, Some((rule, question)));
         if !self.is_matched(&matched, rule, question) {
             // Everything else may be in the way because of what makes the rule match.
-            wishes = vec![self.wish(rule, question, true)];
+            wishes = vec![vec![self.wish(rule, question, true)]];
             lacks += 2;
         }
         if lacks == 0 { Judged::Shown } else { Judged::Lacks(lacks, wishes) }
@@ -112,7 +112,7 @@ impl<'s> Guide<'s> {
     fn is_denied<'g>(&'g self, scenario: &Scenario, rule: &'g Rule, question: Question) -> Judged<'g> {
         let Some(matched) = scenario.matched(self.snapshot) else { return Judged::Lacks(9, Vec::new()) };
         if !self.is_matched(&matched, rule, question) {
-            return Judged::Lacks(3, vec![self.wish(rule, question, true)]);
+            return Judged::Lacks(3, vec![vec![self.wish(rule, question, true)]]);
         }
         let Some(own) = matched.get(index(question)) else { return Judged::Lacks(9, Vec::new()) };
         if own.permits.is_empty() || own.forbids.iter().any(|id| **id != *rule.id) {
@@ -126,7 +126,8 @@ impl<'s> Guide<'s> {
             other.effect == Effect::Forbid && other.id != rule.id && other.is_about(question)
         });
         let wishes = granting.map(|rule| self.wish(rule, question, false));
-        Judged::Lacks(1, wishes.chain(denying.map(|rule| self.wish(rule, question, true))).collect())
+        let wishes = wishes.chain(denying.map(|rule| self.wish(rule, question, true)));
+        Judged::Lacks(1, vec![wishes.collect()])
     }
 
     fn is_matched(&self, matched: &[MatchedPolicies], rule: &Rule, question: Question) -> bool {
@@ -135,13 +136,13 @@ impl<'s> Guide<'s> {
             .is_some_and(|matched| matched.permits.iter().chain(&matched.forbids).any(|id| **id == *rule.id))
     }
 
-    /// The number of things because of which these answers do not allow the request, and the wishes of the first of them. One
+    /// The number of things because of which these answers do not allow the request, and the wishes of each of them. One
     /// rule may decide its question alone: then no other may decide it.
     fn in_the_way<'g>(
         &'g self,
         matched: &[MatchedPolicies],
         alone: Option<(&'g Rule, Question)>,
-    ) -> (usize, Vec<Wish<'g>>) {
+    ) -> (usize, Vec<Vec<Wish<'g>>>) {
         let mut found: Vec<Vec<Wish<'g>>> = Vec::new();
         for (question, matched) in Question::ALL.into_iter().zip(matched) {
             let is_own = |id: &str| alone.is_some_and(|(rule, of)| of == question && rule.id == id);
@@ -161,7 +162,7 @@ impl<'s> Guide<'s> {
                 found.push(grants.map(|rule| self.wish(rule, question, true)).collect());
             }
         }
-        (found.len(), found.into_iter().next().unwrap_or_default())
+        (found.len(), found)
     }
 }
 

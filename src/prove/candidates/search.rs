@@ -15,8 +15,8 @@ const MOST_NEXT: usize = 16;
 pub(super) enum Judged<'g> {
     /// It shows what is looked for.
     Shown,
-    /// So many things are in the way. One of the wishes may remove the first of them.
-    Lacks(usize, Vec<Wish<'g>>),
+    /// So many things are in the way. For each of them, one of its wishes may remove it.
+    Lacks(usize, Vec<Vec<Wish<'g>>>),
 }
 
 /// That a condition has a value.
@@ -33,7 +33,7 @@ struct Open<'g> {
     cost: usize,
     steps: usize,
     scenario: Scenario,
-    wishes: Vec<Wish<'g>>,
+    wishes: Vec<Vec<Wish<'g>>>,
 }
 
 /// Looks for a request that shows something, among at most `attempts` that the engine decides.
@@ -63,7 +63,7 @@ pub(super) fn search<'g>(
         let best = open.iter().enumerate().min_by_key(|(_, open)| open.cost).map(|(at, _)| at)?;
         let Open { steps, scenario, wishes, .. } = open.swap_remove(best);
         let (mut variants, mut near) = (Vec::new(), 0);
-        for wish in &wishes {
+        for wish in wishes.iter().take(1).flatten() {
             let found = wish.guide.variants(&scenario, wish.question, wish.condition, wish.wanted);
             for variant in found {
                 let distance = distance(&scenario, &variant);
@@ -76,9 +76,26 @@ pub(super) fn search<'g>(
             }
         }
         variants.sort_by_key(|(distance, _)| *distance);
-        let variants = variants.into_iter().map(|(_, variant)| variant);
-        next = variants.take(MOST_NEXT).map(|variant| (variant, steps + 1)).collect();
+        let variants = variants.into_iter().map(|(_, variant)| variant).take(MOST_NEXT);
+        next = without_all(&scenario, &wishes)
+            .into_iter()
+            .chain(variants)
+            .map(|variant| (variant, steps + 1))
+            .collect();
     }
+}
+
+/// A request from which all things in the way are removed at once, each by its first wish, if there are several. Many rules may
+/// each ask for another role.
+fn without_all(from: &Scenario, wishes: &[Vec<Wish<'_>>]) -> Option<Scenario> {
+    let all = wishes.iter().filter_map(|wishes| wishes.first());
+    let nearest = |known: Scenario, wish: &Wish<'_>| {
+        let variants = wish.guide.variants(&known, wish.question, wish.condition, wish.wanted);
+        // Another path or model would avoid one rule, and the one that is looked for.
+        let is_elsewhere = |other: &Scenario| (&other.path, &other.model) != (&known.path, &known.model);
+        variants.into_iter().min_by_key(|variant| (is_elsewhere(variant), distance(&known, variant)))
+    };
+    if wishes.len() > 1 { all.into_iter().try_fold(from.clone(), nearest) } else { None }
 }
 
 /// The number of things in which two requests differ.

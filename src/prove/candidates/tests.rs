@@ -139,3 +139,21 @@ fn a_request_that_only_one_side_allows_is_found_without_the_solver() {
     let (late, early) = &cases[0];
     assert_eq!(with_guides([early, late], |[allows, denies]| allows.allowed_beside(&denies)), None);
 }
+
+#[test]
+fn what_many_rules_ask_for_is_granted_at_once() {
+    let forbid = |i: usize| {
+        format!(
+            "forbid (principal, action == Action::\"call_route\", resource == Route::\"/v1/batches\") \
+             unless {{ principal.roles.contains(\"role-{i}\") }};\n"
+        )
+    };
+    let policies = |count: usize| (0..count).map(forbid).collect::<String>();
+    let [with, without] = [60, 59].map(|count| snapshot(CONFIG, &policies(count)));
+    with_guides([&with, &with], |[guide, _]| {
+        let id = with.policies().last().unwrap().id().to_owned();
+        let scenario = guide.alone(&id, &ASKED).unwrap();
+        let is_allowed = |by| scenario.decide(by).unwrap().is_ok();
+        assert_eq!([is_allowed(&with), is_allowed(&without)], [false, true]);
+    });
+}

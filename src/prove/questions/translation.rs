@@ -197,7 +197,7 @@ model_list:
         let [wrong] = &*wrong(&claims) else { panic!("{claims:#?}") };
         for part in [
             "✗ `use_model: nothing more` [config.yaml]: the policies allow the model of this request",
-            r#""roles":["basic_user"]"#,
+            r#""basic_user""#,
             ": POST /v1/",
             "`, stream true, on Monday, 2026-01-05T12:00:00Z\n    allowed\n",
             "by wrong",

@@ -6,11 +6,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use cedar_policy::Effect;
 use serde_json::Value;
 
-use super::claims::Claims;
+use super::claims::{Claims, Reading};
 use super::policy::{Policy, Question};
 use super::selection::Selection;
 use super::side::Side;
-use super::text::{parse, same, when};
+use super::text::{and, or, parse, quoted, same, when};
 use crate::prove::ProveError;
 use crate::prove::classes::{Class, methods_that_run_unnamed};
 use crate::prove::formula::{Digest, Formula, all, any, not};
@@ -232,6 +232,26 @@ impl<'w> World<'w> {
                     && context.cr.body_bytes == 0 && !(context.cr has source) && context.cr.weekday == \"monday\" \
                     && context.cr.time == datetime(\"2026-01-05T12:00:00Z\")";
         Ok(Formula::is(parse(text)?))
+    }
+
+    /// Each claim with names has one name that the configuration has, or none.
+    pub(in crate::prove) fn with_one_name(&self) -> Result<Formula, ProveError> {
+        let facts = self.side.facts();
+        let jwt = self.side.snapshot.config().jwt.iter();
+        let of_users = jwt.clone().flat_map(|jwt| jwt.user_allowed_roles.iter().map(String::as_str));
+        let mapped = jwt.flat_map(|jwt| jwt.role_mappings.iter().map(|mapping| mapping.role.as_str()));
+        let names: BTreeSet<&str> = of_users
+            .chain(mapped)
+            .chain(facts.token_roles())
+            .chain(facts.scopes())
+            .chain(facts.teams().map(|team| team.id))
+            .collect();
+        let of_lists = self.claims.all().filter(|(reading, ..)| *reading == Reading::Names);
+        let claims = of_lists.map(|(_, variable, _)| variable).chain(["scopes"]);
+        let has_one = |claim: &str| {
+            or(names.iter().map(|name| format!("[{}].containsAll(context.c.{claim})", quoted(name))))
+        };
+        Ok(Formula::is(parse(&and(claims.map(has_one)))?))
     }
 
     /// Whether these policies allow the request as a whole.

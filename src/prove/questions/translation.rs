@@ -47,14 +47,24 @@ const CLAIMS: [(Question, bool, &str, &str); 4] = [
     ),
 ];
 
+/// How easily an operator reads the requests that are asked for.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd)]
+enum Style {
+    Any,
+    /// Nothing about the use of the model, the time or the place is unusual.
+    Plain,
+    /// The token has no more names than one in each claim, too.
+    Plainest,
+}
+
 /// Asks whether the policies in force and the rules of the configuration agree.
 fn agree(subject: &Subject, solver: &Solver) -> Result<Vec<Claim>, ProveError> {
     let snapshot = &subject.snapshot;
     let space = Space::of_rules(Side::first(snapshot), enforced(snapshot)?)?;
     let known = Known::new(&space);
-    let tasks = |is_plain: bool| {
+    let tasks = |style: Style| {
         let task = |(question, is_more, ..): &(Question, bool, &str, &str)| {
-            task(subject, &known, *question, *is_more, is_plain)
+            task(subject, &known, *question, *is_more, style)
         };
         CLAIMS.iter().map(task).collect::<Vec<_>>()
     };
@@ -62,15 +72,17 @@ fn agree(subject: &Subject, solver: &Solver) -> Result<Vec<Claim>, ProveError> {
     let joint = solver.settle(&known, &[disagree(subject, &known)])?;
     let mut verdicts = match &*joint {
         [Verdict::Proven] => vec![Verdict::Proven; CLAIMS.len()],
-        _ => solver.settle(&known, &tasks(false))?,
+        _ => solver.settle(&known, &tasks(Style::Any))?,
     };
     let is_shown = |verdict: &Verdict| matches!(verdict, Verdict::Violated { .. });
     if verdicts.iter().any(is_shown) {
         // The solver fills in what does not matter. It is asked again for a request that an operator reads easily.
-        let plain = solver.settle(&known, &tasks(true))?;
-        for (verdict, plain) in verdicts.iter_mut().zip(plain) {
-            if is_shown(verdict) && is_shown(&plain) {
-                *verdict = plain;
+        for style in [Style::Plain, Style::Plainest] {
+            let plainer = solver.settle(&known, &tasks(style))?;
+            for (verdict, plainer) in verdicts.iter_mut().zip(plainer) {
+                if is_shown(verdict) && is_shown(&plainer) {
+                    *verdict = plainer;
+                }
             }
         }
     }
@@ -117,7 +129,7 @@ fn task<'t>(
     known: &'t Known<'_>,
     question: Question,
     is_more: bool,
-    is_plain: bool,
+    style: Style,
 ) -> Task<'t> {
     let policies = known.space.policies.first().map(Vec::as_slice).unwrap_or_default();
     let at = usize::from(question == Question::Model);
@@ -138,12 +150,15 @@ fn task<'t>(
                 let said = world.said(question)?;
                 let [yes, no] = if is_more { [granted, said] } else { [said, granted] };
                 let mut parts = vec![world.accepts()?, yes, not(no)];
-                if is_plain {
+                if style >= Style::Plain {
                     parts.push(world.plain()?);
                     // A request that is denied for its route alone would distract from its model.
                     parts.extend(
                         (question == Question::Model).then(|| world.permits(policies, Question::Route)),
                     );
+                }
+                if style == Style::Plainest {
+                    parts.push(world.with_one_name()?);
                 }
                 Ok(all(&parts))
             }),
@@ -197,7 +212,7 @@ model_list:
         let [wrong] = &*wrong(&claims) else { panic!("{claims:#?}") };
         for part in [
             "✗ `use_model: nothing more` [config.yaml]: the policies allow the model of this request",
-            r#""basic_user""#,
+            r#""roles":["basic_user"]"#,
             ": POST /v1/",
             "`, stream true, on Monday, 2026-01-05T12:00:00Z\n    allowed\n",
             "by wrong",

@@ -2,12 +2,16 @@
 #![cfg(feature = "prove")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[path = "support/prover.rs"]
+mod prover;
 #[path = "support/skip.rs"]
 mod skip;
 
 use modelgate::config::Config;
 use modelgate::dropins::DropIns;
-use modelgate::prove::{Limits, ProveError, Prover, Relation, Subject};
+use modelgate::prove::{Relation, Subject};
+
+use prover::prover;
 
 const CONFIG: &str = "
 general_settings:
@@ -26,21 +30,6 @@ model_list:
   - {model_name: small, litellm_params: {model: openai/small, api_key: k}}
   - {model_name: large, litellm_params: {model: openai/large, api_key: k}}
 ";
-
-/// The prover, unless the solver is missing.
-fn prover(test: &str) -> Option<Prover> {
-    let mut limits = Limits::default();
-    // The machine may have other work.
-    limits.time = std::time::Duration::from_secs(120);
-    match Prover::new(limits) {
-        Ok(prover) => Some(prover),
-        Err(ProveError::NoSolver) => {
-            skip::skip(test, "cvc5 is not installed");
-            None
-        }
-        Err(error) => panic!("{error}"),
-    }
-}
 
 fn subject(config: &str, policies: &str) -> Subject {
     let directory = tempfile::tempdir().unwrap();

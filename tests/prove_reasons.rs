@@ -2,12 +2,16 @@
 #![cfg(feature = "prove")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[path = "support/prover.rs"]
+mod prover;
 #[path = "support/skip.rs"]
 mod skip;
 
 use modelgate::config::Config;
 use modelgate::dropins::DropIns;
-use modelgate::prove::{Claim, Invariants, Kind, Limits, ProveError, Prover, Subject, Verdict};
+use modelgate::prove::{Claim, Invariants, Kind, Subject, Verdict};
+
+use prover::prover;
 
 const CONFIG: &str = "
 general_settings:
@@ -22,17 +26,7 @@ model_list:
 
 /// The dead rules among these policies and the configuration. `None` without a solver.
 fn dead(test: &str, policies: &str) -> Option<Vec<Claim>> {
-    let mut limits = Limits::default();
-    // The machine may have other work.
-    limits.time = std::time::Duration::from_secs(120);
-    let prover = match Prover::new(limits) {
-        Ok(prover) => prover,
-        Err(ProveError::NoSolver) => {
-            skip::skip(test, "cvc5 is not installed");
-            return None;
-        }
-        Err(error) => panic!("{error}"),
-    };
+    let prover = prover(test)?;
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("a.cedar"), policies).unwrap();
     let config = Config::parse("config.yaml", CONFIG, ".".as_ref(), &|_| None).unwrap();

@@ -5,6 +5,8 @@
 #[path = "../support/generate.rs"]
 #[expect(dead_code, reason = "other tests use the rest")]
 mod generate;
+#[path = "../support/prover.rs"]
+mod prover;
 #[path = "../support/skip.rs"]
 mod skip;
 
@@ -15,11 +17,11 @@ use std::fs;
 
 use modelgate::config::Config;
 use modelgate::dropins::DropIns;
-use modelgate::prove::{
-    Counterexample, Invariants, Kind, Limits, ProveError, Prover, Relation, Report, Subject, Verdict,
-};
+use modelgate::prove::{Counterexample, Invariants, Kind, Prover, Relation, Report, Subject, Verdict};
 use proptest::strategy::{Strategy as _, ValueTree as _};
 use proptest::test_runner::TestRunner;
+
+use prover::prover;
 
 const CONFIG: &str = "
 general_settings:
@@ -45,21 +47,6 @@ model_list:
   - {model_name: extra, litellm_params: {model: openai/extra, api_key: k}, model_info: {access_groups: [gold]}}
   - {model_name: openai/*, litellm_params: {model: openai/*, api_key: k}}
 ";
-
-/// The prover, unless the solver is missing.
-fn prover(test: &str) -> Option<Prover> {
-    // The machine may have other work.
-    let mut limits = Limits::default();
-    limits.time = std::time::Duration::from_secs(120);
-    match Prover::new(limits) {
-        Ok(prover) => Some(prover),
-        Err(ProveError::NoSolver) => {
-            skip::skip(test, "cvc5 is not installed");
-            None
-        }
-        Err(error) => panic!("{error}"),
-    }
-}
 
 fn directory(files: &[(&str, &str)]) -> tempfile::TempDir {
     let directory = tempfile::tempdir().unwrap();

@@ -21,21 +21,26 @@ impl<'s> Guide<'s> {
     /// A request that a policy decides alone: without it, the answer would be another. `asked` are the questions of the
     /// request, and whether it has a model.
     pub(in crate::prove) fn alone(&self, id: &str, asked: &[(Question, bool)]) -> Option<Scenario> {
-        let rule = self.rule(id)?;
-        let asked = asked.iter().filter(|(question, _)| rule.is_about(*question));
-        asked.copied().find_map(|(question, has_model)| {
-            let seeds = self.variants(&self.plain(has_model), question, &rule.condition, true);
-            search(seeds, FOR_RULE, |scenario| self.is_alone(scenario, rule, question))
-        })
+        self.about(id, asked, Self::is_alone)
     }
 
     /// A request that a policy matches, and that the others deny. The policy is a marker: a `forbid` that is not in force.
     pub(in crate::prove) fn denied(&self, id: &str, asked: &[(Question, bool)]) -> Option<Scenario> {
+        self.about(id, asked, Self::is_denied)
+    }
+
+    /// A request that shows something about a rule. The search begins with requests that the rule matches.
+    fn about<'g>(
+        &'g self,
+        id: &str,
+        asked: &[(Question, bool)],
+        judge: impl Fn(&'g Self, &Scenario, &'g Rule, Question) -> Judged<'g>,
+    ) -> Option<Scenario> {
         let rule = self.rule(id)?;
         let asked = asked.iter().filter(|(question, _)| rule.is_about(*question));
         asked.copied().find_map(|(question, has_model)| {
             let seeds = self.variants(&self.plain(has_model), question, &rule.condition, true);
-            search(seeds, FOR_RULE, |scenario| self.is_denied(scenario, rule, question))
+            search(seeds, FOR_RULE, |scenario| judge(self, scenario, rule, question))
         })
     }
 

@@ -88,14 +88,16 @@ pub(super) fn search<'g>(
 /// A request from which all things in the way are removed at once, each by its first wish, if there are several. Many rules may
 /// each ask for another role.
 fn without_all(from: &Scenario, wishes: &[Vec<Wish<'_>>]) -> Option<Scenario> {
-    let all = wishes.iter().filter_map(|wishes| wishes.first());
+    if wishes.len() < 2 {
+        return None;
+    }
     let nearest = |known: Scenario, wish: &Wish<'_>| {
         let variants = wish.guide.variants(&known, wish.question, wish.condition, wish.wanted);
         // Another path or model would avoid one rule, and the one that is looked for.
         let is_elsewhere = |other: &Scenario| (&other.path, &other.model) != (&known.path, &known.model);
         variants.into_iter().min_by_key(|variant| (is_elsewhere(variant), distance(&known, variant)))
     };
-    if wishes.len() > 1 { all.into_iter().try_fold(from.clone(), nearest) } else { None }
+    wishes.iter().filter_map(|wishes| wishes.first()).try_fold(from.clone(), nearest)
 }
 
 /// The number of things in which two requests differ.

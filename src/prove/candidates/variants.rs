@@ -138,18 +138,8 @@ impl Guide<'_> {
         wanted: bool,
     ) -> Vec<Scenario> {
         match (left, right) {
-            (_, Part::Set(members)) if wanted => {
-                let each = members.iter().flat_map(|member| {
-                    let mut all = self.contained(from, question, left, member, true);
-                    all.truncate(2);
-                    all
-                });
-                each.collect()
-            }
-            (_, Part::Set(members)) => members.iter().fold(vec![from.clone()], |known, member| {
-                let next =
-                    known.iter().flat_map(|known| self.contained(known, question, left, member, false));
-                next.take(MOST).collect()
+            (_, Part::Set(members)) => of_members(from, members, wanted, |from, member| {
+                self.contained(from, question, left, member, wanted)
             }),
             (Part::Caller, Part::Entity(ty, id)) => self.caller_in(from, ty, id, wanted),
             (Part::Team, Part::Entity("Team", id)) => self.with_team(from, Some(id), wanted),
@@ -173,7 +163,7 @@ impl Guide<'_> {
         right: &Part<'_>,
         wanted: bool,
     ) -> Vec<Scenario> {
-        let changed = |left: &Part<'_>, right: &Part<'_>, from: &Scenario| match (left, right) {
+        let changed = |from: &Scenario, left: &Part<'_>, right: &Part<'_>| match (left, right) {
             (Part::CallerAttribute("roles"), Part::Text(text)) => self.with_role(from, text, wanted),
             (Part::CallerAttribute("scopes"), Part::Entity(_, id)) => self.with_scope(from, id, wanted),
             (Part::CallerAttribute("teams"), Part::Entity(_, id)) => self.with_team(from, Some(id), wanted),
@@ -185,16 +175,23 @@ impl Guide<'_> {
             (read, Part::Set(members)) => (read, members.as_slice()),
             (read, one) => (read, std::slice::from_ref(one)),
         };
-        if wanted {
-            return members
-                .iter()
-                .flat_map(|member| changed(read, member, from).into_iter().take(2))
-                .collect();
-        }
-        members.iter().fold(vec![from.clone()], |known, member| {
-            known.iter().flat_map(|known| changed(read, member, known)).take(MOST).collect()
-        })
+        of_members(from, members, wanted, |from, member| changed(from, read, member))
     }
+}
+
+/// Requests for which a condition is true for one member of a set, or for none.
+fn of_members<'e>(
+    from: &Scenario,
+    members: &[Part<'e>],
+    wanted: bool,
+    changed: impl Fn(&Scenario, &Part<'e>) -> Vec<Scenario>,
+) -> Vec<Scenario> {
+    if wanted {
+        return members.iter().flat_map(|member| changed(from, member).into_iter().take(2)).collect();
+    }
+    members.iter().fold(vec![from.clone()], |known, member| {
+        known.iter().flat_map(|known| changed(known, member)).take(MOST).collect()
+    })
 }
 
 /// The constant on the right.

@@ -3,6 +3,7 @@
 //! The input is the arguments and the environment of the process. The output is text or JSON, and an
 //! [`Exit`]. Subcommands share `args`, `load` and `output`.
 
+mod access;
 mod args;
 mod check;
 mod decide;
@@ -61,6 +62,8 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Read a configuration, and report its meaning and its errors
     Check(check::CheckArgs),
+    /// Show who may use which models, on which routes
+    Access(access::AccessArgs),
     /// Print the Cedar policies that a configuration is translated to
     Translate(translate::TranslateArgs),
     /// Decide requests from JSON lines, without a network
@@ -110,6 +113,7 @@ pub fn run() -> Exit {
     let outcome = match cli.command {
         Command::Serve(args) => serve::run(&args),
         Command::Check(args) => check::run(args),
+        Command::Access(args) => access::run(args),
         Command::Translate(args) => translate::run(&args),
         Command::Decide(args) => decide::run(&args.into()),
         Command::Explain(args) => explain::run(&args),

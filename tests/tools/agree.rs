@@ -152,6 +152,31 @@ fn check_tells_the_truth(folder: &Folder, lines: &[Value], decided: &[Value]) {
     }
 }
 
+/// Every answer of `access` is what `decide` answers to its example.
+fn access_tells_the_truth(folder: &Folder) {
+    let (code, told) = modelgate(folder, &["access", "old.json", "--format", "json"], "");
+    assert_eq!(code, 0);
+    let told: Value = serde_json::from_str(&told).unwrap();
+    let answers = |caller: &Value| {
+        let claims = caller["claims"].clone();
+        let rows = caller["access"].as_array().unwrap().clone();
+        let answers = rows.into_iter().flat_map(|row| row["routes"].as_array().unwrap().clone());
+        let answers = answers.map(move |mut answer| {
+            let mut line = answer["example"].take();
+            line["claims"] = claims.clone();
+            (line, answer["allow"].clone())
+        });
+        answers.collect::<Vec<_>>()
+    };
+    let callers = told["callers"].as_array().unwrap();
+    let (lines, allowed): (Vec<_>, Vec<_>) = callers.iter().flat_map(answers).unzip();
+    let decided = decide(folder, "old.json", &lines);
+    assert!(lines.len() == decided.len() && !lines.is_empty());
+    for ((line, allowed), decided) in lines.iter().zip(allowed).zip(decided) {
+        assert_eq!(allowed, decided["allow"], "{line}\n{decided}");
+    }
+}
+
 /// Each case runs the commands about ten times, so there are few cases by default. `PROPTEST_CASES` changes the
 /// number.
 fn cases() -> u32 {
@@ -173,6 +198,7 @@ proptest! {
         }
         diff_tells_the_truth(&folder, &lines, &before, &after);
         check_tells_the_truth(&folder, &lines, &before);
+        access_tells_the_truth(&folder);
         let print = |more: &[&str]| modelgate(&folder, &[&["translate", "old.json"], more].concat(), "").1;
         let printed = plain::Printed::new(&print(&[]), &print(&["--entities"]), &old);
         for (line, decided) in lines.iter().zip(&before) {

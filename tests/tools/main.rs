@@ -1,6 +1,7 @@
-//! `check`, `explain`, `decide`, `test`, `diff`, `replay`, `init` and the files for editors, from a user's view.
+//! `check`, `access`, `explain`, `decide`, `test`, `diff`, `replay`, `init` and the files for editors, from a user's view.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+mod access;
 mod agree;
 mod callers;
 mod cases;

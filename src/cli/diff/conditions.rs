@@ -12,12 +12,12 @@ use crate::dropins::DropIn;
 /// A policy with such a condition. Two policies with the same effect and text are equal. The name and place
 /// are only for display.
 #[derive(Clone, Debug)]
-pub(super) struct Condition {
-    pub(super) permits: bool,
+pub(in crate::cli) struct Condition {
+    pub(in crate::cli) permits: bool,
     /// The `when` and `unless` clauses in Cedar, or the whole policy if it names a single caller.
-    pub(super) text: String,
-    pub(super) policy: String,
-    pub(super) source: String,
+    pub(in crate::cli) text: String,
+    pub(in crate::cli) policy: String,
+    pub(in crate::cli) source: String,
 }
 
 impl Ord for Condition {

@@ -30,7 +30,7 @@ pub(super) fn of(universe: &Universe, changed: &[Changed], unseen: &[String], si
             "only_changed_names": universe.focused, "alike": universe.alike}})
 }
 
-fn kind_json(kind: &Kind) -> Value {
+pub(in crate::cli) fn kind_json(kind: &Kind) -> Value {
     let name = |name: &Option<Name>| {
         name.as_ref().map(|name| match name {
             Name::Named(name) => json!({"name": name}),
@@ -46,7 +46,7 @@ fn kind_json(kind: &Kind) -> Value {
         "user_id": !kind.person.without_user})
 }
 
-fn grant_json(grant: &Grant) -> Value {
+pub(in crate::cli) fn grant_json(grant: &Grant) -> Value {
     match grant {
         Grant::No => json!({"allow": false}),
         Grant::Yes => json!({"allow": true}),

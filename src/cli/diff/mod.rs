@@ -6,12 +6,12 @@
 
 mod changes;
 pub(super) mod claims;
-mod conditions;
-mod json;
+pub(super) mod conditions;
+pub(super) mod json;
 #[cfg(feature = "prove")]
 mod proof;
-mod side;
-mod text;
+pub(super) mod side;
+pub(super) mod text;
 pub(super) mod universe;
 mod unseen;
 

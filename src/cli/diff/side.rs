@@ -20,9 +20,9 @@ use crate::names::ModelName;
 use crate::sources::LoadError;
 
 /// A configuration with its policies.
-pub(super) struct Side {
-    pub(super) config: Config,
-    pub(super) dropins: DropIns,
+pub(in crate::cli) struct Side {
+    pub(in crate::cli) config: Config,
+    pub(in crate::cli) dropins: DropIns,
     /// By id.
     conditional: BTreeMap<String, Condition>,
     /// The policies whose result does not depend on uncompared conditions.
@@ -35,11 +35,22 @@ pub(super) struct Side {
 
 /// Whether a request is allowed.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Grant {
+pub(in crate::cli) enum Grant {
     No,
     Yes,
     /// It depends on these policies: if there is a `permit`, one must match, and no `forbid` may match.
     If(BTreeSet<Condition>),
+}
+
+impl Grant {
+    /// The answer in a word.
+    pub(in crate::cli) const fn word(&self) -> &'static str {
+        match self {
+            Self::No => "denied",
+            Self::Yes => "allowed",
+            Self::If(_) => "conditional",
+        }
+    }
 }
 
 impl Side {
@@ -55,7 +66,7 @@ impl Side {
         Self::new(config, dropins)
     }
 
-    pub(super) fn new(config: Config, dropins: DropIns) -> Result<Self, LoadError> {
+    pub(in crate::cli) fn new(config: Config, dropins: DropIns) -> Result<Self, LoadError> {
         // The unchanged policies are built too, so that their errors are reported.
         Snapshot::with_policies(config.clone(), &dropins)?;
 
@@ -94,13 +105,13 @@ impl Side {
 
     /// The claims of a kind, in the form that this side reads. `None` for the master key, and if this side
     /// accepts no such token.
-    pub(super) fn claims(&self, kind: &Kind) -> Option<Map<String, Value>> {
+    pub(in crate::cli) fn claims(&self, kind: &Kind) -> Option<Map<String, Value>> {
         let jwt = self.config.jwt.as_ref().filter(|jwt| accepts(jwt, kind.issuer.as_deref()))?;
         (!kind.master_key).then(|| claims::of(kind, jwt))
     }
 
     /// The caller of a kind, or `None` if this side refuses the credential.
-    pub(super) fn caller(&self, kind: &Kind) -> Option<Caller> {
+    pub(in crate::cli) fn caller(&self, kind: &Kind) -> Option<Caller> {
         if kind.master_key {
             return self.config.master_key.is_some().then(Caller::master_key);
         }
@@ -109,7 +120,7 @@ impl Side {
     }
 
     /// Whether the caller may send this request.
-    pub(super) fn grant(&self, caller: &Caller, query: &AuthzQuery) -> Grant {
+    pub(in crate::cli) fn grant(&self, caller: &Caller, query: &AuthzQuery) -> Grant {
         let mut asked = BTreeSet::new();
         if self.allows(&self.certain, caller, query).is_err() {
             let granting = self.granting.as_ref().map(|snapshot| self.allows(snapshot, caller, query));
@@ -141,7 +152,12 @@ impl Side {
 }
 
 /// A request on a route, with or without a model.
-pub(super) fn query(method: &str, route: &str, model: Option<&ModelName>, team: Option<&str>) -> AuthzQuery {
+pub(in crate::cli) fn query(
+    method: &str,
+    route: &str,
+    model: Option<&ModelName>,
+    team: Option<&str>,
+) -> AuthzQuery {
     AuthzQuery {
         method: method.to_owned(),
         route: route.to_owned(),

@@ -101,7 +101,7 @@ fn conditions(change: &Change) -> impl Iterator<Item = (&'static str, &Condition
 }
 
 /// A caller in words, such as ``role `dev`, team `red` ``.
-fn who(universe: &Universe, kind: &Kind) -> String {
+pub(in crate::cli) fn who(universe: &Universe, kind: &Kind) -> String {
     if kind.master_key {
         return "the master key".to_owned();
     }

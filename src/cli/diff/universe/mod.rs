@@ -19,7 +19,7 @@ use focus::Focus;
 use kinds::{Choice, Choices, Kind, Name, Person, Team, subsets};
 use models::ModelClass;
 use names::Names;
-use routes::RouteClass;
+pub(in crate::cli) use routes::RouteClass;
 
 /// The maximum number of requests that each side decides.
 const MOST_QUESTIONS: usize = 60_000;

@@ -25,6 +25,8 @@ const OTHER: &str = "/a-route-that-nobody-names";
 pub(in crate::cli) struct RouteClass {
     /// For display.
     pub(in crate::cli) shown: String,
+    /// The groups, prefixes and paths of lists that contain these routes.
+    pub(in crate::cli) lists: BTreeSet<String>,
     /// The method and path of a request without a model.
     pub(in crate::cli) bare: (Method, String),
     /// The path of a request whose body names a model, if one exists.
@@ -114,7 +116,7 @@ impl RouteClass {
             true => "any other route".to_owned(),
             false => format!("{first} ({})", class.iter().cloned().collect::<Vec<_>>().join(", ")),
         };
-        Self { shown, bare, with_model }
+        Self { shown, lists: class.clone(), bare, with_model }
     }
 }
 

@@ -169,7 +169,10 @@ fn access_tells_the_truth(folder: &Folder) {
         answers.collect::<Vec<_>>()
     };
     let callers = told["callers"].as_array().unwrap();
-    let (lines, allowed): (Vec<_>, Vec<_>) = callers.iter().flat_map(answers).unzip();
+    // Spread over all callers and routes. To decide them all takes half as long as the rest of the test.
+    let all: Vec<_> = callers.iter().flat_map(answers).collect();
+    let step = all.len() / 300 + 1;
+    let (lines, allowed): (Vec<_>, Vec<_>) = all.into_iter().step_by(step).unzip();
     let decided = decide(folder, "old.json", &lines);
     assert!(lines.len() == decided.len() && !lines.is_empty());
     for ((line, allowed), decided) in lines.iter().zip(allowed).zip(decided) {

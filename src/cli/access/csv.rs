@@ -1,13 +1,12 @@
-//! The rows as CSV (RFC 4180), with the line ends of this machine's tools.
+//! The rows as CSV (RFC 4180), except that a line feed alone ends a line, as in all output of the command.
 
 use super::rows::Access;
 use crate::cli::diff::side::Grant;
-use crate::cli::diff::text::who;
 
 pub(super) fn render(access: &Access<'_>) -> String {
     let mut out = "caller,model,routes,access,conditions\n".to_owned();
     for caller in &access.callers {
-        let name = who(access.universe, caller.kind);
+        let name = caller.name(access.universe);
         for row in &caller.rows {
             let without = [String::new()];
             let models = if row.models.is_empty() { without.as_slice() } else { &row.models };

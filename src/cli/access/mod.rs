@@ -15,7 +15,7 @@ use super::diff::{side::Side, universe::Universe};
 use super::{ConfigArgs, Exit, FileArgs};
 use crate::display::escape;
 use crate::names::ModelName;
-use rows::{Access, Filter, has_role};
+use rows::{Access, Filter};
 
 /// The arguments of `access`.
 #[derive(Debug, Args)]
@@ -55,16 +55,15 @@ pub(super) fn run(args: AccessArgs) -> miette::Result<Exit> {
     let loaded = ConfigArgs::from(args.config).load()?;
     let side = Side::new(loaded.snapshot.config().clone(), loaded.dropins).map_err(miette::Report::new)?;
     let universe = Universe::of_one(&side.config, &side.dropins);
-    let role = args.role.as_deref();
-    if let Some(role) = role.filter(|role| !universe.kinds.iter().any(|kind| has_role(&universe, kind, role)))
-    {
+    let filter = Filter { role: args.role.as_deref(), model: model.as_ref() };
+    let access = Access::of(&side, &universe, &filter);
+    if let Some(role) = &access.unnamed_role {
         let message = format!("no rule names the role `{}`", escape(role));
         let warning = MietteDiagnostic::new(message)
             .with_severity(Severity::Warning)
             .with_help("a token with this role may use what a token without a role may use, which is shown");
         super::complain(&miette::Report::new(warning));
     }
-    let access = Access::of(&side, &universe, &Filter { role, model: model.as_ref() });
     match args.format {
         Output::Table => super::say(table::render(&access)),
         Output::Csv => super::say(csv::render(&access)),

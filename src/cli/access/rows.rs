@@ -3,7 +3,8 @@
 use serde_json::{Map, Value};
 
 use crate::cli::diff::kinds::Kind;
-use crate::cli::diff::side::{Grant, Side, query};
+use crate::cli::diff::side::{Grant, Side};
+use crate::cli::diff::text::parts;
 use crate::cli::diff::universe::Universe;
 use crate::identity::Caller;
 use crate::names::ModelName;
@@ -18,6 +19,8 @@ pub(super) struct Filter<'a> {
 /// Who may use what.
 pub(super) struct Access<'u> {
     pub(super) universe: &'u Universe,
+    /// The role that was asked for, if no rule names it.
+    pub(super) unnamed_role: Option<String>,
     pub(super) callers: Vec<CallerAccess<'u>>,
 }
 
@@ -41,15 +44,16 @@ pub(super) struct Row {
 
 impl<'u> Access<'u> {
     pub(super) fn of(side: &Side, universe: &'u Universe, filter: &Filter<'_>) -> Self {
-        let named = |role| universe.kinds.iter().any(|kind| has_role(universe, kind, role));
+        let kinds = || universe.kinds.iter().filter(|kind| kind.says_one_thing());
+        let unnamed_role =
+            filter.role.filter(|role| !kinds().any(|kind| has_role(universe, kind, role))).map(str::to_owned);
         // A role that no rule names changes nothing.
         let wanted = |kind: &Kind| match filter.role {
             None => true,
-            Some(role) if named(role) => has_role(universe, kind, role),
-            Some(_) => says_nothing(kind),
+            Some(_) if unnamed_role.is_some() => says_nothing(kind),
+            Some(role) => has_role(universe, kind, role),
         };
-        let kinds = universe.kinds.iter().filter(|kind| kind.says_one_thing() && wanted(kind));
-        let callers = kinds.filter_map(|kind| {
+        let callers = kinds().filter(|kind| wanted(kind)).filter_map(|kind| {
             let caller = side.caller(kind)?;
             Some(CallerAccess {
                 kind,
@@ -57,7 +61,16 @@ impl<'u> Access<'u> {
                 rows: rows(side, universe, &caller, filter.model),
             })
         });
-        Self { universe, callers: callers.collect() }
+        let callers = callers.collect();
+        Self { universe, unnamed_role, callers }
+    }
+}
+
+impl CallerAccess<'_> {
+    /// The caller in words.
+    pub(super) fn name(&self, universe: &Universe) -> String {
+        let nothing = says_nothing(self.kind).then(|| "a token without a role, team or scope".to_owned());
+        nothing.into_iter().chain(parts(universe, self.kind)).collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -76,7 +89,7 @@ impl Row {
 }
 
 /// Whether the tokens of a kind have this role, or one that is treated alike.
-pub(super) fn has_role(universe: &Universe, kind: &Kind, role: &str) -> bool {
+fn has_role(universe: &Universe, kind: &Kind, role: &str) -> bool {
     kind.roles.contains(role)
         || kind.roles.iter().any(|of_kind| {
             universe.alike.get(of_kind).is_some_and(|others| others.iter().any(|other| other == role))
@@ -84,7 +97,7 @@ pub(super) fn has_role(universe: &Universe, kind: &Kind, role: &str) -> bool {
 }
 
 /// Whether a token has no role, team or scope.
-pub(super) fn says_nothing(kind: &Kind) -> bool {
+fn says_nothing(kind: &Kind) -> bool {
     let Kind { master_key, issuer: _, roles, team, scope, admin, person } = kind;
     !*master_key
         && roles.is_empty()
@@ -95,33 +108,29 @@ pub(super) fn says_nothing(kind: &Kind) -> bool {
 }
 
 fn rows(side: &Side, universe: &Universe, caller: &Caller, only: Option<&ModelName>) -> Vec<Row> {
-    let mut rows: Vec<Row> = Vec::new();
-    let mut add = |model: &ModelName, shown: Vec<String>| {
+    let grants = |model: Option<&ModelName>| -> Vec<(usize, Grant)> {
         let routes = universe.routes.iter().enumerate();
-        let answers = routes.filter_map(|(at, route)| {
-            let path = route.with_model.as_deref()?;
-            Some((at, side.grant(caller, &query("POST", path, Some(model), None))))
-        });
-        let grants: Vec<_> = answers.collect();
-        match rows.iter_mut().find(|row| row.grants == grants) {
-            Some(row) => row.models.extend(shown),
-            None => rows.push(Row { models: shown, example: Some(model.clone()), grants }),
-        }
+        routes.filter_map(|(at, route)| Some((at, side.grant(caller, &route.query(model, None)?)))).collect()
+    };
+    let row = |models, example: Option<&ModelName>| Row {
+        models,
+        example: example.cloned(),
+        grants: grants(example),
     };
     if let Some(model) = only {
-        add(model, vec![model.to_string()]);
-        return rows;
+        return vec![row(vec![model.to_string()], Some(model))];
     }
+    let mut rows: Vec<Row> = Vec::new();
     for class in &universe.models {
-        add(&class.name, class.shown.clone());
+        let row = row(class.shown.clone(), Some(&class.name));
+        match rows.iter_mut().find(|other| other.grants == row.grants) {
+            Some(other) => other.models.extend(row.models),
+            None => rows.push(row),
+        }
     }
     for row in &mut rows {
         row.models.sort();
     }
-    let without = universe.routes.iter().enumerate().map(|(at, route)| {
-        let (method, path) = &route.bare;
-        (at, side.grant(caller, &query(method.as_str(), path, None, None)))
-    });
-    rows.push(Row { models: Vec::new(), example: None, grants: without.collect() });
+    rows.push(row(Vec::new(), None));
     rows
 }

@@ -6,10 +6,9 @@ use std::io::IsTerminal as _;
 
 use comfy_table::{ContentArrangement, Table, presets};
 
-use super::rows::{Access, Row, says_nothing};
+use super::rows::{Access, Row};
 use crate::cli::diff::conditions::Condition;
 use crate::cli::diff::side::Grant;
-use crate::cli::diff::text::who;
 use crate::cli::diff::universe::{RouteClass, Universe};
 use crate::display::escape;
 
@@ -26,10 +25,7 @@ pub(super) fn render(access: &Access<'_>) -> String {
         .set_header(["CALLER", "ACCESS", "MODELS", "ROUTES"]);
     for caller in &access.callers {
         // Repeated names make a table hard to read.
-        let mut name = match says_nothing(caller.kind) {
-            true => "a token without a role, team or scope".to_owned(),
-            false => who(access.universe, caller.kind),
-        };
+        let mut name = caller.name(access.universe);
         for row in &caller.rows {
             for [access, models, routes] in lines(access, row, &conditions) {
                 table.add_row([std::mem::take(&mut name), access, models, routes]);
@@ -38,9 +34,7 @@ pub(super) fn render(access: &Access<'_>) -> String {
     }
     let mut out: String = table.lines().map(|line| line.trim_end().to_owned() + "\n").collect();
     for (at, condition) in conditions.iter().enumerate() {
-        let Condition { policy, permits, source, text } = condition;
-        let effect = if *permits { "permit" } else { "forbid" };
-        let line = format!("[{}] {effect} {policy} [{source}] {text}", at + 1);
+        let line = format!("[{}] {condition}", at + 1);
         let separator = if at == 0 { "\n" } else { "" };
         let _ = writeln!(out, "{separator}{}", escape(&line));
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::side::{Grant, Side, query};
+use super::side::{Grant, Side};
 use super::universe::Universe;
 use super::universe::kinds::Kind;
 
@@ -73,11 +73,12 @@ fn cells(universe: &Universe, sides: [&Side; 2], kind: &Kind) -> Cells {
             .map(|(side, caller)| caller.as_ref().map_or(Grant::No, |caller| side.grant(caller, query)))
     };
     for (at, route) in universe.routes.iter().enumerate() {
-        let (method, path) = &route.bare;
-        cells.insert((None, at), ask(&query(method.as_str(), path, None, team)));
-        let Some(path) = &route.with_model else { continue };
-        for (model, class) in universe.models.iter().enumerate() {
-            cells.insert((Some(model), at), ask(&query("POST", path, Some(&class.name), team)));
+        let models = universe.models.iter().enumerate();
+        let asked = models.map(|(model, class)| (Some(model), Some(&class.name)));
+        for (model, name) in std::iter::once((None, None)).chain(asked) {
+            if let Some(query) = route.query(name, team) {
+                cells.insert((model, at), ask(&query));
+            }
         }
     }
     cells

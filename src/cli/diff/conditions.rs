@@ -3,6 +3,7 @@
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
+use std::fmt;
 
 use cedar_policy::{Effect, Policy};
 use serde_json::Value;
@@ -40,7 +41,17 @@ impl PartialEq for Condition {
 
 impl Eq for Condition {}
 
+impl fmt::Display for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} [{}] {}", self.effect(), self.policy, self.source, self.text)
+    }
+}
+
 impl Condition {
+    pub(in crate::cli) const fn effect(&self) -> &'static str {
+        if self.permits { "permit" } else { "forbid" }
+    }
+
     pub(super) fn of(dropin: &DropIn) -> Self {
         let policy = &dropin.policy;
         let text = canonical(policy);

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use super::changes::{Changed, Item};
 use super::side::{Grant, Side};
 use super::text::{names, what, words};
-use super::universe::Universe;
 use super::universe::kinds::{Kind, Name};
+use super::universe::{RouteClass, Universe};
 
 pub(super) fn of(universe: &Universe, changed: &[Changed], unseen: &[String], sides: [&Side; 2]) -> Value {
     let mut changes = Vec::new();
@@ -52,7 +52,7 @@ pub(in crate::cli) fn grant_json(grant: &Grant) -> Value {
         Grant::Yes => json!({"allow": true}),
         Grant::If(conditions) => {
             let conditions = conditions.iter().map(|condition| {
-                json!({"policy": condition.policy, "effect": if condition.permits { "permit" } else { "forbid" },
+                json!({"policy": condition.policy, "effect": condition.effect(),
                     "source": condition.source, "condition": condition.text})
             });
             json!({"allow": null, "conditions": conditions.collect::<Vec<_>>()})
@@ -63,31 +63,19 @@ pub(in crate::cli) fn grant_json(grant: &Grant) -> Value {
 /// An example request of the change, in the input format of `decide`, with the claims for each side. The
 /// claims are `null` for the master key, and for a token that a side does not accept.
 fn example(universe: &Universe, kind: &Kind, item: Item, sides: [&Side; 2]) -> Value {
-    let route = |at: usize| universe.routes.get(at);
-    let model = |at: usize| universe.models.get(at).map(|class| class.name.as_str());
-    let with_model = |at: usize| route(at).and_then(|class| class.with_model.as_deref());
-    let shows = |at: &usize, model: usize| {
-        let asked = universe.models.get(model).map(|class| &class.name);
-        let path = with_model(*at)?;
-        let query = super::side::query("POST", path, asked, kind.team.header.as_deref());
+    let model = |at: usize| universe.models.get(at).map(|class| &class.name);
+    let differs = |class: &&RouteClass, asked: usize| {
+        let Some(query) = class.query(model(asked), kind.team.header.as_deref()) else { return false };
         let [old, new] = sides.map(|side| side.caller(kind).map(|caller| side.grant(&caller, &query)));
-        (old != new).then_some(path)
+        old != new
     };
+    let (class, asked) = match item {
+        Item::Route(at) | Item::RouteAlone(at) => (universe.routes.get(at), None),
+        Item::ModelOnRoute { model: asked, route } => (universe.routes.get(route), model(asked)),
+        Item::Model(asked) => (universe.routes.iter().find(|class| differs(class, asked)), model(asked)),
+    };
+    let mut example = class.map_or(json!({}), |class| class.example(asked));
     let headers = kind.team.header.as_ref().map_or(json!({}), |team| json!({"x-litellm-team-id": team}));
-    let mut example = match item {
-        Item::Route(at) | Item::RouteAlone(at) => {
-            let bare =
-                route(at).map(|class| (class.bare.0.as_str(), class.bare.1.as_str())).unwrap_or_default();
-            json!({"method": bare.0, "path": bare.1})
-        }
-        Item::ModelOnRoute { model: asked, route } => {
-            json!({"method": "POST", "path": with_model(route), "body": {"model": model(asked)}})
-        }
-        Item::Model(asked) => {
-            let path = (0..universe.routes.len()).find_map(|at| shows(&at, asked));
-            json!({"method": "POST", "path": path, "body": {"model": model(asked)}})
-        }
-    };
     let [old, new] = sides.map(|side| side.claims(kind));
     if let Some(fields) = example.as_object_mut() {
         fields.insert("headers".to_owned(), headers);

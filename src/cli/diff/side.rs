@@ -16,7 +16,6 @@ use crate::config::{Config, Mode};
 use crate::dropins::{DropIn, DropIns, annotation};
 use crate::engine::{AuthzQuery, Decision, Denied, Snapshot};
 use crate::identity::Caller;
-use crate::names::ModelName;
 use crate::sources::LoadError;
 
 /// A configuration with its policies.
@@ -63,13 +62,13 @@ impl Side {
         let config = Config::load(path, &crate::cli::environment)?;
         let policies = policies.or(config.gateway.policies.as_deref());
         let dropins = policies.map(DropIns::load).transpose()?.unwrap_or_default();
+        // The unchanged policies are built too, so that their errors are reported.
+        Snapshot::with_policies(config.clone(), &dropins)?;
         Self::new(config, dropins)
     }
 
+    /// The configuration and policies must have built one snapshot before, which reports their errors.
     pub(in crate::cli) fn new(config: Config, dropins: DropIns) -> Result<Self, LoadError> {
-        // The unchanged policies are built too, so that their errors are reported.
-        Snapshot::with_policies(config.clone(), &dropins)?;
-
         let enforced = |dropin: &&DropIn| annotation(&dropin.policy, "shadow").is_none();
         let (depending, plain): (Vec<_>, Vec<_>) = dropins
             .policies
@@ -148,21 +147,5 @@ impl Side {
 
     fn conditions(&self, ids: &[Arc<str>]) -> impl Iterator<Item = Condition> {
         ids.iter().filter_map(|id| self.conditional.get(&**id)).cloned()
-    }
-}
-
-/// A request on a route, with or without a model.
-pub(in crate::cli) fn query(
-    method: &str,
-    route: &str,
-    model: Option<&ModelName>,
-    team: Option<&str>,
-) -> AuthzQuery {
-    AuthzQuery {
-        method: method.to_owned(),
-        route: route.to_owned(),
-        team_header: team.map(str::to_owned),
-        models: model.cloned().into_iter().collect(),
-        ..AuthzQuery::default()
     }
 }

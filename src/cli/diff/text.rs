@@ -1,6 +1,5 @@
 //! The changes as text.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
@@ -26,10 +25,7 @@ pub(super) fn render(universe: &Universe, changed: &[Changed], unseen: &[String]
             let conditions: BTreeSet<(&str, &Condition)> =
                 changes.iter().flat_map(|change| conditions(change)).collect();
             for (side, condition) in conditions {
-                let Condition { policy, permits, source, text } = condition;
-                let effect = if *permits { "permit" } else { "forbid" };
-                let line = format!("{side}: {effect} {policy} [{source}] {text}");
-                let _ = writeln!(out, "    {}", escape(&line));
+                let _ = writeln!(out, "    {}", escape(&format!("{side}: {condition}")));
             }
         }
     }
@@ -101,9 +97,15 @@ fn conditions(change: &Change) -> impl Iterator<Item = (&'static str, &Condition
 }
 
 /// A caller in words, such as ``role `dev`, team `red` ``.
-pub(in crate::cli) fn who(universe: &Universe, kind: &Kind) -> String {
+fn who(universe: &Universe, kind: &Kind) -> String {
+    let parts = parts(universe, kind);
+    if parts.is_empty() { "every token".to_owned() } else { parts.join(", ") }
+}
+
+/// The parts of a caller's token in words.
+pub(in crate::cli) fn parts(universe: &Universe, kind: &Kind) -> Vec<String> {
     if kind.master_key {
-        return "the master key".to_owned();
+        return vec!["the master key".to_owned()];
     }
     let quoted = |name: &str| {
         let others = universe.alike.get(name).map(Vec::as_slice).unwrap_or_default();
@@ -132,5 +134,5 @@ pub(in crate::cli) fn who(universe: &Universe, kind: &Kind) -> String {
         Some(Name::Other) | None => {}
     }
     parts.extend(person.without_user.then(|| "no user id".to_owned()));
-    if parts.is_empty() { Cow::Borrowed("every token") } else { Cow::Owned(parts.join(", ")) }.into_owned()
+    parts
 }

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use http::{HeaderMap, Method};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::names::Names;
 use crate::config::RoutePattern;
-use crate::engine::MODEL_ROUTES;
+use crate::engine::{AuthzQuery, MODEL_ROUTES};
 use crate::names::ModelName;
 use crate::pattern::Pattern;
 use crate::request::{RequestParts, classify};
@@ -66,7 +66,7 @@ pub(in crate::cli) fn classes(names: &Names) -> Vec<RouteClass> {
             let first = if written.is_some() { first } else { used().unwrap_or(first) };
             let of_first =
                 shown.iter().filter(|(_, list)| list.contains(first)).map(|(name, _)| name.clone());
-            RouteClass::new(first, &of_first.collect(), &paths)
+            RouteClass::new(first, of_first.collect(), &paths)
         })
         .collect();
     classes.sort_by(|a, b| a.shown.cmp(&b.shown));
@@ -96,7 +96,32 @@ fn configured(names: &Names) -> Vec<String> {
 }
 
 impl RouteClass {
-    fn new(first: &str, class: &BTreeSet<String>, paths: &[String]) -> Self {
+    /// A request on these routes, with or without a model. `None` if they take no model.
+    pub(in crate::cli) fn query(&self, model: Option<&ModelName>, team: Option<&str>) -> Option<AuthzQuery> {
+        let (method, route) = match model {
+            Some(_) => ("POST", self.with_model.as_deref()?),
+            None => (self.bare.0.as_str(), self.bare.1.as_str()),
+        };
+        Some(AuthzQuery {
+            method: method.to_owned(),
+            route: route.to_owned(),
+            team_header: team.map(str::to_owned),
+            models: model.cloned().into_iter().collect(),
+            ..AuthzQuery::default()
+        })
+    }
+
+    /// The same request in the input format of `decide`, without headers and claims.
+    pub(in crate::cli) fn example(&self, model: Option<&ModelName>) -> Value {
+        match model {
+            Some(model) => {
+                json!({"method": "POST", "path": self.with_model, "body": {"model": model.as_str()}})
+            }
+            None => json!({"method": self.bare.0.as_str(), "path": self.bare.1}),
+        }
+    }
+
+    fn new(first: &str, lists: BTreeSet<String>, paths: &[String]) -> Self {
         let takes_no_model = |path: &&String| names_of(&Method::POST, path, &[]).is_some();
         let bare = match paths.iter().find(takes_no_model) {
             Some(path) => (Method::POST, path.clone()),
@@ -112,11 +137,11 @@ impl RouteClass {
             names_of(&Method::POST, path, body.as_bytes()).is_some_and(|names| names.iter().eq(&sample))
         };
         let with_model = candidates.iter().find(takes_one).map(|path| (**path).clone());
-        let shown = match class.is_empty() {
+        let shown = match lists.is_empty() {
             true => "any other route".to_owned(),
-            false => format!("{first} ({})", class.iter().cloned().collect::<Vec<_>>().join(", ")),
+            false => format!("{first} ({})", lists.iter().cloned().collect::<Vec<_>>().join(", ")),
         };
-        Self { shown, lists: class.clone(), bare, with_model }
+        Self { shown, lists, bare, with_model }
     }
 }
 

@@ -85,12 +85,27 @@ async fn reloads_are_counted_by_their_outcome_and_the_generation_is_shown() {
     );
 
     let files = live.files();
+    let last = "modelgate_config_last_reload_successful";
     files.write("config.yaml", "nonsense: [");
     live.ask("POST", "/-/reload").await;
+    assert_eq!(sample(&metrics(&live).await, last), Some(0.0));
     files.write("config.yaml", files.yaml_with("", CLAUDE) + "# changed\n");
     live.ask("POST", "/-/reload").await;
     let text = metrics(&live).await;
     assert_eq!((sample(&text, success), sample(&text, failure)), (Some(1.0), Some(1.0)));
+    assert_eq!(sample(&text, last), Some(1.0));
     let generation = live.gate.gateway.active().snapshot().generation();
     assert_eq!(sample(&text, "modelgate_snapshot_generation"), Some(generation as f64));
+}
+
+#[tokio::test]
+async fn a_failed_reload_is_over_when_the_active_files_are_back() {
+    let live = Live::start().await;
+    let (files, last) = (live.files(), "modelgate_config_last_reload_successful");
+    let active = std::fs::read_to_string(files.path("config.yaml")).unwrap();
+    for (text, successful) in [("nonsense: [", 0.0), (&active, 1.0)] {
+        files.write("config.yaml", text);
+        live.ask("POST", "/-/reload").await;
+        assert_eq!(sample(&metrics(&live).await, last), Some(successful));
+    }
 }

@@ -82,6 +82,7 @@ impl Reloader {
                 Outcome::Loaded
             }
             Ok(None) => {
+                self.gateway.observers().metrics().reloaded(Outcome::Unchanged);
                 self.state().status.unchanged();
                 Outcome::Unchanged
             }
@@ -117,7 +118,7 @@ impl Reloader {
         }
         let generation = next.snapshot().generation();
         self.gateway.activate(next);
-        self.gateway.observers().metrics().reloaded(true);
+        self.gateway.observers().metrics().reloaded(Outcome::Loaded);
         tracing::info!(generation, "new rules are active");
         self.state().status.loaded();
         let gateway = Arc::clone(&self.gateway);
@@ -127,7 +128,7 @@ impl Reloader {
     }
 
     pub(in crate::gateway) fn refused(&self, message: String) {
-        self.gateway.observers().metrics().reloaded(false);
+        self.gateway.observers().metrics().reloaded(Outcome::Refused);
         self.state().status.refused(message);
     }
 

@@ -12,6 +12,7 @@ use super::policies::PolicyCounters;
 use crate::decision_log::Verdict;
 use crate::engine::{Decision, Rule, Snapshot};
 use crate::gateway::limits::limit::Limit;
+use crate::reload::Outcome;
 
 /// The range covers decisions of microseconds and answers of minutes.
 const BUCKETS: [f64; 16] =
@@ -65,6 +66,7 @@ pub struct Metrics {
     fallbacks: Vec<(bool, IntCounter)>,
     in_flight: IntGauge,
     reloads: Vec<(bool, IntCounter)>,
+    last_reload: IntGauge,
     limits: Vec<(Limit, IntCounter)>,
     not_accepted: IntCounter,
     tokens: Vec<(bool, IntCounter)>,
@@ -104,6 +106,11 @@ impl Metrics {
         let requests = "Duration of a request, from its head to the end of its response.";
         let requests =
             HistogramOpts::new("modelgate_request_duration_seconds", requests).buckets(BUCKETS.to_vec());
+        let last_reload = families.add(IntGauge::new(
+            "modelgate_config_last_reload_successful",
+            "0 if the last reload failed, so that the files are not what is active. Else 1.",
+        )?)?;
+        last_reload.set(1);
         Ok(Self {
             decisions: children(&decisions, Verdict::ALL, Verdict::as_str)?,
             denials: children(&denials, Rule::ALL, Rule::as_str)?,
@@ -175,13 +182,18 @@ impl Metrics {
             )?)?,
             tokens: children(&tokens, [true, false], |known| known)?,
             reloads: children(&reloads, [true, false], |good| if good { "success" } else { "failure" })?,
+            last_reload,
             families,
         })
     }
 
-    /// Counts a reload.
-    pub fn reloaded(&self, good: bool) {
-        count(&self.reloads, good);
+    /// Counts a reload. One that found no change is not counted, but also ends a failure.
+    pub fn reloaded(&self, outcome: Outcome) {
+        let is_refused = outcome == Outcome::Refused;
+        self.last_reload.set(i64::from(!is_refused));
+        if outcome != Outcome::Unchanged {
+            count(&self.reloads, !is_refused);
+        }
     }
 
     /// Counts a request or a connection that reached a limit.

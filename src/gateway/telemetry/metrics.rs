@@ -188,7 +188,7 @@ impl Metrics {
     }
 
     /// Counts a reload. One that found no change is not counted, but also ends a failure.
-    pub fn reloaded(&self, outcome: Outcome) {
+    pub(in crate::gateway) fn reloaded(&self, outcome: Outcome) {
         let is_refused = outcome == Outcome::Refused;
         self.last_reload.set(i64::from(!is_refused));
         if outcome != Outcome::Unchanged {

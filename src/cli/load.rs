@@ -63,9 +63,17 @@ pub(super) fn warn(snapshot: &Snapshot, empty_directory: Option<&Path>) {
     }
 }
 
-/// Reads a variable of the process environment.
+/// Reads a variable of the process environment. If it is not set, reads the file of that name in `$CREDENTIALS_DIRECTORY`,
+/// where systemd puts what a service gets by `LoadCredential=`. Line ends at the end of the file do not count.
 pub(super) fn environment(name: &str) -> Option<String> {
-    std::env::var(name).ok()
+    std::env::var(name).ok().or_else(|| {
+        let directory = std::env::var_os("CREDENTIALS_DIRECTORY").filter(|path| !path.is_empty())?;
+        // A name with a separator could leave the directory.
+        let is_file_name = Path::new(name).file_name().is_some_and(|last| last == name);
+        let path = is_file_name.then(|| Path::new(&directory).join(name))?;
+        let text = std::fs::read_to_string(path).ok()?;
+        Some(text.trim_end_matches(['\r', '\n']).to_owned())
+    })
 }
 
 /// The runtime for the asynchronous work of a subcommand.

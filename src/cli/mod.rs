@@ -89,6 +89,12 @@ enum Command {
         #[arg(value_enum)]
         shell: clap_complete::Shell,
     },
+    /// Write the manual pages of all commands
+    Man {
+        /// The directory to write to; created if it does not exist
+        #[arg(value_name = "DIR")]
+        directory: std::path::PathBuf,
+    },
     /// Run the documented example with its own identity provider and upstream
     Demo(demo::DemoArgs),
     /// Check the hash chain of a decision log: exit code 0 if intact, 2 if broken
@@ -133,6 +139,10 @@ pub fn run() -> Exit {
             say(String::from_utf8_lossy(&script));
             Ok(Exit::Yes)
         }
+        Command::Man { directory } => std::fs::create_dir_all(&directory)
+            .and_then(|()| clap_mangen::generate_to(Cli::command(), &directory))
+            .map(|()| Exit::Yes)
+            .map_err(|error| failed(format!("`{}`: {error}", directory.display()))),
         Command::Demo(args) => demo::run(&args),
         Command::VerifyLog(args) => verify_log::run(&args),
     };

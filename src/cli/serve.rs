@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
+use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{oneshot, watch};
 use tracing_subscriber::EnvFilter;
@@ -90,6 +91,7 @@ async fn serve(args: &ServeArgs) -> miette::Result<Exit> {
     let hangups = hangups.map_err(super::failed)?;
     let scheme = if config.gateway.tls.is_some() { "https" } else { "http" };
     tracing::info!("listening on {scheme}://{}", server.local_addr().map_err(super::failed)?);
+    tell_systemd(NotifyState::Ready);
     // Runs concurrently with the start, so a provider that is down does not block tokens of another provider.
     tokio::spawn(async move { generation.warm_up().await });
     // Without a handler, exceeding the file size limit ends the process. With a handler, the write fails.
@@ -107,6 +109,7 @@ async fn serve(args: &ServeArgs) -> miette::Result<Exit> {
     let serving = async {
         let stopped = async {
             stop.await;
+            tell_systemd(NotifyState::Stopping);
             drop(draining);
         };
         tokio::join!(server.run(stopped), doors);
@@ -120,6 +123,13 @@ async fn serve(args: &ServeArgs) -> miette::Result<Exit> {
     tokio::join!(serving, administration);
     tracing::info!("stopped");
     Ok(Exit::Yes)
+}
+
+/// Does nothing unless the process is a service of systemd with `Type=notify`.
+fn tell_systemd(state: NotifyState<'_>) {
+    if let Err(error) = sd_notify::notify(&[state]) {
+        tracing::warn!("systemd cannot be told of the state: {error}");
+    }
 }
 
 pub(super) async fn watch(reloader: Arc<Reloader>) {

@@ -6,6 +6,7 @@ mod demo;
 mod examples;
 mod readme;
 mod rust_examples;
+mod service;
 
 #[path = "../support/key.rs"]
 mod key;

@@ -186,7 +186,10 @@ fn convert(cx: &mut Context<'_>, file: raw::File, env: &Environment<'_>, directo
     let ignored = modelgate.ignore.take().unwrap_or_default();
     features::check_ignored(cx, &ignored);
     features::check(cx, &ignored);
-    let gateway = gateway::settings(cx, modelgate, directory);
+    let reads_roles =
+        enable_jwt_auth && (jwt.user_roles_jwt_field.is_some() || jwt.roles_jwt_field.is_some());
+    let names = if reads_roles { gateway::TokenRoles::Read } else { gateway::TokenRoles::Unread };
+    let gateway = gateway::settings(cx, modelgate, names, directory);
     let has_models = model_list.is_some();
     let mut models = models::models(cx, env, model_list.unwrap_or_default(), has_upstream);
     aliases::add(cx, &mut models, has_upstream);

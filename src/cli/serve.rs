@@ -9,6 +9,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{oneshot, watch};
 use tracing_subscriber::EnvFilter;
 
+use super::api::Api;
 use super::args::ConfigArgs;
 use super::doors::Doors;
 use super::load::{self, Brought, runtime};
@@ -140,6 +141,10 @@ fn hangups(reloader: Arc<Reloader>) -> std::io::Result<impl Future<Output = ()>>
 }
 
 async fn bind_admin(listen: AdminListen, reloader: Arc<Reloader>) -> miette::Result<Option<Admin>> {
+    if listen == AdminListen::Off {
+        return Ok(None);
+    }
+    let api = Api::start(&reloader);
     let bound = match &listen {
         AdminListen::Off => return Ok(None),
         AdminListen::At(address) => Admin::bind(*address, reloader).await,
@@ -151,7 +156,7 @@ async fn bind_admin(listen: AdminListen, reloader: Arc<Reloader>) -> miette::Res
         ))
     })?;
     tracing::info!("the admin listener is on {}", admin.place());
-    Ok(Some(admin))
+    Ok(Some(admin.with_api(api)))
 }
 
 /// Logs to standard error, at the level of `RUST_LOG`.

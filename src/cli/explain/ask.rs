@@ -76,9 +76,13 @@ pub(in crate::cli) fn replayed(
     Report::decided(snapshot, asked, who, snapshot.explain_query(caller, query))
 }
 
-/// What was recorded about a request whose input was not.
-pub(in crate::cli) fn recorded(line: &Line) -> Report {
-    Report::recorded(line)
+/// What was recorded about a request whose input was not. `decided` are the policies that decided, with their places.
+pub(in crate::cli) fn recorded<'p>(
+    line: &Line,
+    decided: impl IntoIterator<Item = (&'p str, &'p str)>,
+) -> Report {
+    let decided = decided.into_iter().map(|(id, place)| (id.to_owned(), place.to_owned()));
+    Report::recorded(line, decided.collect())
 }
 
 /// `claims` are the claims of the token, or `None` for the master key.

@@ -28,6 +28,8 @@ pub(in crate::cli) struct Report {
     pub(super) presented: Option<Presented>,
     pub(super) who: Option<Who>,
     pub(super) asked: Option<Asked>,
+    /// The places of the policies that decided, if nothing else is known of them.
+    pub(super) decided: Vec<(String, String)>,
 }
 
 /// The request, and the result of each policy.
@@ -110,7 +112,7 @@ impl Report {
     }
 
     /// What a line of the decision log says.
-    pub(super) fn recorded(line: &Line) -> Self {
+    pub(super) fn recorded(line: &Line, decided: Vec<(String, String)>) -> Self {
         let rule = line.rule.as_deref().and_then(|name| Rule::ALL.into_iter().find(|rule| rule.as_str() == name));
         let is_allowed = matches!(line.verdict, Verdict::Allowed | Verdict::Failed);
         let status = if is_allowed { 200 } else { line.status.unwrap_or(403) };
@@ -130,6 +132,7 @@ impl Report {
             fix: rule.map(|rule| words::fix(rule).to_owned()),
             unenforced: Rule::ALL.into_iter().find(|rule| Some(rule.as_str()) == line.unenforced.as_deref()),
             asked: Some(asked),
+            decided,
             ..Self::allowed_with(status)
         }
     }
@@ -145,6 +148,7 @@ impl Report {
             presented: None,
             who: None,
             asked: None,
+            decided: Vec::new(),
         }
     }
 
@@ -166,6 +170,12 @@ impl Report {
             json.insert("grants".to_owned(), json!(list(&asked.grants)));
             json.insert("checks".to_owned(), json!(list(&asked.checks)));
             json.insert("policies".to_owned(), json!(asked.policies));
+        }
+        if !self.decided.is_empty()
+            && let Some(json) = json.as_object_mut()
+        {
+            let decided = self.decided.iter().map(|(id, place)| json!({"policy": id, "source": place}));
+            json.insert("decided".to_owned(), decided.collect());
         }
         json
     }

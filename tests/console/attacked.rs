@@ -19,7 +19,7 @@ fn hostile_names_are_data_in_json() {
     let shown = gate.get("/api/v1/decisions");
     let model = shown["decisions"][0]["models"][0].as_str().unwrap_or_default().to_owned();
     assert!(model.is_empty() || model == HOSTILE, "{shown}");
-    let answer = gate.ask("GET", "/<script>", "", "");
+    let answer = gate.ask("GET", "/%3Cscript%3E", "", "");
     assert_eq!((answer.status(), answer.header("content-type")), (404, Some("application/json")));
     let csv = gate.ask("GET", "/api/v1/access?format=csv&model=%3DHYPERLINK(1)", "", "").text();
     assert!(csv.contains("'=HYPERLINK(1)") && !csv.contains(",=HYPERLINK"), "{csv}");
@@ -46,6 +46,25 @@ fn nothing_that_arrives_ends_the_process() {
     let nested = format!("a: {}1{}", "[".repeat(20_000), "]".repeat(20_000));
     let anchors = "a: &a [x, x]\nb: &b [*a, *a]\nc: &c [*b, *b]\nd: &d [*c, *c]\ne: [*d, *d]\n";
     let cedar = format!("forbid (principal, action, resource) when {{ {}true{} }};", "(".repeat(20_000), ")".repeat(20_000));
+    let rule = |condition: String| {
+        let text = format!("forbid (principal, action, resource) when {{ {condition} }};");
+        json!({"config": RULES, "policies": [{"name": "a.cedar", "text": text}]}).to_string()
+    };
+    let schema = format!("entity X {{ a: {}String{} }};", "Set<".repeat(20_000), ">".repeat(20_000));
+    // These are slow to compare, so they are only checked.
+    let deep_rules = [
+        rule(format!("{}true", "true && ".repeat(20_000))),
+        rule(format!("{}true", "true && ".repeat(900))),
+        rule(format!("{}true{}", "(".repeat(90), ")".repeat(90))),
+        rule(format!("principal{} == 1", ".a".repeat(900))),
+        rule(format!("{}1 == 1", "1 + ".repeat(900))),
+        rule(format!("{}true", "if true then true else ".repeat(1000))),
+        json!({"config": RULES, "policies": [{"name": "a.cedarschema", "text": schema}]}).to_string(),
+    ];
+    for body in &deep_rules {
+        let answer = gate.ask("POST", "/api/v1/check", "content-type: application/json\r\n", body);
+        assert!(answer.status() < 500, "{} {}", answer.status(), &body[body.len() - 200..]);
+    }
     let bodies = [
         deep,
         "null".to_owned(),

@@ -40,7 +40,8 @@ fn a_pasted_token_is_in_no_log_and_in_no_answer() {
         json!({"token": token, "body": {"model": "claude"}}).to_string(),
         json!({"token": token, "nonsense": token}).to_string(),
         json!({"token": [token]}).to_string(),
-        json!({"token": token, "method": token}).to_string(),
+        json!({"token": token, "headers": {"a b": token}}).to_string(),
+        json!({"token": token, "path": "/v1/models", "time": token}).to_string(),
         json!({"token": format!("{token}é")}).to_string(),
         format!("{{\"token\": \"{token}\""),
     ];

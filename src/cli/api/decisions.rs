@@ -35,7 +35,13 @@ impl Api {
             let place = place.map_err(|_| ApiError::Unavailable("too many streams: close one"))?;
             let decisions = Arc::clone(&self.decisions);
             let reloader = Arc::clone(&self.reloader);
-            return Ok(stream::answer(stream::Stream { _place: place, decisions, reloader, filter, stopping: request.stopping }));
+            return Ok(stream::answer(stream::Stream {
+                _place: place,
+                decisions,
+                reloader,
+                filter,
+                stopping: request.stopping,
+            }));
         }
         let before = u64::try_from(before).unwrap_or(u64::MAX);
         let mut found = self.decisions.before(before);
@@ -77,7 +83,9 @@ impl Filter {
         let caller = line.caller.as_ref();
         verdict.is_none_or(|verdict| line.verdict == verdict)
             && rule.as_deref().is_none_or(|rule| line.rule.as_deref() == Some(rule))
-            && role.as_deref().is_none_or(|role| caller.is_some_and(|caller| caller.role.as_deref() == Some(role)))
+            && role
+                .as_deref()
+                .is_none_or(|role| caller.is_some_and(|caller| caller.role.as_deref() == Some(role)))
             && team.as_ref().is_none_or(|team| {
                 caller.is_some_and(|caller| caller.team.as_ref() == Some(team) || caller.teams.contains(team))
             })

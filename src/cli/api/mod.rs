@@ -85,7 +85,9 @@ impl Route {
 
     fn served(self) -> Served {
         let (need, max_body_bytes) = match self {
-            Self::OpenApi | Self::Snapshot | Self::Access | Self::Decisions | Self::Recent => (Need::Viewer, 0),
+            Self::OpenApi | Self::Snapshot | Self::Access | Self::Decisions | Self::Recent => {
+                (Need::Viewer, 0)
+            }
             Self::Explain => (Need::Viewer, REQUEST_BYTES),
             Self::Sources => (Need::Operator, 0),
             Self::Check | Self::Diff | Self::Test => (Need::Operator, RULES_BYTES),

@@ -5,6 +5,7 @@
 //! web pages of other sites, `operator` recognizes who asks, and `routes` has the answers, from `state`. Everything else below
 //! `/` is answered by what `api` describes, which is above this layer.
 
+#[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "the program alone has a console"))]
 mod api;
 mod guard;
 mod operator;

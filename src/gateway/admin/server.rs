@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+#[cfg(feature = "cli")]
 use super::api::OperatorApi;
 use super::routes::Routes;
 use crate::config::Limits;

@@ -5,6 +5,7 @@
 //! at a time. `history` remembers what the newest attempts changed.
 
 pub(super) mod bundle;
+#[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "the program alone has a console"))]
 pub(super) mod history;
 pub(super) mod reloader;
 mod watcher;

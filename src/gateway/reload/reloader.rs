@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::history::{self, Attempt, History};
+#[cfg(feature = "cli")]
+use super::history::Attempt;
+use super::history::{self, History};
 use crate::config::Config;
 use crate::gateway::loading::error::ActivationError;
 use crate::gateway::loading::generation::Generation;

@@ -11,14 +11,20 @@ mod observed_body;
 mod observers;
 mod policies;
 mod process;
+#[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "the program alone has a console"))]
+mod recent;
 mod scrape;
 mod spans;
 mod traces;
 
 pub use families::MetricFamily;
+#[cfg(feature = "cli")]
+pub(crate) use metrics::Totals;
 pub use metrics::{Metrics, Stage};
 pub(super) use observation::Observation;
 pub(super) use observed_body::ObservedBody;
 pub use observers::{Observers, ObserversError};
+#[cfg(feature = "cli")]
+pub(crate) use recent::{RATE, RecentDecisions, Recorded};
 pub(super) use scrape::DeploymentSample;
 pub use traces::{Traces, TracesError};

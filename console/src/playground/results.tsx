@@ -1,0 +1,162 @@
+// What the gateway says about the draft.
+
+import type { JSX } from 'preact'
+import { useSources } from '../lib/source'
+import { Name, Sentence, json, oneLine, plural, visible } from '../lib/text'
+import { type Tone, Verdict } from '../lib/verdict'
+import { callerName } from '../lib/words'
+import type { Change, Diagnostic, Diff } from '../types'
+import { Conditions } from '../access/story'
+import type { Said, Tested } from './ask'
+
+const MOST = 200
+
+export interface ResultsProps {
+  said: Said
+  hasEdits: boolean
+  configName: string
+  onPlace: (diagnostic: Diagnostic) => void
+}
+
+export function Results({ said, hasEdits, configName, onPlace }: ResultsProps): JSX.Element {
+  return (
+    <section class="results" aria-label="Results" aria-busy={said.state !== 'done'}>
+      <p role="status">{said.state === 'done' ? <Summary said={said} hasEdits={hasEdits} /> : 'Asking…'}</p>
+      {said.error !== '' && (
+        <p class="failure" role="alert">
+          <Sentence of={said.error} />
+        </p>
+      )}
+      {said.diagnostics.length > 0 && (
+        <>
+          <h2>Findings</h2>
+          <ul class="plain">
+            {said.diagnostics.map((one, at) => (
+              <li key={at}>
+                <Finding of={one} configName={configName} onPlace={onPlace} />
+              </li>
+            ))}
+          </ul>
+        </>
+      )}
+      {hasEdits && said.diff !== null && <Changes diff={said.diff} />}
+      {said.tested !== null && <Cases tested={said.tested} />}
+    </section>
+  )
+}
+
+function Summary({ said, hasEdits }: { said: Said; hasEdits: boolean }): JSX.Element {
+  if (said.error !== '') return <Verdict tone="none">no answer</Verdict>
+  if (!said.isValid) return <Verdict tone="no">not valid: it would not be put in force</Verdict>
+  if (!hasEdits) return <Verdict tone="yes">this is what is in force</Verdict>
+  const count = said.diff?.changes.length ?? 0
+  return said.diff?.same === true ? (
+    <Verdict tone="yes">valid; nobody gains or loses anything</Verdict>
+  ) : (
+    <Verdict tone="if">valid; {plural(count, 'change')}</Verdict>
+  )
+}
+
+function Finding({ of, configName, onPlace }: { of: Diagnostic; configName: string; onPlace: (diagnostic: Diagnostic) => void }): JSX.Element {
+  const place = of.line === null ? null : `${of.file ?? configName}:${of.line}`
+  const isWarning = of.kind === 'warning' || of.kind?.startsWith('ignored') === true
+  return (
+    <>
+      <Verdict tone={isWarning ? 'if' : 'no'}>{oneLine(of.kind ?? 'error')}</Verdict>{' '}
+      {place !== null && (
+        <button type="button" class="link" onClick={() => onPlace(of)}>
+          {oneLine(place)}
+        </button>
+      )}{' '}
+      <Sentence of={of.message} />
+      {of.help !== null && of.help !== undefined && (
+        <p class="quiet">
+          <Sentence of={of.help} />
+        </p>
+      )}
+    </>
+  )
+}
+
+const TONES: Record<string, Tone> = { gains: 'yes', loses: 'no' }
+
+function Changes({ diff }: { diff: Diff }): JSX.Element {
+  const { data: sources } = useSources()
+  const proof = diff.proof ?? diff.proven
+  return (
+    <>
+      <h2>Who gains and loses</h2>
+      {diff.changes.length === 0 && <p>Nobody, as far as it was compared.</p>}
+      {byCaller(diff).map(([who, changes]) => (
+        <section key={who} class="group">
+          <h3>
+            <bdi>{who}</bdi>
+          </h3>
+          <ul class="plain">
+            {changes.map((change, at) => (
+              <li key={at}>
+                <Verdict tone={TONES[change.change] ?? 'if'}>{oneLine(change.change)}</Verdict> {oneLine(change.what)} <Name of={change.name} />
+                <Conditions of={change.new.conditions ?? []} sources={sources} />
+              </li>
+            ))}
+          </ul>
+        </section>
+      ))}
+      {diff.changes.length > MOST && <p class="quiet">and {plural(diff.changes.length - MOST, 'more change')}.</p>}
+      {diff.not_compared.length > 0 && (
+        <>
+          <h3>Not compared</h3>
+          <ul class="plain">
+            {diff.not_compared.map((text, at) => (
+              <li key={at}>{visible(text)}</li>
+            ))}
+          </ul>
+        </>
+      )}
+      {proof !== undefined && (
+        <>
+          <h3>Proof</h3>
+          <pre tabIndex={0} aria-label="Proof">
+            {typeof proof === 'string' ? visible(proof) : json(proof)}
+          </pre>
+        </>
+      )}
+    </>
+  )
+}
+
+function byCaller(diff: Diff): [string, Change[]][] {
+  const groups = new Map<string, Change[]>()
+  for (const change of diff.changes.slice(0, MOST)) {
+    const who = oneLine(callerName(change.caller, diff.compared.alike))
+    groups.set(who, [...(groups.get(who) ?? []), change])
+  }
+  return [...groups]
+}
+
+function Cases({ tested }: { tested: Tested }): JSX.Element {
+  return (
+    <>
+      <h2>Cases</h2>
+      <p>
+        <Verdict tone={tested.failed.length === 0 ? 'yes' : 'no'}>
+          {tested.failed.length === 0 ? `all of ${plural(tested.cases, 'case')} pass` : `${tested.failed.length} of ${plural(tested.cases, 'case')} fail`}
+        </Verdict>
+      </p>
+      <ul class="plain">
+        {tested.failed.map((one, at) => (
+          <li key={at}>
+            <Verdict tone="no">
+              <Name of={one.name} />
+            </Verdict>
+            {(one.mismatches ?? []).map((text, index) => (
+              <p key={index}>
+                <Sentence of={text} />
+              </p>
+            ))}
+          </li>
+        ))}
+      </ul>
+    </>
+  )
+}

@@ -21,6 +21,8 @@ const binary = process.env.MODELGATE ?? join(import.meta.dirname, '../target/deb
 const dist = join(import.meta.dirname, 'dist')
 const policies = values.policies === undefined ? [] : ['--policies', values.policies]
 
+const old = values.policies === undefined ? [] : ['--old-policies', values.policies]
+
 const HEADERS = {
   'content-security-policy': "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'; object-src 'none'",
   'x-content-type-options': 'nosniff',
@@ -50,7 +52,12 @@ function decision() {
     verdict: isDenied ? 'denied' : 'allowed',
     rule: isDenied ? 'R2.model' : null,
     reason: null,
-    caller: { subject: `user-${made % 7}` },
+    code: null,
+    caller: { subject: `user-${made % 7}`, issuer: null, user_id: null, role: null, team: null, master_key: false },
+    policies: [],
+    shadow: [],
+    unenforced: null,
+    shadow_config: null,
     roles: [made % 2 ? 'employee' : 'researcher'],
     teams: [],
     models: [made % 3 ? 'gpt-4o' : '<img src=x onerror=alert(1)>'],
@@ -88,7 +95,7 @@ function metrics() {
   const values = (most) => Array.from({ length: 360 }, (_, at) => Math.round(most * (1 + Math.sin(at / 30)) * 10) / 10)
   const start = new Date(Date.now() - 3_600_000).toISOString()
   const series = { allowed: values(900), denied: values(120), errors: values(2), p50_ms: values(1), p99_ms: values(6) }
-  return { interval_seconds: 10, start, series, denied_by_rule: { 'R2.model': 812, 'R6.blocked': 3 }, denied_by_model: { 'gpt-4o': 640 }, shadow: {} }
+  return { interval_seconds: 10, start, series, denied_by_rule: { 'R2.model': 812, 'R6.blocked': 3 }, denied_by_model: { 'gpt-4o': 640 }, shadow: { policies: 0, config: 0, unenforced: 0 } }
 }
 
 /** The draft as files, for the command. */
@@ -108,7 +115,7 @@ async function explain({ claims, id, method = 'POST', path, body }) {
   const args = ['explain', config, ...policies, '--format', 'json', '--claims', JSON.stringify(claims ?? { sub: id ?? 'nobody' })]
   args.push('--method', method, '--path', path ?? '/v1/chat/completions')
   if (typeof body?.model === 'string') args.push('--model', body.model)
-  return JSON.parse(await command(...args))
+  return { ...JSON.parse(await command(...args)), sources: [] }
 }
 
 const API = {
@@ -119,19 +126,20 @@ const API = {
     mode: 'enforce',
     solver: false,
     keys: [{ issuer: 'https://login.example.com', url: 'https://login.example.com/jwks', keys: 2, age_seconds: 95 }],
-    deployments: [{ model: 'gpt-4o', deployment: 'gpt-4o#0', host: 'api.openai.com', cools_down_seconds: null, successes: 12, failures: 0 }],
-    reloads_recent: [{ at: new Date().toISOString(), outcome: 'activated', generation, hash: 'mock', changes: [] }],
+    deployments: [{ model: 'gpt-4o', deployment: 'gpt-4o#0', host: 'api.openai.com', cooling_down_seconds: null, succeeded: 12, failed: 0 }],
+    reloads_recent: [{ at: new Date().toISOString(), outcome: 'loaded', generation, hash: 'mock', changes: [] }],
   }),
   'GET access': async (_, query) => {
     const model = query.get('model')
-    return JSON.parse(await command('access', config, ...policies, '--format', 'json', ...(model ? ['--model', model] : [])))
+    const found = JSON.parse(await command('access', config, ...policies, '--format', 'json', ...(model ? ['--model', model] : [])))
+    return { ...found, total: found.callers.length }
   },
   'GET decisions': () => ({ decisions: recent, next: null }),
   'GET sources': sources,
   'GET metrics/recent': metrics,
   'POST explain': explain,
   'POST check': (body) => withDraft(body, (args) => command('check', ...args, '--format', 'json')),
-  'POST diff': (body) => withDraft(body, ([file, ...rest]) => command('diff', config, file, ...rest, '--format', 'json')),
+  'POST diff': (body) => withDraft(body, ([file, , directory]) => command('diff', config, file, ...old, '--new-policies', directory, '--format', 'json')),
 }
 
 async function answer(request, response) {
@@ -172,5 +180,5 @@ server.listen(Number(values.port), '127.0.0.1', () => console.log(`http://127.0.
 // A reload, for the console to notice.
 process.on('SIGHUP', () => {
   generation += 1
-  send('reload', { outcome: 'activated', generation })
+  send('reload', { outcome: 'loaded', generation })
 })

@@ -75,9 +75,9 @@ function InForce(): JSX.Element {
       {now !== null && (
         <>
           <span>generation {now.generation}</span>
-          <code title={oneLine(now.hash)}>{oneLine(now.hash).slice(0, 8)}</code>
-          {now.mode !== undefined && now.mode !== 'enforce' && <Verdict tone="if">{oneLine(now.mode)}</Verdict>}
-          {now.version !== undefined && <span>v{oneLine(now.version)}</span>}
+          {now.hash !== null && <code title={oneLine(now.hash)}>{oneLine(now.hash).slice(0, 8)}</code>}
+          {now.mode !== 'enforce' && <Verdict tone="if">{oneLine(now.mode)}</Verdict>}
+          <span>v{oneLine(now.version)}</span>
         </>
       )}
     </p>

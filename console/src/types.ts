@@ -62,7 +62,8 @@ export interface CallerAccess {
 export interface Access {
   callers: CallerAccess[]
   alike: Record<string, string[]>
-  total?: number
+  /** The number of callers before `offset` and `limit`. */
+  total: number
 }
 
 export interface Considered {
@@ -93,13 +94,16 @@ export interface Explanation {
     claims: { key: string; claim: string; value: Json; nearest: string | null }[]
     roles: { role: string; because: string; source: string | null }[]
     user_id: string | null
-    entity: string
+    entity: string | null
   } | null
   request?: { method: string; route: string; models: string[]; sent_to: string[]; team_id: string | null }
   grants?: Considered[]
   checks?: Considered[]
   policies?: string[]
-  sources?: SourceLine[]
+  sources: SourceLine[]
+  /** Whether this is what was recorded, because the decision log keeps no inputs. */
+  recorded?: boolean
+  generation?: number
 }
 
 export interface Decision {
@@ -107,8 +111,8 @@ export interface Decision {
   at: string
   verdict: string
   rule: string | null
-  reason?: string | null
-  caller?: { subject?: string | null; user_id?: string | null; role?: string | null } | null
+  reason: string | null
+  caller: { subject: string | null; user_id: string | null; role: string | null; team: string | null; master_key: boolean } | null
   roles: string[]
   teams: string[]
   models: string[]
@@ -116,40 +120,43 @@ export interface Decision {
   route: string
   status: number | null
   latency_ms: number | null
-  generation: number | null
+  generation: number
+  shadow: string[]
+  unenforced: string | null
+  shadow_config: string | null
 }
 
 export interface Reload {
   at: string
-  outcome: string
-  generation: number | null
+  outcome: 'loaded' | 'refused'
+  generation: number
   hash: string | null
   error?: string | null
   changes?: string[]
 }
 
 export interface Deployment {
-  model?: string
-  deployment?: string
-  host?: string
-  cools_down_seconds?: number | null
-  successes?: number
-  failures?: number
+  model: string
+  deployment: string
+  host: string | null
+  cooling_down_seconds: number | null
+  succeeded: number
+  failed: number
 }
 
 export interface Snapshot {
   generation: number
-  hash: string
-  version?: string
-  mode?: string
-  solver?: boolean
-  keys?: { issuer: string | null; url: string | null; keys: number; age_seconds: number | null }[]
-  deployments?: Deployment[]
-  reloads_recent?: Reload[]
+  hash: string | null
+  version: string
+  mode: string
+  solver: boolean
+  keys: { issuer: string | null; url: string; keys: number; age_seconds: number | null }[]
+  deployments: Deployment[]
+  reloads_recent: Reload[]
 }
 
 export interface Sources {
-  config: SourceFile
+  config: SourceFile | null
   policies: SourceFile[]
   cases: SourceFile[]
 }
@@ -190,8 +197,33 @@ export interface Diff {
   changes: Change[]
   not_compared: string[]
   compared: { callers: number; named: Record<string, number>; only_changed_names: boolean; alike: Record<string, string[]> }
-  proof?: Json
-  proven?: Json
+}
+
+export interface Direction {
+  /** Null if the solver cannot say. */
+  possible: boolean | null
+  counterexample?: Json
+  reason?: string
+}
+
+export interface Proof {
+  relation: string
+  newly_allowed: Direction
+  no_longer_allowed: Direction
+  solver: string
+}
+
+export interface TestReport {
+  total: number
+  failed: number
+  outcomes: {
+    file: string
+    line: number
+    note: string
+    passed: boolean
+    because: string
+    mismatches: { what: string; expected: string; actual: string }[]
+  }[]
 }
 
 export interface Metrics {
@@ -200,5 +232,5 @@ export interface Metrics {
   series: { allowed: number[]; denied: number[]; errors: number[]; p50_ms: (number | null)[]; p99_ms: (number | null)[] }
   denied_by_rule: Record<string, number>
   denied_by_model: Record<string, number>
-  shadow?: Record<string, number>
+  shadow: { policies: number; config: number; unenforced: number }
 }

@@ -31,6 +31,9 @@ export interface Cell {
   text: string
 }
 
+/** The order of the columns. */
+const SORTS = ['role', 'team', 'scope', 'other', 'master key']
+
 const NOT_ASKED: Cell = { tone: 'none', text: 'not asked' }
 
 export function matrixOf(access: Access): Matrix {
@@ -47,6 +50,7 @@ export function matrixOf(access: Access): Matrix {
     return { name, sort: callerSort(caller), caller, claims, groups: rows.map((row) => row.routes), groupOf }
   })
   const order = new Intl.Collator('en', { numeric: true })
+  columns.sort((a, b) => SORTS.indexOf(a.sort) - SORTS.indexOf(b.sort))
   return { columns, models: [...models].sort(order.compare), routes: [...routes].sort(order.compare), alike: access.alike }
 }
 
@@ -72,12 +76,13 @@ export function cellOf(column: Column, model: string, route: string): Cell {
 }
 
 function single(grant: RouteGrant): Cell {
-  if (grant.allow === null) return { tone: 'if', text: `if ${names(grant.conditions ?? [])}` }
+  if (grant.allow === null) return { tone: 'if', text: inWords(grant.conditions ?? []) }
   return grant.allow ? { tone: 'yes', text: 'allowed' } : { tone: 'no', text: 'denied' }
 }
 
-function names(conditions: Condition[]): string {
-  return conditions.map((condition) => oneLine(condition.policy)).join(', ')
+function inWords(conditions: Condition[]): string {
+  const [first] = conditions
+  return conditions.length === 1 && first !== undefined ? `if ${oneLine(first.policy)}` : `if ${conditions.length} policies`
 }
 
 /** The class of routes that most people mean: the one of chat completions. */

@@ -15,7 +15,7 @@ import { rowName, useShown } from './shown'
 import { Story } from './story'
 
 export function AccessPage(): JSX.Element {
-  const { data, error, isLoading } = useLoaded('access', (signal) => get<Access>('access', {}, signal))
+  const { data, error, isLoading } = useLoaded('access', wholeAccess)
   const matrix = useMemo(() => (data === null ? null : matrixOf(data)), [data])
   return (
     <main id="main" class="access" tabIndex={-1}>
@@ -24,6 +24,19 @@ export function AccessPage(): JSX.Element {
       {matrix === null ? isLoading && <p class="quiet">Loading…</p> : <Answers matrix={matrix} />}
     </main>
   )
+}
+
+const AT_ONCE = 1000
+
+/** Every caller, some at a time. */
+async function wholeAccess(signal: AbortSignal): Promise<Access> {
+  const whole = await get<Access>('access', { limit: AT_ONCE }, signal)
+  while (whole.callers.length < whole.total) {
+    const { callers } = await get<Access>('access', { offset: whole.callers.length, limit: AT_ONCE }, signal)
+    if (callers.length === 0) break
+    whole.callers.push(...callers)
+  }
+  return whole
 }
 
 function Answers({ matrix }: { matrix: Matrix }): JSX.Element {
@@ -68,4 +81,4 @@ const save = (shown: ReturnType<typeof useShown>): void =>
   download('access.csv', 'text/csv', csvOf(shown.columns, shown.models, shown.routes))
 
 const headWidth = (): number => Math.min(300, Math.max(130, Math.floor(innerWidth * 0.4)))
-const widthOf = (column: Column): number => Math.min(260, Math.max(130, column.name.length * 7 + 24))
+const widthOf = (column: Column): number => Math.min(260, Math.max(130, column.name.length * 8 + 26))

@@ -33,7 +33,7 @@ export function Story({ matrix }: { matrix: Matrix }): JSX.Element {
   }
   return show === 'cell' ? (
     <Panel title={`${column.name}: ${rowName(model)}`}>
-      <OfCell column={column} model={model} sources={sources} />
+      <OfCell matrix={matrix} column={column} model={model} sources={sources} />
     </Panel>
   ) : (
     <Panel title={column.name}>
@@ -102,8 +102,15 @@ function OfCaller({ matrix, column, sources }: { matrix: Matrix; column: Column;
   )
 }
 
+interface GrantsProps {
+  grants: RouteGrant[]
+  sources: Sources | null
+  /** Where to ask why. */
+  why?: (grant: RouteGrant) => string | null
+}
+
 /** Answers on routes, grouped by the answer. */
-function Grants({ grants, sources }: { grants: RouteGrant[]; sources: Sources | null }): JSX.Element {
+function Grants({ grants, sources, why }: GrantsProps): JSX.Element {
   const groups = new Map<string, RouteGrant[]>()
   for (const grant of grants) {
     const key = JSON.stringify([grant.allow, grant.conditions ?? null])
@@ -111,20 +118,31 @@ function Grants({ grants, sources }: { grants: RouteGrant[]; sources: Sources | 
   }
   return (
     <ul class="plain">
-      {[...groups.entries()].map(([key, same]) => (
-        <li key={key}>
-          <Verdict tone={toneOf(same[0]?.allow ?? false)}>{wordOf(same[0] === undefined ? false : same[0].allow)}</Verdict>
-          <ul class="routes">
-            {same.map((grant) => (
-              <li key={grant.routes}>
-                <Name of={grant.routes} />
-              </li>
-            ))}
-          </ul>
-          <Conditions of={same[0]?.conditions ?? []} sources={sources} />
-        </li>
-      ))}
+      {[...groups].map(([key, same]) => {
+        const [{ allow, conditions }] = same as [RouteGrant]
+        return (
+          <li key={key}>
+            <Verdict tone={toneOf(allow)}>{wordOf(allow)}</Verdict>
+            <ul class="routes">
+              {same.map((grant) => (
+                <li key={grant.routes}>
+                  <Name of={grant.routes} /> <Why to={why?.(grant) ?? null} about={grant.routes} />
+                </li>
+              ))}
+            </ul>
+            <Conditions of={conditions ?? []} sources={sources} />
+          </li>
+        )
+      })}
     </ul>
+  )
+}
+
+function Why({ to, about }: { to: string | null; about: string }): JSX.Element | null {
+  return to === null ? null : (
+    <a href={to} aria-label={`Why: ${oneLine(about)}`}>
+      Why
+    </a>
   )
 }
 
@@ -153,7 +171,7 @@ function OfModel({ matrix, model }: { matrix: Matrix; model: string }): JSX.Elem
   return (
     <>
       <p>
-        On <Name of={route === '' ? 'all routes' : route}/>
+        On <Name of={route === '' ? 'all routes' : route} />
       </p>
       <table class="list">
         <thead>
@@ -181,27 +199,20 @@ function OfModel({ matrix, model }: { matrix: Matrix; model: string }): JSX.Elem
   )
 }
 
-function OfCell({ column, model, sources }: { column: Column; model: string; sources: Sources | null }): JSX.Element {
-  return (
-    <ul class="plain">
-      {grantsOf(column, model).map((grant) => (
-        <li key={grant.routes}>
-          <Verdict tone={toneOf(grant.allow)}>{wordOf(grant.allow)}</Verdict> <Name of={grant.routes} />{' '}
-          {column.claims !== null && (
-            <a href={whyLink(column, model, grant)} aria-label={`Why: ${oneLine(grant.routes)}`}>
-              Why
-            </a>
-          )}
-          <Conditions of={grant.conditions ?? []} sources={sources} />
-        </li>
-      ))}
-    </ul>
-  )
+function OfCell({ matrix, column, model, sources }: { matrix: Matrix; column: Column; model: string; sources: Sources | null }): JSX.Element {
+  // The chosen routes stand first.
+  const route = chosenRoute(matrix)
+  const grants = grantsOf(column, model)
+  const sorted = [...grants.filter((one) => one.routes === route), ...grants.filter((one) => one.routes !== route)]
+  const why = (grant: RouteGrant) => (column.claims === null ? null : whyLink(column, model, grant))
+  return <Grants grants={sorted} sources={sources} why={why} />
 }
 
 /** The example is of the group, so the model is put in. */
 function whyLink({ claims }: Column, model: string, { example }: RouteGrant): string {
-  const body = model === '' ? example.body : { model }
+  // A class of models that no rule names has no name of its own.
+  const hasName = model !== '' && !model.startsWith('any other model')
+  const body = hasName ? { model } : example.body
   return link('why', {
     claims: JSON.stringify(claims),
     method: example.method ?? 'POST',

@@ -57,9 +57,11 @@ export interface ServerEvent {
   data: string
 }
 
-/** Server-sent events. `EventSource` cannot send a credential, so the stream is read by hand. */
-export async function* events(path: string, query: Query, signal: AbortSignal): AsyncGenerator<ServerEvent> {
+/** Server-sent events. `EventSource` cannot send a credential, so the stream is read by hand. What `onOpen` loads cannot
+    miss anything, because the stream is open before. */
+export async function* events(path: string, query: Query, signal: AbortSignal, onOpen: () => Promise<void>): AsyncGenerator<ServerEvent> {
   const answer = await send(path, query, { signal, headers: { accept: 'text/event-stream' } })
+  await onOpen()
   if (answer.body === null) return
   const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader()
   let rest = ''

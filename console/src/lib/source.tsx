@@ -74,7 +74,7 @@ export function Source({ at, sources, given }: SourceProps): JSX.Element {
 }
 
 function linesAt({ file, line }: Place, sources: Sources | null, given: SourceLine[] | undefined): string[] {
-  const known = sources === null ? [] : [sources.config, ...sources.policies]
+  const known = sources === null ? [] : [...(sources.config === null ? [] : [sources.config]), ...sources.policies]
   const source = known.find((one) => isSame(one, file))
   if (source !== undefined) return excerpt(source.text, line, source.name.endsWith('.cedar'))
   const brought = given?.find((one) => one.file === file && one.line === line)

@@ -97,7 +97,7 @@ export function Grid(props: GridProps): JSX.Element {
         aria-rowcount={rows + 1}
         aria-colcount={columns.length + 1}
         aria-activedescendant={isDrawn ? `${id}-${at.row}-${at.column}` : undefined}
-        style={{ width: `${width}px` }}
+        style={{ width: `${width}px`, minWidth: '100%' }}
         onKeyDown={onKeyDown}
         onClick={onClick}
       >

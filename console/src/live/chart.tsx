@@ -76,7 +76,7 @@ function optionsOf(lines: Line[], element: HTMLElement): uPlot.Options {
     cursor: { show: false },
     scales: { y: { range: (_plot, _least, most) => [0, most > 0 ? most * 1.1 : 1] } },
     axes: [
-      { ...axis, space: 70, values: (_plot, times) => times.map((time) => new Date(time * 1000).toLocaleTimeString('en-GB').slice(0, 5)) },
+      { ...axis, size: 26, space: 70, values: (_plot, times) => times.map((time) => new Date(time * 1000).toLocaleTimeString('en-GB').slice(0, 5)) },
       { ...axis, size: 44 },
     ],
     series: [

@@ -32,9 +32,15 @@ export function Charts(): JSX.Element | null {
       <Chart title="Latency, in milliseconds" unit=" ms" times={times} lines={latencies} />
       <Counts title="Denials by rule" head="Rule" counts={metrics.denied_by_rule} filter="rule" />
       <Counts title="Denials by model" head="Model" counts={metrics.denied_by_model} filter="model" />
-      <Counts title="Disagreements of the shadow" head="Shadow" counts={metrics.shadow ?? {}} />
+      <Counts title="Disagreements of the shadow" head="Shadow" counts={shadowOf(metrics)} />
     </>
   )
+}
+
+/** Requests that would have been decided differently. */
+function shadowOf({ shadow }: Metrics): Record<string, number> {
+  const counts = { 'shadow policies': shadow.policies, 'shadow configuration': shadow.config, 'not enforced (log_only)': shadow.unenforced }
+  return Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0))
 }
 
 function useMetrics(): Metrics | null {

@@ -77,7 +77,7 @@ function State({ feed, isPaused }: { feed: Feed; isPaused: boolean }): JSX.Eleme
 
 function Filters(): JSX.Element {
   const field = (name: string, label: string) => (
-    <Search key={name} label={label} value={param(name)} hint="any" onInput={(value) => setParams({ [name]: value })} />
+    <Search key={name} label={label} value={param(name)} hint="exact name" onInput={(value) => setParams({ [name]: value })} />
   )
   return (
     <form class="filters" role="search" onSubmit={(event) => event.preventDefault()}>
@@ -100,7 +100,7 @@ function cellOf(decision: Decision, column: string): JSX.Element | string {
     case 'verdict':
       return <Verdict tone={TONES[decision.verdict] ?? 'none'}>{oneLine(decision.verdict)}</Verdict>
     case 'rule':
-      return oneLine(decision.rule ?? decision.reason ?? '')
+      return <bdi title={oneLine(ruleOf(decision))}>{oneLine(ruleOf(decision))}</bdi>
     case 'caller':
       return <bdi title={callerOf(decision)}>{callerOf(decision)}</bdi>
     case 'models':
@@ -116,7 +116,15 @@ function cellOf(decision: Decision, column: string): JSX.Element | string {
   }
 }
 
+/** The rule that denied, why the token was refused, or what would have denied. */
+function ruleOf({ rule, reason, unenforced, shadow, shadow_config: config }: Decision): string {
+  const trials = [...(unenforced === null ? [] : [`not enforced: ${unenforced}`]), ...(config === null ? [] : [`shadow: ${config}`])]
+  const wouldChange = shadow.length > 0 ? [`shadow: ${shadow.join(', ')}`] : []
+  return [rule ?? reason ?? '', ...trials, ...wouldChange].filter(Boolean).join('; ')
+}
+
 function callerOf({ roles, teams, caller }: Decision): string {
-  const subject = caller?.subject ?? caller?.user_id ?? ''
-  return oneLine([subject, ...roles, ...teams].filter(Boolean).join(', ') || 'no token')
+  if (caller === null) return 'no valid token'
+  const subject = caller.master_key ? 'the master key' : (caller.subject ?? caller.user_id ?? '')
+  return oneLine([subject, ...roles, ...teams].filter(Boolean).join(', ') || 'no name')
 }

@@ -7,6 +7,7 @@ import type { Decision } from '../types'
 
 const MOST = 500
 const DRAW_MS = 250
+const SAMPLED_MS = 3000
 const FIRST_RETRY_MS = 250
 const LAST_RETRY_MS = 5000
 
@@ -45,6 +46,7 @@ interface Drawing {
   add: (decision: Decision) => void
   begin: (recent: Decision[]) => void
   tell: (news: Partial<Feed>) => void
+  sampled: (of: Sampled) => void
   stop: () => void
 }
 
@@ -57,7 +59,15 @@ function drawing(setFeed: (change: (old: Feed) => Feed) => void): Drawing {
     waiting = []
     setFeed((old) => ({ ...old, decisions: [...arrived, ...old.decisions].slice(0, MOST) }))
   }
-  const timer = setInterval(flush, DRAW_MS)
+  let sampledAt = 0
+  const timer = setInterval(() => {
+    flush()
+    // Each second with too many decisions is told. Silence means that every decision is shown.
+    if (sampledAt > 0 && Date.now() - sampledAt > SAMPLED_MS) {
+      sampledAt = 0
+      setFeed((old) => ({ ...old, sampled: null }))
+    }
+  }, DRAW_MS)
   return {
     add: (decision) => {
       waiting.push(decision)
@@ -68,6 +78,10 @@ function drawing(setFeed: (change: (old: Feed) => Feed) => void): Drawing {
       setFeed((old) => ({ ...old, decisions: recent, state: 'live', error: '' }))
     },
     tell: (news) => setFeed((old) => ({ ...old, ...news })),
+    sampled: (sampled) => {
+      sampledAt = Date.now()
+      setFeed((old) => ({ ...old, sampled }))
+    },
     stop: () => clearInterval(timer),
   }
 }
@@ -76,10 +90,9 @@ async function read(filters: Query, signal: AbortSignal, draw: Drawing): Promise
   let retry = FIRST_RETRY_MS
   while (!signal.aborted) {
     try {
-      const recent = await get<{ decisions: Decision[] }>('decisions', { ...filters, limit: 200 }, signal)
-      draw.begin(recent.decisions)
-      retry = FIRST_RETRY_MS
-      await follow(filters, signal, draw, new Set(recent.decisions.map((decision) => decision.id)))
+      await follow(filters, signal, draw, () => {
+        retry = FIRST_RETRY_MS
+      })
       // The stream ended, so the gateway stops. The shell notices too.
       isConnected.value = false
     } catch (error) {
@@ -93,15 +106,21 @@ async function read(filters: Query, signal: AbortSignal, draw: Drawing): Promise
   }
 }
 
-async function follow(filters: Query, signal: AbortSignal, draw: Drawing, known: Set<string>): Promise<void> {
-  for await (const { event, data } of events('decisions', filters, signal)) {
+async function follow(filters: Query, signal: AbortSignal, draw: Drawing, onOpen: () => void): Promise<void> {
+  // The list and the stream may both have a decision.
+  const listed = new Set<string>()
+  const begin = async () => {
+    const { decisions } = await get<{ decisions: Decision[] }>('decisions', { ...filters, limit: 200 }, signal)
+    for (const { id } of decisions) listed.add(id)
+    draw.begin(decisions)
+    onOpen()
+  }
+  for await (const { event, data } of events('decisions', filters, signal, begin)) {
     if (event === 'decision') {
       const decision = JSON.parse(data) as Decision
-      // The list and the stream may both have it.
-      if (!known.delete(decision.id)) draw.add(decision)
+      if (!listed.delete(decision.id)) draw.add(decision)
     } else if (event === 'sampled') {
-      const sampled = JSON.parse(data) as Sampled
-      draw.tell({ sampled: sampled.seen > sampled.sent ? sampled : null })
+      draw.sampled(JSON.parse(data) as Sampled)
     } else if (event === 'reload') {
       lookNow()
     }

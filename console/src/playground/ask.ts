@@ -3,27 +3,23 @@
 import { useEffect, useState } from 'preact/hooks'
 import { ApiError, post } from '../lib/api'
 import { epoch } from '../lib/state'
-import type { Checked, Diagnostic, Diff, Json } from '../types'
+import type { Checked, Diagnostic, Diff, Proof, SourceFile, TestReport } from '../types'
 import { type Draft, bodyOf } from './draft'
 
 const STILL_MS = 300
-
-export interface Tested {
-  cases: number
-  failed: { name: string; expected?: Json; got?: Json; mismatches?: string[]; source?: string }[]
-}
 
 export interface Said {
   state: 'waiting' | 'asking' | 'done'
   diagnostics: Diagnostic[]
   isValid: boolean
   diff: Diff | null
-  tested: Tested | null
+  proof: Proof | null
+  tested: TestReport[]
   /** What kept the gateway from an answer. */
   error: string
 }
 
-const START: Said = { state: 'waiting', diagnostics: [], isValid: true, diff: null, tested: null, error: '' }
+const START: Said = { state: 'waiting', diagnostics: [], isValid: true, diff: null, proof: null, tested: [], error: '' }
 
 /** Asks when the keyboard rests. A newer question ends an older one. */
 export function useSaid(draft: Draft | null, prove: boolean): Said {
@@ -50,12 +46,21 @@ export function useSaid(draft: Draft | null, prove: boolean): Said {
 async function ask(draft: Draft, prove: boolean, signal: AbortSignal): Promise<Said> {
   const body = bodyOf(draft)
   const checked = await post<Checked>('check', body, signal)
-  const diagnostics = [...(checked.problems ?? []), ...(checked.warnings ?? [])]
+  const diagnostics = [...(checked.problems ?? []), ...(checked.warnings ?? [])].map(placed)
   if (!checked.valid) return { ...START, state: 'done', isValid: false, diagnostics }
-  const diff = post<Diff>('diff', prove ? { ...body, prove } : body, signal)
-  const cases = draft.cases.map((file) => file.text).join('\n---\n')
-  const tested = draft.cases.length === 0 ? null : post<Tested>('test', { ...body, cases }, signal)
-  return { ...START, state: 'done', diagnostics, diff: await diff, tested: await tested }
+  const test = ({ text }: SourceFile) => post<TestReport>('test', { ...body, cases: text }, signal)
+  const [diff, proof, tested] = await Promise.all([
+    post<Diff>('diff', body, signal),
+    prove ? post<Proof>('diff', { ...body, prove }, signal) : null,
+    Promise.all(draft.cases.map(test)),
+  ])
+  return { ...START, state: 'done', diagnostics, diff, proof, tested }
+}
+
+/** Some findings about policies name their place in the message. */
+function placed(found: Diagnostic): Diagnostic {
+  const place = found.line === null ? /^(\S+\.cedar):(\d+): (.*)$/s.exec(found.message) : null
+  return place === null ? found : { ...found, file: place[1] ?? null, line: Number(place[2]), column: 1, message: place[3] ?? '' }
 }
 
 function failed(error: unknown): Said {

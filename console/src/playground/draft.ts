@@ -1,6 +1,6 @@
 // The files of the playground. They never leave it, except as a question or as a download.
 
-import type { Json, SourceFile, Sources } from '../types'
+import type { Json, SourceFile } from '../types'
 
 export interface Draft {
   config: SourceFile
@@ -8,8 +8,8 @@ export interface Draft {
   cases: SourceFile[]
 }
 
-export function draftOf(sources: Sources): Draft {
-  return { config: sources.config, policies: sources.policies, cases: sources.cases }
+export function draftOf({ config, policies, cases }: Draft): Draft {
+  return { config, policies, cases }
 }
 
 export function filesOf(draft: Draft): SourceFile[] {

@@ -6,7 +6,7 @@ import { useSources } from '../lib/source'
 import { snapshot } from '../lib/state'
 import { download, oneLine } from '../lib/text'
 import { Failure } from '../lib/verdict'
-import type { Diagnostic, Sources } from '../types'
+import type { Diagnostic } from '../types'
 import { useSaid } from './ask'
 import { type Draft, changed, draftOf, filesOf, isSame, withPolicy } from './draft'
 import type { Editor } from './editor'
@@ -20,13 +20,13 @@ export function PlaygroundPage(): JSX.Element {
       <h1>Playground</h1>
       <p class="quiet">Nothing here changes what is in force. Secrets are replaced by {'<secret>'}, in downloads too.</p>
       <Failure error={error} />
-      {data === null ? isLoading && <p class="quiet">Loading…</p> : <Desk sources={data} />}
+      {data === null ? isLoading && <p class="quiet">Loading…</p> : data.config === null ? <p>The configuration in force does not come from files.</p> : <Desk sources={{ ...data, config: data.config }} />}
     </main>
   )
 }
 
-function Desk({ sources }: { sources: Sources }): JSX.Element {
-  const inForce = useMemo(() => draftOf(sources), [sources])
+function Desk({ sources }: { sources: Draft }): JSX.Element {
+  const inForce = useMemo(() => draftOf(sources), [sources.config, sources.policies, sources.cases])
   const [draft, setDraft] = useState(inForce)
   const [base, setBase] = useState(inForce)
   const [name, setName] = useState(inForce.config.name)

@@ -5,9 +5,9 @@ import { useSources } from '../lib/source'
 import { Name, Sentence, json, oneLine, plural, visible } from '../lib/text'
 import { type Tone, Verdict } from '../lib/verdict'
 import { callerName } from '../lib/words'
-import type { Change, Diagnostic, Diff } from '../types'
+import type { Change, Diagnostic, Diff, Direction, Proof, TestReport } from '../types'
 import { Conditions } from '../access/story'
-import type { Said, Tested } from './ask'
+import type { Said } from './ask'
 
 const MOST = 200
 
@@ -40,7 +40,8 @@ export function Results({ said, hasEdits, configName, onPlace }: ResultsProps): 
         </>
       )}
       {hasEdits && said.diff !== null && <Changes diff={said.diff} />}
-      {said.tested !== null && <Cases tested={said.tested} />}
+      {hasEdits && said.proof !== null && <Proven proof={said.proof} />}
+      {said.tested.length > 0 && <Cases reports={said.tested} />}
     </section>
   )
 }
@@ -82,7 +83,6 @@ const TONES: Record<string, Tone> = { gains: 'yes', loses: 'no' }
 
 function Changes({ diff }: { diff: Diff }): JSX.Element {
   const { data: sources } = useSources()
-  const proof = diff.proof ?? diff.proven
   return (
     <>
       <h2>Who gains and loses</h2>
@@ -113,14 +113,6 @@ function Changes({ diff }: { diff: Diff }): JSX.Element {
           </ul>
         </>
       )}
-      {proof !== undefined && (
-        <>
-          <h3>Proof</h3>
-          <pre tabIndex={0} aria-label="Proof">
-            {typeof proof === 'string' ? visible(proof) : json(proof)}
-          </pre>
-        </>
-      )}
     </>
   )
 }
@@ -134,26 +126,62 @@ function byCaller(diff: Diff): [string, Change[]][] {
   return [...groups]
 }
 
-function Cases({ tested }: { tested: Tested }): JSX.Element {
+const RELATIONS: Record<string, string> = {
+  equivalent: 'Proven: the draft allows exactly the requests that are allowed now.',
+  narrower: 'Proven: the draft allows nothing that is denied now, and less.',
+  wider: 'Proven: the draft allows everything that is allowed now, and more.',
+  neither: 'Proven: each side allows requests that the other denies.',
+}
+
+function Proven({ proof }: { proof: Proof }): JSX.Element {
+  return (
+    <>
+      <h2>Proof</h2>
+      <p>{RELATIONS[proof.relation] ?? 'The solver cannot say.'}</p>
+      <Example title="Newly allowed, for example" of={proof.newly_allowed} />
+      <Example title="No longer allowed, for example" of={proof.no_longer_allowed} />
+      <p class="quiet">By {oneLine(proof.solver)}.</p>
+    </>
+  )
+}
+
+function Example({ title, of }: { title: string; of: Direction }): JSX.Element | null {
+  if (of.possible === false) return null
+  return (
+    <>
+      <h3>{title}</h3>
+      {of.reason !== undefined && <p>{visible(of.reason)}</p>}
+      {of.counterexample !== undefined && (
+        <pre tabIndex={0} aria-label={title}>
+          {json(of.counterexample)}
+        </pre>
+      )}
+    </>
+  )
+}
+
+function Cases({ reports }: { reports: TestReport[] }): JSX.Element {
+  const sum = (of: (report: TestReport) => number) => reports.reduce((total, report) => total + of(report), 0)
+  const [total, failed] = [sum((report) => report.total), sum((report) => report.failed)]
+  const failing = reports.flatMap((report) => report.outcomes.filter((outcome) => !outcome.passed))
   return (
     <>
       <h2>Cases</h2>
       <p>
-        <Verdict tone={tested.failed.length === 0 ? 'yes' : 'no'}>
-          {tested.failed.length === 0 ? `all of ${plural(tested.cases, 'case')} pass` : `${tested.failed.length} of ${plural(tested.cases, 'case')} fail`}
-        </Verdict>
+        <Verdict tone={failed === 0 ? 'yes' : 'no'}>{failed === 0 ? `all of ${plural(total, 'case')} pass` : `${failed} of ${plural(total, 'case')} fail`}</Verdict>
       </p>
       <ul class="plain">
-        {tested.failed.map((one, at) => (
-          <li key={at}>
-            <Verdict tone="no">
-              <Name of={one.name} />
-            </Verdict>
-            {(one.mismatches ?? []).map((text, index) => (
-              <p key={index}>
-                <Sentence of={text} />
+        {failing.map((one) => (
+          <li key={`${one.file}:${one.line}`}>
+            <Verdict tone="no">fails</Verdict> <Name of={one.note} />, line {one.line}
+            {one.mismatches.map(({ what, expected, actual }) => (
+              <p key={what}>
+                {oneLine(what)}: expected <Name of={expected} />, but it is <Name of={actual} />.
               </p>
             ))}
+            <p class="quiet">
+              <Sentence of={one.because} />
+            </p>
           </li>
         ))}
       </ul>

@@ -13,12 +13,18 @@ export interface Gate {
   summary: string
 }
 
+/** The rules that deny because nothing grants. */
+const GRANTS = new Set(['master_key', 'R2.unmatched', 'R2.model', 'R2.route'])
+
 export function gatesOf(found: Explanation, isVerified: boolean): Gate[] {
   const hasCaller = found.caller !== null
   const hasRequest = found.request !== undefined
-  const missing = hasRequest ? ungranted(found) : []
-  const denying = (found.checks ?? []).filter((check) => check.holds)
+  // A record has no policies, only the rule that denied.
+  const isOfGrants = found.rule !== null && GRANTS.has(found.rule)
+  const missing = found.grants === undefined ? (isOfGrants ? ['the request'] : []) : ungranted(found)
+  const denying = found.checks === undefined ? (found.rule === null || isOfGrants ? 0 : 1) : found.checks.filter((check) => check.holds).length
   const roles = found.caller?.roles.map((role) => role.role) ?? []
+  const ofToken = rolesOfToken(found)
   const all: Omit<Gate, 'isReached'>[] = [
     {
       name: 'token',
@@ -30,7 +36,11 @@ export function gatesOf(found: Explanation, isVerified: boolean): Gate[] {
       name: 'caller',
       title: 'Caller',
       isOpen: hasCaller,
-      summary: roles.length > 0 ? `The caller has the role ${roles.join(', ')}.` : 'The caller has no role.',
+      summary: roles.length > 0
+          ? `The caller has the role ${roles.join(', ')}.`
+          : ofToken.length > 0
+            ? `The token names the role ${ofToken.join(', ')}.`
+            : 'The caller has no role.',
     },
     {
       name: 'request',
@@ -47,13 +57,19 @@ export function gatesOf(found: Explanation, isVerified: boolean): Gate[] {
     {
       name: 'checks',
       title: 'Mandatory checks',
-      isOpen: denying.length === 0,
-      summary: denying.length === 0 ? 'Each check passes.' : `${denying.length} of ${found.checks?.length ?? 0} checks deny.`,
+      isOpen: denying === 0,
+      summary: denying === 0 ? 'Each check passes.' : denying === 1 ? 'A check denies.' : `${denying} checks deny.`,
     },
   ]
   // Grants and checks are both evaluated, whatever the other says.
   const last = hasRequest ? 5 : hasCaller ? 3 : 1
   return all.map((gate, at) => ({ ...gate, isReached: at < last }))
+}
+
+/** The names of roles in the token, before any mapping. */
+function rolesOfToken(found: Explanation): string[] {
+  const read = found.caller?.claims.filter(({ key }) => key === 'roles_jwt_field' || key === 'user_roles_jwt_field') ?? []
+  return read.flatMap(({ value }) => (Array.isArray(value) ? value : [value])).filter((value) => typeof value === 'string')
 }
 
 /** What no policy grants: the route, or a model. */

@@ -2,7 +2,7 @@
 
 import type { ComponentChildren, JSX } from 'preact'
 import { Source, useSources } from '../lib/source'
-import { Name, Sentence, json, oneLine, visible } from '../lib/text'
+import { Name, Sentence, json, oneLine, plural, visible } from '../lib/text'
 import { Verdict } from '../lib/verdict'
 import { asks } from '../lib/words'
 import type { Considered, Explanation, SourceLine, Sources } from '../types'
@@ -21,11 +21,17 @@ export function Path({ found, isVerified }: { found: Explanation; isVerified: bo
     token: found.token !== null && <pre>{json(found.token)}</pre>,
     caller: found.caller !== null && <CallerOf caller={found.caller} known={known} />,
     request: found.request !== undefined && <RequestOf request={found.request} />,
-    grants: <ConsideredList of={found.grants ?? []} isCheck={false} known={known} />,
-    checks: <ConsideredList of={found.checks ?? []} isCheck={true} known={known} />,
+    grants: found.grants !== undefined && <ConsideredList of={found.grants} isCheck={false} known={known} />,
+    checks: found.checks !== undefined && <ConsideredList of={found.checks} isCheck={true} known={known} />,
   }
   return (
     <>
+      {found.recorded === true && (
+        <p class="quiet">
+          The decision log keeps no inputs, so this is what was recorded
+          {found.generation !== undefined && ` under generation ${found.generation}`}. With <code>replayable: true</code> it would be decided again.
+        </p>
+      )}
       <Outcome found={found} known={known} />
       <h2>The path</h2>
       <ol class="gates">
@@ -152,7 +158,12 @@ function CallerOf({ caller, known }: { caller: NonNullable<Explanation['caller']
         </div>
       )}
       <p class="quiet">
-        In policies: <Name of={caller.entity} />. User id: {caller.user_id === null ? 'none' : <Name of={caller.user_id} />}.
+        {caller.entity !== null && (
+          <>
+            In policies: <Name of={caller.entity} />.{' '}
+          </>
+        )}
+        User id: {caller.user_id === null ? 'none' : <Name of={caller.user_id} />}.
       </p>
     </>
   )
@@ -190,12 +201,10 @@ function RequestOf({ request }: { request: NonNullable<Explanation['request']> }
 /** A grant that holds says yes. A check that holds says no. */
 function ConsideredList({ of, isCheck, known }: { of: Considered[]; isCheck: boolean; known: Known }): JSX.Element | null {
   if (of.length === 0) return <p class="quiet">{isCheck ? 'No check applies.' : 'No grant applies to this caller.'}</p>
-  // What decides stands first.
-  const decides = (one: Considered) => (one.holds ? 0 : 1)
-  const sorted = [...of].sort((a, b) => decides(a) - decides(b))
-  return (
+  const [decisive, others] = [of.filter((one) => one.holds), of.filter((one) => !one.holds)]
+  const list = (some: Considered[]) => (
     <ul class="plain considered">
-      {sorted.map((one, at) => (
+      {some.map((one, at) => (
         <li key={at}>
           <Verdict tone={one.holds !== isCheck ? 'yes' : 'no'}>{one.holds !== isCheck ? 'yes' : 'no'}</Verdict> {oneLine(questionOf(one.model))}:{' '}
           <Name of={one.policy} />
@@ -204,5 +213,16 @@ function ConsideredList({ of, isCheck, known }: { of: Considered[]; isCheck: boo
         </li>
       ))}
     </ul>
+  )
+  return (
+    <>
+      {decisive.length > 0 && list(decisive)}
+      {others.length > 0 && (
+        <details>
+          <summary>{isCheck ? plural(others.length, 'check that passes', 'checks that pass') : plural(others.length, 'grant that does not apply', 'grants that do not apply')}</summary>
+          {list(others)}
+        </details>
+      )}
+    </>
   )
 }

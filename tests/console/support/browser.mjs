@@ -1,0 +1,56 @@
+// Chromium, and pages that fail the test for anything that a console should not do.
+
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { chromium } from 'playwright-core'
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+
+export async function launch() {
+  const sandbox = process.getuid?.() === 0 ? ['--no-sandbox'] : []
+  return chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: sandbox })
+}
+
+/** Opens a page of the console. `close` fails if the page reported anything. */
+export async function open(browser, url, { hash = '', width = 1280, height = 800, scheme = 'light', mayLoseGateway = false } = {}) {
+  const context = await browser.newContext({ viewport: { width, height }, colorScheme: scheme, acceptDownloads: true })
+  const page = await context.newPage()
+  page.setDefaultTimeout(15_000)
+  const faults = []
+  page.on('pageerror', (error) => faults.push(`error: ${error.message}`))
+  page.on('dialog', (dialog) => {
+    faults.push(`dialog: ${dialog.message()}`)
+    void dialog.dismiss()
+  })
+  page.on('console', (message) => {
+    const isLost = mayLoseGateway && /Failed to load resource|net::ERR/.test(message.text())
+    if ((message.type() === 'error' || message.type() === 'warning') && !isLost) faults.push(`${message.type()}: ${message.text()}`)
+  })
+  // A gateway that goes away is the only thing outside of the console.
+  page.on('request', (request) => {
+    const asked = request.url()
+    if (!asked.startsWith(url) && !asked.startsWith('blob:')) faults.push(`a request to ${asked}`)
+  })
+  await page.addInitScript(() => {
+    addEventListener('securitypolicyviolation', (event) => console.error(`CSP: ${event.violatedDirective} ${event.blockedURI}`))
+  })
+  await page.goto(url + hash)
+  const close = async () => {
+    await context.close()
+    assert.deepEqual(faults, [])
+  }
+  return { page, faults, close }
+}
+
+/** What axe-core finds that is serious. */
+export async function seriousFaults(page) {
+  const { violations } = await page.evaluate(`${axe}; axe.run(document, { resultTypes: ['violations'] })`)
+  const serious = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical')
+  return serious.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).slice(0, 3).join(' ')}`)
+}
+
+/** Whether the page can be scrolled sideways, which only its regions may be. */
+export function scrollsSideways(page) {
+  return page.evaluate(() => document.documentElement.scrollWidth > document.documentElement.clientWidth)
+}

@@ -38,6 +38,15 @@ function command(...args) {
   })
 }
 
+const answers = new Map()
+
+/** Large configurations take a while, and stay as they are. */
+function cached(...args) {
+  const key = args.join(' ')
+  if (!answers.has(key)) answers.set(key, command(...args))
+  return answers.get(key)
+}
+
 const streams = new Set()
 const recent = []
 let made = 0
@@ -131,7 +140,7 @@ const API = {
   }),
   'GET access': async (_, query) => {
     const model = query.get('model')
-    const found = JSON.parse(await command('access', config, ...policies, '--format', 'json', ...(model ? ['--model', model] : [])))
+    const found = JSON.parse(await cached('access', config, ...policies, '--format', 'json', ...(model ? ['--model', model] : [])))
     return { ...found, total: found.callers.length }
   },
   'GET decisions': () => ({ decisions: recent, next: null }),
@@ -180,5 +189,6 @@ server.listen(Number(values.port), '127.0.0.1', () => console.log(`http://127.0.
 // A reload, for the console to notice.
 process.on('SIGHUP', () => {
   generation += 1
+  answers.clear()
   send('reload', { outcome: 'loaded', generation })
 })

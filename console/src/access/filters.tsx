@@ -31,15 +31,17 @@ export function Filters({ matrix, onSave }: { matrix: Matrix; onSave: () => void
         ]}
       />
       {byRoutes ? (
-        <label>
-          Model
-          <input
-            type="text"
-            list="models"
-            value={param('of')}
-            placeholder="without a model"
-            onChange={(event) => setParams({ of: event.currentTarget.value })}
-          />
+        <>
+          <label>
+            Model
+            <input
+              type="text"
+              list="models"
+              value={param('of')}
+              placeholder="without a model"
+              onChange={(event) => setParams({ of: event.currentTarget.value })}
+            />
+          </label>
           <datalist id="models">
             {matrix.models.slice(0, 500).map((model) => (
               <option key={model} value={model}>
@@ -47,7 +49,7 @@ export function Filters({ matrix, onSave }: { matrix: Matrix; onSave: () => void
               </option>
             ))}
           </datalist>
-        </label>
+        </>
       ) : (
         <Choice
           label="Routes"

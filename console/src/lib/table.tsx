@@ -5,8 +5,8 @@ import type { ComponentChildren, JSX } from 'preact'
 import { useEffect, useId, useLayoutEffect, useRef, useState } from 'preact/hooks'
 
 const ROW = 30
-const OVERSCAN = 6
-const OVERSCAN_PX = 300
+const OVERSCAN = 4
+const OVERSCAN_PX = 150
 
 export interface Column {
   id: string
@@ -27,8 +27,6 @@ export interface GridProps {
   onColumn?: (column: number) => void
   onCell?: (row: number, column: number) => void
   empty: string
-  /** A value that keeps a row's identity while others are added. */
-  keyOf?: (row: number) => string
 }
 
 /** The active cell: row -1 is the header, column -1 the first column. */
@@ -86,6 +84,7 @@ export function Grid(props: GridProps): JSX.Element {
     class: row === at.row && column === at.column ? 'active' : undefined,
   })
 
+  const drawn = down.last - down.first + 1
   const seen = columns.slice(across.first, across.last + 1)
   const width = head.width + columns.reduce((sum, column) => sum + column.width, 0)
   return (
@@ -125,14 +124,15 @@ export function Grid(props: GridProps): JSX.Element {
         </thead>
         <tbody>
           {down.before > 0 && <Space height={down.before} />}
+          {/* A row that comes into sight takes the elements of one that left, which is quicker than new ones. */}
           {numbers(down.first, down.last).map((row) => (
-            <tr key={props.keyOf?.(row) ?? row} aria-rowindex={row + 2}>
+            <tr key={row % drawn} aria-rowindex={row + 2}>
               <th scope="row" title={props.rowHead(row)} {...mark(row, -1)}>
                 <bdi>{props.rowHead(row)}</bdi>
               </th>
               {across.before > 0 && <td aria-hidden="true" />}
-              {seen.map((column, index) => (
-                <td key={column.id} {...mark(row, across.first + index)}>
+              {seen.map((_, index) => (
+                <td {...mark(row, across.first + index)}>
                   {props.cell(row, across.first + index)}
                 </td>
               ))}

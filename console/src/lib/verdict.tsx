@@ -11,7 +11,7 @@ export function Verdict({ tone, children }: { tone: Tone; children: ComponentChi
     <span class={`verdict ${tone}`}>
       <span class="sign" aria-hidden="true">
         {SIGNS[tone]}
-      </span>
+      </span>{' '}
       {children}
     </span>
   )

@@ -54,7 +54,6 @@ export function Decisions(): JSX.Element {
           const decision = at(row)
           return decision === undefined ? '' : cellOf(decision, COLUMNS[column]?.id ?? '')
         }}
-        keyOf={(row) => at(row)?.id ?? String(row)}
         onRow={open}
         empty={feed.state === 'live' ? 'No decision yet.' : ''}
       />

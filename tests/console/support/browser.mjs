@@ -54,3 +54,16 @@ export async function seriousFaults(page) {
 export function scrollsSideways(page) {
   return page.evaluate(() => document.documentElement.scrollWidth > document.documentElement.clientWidth)
 }
+
+/** The milliseconds that the main thread of each page's process has run (proc_pid_stat(5)). */
+export async function mainThreads(browser) {
+  const session = await browser.newBrowserCDPSession()
+  const { processInfo } = await session.send('SystemInfo.getProcessInfo')
+  await session.detach()
+  const renderers = processInfo.filter(({ type }) => type === 'renderer')
+  return new Map(renderers.map(({ id }) => {
+    const fields = readFileSync(`/proc/${id}/task/${id}/stat`, 'utf8').split(') ').at(-1).split(' ')
+    const [user, system] = [Number(fields[11]), Number(fields[12])]
+    return [id, ((user + system) * 1000) / 100]
+  }))
+}

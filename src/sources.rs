@@ -217,6 +217,12 @@ impl Inputs {
             && self.files.iter().all(same)
     }
 
+    /// The configuration and the policies beside it, without the other files that they name.
+    #[cfg(feature = "gateway")]
+    pub(crate) fn rules(&self) -> Arc<[SourceFile]> {
+        self.files.first().cloned().into_iter().chain(source_files(&self.dropins)).collect()
+    }
+
     /// Validates everything.
     ///
     /// # Errors

@@ -4,6 +4,7 @@
 //! [`Exit`]. Subcommands share `args`, `load` and `output`.
 
 mod access;
+mod api;
 mod args;
 mod check;
 mod decide;

@@ -9,6 +9,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{oneshot, watch};
 use tracing_subscriber::EnvFilter;
 
+use super::api::Api;
 use super::args::ConfigArgs;
 use super::doors::Doors;
 use super::load::{self, Brought, runtime};
@@ -34,8 +35,8 @@ pub(super) struct ServeArgs {
     /// The address to listen on [default: `modelgate.listen`, else 127.0.0.1:4000]
     #[arg(long, value_name = "ADDR")]
     listen: Option<SocketAddr>,
-    /// The address of the admin listener, or `off`. The admin listener asks for no credential
-    /// [default: `modelgate.admin`, else 127.0.0.1:4001]
+    /// The address of the admin listener, `unix:` and the path of a socket, or `off`. Other addresses than loopback
+    /// addresses need `modelgate.admin_auth` [default: `modelgate.admin`, else 127.0.0.1:4001]
     #[arg(long, value_name = "ADDR")]
     admin: Option<AdminListen>,
     /// A shadow configuration. It also decides every request; disagreements are logged and counted, never enforced
@@ -82,7 +83,7 @@ async fn serve(args: &ServeArgs) -> miette::Result<Exit> {
         tracing::info!("ignored, not modelgate's: {}", keys.join(", "));
     }
     let listen = args.listen.or(config.gateway.listen).unwrap_or(DEFAULT_LISTEN);
-    let admin = args.admin.or(config.gateway.admin).unwrap_or(AdminListen::At(DEFAULT_ADMIN));
+    let admin = args.admin.clone().or_else(|| config.gateway.admin.clone()).unwrap_or(AdminListen::At(DEFAULT_ADMIN));
     let server = Server::bind(listen, Arc::clone(gateway)).await.map_err(super::failed)?;
     let admin = bind_admin(admin, Arc::clone(&reloader)).await?;
     let doors = Doors::bind(gateway).await?;
@@ -140,14 +141,22 @@ fn hangups(reloader: Arc<Reloader>) -> std::io::Result<impl Future<Output = ()>>
 }
 
 async fn bind_admin(listen: AdminListen, reloader: Arc<Reloader>) -> miette::Result<Option<Admin>> {
-    let AdminListen::At(address) = listen else { return Ok(None) };
-    let admin = Admin::bind(address, reloader).await.map_err(|error| {
+    if listen == AdminListen::Off {
+        return Ok(None);
+    }
+    let api = Api::start(&reloader);
+    let bound = match &listen {
+        AdminListen::Off => return Ok(None),
+        AdminListen::At(address) => Admin::bind(*address, reloader).await,
+        AdminListen::Unix(path) => Admin::bind_unix(path, reloader).await,
+    };
+    let admin = bound.map_err(|error| {
         super::failed(format!(
             "the admin listener: {error}; choose another address with `--admin`, or `--admin off`"
         ))
     })?;
-    tracing::info!("the admin listener is on http://{}", admin.local_addr().map_err(super::failed)?);
-    Ok(Some(admin))
+    tracing::info!("the admin listener is on {}", admin.place());
+    Ok(Some(admin.with_api(api)))
 }
 
 /// Logs to standard error, at the level of `RUST_LOG`.

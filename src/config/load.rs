@@ -1,5 +1,7 @@
 //! Loads a [`Config`] from a file.
 
+#[cfg(feature = "cli")]
+use std::collections::HashMap;
 use std::fs;
 use std::io::{self, Read};
 use std::path::Path;
@@ -21,6 +23,8 @@ use super::yaml::lines::Lines;
 #[cfg(feature = "gateway")]
 use super::yaml::policies;
 use super::yaml::redaction;
+#[cfg(feature = "cli")]
+use super::yaml::secrets;
 use super::yaml::tree::{Node, Span};
 
 /// The maximum size of a file. Configurations are smaller, and a file of this size does no harm.
@@ -44,6 +48,36 @@ impl Config {
         let text = read(path).map_err(|cause| ConfigError::Read { file: path.to_owned(), cause })?;
         let directory = path.parent().unwrap_or(Path::new(""));
         Ok((Self::parse(&path.to_string_lossy(), &text, directory, env)?, text))
+    }
+
+    /// The text of a configuration without its secrets. Every line keeps its number.
+    #[cfg(feature = "cli")]
+    pub(crate) fn without_secrets(text: &str) -> String {
+        Node::parse(text).map_or_else(|_| redaction::redact_lines(text), |root| secrets::without(text, &root))
+    }
+
+    /// The environment variables that a text refers to, and whether any of the references is in the place of a secret.
+    #[cfg(feature = "cli")]
+    pub(crate) fn references(text: &str) -> HashMap<String, bool> {
+        Node::parse(text).map(|root| secrets::references(&root)).unwrap_or_default()
+    }
+
+    /// Reads a configuration that was made of [`Self::without_secrets`] of `original`. Secrets that are still replaced are those
+    /// of the original.
+    #[cfg(feature = "cli")]
+    pub(crate) fn parse_with_secrets(
+        file_name: &str,
+        text: &str,
+        original: &str,
+        directory: &Path,
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Self, ConfigError> {
+        let original = Node::parse(original).ok();
+        Self::parse_changed(file_name, text, directory, env, &|root| {
+            if let Some(original) = &original {
+                secrets::restore(root, original);
+            }
+        })
     }
 
     /// Whether the file certainly does not name policies on a server. The full reading tells, and reports what is wrong
@@ -76,12 +110,24 @@ impl Config {
         directory: &Path,
         env: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self, ConfigError> {
+        Self::parse_changed(file_name, text, directory, env, &|_| ())
+    }
+
+    /// The same. `change` may change the values of the file before they are read.
+    fn parse_changed(
+        file_name: &str,
+        text: &str,
+        directory: &Path,
+        env: &dyn Fn(&str) -> Option<String>,
+        change: &dyn Fn(&mut Node),
+    ) -> Result<Self, ConfigError> {
         let mut root = Node::parse(text).map_err(|problem| {
             let excerpt = Excerpt::new(file_name, redaction::redact_lines(text));
             ConfigError::new(file_name, located([problem], &excerpt))
         })?;
         let excerpt = Excerpt::new(file_name, redaction::redact(text, &root));
         let refused = |problems| Err(ConfigError::new(file_name, located(problems, &excerpt)));
+        change(&mut root);
 
         let mut problems = Vec::new();
         root.take_duplicates(&mut problems);
@@ -186,7 +232,10 @@ fn convert(cx: &mut Context<'_>, file: raw::File, env: &Environment<'_>, directo
     let ignored = modelgate.ignore.take().unwrap_or_default();
     features::check_ignored(cx, &ignored);
     features::check(cx, &ignored);
-    let gateway = gateway::settings(cx, modelgate, directory);
+    let reads_roles =
+        enable_jwt_auth && (jwt.user_roles_jwt_field.is_some() || jwt.roles_jwt_field.is_some());
+    let names = if reads_roles { gateway::TokenRoles::Read } else { gateway::TokenRoles::Unread };
+    let gateway = gateway::settings(cx, modelgate, names, directory);
     let has_models = model_list.is_some();
     let mut models = models::models(cx, env, model_list.unwrap_or_default(), has_upstream);
     aliases::add(cx, &mut models, has_upstream);

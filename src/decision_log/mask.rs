@@ -16,15 +16,15 @@ const SHORTEST_JWT: usize = 19;
 
 /// The fields that the configuration masks.
 #[derive(Clone, Debug)]
-pub(super) struct Mask(Vec<Masked>);
+pub(crate) struct Mask(Vec<Masked>);
 
 impl Mask {
-    pub(super) fn new(fields: &[Masked]) -> Self {
+    pub(crate) fn new(fields: &[Masked]) -> Self {
         Self(fields.to_vec())
     }
 
     /// Masks a line: the configured fields, their values in other fields, and every text that looks like a credential.
-    pub(super) fn apply(&self, line: &mut Line) {
+    pub(crate) fn apply(&self, line: &mut Line) {
         let hidden = self.hide_fields(line);
         if let Some(caller) = &mut line.caller {
             let one = [&mut caller.subject, &mut caller.issuer, &mut caller.user_id, &mut caller.team];

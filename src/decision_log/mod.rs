@@ -13,6 +13,8 @@ use std::path::PathBuf;
 
 pub use chain::{Chain, Link, LinkError};
 pub use line::{Input, Line, LoggedAccess, LoggedCaller, Served, ShadowDecision, Verdict, cut};
+#[cfg(feature = "gateway")]
+pub(crate) use mask::Mask;
 pub(crate) use mask::shown;
 pub use writer::DecisionLog;
 

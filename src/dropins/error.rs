@@ -110,6 +110,22 @@ impl Finding {
         self
     }
 
+    /// The file.
+    #[cfg(feature = "cli")]
+    pub(crate) fn file(&self) -> &str {
+        self.file.name()
+    }
+
+    /// The line, and the column of the first byte of the finding, both from 1.
+    #[cfg(feature = "cli")]
+    pub(crate) fn position(&self) -> (Option<usize>, Option<usize>) {
+        let column = self.span.and_then(|span| {
+            let before = self.file.inner().get(..span.offset())?;
+            Some(before.rsplit('\n').next().unwrap_or_default().chars().count() + 1)
+        });
+        (self.line, column)
+    }
+
     /// The position as `file:line`, or the file if there is no line.
     #[must_use]
     pub fn place(&self) -> String {

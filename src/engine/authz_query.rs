@@ -83,7 +83,7 @@ impl MatchedPolicies {
 }
 
 impl AuthzQuery {
-    fn facts(&self) -> Facts<'_> {
+    pub(super) fn facts(&self) -> Facts<'_> {
         Facts {
             method: &self.method,
             route: &self.route,

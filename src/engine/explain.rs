@@ -10,6 +10,8 @@ use super::policy::facts::PolicyFacts;
 use super::policy::index::{Policies, applies};
 use super::policy::questions::Verdict;
 use super::team;
+#[cfg(feature = "cli")]
+use super::AuthzQuery;
 use super::{Decision, Denied, Rule, Snapshot};
 use crate::identity::Caller;
 use crate::names::ModelName;
@@ -49,12 +51,28 @@ impl Snapshot {
     pub fn explain(&self, caller: &Caller, call: &ApiCall) -> Explanation {
         let is_open = self.allows_references();
         let models = asked_models(call, is_open);
-        let asked = Asked::by(call, &models, is_open);
+        self.explained(caller, &Asked::by(call, &models, is_open), self.decide(caller, call))
+    }
+
+    /// The same for a request that was recorded.
+    #[cfg(feature = "cli")]
+    pub(crate) fn explain_query(&self, caller: &Caller, query: &AuthzQuery) -> Explanation {
+        let models: Vec<&ModelName> = query.models.iter().collect();
+        let (header, is_open) = (query.team_header.as_deref(), self.allows_references());
+        let asked = Asked::new(query.facts(), header, &models, is_open);
+        self.explained(caller, &asked, self.decide_query(caller, query))
+    }
+
+    fn explained(
+        &self,
+        caller: &Caller,
+        asked: &Asked<'_>,
+        outcome: Result<Decision, Box<Denied>>,
+    ) -> Explanation {
         let models = asked.models;
-        let outcome = self.decide(caller, call);
         let mut explanation = Explanation { outcome, grants: Vec::new(), checks: Vec::new() };
-        let team = team::select(self, caller, &asked);
-        let key = self.key(caller, team, &asked);
+        let team = team::select(self, caller, asked);
+        let key = self.key(caller, team, asked);
         let Ok(authz_context) = AuthzContext::new(self, key) else { return explanation };
         let Ok(questions) = authz_context.ask() else { return explanation };
         let Ok(verdicts) = questions.verdicts(&self.policies, &asked.facts) else { return explanation };

@@ -4,7 +4,7 @@
 //! decided by one generation of the rules (`loading`, `reload`) and forwarded (`upstream`). Output: the upstream's
 //! responses, or refusals, and their `telemetry`. `limits` restricts every resource.
 
-mod admin;
+pub(crate) mod admin;
 mod auth;
 mod clock;
 mod cors;
@@ -26,12 +26,12 @@ mod probe;
 mod references;
 mod reload;
 mod target;
-mod telemetry;
+pub(crate) mod telemetry;
 mod tls;
 mod upstream;
 mod websocket;
 
-pub use admin::Admin;
+pub use admin::{Admin, AdminError};
 #[doc(hidden)]
 pub use auth::jwks as keys;
 pub use auth::verifier::TokenVerifier;

@@ -8,6 +8,7 @@
 )]
 
 mod admin;
+mod admin_auth;
 mod attacked;
 mod authorizer;
 mod authzen;

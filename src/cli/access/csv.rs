@@ -3,7 +3,7 @@
 use super::rows::Access;
 use crate::cli::diff::side::Grant;
 
-pub(super) fn render(access: &Access<'_>) -> String {
+pub(in crate::cli) fn render(access: &Access<'_>) -> String {
     let mut out = "caller,model,routes,access,conditions\n".to_owned();
     for caller in &access.callers {
         let name = caller.name(access.universe);

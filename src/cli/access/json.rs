@@ -6,7 +6,7 @@ use super::rows::{Access, Row};
 use crate::cli::diff::json::{grant_json, kind_json};
 
 /// Each caller with its rows. `alike` has the names that a caller's role, team or scope also stands for, as in `diff`.
-pub(super) fn of(access: &Access<'_>) -> Value {
+pub(in crate::cli) fn of(access: &Access<'_>) -> Value {
     let callers: Vec<Value> = access
         .callers
         .iter()

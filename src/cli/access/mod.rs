@@ -3,8 +3,8 @@
 //! A configuration comes in. A table, CSV or JSON leaves. Every answer is a decision of the engine about one class of
 //! callers, models and routes.
 
-mod csv;
-mod json;
+pub(super) mod csv;
+pub(super) mod json;
 mod rows;
 mod table;
 
@@ -15,7 +15,7 @@ use super::diff::{side::Side, universe::Universe};
 use super::{ConfigArgs, Exit, FileArgs};
 use crate::display::escape;
 use crate::names::ModelName;
-use rows::{Access, Filter};
+pub(super) use rows::{Access, Filter};
 
 /// The arguments of `access`.
 #[derive(Debug, Args)]
@@ -55,7 +55,8 @@ pub(super) fn run(args: AccessArgs) -> miette::Result<Exit> {
     let loaded = ConfigArgs::from(args.config).load()?;
     let side = Side::new(loaded.snapshot.config().clone(), loaded.dropins).map_err(miette::Report::new)?;
     let universe = Universe::of_one(&side.config, &side.dropins);
-    let filter = Filter { role: args.role.as_deref(), model: model.as_ref() };
+    let (role, model) = (args.role.as_deref(), model.as_ref());
+    let filter = Filter { role, model, offset: 0, limit: usize::MAX };
     let access = Access::of(&side, &universe, &filter);
     if let Some(role) = &access.unnamed_role {
         let message = format!("no rule names the role `{}`", escape(role));

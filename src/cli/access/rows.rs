@@ -10,17 +10,22 @@ use crate::identity::Caller;
 use crate::names::ModelName;
 
 /// What to show.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Filter<'a> {
-    pub(super) role: Option<&'a str>,
-    pub(super) model: Option<&'a ModelName>,
+#[derive(Clone, Copy, Debug)]
+pub(in crate::cli) struct Filter<'a> {
+    pub(in crate::cli) role: Option<&'a str>,
+    pub(in crate::cli) model: Option<&'a ModelName>,
+    /// The callers to leave out at the beginning, and the maximum number of callers.
+    pub(in crate::cli) offset: usize,
+    pub(in crate::cli) limit: usize,
 }
 
 /// Who may use what.
-pub(super) struct Access<'u> {
+pub(in crate::cli) struct Access<'u> {
     pub(super) universe: &'u Universe,
     /// The role that was asked for, if no rule names it.
     pub(super) unnamed_role: Option<String>,
+    /// The number of callers of which `callers` has a part.
+    pub(in crate::cli) total: usize,
     pub(super) callers: Vec<CallerAccess<'u>>,
 }
 
@@ -43,7 +48,7 @@ pub(super) struct Row {
 }
 
 impl<'u> Access<'u> {
-    pub(super) fn of(side: &Side, universe: &'u Universe, filter: &Filter<'_>) -> Self {
+    pub(in crate::cli) fn of(side: &Side, universe: &'u Universe, filter: &Filter<'_>) -> Self {
         let kinds = || universe.kinds.iter().filter(|kind| kind.says_one_thing());
         let unnamed_role =
             filter.role.filter(|role| !kinds().any(|kind| has_role(universe, kind, role))).map(str::to_owned);
@@ -53,16 +58,15 @@ impl<'u> Access<'u> {
             Some(_) if unnamed_role.is_some() => says_nothing(kind),
             Some(role) => has_role(universe, kind, role),
         };
-        let callers = kinds().filter(|kind| wanted(kind)).filter_map(|kind| {
-            let caller = side.caller(kind)?;
-            Some(CallerAccess {
-                kind,
-                claims: side.claims(kind),
-                rows: rows(side, universe, &caller, filter.model),
-            })
+        let known = kinds().filter(|kind| wanted(kind));
+        let known: Vec<(&Kind, Caller)> = known.filter_map(|kind| Some((kind, side.caller(kind)?))).collect();
+        let total = known.len();
+        let callers = known.into_iter().skip(filter.offset).take(filter.limit).map(|(kind, caller)| {
+            let rows = rows(side, universe, &caller, filter.model);
+            CallerAccess { kind, claims: side.claims(kind), rows }
         });
         let callers = callers.collect();
-        Self { universe, unnamed_role, callers }
+        Self { universe, unnamed_role, total, callers }
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::super::{ConfigArgs, Exit};
 use crate::config::{Config, Located, Problem};
 use crate::names::ModelName;
-use crate::sources::LoadError;
+use crate::sources::{LoadError, Loaded};
 
 pub(super) fn run(args: &ConfigArgs) -> miette::Result<Exit> {
     let loaded = match args.load() {
@@ -21,7 +21,13 @@ pub(super) fn run(args: &ConfigArgs) -> miette::Result<Exit> {
             return Ok(Exit::Invalid);
         }
     };
-    let proven = super::demanded::prove(&loaded)?;
+    super::super::say_json(&of(&loaded)?);
+    Ok(Exit::Yes)
+}
+
+/// The findings about valid rules.
+pub(in crate::cli) fn of(loaded: &Loaded) -> miette::Result<Value> {
+    let proven = super::demanded::prove(loaded)?;
     let mut found = valid(loaded.snapshot.config());
     let unused = super::unused::warnings(&loaded.snapshot).into_iter().map(|warning| {
         json!({"line": null, "column": null, "message": warning.message, "help": warning.help, "kind": "warning"})
@@ -32,8 +38,7 @@ pub(super) fn run(args: &ConfigArgs) -> miette::Result<Exit> {
     if let (Value::Object(found), Value::Object(proven)) = (&mut found, proven.json()) {
         found.extend(proven);
     }
-    super::super::say_json(&found);
-    Ok(Exit::Yes)
+    Ok(found)
 }
 
 fn valid(config: &Config) -> Value {
@@ -65,7 +70,8 @@ fn valid(config: &Config) -> Value {
     json!({"valid": true, "warnings": warnings, "ignored": ignored, "models": models})
 }
 
-fn problem(problem: &Located<Problem>) -> Value {
+/// A problem and its place.
+pub(in crate::cli) fn problem(problem: &Located<Problem>) -> Value {
     let kind = if problem.what().would_open() { "refused (would allow more)" } else { "refused" };
     with_kind(problem, Some(kind.to_owned()))
 }

@@ -6,7 +6,7 @@
 mod callers;
 mod demanded;
 mod ignored;
-mod json;
+pub(super) mod json;
 mod lists;
 mod models;
 mod summary;

@@ -9,7 +9,7 @@ pub(super) mod claims;
 pub(super) mod conditions;
 pub(super) mod json;
 #[cfg(feature = "prove")]
-mod proof;
+pub(super) mod proof;
 pub(super) mod side;
 pub(super) mod text;
 pub(super) mod universe;
@@ -76,4 +76,11 @@ pub(super) fn run(args: &DiffArgs) -> miette::Result<Exit> {
         (true, true) => Exit::Yes,
         (true, false) => Exit::Undecided,
     })
+}
+
+/// Who gains and who loses access, as JSON.
+pub(super) fn compare(old: &Side, new: &Side) -> serde_json::Value {
+    let universe = Universe::new([(&old.config, &old.dropins), (&new.config, &new.dropins)]);
+    let changed = changes::find(&universe, old, new);
+    json::of(&universe, &changed, &unseen::of(&universe, old, new), [old, new])
 }

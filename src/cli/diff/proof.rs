@@ -9,8 +9,7 @@ use crate::display::escape;
 use crate::prove::{Comparison, Prover, Relation, Subject, Verdict};
 
 pub(super) fn run(prover: &Prover, format: Format, [old, new]: [Side; 2]) -> miette::Result<Exit> {
-    let [old, new] = [old, new].map(|side| Subject::new(side.config, side.dropins));
-    let comparison = prover.compare(&old?, &new?)?;
+    let comparison = compare(prover, [old, new])?;
     match format {
         Format::Text => super::super::say(render(&comparison)),
         Format::Json => super::super::say_json(&of(&comparison)),
@@ -20,6 +19,16 @@ pub(super) fn run(prover: &Prover, format: Format, [old, new]: [Side; 2]) -> mie
         Relation::Undecided => Exit::Undecided,
         _ => Exit::Changed,
     })
+}
+
+/// The comparison as JSON.
+pub(in crate::cli) fn to_json(prover: &Prover, sides: [Side; 2]) -> miette::Result<Value> {
+    compare(prover, sides).map(|comparison| of(&comparison))
+}
+
+fn compare(prover: &Prover, sides: [Side; 2]) -> miette::Result<Comparison> {
+    let [old, new] = sides.map(|side| Subject::new(side.config, side.dropins));
+    Ok(prover.compare(&old?, &new?)?)
 }
 
 fn render(comparison: &Comparison) -> String {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::claims::nearest;
+use super::nearest::nearest;
 use crate::authn::VerifiedClaims;
 use crate::config::JwtAuth;
 use crate::engine::Snapshot;

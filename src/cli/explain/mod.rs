@@ -1,13 +1,14 @@
 //! `modelgate explain`: explains why a request is allowed or denied.
 //!
 //! The input is a configuration, a token or claims, and a request. The output is a report in text or JSON:
-//! the caller, the decision, and each evaluated policy.
+//! the caller, the decision, and each evaluated policy. `ask` is also for the admin API.
 
+mod ask;
 mod caller;
-mod claims;
+mod nearest;
+mod presented;
 mod report;
 mod text;
-mod token;
 mod words;
 
 use std::io::Read as _;
@@ -20,14 +21,12 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value, json};
 
 use super::{ConfigArgs, Exit, FileArgs, Format};
-use crate::authn::{Bearer, VerifiedClaims, is_master_key};
 use crate::engine::Snapshot;
 use crate::gateway::TokenVerifier;
-use crate::gateway::keys::AuthnError;
-use crate::identity::Caller;
-use crate::request::{RequestContext, RequestParts, TEAM_HEADER, classify};
+use crate::request::{RequestContext, TEAM_HEADER};
 
-use report::Report;
+pub(in crate::cli) use ask::{ExplainError, Request, claims, recorded, replayed, token};
+pub(in crate::cli) use report::Report;
 
 /// The arguments of `explain`.
 #[derive(Debug, Args)]
@@ -83,10 +82,7 @@ const CHAT: &str = "/v1/chat/completions";
 pub(super) fn run(args: &ExplainArgs) -> miette::Result<Exit> {
     let snapshot = ConfigArgs::from(args.config.clone()).snapshot()?;
     let report = match &args.who.claims {
-        Some(given) => {
-            let claims = VerifiedClaims::dangerous_trust(given_claims(given)?);
-            explain(&snapshot, args, &snapshot.identify(&claims), Some(&claims))?
-        }
+        Some(given) => claims(&snapshot, given_claims(given)?, &request(args)?),
         None => explain_token(&snapshot, args)?,
     };
     match args.format {
@@ -117,29 +113,19 @@ fn given_claims(given: &str) -> miette::Result<Map<String, Value>> {
 
 fn explain_token(snapshot: &Snapshot, args: &ExplainArgs) -> miette::Result<Report> {
     let given = args.who.token.clone().unwrap_or_default();
-    let token = if given.expose_secret() == "-" { standard_input()?.into() } else { given };
-    let token = token.expose_secret().trim();
-    let bearer = Bearer::new(token).map_err(super::failed)?;
-    let config = snapshot.config();
-    if config.master_key.as_ref().is_some_and(|key| is_master_key(&bearer, key)) {
-        return explain(snapshot, args, &Caller::master_key(), None);
-    }
-    let Some(jwt) = &config.jwt else {
-        return Err(super::failed_with_help(
-            "no token is accepted: `general_settings.enable_jwt_auth` is not true",
-            "set `enable_jwt_auth: true`",
-        ));
-    };
-    let verifier = TokenVerifier::new(&jwt.tokens).map_err(super::failed)?;
-    match super::runtime()?.block_on(verifier.verify(&bearer, &jwt.tokens)) {
-        Ok(claims) => explain(snapshot, args, &snapshot.identify(&claims), Some(&claims)),
-        Err(AuthnError::Token(error)) => Ok(Report::refused_token(&error, token)),
-        Err(AuthnError::KeysUnavailable) => Err(super::failed_with_help(
-            "the identity provider's keys cannot be fetched",
+    let given = if given.expose_secret() == "-" { standard_input()?.into() } else { given };
+    let jwt = snapshot.config().jwt.as_ref();
+    let verifier = jwt.map(|jwt| TokenVerifier::new(&jwt.tokens)).transpose().map_err(super::failed)?;
+    let request = request(args)?;
+    let explained = token(snapshot, verifier.as_ref(), given.expose_secret(), &request);
+    super::runtime()?.block_on(explained).map_err(|error| match error {
+        ExplainError::NoTokens => super::failed_with_help(error, "set `enable_jwt_auth: true`"),
+        ExplainError::KeysUnavailable => super::failed_with_help(
+            error,
             "see JWT_PUBLIC_KEY_URL and `litellm_jwtauth.issuers`; `--claims` explains without a token",
-        )),
-        Err(error @ AuthnError::ProviderUnavailable) => Err(super::failed(error)),
-    }
+        ),
+        error => super::failed(error),
+    })
 }
 
 fn standard_input() -> miette::Result<String> {
@@ -148,31 +134,21 @@ fn standard_input() -> miette::Result<String> {
     Ok(text)
 }
 
-/// `claims` are the claims of the token, or `None` for the master key.
-fn explain(
-    snapshot: &Snapshot,
-    args: &ExplainArgs,
-    caller: &Caller,
-    claims: Option<&VerifiedClaims>,
-) -> miette::Result<Report> {
-    let who = caller::Who::new(snapshot, caller, claims);
-    let method = args.method.clone().unwrap_or(if args.model.is_some() { Method::POST } else { Method::GET });
+fn request(args: &ExplainArgs) -> miette::Result<Request> {
     let mut headers = HeaderMap::new();
     if let Some(team) = &args.team {
         let value =
             HeaderValue::from_str(team).map_err(|_| super::failed("`--team` cannot be sent as a header"))?;
         headers.insert(TEAM_HEADER, value);
     }
+    let method = args.method.clone().unwrap_or(if args.model.is_some() { Method::POST } else { Method::GET });
     let body = args.model.as_ref().map(|model| json!({"model": model}).to_string()).unwrap_or_default();
-    let path = args.path.as_deref().unwrap_or(CHAT);
-    let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
-    let parts = RequestParts { method: &method, path, query, headers: &headers, body: body.as_bytes() };
-    Ok(match classify(&parts) {
-        Ok(call) => {
-            let time = args.time.or(RequestContext::now().time);
-            let call = call.with_context(RequestContext { source: args.source, time });
-            Report::decided(snapshot, &call, who, snapshot.explain(caller, &call))
-        }
-        Err(malformed) => Report::malformed(who, &malformed),
+    let time = args.time.or(RequestContext::now().time);
+    Ok(Request {
+        method,
+        path: args.path.clone().unwrap_or_else(|| CHAT.to_owned()),
+        headers,
+        body: body.into_bytes(),
+        context: RequestContext { source: args.source, time },
     })
 }

@@ -3,17 +3,18 @@
 use serde_json::{Value, json};
 
 use super::caller::Who;
-use super::token::{self, Presented};
+use super::presented::{self, Presented};
 use super::words::{self, Words};
 use crate::authn::TokenError;
 use crate::config::Mode;
+use crate::decision_log::{Line, Verdict};
 use crate::engine::{Considered, Explanation, Rule, Snapshot};
 use crate::names::ModelName;
 use crate::offline::Answer;
-use crate::request::{ApiCall, Malformed};
+use crate::request::Malformed;
 
 /// The content of an explanation.
-pub(super) struct Report {
+pub(in crate::cli) struct Report {
     pub(super) status: u16,
     /// The rule or check that denies.
     pub(super) rule: Option<String>,
@@ -27,9 +28,12 @@ pub(super) struct Report {
     pub(super) presented: Option<Presented>,
     pub(super) who: Option<Who>,
     pub(super) asked: Option<Asked>,
+    /// The places of the policies that decided, if nothing else is known of them.
+    pub(super) decided: Vec<(String, String)>,
 }
 
 /// The request, and the result of each policy.
+#[derive(Default)]
 pub(super) struct Asked {
     pub(super) method: String,
     pub(super) route: String,
@@ -43,12 +47,28 @@ pub(super) struct Asked {
     pub(super) policies: Vec<String>,
 }
 
+impl Asked {
+    /// A request that is not decided yet.
+    pub(super) fn of(snapshot: &Snapshot, method: &str, route: &str, models: &[ModelName]) -> Self {
+        Self {
+            method: method.to_owned(),
+            route: route.to_owned(),
+            models: models.iter().map(ModelName::to_string).collect(),
+            destinations: models
+                .iter()
+                .map(|model| snapshot.config().destination(model).to_string())
+                .collect(),
+            ..Self::default()
+        }
+    }
+}
+
 impl Report {
     pub(super) fn refused_token(error: &TokenError, token: &str) -> Self {
         Self {
             rule: Some(error.reason().to_owned()),
             reason: Some(error.to_string()),
-            fix: Some(token::fix(error, token)),
+            fix: Some(presented::fix(error, token)),
             presented: Presented::of(token),
             ..Self::allowed_with(401)
         }
@@ -66,7 +86,7 @@ impl Report {
         }
     }
 
-    pub(super) fn decided(snapshot: &Snapshot, call: &ApiCall, who: Who, explained: Explanation) -> Self {
+    pub(super) fn decided(snapshot: &Snapshot, asked: Asked, who: Who, explained: Explanation) -> Self {
         let is_enforced = snapshot.config().gateway.mode == Mode::Enforce;
         let denied = explained.outcome.as_ref().err();
         let denying = denied.filter(|denied| is_enforced || denied.is_floor);
@@ -82,19 +102,39 @@ impl Report {
         };
         let decision = explained.outcome.unwrap_or_else(|denied| *denied.decision);
         let asked = Asked {
-            method: call.method().to_string(),
-            route: call.route().to_string(),
-            models: call.models().map(ModelName::to_string).collect(),
-            destinations: call
-                .models()
-                .map(|model| snapshot.config().destination(model).to_string())
-                .collect(),
             team: decision.team_id.as_deref().map(str::to_owned),
             grants: explained.grants,
             checks: explained.checks,
             policies: decision.policies.iter().map(ToString::to_string).collect(),
+            ..asked
         };
         Self { asked: Some(asked), ..report }
+    }
+
+    /// What a line of the decision log says.
+    pub(super) fn recorded(line: &Line, decided: Vec<(String, String)>) -> Self {
+        let rule = line.rule.as_deref().and_then(|name| Rule::ALL.into_iter().find(|rule| rule.as_str() == name));
+        let is_allowed = matches!(line.verdict, Verdict::Allowed | Verdict::Failed);
+        let status = if is_allowed { 200 } else { line.status.unwrap_or(403) };
+        let code = || line.code.as_deref().unwrap_or("refused").to_owned();
+        let asked = Asked {
+            method: line.method.clone(),
+            route: line.route.clone(),
+            models: line.models.clone(),
+            team: line.caller.as_ref().and_then(|caller| caller.team.clone()),
+            policies: line.policies.iter().map(ToString::to_string).collect(),
+            ..Asked::default()
+        };
+        Self {
+            rule: (!is_allowed).then(|| line.rule.as_deref().map_or_else(code, str::to_owned)),
+            reason: line.reason.as_deref().map(str::to_owned).or_else(|| rule.map(|rule| rule.reason().to_owned())),
+            words: rule.map(words::of),
+            fix: rule.map(|rule| words::fix(rule).to_owned()),
+            unenforced: Rule::ALL.into_iter().find(|rule| Some(rule.as_str()) == line.unenforced.as_deref()),
+            asked: Some(asked),
+            decided,
+            ..Self::allowed_with(status)
+        }
     }
 
     fn allowed_with(status: u16) -> Self {
@@ -108,14 +148,15 @@ impl Report {
             presented: None,
             who: None,
             asked: None,
+            decided: Vec::new(),
         }
     }
 
-    pub(super) fn allowed(&self) -> bool {
+    pub(in crate::cli) fn allowed(&self) -> bool {
         self.rule.is_none()
     }
 
-    pub(super) fn to_json(&self) -> Value {
+    pub(in crate::cli) fn to_json(&self) -> Value {
         let mut json = json!({"allow": self.allowed(), "status": self.status, "rule": self.rule,
             "reason": self.reason, "meaning": self.words.map(|words| words.meaning),
             "documentation": self.words.map(Words::place), "advice": self.fix,
@@ -129,6 +170,12 @@ impl Report {
             json.insert("grants".to_owned(), json!(list(&asked.grants)));
             json.insert("checks".to_owned(), json!(list(&asked.checks)));
             json.insert("policies".to_owned(), json!(asked.policies));
+        }
+        if !self.decided.is_empty()
+            && let Some(json) = json.as_object_mut()
+        {
+            let decided = self.decided.iter().map(|(id, place)| json!({"policy": id, "source": place}));
+            json.insert("decided".to_owned(), decided.collect());
         }
         json
     }

@@ -16,7 +16,7 @@ const CUT: char = '…';
 
 /// Why a line cannot be decided again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Left {
+pub(in crate::cli) enum Left {
     /// `decision_log.replayable` was not set.
     WithoutInput,
     /// The request had no caller, or it was malformed.
@@ -34,7 +34,7 @@ pub(super) fn was_allowed(line: &Line) -> bool {
 }
 
 /// The input of the decision, or the reason that it is not known.
-pub(super) fn input(line: &Line) -> Result<&Input, Left> {
+pub(in crate::cli) fn input(line: &Line) -> Result<&Input, Left> {
     if line.verdict == Verdict::Refused {
         return Err(Left::Undecided);
     }
@@ -59,7 +59,7 @@ fn is_masked(value: &Value) -> bool {
 /// # Errors
 ///
 /// A description of the invalid part.
-pub(super) fn query(input: &Input) -> Result<AuthzQuery, String> {
+pub(in crate::cli) fn query(input: &Input) -> Result<AuthzQuery, String> {
     let additional = input.additional_models.iter().filter(|name| Some(*name) != input.model.as_ref());
     let models = input.model.iter().chain(additional).map(|name| ModelName::new(name));
     let address = |text: &String| text.parse().map_err(|_| format!("`{text}` is not an address"));
@@ -79,7 +79,7 @@ pub(super) fn query(input: &Input) -> Result<AuthzQuery, String> {
 
 /// The caller that this configuration derives from the claims. `None` for the master key, if this
 /// configuration has none.
-pub(super) fn caller(input: &Input, snapshot: &Snapshot) -> Option<Caller> {
+pub(in crate::cli) fn caller(input: &Input, snapshot: &Snapshot) -> Option<Caller> {
     match &input.claims {
         Some(claims) => Some(snapshot.identify(&VerifiedClaims::dangerous_trust((**claims).clone()))),
         None => snapshot.config().master_key.is_some().then(Caller::master_key),

@@ -3,7 +3,7 @@
 //! The input is a configuration and the lines of a decision log. The output counts the changed decisions, in
 //! text or JSON.
 
-mod line;
+pub(super) mod line;
 mod tally;
 mod text;
 

@@ -1,4 +1,4 @@
-//! The blocks of `modelgate` for other proxies, which ask for decisions.
+//! The blocks of `modelgate` about who may use its other listeners: operators, and proxies, which ask for decisions.
 
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -70,4 +70,17 @@ pub(in crate::config) struct Authzen {
     /// uses plain HTTP.
     #[serde(default, deserialize_with = "present")]
     pub(in crate::config) tls: Option<Tls>,
+}
+
+#[derive(Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
+#[serde(rename = "admin_auth", deny_unknown_fields)]
+pub(in crate::config) struct AdminAuth {
+    /// The credential of operators, who may use everything. They send it as `Authorization: Bearer`. Prefer `os.environ/NAME`.
+    #[serde(default)]
+    #[cfg_attr(feature = "cli", schemars(with = "Option<String>"))]
+    pub(in crate::config) token: Option<SecretString>,
+    /// Roles whose tokens may read everything but the texts of the configuration and its policies.
+    #[serde(default, deserialize_with = "present")]
+    pub(in crate::config) roles: Option<Vec<String>>,
 }

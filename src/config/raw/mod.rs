@@ -15,7 +15,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-pub(super) use doors::{Authzen, ExtAuthz, ForwardAuth, Tls};
+pub(super) use doors::{AdminAuth, Authzen, ExtAuthz, ForwardAuth, Tls};
 pub(super) use ours::{
     Cors, DecisionLog, DeniedModel, Introspection, Limits, Modelgate, TokenRole, Upstream,
 };

@@ -3,7 +3,7 @@
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::doors::{Authzen, ExtAuthz, ForwardAuth, Tls};
+use super::doors::{AdminAuth, Authzen, ExtAuthz, ForwardAuth, Tls};
 use super::proofs::{Invariants, Reload};
 use super::shapes::{on_or_off, one_or_many, present, text_or_off};
 
@@ -29,10 +29,13 @@ pub(in crate::config) struct Modelgate {
     /// The address of the listener. Default: 127.0.0.1:4000.
     #[serde(default)]
     pub(in crate::config) listen: Option<String>,
-    /// The address of the admin listener, or `off`. Default: 127.0.0.1:4001.
+    /// The address of the admin listener, `unix:` and the path of a socket, or `off`. Default: 127.0.0.1:4001.
     #[serde(default, deserialize_with = "text_or_off")]
     #[cfg_attr(feature = "cli", schemars(with = "Option<super::shapes::TextOrOff>"))]
     pub(in crate::config) admin: Option<String>,
+    /// Who may use the admin listener. Default: everybody who reaches it, and it must be on a loopback address or a Unix socket.
+    #[serde(default, deserialize_with = "present")]
+    pub(in crate::config) admin_auth: Option<AdminAuth>,
     /// Additional host names that the admin listener accepts. `.name` matches all names below `name`.
     #[serde(default)]
     pub(in crate::config) admin_hosts: Option<Vec<String>>,

@@ -53,7 +53,8 @@ fn the_admin_listener_has_an_address_or_is_off() {
         assert_eq!(admin(off), Some(AdminListen::Off), "{off}");
     }
     assert_eq!(admin("'[::1]:4001'"), "[::1]:4001".parse().ok().map(AdminListen::At));
-    for bad in ["true", "4001", "localhost", "''"] {
+    assert_eq!(admin("'unix:run/admin.sock'"), Some(AdminListen::Unix("/etc/run/admin.sock".into())));
+    for bad in ["true", "4001", "localhost", "''", "'unix:'"] {
         assert!(parse(&format!("modelgate: {{admin: {bad}}}\n")).is_err(), "{bad}");
     }
 }
@@ -246,4 +247,28 @@ fn authzen_needs_a_credential_of_who_asks() {
         parse(&with(", bearer: b, url: 'https://pdp.example.com/'")).unwrap().gateway.authzen.unwrap();
     assert_eq!(whole.url.as_deref(), Some("https://pdp.example.com"));
     assert!(!format!("{whole:?}").contains("\"b\""));
+}
+
+#[test]
+fn admin_auth_needs_somebody_who_may_use_the_listener() {
+    let with = |general: &str, block: &str| {
+        format!("general_settings: {{{general}}}\nmodelgate:\n  admin_auth: {{{block}}}\n")
+    };
+    let key = "master_key: sk-1";
+    let first =
+        |general: &str, block: &str| problems(&with(general, block)).first().cloned().unwrap_or_default();
+    assert!(first(key, "").contains("`admin_auth` needs `token`"), "{}", first(key, ""));
+    assert!(first(key, "roles: []").contains("`admin_auth` needs `token`"));
+    assert!(first(key, "token: ''").contains("`token`"));
+    assert!(first(key, "token: os.environ/NONE").contains("environment variable `NONE` is not set"));
+    let unread = "`admin_auth.roles` needs `litellm_jwtauth.roles_jwt_field`";
+    assert!(first(key, "roles: [ops]").contains(unread), "{}", first(key, "roles: [ops]"));
+    assert!(first("enable_jwt_auth: true", "roles: [ops]").contains(unread));
+    let jwt = "enable_jwt_auth: true, litellm_jwtauth: {roles_jwt_field: roles}";
+    assert!(first(jwt, "roles: ['']").contains("must not be empty"));
+    let auth = |block: &str| parse(&with(jwt, block)).unwrap().gateway.admin_auth.unwrap();
+    assert_eq!(auth("roles: [ops]").roles, ["ops"]);
+    let whole = auth("token: t0ken, roles: [ops]");
+    assert_eq!(whole.token.as_ref().map(ExposeSecret::expose_secret), Some("t0ken"));
+    assert!(!format!("{whole:?}").contains("t0ken"));
 }

@@ -10,5 +10,7 @@ pub(super) mod path;
 #[cfg(feature = "gateway")]
 pub(super) mod policies;
 pub(super) mod redaction;
+#[cfg(feature = "cli")]
+pub(super) mod secrets;
 mod syntax;
 pub(super) mod tree;

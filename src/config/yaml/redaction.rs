@@ -156,7 +156,8 @@ fn is_word(key: &str) -> bool {
     key.len() < LONG_WORD && key.chars().all(|c| c.is_ascii_alphabetic() || c == '_')
 }
 
-fn is_secret(key: &str) -> bool {
+/// Whether the name of a key says that its value is secret.
+pub(super) fn is_secret(key: &str) -> bool {
     let key = key.to_ascii_lowercase();
     WORDS.iter().any(|word| key.contains(word))
 }

@@ -1,4 +1,4 @@
-//! Protects the admin listener, which has no credentials, from web pages.
+//! Protects the admin listener from web pages.
 //!
 //! An operator's browser can reach the listener, so any page may make it send requests there. Such a page uses its own
 //! name, which it points at the listener's address (DNS rebinding), or the browser marks the request as cross-site.
@@ -23,8 +23,9 @@ pub(super) enum Stranger {
     CrossSite,
 }
 
-/// Whether the headers show that a request does not come from a foreign page. `listen` is the address of the listener.
-pub(super) fn check(head: &Parts, listen: SocketAddr, hosts: &[String]) -> Result<(), Stranger> {
+/// Whether the headers show that a request does not come from a foreign page. `listen` is the address of the listener, or
+/// `None` for a Unix socket.
+pub(super) fn check(head: &Parts, listen: Option<SocketAddr>, hosts: &[String]) -> Result<(), Stranger> {
     let authority = authority(head)?;
     if let Some(authority) = &authority
         && !is_ours(authority, listen, hosts)
@@ -64,12 +65,13 @@ fn authority(head: &Parts) -> Result<Option<Authority>, Stranger> {
 
 /// Whether an address is allowed as the host. DNS rebinding needs a name, so an address was chosen by the client.
 /// Addresses other than the listener's are still refused, unless it listens on all addresses.
-fn is_ours(authority: &Authority, listen: SocketAddr, hosts: &[String]) -> bool {
+fn is_ours(authority: &Authority, listen: Option<SocketAddr>, hosts: &[String]) -> bool {
     let host = authority.host().trim_end_matches('.');
     let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
     if let Ok(address) = bare.parse::<IpAddr>() {
-        let (address, listen) = (address.to_canonical(), listen.ip().to_canonical());
-        return address.is_loopback() || address == listen || listen.is_unspecified();
+        let (address, listen) = (address.to_canonical(), listen.map(|listen| listen.ip().to_canonical()));
+        return address.is_loopback()
+            || listen.is_some_and(|listen| address == listen || listen.is_unspecified());
     }
     let host = host.to_ascii_lowercase();
     host == "localhost" || host.ends_with(".localhost") || hosts.iter().any(|known| fits(known, &host))
@@ -98,7 +100,7 @@ mod tests {
             request = request.header(*name, *value);
         }
         let hosts = ["gate.internal".to_owned(), ".svc.cluster.local".to_owned()];
-        check(&request.body(()).unwrap().into_parts().0, listen.parse().unwrap(), &hosts)
+        check(&request.body(()).unwrap().into_parts().0, listen.parse().ok(), &hosts)
     }
 
     #[test]

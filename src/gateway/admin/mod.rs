@@ -1,9 +1,17 @@
 //! The admin listener for operators.
 //!
-//! Input: requests of operators and their tools, on a separate address and without credentials. Output: the state of
-//! the active configuration: health, metrics, the snapshot. A reload request is the only one that changes anything.
+//! Input: requests of operators and their tools, on a separate socket. Output: the state of the active configuration: health,
+//! metrics, the snapshot. A reload request is the only one that changes anything. `server` listens, `guard` refuses requests of
+//! web pages of other sites, `operator` recognizes who asks, and `routes` has the answers, from `state`. Everything else below
+//! `/` is answered by what `api` describes, which is above this layer.
 
+mod api;
 mod guard;
+mod operator;
+mod routes;
 mod server;
+pub(crate) mod state;
 
-pub use server::Admin;
+#[cfg(feature = "cli")]
+pub(crate) use api::{ApiAnswer, ApiRequest, Need, OperatorApi, Served};
+pub use server::{Admin, AdminError};

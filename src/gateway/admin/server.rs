@@ -2,39 +2,49 @@
 //! not use it.
 
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Instant, SystemTime};
 
-use chrono::{DateTime, SecondsFormat, Utc};
-use http::request::Parts;
-use http::{Method, StatusCode};
-use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
-use super::guard;
-use crate::config::{Limits, Mode};
-use crate::display::escape;
-use crate::gateway::http::error_response::{Answer, json_answer};
+use super::api::OperatorApi;
+use super::routes::Routes;
+use crate::config::Limits;
+use crate::gateway::doors::unix::UnixServer;
+use crate::gateway::http::incoming::IncomingRequest;
 use crate::gateway::limits::counter::Counter;
 use crate::gateway::listener::connection::Common;
 use crate::gateway::listener::server::{self, ServerError};
 use crate::gateway::reload::reloader::Reloader;
-use crate::reload::Outcome;
 
 /// The maximum number of connections. Operators have their own listener, so that callers cannot block them.
 const CONNECTIONS: usize = 256;
 
-/// A second socket with its own routes. It has no credentials, so anyone who can reach the address may use it.
+/// A second socket with its own routes. Without `modelgate.admin_auth`, anyone who can reach it may use it.
 pub struct Admin {
-    listener: TcpListener,
-    routes: Arc<Routes>,
+    socket: Socket,
+    routes: Routes,
 }
 
-struct Routes {
-    reloader: Arc<Reloader>,
-    address: SocketAddr,
-    draining: AtomicBool,
+enum Socket {
+    Tcp(TcpListener),
+    Unix(UnixServer, PathBuf),
+}
+
+/// The admin listener cannot be served.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AdminError {
+    /// The address is in use or does not belong to this machine.
+    #[error(transparent)]
+    Listen(#[from] ServerError),
+    /// Other machines can reach the address, and nobody has to show who they are.
+    #[error(
+        "other machines may reach `{0}`, and `modelgate.admin_auth` is not set: set it, or use a loopback address or a Unix socket"
+    )]
+    Open(SocketAddr),
 }
 
 impl Admin {
@@ -42,146 +52,89 @@ impl Admin {
     ///
     /// # Errors
     ///
-    /// [`ServerError`] if the address is in use or does not belong to this machine.
-    pub async fn bind(address: SocketAddr, reloader: Arc<Reloader>) -> Result<Self, ServerError> {
+    /// [`AdminError`] if the address is in use or does not belong to this machine, or if other machines can reach it and
+    /// `modelgate.admin_auth` is not set.
+    pub async fn bind(address: SocketAddr, reloader: Arc<Reloader>) -> Result<Self, AdminError> {
+        let has_auth = reloader.gateway().active().snapshot().config().gateway.admin_auth.is_some();
+        if !has_auth && !address.ip().to_canonical().is_loopback() {
+            return Err(AdminError::Open(address));
+        }
         let listener = server::bind(address).await?;
         let address = listener.local_addr().unwrap_or(address);
-        let routes = Routes { reloader, address, draining: AtomicBool::new(false) };
-        Ok(Self { listener, routes: Arc::new(routes) })
+        Ok(Self { socket: Socket::Tcp(listener), routes: routes(reloader, Some(address)) })
+    }
+
+    /// Listens on a Unix socket. The permissions of its directory say who may connect.
+    ///
+    /// # Errors
+    ///
+    /// [`AdminError`] if the socket cannot be created.
+    pub async fn bind_unix(path: &Path, reloader: Arc<Reloader>) -> Result<Self, AdminError> {
+        let socket = Socket::Unix(UnixServer::bind(path)?, path.to_owned());
+        Ok(Self { socket, routes: routes(reloader, None) })
+    }
+
+    /// The same with more routes.
+    #[cfg(feature = "cli")]
+    #[must_use]
+    pub(crate) fn with_api(mut self, api: Arc<dyn OperatorApi>) -> Self {
+        self.routes.api = Some(api);
+        self
     }
 
     /// The address of the listener.
     ///
     /// # Errors
     ///
-    /// The system cannot return the address.
+    /// The system cannot return the address, or it is a Unix socket.
     pub fn local_addr(&self) -> std::io::Result<SocketAddr> {
-        self.listener.local_addr()
+        match &self.socket {
+            Socket::Tcp(listener) => listener.local_addr(),
+            Socket::Unix(..) => Err(std::io::ErrorKind::Unsupported.into()),
+        }
+    }
+
+    /// The place of the listener: a URL, or `unix:` and the path of a socket.
+    #[must_use]
+    pub fn place(&self) -> String {
+        match &self.socket {
+            Socket::Tcp(_) => self.routes.address.map(|address| format!("http://{address}")).unwrap_or_default(),
+            Socket::Unix(_, path) => format!("unix:{}", path.display()),
+        }
     }
 
     /// Serves until `drained`. After `draining`, it reports that it is not ready, so that load balancers send no new
     /// requests.
     pub async fn run(self, draining: impl Future<Output = ()>, drained: impl Future<Output = ()>) {
-        let routes = Arc::clone(&self.routes);
-        let observers = Arc::clone(self.routes.reloader.gateway().observers());
+        let routes = Arc::new(self.routes);
+        let observers = Arc::clone(routes.reloader.gateway().observers());
         let limits = Limits { connections: CONNECTIONS, ..Limits::default() };
         let common = Arc::new(Common::new(move || limits, Counter::default(), observers));
-        let serving = server::serve_until(self.listener, None, common, drained, move |incoming| {
-            let routes = Arc::clone(&routes);
-            async move { routes.answer(&incoming.head).await }
-        });
+        let stopped = async {
+            drained.await;
+            routes.stopping.send_replace(true);
+        };
+        let answers = Arc::clone(&routes);
+        let answer = move |incoming: IncomingRequest| {
+            let routes = Arc::clone(&answers);
+            async move { routes.answer(incoming).await }
+        };
+        let serving = async {
+            match self.socket {
+                Socket::Tcp(listener) => server::serve_until(listener, None, common, stopped, answer).await,
+                Socket::Unix(server, _) => server.serve_until(common, stopped, answer).await,
+            }
+        };
         let announcing = async {
             draining.await;
-            self.routes.draining.store(true, Ordering::Release);
+            routes.draining.store(true, Ordering::Release);
         };
         tokio::join!(serving, announcing);
     }
 }
 
-impl Routes {
-    async fn answer(&self, head: &Parts) -> Answer {
-        let generation = self.reloader.gateway().active();
-        match guard::check(head, self.address, &generation.snapshot().config().gateway.admin_hosts) {
-            Ok(()) => self.route(head).await,
-            Err(stranger) => {
-                tracing::warn!(path = head.uri.path(), "refused by the admin listener: {stranger}");
-                json_answer(StatusCode::FORBIDDEN, &json!({"error": stranger.to_string()}))
-            }
-        }
-    }
-
-    /// The table of routes.
-    async fn route(&self, head: &Parts) -> Answer {
-        match (&head.method, head.uri.path()) {
-            (&Method::GET, "/health/liveliness" | "/health/liveness") => healthy(),
-            (&Method::GET, "/health/readiness") => self.readiness(head.uri.query()),
-            (&Method::GET, "/metrics") => self.reloader.gateway().metrics(),
-            (&Method::GET, "/-/deployments") => json_answer(StatusCode::OK, &self.deployments()),
-            (&Method::GET, "/-/snapshot") => json_answer(StatusCode::OK, &self.snapshot()),
-            (&Method::POST, "/-/reload") => self.reload().await,
-            (_, path) => json_answer(
-                StatusCode::NOT_FOUND,
-                &json!({"error": format!("no such route of the admin listener: {} {}", head.method, escape(path))}),
-            ),
-        }
-    }
-
-    fn readiness(&self, query: Option<&str>) -> Answer {
-        let draining = self.draining.load(Ordering::Acquire);
-        let (status, text) = if draining {
-            (StatusCode::SERVICE_UNAVAILABLE, "draining")
-        } else {
-            (StatusCode::OK, "healthy")
-        };
-        let mut body = json!({"status": text});
-        let log_only = self.reloader.gateway().active().snapshot().config().gateway.mode == Mode::LogOnly;
-        if let (true, Some(fields)) = (log_only, body.as_object_mut()) {
-            fields.insert("mode".to_owned(), json!("log_only"));
-        }
-        let verbose = |query: &str| query.split('&').any(|part| part.split('=').next() == Some("verbose"));
-        if let (true, Some(fields)) = (query.is_some_and(verbose), body.as_object_mut()) {
-            fields.insert("snapshot".to_owned(), self.snapshot());
-        }
-        json_answer(status, &body)
-    }
-
-    async fn reload(&self) -> Answer {
-        let (status, outcome) = match self.reloader.reload().await {
-            Outcome::Loaded => (StatusCode::OK, "loaded"),
-            Outcome::Unchanged => (StatusCode::OK, "unchanged"),
-            Outcome::Refused => (StatusCode::UNPROCESSABLE_ENTITY, "refused"),
-        };
-        json_answer(status, &json!({"outcome": outcome, "snapshot": self.snapshot()}))
-    }
-
-    /// The health of each deployment, without keys and with no more of its address than the host.
-    fn deployments(&self) -> Value {
-        let active = self.reloader.gateway().active();
-        let deployments = active.deployments.health(Instant::now()).map(|deployment| {
-            json!({
-                "model": deployment.model,
-                "deployment": deployment.label,
-                "host": deployment.host,
-                "cooling_down_seconds": deployment.cooling.map(|rest| rest.as_secs_f64()),
-                "succeeded": deployment.calls.succeeded,
-                "failed": deployment.calls.failed,
-            })
-        });
-        json!({
-            "generation": active.snapshot().generation(),
-            "deployments": deployments.collect::<Vec<_>>(),
-        })
-    }
-
-    fn snapshot(&self) -> Value {
-        let (generation, status) = (self.reloader.gateway().active(), self.reloader.status());
-        let origin = generation.origin();
-        let error = status
-            .last_error
-            .map(|error| json!({"at": time(error.at), "message": escape_lines(&error.message)}));
-        json!({
-            "generation": generation.snapshot().generation(),
-            "hash": origin.map(|origin| &origin.hash),
-            "loaded_at": origin.map(|origin| time(origin.loaded_at)),
-            "files": origin.map(|origin| origin.files.iter().map(|file| file.to_string_lossy()).collect::<Vec<_>>()),
-            "policies": origin.map(|origin| origin.policy_count),
-            "reloads": status.reloads,
-            "failures": status.failures,
-            "last_error": error,
-        })
-    }
-}
-
-/// Escapes each line of a text.
-fn escape_lines(text: &str) -> String {
-    text.split('\n').map(escape).collect::<Vec<_>>().join("\n")
-}
-
-/// Formats a time as RFC 3339, in UTC.
-fn time(at: SystemTime) -> String {
-    DateTime::<Utc>::from(at).to_rfc3339_opts(SecondsFormat::Millis, true)
-}
-
-fn healthy() -> Answer {
-    json_answer(StatusCode::OK, &json!({"status": "healthy"}))
+fn routes(reloader: Arc<Reloader>, address: Option<SocketAddr>) -> Routes {
+    let draining = AtomicBool::new(false);
+    let stopping = watch::Sender::new(false);
+    Routes { reloader, address, api: None, draining, stopping, body_bytes: Counter::default() }
 }

@@ -18,7 +18,7 @@ mod seen_body;
 mod start;
 #[cfg(feature = "tower")]
 pub mod tower;
-mod unix;
+pub(in crate::gateway) mod unix;
 mod verdict;
 
 pub use authorizer::{Authorized, Authorizer, AuthzRequest, Rejected};

@@ -1,4 +1,4 @@
-//! A listener on a Unix socket, for a proxy on the same machine. The permissions of the socket's directory say who may connect.
+//! A listener on a Unix socket, for a proxy or an operator on the same machine. The permissions of the socket's directory say who may connect.
 
 use std::future::poll_fn;
 use std::os::unix::fs::FileTypeExt as _;
@@ -20,14 +20,14 @@ use crate::gateway::listener::server::{self, Listen, ServerError};
 use crate::gateway::listener::timeouts::ConnectionTimeouts;
 
 /// A Unix socket. Its file is removed at the end.
-pub(super) struct UnixServer {
+pub(in crate::gateway) struct UnixServer {
     listener: UnixListener,
     path: PathBuf,
 }
 
 impl UnixServer {
     /// Listens at a path. The socket of a process that has ended is replaced.
-    pub(super) fn bind(path: &Path) -> Result<Self, ServerError> {
+    pub(in crate::gateway) fn bind(path: &Path) -> Result<Self, ServerError> {
         let is_socket = std::fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket());
         if is_socket && std::os::unix::net::UnixStream::connect(path).is_err() {
             // If this fails, binding fails too.
@@ -40,7 +40,7 @@ impl UnixServer {
     }
 
     /// Serves connections until `shutdown`, then lets requests in flight finish for a limited time.
-    pub(super) async fn serve_until<F, A>(
+    pub(in crate::gateway) async fn serve_until<F, A>(
         self,
         common: Arc<Common>,
         shutdown: impl Future<Output = ()>,

@@ -50,6 +50,12 @@ impl Generation {
         self.origin.as_ref()
     }
 
+    /// Verifies tokens. Without one, every token is refused.
+    #[cfg(feature = "cli")]
+    pub(crate) fn verifier(&self) -> Option<&TokenVerifier> {
+        self.verifier.as_ref()
+    }
+
     /// Fetches the keys of every provider that has none here, so that the first token does not wait. Failures are
     /// logged, and tried again when a token needs the keys.
     pub async fn warm_up(&self) {

@@ -77,6 +77,7 @@ impl LoadedFiles {
         check: Option<&ActivationCheck>,
     ) -> Result<Generation, ActivationError> {
         let verifier = verifier(&self.inputs.config, &self.key_files, before)?;
+        let rules = self.inputs.rules();
         let loaded = self.inputs.build()?;
         check.map_or(Ok(()), |check| check(&loaded.snapshot)).map_err(ActivationError::Check)?;
         #[cfg(feature = "prove")]
@@ -84,7 +85,7 @@ impl LoadedFiles {
         let files = loaded.files.into_iter().map(|file| file.path).collect();
         let (policies, policy_count) = (loaded.policies, loaded.policy_count);
         let Self { hash, at: loaded_at, roots, .. } = self;
-        let origin = Some(Origin { hash, loaded_at, files, policies, policy_count, roots });
+        let origin = Some(Origin { hash, loaded_at, files, policies, policy_count, rules, roots });
         let tls = match before {
             Some(before) => self.tls.renewed(&before.tls),
             None => self.tls,

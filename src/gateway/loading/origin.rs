@@ -4,12 +4,14 @@ use std::collections::HashSet;
 use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use aws_lc_rs::digest::{Context, SHA256};
 
 use crate::dropins;
 use crate::reload::Roots;
+use crate::sources::SourceFile;
 
 /// Larger than any file that is read may be.
 const LARGEST_FILE: u64 = 64 * 1024 * 1024 + 1;
@@ -27,6 +29,8 @@ pub struct Origin {
     pub policies: Option<PathBuf>,
     /// The number of drop-in policies.
     pub policy_count: usize,
+    /// The texts of the configuration and of the policies beside it. They may hold keys.
+    pub(crate) rules: Arc<[SourceFile]>,
     pub(in crate::gateway) roots: Roots,
 }
 

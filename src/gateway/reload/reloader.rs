@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::history::{self, Attempt, History};
 use crate::config::Config;
 use crate::gateway::loading::error::ActivationError;
 use crate::gateway::loading::generation::Generation;
@@ -11,6 +12,7 @@ use crate::gateway::loading::origin::Origin;
 use crate::gateway::pipeline::Gateway;
 use crate::reload::{Outcome, Roots, Status, Variables, diagnostic, read_stable, warn};
 use crate::sources::Sources;
+use tokio::sync::watch;
 
 /// Activates the rules in the files, at the start and whenever they change.
 pub struct Reloader {
@@ -21,12 +23,15 @@ pub struct Reloader {
     /// Ensures one attempt at a time.
     turn: Mutex<()>,
     state: Mutex<State>,
+    /// The number of the newest attempt that activated rules or was refused.
+    attempted: watch::Sender<u64>,
 }
 
 #[derive(Default)]
 struct State {
     status: Status,
     roots: Roots,
+    history: History,
 }
 
 impl Reloader {
@@ -45,8 +50,9 @@ impl Reloader {
         let candidate = read(&sources, &*env, &mut roots)?;
         let first = candidate.build(None, check.as_ref())?;
         let gateway = Arc::new(Gateway::new(first)?);
-        let state = Mutex::new(State { roots, status: Status::default() });
-        Ok(Arc::new(Self { sources, env, check, gateway, turn: Mutex::default(), state }))
+        let state = Mutex::new(State { roots, ..State::default() });
+        let attempted = watch::Sender::new(0);
+        Ok(Arc::new(Self { sources, env, check, gateway, turn: Mutex::default(), state, attempted }))
     }
 
     /// The gateway that is kept up to date.
@@ -116,10 +122,12 @@ impl Reloader {
             tracing::warn!("`modelgate.{key}` has changed: restart modelgate to apply it");
         }
         let generation = next.snapshot().generation();
+        let changes = history::changes(before, &next);
         self.gateway.activate(next);
         self.gateway.observers().metrics().reloaded(true);
         tracing::info!(generation, "new rules are active");
         self.state().status.loaded();
+        self.remember(None, changes);
         let gateway = Arc::clone(&self.gateway);
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(async move { gateway.active().warm_up().await });
@@ -128,7 +136,39 @@ impl Reloader {
 
     pub(in crate::gateway) fn refused(&self, message: String) {
         self.gateway.observers().metrics().reloaded(false);
-        self.state().status.refused(message);
+        let mut state = self.state();
+        // An invalid file is read again whenever another file changes.
+        let is_new = state.status.last_error.as_ref().is_none_or(|last| last.message != message);
+        let error = is_new.then(|| message.clone());
+        state.status.refused(message);
+        drop(state);
+        if error.is_some() {
+            self.remember(error, Vec::new());
+        }
+    }
+
+    fn remember(&self, error: Option<String>, changes: Vec<String>) {
+        let active = self.gateway.active();
+        let number = self.state().history.add(&active, error, changes);
+        self.attempted.send_replace(number);
+    }
+
+    /// The newest attempts that activated rules or were refused, oldest first.
+    #[cfg(feature = "cli")]
+    pub(crate) fn attempts(&self) -> Vec<Attempt> {
+        self.state().history.list()
+    }
+
+    /// The number of the newest attempt, which changes with each.
+    #[cfg(feature = "cli")]
+    pub(crate) fn subscribe(&self) -> watch::Receiver<u64> {
+        self.attempted.subscribe()
+    }
+
+    /// A variable of the environment that the rules are read with.
+    #[cfg(feature = "cli")]
+    pub(crate) fn variable(&self, name: &str) -> Option<String> {
+        (self.env)(name)
     }
 
     pub(in crate::gateway) fn roots(&self) -> Roots {

@@ -5,6 +5,8 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use http::StatusCode;
+#[cfg(feature = "cli")]
+use prometheus::core::{Collector as _, Metric as _};
 use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts};
 
 use super::families::Families;
@@ -71,6 +73,22 @@ pub struct Metrics {
     sockets: IntGauge,
     frames: Vec<(bool, IntCounter)>,
     denied_frames: IntCounter,
+}
+
+/// The totals since the start, for rates.
+#[cfg(feature = "cli")]
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Totals {
+    pub(crate) verdicts: Vec<(Verdict, u64)>,
+    /// Denials by rule.
+    pub(crate) denials: Vec<(&'static str, u64)>,
+    /// The requests that took at most so many seconds. Those that took longer are in none.
+    pub(crate) durations: Vec<(f64, u64)>,
+    pub(crate) requests: u64,
+    /// Disagreements of shadow policies, and of the shadow configuration.
+    pub(crate) shadow_policies: u64,
+    pub(crate) shadow_config: u64,
+    pub(crate) unenforced: u64,
 }
 
 impl Metrics {
@@ -177,6 +195,31 @@ impl Metrics {
             reloads: children(&reloads, [true, false], |good| if good { "success" } else { "failure" })?,
             families,
         })
+    }
+
+    /// The totals since the start.
+    #[cfg(feature = "cli")]
+    pub(crate) fn totals(&self) -> Totals {
+        let histogram = self.requests.metric();
+        let buckets = histogram.get_histogram().get_bucket().iter();
+        let sum = |family: &IntCounterVec| -> u64 {
+            let counters = family.collect();
+            let counters = counters.iter().flat_map(|family| family.get_metric());
+            // Counters of whole numbers are exact up to 2^53.
+            counters.map(|metric| metric.get_counter().get_value() as u64).sum()
+        };
+        let named = |counters: &[(Rule, IntCounter)]| -> Vec<(&'static str, u64)> {
+            counters.iter().map(|(rule, counter)| (rule.as_str(), counter.get())).collect()
+        };
+        Totals {
+            verdicts: self.decisions.iter().map(|(verdict, counter)| (*verdict, counter.get())).collect(),
+            denials: named(&self.denials),
+            durations: buckets.map(|bucket| (bucket.upper_bound(), bucket.cumulative_count())).collect(),
+            requests: histogram.get_histogram().get_sample_count(),
+            shadow_policies: sum(self.policies.disagreements()),
+            shadow_config: sum(&self.shadow_config),
+            unenforced: named(&self.unenforced).iter().map(|(_, count)| count).sum(),
+        }
     }
 
     /// Counts a reload.

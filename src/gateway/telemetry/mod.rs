@@ -11,14 +11,18 @@ mod observed_body;
 mod observers;
 mod policies;
 mod process;
+mod recent;
 mod scrape;
 mod spans;
 mod traces;
 
 pub use families::MetricFamily;
 pub use metrics::{Metrics, Stage};
+#[cfg(feature = "cli")]
+pub(crate) use metrics::Totals;
 pub(super) use observation::Observation;
 pub(super) use observed_body::ObservedBody;
 pub use observers::{Observers, ObserversError};
+pub(crate) use recent::{RATE, RecentDecisions, Recorded};
 pub(super) use scrape::DeploymentSample;
 pub use traces::{Traces, TracesError};

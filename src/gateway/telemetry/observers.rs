@@ -1,10 +1,11 @@
 //! Metrics, the decision log and traces, combined.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use super::metrics::Metrics;
 use super::process;
+use super::recent::RecentDecisions;
 use super::traces::{Traces, TracesError};
 use crate::config::GatewaySettings;
 use crate::decision_log::{DecisionLog, DecisionLogError};
@@ -18,6 +19,7 @@ pub struct Observers {
     pub(super) metrics: Metrics,
     log: OnceLock<DecisionLog>,
     pub(super) traces: OnceLock<Traces>,
+    recent: OnceLock<Arc<RecentDecisions>>,
 }
 
 /// The reason why decisions or traces cannot be recorded.
@@ -36,7 +38,7 @@ impl Observers {
     pub(in crate::gateway) fn new() -> std::io::Result<Self> {
         process::started();
         let metrics = Metrics::new().map_err(std::io::Error::other)?;
-        Ok(Self { metrics, log: OnceLock::new(), traces: OnceLock::new() })
+        Ok(Self { metrics, log: OnceLock::new(), traces: OnceLock::new(), recent: OnceLock::new() })
     }
 
     /// Starts what the configuration and the environment enable: the decision log, and traces. Must be called in a runtime.
@@ -76,6 +78,18 @@ impl Observers {
     /// Starts to trace requests. If there already are traces, they stay.
     pub fn trace_to(&self, traces: Traces) {
         let _ = self.traces.set(traces);
+    }
+
+    /// The newest decisions, if they are kept.
+    pub(super) fn recent(&self) -> Option<&RecentDecisions> {
+        self.recent.get().map(AsRef::as_ref)
+    }
+
+    /// Starts to keep the newest decisions, masked as the decision log masks.
+    #[cfg(feature = "cli")]
+    pub(crate) fn keep_recent(&self, settings: &GatewaySettings) -> Arc<RecentDecisions> {
+        let mask = settings.decision_log.as_ref().map(|log| log.mask.as_slice()).unwrap_or_default();
+        Arc::clone(self.recent.get_or_init(|| Arc::new(RecentDecisions::new(mask))))
     }
 
     /// Flushes queued lines and spans, for up to 5 seconds each.

@@ -34,6 +34,12 @@ impl PolicyCounters {
         Self { decisions, shadow, table: ArcSwap::default() }
     }
 
+    /// The counters of disagreements.
+    #[cfg(feature = "cli")]
+    pub(super) fn disagreements(&self) -> &IntCounterVec {
+        &self.shadow
+    }
+
     pub(super) fn count(&self, snapshot: &Snapshot, decision: &Decision) {
         let mut table = self.table.load();
         if table.generation < snapshot.generation() {

@@ -30,6 +30,18 @@ impl CaseFile {
         raw::read(name, text, directory)
     }
 
+    /// The names and the texts of every file of `paths`, without reading them as cases.
+    #[cfg(feature = "cli")]
+    pub(crate) fn texts(paths: &[PathBuf]) -> Result<Vec<(String, String)>, CaseError> {
+        let mut texts = Vec::new();
+        for path in paths {
+            for file in find::files(path)? {
+                texts.push((file.to_string_lossy().into_owned(), find::read(&file)?));
+            }
+        }
+        Ok(texts)
+    }
+
     /// Reads every file of `paths`, and every `*.yaml` and `*.yml` below its directories, sorted by name.
     ///
     /// # Errors

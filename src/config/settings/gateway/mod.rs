@@ -1,9 +1,10 @@
 //! The block `modelgate`.
 //!
 //! Input: the block as written. Output: [`GatewaySettings`], which are the settings except those of tokens.
-//! `decision_log` reads the block of that name. `clients` reads the keys about the form of answers, `doors` those of
+//! `admin` and `decision_log` read what is named so. `clients` reads the keys about the form of answers, `doors` those of
 //! listeners, `proofs` those of what must be proven.
 
+mod admin;
 mod clients;
 mod decision_log;
 mod doors;
@@ -26,6 +27,7 @@ use super::types::{
 };
 use crate::config::problem::{Caution, Problem};
 use crate::config::raw;
+pub(in crate::config) use admin::TokenRoles;
 
 /// The allowed intervals of requests for a bundle of policies.
 const POLL: Duration = Duration::from_secs(30);
@@ -36,6 +38,7 @@ const LARGEST_BODY: u64 = 1024 * 1024 * 1024;
 pub(in crate::config) fn settings(
     cx: &mut Context<'_>,
     block: raw::Modelgate,
+    token_roles: TokenRoles,
     directory: &Path,
 ) -> GatewaySettings {
     // Keys that are not read here belong to `TokenRules`.
@@ -44,7 +47,8 @@ pub(in crate::config) fn settings(
         max_body_bytes,
         listen,
         mode,
-        admin,
+        admin: admin_listen,
+        admin_auth,
         admin_hosts,
         upstream_headers,
         tls,
@@ -80,8 +84,9 @@ pub(in crate::config) fn settings(
         max_body_bytes,
         limits: limits::settings(cx, limits.unwrap_or_default(), max_body_bytes),
         listen: listen.and_then(|text| doors::address(cx, "listen", "127.0.0.1:4000", &text)),
-        admin: admin.and_then(|text| doors::address(cx, "admin", "127.0.0.1:4001` or `off", &text)),
-        admin_hosts: hosts(cx, admin_hosts.unwrap_or_default()),
+        admin: admin_listen.and_then(|text| admin::listen(cx, &text, directory)),
+        admin_auth: admin_auth.and_then(|block| admin::auth(cx, block, token_roles)),
+        admin_hosts: admin::hosts(cx, admin_hosts.unwrap_or_default()),
         upstream_headers: upstream_headers.map(|text| headers_mode(cx, &text)).unwrap_or_default(),
         mode: mode.map(|text| self::mode(cx, &text)).unwrap_or_default(),
         references: references.map(|text| self::references(cx, &text)).unwrap_or_default(),
@@ -199,25 +204,6 @@ fn headers_mode(cx: &mut Context<'_>, text: &str) -> UpstreamHeaders {
         }
     }
     UpstreamHeaders::Hide
-}
-
-/// Host names in lower case, without ports.
-fn hosts(cx: &mut Context<'_>, texts: Vec<String>) -> Vec<String> {
-    let mut hosts = Vec::with_capacity(texts.len());
-    for (i, text) in texts.iter().enumerate() {
-        let name = text.strip_prefix('.').unwrap_or(text);
-        let is_part = |part: &str| {
-            !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
-        };
-        if name.split('.').all(is_part) {
-            hosts.push(text.to_ascii_lowercase());
-        } else {
-            let range = "a host name without a port, or `.example.com` for all names below one".to_owned();
-            let problem = Problem::OutOfRange { key: "admin_hosts".to_owned(), range };
-            cx.refuse(&format!("modelgate.admin_hosts[{i}]"), problem);
-        }
-    }
-    hosts
 }
 
 /// Whether the routes of SDKs are open.

@@ -23,6 +23,8 @@ pub struct GatewaySettings {
     pub listen: Option<SocketAddr>,
     /// `modelgate.admin`: the address of the admin listener. The command line overrides it.
     pub admin: Option<AdminListen>,
+    /// `modelgate.admin_auth`; `None`: everybody who reaches the admin listener may use it.
+    pub admin_auth: Option<AdminAuth>,
     /// `modelgate.admin_hosts`: additional host names of the admin listener.
     pub admin_hosts: Vec<String>,
     /// `modelgate.upstream_headers`: whether callers see headers that reveal upstreams.
@@ -176,20 +178,35 @@ pub enum Masked {
     Claim(ClaimPath),
 }
 
+/// `modelgate.admin_auth`: who may use the admin listener. At least one of both is set.
+#[derive(Clone, Debug)]
+pub struct AdminAuth {
+    /// `token`: the credential of operators, who may use everything.
+    pub token: Option<SecretString>,
+    /// `roles`: the roles whose tokens may read everything but the texts of the configuration and its policies.
+    pub roles: Vec<String>,
+}
+
 /// The address of the admin listener, or `off`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AdminListen {
     /// The admin listener is off.
     Off,
     /// The admin listener uses this address.
     At(SocketAddr),
+    /// The admin listener uses the Unix socket at this path.
+    Unix(PathBuf),
 }
 
 impl std::str::FromStr for AdminListen {
     type Err = std::net::AddrParseError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text == "off" { Ok(Self::Off) } else { text.parse().map(Self::At) }
+        match text.strip_prefix("unix:") {
+            Some(path) if !path.is_empty() => Ok(Self::Unix(path.into())),
+            _ if text == "off" => Ok(Self::Off),
+            _ => text.parse().map(Self::At),
+        }
     }
 }
 

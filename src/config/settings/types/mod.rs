@@ -27,7 +27,7 @@ pub use credential::{
 };
 pub use doors::{Authzen, Convention, ExtAuthz, ForwardAuth, SocketAddress, TlsFiles, WithoutBody};
 pub use gateway::{
-    AdminListen, Cors, DecisionLog, DeniedModel, GatewaySettings, Masked, Mode, PassedMembers, References,
+    AdminAuth, AdminListen, Cors, DecisionLog, DeniedModel, GatewaySettings, Masked, Mode, PassedMembers, References,
     Upstream, UpstreamHeaders, UpstreamModels,
 };
 pub use model::{Deployment, Model, Provider};

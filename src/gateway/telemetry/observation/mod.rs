@@ -43,8 +43,10 @@ pub(in crate::gateway) struct Observation {
     reported: bool,
     generation: u64,
     decided: Option<Decided>,
-    /// For the decision log, if there is one.
+    /// For the decision log, if there is one, and for operators who watch.
     line: Option<Box<Line>>,
+    /// Whether operators who watch see this request.
+    is_watched: bool,
     claims: Option<Arc<Map<String, Value>>>,
     /// For traces, if they are enabled.
     spans: Option<Box<Spans>>,
@@ -68,9 +70,12 @@ impl Observation {
     ) -> Self {
         let now = Timestamp::now();
         observers.metrics.began();
+        let is_watched = observers.recent().is_some_and(|recent| recent.wants(now.monotonic));
+        let has_line = is_watched || observers.log().is_some();
         Self {
             spans: observers.traces.get().map(|traces| Box::new(Spans::begin(traces, head))),
-            line: observers.log().map(|_| Box::new(line(head, request_id, now.wall))),
+            line: has_line.then(|| Box::new(line(head, request_id, now.wall))),
+            is_watched,
             observers: Arc::clone(observers),
             began: now,
             stage_began: now.monotonic,
@@ -312,22 +317,31 @@ impl Observation {
         if let Some(spans) = &mut self.spans {
             spans.answered(verdict, status, refusal);
         }
-        let (Some(log), Some(mut line)) = (self.observers.log(), self.line.take()) else { return };
+        let Some(mut line) = self.line.take() else { return };
         let rule = self.decided.as_ref().and_then(|decided| decided.rule);
-        let disputed = self.decided.as_ref().is_some_and(|decided| decided.disputed);
-        let share = log.sample_allowed();
-        if verdict == Verdict::Allowed && !disputed && share < 1.0 {
-            if !is_in_sample(share) {
-                return;
-            }
-            line.sample = Some(share);
-        }
         line.verdict = verdict;
         line.status = status.map(|status| status.as_u16());
         line.code = code.map(Cow::Borrowed);
         line.rule = rule.map(|rule| Cow::Borrowed(rule.as_str()));
         line.reason = refusal.and_then(Refusal::token_reason).map(Cow::Borrowed);
         line.generation = self.generation;
+        if let Some(recent) = self.observers.recent().filter(|_| self.is_watched) {
+            recent.record((*line).clone(), self.began.monotonic.elapsed());
+        }
+        self.log(line);
+    }
+
+    /// Writes the line to the decision log, unless it is left out by sampling.
+    fn log(&self, mut line: Box<Line>) {
+        let Some(log) = self.observers.log() else { return };
+        let disputed = self.decided.as_ref().is_some_and(|decided| decided.disputed);
+        let share = log.sample_allowed();
+        if line.verdict == Verdict::Allowed && !disputed && share < 1.0 {
+            if !is_in_sample(share) {
+                return;
+            }
+            line.sample = Some(share);
+        }
         log.write(line);
     }
 }

@@ -1,16 +1,19 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { gzipSync } from 'fflate'
 import { defineConfig, type Plugin } from 'vite'
 
 /** Writes each file a second time, compressed, so that the server need not compress. fflate writes the same bytes on
     every machine, which zlib does not promise. */
 function compressed(): Plugin {
+  let dist = ''
   return {
     name: 'compressed',
     apply: 'build',
+    configResolved(config) {
+      dist = resolve(config.root, config.build.outDir)
+    },
     closeBundle() {
-      const dist = join(import.meta.dirname, 'dist')
       for (const entry of readdirSync(dist, { recursive: true, withFileTypes: true })) {
         if (!entry.isFile() || entry.name.endsWith('.gz')) continue
         const path = join(entry.parentPath, entry.name)

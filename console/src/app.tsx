@@ -2,7 +2,7 @@
 
 import type { JSX } from 'preact'
 import { useEffect, useRef } from 'preact/hooks'
-import { isConnected, needsToken, useToken } from './lib/api'
+import { hasToken, isConnected, needsToken, useToken } from './lib/api'
 import { lazy } from './lib/lazy'
 import { PAGES, type Page, link, page } from './lib/route'
 import { notice, snapshot } from './lib/state'
@@ -97,6 +97,11 @@ function AskToken(): JSX.Element {
       <h1>Credential</h1>
       <form onSubmit={submit}>
         <p>The admin listener asks for a credential. It is kept in this tab until you close it.</p>
+        {hasToken.value && (
+          <p class="failure" role="alert">
+            The credential was not accepted.
+          </p>
+        )}
         <label>
           Token
           <input ref={field} type="password" autocomplete="off" />

@@ -41,7 +41,8 @@ test('in the table of access, its search and its filters', async () => {
 })
 
 test('in the stories of a caller, a model and an answer', async () => {
-  const { page, close } = await open(browser, gateway.url, { hash: '#/access' })
+  // Wide enough for every column.
+  const { page, close } = await open(browser, gateway.url, { hash: '#/access', width: 4800 })
   await page.getByRole('rowheader', { name: image, exact: true }).click()
   await page.getByRole('heading', { name: `Model ${image}` }).waitFor()
   await isText(page)

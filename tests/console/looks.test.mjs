@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { launch, open, scrollsSideways, seriousFaults } from './support/browser.mjs'
 import { changed, usual } from './support/configs.mjs'
+import { replace } from './support/editor.mjs'
 import { Gateway } from './support/gateway.mjs'
 
 const pictures = join(import.meta.dirname, '../../docs/console')
@@ -26,12 +27,23 @@ after(async () => {
 const why = new URLSearchParams({ claims: '{"sub":"ada","roles":["employee"]}', method: 'POST', path: '/v1/chat/completions', body: '{"model":"claude-sonnet"}' })
 const story = new URLSearchParams({ show: 'cell', caller: 'role contractor', model: 'gpt-4o-mini' })
 
+/** An edit, with who gains by it. */
+function gains(page) {
+  const found = page.getByRole('region', { name: 'Results' }).getByText('gains').first()
+  const waitFor = async () => {
+    await page.getByText('this is what is in force').waitFor()
+    await replace(page, '"gpt-4o"]', '"gpt-4o", "claude-sonnet"]')
+    await found.waitFor()
+  }
+  return { waitFor }
+}
+
 /** The pages with what is there when each is complete. */
 const PAGES = {
   access: [`#/access?${story}`, (page) => page.getByText('@id("office-network")').first()],
   why: [`#/why?${why}`, (page) => page.getByText('Tokens that may:')],
   live: ['#/live', (page) => page.locator('.plot canvas').nth(1)],
-  playground: ['#/playground', (page) => page.getByText('this is what is in force')],
+  playground: ['#/playground', gains],
 }
 
 for (const [name, [hash, complete]] of Object.entries(PAGES)) {

@@ -5,7 +5,10 @@ import { readFileSync } from 'node:fs'
 import { after, before, test } from 'node:test'
 import { launch, open } from './support/browser.mjs'
 import { usual } from './support/configs.mjs'
+import { editor, replace } from './support/editor.mjs'
 import { Gateway } from './support/gateway.mjs'
+
+const SECRET = 'sk-a-secret-in-the-file'
 
 let gateway, browser
 before(async () => {
@@ -15,43 +18,13 @@ after(async () => {
   await Promise.all([gateway.stop(), browser.close()])
 })
 
-const SECRET = 'sk-a-secret-in-the-file'
-
 function withSecret() {
   const files = usual()
   const config = files['config.yaml'].replace('os.environ/UPSTREAM_KEY', SECRET)
   return { ...files, 'config.yaml': config }
 }
 
-const editor = (page) => page.getByRole('textbox', { name: /^Contents of/ })
 const isQuiet = (page) => page.getByText('this is what is in force').waitFor()
-
-/** Selects some text in the editor, and types over it. */
-async function replace(page, old, next) {
-  await editor(page).locator('.cm-line').filter({ hasText: old }).first().waitFor()
-  await page.evaluate((text) => {
-    const root = document.querySelector('.editor').shadowRoot
-    const line = [...root.querySelectorAll('.cm-line')].find((one) => one.textContent.includes(text))
-    const walker = document.createTreeWalker(line, NodeFilter.SHOW_TEXT)
-    const [start, end] = [line.textContent.indexOf(text), line.textContent.indexOf(text) + text.length]
-    const range = document.createRange()
-    let at = 0
-    while (walker.nextNode()) {
-      const node = walker.currentNode
-      if (at <= start && start <= at + node.length) range.setStart(node, start - at)
-      if (at <= end && end <= at + node.length) {
-        range.setEnd(node, end - at)
-        break
-      }
-      at += node.length
-    }
-    root.querySelector('.cm-content').focus()
-    const selection = getSelection()
-    selection.removeAllRanges()
-    selection.addRange(range)
-  }, old)
-  await page.keyboard.insertText(next)
-}
 
 test('the editors show what is in force, with secrets replaced', async () => {
   const { page, close } = await open(browser, gateway.url, { hash: '#/playground' })

@@ -51,7 +51,13 @@ export function matrixOf(access: Access): Matrix {
   })
   const order = new Intl.Collator('en', { numeric: true })
   columns.sort((a, b) => SORTS.indexOf(a.sort) - SORTS.indexOf(b.sort))
-  return { columns, models: [...models].sort(order.compare), routes: [...routes].sort(order.compare), alike: access.alike }
+  const byName = (a: string, b: string) => Number(isClass(a)) - Number(isClass(b)) || order.compare(a, b)
+  return { columns, models: [...models].sort(byName), routes: [...routes].sort(order.compare), alike: access.alike }
+}
+
+/** Whether this stands for models that no rule names, as `access` writes them. */
+export function isClass(model: string): boolean {
+  return model.startsWith('any other model') || /^`.*` itself$/s.test(model)
 }
 
 export function grantsOf(column: Column, model: string): RouteGrant[] {

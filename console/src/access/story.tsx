@@ -7,7 +7,7 @@ import { Source, useSources } from '../lib/source'
 import { Name, json, oneLine, plural } from '../lib/text'
 import { Verdict, toneOf, wordOf } from '../lib/verdict'
 import type { Condition, RouteGrant, Sources } from '../types'
-import { type Column, type Matrix, cellOf, grantsOf } from './matrix'
+import { type Column, type Matrix, cellOf, grantsOf, isClass } from './matrix'
 import { Models, groupsOf } from './groups'
 import { alikeOf, chosenRoute, rowName } from './shown'
 
@@ -210,9 +210,7 @@ function OfCell({ matrix, column, model, sources }: { matrix: Matrix; column: Co
 
 /** The example is of the group, so the model is put in. */
 function whyLink({ claims }: Column, model: string, { example }: RouteGrant): string {
-  // A class of models that no rule names has no name of its own.
-  const hasName = model !== '' && !model.startsWith('any other model')
-  const body = hasName ? { model } : example.body
+  const body = model === '' || isClass(model) ? example.body : { model }
   return link('why', {
     claims: JSON.stringify(claims),
     method: example.method ?? 'POST',

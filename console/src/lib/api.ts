@@ -1,6 +1,6 @@
 // Requests to the admin API, and what their failures mean.
 
-import { signal } from '@preact/signals'
+import { computed, signal } from '@preact/signals'
 import type { Diagnostic, Json } from '../types'
 
 const BASE = 'api/v1/'
@@ -11,6 +11,9 @@ const token = signal<string | null>(sessionStorage.getItem(KEPT))
 
 /** Whether the listener asked for a credential that we do not have. */
 export const needsToken = signal(false)
+
+/** Whether a credential was given. If one is asked for nevertheless, it was not accepted. */
+export const hasToken = computed(() => token.value !== null)
 
 /** Whether the last request reached the gateway. */
 export const isConnected = signal(true)

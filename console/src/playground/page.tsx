@@ -6,7 +6,7 @@ import { useSources } from '../lib/source'
 import { snapshot } from '../lib/state'
 import { download, oneLine } from '../lib/text'
 import { Failure } from '../lib/verdict'
-import type { Diagnostic } from '../types'
+import type { Diagnostic, SourceFile } from '../types'
 import { useSaid } from './ask'
 import { type Draft, changed, draftOf, filesOf, isSame, withPolicy } from './draft'
 import type { Editor } from './editor'
@@ -53,7 +53,7 @@ function Desk({ sources }: { sources: Draft }): JSX.Element {
           <button type="button" onClick={reset} disabled={isSame(draft, inForce)}>
             Back to what is in force
           </button>
-          <button type="button" onClick={() => download('modelgate.tar', 'application/x-tar', tarOf(filesOf(draft)))}>
+          <button type="button" onClick={() => download('modelgate.tar', 'application/x-tar', tarOf(unpacked(draft)))}>
             Download all
           </button>
           <button type="button" onClick={() => saveOne(draft, name)}>
@@ -75,9 +75,18 @@ function Desk({ sources }: { sources: Draft }): JSX.Element {
   )
 }
 
+/** Files are named by their whole paths, which are too long to read. */
+const baseName = (path: string): string => path.split('/').at(-1) || 'file'
+
+/** The files as they lie beside each other where `modelgate init` writes them. */
+function unpacked({ config, policies, cases }: Draft): SourceFile[] {
+  const below = (directory: string, files: SourceFile[]) => files.map(({ name, text }) => ({ name: directory + baseName(name), text }))
+  return [...below('', [config]), ...below('policies/', policies), ...below('tests/', cases)]
+}
+
 function saveOne(draft: Draft, name: string): void {
   const file = filesOf(draft).find((one) => one.name === name)
-  if (file !== undefined) download(name.split('/').at(-1) ?? 'file', 'text/plain', file.text)
+  if (file !== undefined) download(baseName(name), 'text/plain', file.text)
 }
 
 interface FilesProps {
@@ -102,7 +111,7 @@ function Files({ draft, name, onName, onDraft }: FilesProps): JSX.Element {
         <select value={name} onChange={(event) => onName(event.currentTarget.value)}>
           {filesOf(draft).map((file) => (
             <option key={file.name} value={file.name}>
-              {oneLine(file.name)}
+              {oneLine(baseName(file.name))}
             </option>
           ))}
         </select>

@@ -4,12 +4,12 @@ import { spawn } from 'node:child_process'
 import { createSign, generateKeyPairSync } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:http'
+import { Agent, createServer, request } from 'node:http'
 import { createServer as createTcp } from 'node:net'
-import { dirname, join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { directoryOf } from './configs.mjs'
 
-const binary = process.env.MODELGATE ?? join(import.meta.dirname, '../../../target/debug/modelgate')
+const binary = resolve(process.env.MODELGATE ?? join(import.meta.dirname, '../../../target/debug/modelgate'))
 const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
 
 export const MASTER_KEY = 'sk-secret-of-the-console-tests'
@@ -34,9 +34,9 @@ async function freePort() {
 
 async function startUpstream() {
   const answer = JSON.stringify({ object: 'chat.completion', choices: [{ index: 0, message: { role: 'assistant', content: 'yes' }, finish_reason: 'stop' }] })
-  const server = createServer((request, response) => {
-    request.resume()
-    request.on('end', () => response.writeHead(200, { 'content-type': 'application/json' }).end(answer))
+  const server = createServer((asked, response) => {
+    asked.resume()
+    asked.on('end', () => response.writeHead(200, { 'content-type': 'application/json' }).end(answer))
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -70,8 +70,8 @@ export class Gateway {
       JWT_AUDIENCE: 'llm',
       JWT_ISSUER: 'https://login.example',
     }
-    const args = ['serve', '--config', join(this.directory, 'config.yaml'), '--listen', `127.0.0.1:${this.port}`, '--admin', `127.0.0.1:${this.admin}`]
-    this.process = spawn(binary, args, { env, stdio: ['ignore', 'ignore', 'pipe'] })
+    const args = ['serve', '--config', 'config.yaml', '--listen', `127.0.0.1:${this.port}`, '--admin', `127.0.0.1:${this.admin}`]
+    this.process = spawn(binary, args, { cwd: this.directory, env, stdio: ['ignore', 'ignore', 'pipe'] })
     this.said = ''
     this.process.stderr.on('data', (text) => (this.said += text))
     this.ended = once(this.process, 'exit')
@@ -107,6 +107,36 @@ export class Gateway {
     })
     await answer.arrayBuffer()
     return { status: answer.status, id: answer.headers.get('x-request-id') }
+  }
+
+  /** Sends so many requests a second until it is stopped. */
+  flood(claims, model, perSecond) {
+    const agent = new Agent({ keepAlive: true, maxSockets: 64 })
+    const body = JSON.stringify({ model, messages: [] })
+    const headers = { authorization: `Bearer ${tokenOf(claims)}`, 'content-type': 'application/json', 'content-length': body.length }
+    const [begun, every] = [Date.now(), 20]
+    let [answered, sent, ended] = [0, 0, 0]
+    const send = () => {
+      const options = { agent, headers, method: 'POST', port: this.port, host: '127.0.0.1', path: '/v1/chat/completions' }
+      const asked = request(options, (answer) => answer.resume().on('end', () => (answered += 1)))
+      asked.on('error', () => undefined)
+      asked.end(body)
+    }
+    const timer = setInterval(() => {
+      const due = ((Date.now() - begun) / 1000) * perSecond
+      // A machine that is too slow for all of them is not asked for more at once.
+      while (sent < due && sent - answered < 200) {
+        sent += 1
+        send()
+      }
+    }, every)
+    const stop = () => {
+      clearInterval(timer)
+      ended ||= Date.now()
+      agent.destroy()
+      return { perSecond: answered / ((ended - begun) / 1000) }
+    }
+    return { stop }
   }
 
   async api(path, options = {}) {

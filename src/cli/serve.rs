@@ -22,7 +22,8 @@ use crate::sources::Sources;
 /// LiteLLM's port, on the loopback address.
 pub(super) const DEFAULT_LISTEN: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 4000);
-const DEFAULT_ADMIN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 4001);
+pub(super) const DEFAULT_ADMIN: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 4001);
 
 /// The signal for exceeding the file size limit. Tokio has no name for it.
 const SIGXFSZ: SignalKind = SignalKind::from_raw(25);

@@ -3,12 +3,14 @@
 //! Input: requests of operators, whose credential the listener has checked. Output: JSON about the rules in force, and the files of
 //! the console. Nothing here changes what is in force. `openapi.json` describes the API. `answer` reads requests and writes
 //! answers, `jobs` limits what costs time. `access`, `explain`, `decisions` (with `stream`), `playground` and `recent` answer the
-//! routes of these names, with `sources` as the texts of the rules in force. `console` has the files.
+//! routes of these names, with `sources` as the texts of the rules in force. `depth` refuses what would use up the stack. `console`
+//! has the files.
 
 mod access;
 mod answer;
 mod console;
 mod decisions;
+mod depth;
 mod explain;
 mod jobs;
 mod playground;

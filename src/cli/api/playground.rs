@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::Api;
 use super::answer::{ApiError, body, json_answer};
+use super::depth;
 use super::sources::{Text, Texts};
 use crate::casefile::{CaseFile, Outcome, run_cases};
 use crate::cli::check::json::{of as check_json, problem};
@@ -105,7 +106,7 @@ impl Api {
         .await
     }
 
-    /// Reads the body, and works on a thread for blocking work.
+    /// Reads the body, and works on a thread of its own.
     async fn with_rules(
         &self,
         request: &ApiRequest,
@@ -145,6 +146,7 @@ impl Rules {
                 let error = "a file of policies ends with `.cedar`, `.cedarschema` or `.entities.json`";
                 return Err(ApiError::rules(error));
             }
+            depth::check(&file.name, &file.text)?;
         }
         let files: Vec<(&str, &str)> =
             self.policies.iter().map(|file| (file.name.as_str(), file.text.as_str())).collect();

@@ -18,9 +18,10 @@ use std::sync::Arc;
 
 use clap::Args;
 
+use super::api::Api;
 use super::output::Exit;
-use super::serve::{self, DEFAULT_LISTEN};
-use crate::gateway::{Reloader, Server};
+use super::serve::{self, DEFAULT_ADMIN, DEFAULT_LISTEN};
+use crate::gateway::{Admin, Reloader, Server};
 use crate::sources::Sources;
 use provider::Provider;
 use session::{Demo, Files};
@@ -71,7 +72,7 @@ async fn demo(args: &DemoArgs) -> miette::Result<Exit> {
         super::failed(format!("{error}; choose another address with `--listen`, such as 127.0.0.1:0"))
     })?;
     let address = server.local_addr().map_err(super::failed)?;
-    tokio::spawn(serve::watch(reloader));
+    tokio::spawn(serve::watch(Arc::clone(&reloader)));
 
     let demo = Demo { address, provider, files, variables };
     let stop = serve::stop_signal().map_err(super::failed)?;
@@ -84,7 +85,24 @@ async fn demo(args: &DemoArgs) -> miette::Result<Exit> {
         serving.abort();
         return ended;
     }
-    super::say(script::script(&demo)?);
+    let admin = admin(args, &reloader).await?;
+    super::say(script::script(&demo, &admin.place())?);
+    let administering = tokio::spawn(admin.run(std::future::pending(), std::future::pending()));
     server.run(stop).await;
+    administering.abort();
     Ok(Exit::Yes)
+}
+
+/// The admin listener with the console: at its usual port, or at a free one if that is in use or the gateway's was chosen.
+async fn admin(args: &DemoArgs, reloader: &Arc<Reloader>) -> miette::Result<Admin> {
+    let usual = args.listen.is_none().then_some(DEFAULT_ADMIN);
+    let mut bound = None;
+    if let Some(address) = usual {
+        bound = Admin::bind(address, Arc::clone(reloader)).await.ok();
+    }
+    let admin = match bound {
+        Some(admin) => admin,
+        None => Admin::bind(FREE_PORT, Arc::clone(reloader)).await.map_err(super::failed)?,
+    };
+    Ok(admin.with_api(Api::start(reloader)))
 }

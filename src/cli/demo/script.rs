@@ -3,8 +3,8 @@
 use super::session::Demo;
 use super::steps;
 
-/// The steps of the demo as shell commands, each with its purpose.
-pub(super) fn script(demo: &Demo) -> miette::Result<String> {
+/// The address of the console, and the steps of the demo as shell commands, each with its purpose.
+pub(super) fn script(demo: &Demo, console: &str) -> miette::Result<String> {
     let (address, files) = (demo.address, &demo.files);
     let token = |roles: &[&str]| demo.provider.token(roles).map_err(crate::cli::output::failed);
     let chat = |model: &str, extra: &str| {
@@ -18,7 +18,8 @@ pub(super) fn script(demo: &Demo) -> miette::Result<String> {
         format!("curl -s -w '\\n' http://{address}/v1/models -H \"Authorization: Bearer ${token}\"")
     };
     Ok(format!(
-        "\n# modelgate runs examples/azure-ad.yaml on http://{address}\n\
+        "# The console: {console}/ (open it in a browser)\n\
+         # modelgate runs examples/azure-ad.yaml on http://{address}\n\
          # Paste these into another terminal, one step at a time. The tokens are good for an hour.\n\
          # `modelgate demo --tour` sends these requests itself and explains each answer.\n\n\
          export TOKEN={basic}\n\

@@ -9,7 +9,7 @@ import { createServer as createTcp } from 'node:net'
 import { dirname, join, resolve } from 'node:path'
 import { directoryOf } from './configs.mjs'
 
-const binary = resolve(process.env.MODELGATE ?? join(import.meta.dirname, '../../../target/debug/modelgate'))
+const binary = resolve(process.env.MODELGATE ?? join(import.meta.dirname, '../../../../target/debug/modelgate'))
 const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
 
 export const MASTER_KEY = 'sk-secret-of-the-console-tests'

@@ -8,7 +8,7 @@ import { changed, usual } from './support/configs.mjs'
 import { replace } from './support/editor.mjs'
 import { Gateway } from './support/gateway.mjs'
 
-const pictures = join(import.meta.dirname, '../../docs/console')
+const pictures = join(import.meta.dirname, '../../../docs/console')
 
 let gateway, browser
 before(async () => {

@@ -18,6 +18,9 @@ export const notice = signal('')
 
 let wake: () => void = () => undefined
 
+/** Whether the gateway was gone since the last snapshot. */
+let isAway = false
+
 /** Asks for the snapshot now, not at the next turn. */
 export function lookNow(): void {
   wake()
@@ -26,9 +29,8 @@ export function lookNow(): void {
 export async function follow(): Promise<never> {
   let retry = FIRST_RETRY_MS
   for (;;) {
-    const wasConnected = isConnected.value
     try {
-      accept(await get<Snapshot>('snapshot'), wasConnected)
+      accept(await get<Snapshot>('snapshot'))
       retry = FIRST_RETRY_MS
       await pause(EVERY_MS)
     } catch (error) {
@@ -40,11 +42,13 @@ export async function follow(): Promise<never> {
   }
 }
 
-function accept(now: Snapshot, wasConnected: boolean): void {
+function accept(now: Snapshot): void {
   const before = snapshot.value
   snapshot.value = now
+  const wasAway = isAway
+  isAway = false
   if (before === null) return
-  if (!wasConnected) {
+  if (wasAway) {
     notice.value = 'The gateway answers again. What you see is up to date.'
     epoch.value += 1
   } else if (before.generation !== now.generation || before.hash !== now.hash) {
@@ -62,6 +66,12 @@ function pause(milliseconds: number): Promise<void> {
     }
   })
 }
+
+// Any request may be the first that finds the gateway gone, or there again.
+isConnected.subscribe((connected) => {
+  if (!connected) isAway = true
+  else if (isAway) lookNow()
+})
 
 // A new credential may show what the old one could not.
 needsToken.subscribe((needed) => {

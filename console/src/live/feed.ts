@@ -79,6 +79,8 @@ function drawing(setFeed: (change: (old: Feed) => Feed) => void): Drawing {
     },
     tell: (news) => setFeed((old) => ({ ...old, ...news })),
     sampled: (sampled) => {
+      // Some that were held back a second before may be sent in this one.
+      if (sampled.seen <= sampled.sent) return
       sampledAt = Date.now()
       setFeed((old) => ({ ...old, sampled }))
     },

@@ -69,7 +69,7 @@ function stateOf(name: string, text: string, listener: Extension): EditorState {
       syntaxHighlighting(classHighlighter),
       // The Tab key leaves the editor, so that nobody is caught in it.
       keymap.of([...closeBracketsKeymap, ...defaultKeymap, ...historyKeymap, ...completionKeymap, ...lintKeymap]),
-      EditorView.contentAttributes.of({ 'aria-label': `Contents of ${name}`, spellcheck: 'false' }),
+      EditorView.contentAttributes.of({ 'aria-label': `Contents of ${name}`, spellcheck: 'false', tabindex: '0' }),
       theme,
       listener,
     ],

@@ -37,7 +37,7 @@ function Desk({ sources }: { sources: Draft }): JSX.Element {
     if (!hasEdits) setDraft(inForce)
     if (!hasEdits) setBase(inForce)
   }, [inForce])
-  const said = useSaid(draft, prove)
+  const said = useSaid(draft, !isSame(draft, inForce), prove)
   const goTo = useRef<(diagnostic: Diagnostic) => void>(() => undefined)
   const reset = () => {
     setDraft(inForce)

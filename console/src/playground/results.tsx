@@ -21,7 +21,10 @@ export interface ResultsProps {
 export function Results({ said, hasEdits, configName, onPlace }: ResultsProps): JSX.Element {
   return (
     <section class="results" aria-label="Results" aria-busy={said.state !== 'done'}>
-      <p role="status">{said.state === 'done' ? <Summary said={said} hasEdits={hasEdits} /> : 'Asking…'}</p>
+      <p role="status">
+        <Summary said={said} hasEdits={hasEdits} />
+        {said.state === 'asking' && <span class="quiet"> Asking…</span>}
+      </p>
       {said.error !== '' && (
         <p class="failure" role="alert">
           <Sentence of={said.error} />
@@ -46,9 +49,11 @@ export function Results({ said, hasEdits, configName, onPlace }: ResultsProps): 
   )
 }
 
-function Summary({ said, hasEdits }: { said: Said; hasEdits: boolean }): JSX.Element {
+function Summary({ said, hasEdits }: { said: Said; hasEdits: boolean }): JSX.Element | null {
+  if (said.state === 'waiting') return null
   if (said.error !== '') return <Verdict tone="none">no answer</Verdict>
   if (!said.isValid) return <Verdict tone="no">not valid: it would not be put in force</Verdict>
+  if (said.diff === null && hasEdits) return <Verdict tone="none">valid; comparing</Verdict>
   if (!hasEdits) return <Verdict tone="yes">this is what is in force</Verdict>
   const count = said.diff?.changes.length ?? 0
   return said.diff?.same === true ? (

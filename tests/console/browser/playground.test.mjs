@@ -8,6 +8,8 @@ import { usual } from './support/configs.mjs'
 import { editor, replace } from './support/editor.mjs'
 import { Gateway } from './support/gateway.mjs'
 
+// The browser reports the status of each answer that says what is wrong.
+const INVALID = /status of 422/
 const SECRET = 'sk-a-secret-in-the-file'
 
 let gateway, browser
@@ -44,7 +46,7 @@ test('a change shows at once who gains', async () => {
   await replace(page, '"claude-haiku"]', '"claude-haiku", "gpt-4o"]')
   await page.getByText(/valid; \d+ change/).waitFor()
   const results = page.getByRole('region', { name: 'Results' })
-  await results.getByRole('heading', { name: 'role employee' }).waitFor()
+  await results.getByRole('heading', { name: 'role employee', exact: true }).waitFor()
   await results.getByText('gains').first().waitFor()
   await close()
 })
@@ -59,7 +61,7 @@ test('a change shows at once which cases fail', async () => {
 })
 
 test('an error is marked at its place, and a click leads there', async () => {
-  const { page, close } = await open(browser, gateway.url, { hash: '#/playground' })
+  const { page, close } = await open(browser, gateway.url, { hash: '#/playground', expected: INVALID })
   await isQuiet(page)
   await replace(page, 'role_permissions:', 'role_permission:')
   await page.getByText('not valid: it would not be put in force').waitFor()
@@ -71,9 +73,9 @@ test('an error is marked at its place, and a click leads there', async () => {
 })
 
 test('an error in a policy is marked in the policy', async () => {
-  const { page, close } = await open(browser, gateway.url, { hash: '#/playground' })
+  const { page, close } = await open(browser, gateway.url, { hash: '#/playground', expected: INVALID })
   await isQuiet(page)
-  await page.getByLabel('File').selectOption({ label: 'network.cedar' })
+  await page.getByRole('combobox', { name: 'File' }).selectOption({ label: 'network.cedar' })
   await replace(page, 'context has source', 'context has')
   await page.getByText('not valid: it would not be put in force').waitFor()
   await page.getByRole('region', { name: 'Results' }).getByRole('button', { name: /network\.cedar:\d+/ }).first().waitFor()

@@ -12,11 +12,11 @@ export async function launch() {
   return chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: sandbox })
 }
 
-/** Opens a page of the console. `close` fails if the page reported anything. */
-export async function open(browser, url, { hash = '', width = 1280, height = 800, scheme = 'light', mayLoseGateway = false } = {}) {
+/** Opens a page of the console. `close` fails if the page reported anything but what is `expected`. */
+export async function open(browser, url, { hash = '', width = 1280, height = 800, scheme = 'light', expected = null } = {}) {
   const context = await browser.newContext({ viewport: { width, height }, colorScheme: scheme, acceptDownloads: true })
   const page = await context.newPage()
-  page.setDefaultTimeout(15_000)
+  page.setDefaultTimeout(30_000)
   const faults = []
   page.on('pageerror', (error) => faults.push(`error: ${error.message}`))
   page.on('dialog', (dialog) => {
@@ -24,10 +24,9 @@ export async function open(browser, url, { hash = '', width = 1280, height = 800
     void dialog.dismiss()
   })
   page.on('console', (message) => {
-    const isLost = mayLoseGateway && /Failed to load resource|net::ERR/.test(message.text())
-    if ((message.type() === 'error' || message.type() === 'warning') && !isLost) faults.push(`${message.type()}: ${message.text()}`)
+    const isFault = message.type() === 'error' || message.type() === 'warning'
+    if (isFault && expected?.test(message.text()) !== true) faults.push(`${message.type()}: ${message.text()}`)
   })
-  // A gateway that goes away is the only thing outside of the console.
   page.on('request', (request) => {
     const asked = request.url()
     if (!asked.startsWith(url) && !asked.startsWith('blob:')) faults.push(`a request to ${asked}`)

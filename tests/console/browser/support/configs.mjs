@@ -90,7 +90,7 @@ export const HOSTILE = [
 ]
 
 export function hostile() {
-  const config = configOf({ models: HOSTILE, roles: HOSTILE.map((name) => [name, HOSTILE.slice(0, 3)]) })
+  const config = configOf({ models: HOSTILE, roles: HOSTILE.map((name, at) => [name, HOSTILE.slice(0, at + 1)]) })
   const policy = `// </pre><script>window.stolen=1</script>
 @id("<svg onload=window.stolen=1>")
 @reason("<b onmouseover=window.stolen=1>no</b>")

@@ -31,24 +31,28 @@ function Desk({ sources }: { sources: Draft }): JSX.Element {
   const [base, setBase] = useState(inForce)
   const [name, setName] = useState(inForce.config.name)
   const [prove, setProve] = useState(false)
+  const [revision, setRevision] = useState(0)
   const hasEdits = !isSame(draft, base)
+  const begin = () => {
+    setDraft(inForce)
+    setBase(inForce)
+    setRevision((old) => old + 1)
+  }
   // A reload brings new files. Edits are kept until the reader gives them up.
   useEffect(() => {
-    if (!hasEdits) setDraft(inForce)
-    if (!hasEdits) setBase(inForce)
+    if (!hasEdits) begin()
   }, [inForce])
   const said = useSaid(draft, !isSame(draft, inForce), prove)
   const goTo = useRef<(diagnostic: Diagnostic) => void>(() => undefined)
   const reset = () => {
-    setDraft(inForce)
-    setBase(inForce)
+    begin()
     setName(inForce.config.name)
   }
   return (
     <div class="desk">
       <section class="edit" aria-label="Files">
         <Files draft={draft} name={name} onName={setName} onDraft={setDraft} />
-        <Pane draft={draft} name={name} diagnostics={said.diagnostics} goTo={goTo} onName={setName} onText={(file, text) => setDraft((old) => changed(old, file, text))} />
+        <Pane draft={draft} revision={revision} name={name} diagnostics={said.diagnostics} goTo={goTo} onName={setName} onText={(file, text) => setDraft((old) => changed(old, file, text))} />
         <div class="bar">
           <button type="button" onClick={reset} disabled={isSame(draft, inForce)}>
             Back to what is in force
@@ -125,6 +129,8 @@ function Files({ draft, name, onName, onDraft }: FilesProps): JSX.Element {
 
 interface PaneProps {
   draft: Draft
+  /** Grows when the draft changes by something else than the editor. What is typed must not come back to it, late. */
+  revision: number
   name: string
   diagnostics: Diagnostic[]
   goTo: { current: (diagnostic: Diagnostic) => void }
@@ -133,14 +139,13 @@ interface PaneProps {
 }
 
 /** The editor. Its library is fetched when it is first shown. */
-function Pane({ draft, name, diagnostics, goTo, onName, onText }: PaneProps): JSX.Element {
+function Pane({ draft, revision, name, diagnostics, goTo, onName, onText }: PaneProps): JSX.Element {
   const box = useRef<HTMLDivElement>(null)
   const [editor, setEditor] = useState<Editor | null>(null)
   const [failed, setFailed] = useState(false)
   const changes = useRef(onText)
   changes.current = onText
   const text = filesOf(draft).find((file) => file.name === name)?.text ?? ''
-  const shown = useRef({ name: '', text: '' })
 
   useEffect(() => {
     let made: Editor | null = null
@@ -148,10 +153,7 @@ function Pane({ draft, name, diagnostics, goTo, onName, onText }: PaneProps): JS
     import('./editor').then(
       ({ createEditor }) => {
         if (isGone || box.current === null) return
-        made = createEditor(box.current, (file, changedText) => {
-          shown.current = { name: file, text: changedText }
-          changes.current(file, changedText)
-        })
+        made = createEditor(box.current, (file, typed) => changes.current(file, typed))
         setEditor(made)
       },
       () => setFailed(true),
@@ -161,11 +163,7 @@ function Pane({ draft, name, diagnostics, goTo, onName, onText }: PaneProps): JS
       made?.close()
     }
   }, [])
-  useEffect(() => {
-    if (editor === null || (shown.current.name === name && shown.current.text === text)) return
-    shown.current = { name, text }
-    editor.open(name, text)
-  }, [editor, name, text])
+  useEffect(() => editor?.open(name, text), [editor, name, revision])
   const own = diagnostics.filter((one) => fileOf(one, draft) === name)
   useEffect(() => editor?.mark(own), [editor, name, diagnostics])
   goTo.current = (diagnostic) => {

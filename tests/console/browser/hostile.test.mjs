@@ -98,6 +98,7 @@ test('in live decisions and counts', async () => {
 test('in the editors, their findings and their names of files', async () => {
   const { page, close } = await open(browser, gateway.url, { hash: '#/playground' })
   await page.getByText('this is what is in force').waitFor()
+  await page.getByRole('textbox', { name: /^Contents of/ }).getByText('role_permissions').first().waitFor()
   await isText(page)
   const inside = await page.evaluate(() => document.querySelector('.editor').shadowRoot.querySelectorAll('img:not(.cm-widgetBuffer), script, iframe').length)
   assert.equal(inside, 0)

@@ -84,7 +84,8 @@ async fn serve(args: &ServeArgs) -> miette::Result<Exit> {
         tracing::info!("ignored, not modelgate's: {}", keys.join(", "));
     }
     let listen = args.listen.or(config.gateway.listen).unwrap_or(DEFAULT_LISTEN);
-    let admin = args.admin.clone().or_else(|| config.gateway.admin.clone()).unwrap_or(AdminListen::At(DEFAULT_ADMIN));
+    let admin =
+        args.admin.clone().or_else(|| config.gateway.admin.clone()).unwrap_or(AdminListen::At(DEFAULT_ADMIN));
     let server = Server::bind(listen, Arc::clone(gateway)).await.map_err(super::failed)?;
     let admin = bind_admin(admin, Arc::clone(&reloader)).await?;
     let doors = Doors::bind(gateway).await?;

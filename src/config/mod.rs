@@ -28,8 +28,8 @@ pub use settings::limits::Limits;
 pub use settings::models::destination::Destination;
 pub use settings::tokens::issuers::ClaimFields;
 pub use settings::types::{
-    AdminAuth, AdminListen, AllowedChange, Authzen, AwsCredentials, Config, Convention, Cors, DecisionLog, DeniedModel,
-    Deployment, EntraClient, ExtAuthz, FailurePolicy, Fallback, ForwardAuth, GatewaySettings,
+    AdminAuth, AdminListen, AllowedChange, Authzen, AwsCredentials, Config, Convention, Cors, DecisionLog,
+    DeniedModel, Deployment, EntraClient, ExtAuthz, FailurePolicy, Fallback, ForwardAuth, GatewaySettings,
     GoogleCredentials, Issuer, JwtAuth, Masked, Mode, Model, OpaqueTokens, PassedMembers, Provider,
     References, ReloadRules, RequiredInvariants, RoleMapping, RolePermission, RouterSettings, Routing,
     ScopeMapping, ServiceAccount, SocketAddress, Team, TlsFiles, TokenRole, TokenRules, Upstream,

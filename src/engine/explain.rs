@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use cedar_policy::{Effect, Entities, EntityUid, PrincipalConstraint};
 
+#[cfg(feature = "cli")]
+use super::AuthzQuery;
 use super::authz_context::AuthzContext;
 use super::policy::asked::{Asked, asked_models};
 use super::policy::facts::PolicyFacts;
 use super::policy::index::{Policies, applies};
 use super::policy::questions::Verdict;
 use super::team;
-#[cfg(feature = "cli")]
-use super::AuthzQuery;
 use super::{Decision, Denied, Rule, Snapshot};
 use crate::identity::Caller;
 use crate::names::ModelName;

@@ -57,7 +57,9 @@ fn csv_has_a_line_for_each_class() {
 #[test]
 fn wrong_parameters_are_refused() {
     let gate = gate();
-    for query in ["limit=0", "limit=a", "limit=99999999", "format=xml", "model=", "x=1", "role=a&role=b", "offset=-1"] {
+    for query in
+        ["limit=0", "limit=a", "limit=99999999", "format=xml", "model=", "x=1", "role=a&role=b", "offset=-1"]
+    {
         let answer = gate.ask("GET", &format!("/api/v1/access?{query}"), "", "");
         assert_eq!(answer.status(), 400, "{query}");
         assert!(answer.json()["error"].is_string());
@@ -74,7 +76,8 @@ fn the_snapshot_says_what_is_in_force_and_what_each_reload_changed() {
     assert_eq!(before["deployments"].as_array().unwrap().len(), 2);
     assert_eq!(before["keys"][0]["keys"], json!(1));
     assert_eq!(before["reloads_recent"], json!([]));
-    std::fs::write(gate.directory.path().join("policies/more.cedar"), FORBID.replace("night", "day")).unwrap();
+    std::fs::write(gate.directory.path().join("policies/more.cedar"), FORBID.replace("night", "day"))
+        .unwrap();
     assert_eq!(gate.ask("POST", "/-/reload", "", "").status(), 200);
     std::fs::write(gate.directory.path().join("policies/more.cedar"), "forbid (").unwrap();
     assert_eq!(gate.ask("POST", "/-/reload", "", "").status(), 422);

@@ -45,7 +45,11 @@ fn nothing_that_arrives_ends_the_process() {
     let deep = format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000));
     let nested = format!("a: {}1{}", "[".repeat(20_000), "]".repeat(20_000));
     let anchors = "a: &a [x, x]\nb: &b [*a, *a]\nc: &c [*b, *b]\nd: &d [*c, *c]\ne: [*d, *d]\n";
-    let cedar = format!("forbid (principal, action, resource) when {{ {}true{} }};", "(".repeat(20_000), ")".repeat(20_000));
+    let cedar = format!(
+        "forbid (principal, action, resource) when {{ {}true{} }};",
+        "(".repeat(20_000),
+        ")".repeat(20_000)
+    );
     let rule = |condition: String| {
         let text = format!("forbid (principal, action, resource) when {{ {condition} }};");
         json!({"config": RULES, "policies": [{"name": "a.cedar", "text": text}]}).to_string()

@@ -39,7 +39,8 @@ fn files_are_sent_compressed_to_those_who_accept_it() {
 #[test]
 fn only_files_of_the_console_are_served() {
     let gate = Gate::start("");
-    for path in ["/index.html.gz", "/../Cargo.toml", "/assets/", "/%2e%2e/config.yaml", "/config.yaml", "//"] {
+    for path in ["/index.html.gz", "/../Cargo.toml", "/assets/", "/%2e%2e/config.yaml", "/config.yaml", "//"]
+    {
         assert_eq!(gate.ask("GET", path, "", "").status(), 404, "{path}");
     }
     assert_eq!(gate.ask("POST", "/", "", "").status(), 405);

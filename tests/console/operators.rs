@@ -36,7 +36,11 @@ fn viewers_see_answers_and_only_operators_see_texts() {
     assert_eq!(gate.ask("GET", "/api/v1/sources", &operator, "").status(), 200);
     for path in RULES {
         let headers = format!("{viewer}content-type: application/json\r\n");
-        assert_eq!(gate.ask("POST", path, &headers, r#"{"config": "model_list: []"}"#).status(), 403, "{path}");
+        assert_eq!(
+            gate.ask("POST", path, &headers, r#"{"config": "model_list: []"}"#).status(),
+            403,
+            "{path}"
+        );
     }
     // The console has no data, and asks for the credential.
     assert_eq!(gate.ask("GET", "/", "", "").status(), 200);
@@ -47,7 +51,9 @@ fn a_page_of_another_site_reaches_no_route() {
     let gate = Gate::start("");
     let paths = READ.iter().chain(&RULES).chain(&["/", "/api/v1/explain", "/api/v1/sources"]);
     for path in paths {
-        for header in ["origin: http://evil.example\r\n", "sec-fetch-site: cross-site\r\n", "origin: null\r\n"] {
+        for header in
+            ["origin: http://evil.example\r\n", "sec-fetch-site: cross-site\r\n", "origin: null\r\n"]
+        {
             assert_eq!(gate.ask("GET", path, header, "").status(), 403, "{path} {header}");
         }
     }

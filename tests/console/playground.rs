@@ -67,7 +67,10 @@ fn who_gains_and_who_loses_is_shown_and_nothing_is_changed() {
     assert_eq!(status, 200);
     assert_eq!(compared["same"], json!(false));
     let change = &compared["changes"][0];
-    assert_eq!((&change["name"], &change["old"]["allow"], &change["new"]["allow"]), (&json!("gpt"), &json!(false), &json!(true)));
+    assert_eq!(
+        (&change["name"], &change["old"]["allow"], &change["new"]["allow"]),
+        (&json!("gpt"), &json!(false), &json!(true))
+    );
     assert_eq!(gate.get("/api/v1/snapshot")["hash"], hash);
     assert_eq!(gate.get("/api/v1/snapshot")["reloads"], json!(0));
     assert_eq!(gate.chat(&["basic_user"], "gpt").0, 403);
@@ -115,7 +118,10 @@ fn no_file_of_the_machine_can_be_read() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("a.cedar"), "permit (the-content-of-a-file").unwrap();
     let rules = rules(&gate);
-    let named = format!("modelgate: {{invariants: '{0}', tests: ['{0}'], policies: '{0}'}}\n", directory.path().display());
+    let named = format!(
+        "modelgate: {{invariants: '{0}', tests: ['{0}'], policies: '{0}'}}\n",
+        directory.path().display()
+    );
     let text = rules["config"].as_str().unwrap().split("modelgate:").next().unwrap().to_owned() + &named;
     for path in ["/api/v1/check", "/api/v1/diff", "/api/v1/test"] {
         let (status, answer) = gate.post(path, &json!({"config": text}));

@@ -69,7 +69,10 @@ impl Gate {
         let keys = url::Url::from_file_path(path("jwks.json")).unwrap().to_string();
         let mut command = Command::new(env!("CARGO_BIN_EXE_modelgate"));
         command.args(["serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--config"]);
-        command.arg(path("config.yaml")).env("JWT_PUBLIC_KEY_URL", keys).env("GPT_KEY", "sk-from-the-environment");
+        command
+            .arg(path("config.yaml"))
+            .env("JWT_PUBLIC_KEY_URL", keys)
+            .env("GPT_KEY", "sk-from-the-environment");
         command.env("RUST_LOG", "trace");
         for name in ["JWT_AUDIENCE", "JWT_ISSUER", "LITELLM_MASTER_KEY"] {
             command.env_remove(name);

@@ -5,7 +5,12 @@ use serde_json::{Value, json};
 use crate::process::{Gate, until};
 
 fn texts(explained: &Value) -> Vec<&str> {
-    explained["sources"].as_array().unwrap().iter().map(|line| line["text"].as_str().unwrap().trim()).collect()
+    explained["sources"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|line| line["text"].as_str().unwrap().trim())
+        .collect()
 }
 
 #[test]
@@ -23,7 +28,8 @@ fn a_denial_is_explained_with_the_lines_behind_it() {
 fn a_token_is_verified_by_the_keys_in_force() {
     let gate = Gate::start("");
     let token = gate.token(&["basic_user"]);
-    let ask = |token: &str| gate.post("/api/v1/explain", &json!({"token": token, "body": {"model": "claude"}})).1;
+    let ask =
+        |token: &str| gate.post("/api/v1/explain", &json!({"token": token, "body": {"model": "claude"}})).1;
     assert_eq!(ask(&token)["allow"], json!(true));
     let forged = format!("{}AAAA", &token[..token.len() - 4]);
     let refused = ask(&forged);
@@ -53,7 +59,9 @@ fn a_pasted_token_is_in_no_log_and_in_no_answer() {
     // The log is at its most verbose level. What follows is logged after what was asked before.
     gate.ask("GET", "/marker", "host: evil\r\n", "");
     gate.chat(&["basic_user"], "claude");
-    until(|| std::fs::read_to_string(gate.directory.path().join("log")).unwrap().contains("claude").then_some(()));
+    until(|| {
+        std::fs::read_to_string(gate.directory.path().join("log")).unwrap().contains("claude").then_some(())
+    });
     let log = gate.log() + &std::fs::read_to_string(gate.directory.path().join("log")).unwrap();
     assert!(!log.contains(payload) && !log.contains("a-secret-role"), "the token was logged");
 }
@@ -64,7 +72,10 @@ fn a_recent_decision_is_explained_by_its_id() {
     let (status, id) = gate.chat(&["basic_user"], "gpt");
     assert_eq!(status, 403);
     let (status, explained) = gate.post("/api/v1/explain", &json!({"id": id}));
-    assert_eq!((status, &explained["recorded"], &explained["rule"]), (200, &json!(false), &json!("R2.model")));
+    assert_eq!(
+        (status, &explained["recorded"], &explained["rule"]),
+        (200, &json!(false), &json!("R2.model"))
+    );
     assert_eq!(explained["caller"]["roles"][0]["role"], "internal_user");
     assert!(texts(&explained).contains(&"models: [claude]"), "{explained}");
     assert_eq!(gate.post("/api/v1/explain", &json!({"id": "unknown"})).0, 404);
@@ -87,9 +98,11 @@ fn a_decision_without_its_input_is_explained_as_it_was_recorded() {
 #[test]
 fn secrets_in_the_lines_are_replaced() {
     let policy = "@id(\"x\") permit (principal, action, resource == Model::\"claude\");";
-    let config = crate::process::RULES.replace("  enable_jwt_auth: true", "  enable_jwt_auth: true # sk-not-a-secret");
+    let config =
+        crate::process::RULES.replace("  enable_jwt_auth: true", "  enable_jwt_auth: true # sk-not-a-secret");
     let gate = Gate::with(&format!("{config}modelgate: {{policies: policies}}\n"), &[("x.cedar", policy)]);
-    let (_, explained) = gate.post("/api/v1/explain", &json!({"token": "sk-the-master", "body": {"model": "claude"}}));
+    let (_, explained) =
+        gate.post("/api/v1/explain", &json!({"token": "sk-the-master", "body": {"model": "claude"}}));
     assert_eq!(explained["allow"], json!(true));
     assert!(!explained.to_string().contains("sk-the-master"), "{explained}");
     assert!(!explained.to_string().contains("sk-upstream"), "{explained}");

@@ -47,7 +47,11 @@ async fn probes_need_no_credential_and_everything_else_does() {
         }
     }
     let refused = answer(&live, ("GET", "/metrics"), "").await;
-    assert!(refused.head.contains("www-authenticate: Bearer realm=\"modelgate admin\"\r\n"), "{}", refused.head);
+    assert!(
+        refused.head.contains("www-authenticate: Bearer realm=\"modelgate admin\"\r\n"),
+        "{}",
+        refused.head
+    );
     let twice = bearer("s3cret").repeat(2);
     assert_eq!(statuses(&live, &READ, &twice).await, ["401"]);
     let holder = bearer("s3cret");
@@ -92,7 +96,9 @@ async fn without_credentials_only_this_machine_is_served() {
     let port = admin.local_addr().unwrap().port();
     tokio::spawn(admin.run(std::future::pending(), std::future::pending()));
     let address = format!("127.0.0.1:{port}").parse().unwrap();
-    let ask = async |path: &str| soon(read_message(&mut send(address, "GET", path, &bearer("s3cret"), "").await)).await;
+    let ask = async |path: &str| {
+        soon(read_message(&mut send(address, "GET", path, &bearer("s3cret"), "").await)).await
+    };
     assert_eq!(ask("/metrics").await.status(), "200");
 
     // A reload removes the credential, not the address.
@@ -117,6 +123,11 @@ async fn a_unix_socket_is_served_and_removed_at_the_end() {
         assert_eq!(soon(read_message(&mut stream)).await.status(), status, "{host}");
     }
     stop.send(()).unwrap();
-    soon(async { while path.exists() { tokio::task::yield_now().await } }).await;
+    soon(async {
+        while path.exists() {
+            tokio::task::yield_now().await
+        }
+    })
+    .await;
     served.abort();
 }

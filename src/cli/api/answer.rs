@@ -14,6 +14,9 @@ use serde_json::{Value, json};
 use crate::display::escape_json;
 use crate::gateway::admin::{ApiAnswer, ApiRequest};
 
+/// The maximum length of a parameter. No name is longer.
+const LONGEST_TEXT: usize = 512;
+
 /// Why a request has no answer.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ApiError {
@@ -88,7 +91,9 @@ pub(super) fn body<T: DeserializeOwned>(request: &ApiRequest) -> Result<T, ApiEr
     serde_json::from_slice(&request.body).map_err(|error| {
         let place = format!("line {} column {}", error.line(), error.column());
         match error.classify() {
-            serde_json::error::Category::Data => ApiError::Request(format!("the body has a wrong form: {}", shape(&error))),
+            serde_json::error::Category::Data => {
+                ApiError::Request(format!("the body has a wrong form: {}", shape(&error)))
+            }
             _ => ApiError::Request(format!("the body is not JSON: {place}")),
         }
     })
@@ -116,6 +121,9 @@ impl Query {
         for (name, value) in url::form_urlencoded::parse(head.uri.query().unwrap_or_default().as_bytes()) {
             if !known.contains(&&*name) {
                 return Err(ApiError::Request(format!("no such parameter; there are: {}", known.join(", "))));
+            }
+            if value.chars().count() > LONGEST_TEXT {
+                return Err(ApiError::Request(format!("`{name}` is longer than {LONGEST_TEXT} characters")));
             }
             let name = name.into_owned();
             if found.contains_key(&name) {

@@ -104,7 +104,10 @@ mod tests {
         for (name, compressed) in FILES {
             assert_ne!(content_type(name), "application/octet-stream", "{name}");
             let mut content = Vec::new();
-            assert!(GzDecoder::new(*compressed).read_to_end(&mut content).is_ok_and(|read| read > 0), "{name}");
+            assert!(
+                GzDecoder::new(*compressed).read_to_end(&mut content).is_ok_and(|read| read > 0),
+                "{name}"
+            );
         }
         assert!(!has("/../Cargo.toml") && !has("/assets") && !has("/index.html.gz"));
     }

@@ -30,7 +30,9 @@ pub(super) fn check(name: &str, text: &str) -> Result<(), ApiError> {
             b';' => operators = 0,
             b'&' | b'|' | b'+' | b'-' | b'*' | b'.' | b'!' | b':' | b'=' | b'<' | b'>' => operators += 1,
             // `if` and `in`, `is`, `has`, `like`, which may follow each other.
-            b'i' | b'h' | b'l' if matches!(tail.first(), Some(b'f' | b'n' | b's' | b'a' | b'i')) => operators += 1,
+            b'i' | b'h' | b'l' if matches!(tail.first(), Some(b'f' | b'n' | b's' | b'a' | b'i')) => {
+                operators += 1
+            }
             _ => {}
         }
         if depth > DEEPEST {
@@ -38,7 +40,9 @@ pub(super) fn check(name: &str, text: &str) -> Result<(), ApiError> {
         }
         // Each of `&&`, `||`, `==` and `::` counts twice.
         if operators > 2 * MOST_OPERATORS && !is_schema {
-            return Err(ApiError::rules(format!("a policy of `{name}` has more than {MOST_OPERATORS} operators")));
+            return Err(ApiError::rules(format!(
+                "a policy of `{name}` has more than {MOST_OPERATORS} operators"
+            )));
         }
     }
     Ok(())
@@ -73,7 +77,10 @@ mod tests {
     #[test]
     fn what_is_nested_too_deeply_is_refused() {
         assert!(is_refused("a.cedar", &"(".repeat(101)));
-        assert!(is_refused("a.cedar", &format!("forbid (principal, action, resource) when {{ {}true }};", "true && ".repeat(2001))));
+        assert!(is_refused(
+            "a.cedar",
+            &format!("forbid (principal, action, resource) when {{ {}true }};", "true && ".repeat(2001))
+        ));
         assert!(is_refused("a.cedar", &"a.".repeat(5000)));
         assert!(is_refused("a.cedarschema", &"Set<".repeat(101)));
         assert!(!is_refused("a.entities.json", &"[".repeat(500)));
@@ -83,10 +90,17 @@ mod tests {
     fn what_people_write_is_not() {
         let policy = "permit (principal, action, resource) when { principal.email in [\"a.b@c\", \"d\"] };\n";
         assert!(!is_refused("a.cedar", &policy.repeat(10_000)));
-        let listed = (0..50_000).map(|i| format!("\"user-{i}.(((@example.com\"")).collect::<Vec<_>>().join(", ");
-        assert!(!is_refused("a.cedar", &format!("forbid (principal, action, resource) when {{ [{listed}].contains(principal.id) }};")));
+        let listed =
+            (0..50_000).map(|i| format!("\"user-{i}.(((@example.com\"")).collect::<Vec<_>>().join(", ");
+        assert!(!is_refused(
+            "a.cedar",
+            &format!("forbid (principal, action, resource) when {{ [{listed}].contains(principal.id) }};")
+        ));
         assert!(!is_refused("a.cedar", &format!("// {}\n", "(".repeat(500))));
         assert!(!is_refused("a.cedar", "permit (principal, action, resource) when { \"\\\"(((\" == \"\" };"));
-        assert!(!is_refused("a.cedarschema", &"entity A { a: Set<Set<Long>>, b: { c: String } };\n".repeat(5000)));
+        assert!(!is_refused(
+            "a.cedarschema",
+            &"entity A { a: Set<Set<Long>>, b: { c: String } };\n".repeat(5000)
+        ));
     }
 }

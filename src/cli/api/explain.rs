@@ -48,7 +48,9 @@ impl Api {
         let snapshot = active.snapshot();
         let mut additional = Map::new();
         let report = match (&question.id, &question.token, &question.claims) {
-            (Some(id), None, None) if question.has_no_request() => self.recorded(&active, id, &mut additional)?,
+            (Some(id), None, None) if question.has_no_request() => {
+                self.recorded(&active, id, &mut additional)?
+            }
             (Some(_), ..) => {
                 return Err(ApiError::Request("`id` stands for a whole request: send it alone".to_owned()));
             }
@@ -93,7 +95,8 @@ impl Api {
         let snapshot = active.snapshot();
         let again = line::input(&found.line).ok().and_then(|input| {
             let (caller, query) = (line::caller(input, snapshot)?, line::query(input).ok()?);
-            let claims = input.claims.as_ref().map(|claims| VerifiedClaims::dangerous_trust((**claims).clone()));
+            let claims =
+                input.claims.as_ref().map(|claims| VerifiedClaims::dangerous_trust((**claims).clone()));
             Some(explain::replayed(snapshot, &caller, claims.as_ref(), &query))
         });
         additional.insert("recorded".to_owned(), json!(again.is_none()));
@@ -131,14 +134,18 @@ impl Question {
         }
         let headers = offline::headers(pairs).map_err(|_| refused("a header cannot be sent".to_owned()))?;
         let source = self.source.as_deref().map(str::parse).transpose();
-        let source = source.map_err(|_| refused("`source` is not an address such as `10.0.0.1`".to_owned()))?;
-        let time = match &self.time {
-            Some(time) => {
-                let time = instant(time);
-                Some(time.map_err(|_| refused("`time` is not a time such as `2026-11-24T12:00:00Z`".to_owned()))?)
-            }
-            None => RequestContext::now().time,
-        };
+        let source =
+            source.map_err(|_| refused("`source` is not an address such as `10.0.0.1`".to_owned()))?;
+        let time =
+            match &self.time {
+                Some(time) => {
+                    let time = instant(time);
+                    Some(time.map_err(|_| {
+                        refused("`time` is not a time such as `2026-11-24T12:00:00Z`".to_owned())
+                    })?)
+                }
+                None => RequestContext::now().time,
+            };
         let body = offline::body(self.body.clone().unwrap_or_default());
         Ok(Request { method, path, headers, body, context: RequestContext { time, source } })
     }

@@ -28,7 +28,9 @@ impl Jobs {
         work: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
     ) -> Result<T, ApiError> {
         let place = tokio::time::timeout(TURN, Arc::clone(&self.0).acquire_owned()).await;
-        let Ok(Ok(place)) = place else { return Err(ApiError::Unavailable("too many questions at once: ask again")) };
+        let Ok(Ok(place)) = place else {
+            return Err(ApiError::Unavailable("too many questions at once: ask again"));
+        };
         let (finished, working) = oneshot::channel();
         let thread = std::thread::Builder::new().name("admin-api".to_owned()).stack_size(STACK);
         let begun = thread.spawn(move || {
@@ -41,7 +43,9 @@ impl Jobs {
         match tokio::time::timeout(LONGEST, working).await {
             Ok(Ok(done)) => done,
             Ok(Err(_)) => Err(ApiError::Panicked),
-            Err(_) => Err(ApiError::Unavailable("the answer takes too long: ask about less, or use the command line")),
+            Err(_) => Err(ApiError::Unavailable(
+                "the answer takes too long: ask about less, or use the command line",
+            )),
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Input: requests of operators, whose credential the listener has checked. Output: JSON about the rules in force, and the files of
 //! the console. Nothing here changes what is in force. `openapi.json` describes the API. `answer` reads requests and writes
-//! answers, `jobs` limits what costs time. `access`, `explain`, `decisions` (with `stream`), `playground` and `recent` answer the
+//! answers, `jobs` limits what costs time. `access`, `explain`, `decisions` (with `stream`), `playground` and `recent` have the
 //! routes of these names, with `sources` as the texts of the rules in force. `depth` refuses what would use up the stack. `console`
 //! has the files.
 
@@ -22,14 +22,16 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use http::Method;
+use http::header::ACCEPT;
 use http::request::Parts;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::config::Mode;
 use crate::gateway::Reloader;
 use crate::gateway::admin::{ApiAnswer, ApiRequest, Need, OperatorApi, Served, state};
 use crate::gateway::telemetry::RecentDecisions;
-use answer::{ApiError, json_answer};
+use answer::{ApiError, Query, json_answer};
+use decisions::{Filter, decision};
 use jobs::Jobs;
 use recent::History;
 
@@ -85,7 +87,9 @@ impl Route {
 
     fn served(self) -> Served {
         let (need, max_body_bytes) = match self {
-            Self::OpenApi | Self::Snapshot | Self::Access | Self::Decisions | Self::Recent => (Need::Viewer, 0),
+            Self::OpenApi | Self::Snapshot | Self::Access | Self::Decisions | Self::Recent => {
+                (Need::Viewer, 0)
+            }
             Self::Explain => (Need::Viewer, REQUEST_BYTES),
             Self::Sources => (Need::Operator, 0),
             Self::Check | Self::Diff | Self::Test => (Need::Operator, RULES_BYTES),
@@ -139,7 +143,35 @@ impl Api {
         }
     }
 
-    fn snapshot(&self) -> serde_json::Value {
+    /// The newest decisions, as a page or as a stream.
+    fn recent_decisions(&self, request: ApiRequest) -> Result<ApiAnswer, ApiError> {
+        let known = ["limit", "before", "verdict", "rule", "role", "team", "model"];
+        let query = Query::of(&request.head, &known)?;
+        let filter = Filter::of(&query)?;
+        let limit = query.number("limit", 1..=1000, 100)?;
+        let before = query.number("before", 0..=usize::MAX, usize::MAX)?;
+        if wants_stream(&request.head) {
+            let place = Arc::clone(&self.streams).try_acquire_owned();
+            let place = place.map_err(|_| ApiError::Unavailable("too many streams: close one"))?;
+            let decisions = Arc::clone(&self.decisions);
+            let reloader = Arc::clone(&self.reloader);
+            return Ok(stream::answer(stream::Stream {
+                _place: place,
+                decisions,
+                reloader,
+                filter,
+                stopping: request.stopping,
+            }));
+        }
+        let before = u64::try_from(before).unwrap_or(u64::MAX);
+        let mut found = self.decisions.before(before);
+        found.retain(|recorded| filter.shows(&recorded.line));
+        let next = found.get(limit - 1).filter(|_| found.len() > limit).map(|last| last.number.to_string());
+        let shown: Vec<Value> = found.iter().take(limit).map(|recorded| decision(recorded)).collect();
+        Ok(json_answer(&json!({"decisions": shown, "next": next})))
+    }
+
+    fn snapshot(&self) -> Value {
         let mode = match self.reloader.gateway().active().snapshot().config().gateway.mode {
             Mode::Enforce => "enforce",
             Mode::LogOnly => "log_only",
@@ -152,7 +184,10 @@ impl Api {
             fields.insert("mode".to_owned(), json!(mode));
             fields.insert("solver".to_owned(), json!(self.has_solver));
             fields.insert("keys".to_owned(), state::keys(&self.reloader));
-            fields.insert("deployments".to_owned(), deployments["deployments"].take());
+            fields.insert(
+                "deployments".to_owned(),
+                deployments.get_mut("deployments").map(Value::take).unwrap_or_default(),
+            );
             fields.insert("reloads_recent".to_owned(), attempts.iter().map(state::attempt).collect());
         }
         found
@@ -182,4 +217,12 @@ fn has_solver() -> bool {
 #[cfg(not(feature = "prove"))]
 fn has_solver() -> bool {
     false
+}
+
+fn wants_stream(head: &Parts) -> bool {
+    let accepted = head.headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let mut kinds = accepted.flat_map(|value| value.split(','));
+    kinds.any(|kind| {
+        kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("text/event-stream")
+    })
 }

@@ -59,11 +59,14 @@ impl Api {
         self.with_rules(request, |rules, active, reloader| {
             let Changed { config, dropins } = rules.read(active, reloader)?;
             // The files of invariants may be any files of this machine, so only those in force are read.
-            let named = |config: &Config| config.gateway.invariants.as_ref().map(|named| named.directory.clone());
-            let directory = named(&config).filter(|named_here| named(active.snapshot().config()).as_ref() == Some(named_here));
+            let named =
+                |config: &Config| config.gateway.invariants.as_ref().map(|named| named.directory.clone());
+            let directory = named(&config)
+                .filter(|named_here| named(active.snapshot().config()).as_ref() == Some(named_here));
             let invariants = directory.map(|directory| DropIns::load(&directory)).transpose();
             let invariants = invariants.map_err(|error| dropin_error(&error))?;
-            let inputs = Inputs { config, dropins, invariants, files: Vec::new(), policies: None, shadow: None };
+            let inputs =
+                Inputs { config, dropins, invariants, files: Vec::new(), policies: None, shadow: None };
             let loaded = inputs.build().map_err(ApiError::rules)?;
             check_json(&loaded).map_err(ApiError::rules)
         })
@@ -83,13 +86,16 @@ impl Api {
     pub(super) async fn test(&self, request: &ApiRequest) -> Result<ApiAnswer, ApiError> {
         self.with_rules(request, |rules, active, reloader| {
             let Changed { config, dropins } = rules.read(active, reloader)?;
-            let snapshot = Snapshot::with_policies(config, &dropins).map_err(|error| snapshot_error(&error))?;
+            let snapshot =
+                Snapshot::with_policies(config, &dropins).map_err(|error| snapshot_error(&error))?;
             let files = match &rules.cases {
                 Some(text) => {
                     let parsed = CaseFile::parse("cases.yaml", text, Path::new(""));
                     vec![parsed.map_err(|error| config_error("cases.yaml", &error))?]
                 }
-                None => CaseFile::load_all(&active.snapshot().config().gateway.tests).map_err(ApiError::rules)?,
+                None => {
+                    CaseFile::load_all(&active.snapshot().config().gateway.tests).map_err(ApiError::rules)?
+                }
             };
             let report = run_cases(&snapshot, &files);
             let (parts, covered) = report.coverage.counts();
@@ -141,7 +147,8 @@ impl Rules {
         let config = Config::parse_with_secrets(name, &self.config, original, directory, &env);
         let config = config.map_err(|error| config_error(name, &error))?;
         for file in &self.policies {
-            let is_named = [".cedar", ".cedarschema", ".entities.json"].iter().any(|end| file.name.ends_with(end));
+            let is_named =
+                [".cedar", ".cedarschema", ".entities.json"].iter().any(|end| file.name.ends_with(end));
             if !is_named {
                 let error = "a file of policies ends with `.cedar`, `.cedarschema` or `.entities.json`";
                 return Err(ApiError::rules(error));
@@ -170,9 +177,10 @@ fn prove(_: Side, _: Side) -> Result<Value, ApiError> {
 }
 
 fn outcome(outcome: &Outcome) -> Value {
-    let mismatches = outcome.mismatches.iter().map(
-        |found| json!({"what": found.what, "expected": found.expected, "actual": found.actual}),
-    );
+    let mismatches = outcome
+        .mismatches
+        .iter()
+        .map(|found| json!({"what": found.what, "expected": found.expected, "actual": found.actual}));
     json!({"file": outcome.file, "line": outcome.line, "note": outcome.note,
         "passed": outcome.mismatches.is_empty(), "because": outcome.because,
         "mismatches": mismatches.collect::<Vec<_>>()})

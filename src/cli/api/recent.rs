@@ -37,7 +37,11 @@ struct Interval {
 }
 
 /// Adds an interval every ten seconds. Never ends.
-pub(super) async fn follow(observers: Arc<Observers>, decisions: Arc<RecentDecisions>, history: Arc<History>) {
+pub(super) async fn follow(
+    observers: Arc<Observers>,
+    decisions: Arc<RecentDecisions>,
+    history: Arc<History>,
+) {
     let mut before = observers.metrics().totals();
     let mut ticks = tokio::time::interval(INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -162,7 +166,11 @@ mod tests {
     #[test]
     fn an_hour_is_kept_and_summed() {
         let totals = |count: u64| Totals {
-            verdicts: vec![(Verdict::Allowed, count * 3), (Verdict::Denied, count), (Verdict::Refused, count)],
+            verdicts: vec![
+                (Verdict::Allowed, count * 3),
+                (Verdict::Denied, count),
+                (Verdict::Refused, count),
+            ],
             denials: vec![("R2.model", count), ("R9.floor", 0)],
             durations: vec![(0.001, count * 5)],
             requests: count * 5,

@@ -82,7 +82,8 @@ impl Api {
                 // Files of cases are not part of what is in force, and may be gone.
                 let cases = CaseFile::texts(&texts.tests).unwrap_or_default();
                 let config = Config::without_secrets(&texts.config.text);
-                let policies = texts.policies.iter().map(|file| json!({"name": file.name, "text": file.text}));
+                let policies =
+                    texts.policies.iter().map(|file| json!({"name": file.name, "text": file.text}));
                 let cases = cases.iter().map(|(name, text)| json!({"name": name, "text": text}));
                 Ok(json_answer(&json!({
                     "config": {"name": texts.config.name, "text": config},

@@ -94,7 +94,8 @@ fn explain(
 ) -> Report {
     let who = Who::new(snapshot, caller, claims);
     let Request { method, path, headers, body, context } = request;
-    let (path, query) = path.split_once('?').map_or((path.as_str(), None), |(path, query)| (path, Some(query)));
+    let (path, query) =
+        path.split_once('?').map_or((path.as_str(), None), |(path, query)| (path, Some(query)));
     match classify(&RequestParts { method, path, query, headers, body }) {
         Ok(call) => {
             let call = call.with_context(*context);

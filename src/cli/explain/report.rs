@@ -113,7 +113,8 @@ impl Report {
 
     /// What a line of the decision log says.
     pub(super) fn recorded(line: &Line, decided: Vec<(String, String)>) -> Self {
-        let rule = line.rule.as_deref().and_then(|name| Rule::ALL.into_iter().find(|rule| rule.as_str() == name));
+        let rule =
+            line.rule.as_deref().and_then(|name| Rule::ALL.into_iter().find(|rule| rule.as_str() == name));
         let is_allowed = matches!(line.verdict, Verdict::Allowed | Verdict::Failed);
         let status = if is_allowed { 200 } else { line.status.unwrap_or(403) };
         let code = || line.code.as_deref().unwrap_or("refused").to_owned();
@@ -127,7 +128,11 @@ impl Report {
         };
         Self {
             rule: (!is_allowed).then(|| line.rule.as_deref().map_or_else(code, str::to_owned)),
-            reason: line.reason.as_deref().map(str::to_owned).or_else(|| rule.map(|rule| rule.reason().to_owned())),
+            reason: line
+                .reason
+                .as_deref()
+                .map(str::to_owned)
+                .or_else(|| rule.map(|rule| rule.reason().to_owned())),
             words: rule.map(words::of),
             fix: rule.map(|rule| words::fix(rule).to_owned()),
             unenforced: Rule::ALL.into_iter().find(|rule| Some(rule.as_str()) == line.unenforced.as_deref()),

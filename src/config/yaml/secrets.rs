@@ -24,7 +24,8 @@ pub(in crate::config) fn without(text: &str, root: &Node) -> String {
 fn replaced(text: &str, starred: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let (mut at, bytes) = (0, text.as_bytes());
-    let is_hidden = |i: usize| starred.as_bytes().get(i).is_some_and(|star| *star == b'*' && bytes.get(i) != Some(star));
+    let is_hidden =
+        |i: usize| starred.as_bytes().get(i).is_some_and(|star| *star == b'*' && bytes.get(i) != Some(star));
     while at < text.len() {
         if !is_hidden(at) {
             let end = (at..text.len()).find(|i| is_hidden(*i)).unwrap_or(text.len());
@@ -105,12 +106,16 @@ mod tests {
         let text = "general_settings: {master_key: sk-1, x: 1}\nmodel_list:\n  - litellm_params: {api_key: \"sk-é\", model: a}\n";
         let expected = "general_settings: {master_key: \"<secret>\", x: 1}\nmodel_list:\n  - litellm_params: {api_key: \"<secret>\", model: a}\n";
         assert_eq!(shown(text), expected);
-        assert_eq!(shown("a: os.environ/KEY\nmaster_key: os.environ/KEY\n"), "a: os.environ/KEY\nmaster_key: os.environ/KEY\n");
+        assert_eq!(
+            shown("a: os.environ/KEY\nmaster_key: os.environ/KEY\n"),
+            "a: os.environ/KEY\nmaster_key: os.environ/KEY\n"
+        );
     }
 
     #[test]
     fn lines_keep_their_numbers() {
-        let text = "private_key: |\n  line one\n  line two\nafter: shown\napi_key: >-\n  sk-1\n\n  sk-2\nlast: 1\n";
+        let text =
+            "private_key: |\n  line one\n  line two\nafter: shown\napi_key: >-\n  sk-1\n\n  sk-2\nlast: 1\n";
         let shown = shown(text);
         assert!(!shown.contains("line") && !shown.contains("sk-"), "{shown}");
         let line = |text: &str, key: &str| text.lines().position(|line| line.starts_with(key));

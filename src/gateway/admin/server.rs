@@ -98,7 +98,9 @@ impl Admin {
     #[must_use]
     pub fn place(&self) -> String {
         match &self.socket {
-            Socket::Tcp(_) => self.routes.address.map(|address| format!("http://{address}")).unwrap_or_default(),
+            Socket::Tcp(_) => {
+                self.routes.address.map(|address| format!("http://{address}")).unwrap_or_default()
+            }
             Socket::Unix(_, path) => format!("unix:{}", path.display()),
         }
     }

@@ -33,9 +33,8 @@ pub(crate) fn deployments(reloader: &Reloader) -> Value {
 pub(crate) fn snapshot(reloader: &Reloader) -> Value {
     let (generation, status) = (reloader.gateway().active(), reloader.status());
     let origin = generation.origin();
-    let error = status
-        .last_error
-        .map(|error| json!({"at": time(error.at), "message": escape_lines(&error.message)}));
+    let error =
+        status.last_error.map(|error| json!({"at": time(error.at), "message": escape_lines(&error.message)}));
     json!({
         "generation": generation.snapshot().generation(),
         "hash": origin.map(|origin| &origin.hash),

@@ -17,9 +17,9 @@ mod spans;
 mod traces;
 
 pub use families::MetricFamily;
-pub use metrics::{Metrics, Stage};
 #[cfg(feature = "cli")]
 pub(crate) use metrics::Totals;
+pub use metrics::{Metrics, Stage};
 pub(super) use observation::Observation;
 pub(super) use observed_body::ObservedBody;
 pub use observers::{Observers, ObserversError};

@@ -70,4 +70,3 @@ pub(super) fn hosts(cx: &mut Context<'_>, texts: Vec<String>) -> Vec<String> {
     }
     hosts
 }
-

@@ -27,8 +27,8 @@ pub use credential::{
 };
 pub use doors::{Authzen, Convention, ExtAuthz, ForwardAuth, SocketAddress, TlsFiles, WithoutBody};
 pub use gateway::{
-    AdminAuth, AdminListen, Cors, DecisionLog, DeniedModel, GatewaySettings, Masked, Mode, PassedMembers, References,
-    Upstream, UpstreamHeaders, UpstreamModels,
+    AdminAuth, AdminListen, Cors, DecisionLog, DeniedModel, GatewaySettings, Masked, Mode, PassedMembers,
+    References, Upstream, UpstreamHeaders, UpstreamModels,
 };
 pub use model::{Deployment, Model, Provider};
 pub use proofs::{AllowedChange, ReloadRules, RequiredInvariants};

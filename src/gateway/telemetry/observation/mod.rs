@@ -326,7 +326,11 @@ impl Observation {
         line.reason = refusal.and_then(Refusal::token_reason).map(Cow::Borrowed);
         line.generation = self.generation;
         if let Some(recent) = self.observers.recent().filter(|_| self.is_watched) {
-            recent.record((*line).clone(), self.began.monotonic.elapsed());
+            let latency = self.began.monotonic.elapsed();
+            if self.observers.log().is_none() {
+                return recent.record(*line, latency);
+            }
+            recent.record((*line).clone(), latency);
         }
         self.log(line);
     }

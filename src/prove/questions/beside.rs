@@ -3,7 +3,7 @@
 //! A question about a rule and a few others is small, where the question whether a rule decides alone is about all rules. If
 //! these few decide each request that the rule matches, whatever else is true of a request, so do all.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::task::{ASKED, Solver};
@@ -20,7 +20,16 @@ pub(super) enum Beside<'p> {
     /// The other question of each request that it matches is denied.
     Denied,
     /// One of these decides each request that it matches and whose other question is not denied.
-    Covered(Vec<&'p Policy>),
+    Covered(Few<'p>),
+}
+
+/// The rules that were seen beside a rule.
+#[derive(Clone, Debug)]
+pub(super) struct Few<'p> {
+    /// Those that decided in its place.
+    pub(super) rivals: Vec<&'p Policy>,
+    /// Those that denied the other question of the request.
+    pub(super) elsewhere: Vec<&'p Policy>,
 }
 
 /// For each rule, whether the rules that were seen beside it are the reason why it decides nothing. `None`: they are not, or
@@ -31,37 +40,49 @@ pub(super) fn beside<'p>(
     solver: &Solver,
     open: &[(&Policy, &Seen)],
 ) -> Result<Vec<Option<Beside<'p>>>, ProveError> {
-    let by_id: HashMap<&str, &Policy> = own.iter().map(|policy| (policy.id.as_str(), policy)).collect();
-    let of = |ids: &BTreeSet<Arc<str>>| ids.iter().filter_map(|id| by_id.get(&**id).copied()).collect();
-    let seen: Vec<[Vec<&Policy>; 2]> =
-        open.iter().map(|(_, seen)| [of(&seen.beside), of(&seen.elsewhere)]).collect();
+    // In the order of the rules.
+    let of =
+        |ids: &BTreeSet<Arc<str>>| own.iter().filter(|policy| ids.contains(policy.id.as_str())).collect();
+    let few = |seen: &Seen| Few { rivals: of(&seen.beside), elsewhere: of(&seen.elsewhere) };
+    let seen: Vec<Few<'p>> = open.iter().map(|(_, seen)| few(seen)).collect();
+    let none = |few: &Few<'p>| Few { rivals: Vec::new(), elsewhere: few.elsewhere.clone() };
+    let each =
+        open.iter().zip(&seen).flat_map(|((policy, _), few)| [(*policy, none(few)), (*policy, few.clone())]);
+    let covers = covers(known, solver, &each.collect::<Vec<_>>())?;
+    let found = seen.into_iter().zip(covers.chunks(2)).map(|(few, covers)| match covers {
+        [true, _] => Some(Beside::Denied),
+        [false, true] => Some(Beside::Covered(few)),
+        _ => None,
+    });
+    Ok(found.collect())
+}
+
+/// Whether a few rules are the reason why a rule decides nothing, whatever else is true of a request. `false`: they are not, or
+/// the solver does not know.
+pub(super) fn covers(
+    known: &Known<'_>,
+    solver: &Solver,
+    asked: &[(&Policy, Few<'_>)],
+) -> Result<Vec<bool>, ProveError> {
     let (mut queries, mut origins) = (Vec::new(), Vec::new());
-    for (at, ((policy, _), [beside, elsewhere])) in open.iter().zip(&seen).enumerate() {
+    for (at, (policy, few)) in asked.iter().enumerate() {
         for (question, has_model) in ASKED.into_iter().filter(|(question, _)| policy.is_about(*question)) {
             let requests = known.requests(Asks { has_model, is_narrow: false })?;
             let world = requests.side(0)?;
             let other = if question == Question::Route { Question::Model } else { Question::Route };
-            let denied = if has_model { matching(world, elsewhere, other) } else { any(&[]) };
-            let passed = all(&[world.condition(policy, question), not(denied)]);
-            let alone = all(&[passed.clone(), not(matching(world, beside, question))]);
-            for (way, formula) in [passed, alone].into_iter().enumerate() {
-                queries.push(requests.is_imaginable(formula)?);
-                origins.push((at, way));
-            }
+            let denied = if has_model { matching(world, &few.elsewhere, other) } else { any(&[]) };
+            let parts =
+                [world.condition(policy, question), not(denied), not(matching(world, &few.rivals, question))];
+            queries.push(requests.is_imaginable(all(&parts))?);
+            origins.push(at);
         }
     }
     let is_asked = |policy: &Policy| ASKED.iter().any(|(question, _)| policy.is_about(*question));
-    let mut never: Vec<[bool; 2]> = open.iter().map(|(policy, _)| [is_asked(policy); 2]).collect();
-    for (answer, (at, way)) in solver.ask(&queries).into_iter().zip(origins) {
-        let place = never.get_mut(at).and_then(|never| never.get_mut(way));
-        place.into_iter().for_each(|never| *never &= answer == Answer::Never);
+    let mut covers: Vec<bool> = asked.iter().map(|(policy, _)| is_asked(policy)).collect();
+    for (answer, at) in solver.ask(&queries).into_iter().zip(origins) {
+        covers.get_mut(at).into_iter().for_each(|covers| *covers &= answer == Answer::Never);
     }
-    let found = seen.into_iter().zip(never).map(|([beside, _], never)| match never {
-        [true, _] => Some(Beside::Denied),
-        [false, true] => Some(Beside::Covered(beside)),
-        [false, false] => None,
-    });
-    Ok(found.collect())
+    Ok(covers)
 }
 
 /// One of these rules matches.

@@ -1,8 +1,10 @@
 //! Finds the rules because of which a dead rule changes no answer.
 
+use std::collections::BTreeMap;
+
 use cedar_policy::Effect;
 
-use super::beside::Beside;
+use super::beside::{Beside, Few, covers};
 use super::task::{ASKED, Solver, Task, Variant};
 use crate::prove::ProveError;
 use crate::prove::candidates::Seen;
@@ -23,6 +25,16 @@ pub(super) struct Dead<'p> {
     pub(super) seen: Seen,
     /// The rules because of which it does, if they were seen beside it.
     pub(super) beside: Option<Beside<'p>>,
+}
+
+impl<'p> Dead<'p> {
+    /// Rivals of the rule, beside what was seen to deny the other question. `None`: what was seen is not the reason.
+    fn few(&self, rivals: &[&'p Policy]) -> Option<Few<'p>> {
+        match &self.beside {
+            Some(Beside::Covered(few)) => Some(Few { rivals: rivals.to_vec(), ..few.clone() }),
+            _ => None,
+        }
+    }
 }
 
 /// Why a rule that matches requests decides none of them.
@@ -58,23 +70,15 @@ impl<'s> Search<'s, '_> {
         let mut asked = self.cover(&alone)?.into_iter();
         let nothing: Vec<Verdict> =
             dead.iter().filter_map(|dead| evident(dead).or_else(|| asked.next())).collect();
-        let rivals = |dead: &Dead<'s>| match &dead.beside {
-            Some(Beside::Covered(rivals)) => rivals.clone(),
-            _ => self.rivals(dead.policy),
-        };
-        let rivals: Vec<Vec<&Policy>> = dead.iter().map(|dead| rivals(dead)).collect();
-        let mut singles: Vec<Asked<'_>> = Vec::new();
+        let rivals: Vec<Vec<&Policy>> = dead.iter().map(|dead| self.rivals(dead)).collect();
+        let mut singles: Vec<(&Dead<'s>, &'s Policy)> = Vec::new();
         for ((dead, rivals), nothing) in dead.iter().zip(&rivals).zip(&nothing) {
             if matches!(nothing, Verdict::Violated { .. }) && singles.len() + rivals.len() <= MOST_SINGLE {
-                singles.extend(rivals.iter().map(|rival| (dead.policy, vec![*rival])));
+                singles.extend(rivals.iter().map(|rival| (*dead, *rival)));
             }
         }
-        let found = self.cover(&singles)?;
-        let single = |policy: &Policy| {
-            let covers = |verdict: &Verdict| matches!(verdict, Verdict::Proven);
-            let of = singles.iter().zip(&found).find(|((of, _), found)| of.id == policy.id && covers(found));
-            of.and_then(|((_, rivals), _)| rivals.first()).map(|rival| rival.id.clone())
-        };
+        let covering = self.covering(&singles)?;
+        let single = |policy: &Policy| covering.get(policy.id.as_str()).map(|rival| rival.id.clone());
         let mut searched = 0;
         let mut reasons = Vec::new();
         for ((dead, rivals), nothing) in dead.iter().zip(&rivals).zip(&nothing) {
@@ -92,9 +96,33 @@ impl<'s> Search<'s, '_> {
         Ok(reasons)
     }
 
-    /// The rules that can decide in place of this one: those that deny what it denies, or decide what it allows. Rules of the
-    /// same effect come first, because they say the same.
-    fn rivals(&self, policy: &Policy) -> Vec<&'s Policy> {
+    /// For each dead rule, by its id, a rule that decides each request that it matches.
+    fn covering<'d>(
+        &self,
+        asked: &[(&'d Dead<'s>, &'s Policy)],
+    ) -> Result<BTreeMap<&'d str, &'s Policy>, ProveError> {
+        let (seen, others): (Vec<_>, Vec<_>) = asked.iter().partition(|(dead, _)| dead.few(&[]).is_some());
+        let few = seen.iter().filter_map(|(dead, rival)| Some((dead.policy, dead.few(&[rival])?)));
+        let found = covers(self.known, self.solver, &few.collect::<Vec<_>>())?;
+        let alone: Vec<Asked<'_>> = others.iter().map(|(dead, rival)| (dead.policy, vec![*rival])).collect();
+        let proven = self.cover(&alone)?.into_iter().map(|verdict| matches!(verdict, Verdict::Proven));
+        let each = seen.iter().zip(found).chain(others.iter().zip(proven));
+        let mut covering = BTreeMap::new();
+        for ((dead, rival), _) in each.filter(|(_, covers)| *covers) {
+            covering.entry(dead.policy.id.as_str()).or_insert(*rival);
+        }
+        Ok(covering)
+    }
+
+    /// The rules that can decide in place of this one: those that were seen to, or those that deny what it denies, or decide what
+    /// it allows. Rules of the same effect come first, because they say the same.
+    fn rivals(&self, dead: &Dead<'s>) -> Vec<&'s Policy> {
+        let policy = dead.policy;
+        if let Some(Beside::Covered(few)) = &dead.beside {
+            let (alike, others): (Vec<&Policy>, Vec<&Policy>) =
+                few.rivals.iter().partition(|other| other.effect == policy.effect);
+            return alike.into_iter().chain(others).collect();
+        }
         let is_rival = |other: &&Policy| {
             let shares = Question::ALL
                 .into_iter()
@@ -111,39 +139,27 @@ impl<'s> Search<'s, '_> {
     /// A set of rules that decides in place of this one, and of which none can be left out (QuickXplain).
     fn needed(&self, dead: &Dead<'s>, rivals: &[&'s Policy]) -> Result<Covered, ProveError> {
         let policy = dead.policy;
-        if dead.beside.is_none() && self.covers(policy, rivals)? != Some(true) {
+        let by = |rules: &[&Policy]| Covered::By(rules.iter().map(|policy| policy.id.clone()).collect());
+        let mut rules = rivals.to_vec();
+        if dead.few(&[]).is_some() {
+            let is_enough = |rules: &[&'s Policy]| {
+                let few = dead.few(rules).map(|few| (policy, few));
+                Ok(Some(covers(self.known, self.solver, few.as_slice())? == [true]))
+            };
+            rules = halves(&is_enough, &[], rivals, false)?.unwrap_or(rules);
+            // One may still be left out because of what else is true of requests.
+            let without =
+                |at: usize| [rules.get(..at), rules.get(at + 1..)].map(Option::unwrap_or_default).concat();
+            let asked: Vec<Asked<'_>> = (0..rules.len()).map(|at| (policy, without(at))).collect();
+            let found = self.cover(&asked)?;
+            if found.iter().all(|verdict| matches!(verdict, Verdict::Violated { .. })) {
+                return Ok(by(&rules));
+            }
+        } else if self.covers(policy, rivals)? != Some(true) {
             return Ok(Covered::Unknown);
         }
-        let needed = self.halves(policy, &[], rivals, false)?;
-        let by = |needed: Vec<&Policy>| needed.into_iter().map(|policy| policy.id.clone()).collect();
-        Ok(needed.map_or(Covered::Others, |needed| Covered::By(by(needed))))
-    }
-
-    /// Those of the rest that are needed beside the given. `None`: the solver did not find out.
-    fn halves(
-        &self,
-        policy: &'s Policy,
-        given: &[&'s Policy],
-        rest: &[&'s Policy],
-        may_be_enough: bool,
-    ) -> Result<Option<Vec<&'s Policy>>, ProveError> {
-        if may_be_enough {
-            match self.covers(policy, given)? {
-                Some(true) => return Ok(Some(Vec::new())),
-                Some(false) => {}
-                None => return Ok(None),
-            }
-        }
-        if rest.len() <= 1 {
-            return Ok(Some(rest.to_vec()));
-        }
-        let (first, second) = rest.split_at(rest.len() / 2);
-        let Some(of_second) = self.halves(policy, &[given, first].concat(), second, true)? else {
-            return Ok(None);
-        };
-        let given = [given, &of_second].concat();
-        let of_first = self.halves(policy, &given, first, !of_second.is_empty())?;
-        Ok(of_first.map(|of_first| [of_first, of_second].concat()))
+        let needed = halves(&|rules: &[&'s Policy]| self.covers(policy, rules), &[], &rules, false)?;
+        Ok(needed.map_or(Covered::Others, |needed| by(&needed)))
     }
 
     fn covers(&self, policy: &'s Policy, rivals: &[&'s Policy]) -> Result<Option<bool>, ProveError> {
@@ -178,6 +194,33 @@ impl<'s> Search<'s, '_> {
         }
         task
     }
+}
+
+/// Those of the rest that are needed beside the given, where a question says which rules are enough. `None`: the solver did not
+/// find out.
+fn halves<'s>(
+    is_enough: &dyn Fn(&[&'s Policy]) -> Result<Option<bool>, ProveError>,
+    given: &[&'s Policy],
+    rest: &[&'s Policy],
+    may_be_enough: bool,
+) -> Result<Option<Vec<&'s Policy>>, ProveError> {
+    if may_be_enough {
+        match is_enough(given)? {
+            Some(true) => return Ok(Some(Vec::new())),
+            Some(false) => {}
+            None => return Ok(None),
+        }
+    }
+    if rest.len() <= 1 {
+        return Ok(Some(rest.to_vec()));
+    }
+    let (first, second) = rest.split_at(rest.len() / 2);
+    let Some(of_second) = halves(is_enough, &[given, first].concat(), second, true)? else {
+        return Ok(None);
+    };
+    let given = [given, &of_second].concat();
+    let of_first = halves(is_enough, &given, first, !of_second.is_empty())?;
+    Ok(of_first.map(|of_first| [of_first, of_second].concat()))
 }
 
 /// A rule, and rules that may decide in its place.

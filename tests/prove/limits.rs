@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use modelgate::prove::{Invariants, Kind, Limits, Prover, Relation, Verdict};
+use modelgate::prove::{Claim, Invariants, Kind, Limits, Prover, Relation, Verdict};
 
 use crate::{CONFIG, directory, prover, subject};
 
@@ -32,7 +32,9 @@ fn when_the_time_is_over_every_claim_is_undecided() {
     for kind in [Kind::NeverFails, Kind::Useful, Kind::Invariant, Kind::Translation] {
         assert!(report.claims.iter().any(|claim| claim.kind == kind), "{kind:?}: {report:#?}");
     }
-    for claim in &report.claims {
+    // Whether a policy of a configuration can fail may be remembered from another test.
+    let is_new = |claim: &&Claim| claim.kind != Kind::NeverFails || claim.name.starts_with("late");
+    for claim in report.claims.iter().filter(is_new) {
         let Verdict::Undecided(reason) = &claim.verdict else { panic!("{claim}") };
         assert_eq!(reason, "the time for all questions was over", "{claim}");
     }

@@ -96,3 +96,29 @@ fn a_rule_without_anything_to_decide_is_told_from_one_that_others_cover() {
     assert!(idle.ends_with(": it changes no answer: no rule allows what it forbids"), "{idle}");
     assert!(nowhere.contains("general_settings.role_permissions"), "{nowhere}");
 }
+
+/// A rule is compared with those that decide beside it, and not with all.
+#[test]
+fn each_of_many_dead_rules_is_shown_with_the_rules_that_decide_in_its_place() {
+    let test = "each_of_many_dead_rules_is_shown_with_the_rules_that_decide_in_its_place";
+    let above = |i: usize| {
+        format!(
+            "@id(\"above-{i}\") forbid (principal, action == Action::\"use_model\", resource == Model::\"small\") when {{ context.tools > {i} }};\n"
+        )
+    };
+    let within = |i: usize| {
+        format!(
+            "@id(\"within-{i}\") forbid (principal, action == Action::\"use_model\", resource == Model::\"large\") \
+             unless {{ context has source && context.source.isInRange(ip(\"10.{i}.0.0/16\")) }};\n"
+        )
+    };
+    let policies: String = (0..40).map(above).chain((0..3).map(within)).collect();
+    let Some(dead) = dead(test, &policies) else { return };
+    assert_eq!(dead.len(), 39 + 3, "{dead:#?}");
+    for claim in &dead {
+        let because = because(claim);
+        let expected = if claim.name.starts_with("above") { 1 } else { 2 };
+        assert_eq!(because.len(), expected, "{claim}");
+        assert!(!because.contains(&claim.name.as_str()), "{claim}");
+    }
+}

@@ -11,6 +11,7 @@ mod prover;
 mod skip;
 
 mod denied;
+mod limits;
 mod translation;
 
 use std::fs;

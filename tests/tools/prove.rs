@@ -114,3 +114,36 @@ fn answers_of_an_earlier_process_are_used_unless_they_are_damaged() {
     let (code, told) = again("prove config.yaml --cache kept --timeout 120");
     assert_eq!(code, Some(4), "{told}");
 }
+
+/// A solver that says its version, and answers nothing for a long time.
+const SLOW: &str = "#!/bin/sh\n[ \"$1\" = --version ] && exec \"$REAL_CVC5\" --version\nexec sleep 3000\n";
+
+#[test]
+fn what_is_not_decided_within_the_budget_is_undecided_and_ends_with_4() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let name = "what_is_not_decided_within_the_budget_is_undecided_and_ends_with_4";
+    let wider = CONFIG.replace("roles: [basic_user]", "roles: [basic_user, other]");
+    let folder = Folder::new(&[
+        ("config.yaml", CONFIG),
+        ("wider.yaml", &wider),
+        ("slow", SLOW),
+        ("small.yaml", SMALL),
+    ]);
+    std::fs::set_permissions(folder.path("slow"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    if run(&folder, name, "prove small.yaml --no-cache --timeout 120").is_none() {
+        return;
+    }
+    let slowly = |args: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_modelgate"));
+        command.args(args.split_whitespace()).current_dir(folder.path("."));
+        let real = std::env::var_os("CVC5").unwrap_or_else(|| "cvc5".into());
+        let output = command.env("REAL_CVC5", real).env("CVC5", folder.path("slow")).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    // Each question may take an hour.
+    let (code, told) = slowly("prove config.yaml --no-cache --timeout 3600 --budget 1");
+    assert_eq!(code, Some(4), "{told}");
+    assert!(told.contains("undecided: the time for all questions was over"), "{told}");
+    let (code, told) = slowly("diff --prove wider.yaml config.yaml --no-cache --timeout 3600 --budget 1");
+    assert_eq!(code, Some(4), "{told}");
+}

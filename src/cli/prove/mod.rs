@@ -7,7 +7,7 @@ mod json;
 mod text;
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 
@@ -35,12 +35,15 @@ pub(super) struct ProveArgs {
     format: Format,
 }
 
-/// The limits of the solver.
+/// The limits of a proof.
 #[derive(Debug, Args)]
 pub(super) struct LimitArgs {
     /// The time for each question to the solver, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3600))]
     timeout: u64,
+    /// The time for all questions together, in seconds. What has no answer by then is undecided [default: none]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    budget: Option<u64>,
     /// The memory of each solver process, in MiB
     #[arg(long, value_name = "MIB", default_value_t = 2048, value_parser = clap::value_parser!(u64).range(64..))]
     memory: u64,
@@ -57,6 +60,8 @@ impl LimitArgs {
     pub(super) fn prover(&self) -> Result<Prover, ProveError> {
         let mut limits = Limits::default();
         (limits.time, limits.memory) = (Duration::from_secs(self.timeout), self.memory);
+        limits.deadline =
+            self.budget.and_then(|budget| Instant::now().checked_add(Duration::from_secs(budget)));
         let prover = Prover::new(limits)?;
         let usual = || Cache::usual_directory().filter(|_| !self.no_cache);
         let cache = match &self.cache {

@@ -1,32 +1,75 @@
 //! What a request should show, and what is in the way of it.
 
+use std::cell::RefCell;
 use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
+use std::time::Instant;
 
 use cedar_policy::Effect;
 
 use super::guide::{Guide, Name, Names, Rule};
-use super::search::{Judged, Wish, search};
+use super::search::{Judged, Patience, Wish, search};
 use crate::engine::MatchedPolicies;
 use crate::prove::encode::Question;
 use crate::prove::scenario::Scenario;
 
 /// The number of requests that the engine decides for each rule, and for a comparison.
-const FOR_RULE: usize = 120;
+pub(in crate::prove) const FOR_RULE: usize = 120;
 const FOR_COMPARISON: usize = 400;
 /// The number of names and of requests that a search begins with.
 const MOST_NAMES: usize = 12;
 const MOST_SEEDS: usize = 24;
 
+/// What a search for a request that a rule decides alone saw of the rule.
+#[derive(Clone, Debug, Default)]
+pub(in crate::prove) struct Seen {
+    /// The rule matches a request.
+    pub(in crate::prove) is_matched: bool,
+    /// The rule matches a request whose answer it would decide without the rules beside it.
+    pub(in crate::prove) could_decide: bool,
+    /// The rules that decided beside it.
+    pub(in crate::prove) beside: BTreeSet<Arc<str>>,
+    /// The rules that denied the other question of the request.
+    pub(in crate::prove) elsewhere: BTreeSet<Arc<str>>,
+}
+
 impl<'s> Guide<'s> {
     /// A request that a policy decides alone: without it, the answer would be another. `asked` are the questions of the
-    /// request, and whether it has a model.
-    pub(in crate::prove) fn alone(&self, id: &str, asked: &[(Question, bool)]) -> Option<Scenario> {
-        self.about(id, asked, Self::is_alone)
+    /// request, and whether it has a model. The search ends at a time.
+    pub(in crate::prove) fn alone(
+        &self,
+        id: &str,
+        asked: &[(Question, bool)],
+        ends: Option<Instant>,
+    ) -> Option<Scenario> {
+        self.about(id, asked, Patience { attempts: FOR_RULE, ends }, Self::is_alone)
+    }
+
+    /// The same among at most `attempts` requests for each question, or what was seen of the rule instead.
+    pub(in crate::prove) fn alone_or_seen(
+        &self,
+        id: &str,
+        asked: &[(Question, bool)],
+        attempts: usize,
+        ends: Option<Instant>,
+    ) -> Result<Scenario, Seen> {
+        let seen = RefCell::new(Seen::default());
+        let found = self.about(id, asked, Patience { attempts, ends }, |guide, scenario, rule, question| {
+            let Some(matched) = scenario.matched(guide.snapshot) else { return Judged::Lacks(9, Vec::new()) };
+            seen.borrow_mut().add(&matched, rule, question);
+            guide.is_alone_by(&matched, rule, question)
+        });
+        found.ok_or_else(|| seen.into_inner())
     }
 
     /// A request that a policy matches, and that the others deny. The policy is a marker: a `forbid` that is not in force.
-    pub(in crate::prove) fn denied(&self, id: &str, asked: &[(Question, bool)]) -> Option<Scenario> {
-        self.about(id, asked, Self::is_denied)
+    pub(in crate::prove) fn denied(
+        &self,
+        id: &str,
+        asked: &[(Question, bool)],
+        ends: Option<Instant>,
+    ) -> Option<Scenario> {
+        self.about(id, asked, Patience { attempts: FOR_RULE, ends }, Self::is_denied)
     }
 
     /// A request that shows something about a rule. The search begins with requests that the rule matches.
@@ -34,18 +77,23 @@ impl<'s> Guide<'s> {
         &'g self,
         id: &str,
         asked: &[(Question, bool)],
+        patience: Patience,
         judge: impl Fn(&'g Self, &Scenario, &'g Rule, Question) -> Judged<'g>,
     ) -> Option<Scenario> {
         let rule = self.rule(id)?;
         let asked = asked.iter().filter(|(question, _)| rule.is_about(*question));
         asked.copied().find_map(|(question, has_model)| {
             let seeds = self.variants(&self.plain(has_model), question, &rule.condition, true);
-            search(seeds, FOR_RULE, |scenario| judge(self, scenario, rule, question))
+            search(seeds, patience, |scenario| judge(self, scenario, rule, question))
         })
     }
 
-    /// A request that these rules allow and others deny.
-    pub(in crate::prove) fn allowed_beside(&self, other: &Guide<'_>) -> Option<Scenario> {
+    /// A request that these rules allow and others deny. The search ends at a time.
+    pub(in crate::prove) fn allowed_beside(
+        &self,
+        other: &Guide<'_>,
+        ends: Option<Instant>,
+    ) -> Option<Scenario> {
         let texts =
             |guide: &Guide<'_>| guide.rules.iter().map(|rule| rule.text.clone()).collect::<HashSet<_>>();
         let (known, others_known) = (texts(self), texts(other));
@@ -79,7 +127,7 @@ impl<'s> Guide<'s> {
         if seeds.is_empty() {
             seeds.extend([self.plain(true), self.plain(false)]);
         }
-        search(seeds, FOR_COMPARISON, |scenario| {
+        search(seeds, Patience { attempts: FOR_COMPARISON, ends }, |scenario| {
             let Some(matched) = scenario.matched(self.snapshot) else { return Judged::Lacks(9, Vec::new()) };
             let (lacks, wishes) = self.in_the_way(&matched, None);
             if lacks > 0 {
@@ -104,9 +152,18 @@ impl<'s> Guide<'s> {
     }
 
     fn is_alone<'g>(&'g self, scenario: &Scenario, rule: &'g Rule, question: Question) -> Judged<'g> {
-        let Some(matched) = scenario.matched(self.snapshot) else { return Judged::Lacks(9, Vec::new()) };
-        let (mut lacks, mut wishes) = self.in_the_way(&matched, Some((rule, question)));
-        if !self.is_matched(&matched, rule, question) {
+        let matched = scenario.matched(self.snapshot);
+        matched.map_or(Judged::Lacks(9, Vec::new()), |matched| self.is_alone_by(&matched, rule, question))
+    }
+
+    fn is_alone_by<'g>(
+        &'g self,
+        matched: &[MatchedPolicies],
+        rule: &'g Rule,
+        question: Question,
+    ) -> Judged<'g> {
+        let (mut lacks, mut wishes) = self.in_the_way(matched, Some((rule, question)));
+        if !is_matched(matched, rule, question) {
             // Everything else may be in the way because of what makes the rule match.
             wishes = vec![vec![self.wish(rule, question, true)]];
             lacks += 2;
@@ -116,7 +173,7 @@ impl<'s> Guide<'s> {
 
     fn is_denied<'g>(&'g self, scenario: &Scenario, rule: &'g Rule, question: Question) -> Judged<'g> {
         let Some(matched) = scenario.matched(self.snapshot) else { return Judged::Lacks(9, Vec::new()) };
-        if !self.is_matched(&matched, rule, question) {
+        if !is_matched(&matched, rule, question) {
             return Judged::Lacks(3, vec![vec![self.wish(rule, question, true)]]);
         }
         let Some(own) = matched.get(index(question)) else { return Judged::Lacks(9, Vec::new()) };
@@ -133,12 +190,6 @@ impl<'s> Guide<'s> {
         let wishes = granting.map(|rule| self.wish(rule, question, false));
         let wishes = wishes.chain(denying.map(|rule| self.wish(rule, question, true)));
         Judged::Lacks(1, vec![wishes.collect()])
-    }
-
-    fn is_matched(&self, matched: &[MatchedPolicies], rule: &Rule, question: Question) -> bool {
-        matched
-            .get(index(question))
-            .is_some_and(|matched| matched.permits.iter().chain(&matched.forbids).any(|id| **id == *rule.id))
     }
 
     /// The number of things because of which these answers do not allow the request, and the wishes of each of them. One
@@ -169,6 +220,29 @@ impl<'s> Guide<'s> {
         }
         (found.len(), found)
     }
+}
+
+impl Seen {
+    /// Adds a request, by the policies that match it.
+    fn add(&mut self, matched: &[MatchedPolicies], rule: &Rule, question: Question) {
+        let Some(own) = matched.get(index(question)).filter(|_| is_matched(matched, rule, question)) else {
+            return;
+        };
+        let others = || matched.iter().enumerate().filter(|(at, _)| *at != index(question));
+        let is_forbid = rule.effect == Effect::Forbid;
+        let permits = own.permits.iter().filter(|_| !is_forbid);
+        self.is_matched = true;
+        self.could_decide |=
+            (!is_forbid || !own.permits.is_empty()) && others().all(|(_, other)| other.allow());
+        self.beside.extend(permits.chain(&own.forbids).filter(|id| ***id != *rule.id).cloned());
+        let denying = others().flat_map(|(_, other)| &other.forbids);
+        self.elsewhere.extend(denying.filter(|id| ***id != *rule.id).cloned());
+    }
+}
+
+fn is_matched(matched: &[MatchedPolicies], rule: &Rule, question: Question) -> bool {
+    let own = matched.get(index(question));
+    own.is_some_and(|own| own.permits.iter().chain(&own.forbids).any(|id| **id == *rule.id))
 }
 
 fn index(question: Question) -> usize {

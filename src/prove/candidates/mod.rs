@@ -20,6 +20,7 @@ mod search;
 mod team;
 mod variants;
 
+pub(super) use goals::{FOR_RULE, Seen};
 pub(super) use guide::Guide;
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Looks for a request step by step, the most promising one first.
 
 use std::collections::HashSet;
+use std::time::Instant;
 
 use serde_json::Value;
 
@@ -36,10 +37,19 @@ struct Open<'g> {
     wishes: Vec<Vec<Wish<'g>>>,
 }
 
-/// Looks for a request that shows something, among at most `attempts` that the engine decides.
+/// How long a search goes on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    /// The number of requests that the engine decides.
+    pub(super) attempts: usize,
+    /// The time when it ends. `None`: at no time.
+    pub(super) ends: Option<Instant>,
+}
+
+/// Looks for a request that shows something.
 pub(super) fn search<'g>(
     seeds: impl IntoIterator<Item = Scenario>,
-    attempts: usize,
+    patience: Patience,
     judge: impl Fn(&Scenario) -> Judged<'g>,
 ) -> Option<Scenario> {
     let mut open: Vec<Open<'g>> = Vec::new();
@@ -50,7 +60,7 @@ pub(super) fn search<'g>(
             if !seen.insert(format!("{scenario:?}")) {
                 continue;
             }
-            if seen.len() > attempts {
+            if seen.len() > patience.attempts || patience.ends.is_some_and(|ends| ends <= Instant::now()) {
                 return None;
             }
             match judge(&scenario) {

@@ -56,7 +56,7 @@ fn alone(policy: &str) -> Option<(Scenario, [bool; 2])> {
     let [with, without] = [policy, ""].map(|policies| snapshot(CONFIG, policies));
     with_guides([&with, &with], |[guide, _]| {
         let id = with.policies().last().unwrap().id().to_owned();
-        let scenario = guide.alone(&id, &ASKED)?;
+        let scenario = guide.alone(&id, &ASKED, None)?;
         let is_allowed = |by| scenario.decide(by).is_some_and(|decided| decided.is_ok());
         let allowed = [is_allowed(&with), is_allowed(&without)];
         Some((scenario, allowed))
@@ -131,13 +131,13 @@ fn a_request_that_only_one_side_allows_is_found_without_the_solver() {
         (snapshot(CONFIG, ""), snapshot(&routed, "")),
     ];
     for (at, (allows, denies)) in cases.iter().enumerate() {
-        let found = with_guides([allows, denies], |[allows, denies]| allows.allowed_beside(&denies));
+        let found = with_guides([allows, denies], |[allows, denies]| allows.allowed_beside(&denies, None));
         let found = found.unwrap_or_else(|| panic!("nothing is found: {at}"));
         let is_allowed = |by| found.decide(by).is_some_and(|decided| decided.is_ok());
         assert!(is_allowed(allows) && !is_allowed(denies), "{at}: {found}");
     }
     let (late, early) = &cases[0];
-    assert_eq!(with_guides([early, late], |[allows, denies]| allows.allowed_beside(&denies)), None);
+    assert_eq!(with_guides([early, late], |[allows, denies]| allows.allowed_beside(&denies, None)), None);
 }
 
 #[test]
@@ -152,7 +152,7 @@ fn what_many_rules_ask_for_is_granted_at_once() {
     let [with, without] = [60, 59].map(|count| snapshot(CONFIG, &policies(count)));
     with_guides([&with, &with], |[guide, _]| {
         let id = with.policies().last().unwrap().id().to_owned();
-        let scenario = guide.alone(&id, &ASKED).unwrap();
+        let scenario = guide.alone(&id, &ASKED, None).unwrap();
         let is_allowed = |by| scenario.decide(by).unwrap().is_ok();
         assert_eq!([is_allowed(&with), is_allowed(&without)], [false, true]);
     });

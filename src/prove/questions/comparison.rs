@@ -165,9 +165,9 @@ fn task<'t>(known: &'t Known<'_>, allows: &'t Snapshot, denies: &'t Snapshot, si
         may_shrink: true,
         shows: Box::new(move |scenario| is_allowed(scenario, allows) && !is_allowed(scenario, denies)),
         decided_by: allows,
-        guess: Box::new(move || {
+        guess: Box::new(move |ends| {
             let [allows, denies] = sides.map(|side| known.guide(side));
-            allows.ok()?.allowed_beside(denies.ok()?)
+            allows.ok()?.allowed_beside(denies.ok()?, ends)
         }),
     };
     for variant in [false, true] {

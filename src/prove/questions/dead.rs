@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use cedar_policy::Effect;
 
-use super::cover::{Covered, Search, could_decide};
+use super::beside::{Beside, beside};
+use super::cover::{Covered, Dead, Search, could_decide};
 use super::task::{ASKED, Solver, Task};
 use crate::engine::{PolicyView, Rule};
 use crate::prove::ProveError;
+use crate::prove::candidates::{FOR_RULE, Seen};
 use crate::prove::encode::{Policy, Question};
 use crate::prove::formula::{all, any, not};
 use crate::prove::report::{Claim, Kind, Verdict};
@@ -36,23 +38,29 @@ pub(in crate::prove) fn useful(
         .filter_map(|view| Some((view, own.iter().find(|policy| policy.id == view.id())?)))
         .filter(|(_, policy)| Question::ALL.into_iter().any(|question| policy.is_about(question)))
         .collect();
-    let guide = known.guide(0)?;
-    let shown = in_parallel(written.len(), || (), |(), at| guide.alone(&written.get(at)?.1.id, &ASKED));
-    // The solver is asked about those of which no request was found that they decide.
-    let open = written.iter().zip(&shown).filter(|(_, shown)| !matches!(shown, Some(Some(_))));
+    let mut found: Vec<Found<'_>> = written.iter().map(|_| Found::Open(Seen::default())).collect();
+    for attempts in [FEW, FOR_RULE] {
+        look(known, solver, &written, &mut found, attempts)?;
+    }
+    // The solver is asked about the others, beside all rules.
+    let open = written.iter().zip(&found).filter(|(_, found)| matches!(found, Found::Open(_)));
     let tasks: Vec<Task<'_>> = open.map(|((_, policy), _)| alone(subject, own, policy)).collect();
     let mut asked = solver.settle(known, &tasks)?.into_iter();
-    let decides = shown.into_iter().map(|shown| match shown.flatten() {
-        Some(_) => Verdict::Violated { reason: None, counterexample: None },
-        None => asked.next().unwrap_or(Verdict::Undecided("it was not asked".to_owned())),
-    });
-    let decides: Vec<Verdict> = decides.collect();
-    let dead: Vec<&Policy> = written
-        .iter()
-        .zip(&decides)
-        .filter(|(_, verdict)| matches!(verdict, Verdict::Proven))
-        .map(|((_, policy), _)| *policy)
-        .collect();
+    let (mut decides, mut dead) = (Vec::new(), Vec::new());
+    for ((_, policy), found) in written.iter().zip(found) {
+        let (verdict, seen, beside) = match found {
+            Found::Decides => {
+                (Verdict::Violated { reason: None, counterexample: None }, Seen::default(), None)
+            }
+            Found::Dead(seen, beside) => (Verdict::Proven, seen, Some(beside)),
+            Found::Open(seen) => {
+                let verdict = asked.next().unwrap_or(Verdict::Undecided("it was not asked".to_owned()));
+                (verdict, seen, None)
+            }
+        };
+        dead.extend(matches!(verdict, Verdict::Proven).then_some(Dead { policy: *policy, seen, beside }));
+        decides.push(verdict);
+    }
     let mut reasons = reasons(subject, own, known, solver, &dead)?;
     let claims = written.iter().zip(decides).map(|((view, policy), verdict)| {
         let (verdict, because) = match verdict {
@@ -70,6 +78,61 @@ pub(in crate::prove) fn useful(
     Ok(claims.collect())
 }
 
+/// The number of requests that the engine decides for each question about a rule at first. Most rules decide one of them, and
+/// of most others, they show the reason.
+const FEW: usize = 30;
+
+/// What a search found out about a rule.
+enum Found<'p> {
+    /// It decides a request.
+    Decides,
+    Dead(Seen, Beside<'p>),
+    Open(Seen),
+}
+
+/// Looks for requests that the open rules decide, and asks the solver about those of which none is found, beside the rules that
+/// were seen.
+fn look<'k>(
+    known: &'k Known<'_>,
+    solver: &Solver,
+    written: &[(&PolicyView<'_>, &Policy)],
+    found: &mut [Found<'k>],
+    attempts: usize,
+) -> Result<(), ProveError> {
+    let guide = known.guide(0)?;
+    let own = known.space.policies.first().map(Vec::as_slice).unwrap_or_default();
+    let open = found.iter().enumerate().filter(|(_, found)| matches!(found, Found::Open(_)));
+    let open: Vec<usize> = open.map(|(at, _)| at).collect();
+    let search = |at: usize| {
+        let (_, policy) = written.get(*open.get(at)?)?;
+        Some(guide.alone_or_seen(&policy.id, &ASKED, attempts, solver.limits.search_ends()))
+    };
+    let searched = in_parallel(open.len(), || (), |(), at| search(at)).into_iter().map(Option::flatten);
+    let mut left = Vec::new();
+    for (at, searched) in open.iter().zip(searched) {
+        match searched.unwrap_or(Err(Seen::default())) {
+            Ok(_) => _ = found.get_mut(*at).map(|place| *place = Found::Decides),
+            Err(seen) => left.push((*at, seen)),
+        }
+    }
+    let of = |at: usize| written.get(at).map(|(_, policy)| *policy);
+    let asked: Vec<(&Policy, &Seen)> = left.iter().filter_map(|(at, seen)| Some((of(*at)?, seen))).collect();
+    let answers = beside(own, known, solver, &asked)?;
+    for ((at, seen), beside) in left.into_iter().zip(answers) {
+        let known = match beside {
+            Some(beside) => Found::Dead(seen, beside),
+            None => Found::Open(seen),
+        };
+        if let Some(place) = found.get_mut(at) {
+            *place = known;
+        }
+    }
+    Ok(())
+}
+
+/// What is said of a dead rule if the reason was not found within the limits.
+const NOT_FOUND: &str = "it changes no answer, and why was not found out in time";
+
 /// Why a rule is dead, and the rules because of which it is, each with its place.
 type Reason = (String, Vec<(String, Option<String>)>);
 
@@ -79,23 +142,28 @@ fn reasons<'s>(
     own: &'s [Policy],
     known: &'s Known<'_>,
     solver: &'s Solver,
-    dead: &[&'s Policy],
+    dead: &[Dead<'s>],
 ) -> Result<BTreeMap<String, Reason>, ProveError> {
-    let tasks: Vec<Task<'_>> = dead.iter().map(|policy| matches(subject, policy)).collect();
-    let unmatched = solver.settle(known, &tasks)?;
-    let is_unmatched = |at: usize| matches!(unmatched.get(at), Some(Verdict::Proven));
-    let matching = dead.iter().enumerate().filter(|(at, _)| !is_unmatched(*at)).map(|(_, policy)| *policy);
-    let matching: Vec<&Policy> = matching.collect();
+    let unseen = dead.iter().filter(|dead| !dead.seen.is_matched);
+    let unseen: Vec<&Policy> = unseen.map(|dead| dead.policy).collect();
+    let tasks: Vec<Task<'_>> = unseen.iter().map(|policy| matches(subject, policy)).collect();
+    let mut reasons = BTreeMap::new();
+    for (policy, verdict) in unseen.iter().zip(solver.settle(known, &tasks)?) {
+        let reason = match verdict {
+            Verdict::Proven => "no request matches it",
+            Verdict::Undecided(_) => NOT_FOUND,
+            Verdict::Violated { .. } => continue,
+        };
+        reasons.insert(policy.id.clone(), (reason.to_owned(), Vec::new()));
+    }
+    let matching: Vec<&Dead<'_>> =
+        dead.iter().filter(|dead| !reasons.contains_key(&dead.policy.id)).collect();
     let covered = Search { subject, own, known, solver }.reasons(&matching)?;
     let place = |id: &String| {
         let view = subject.snapshot.policies().find(|view| view.id() == id);
         view.and_then(|view| view.source().map(str::to_owned))
     };
-    let mut reasons = BTreeMap::new();
-    for policy in dead {
-        reasons.insert(policy.id.clone(), ("no request matches it".to_owned(), Vec::new()));
-    }
-    for (policy, covered) in matching.iter().zip(covered) {
+    for (policy, covered) in matching.iter().map(|dead| dead.policy).zip(covered) {
         let (reason, ids) = match (covered, policy.effect) {
             (Covered::NothingAllowed, Effect::Permit) => (
                 "it changes no answer: each request that it matches is denied for its route or its model",
@@ -110,7 +178,8 @@ fn reasons<'s>(
             (Covered::By(ids), _) => {
                 ("it changes no answer: one of these rules decides each request that it matches", ids)
             }
-            (Covered::Unknown, _) => ("it changes no answer: other rules always decide alike", Vec::new()),
+            (Covered::Others, _) => ("it changes no answer: other rules always decide alike", Vec::new()),
+            (Covered::Unknown, _) => (NOT_FOUND, Vec::new()),
         };
         let because = ids.into_iter().map(|id| (id.clone(), place(&id))).collect();
         reasons.insert(policy.id.clone(), (reason.to_owned(), because));

@@ -10,7 +10,7 @@ use crate::prove::ProveError;
 use crate::prove::encode::{Policy, Question};
 use crate::prove::formula::all;
 use crate::prove::report::{Claim, Kind, Verdict};
-use crate::prove::solve::{About, Answer, Never, Query, basis};
+use crate::prove::solve::{About, Answer, Kept, Never, Query, basis};
 use crate::prove::space::Known;
 use crate::prove::subject::Subject;
 
@@ -35,6 +35,7 @@ pub(in crate::prove) fn never_fails(
                 schema: schema.clone(),
                 basis,
                 environment,
+                kept: Kept::default(),
             });
             origins.push(at);
         }
@@ -108,7 +109,7 @@ fn task<'t>(subject: &'t Subject, policy: &'t Policy) -> Task<'t> {
             decided.is_some_and(|decided| decided.is_err_and(|denied| denied.rule == Rule::Evaluation))
         }),
         decided_by: &subject.snapshot,
-        guess: Box::new(|| None),
+        guess: Box::new(|_| None),
     };
     for (question, variant) in ASKED {
         task.formulas.push((

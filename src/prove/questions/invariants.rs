@@ -1,5 +1,7 @@
 //! Invariants hold.
 
+use std::time::Instant;
+
 use cedar_policy::Effect;
 
 use super::task::{ASKED, Solver, Task};
@@ -30,7 +32,7 @@ pub(in crate::prove) fn invariants(
         .iter()
         .map(|(invariant, policy, marked)| {
             let mut task = task(subject, own, invariant, policy, marked);
-            task.guess = Box::new(move || guess(known, invariant, marked));
+            task.guess = Box::new(move |ends| guess(known, invariant, marked, ends));
             task
         })
         .collect();
@@ -51,13 +53,18 @@ pub(in crate::prove) fn invariants(
 }
 
 /// Looks for a request that shows that an invariant does not hold.
-fn guess(known: &Known<'_>, invariant: &Invariant, marked: &Snapshot) -> Option<Scenario> {
+fn guess(
+    known: &Known<'_>,
+    invariant: &Invariant,
+    marked: &Snapshot,
+    ends: Option<Instant>,
+) -> Option<Scenario> {
     let marker = Policy::new(&invariant.marker.policy).ok()?;
     let guide = known.guide(0).ok()?.with(marked, &marker);
     match invariant.effect {
         // Without the marker, the request is allowed.
-        Effect::Forbid => guide.alone(&marker.id, &ASKED),
-        Effect::Permit => guide.denied(&marker.id, &ASKED),
+        Effect::Forbid => guide.alone(&marker.id, &ASKED, ends),
+        Effect::Permit => guide.denied(&marker.id, &ASKED, ends),
     }
 }
 
@@ -99,7 +106,7 @@ fn task<'t>(
         may_shrink: true,
         shows: Box::new(shows),
         decided_by: &subject.snapshot,
-        guess: Box::new(|| None),
+        guess: Box::new(|_| None),
     };
     for (question, variant) in ASKED.into_iter().filter(|(question, _)| policy.is_about(*question)) {
         task.formulas.push((

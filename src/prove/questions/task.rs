@@ -1,6 +1,7 @@
 //! Asks for a request that shows something, and confirms it with the engine.
 
 use std::collections::VecDeque;
+use std::time::Instant;
 
 use crate::engine::Snapshot;
 use crate::prove::ProveError;
@@ -40,8 +41,8 @@ pub(in crate::prove) struct Task<'t> {
     pub(in crate::prove) guess: Guess<'t>,
 }
 
-/// Looks for a request without the solver.
-pub(in crate::prove) type Guess<'t> = Box<dyn Fn() -> Option<Scenario> + 't>;
+/// Looks for a request without the solver, until a time.
+pub(in crate::prove) type Guess<'t> = Box<dyn Fn(Option<Instant>) -> Option<Scenario> + 't>;
 
 impl Solver {
     /// Finds out about each task.
@@ -50,7 +51,8 @@ impl Solver {
         known: &Known<'_>,
         tasks: &[Task<'_>],
     ) -> Result<Vec<Verdict>, ProveError> {
-        let guessed: Vec<Option<Verdict>> = tasks.iter().map(Task::guessed).collect();
+        let guessed: Vec<Option<Verdict>> =
+            tasks.iter().map(|task| task.guessed(self.limits.search_ends())).collect();
         // The solver is asked about what no request showed.
         let all = |task: &Task<'_>| task.formulas.iter().map(|(variant, _)| *variant).collect();
         let open = |(task, known): (&Task<'_>, &Option<Verdict>)| match known {
@@ -106,10 +108,14 @@ impl Solver {
         };
         let requests = [requests(false)?, requests(true)?];
         let of = |variant: Variant| requests.get(usize::from(variant)).copied().flatten();
-        let (mut queries, mut origins) = (Vec::new(), Vec::new());
+        let (mut queries, mut origins, mut unasked) = (Vec::new(), Vec::new(), Vec::new());
         for (at, (task, variants)) in tasks.iter().zip(rounds).enumerate() {
             for (variant, write) in task.formulas.iter().filter(|(variant, _)| variants.contains(variant)) {
                 let Some(requests) = of(*variant) else { continue };
+                if self.limits.is_over() {
+                    unasked.push(at);
+                    continue;
+                }
                 let formula = write(requests)?;
                 queries.push(match task.fails {
                     true => requests.may_fail(formula)?,
@@ -120,6 +126,10 @@ impl Solver {
         }
         let answers = self.ask(&queries);
         let mut verdicts: Vec<(Verdict, bool)> = tasks.iter().map(|_| (Verdict::Proven, false)).collect();
+        for at in unasked {
+            let undecided = Verdict::Undecided(self.limits.exceeded());
+            verdicts.get_mut(at).into_iter().for_each(|place| *place = (undecided.clone(), false));
+        }
         // The queries that are possible, of each task.
         let mut possible: Vec<VecDeque<(&Query, Variant)>> = tasks.iter().map(|_| VecDeque::new()).collect();
         for ((answer, query), (at, variant)) in answers.into_iter().zip(&queries).zip(origins) {
@@ -151,7 +161,9 @@ impl Solver {
                     continue;
                 };
                 *verdict = match found {
-                    Ok(Some(found)) => task.confirmed(known, requests, &found, *variant),
+                    Ok(Some(found)) => {
+                        task.confirmed(known, requests, &found, *variant, self.limits.search_ends())
+                    }
                     Ok(None) => (Verdict::Undecided("the solver contradicts itself".to_owned()), false),
                     Err(reason) => (Verdict::Undecided(reason), false),
                 };
@@ -175,21 +187,21 @@ impl<'t> Task<'t> {
             may_shrink: false,
             shows: Box::new(|_| false),
             decided_by,
-            guess: Box::new(|| None),
+            guess: Box::new(|_| None),
         }
     }
 
-    /// That a request shows it, if one is found without the solver.
-    fn guessed(&self) -> Option<Verdict> {
-        let scenario = (self.guess)().filter(|scenario| (self.shows)(scenario))?;
-        Some(self.shown(scenario))
+    /// That a request shows it, if one is found without the solver until a time.
+    fn guessed(&self, ends: Option<Instant>) -> Option<Verdict> {
+        let scenario = (self.guess)(ends).filter(|scenario| (self.shows)(scenario))?;
+        Some(self.shown(scenario, ends))
     }
 
-    /// That a request shows it.
-    fn shown(&self, scenario: Scenario) -> Verdict {
+    /// That a request shows it. A smaller one is looked for until a time.
+    fn shown(&self, scenario: Scenario, ends: Option<Instant>) -> Verdict {
         let models = self.decided_by.config().models.iter().map(|model| model.name.as_str().to_owned());
         let scenario = match self.may_shrink {
-            true => scenario.smaller(&models.collect::<Vec<_>>(), &*self.shows),
+            true => scenario.smaller(&models.collect::<Vec<_>>(), &*self.shows, ends),
             false => scenario,
         };
         let counterexample = Some(Box::new(Counterexample::of(scenario, self.decided_by)));
@@ -202,6 +214,7 @@ impl<'t> Task<'t> {
         requests: &Requests<'_>,
         request: &Request,
         has_model: bool,
+        ends: Option<Instant>,
     ) -> (Verdict, bool) {
         let found = Found {
             env: request,
@@ -214,7 +227,7 @@ impl<'t> Task<'t> {
         let scenarios = found.scenarios();
         let tried = scenarios.first().map(ToString::to_string).unwrap_or_default();
         match scenarios.into_iter().find(|scenario| (self.shows)(scenario)) {
-            Some(scenario) => (self.shown(scenario), false),
+            Some(scenario) => (self.shown(scenario, ends), false),
             None => {
                 let reason = format!(
                     "the solver found a request that the engine does not confirm, so the formulas describe more than \

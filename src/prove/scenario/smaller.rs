@@ -1,6 +1,6 @@
 //! Removes from a request what does not matter.
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::{Map, Value};
 
@@ -15,14 +15,21 @@ const PATHS: [&str; 3] = ["/v1/chat/completions", "/v1/embeddings", "/v1/respons
 const WITHOUT_MODEL: [&str; 3] = ["/v1/models", "/v1/files", "/key/generate"];
 
 impl Scenario {
-    /// A smaller request that still shows what this one does. `names` are the models that the rules name.
-    pub(in crate::prove) fn smaller(self, names: &[String], shows: &dyn Fn(&Self) -> bool) -> Self {
+    /// A smaller request that still shows what this one does. `names` are the models that the rules name. The search ends at
+    /// a time.
+    pub(in crate::prove) fn smaller(
+        self,
+        names: &[String],
+        shows: &dyn Fn(&Self) -> bool,
+        ends: Option<Instant>,
+    ) -> Self {
         let mut smallest = self;
         let mut attempts = 0;
+        let is_over = || ends.is_some_and(|ends| ends <= Instant::now());
         loop {
             let next = smallest.simpler(names).into_iter().find(|other| {
                 attempts += 1;
-                attempts < MOST && *other != smallest && shows(other)
+                attempts < MOST && *other != smallest && !is_over() && shows(other)
             });
             match next {
                 Some(next) => smallest = next,

@@ -20,7 +20,6 @@ use cedar_policy::Schema;
 
 use super::formula::Digest;
 
-use script::Script;
 use session::Session;
 use worker::Worker;
 
@@ -28,6 +27,7 @@ pub(super) use parallel::{STACK, in_parallel};
 pub(super) use program::Program;
 pub use query::Limits;
 pub(super) use query::{About, Answer, Never, Query, basis};
+pub(super) use script::Kept;
 pub use store::Cache;
 pub(super) use worker::Request;
 
@@ -44,6 +44,10 @@ impl Solver {
     pub(super) fn ask(&self, queries: &[Query]) -> Vec<Answer> {
         let keys: Vec<Digest> = queries.iter().map(Query::key).collect();
         let mut answers: Vec<Option<Answer>> = keys.iter().map(|key| memory::answer(*key)).collect();
+        if self.limits.is_over() {
+            let none = || Answer::Unknown(self.limits.exceeded());
+            return answers.into_iter().map(|answer| answer.unwrap_or_else(none)).collect();
+        }
         // Formulas with the same schema share a script.
         let mut groups: BTreeMap<(*const Schema, String), Vec<usize>> = BTreeMap::new();
         let mut alone = Vec::new();
@@ -99,8 +103,10 @@ impl Solver {
 
     /// Asks queries that share a script.
     fn in_sessions(&self, queries: &[&Query]) -> Vec<Answer> {
-        let script = match Script::new(queries) {
+        let kept = queries.first().map(|query| query.kept.clone()).unwrap_or_default();
+        let script = match kept.script(queries, self.limits) {
             Ok(script) => script,
+            Err(reason) if self.limits.is_over() => return vec![Answer::Unknown(reason); queries.len()],
             Err(error) => {
                 let unknown = Answer::Unknown(format!("it cannot be written as a formula: {error}"));
                 return vec![unknown; queries.len()];
@@ -108,7 +114,7 @@ impl Solver {
         };
         let known =
             self.cache.as_ref().map(|cache| cache.of_script(&self.program, self.limits, &script.text));
-        let ask = |session: &mut Option<Session>, at: usize| {
+        let ask = |at: usize| {
             let Some(assertion) = queries.get(at).map(|query| script.written(query)) else {
                 return not_asked();
             };
@@ -122,21 +128,21 @@ impl Solver {
             if self.limits.is_over() {
                 return Answer::Unknown(self.limits.exceeded());
             }
-            let started = session.take().or_else(|| Session::start(&self.program, self.limits, &script.text));
+            let started = script.take().or_else(|| Session::start(&self.program, self.limits, &script.text));
             let Some(mut asked) = started else {
                 return Answer::Unknown("the solver could not be started".to_owned());
             };
             let answer = asked.ask(&assertion);
             // After a limit, the process may be busy or gone.
             if !matches!(answer, Answer::Unknown(_)) {
-                *session = Some(asked);
+                script.keep(asked);
             }
             if let Some(known) = &known {
                 known.remember(&assertion, &answer);
             }
             answer
         };
-        let found = in_parallel(queries.len(), || None, ask);
+        let found = in_parallel(queries.len(), || (), |(), at| ask(at));
         found.into_iter().map(|answer| answer.unwrap_or_else(not_asked)).collect()
     }
 }

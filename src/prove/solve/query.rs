@@ -6,19 +6,20 @@ use std::time::{Duration, Instant};
 use cedar_policy::{Policy, RequestEnv, Schema};
 use sha2::{Digest as _, Sha256};
 
+use super::script::Kept;
 use crate::prove::formula::{Digest, Formula, all, policy};
 
-/// The limits of each question.
+/// The limits of each question, and of all.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Limits {
-    /// The time that one question may take.
+    /// The time that the solver may take for one question, and the search for a request before it.
     pub time: Duration,
     /// The memory of one solver process, in mebibytes.
     pub memory: u64,
     /// The seed of the solver.
     pub seed: u64,
-    /// The time when all questions must have their answers. Those that have none by then are undecided.
+    /// The time when all questions must have their answers. Those that have none by then are undecided, and no other work begins.
     pub deadline: Option<Instant>,
 }
 
@@ -48,6 +49,8 @@ pub(in crate::prove) struct Query {
     /// What stands for the schema and what is given.
     pub(in crate::prove) basis: Digest,
     pub(in crate::prove) environment: RequestEnv,
+    /// The script of earlier queries with the same schema, which have the same here.
+    pub(in crate::prove) kept: Kept,
 }
 
 /// What a query is about.
@@ -78,7 +81,7 @@ impl Query {
     /// What stands for everything that the answer depends on.
     pub(super) fn key(&self) -> Digest {
         // The basis stands for the others.
-        let Self { never, about, given: _, schema: _, basis, environment } = self;
+        let Self { never, about, given: _, schema: _, basis, environment, kept: _ } = self;
         let mut hash = Sha256::new();
         hash.update(basis);
         hash.update(format!("{never:?} {environment:?}\n"));
@@ -115,11 +118,21 @@ impl Limits {
     }
 
     /// Whether the deadline is over.
-    pub(super) fn is_over(&self) -> bool {
+    pub(in crate::prove) fn is_over(&self) -> bool {
         self.deadline.is_some_and(|deadline| deadline <= Instant::now())
     }
 
-    pub(super) fn exceeded(&self) -> String {
+    /// The time when a search that begins now ends.
+    pub(in crate::prove) fn search_ends(&self) -> Option<Instant> {
+        let own = Instant::now().checked_add(self.time);
+        own.into_iter().chain(self.deadline).min()
+    }
+
+    /// Why there is no answer.
+    pub(in crate::prove) fn exceeded(&self) -> String {
+        if self.is_over() {
+            return "the time for all questions was over".to_owned();
+        }
         format!("the solver found no answer within {} ms and {} MiB", self.time.as_millis(), self.memory)
     }
 }

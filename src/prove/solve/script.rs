@@ -1,20 +1,45 @@
 //! What the formulas of many queries have in common, as one script for the solver.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use cedar_policy_symcc::solver::WriterSolver;
 use cedar_policy_symcc::term::Term;
 use cedar_policy_symcc::{CedarSymCompiler, SymEnv, never_errors_asserts};
 
 use super::parallel::in_parallel;
-use super::query::{About, Query};
+use super::query::{About, Limits, Query};
+use super::session::Session;
 use crate::prove::formula::{Condition, Digest, Formula, Setting, Terms};
 
 /// A script that defines every condition, and the names that it gives them.
+#[derive(Debug)]
 pub(super) struct Script {
     pub(super) text: String,
     names: BTreeMap<Digest, String>,
+    /// What stands for the schema and what is given.
+    basis: Digest,
+    /// Processes that have read it, and wait for questions.
+    idle: Mutex<Vec<Session>>,
+}
+
+/// The last script of queries with the same schema, which have the same given.
+#[derive(Clone, Debug, Default)]
+pub(in crate::prove) struct Kept(Arc<Mutex<Option<Arc<Script>>>>);
+
+impl Kept {
+    /// A script with everything that these queries ask about.
+    pub(super) fn script(&self, queries: &[&Query], limits: Limits) -> Result<Arc<Script>, String> {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match kept.as_ref().filter(|script| queries.iter().all(|query| script.has(query))) {
+            Some(script) => Ok(script.clone()),
+            None => {
+                let script = Arc::new(Script::new(queries, limits)?);
+                *kept = Some(script.clone());
+                Ok(script)
+            }
+        }
+    }
 }
 
 /// What a script gives a name.
@@ -26,7 +51,7 @@ enum Named<'q> {
 
 impl Script {
     /// The script of queries with the same schema, about the same kind of request.
-    pub(super) fn new(queries: &[&Query]) -> Result<Self, String> {
+    fn new(queries: &[&Query], limits: Limits) -> Result<Self, String> {
         let Some(first) = queries.first() else { return Err("there is no query".to_owned()) };
         let setting = Setting::new(&first.environment, &first.schema)?;
         let mut all: BTreeMap<Digest, Named<'_>> = BTreeMap::new();
@@ -38,13 +63,16 @@ impl Script {
             }
         }
         let (mut assumed, mut named) = (BTreeSet::new(), Vec::new());
-        for (digest, terms) in compiled(&all, &setting) {
+        for (digest, terms) in compiled(&all, &setting, limits) {
             let Terms { holds, assumed: own } = terms?;
             assumed.extend(own);
             named.push((digest, holds));
         }
+        if named.len() != all.len() {
+            return Err(limits.exceeded());
+        }
         let (text, names) = written(assumed, named, setting.terms())?;
-        let mut script = Self { text, names };
+        let mut script = Self { text, names, basis: first.basis, idle: Mutex::default() };
         for formula in first.given.iter() {
             let line = format!("(assert {})\n", script.of_formula(formula));
             script.text.push_str(&line);
@@ -58,6 +86,27 @@ impl Script {
             About::Formula(formula) => self.of_formula(formula),
             About::Policy(_) => self.name(query.key()),
         }
+    }
+
+    /// Whether it has everything that a query asks about.
+    fn has(&self, query: &Query) -> bool {
+        let mut asked = BTreeMap::new();
+        let digest = query.key();
+        match &query.about {
+            About::Formula(formula) => collect(formula, &mut asked),
+            About::Policy(policy) => _ = asked.insert(digest, Named::Failure(policy)),
+        }
+        self.basis == query.basis && asked.keys().all(|digest| self.names.contains_key(digest))
+    }
+
+    /// A process that has read the script, if one waits.
+    pub(super) fn take(&self) -> Option<Session> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()
+    }
+
+    /// Keeps a process that has read the script for later questions.
+    pub(super) fn keep(&self, session: Session) {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(session);
     }
 
     fn name(&self, digest: Digest) -> String {
@@ -94,13 +143,17 @@ fn collect<'f>(formula: &'f Formula, into: &mut BTreeMap<Digest, Named<'f>>) {
     }
 }
 
-/// The terms of each, in the order of the digests.
-fn compiled(all: &BTreeMap<Digest, Named<'_>>, setting: &Setting) -> Vec<(Digest, Result<Terms, String>)> {
+/// The terms of each, in the order of the digests. When the time is over, some are missing.
+fn compiled(
+    all: &BTreeMap<Digest, Named<'_>>,
+    setting: &Setting,
+    limits: Limits,
+) -> Vec<(Digest, Result<Terms, String>)> {
     let each: Vec<(&Digest, &Named<'_>)> = all.iter().collect();
     let terms = in_parallel(
         each.len(),
         || (),
-        |(), at| match each.get(at)? {
+        |(), at| match each.get(at).filter(|_| !limits.is_over())? {
             (digest, Named::Condition(condition)) => Some((**digest, condition.terms(setting).clone())),
             (digest, Named::Failure(policy)) => {
                 let terms = setting.compiled(policy).and_then(|own| Terms::of(&never_errors_asserts(&own)));

@@ -9,6 +9,7 @@ use super::program::Program;
 use super::query::{Answer, Limits};
 
 /// A process that has read a script.
+#[derive(Debug)]
 pub(super) struct Session {
     child: Child,
     input: ChildStdin,

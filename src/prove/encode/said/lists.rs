@@ -11,15 +11,13 @@ use crate::routes::{LLM_ROUTES, RouteList, surface};
 pub(super) fn is_listed(config: &Config, listed: &[String], model: &str) -> bool {
     let provider = providers::beginnings().find(|(beginning, _)| model.starts_with(beginning));
     let full = provider.filter(|_| !model.contains('/')).map(|(_, provider)| format!("{provider}/{model}"));
-    let in_group = |group: &str| {
-        let mut entries = config.models.iter().filter(|entry| entry.name.as_str() == model);
-        entries.any(|entry| entry.access_groups.iter().any(|own| own == group))
-    };
+    let served = config.models.iter().filter(|entry| entry.name.as_str() == model);
+    let groups: Vec<&String> = served.flat_map(|entry| &entry.access_groups).collect();
     listed.iter().any(|entry| {
         let is_wildcard = entry.contains('*');
         let fits = |name: &str| fits(&entry.chars().collect::<Vec<_>>(), &name.chars().collect::<Vec<_>>());
         (!is_wildcard && entry == model)
-            || in_group(entry)
+            || groups.contains(&entry)
             || (is_wildcard && (fits(model) || full.as_deref().is_some_and(fits)))
     })
 }

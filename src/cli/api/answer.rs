@@ -138,7 +138,7 @@ impl Query {
         self.0.get(name).map(String::as_str)
     }
 
-    /// A number within a range.
+    /// A number within a range, without zeros before it.
     pub(super) fn number(
         &self,
         name: &str,
@@ -146,7 +146,8 @@ impl Query {
         default: usize,
     ) -> Result<usize, ApiError> {
         let Some(text) = self.text(name) else { return Ok(default) };
-        let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        let is_number =
+            text.bytes().all(|byte| byte.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
         let number = text.parse().ok().filter(|number| is_number && range.contains(number));
         number.ok_or_else(|| {
             ApiError::Request(format!("`{name}` must be a number from {} to {}", range.start(), range.end()))

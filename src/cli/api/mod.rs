@@ -149,7 +149,7 @@ impl Api {
         let query = Query::of(&request.head, &known)?;
         let filter = Filter::of(&query)?;
         let limit = query.number("limit", 1..=1000, 100)?;
-        let before = query.number("before", 0..=usize::MAX, usize::MAX)?;
+        let before = query.number("before", 0..=9_999_999_999_999_999_999, usize::MAX)?;
         if wants_stream(&request.head) {
             let place = Arc::clone(&self.streams).try_acquire_owned();
             let place = place.map_err(|_| ApiError::Unavailable("too many streams: close one"))?;

@@ -50,7 +50,14 @@ impl Prover {
     ///
     /// [`ProveError`] if there is none, or if it does not run.
     pub fn new(limits: Limits) -> Result<Self, ProveError> {
-        Ok(Self { solver: Solver { program: solve::Program::find()?, limits, cache: None } })
+        Ok(Self {
+            solver: Solver {
+                program: solve::Program::find()?,
+                limits,
+                cache: None,
+                kept: solve::Kept::default(),
+            },
+        })
     }
 
     /// Finds answers of earlier processes in a directory, and keeps new ones there.
@@ -72,18 +79,19 @@ impl Prover {
 
     fn prove_here(&self, subject: &Subject, invariants: &Invariants) -> Result<Report, ProveError> {
         let bounds = invariants.of(subject)?;
+        let solver = &self.solver.afresh();
         let policies = || {
             let space = space_of(subject, &bounds)?;
             let known = Known::new(&space);
-            let mut claims = questions::never_fails(subject, &known, &self.solver)?;
-            claims.extend(questions::useful(subject, &known, &self.solver)?);
-            claims.extend(questions::invariants(subject, &known, &self.solver, &bounds)?);
+            let mut claims = questions::never_fails(subject, &known, solver)?;
+            claims.extend(questions::useful(subject, &known, solver)?);
+            claims.extend(questions::invariants(subject, &known, solver, &bounds)?);
             Ok(claims)
         };
         // The questions about the translation have formulas of their own.
         let (policies, translation): (Result<Vec<Claim>, ProveError>, _) = std::thread::scope(|scope| {
             let thread = std::thread::Builder::new().stack_size(solve::STACK);
-            let thread = thread.spawn_scoped(scope, || questions::translation(subject, &self.solver));
+            let thread = thread.spawn_scoped(scope, || questions::translation(subject, solver));
             (policies(), thread.map(|thread| thread.join()))
         });
         let mut claims = policies?;
@@ -98,7 +106,7 @@ impl Prover {
     ///
     /// [`ProveError`] if the rules cannot be written as formulas.
     pub fn prove_translation(&self, subject: &Subject) -> Result<Report, ProveError> {
-        deeply(|| Ok(self.report(questions::translation(subject, &self.solver)?)))
+        deeply(|| Ok(self.report(questions::translation(subject, &self.solver.afresh())?)))
     }
 
     fn report(&self, claims: Vec<Claim>) -> Report {
@@ -114,7 +122,7 @@ impl Prover {
         deeply(|| {
             let bounds = invariants.of(subject)?;
             let space = space_of(subject, &bounds)?;
-            let claims = questions::invariants(subject, &Known::new(&space), &self.solver, &bounds)?;
+            let claims = questions::invariants(subject, &Known::new(&space), &self.solver.afresh(), &bounds)?;
             Ok(Report { claims, solver: self.solver.program.version.clone() })
         })
     }
@@ -128,7 +136,7 @@ impl Prover {
         deeply(|| {
             let snapshots = [&old.snapshot, &new.snapshot];
             let space = space_of_both(snapshots)?;
-            questions::compare(snapshots, &Known::new(&space), &self.solver)
+            questions::compare(snapshots, &Known::new(&space), &self.solver.afresh())
         })
     }
 
@@ -140,7 +148,7 @@ impl Prover {
     pub fn gained(&self, old: &Snapshot, new: &Snapshot) -> Result<Verdict, ProveError> {
         deeply(|| {
             let space = space_of_both([old, new])?;
-            questions::gained([old, new], &Known::new(&space), &self.solver)
+            questions::gained([old, new], &Known::new(&space), &self.solver.afresh())
         })
     }
 }

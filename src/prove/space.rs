@@ -12,7 +12,7 @@ use super::candidates::Guide;
 use super::classes::{self, Class, methods_that_run_unnamed};
 use super::encode::{self, Asks, Claims, Policy, Side, ToldRoutes, World};
 use super::formula::{Digest, Formula};
-use super::solve::{About, Kept, Never, Query, basis};
+use super::solve::{About, Never, Query, basis};
 use super::vocabulary::Vocabulary;
 use crate::engine::Snapshot;
 use crate::routes::RouteList;
@@ -38,7 +38,6 @@ pub(super) struct Requests<'s> {
     pub(super) claims: Claims,
     /// The conditions under which a request exists.
     exists: Arc<[Formula]>,
-    kept: Kept,
 }
 
 /// A space with its requests, which are written once.
@@ -219,7 +218,6 @@ impl<'s> Space<'s> {
             basis_alone: basis(&text, &[]),
             claims,
             exists: conditions.into(),
-            kept: Kept::default(),
         })
     }
 }
@@ -249,7 +247,7 @@ impl Requests<'_> {
     /// The same among all requests, also those that do not exist. None of these is none of those, and it is found out faster.
     pub(super) fn is_imaginable(&self, formula: Formula) -> Result<Query, ProveError> {
         let query = self.query(formula, Never::Matches)?;
-        Ok(Query { given: Arc::default(), basis: self.basis_alone, kept: Kept::default(), ..query })
+        Ok(Query { given: Arc::default(), basis: self.basis_alone, ..query })
     }
 
     fn query(&self, formula: Formula, never: Never) -> Result<Query, ProveError> {
@@ -264,7 +262,6 @@ impl Requests<'_> {
             schema: self.schema.clone(),
             basis: self.basis,
             environment: RequestEnv::new(ty(&nobody)?, action, ty(&nobody)?),
-            kept: self.kept.clone(),
         })
     }
 }

@@ -36,7 +36,8 @@ fn when_the_time_is_over_every_claim_is_undecided() {
     let is_new = |claim: &&Claim| claim.kind != Kind::NeverFails || claim.name.starts_with("late");
     for claim in report.claims.iter().filter(is_new) {
         let Verdict::Undecided(reason) = &claim.verdict else { panic!("{claim}") };
-        assert_eq!(reason, "the time for all questions was over", "{claim}");
+        let expected = "the time for all questions was over (each may be answered within 0 ms)";
+        assert_eq!(reason, expected, "{claim}");
     }
 }
 

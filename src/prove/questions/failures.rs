@@ -10,7 +10,7 @@ use crate::prove::ProveError;
 use crate::prove::encode::{Policy, Question};
 use crate::prove::formula::all;
 use crate::prove::report::{Claim, Kind, Verdict};
-use crate::prove::solve::{About, Answer, Kept, Never, Query, basis};
+use crate::prove::solve::{About, Answer, Never, Query, basis};
 use crate::prove::space::Known;
 use crate::prove::subject::Subject;
 
@@ -35,7 +35,6 @@ pub(in crate::prove) fn never_fails(
                 schema: schema.clone(),
                 basis,
                 environment,
-                kept: Kept::default(),
             });
             origins.push(at);
         }

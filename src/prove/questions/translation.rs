@@ -171,7 +171,7 @@ fn task<'t>(
 mod tests {
     use super::*;
     use crate::config::Config;
-    use crate::prove::solve::{Limits, Program};
+    use crate::prove::solve::{Kept, Limits, Program};
 
     const CONFIG: &str = "
 general_settings:
@@ -194,7 +194,7 @@ model_list:
         let directory = tempfile::tempdir().unwrap();
         std::fs::write(directory.path().join("wrong.cedar"), policy).unwrap();
         let subject = Subject::new(config, DropIns::load(directory.path()).unwrap()).unwrap();
-        Some(agree(&subject, &Solver { program, limits, cache: None }).unwrap())
+        Some(agree(&subject, &Solver { program, limits, cache: None, kept: Kept::default() }).unwrap())
     }
 
     /// The claims that are not proven.

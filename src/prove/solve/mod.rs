@@ -37,9 +37,16 @@ pub(super) struct Solver {
     pub(super) program: Program,
     pub(super) limits: Limits,
     pub(super) cache: Option<Cache>,
+    /// The scripts of one proof, with the processes that have read them.
+    pub(super) kept: Kept,
 }
 
 impl Solver {
+    /// The same solver for another proof, whose processes end with it.
+    pub(super) fn afresh(&self) -> Self {
+        Self { kept: Kept::default(), ..self.clone() }
+    }
+
     /// Asks every question. The answers are in the same order.
     pub(super) fn ask(&self, queries: &[Query]) -> Vec<Answer> {
         let keys: Vec<Digest> = queries.iter().map(Query::key).collect();
@@ -49,7 +56,7 @@ impl Solver {
             return answers.into_iter().map(|answer| answer.unwrap_or_else(none)).collect();
         }
         // Formulas with the same schema share a script.
-        let mut groups: BTreeMap<(*const Schema, String), Vec<usize>> = BTreeMap::new();
+        let mut groups: BTreeMap<(*const Schema, String, Digest), Vec<usize>> = BTreeMap::new();
         let mut alone = Vec::new();
         for (at, query) in queries.iter().enumerate() {
             if answers.get(at).is_some_and(Option::is_some) {
@@ -58,7 +65,7 @@ impl Solver {
             match (&query.about, query.never) {
                 (About::Formula(_), Never::Fails) => alone.push(at),
                 _ => {
-                    let group = (Arc::as_ptr(&query.schema), format!("{:?}", query.environment));
+                    let group = (Arc::as_ptr(&query.schema), format!("{:?}", query.environment), query.basis);
                     groups.entry(group).or_default().push(at);
                 }
             }
@@ -103,8 +110,7 @@ impl Solver {
 
     /// Asks queries that share a script.
     fn in_sessions(&self, queries: &[&Query]) -> Vec<Answer> {
-        let kept = queries.first().map(|query| query.kept.clone()).unwrap_or_default();
-        let script = match kept.script(queries, self.limits) {
+        let script = match self.kept.script(queries, self.limits) {
             Ok(script) => script,
             Err(reason) if self.limits.is_over() => return vec![Answer::Unknown(reason); queries.len()],
             Err(error) => {

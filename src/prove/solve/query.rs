@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use cedar_policy::{Policy, RequestEnv, Schema};
 use sha2::{Digest as _, Sha256};
 
-use super::script::Kept;
 use crate::prove::formula::{Digest, Formula, all, policy};
 
 /// The limits of each question, and of all.
@@ -49,8 +48,6 @@ pub(in crate::prove) struct Query {
     /// What stands for the schema and what is given.
     pub(in crate::prove) basis: Digest,
     pub(in crate::prove) environment: RequestEnv,
-    /// The script of earlier queries with the same schema, which have the same here.
-    pub(in crate::prove) kept: Kept,
 }
 
 /// What a query is about.
@@ -81,7 +78,7 @@ impl Query {
     /// What stands for everything that the answer depends on.
     pub(super) fn key(&self) -> Digest {
         // The basis stands for the others.
-        let Self { never, about, given: _, schema: _, basis, environment, kept: _ } = self;
+        let Self { never, about, given: _, schema: _, basis, environment } = self;
         let mut hash = Sha256::new();
         hash.update(basis);
         hash.update(format!("{never:?} {environment:?}\n"));
@@ -131,7 +128,8 @@ impl Limits {
     /// Why there is no answer.
     pub(in crate::prove) fn exceeded(&self) -> String {
         if self.is_over() {
-            return "the time for all questions was over".to_owned();
+            let each = self.time.as_millis();
+            return format!("the time for all questions was over (each may be answered within {each} ms)");
         }
         format!("the solver found no answer within {} ms and {} MiB", self.time.as_millis(), self.memory)
     }

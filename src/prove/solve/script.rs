@@ -23,22 +23,23 @@ pub(super) struct Script {
     idle: Mutex<Vec<Session>>,
 }
 
-/// The last script of queries with the same schema, which have the same given.
+/// The last script of queries with the same schema and what is given, about the same kind of request.
 #[derive(Clone, Debug, Default)]
-pub(in crate::prove) struct Kept(Arc<Mutex<Option<Arc<Script>>>>);
+pub(in crate::prove) struct Kept(Arc<Mutex<BTreeMap<(Digest, String), Arc<Script>>>>);
 
 impl Kept {
     /// A script with everything that these queries ask about.
     pub(super) fn script(&self, queries: &[&Query], limits: Limits) -> Result<Arc<Script>, String> {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match kept.as_ref().filter(|script| queries.iter().all(|query| script.has(query))) {
-            Some(script) => Ok(script.clone()),
-            None => {
-                let script = Arc::new(Script::new(queries, limits)?);
-                *kept = Some(script.clone());
-                Ok(script)
-            }
+        let Some(first) = queries.first() else { return Err("there is no query".to_owned()) };
+        let place = (first.basis, format!("{:?}", first.environment));
+        let known = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let script = known().get(&place).cloned();
+        if let Some(script) = script.filter(|script| queries.iter().all(|query| script.has(query))) {
+            return Ok(script);
         }
+        let script = Arc::new(Script::new(queries, limits)?);
+        known().insert(place, script.clone());
+        Ok(script)
     }
 }
 

@@ -196,10 +196,12 @@ impl<'s> Search<'s, '_> {
     }
 }
 
-/// Those of the rest that are needed beside the given, where a question says which rules are enough. `None`: the solver did not
-/// find out.
+/// Asks whether these rules are enough. `None`: the solver did not find out.
+type IsEnough<'f, 's> = dyn Fn(&[&'s Policy]) -> Result<Option<bool>, ProveError> + 'f;
+
+/// Those of the rest that are needed beside the given. `None`: the solver did not find out.
 fn halves<'s>(
-    is_enough: &dyn Fn(&[&'s Policy]) -> Result<Option<bool>, ProveError>,
+    is_enough: &IsEnough<'_, 's>,
     given: &[&'s Policy],
     rest: &[&'s Policy],
     may_be_enough: bool,

@@ -58,7 +58,7 @@ pub(in crate::prove) fn useful(
                 (verdict, seen, None)
             }
         };
-        dead.extend(matches!(verdict, Verdict::Proven).then_some(Dead { policy: *policy, seen, beside }));
+        dead.extend(matches!(verdict, Verdict::Proven).then_some(Dead { policy, seen, beside }));
         decides.push(verdict);
     }
     let mut reasons = reasons(subject, own, known, solver, &dead)?;

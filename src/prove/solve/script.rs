@@ -25,7 +25,10 @@ pub(super) struct Script {
 
 /// The last script of queries with the same schema and what is given, about the same kind of request.
 #[derive(Clone, Debug, Default)]
-pub(in crate::prove) struct Kept(Arc<Mutex<BTreeMap<(Digest, String), Arc<Script>>>>);
+pub(in crate::prove) struct Kept(Arc<Mutex<Scripts>>);
+
+/// By what stands for the schema and what is given, and by the kind of request.
+type Scripts = BTreeMap<(Digest, String), Arc<Script>>;
 
 impl Kept {
     /// A script with everything that these queries ask about.

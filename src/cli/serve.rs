@@ -153,14 +153,10 @@ fn hangups(reloader: Arc<Reloader>) -> std::io::Result<impl Future<Output = ()>>
 }
 
 async fn bind_admin(listen: AdminListen, reloader: Arc<Reloader>) -> miette::Result<Option<Admin>> {
-    if listen == AdminListen::Off {
-        return Ok(None);
-    }
-    let api = Api::start(&reloader);
     let bound = match &listen {
         AdminListen::Off => return Ok(None),
-        AdminListen::At(address) => Admin::bind(*address, reloader).await,
-        AdminListen::Unix(path) => Admin::bind_unix(path, reloader).await,
+        AdminListen::At(address) => Admin::bind(*address, Arc::clone(&reloader)).await,
+        AdminListen::Unix(path) => Admin::bind_unix(path, Arc::clone(&reloader)).await,
     };
     let admin = bound.map_err(|error| {
         super::failed(format!(
@@ -168,7 +164,7 @@ async fn bind_admin(listen: AdminListen, reloader: Arc<Reloader>) -> miette::Res
         ))
     })?;
     tracing::info!("the admin listener is on {}", admin.place());
-    Ok(Some(admin.with_api(api)))
+    Ok(Some(admin.with_api(Api::start(&reloader))))
 }
 
 /// Logs to standard error, at the level of `RUST_LOG`.

@@ -1,15 +1,14 @@
 //! `access`: who may use which models on which routes.
 
-use std::sync::Arc;
-
+use http::StatusCode;
 use serde_json::json;
 
 use super::Api;
-use super::answer::{ApiError, Query, json_answer, text_answer};
+use super::answer::{ApiError, Query, json_answer};
 use super::sources::Texts;
 use crate::cli::access::{Access, Filter, csv, json};
 use crate::cli::diff::universe::Universe;
-use crate::gateway::admin::{ApiAnswer, ApiRequest};
+use crate::gateway::admin::{ApiAnswer, ApiRequest, answer_of};
 use crate::names::ModelName;
 
 impl Api {
@@ -28,12 +27,12 @@ impl Api {
         let active = self.reloader.gateway().active();
         self.jobs
             .run(move || {
-                let side = Texts::of(&active)?.side(Arc::clone(&active))?;
+                let side = Texts::of(&active)?.side(&active)?;
                 let universe = Universe::of_one(&side.config, &side.dropins);
                 let filter = Filter { role: role.as_deref(), model: model.as_ref(), offset, limit };
                 let access = Access::of(&side, &universe, &filter);
                 if is_csv {
-                    return Ok(text_answer("text/csv; charset=utf-8", csv::render(&access)));
+                    return Ok(answer_of(StatusCode::OK, "text/csv; charset=utf-8", csv::render(&access)));
                 }
                 let mut body = json::of(&access);
                 if let Some(fields) = body.as_object_mut() {

@@ -1,18 +1,15 @@
 //! Reads requests and writes answers.
 
 use std::collections::HashMap;
-use std::convert::Infallible;
 
-use bytes::Bytes;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
+use http::header::{ALLOW, CONTENT_TYPE};
 use http::request::Parts;
-use http::{HeaderValue, Method, Response, StatusCode};
-use http_body_util::{BodyExt as _, Full};
+use http::{HeaderValue, Method, StatusCode};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::display::escape_json;
-use crate::gateway::admin::{ApiAnswer, ApiRequest};
+use crate::gateway::admin::{ApiAnswer, ApiRequest, answer_of};
 
 /// The maximum length of a parameter. No name is longer.
 const LONGEST_TEXT: usize = 512;
@@ -31,7 +28,7 @@ pub(super) enum ApiError {
     #[error("{error}")]
     Rules { error: String, diagnostics: Vec<Value> },
     #[error("{0}")]
-    Unavailable(&'static str),
+    Unavailable(String),
     #[error("the answer could not be computed: see the log")]
     Panicked,
 }
@@ -68,16 +65,7 @@ impl ApiError {
 
 /// An answer in JSON. Control characters are escaped, because it may be read in a terminal.
 pub(super) fn json_answer(body: &Value) -> ApiAnswer {
-    text_answer("application/json", escape_json(&body.to_string()).into_owned())
-}
-
-/// A text that is not kept.
-pub(super) fn text_answer(content_type: &'static str, text: String) -> ApiAnswer {
-    let body = Full::new(Bytes::from(text)).map_err(|never: Infallible| match never {}).boxed_unsync();
-    let mut answer = Response::new(body);
-    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    answer
+    answer_of(StatusCode::OK, "application/json", escape_json(&body.to_string()).into_owned())
 }
 
 /// Reads a JSON body.

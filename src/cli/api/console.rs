@@ -1,6 +1,5 @@
 //! The files of the console. The program contains them compressed, as the build of `console/` writes them.
 
-use std::convert::Infallible;
 use std::io::Read as _;
 
 use bytes::Bytes;
@@ -8,10 +7,9 @@ use flate2::read::GzDecoder;
 use http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, VARY};
 use http::request::Parts;
 use http::{HeaderValue, Method, Response};
-use http_body_util::{BodyExt as _, Full};
 
 use super::answer::ApiError;
-use crate::gateway::admin::ApiAnswer;
+use crate::gateway::admin::{ApiAnswer, body_of};
 
 /// Each file by its path, compressed by gzip.
 const FILES: &[(&str, &[u8])] = &include!(concat!(env!("OUT_DIR"), "/console_files.rs"));
@@ -41,8 +39,7 @@ pub(super) fn answer(head: &Parts) -> Result<ApiAnswer, ApiError> {
         GzDecoder::new(compressed).read_to_end(&mut content).map_err(|_| missing())?;
         Bytes::from(content)
     };
-    let body = Full::new(content).map_err(|never: Infallible| match never {}).boxed_unsync();
-    let mut answer = Response::new(body);
+    let mut answer = Response::new(body_of(content));
     let headers = answer.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type(name)));
     // The names of assets contain their hashes.

@@ -59,11 +59,8 @@ impl Api {
                 let explained = explain::token(snapshot, active.verifier(), token.expose_secret(), &request);
                 explained.await.map_err(|error| match error {
                     ExplainError::Bearer(_) | ExplainError::NoTokens => ApiError::Request(error.to_string()),
-                    ExplainError::KeysUnavailable => {
-                        ApiError::Unavailable("the identity provider's keys cannot be fetched")
-                    }
-                    ExplainError::ProviderUnavailable => {
-                        ApiError::Unavailable("the provider could not be asked about the token")
+                    ExplainError::KeysUnavailable | ExplainError::ProviderUnavailable => {
+                        ApiError::Unavailable(error.to_string())
                     }
                 })?
             }
@@ -72,9 +69,12 @@ impl Api {
         };
         let mut json = report.to_json();
         let places = places(&json);
-        let lines = Texts::of(&active)
-            .map(|texts| texts.lines(places.iter().map(String::as_str)))
-            .unwrap_or_default();
+        // Reading a large configuration again would hold up the other requests of this thread.
+        let lines = tokio::task::spawn_blocking(move || {
+            let texts = Texts::of(&active);
+            texts.map(|texts| texts.lines(places.iter().map(String::as_str))).unwrap_or_default()
+        });
+        let lines = lines.await.unwrap_or_default();
         if let Some(fields) = json.as_object_mut() {
             fields.insert("sources".to_owned(), json!(lines));
             fields.append(&mut additional);
@@ -126,7 +126,7 @@ impl Question {
             None if has_body => Method::POST,
             None => Method::GET,
         };
-        let path = self.path.clone().unwrap_or_else(|| "/v1/chat/completions".to_owned());
+        let path = self.path.clone().unwrap_or_else(|| explain::CHAT.to_owned());
         let mut pairs = Vec::new();
         for (name, value) in self.headers.iter().flatten() {
             let value = value.as_str().ok_or_else(|| refused("a header is not a string".to_owned()))?;

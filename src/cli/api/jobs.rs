@@ -29,7 +29,7 @@ impl Jobs {
     ) -> Result<T, ApiError> {
         let place = tokio::time::timeout(TURN, Arc::clone(&self.0).acquire_owned()).await;
         let Ok(Ok(place)) = place else {
-            return Err(ApiError::Unavailable("too many questions at once: ask again"));
+            return Err(ApiError::Unavailable("too many questions at once: ask again".to_owned()));
         };
         let (finished, working) = oneshot::channel();
         let thread = std::thread::Builder::new().name("admin-api".to_owned()).stack_size(STACK);
@@ -39,12 +39,12 @@ impl Jobs {
             // The client no longer waits.
             let _ = finished.send(done);
         });
-        begun.map_err(|_| ApiError::Unavailable("no thread can be started"))?;
+        begun.map_err(|_| ApiError::Unavailable("no thread can be started".to_owned()))?;
         match tokio::time::timeout(LONGEST, working).await {
             Ok(Ok(done)) => done,
             Ok(Err(_)) => Err(ApiError::Panicked),
             Err(_) => Err(ApiError::Unavailable(
-                "the answer takes too long: ask about less, or use the command line",
+                "the answer takes too long: ask about less, or use the command line".to_owned(),
             )),
         }
     }

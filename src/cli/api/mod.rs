@@ -2,7 +2,7 @@
 //!
 //! Input: requests of operators, whose credential the listener has checked. Output: JSON about the rules in force, and the files of
 //! the console. Nothing here changes what is in force. `openapi.json` describes the API. `answer` reads requests and writes
-//! answers, `jobs` limits what costs time. `access`, `explain`, `decisions` (with `stream`), `playground` and `recent` have the
+//! answers, `jobs` limits what costs time. `access`, `explain`, `decisions`, `playground` and `recent` have the
 //! routes of these names, with `sources` as the texts of the rules in force. `depth` refuses what would use up the stack. `console`
 //! has the files.
 
@@ -16,22 +16,20 @@ mod jobs;
 mod playground;
 mod recent;
 mod sources;
-mod stream;
 
 use std::pin::Pin;
 use std::sync::Arc;
 
-use http::Method;
-use http::header::ACCEPT;
 use http::request::Parts;
+use http::{Method, StatusCode};
 use serde_json::{Value, json};
+use tokio::sync::{OnceCell, Semaphore};
 
 use crate::config::Mode;
 use crate::gateway::Reloader;
-use crate::gateway::admin::{ApiAnswer, ApiRequest, Need, OperatorApi, Served, state};
+use crate::gateway::admin::{ApiAnswer, ApiRequest, Need, OperatorApi, Served, answer_of, state};
 use crate::gateway::telemetry::RecentDecisions;
-use answer::{ApiError, Query, json_answer};
-use decisions::{Filter, decision};
+use answer::{ApiError, json_answer};
 use jobs::Jobs;
 use recent::History;
 
@@ -39,6 +37,8 @@ use recent::History;
 const RULES_BYTES: usize = 4 * 1024 * 1024;
 /// The maximum size of a body with one request.
 const REQUEST_BYTES: usize = 1024 * 1024;
+/// The maximum number of streams of decisions.
+const MOST_STREAMS: usize = 8;
 
 const OPENAPI: &str = include_str!("openapi.json");
 
@@ -48,8 +48,9 @@ pub(super) struct Api {
     decisions: Arc<RecentDecisions>,
     history: Arc<History>,
     jobs: Jobs,
-    streams: Arc<tokio::sync::Semaphore>,
-    has_solver: bool,
+    streams: Arc<Semaphore>,
+    /// Asking takes a process, so it is known when somebody first wants to know.
+    has_solver: OnceCell<bool>,
 }
 
 /// The routes of the API.
@@ -117,8 +118,8 @@ impl Api {
             decisions,
             history,
             jobs: Jobs::new(),
-            streams: Arc::new(tokio::sync::Semaphore::new(stream::MOST)),
-            has_solver: has_solver(),
+            streams: Arc::new(Semaphore::new(MOST_STREAMS)),
+            has_solver: OnceCell::new(),
         })
     }
 
@@ -130,8 +131,8 @@ impl Api {
             return Err(ApiError::Method(method));
         }
         match route {
-            Route::OpenApi => Ok(answer::text_answer("application/json", OPENAPI.to_owned())),
-            Route::Snapshot => Ok(json_answer(&self.snapshot())),
+            Route::OpenApi => Ok(answer_of(StatusCode::OK, "application/json", OPENAPI.to_owned())),
+            Route::Snapshot => Ok(json_answer(&self.snapshot().await)),
             Route::Access => self.access(&request).await,
             Route::Explain => self.explain(&request).await,
             Route::Decisions => self.recent_decisions(request),
@@ -143,35 +144,9 @@ impl Api {
         }
     }
 
-    /// The newest decisions, as a page or as a stream.
-    fn recent_decisions(&self, request: ApiRequest) -> Result<ApiAnswer, ApiError> {
-        let known = ["limit", "before", "verdict", "rule", "role", "team", "model"];
-        let query = Query::of(&request.head, &known)?;
-        let filter = Filter::of(&query)?;
-        let limit = query.number("limit", 1..=1000, 100)?;
-        let before = query.number("before", 0..=9_999_999_999_999_999_999, usize::MAX)?;
-        if wants_stream(&request.head) {
-            let place = Arc::clone(&self.streams).try_acquire_owned();
-            let place = place.map_err(|_| ApiError::Unavailable("too many streams: close one"))?;
-            let decisions = Arc::clone(&self.decisions);
-            let reloader = Arc::clone(&self.reloader);
-            return Ok(stream::answer(stream::Stream {
-                _place: place,
-                decisions,
-                reloader,
-                filter,
-                stopping: request.stopping,
-            }));
-        }
-        let before = u64::try_from(before).unwrap_or(u64::MAX);
-        let mut found = self.decisions.before(before);
-        found.retain(|recorded| filter.shows(&recorded.line));
-        let next = found.get(limit - 1).filter(|_| found.len() > limit).map(|last| last.number.to_string());
-        let shown: Vec<Value> = found.iter().take(limit).map(|recorded| decision(recorded)).collect();
-        Ok(json_answer(&json!({"decisions": shown, "next": next})))
-    }
-
-    fn snapshot(&self) -> Value {
+    async fn snapshot(&self) -> Value {
+        let asked = || async { tokio::task::spawn_blocking(has_solver).await.unwrap_or_default() };
+        let has_solver = *self.has_solver.get_or_init(asked).await;
         let mode = match self.reloader.gateway().active().snapshot().config().gateway.mode {
             Mode::Enforce => "enforce",
             Mode::LogOnly => "log_only",
@@ -182,7 +157,7 @@ impl Api {
         if let Some(fields) = found.as_object_mut() {
             fields.insert("version".to_owned(), json!(env!("CARGO_PKG_VERSION")));
             fields.insert("mode".to_owned(), json!(mode));
-            fields.insert("solver".to_owned(), json!(self.has_solver));
+            fields.insert("solver".to_owned(), json!(has_solver));
             fields.insert("keys".to_owned(), state::keys(&self.reloader));
             fields.insert(
                 "deployments".to_owned(),
@@ -217,12 +192,4 @@ fn has_solver() -> bool {
 #[cfg(not(feature = "prove"))]
 fn has_solver() -> bool {
     false
-}
-
-fn wants_stream(head: &Parts) -> bool {
-    let accepted = head.headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    let mut kinds = accepted.flat_map(|value| value.split(','));
-    kinds.any(|kind| {
-        kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("text/event-stream")
-    })
 }

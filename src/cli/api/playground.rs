@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::Api;
 use super::answer::{ApiError, body, json_answer};
 use super::depth;
-use super::sources::{Text, Texts};
+use super::sources::{Text, Texts, dropins};
 use crate::casefile::{CaseFile, Outcome, run_cases};
 use crate::cli::check::json::{of as check_json, problem};
 use crate::cli::diff;
@@ -19,7 +19,7 @@ use crate::dropins::{DropInError, DropIns};
 use crate::engine::{Snapshot, SnapshotError};
 use crate::gateway::admin::{ApiAnswer, ApiRequest};
 use crate::gateway::{Generation, Reloader};
-use crate::sources::Inputs;
+use crate::sources::Loaded;
 
 /// The variables with addresses and names, which the configuration reads without naming them.
 const PLAIN_VARIABLES: [&str; 4] =
@@ -34,40 +34,33 @@ const HIDDEN: &str = "<secret>";
 struct Rules {
     config: String,
     #[serde(default)]
-    policies: Vec<File>,
+    policies: Vec<Text>,
     #[serde(default)]
     cases: Option<String>,
     #[serde(default)]
     prove: bool,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    name: String,
-    text: String,
-}
-
-/// Changed rules that were read.
+/// Changed rules that were read, and are valid together.
 struct Changed {
-    config: Config,
+    snapshot: Snapshot,
     dropins: DropIns,
 }
 
 impl Api {
     pub(super) async fn check(&self, request: &ApiRequest) -> Result<ApiAnswer, ApiError> {
         self.with_rules(request, |rules, active, reloader| {
-            let Changed { config, dropins } = rules.read(active, reloader)?;
+            let Changed { snapshot, dropins } = rules.read(active, reloader)?;
             // The files of invariants may be any files of this machine, so only those in force are read.
             let named =
                 |config: &Config| config.gateway.invariants.as_ref().map(|named| named.directory.clone());
-            let directory = named(&config)
+            let directory = named(snapshot.config())
                 .filter(|named_here| named(active.snapshot().config()).as_ref() == Some(named_here));
             let invariants = directory.map(|directory| DropIns::load(&directory)).transpose();
             let invariants = invariants.map_err(|error| dropin_error(&error))?;
-            let inputs =
-                Inputs { config, dropins, invariants, files: Vec::new(), policies: None, shadow: None };
-            let loaded = inputs.build().map_err(ApiError::rules)?;
+            let policy_count = dropins.policies.len();
+            let (shadow, files, policies) = (None, Vec::new(), None);
+            let loaded = Loaded { snapshot, shadow, files, policies, policy_count, dropins, invariants };
             check_json(&loaded).map_err(ApiError::rules)
         })
         .await
@@ -75,9 +68,9 @@ impl Api {
 
     pub(super) async fn diff(&self, request: &ApiRequest) -> Result<ApiAnswer, ApiError> {
         self.with_rules(request, |rules, active, reloader| {
-            let Changed { config, dropins } = rules.read(active, reloader)?;
-            let old = Texts::of(active)?.side(Arc::clone(active))?;
-            let new = Side::new(config, dropins).map_err(ApiError::rules)?;
+            let Changed { snapshot, dropins } = rules.read(active, reloader)?;
+            let old = Texts::of(active)?.side(active)?;
+            let new = Side::new(snapshot.config().clone(), dropins).map_err(ApiError::rules)?;
             if rules.prove { prove(old, new) } else { Ok(diff::compare(&old, &new)) }
         })
         .await
@@ -85,9 +78,7 @@ impl Api {
 
     pub(super) async fn test(&self, request: &ApiRequest) -> Result<ApiAnswer, ApiError> {
         self.with_rules(request, |rules, active, reloader| {
-            let Changed { config, dropins } = rules.read(active, reloader)?;
-            let snapshot =
-                Snapshot::with_policies(config, &dropins).map_err(|error| snapshot_error(&error))?;
+            let Changed { snapshot, .. } = rules.read(active, reloader)?;
             let files = match &rules.cases {
                 Some(text) => {
                     let parsed = CaseFile::parse("cases.yaml", text, Path::new(""));
@@ -155,11 +146,9 @@ impl Rules {
             }
             depth::check(&file.name, &file.text)?;
         }
-        let files: Vec<(&str, &str)> =
-            self.policies.iter().map(|file| (file.name.as_str(), file.text.as_str())).collect();
-        let dropins = DropIns::of_texts(&files).map_err(|error| dropin_error(&error))?;
-        Snapshot::with_policies(config.clone(), &dropins).map_err(|error| snapshot_error(&error))?;
-        Ok(Changed { config, dropins })
+        let dropins = dropins(&self.policies).map_err(|error| dropin_error(&error))?;
+        let snapshot = Snapshot::with_policies(config, &dropins).map_err(|error| snapshot_error(&error))?;
+        Ok(Changed { snapshot, dropins })
     }
 }
 

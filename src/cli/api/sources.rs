@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::Arc;
 
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Api;
@@ -11,12 +11,13 @@ use super::answer::{ApiError, json_answer};
 use crate::casefile::CaseFile;
 use crate::cli::diff::side::Side;
 use crate::config::Config;
-use crate::dropins::DropIns;
+use crate::dropins::{DropInError, DropIns};
 use crate::gateway::Generation;
 use crate::gateway::admin::ApiAnswer;
 
 /// A file and its text.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Text {
     pub(super) name: String,
     pub(super) text: String,
@@ -27,6 +28,13 @@ pub(super) struct Texts {
     pub(super) config: Text,
     pub(super) policies: Vec<Text>,
     pub(super) tests: Vec<PathBuf>,
+}
+
+/// Reads policies from their texts.
+pub(super) fn dropins(files: &[Text]) -> Result<DropIns, Box<DropInError>> {
+    let files: Vec<(&str, &str)> =
+        files.iter().map(|file| (file.name.as_str(), file.text.as_str())).collect();
+    DropIns::of_texts(&files)
 }
 
 impl Texts {
@@ -42,17 +50,10 @@ impl Texts {
         Ok(Self { config, policies: texts.collect(), tests })
     }
 
-    pub(super) fn dropins(&self) -> Result<DropIns, ApiError> {
-        let files: Vec<(&str, &str)> =
-            self.policies.iter().map(|file| (file.name.as_str(), file.text.as_str())).collect();
-        DropIns::of_texts(&files).map_err(ApiError::rules)
-    }
-
     /// The rules in force, to be asked.
-    pub(super) fn side(&self, generation: Arc<Generation>) -> Result<Side, ApiError> {
-        let config = generation.snapshot().config().clone();
-        drop(generation);
-        Side::new(config, self.dropins()?).map_err(ApiError::rules)
+    pub(super) fn side(&self, generation: &Generation) -> Result<Side, ApiError> {
+        let dropins = dropins(&self.policies).map_err(ApiError::rules)?;
+        Side::new(generation.snapshot().config().clone(), dropins).map_err(ApiError::rules)
     }
 
     /// The lines that an explanation names as `file:line`, with secrets replaced.

@@ -77,7 +77,7 @@ struct Who {
 }
 
 /// The default path of a request with a model.
-const CHAT: &str = "/v1/chat/completions";
+pub(in crate::cli) const CHAT: &str = "/v1/chat/completions";
 
 pub(super) fn run(args: &ExplainArgs) -> miette::Result<Exit> {
     let snapshot = ConfigArgs::from(args.config.clone()).snapshot()?;

@@ -6,8 +6,9 @@ use super::caller::Who;
 use super::presented::{self, Presented};
 use super::words::{self, Words};
 use crate::authn::TokenError;
+use crate::cli::replay::line::was_allowed;
 use crate::config::Mode;
-use crate::decision_log::{Line, Verdict};
+use crate::decision_log::Line;
 use crate::engine::{Considered, Explanation, Rule, Snapshot};
 use crate::names::ModelName;
 use crate::offline::Answer;
@@ -115,7 +116,7 @@ impl Report {
     pub(super) fn recorded(line: &Line, decided: Vec<(String, String)>) -> Self {
         let rule =
             line.rule.as_deref().and_then(|name| Rule::ALL.into_iter().find(|rule| rule.as_str() == name));
-        let is_allowed = matches!(line.verdict, Verdict::Allowed | Verdict::Failed);
+        let is_allowed = was_allowed(line);
         let status = if is_allowed { 200 } else { line.status.unwrap_or(403) };
         let code = || line.code.as_deref().unwrap_or("refused").to_owned();
         let asked = Asked {

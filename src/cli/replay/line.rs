@@ -26,7 +26,7 @@ pub(in crate::cli) enum Left {
 }
 
 /// Whether the request was allowed. The upstream's answer does not matter.
-pub(super) fn was_allowed(line: &Line) -> bool {
+pub(in crate::cli) fn was_allowed(line: &Line) -> bool {
     match line.verdict {
         Verdict::Allowed | Verdict::Failed => true,
         Verdict::Denied | Verdict::Refused => false,

@@ -1,13 +1,12 @@
 //! What answers the routes that this layer does not know: the console and its API.
 
-use std::convert::Infallible;
 use std::pin::Pin;
 
 use bytes::Bytes;
-use http::Response;
 use http::request::Parts;
-use http_body_util::combinators::UnsyncBoxBody;
 use tokio::sync::watch;
+
+use crate::gateway::http::error_response::Answer;
 
 /// Whose request a route answers. Each may do what the one before it may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,7 +39,7 @@ pub(crate) struct ApiRequest {
 }
 
 /// The answer. Its body may be a stream.
-pub(crate) type ApiAnswer = Response<UnsyncBoxBody<Bytes, Infallible>>;
+pub(crate) type ApiAnswer = Answer;
 
 /// Answers requests of operators.
 pub(crate) trait OperatorApi: Send + Sync {

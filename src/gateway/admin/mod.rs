@@ -14,5 +14,7 @@ mod server;
 pub(crate) mod state;
 
 #[cfg(feature = "cli")]
+pub(crate) use super::http::error_response::{answer_of, body_of};
+#[cfg(feature = "cli")]
 pub(crate) use api::{ApiAnswer, ApiRequest, Need, OperatorApi, Served};
 pub use server::{Admin, AdminError};

@@ -1,6 +1,5 @@
 //! The routes of the admin listener, and their answers.
 
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,7 +10,6 @@ use http::header::{
 };
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode};
-use http_body_util::BodyExt as _;
 use hyper::body::Body as _;
 use serde_json::json;
 use tokio::sync::watch;
@@ -23,7 +21,7 @@ use crate::authn::BearerError;
 use crate::config::{Limits, Mode};
 use crate::display::escape;
 use crate::gateway::http::body::{BodyBudget, BodyReader};
-use crate::gateway::http::error_response::{Answer, json_answer};
+use crate::gateway::http::error_response::{Answer, Refusal, json_answer};
 use crate::gateway::http::incoming::{IncomingRequest, UnreadBody};
 use crate::gateway::limits::counter::Counter;
 use crate::gateway::reload::reloader::Reloader;
@@ -156,18 +154,13 @@ impl Routes {
         let head = incoming.head.clone();
         let read = async {
             let mut reader = BodyReader::new(incoming, budget)?;
-            Ok((reader.joined().await?, reader.taken()))
+            Ok::<_, Refusal>((reader.joined().await?, reader.taken()))
         };
         let (body, _taken) = match read.await {
             Ok(read) => read,
-            Err(refusal) => {
-                let refusal: crate::gateway::http::error_response::Refusal = refusal;
-                return json_answer(refusal.status(), &json!({"error": refusal.to_string()}));
-            }
+            Err(refusal) => return json_answer(refusal.status(), &json!({"error": refusal.to_string()})),
         };
-        let request = ApiRequest { head, body, stopping: self.stopping.subscribe() };
-        let answer = api.answer(request).await;
-        answer.map(|body| body.map_err(|never: Infallible| match never {}).boxed_unsync())
+        api.answer(ApiRequest { head, body, stopping: self.stopping.subscribe() }).await
     }
 
     fn readiness(&self, query: Option<&str>) -> Answer {

@@ -1,6 +1,8 @@
 //! The newest attempts to reload, with what each changed.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt::Display;
 use std::time::SystemTime;
 
 use crate::engine::Snapshot;
@@ -61,34 +63,36 @@ impl History {
 /// What differs between two generations, in words. The names of files come first.
 pub(super) fn changes(old: &Generation, new: &Generation) -> Vec<String> {
     let mut changes = Vec::new();
-    let files = |generation: &Generation| -> BTreeMap<String, Vec<u8>> {
-        let files = generation.origin().map(|origin| &*origin.rules).unwrap_or_default().iter();
-        files.map(|file| (file.path.display().to_string(), file.content.to_vec())).collect()
-    };
     describe("file", &files(old), &files(new), &mut changes);
-    let policies = |snapshot: &Snapshot| -> BTreeMap<String, ()> {
-        snapshot.policies().map(|policy| (policy.id().to_owned(), ())).collect()
-    };
     describe("policy", &policies(old.snapshot()), &policies(new.snapshot()), &mut changes);
-    let models = |snapshot: &Snapshot| -> BTreeMap<String, ()> {
-        snapshot.config().models.iter().map(|model| (model.name.to_string(), ())).collect()
-    };
     describe("model", &models(old.snapshot()), &models(new.snapshot()), &mut changes);
     changes
 }
 
-fn describe<V: PartialEq>(
+fn files(generation: &Generation) -> BTreeMap<Cow<'_, str>, &[u8]> {
+    let files = generation.origin().map(|origin| &*origin.rules).unwrap_or_default().iter();
+    files.map(|file| (file.path.to_string_lossy(), &*file.content)).collect()
+}
+
+fn policies(snapshot: &Snapshot) -> BTreeMap<&str, ()> {
+    snapshot.policies().map(|policy| (policy.id(), ())).collect()
+}
+
+fn models(snapshot: &Snapshot) -> BTreeMap<&str, ()> {
+    snapshot.config().models.iter().map(|model| (model.name.as_str(), ())).collect()
+}
+
+fn describe<K: Ord + Display, V: PartialEq>(
     what: &str,
-    old: &BTreeMap<String, V>,
-    new: &BTreeMap<String, V>,
+    old: &BTreeMap<K, V>,
+    new: &BTreeMap<K, V>,
     changes: &mut Vec<String>,
 ) {
-    let added = new.keys().filter(|name| !old.contains_key(*name)).collect();
+    let added: Vec<&K> = new.keys().filter(|name| !old.contains_key(*name)).collect();
     let removed = old.keys().filter(|name| !new.contains_key(*name)).collect();
     let changed = new.iter().filter(|(name, value)| old.get(*name).is_some_and(|old| old != *value));
     let changed = changed.map(|(name, _)| name).collect();
     for (how, names) in [("added", added), ("removed", removed), ("changed", changed)] {
-        let names: BTreeSet<&String> = names;
         if names.is_empty() {
             continue;
         }

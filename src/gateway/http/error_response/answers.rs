@@ -10,13 +10,13 @@ use http_body_util::{BodyExt as _, Full};
 use serde_json::Value;
 
 /// The type of every response.
-pub(in crate::gateway) type Answer = Response<AnswerBody>;
+pub(crate) type Answer = Response<AnswerBody>;
 /// The body type of every response.
-pub(in crate::gateway) type AnswerBody = UnsyncBoxBody<Bytes, BodyError>;
+pub(crate) type AnswerBody = UnsyncBoxBody<Bytes, BodyError>;
 
 /// Why a response body ended early. The caller only sees that it is incomplete.
 #[derive(Debug, thiserror::Error)]
-pub(in crate::gateway) enum BodyError {
+pub(crate) enum BodyError {
     #[error(transparent)]
     Upstream(#[from] hyper::Error),
     #[error("the upstream's answer took too long")]
@@ -28,7 +28,7 @@ pub(in crate::gateway) enum BodyError {
 }
 
 /// A body of these bytes.
-pub(in crate::gateway) fn body_of(bytes: impl Into<Bytes>) -> AnswerBody {
+pub(crate) fn body_of(bytes: impl Into<Bytes>) -> AnswerBody {
     Full::new(bytes.into()).map_err(|never: Infallible| match never {}).boxed_unsync()
 }
 
@@ -38,7 +38,7 @@ pub(in crate::gateway) fn json_answer(status: StatusCode, body: &Value) -> Answe
 }
 
 /// A response of the gateway.
-pub(in crate::gateway) fn answer_of(status: StatusCode, content_type: &'static str, body: String) -> Answer {
+pub(crate) fn answer_of(status: StatusCode, content_type: &'static str, body: String) -> Answer {
     let body = body_of(body);
     let mut answer = Response::new(body);
     *answer.status_mut() = status;

@@ -23,7 +23,8 @@ use crate::request::Malformed;
 use crate::routes::surface::ErrorShape;
 use shapes::ErrorText;
 
-pub(in crate::gateway) use answers::{Answer, AnswerBody, BodyError, answer_of, body_of, json_answer};
+pub(in crate::gateway) use answers::json_answer;
+pub(crate) use answers::{Answer, AnswerBody, BodyError, answer_of, body_of};
 
 /// The response to a connection over the limit. Its request is not read.
 pub(in crate::gateway) const OVERLOADED: &str = concat!(

@@ -1,6 +1,5 @@
 //! Decisions as they are made, as server-sent events (<https://html.spec.whatwg.org/multipage/server-sent-events.html>).
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,14 +13,12 @@ use serde_json::{Value, json};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 
-use super::decisions::{Filter, decision};
+use super::shown::{Filter, decision};
 use crate::display::escape_json;
 use crate::gateway::Reloader;
 use crate::gateway::admin::{ApiAnswer, state};
 use crate::gateway::telemetry::{RATE, RecentDecisions};
 
-/// The maximum number of streams.
-pub(super) const MOST: usize = 8;
 const SECOND: Duration = Duration::from_secs(1);
 /// Proxies close connections on which nothing is sent.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -71,7 +68,7 @@ pub(super) fn answer(stream: Stream) -> ApiAnswer {
     };
     let frames = stream::unfold(state, |mut state| async move {
         let text = state.next().await?;
-        Some((Ok::<_, Infallible>(Frame::data(Bytes::from(text))), state))
+        Some((Ok(Frame::data(Bytes::from(text))), state))
     });
     let mut answer = Response::new(StreamBody::new(frames).boxed_unsync());
     answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));

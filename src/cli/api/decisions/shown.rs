@@ -1,8 +1,8 @@
-//! The newest decisions: which of them to show, and how.
+//! Which decisions to show, and how.
 
 use serde_json::{Value, json};
 
-use super::answer::{ApiError, Query};
+use crate::cli::api::answer::{ApiError, Query};
 use crate::decision_log::{Line, Verdict};
 use crate::gateway::admin::state;
 use crate::gateway::telemetry::Recorded;
